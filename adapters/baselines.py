@@ -1,0 +1,175 @@
+"""Predictors without personal taste: what every learned model has to beat."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from adapters.base import Floats, Indices, Recommender
+from datasets.ratings import Ratings
+
+Damping = Annotated[float, Field(ge=0)]
+
+
+def _hashed_uniform(seed: int, users: Indices, items: Indices) -> Floats:
+    """A number in [0, 1) for each pair that depends on (seed, user, item) only: SplitMix64's mixing function."""
+    with np.errstate(over="ignore"):
+        state = (users.astype(np.uint64) << np.uint64(32)) + items.astype(np.uint64)
+        state = (state + np.uint64(seed) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((state ^ (state >> np.uint64(31))) >> np.uint64(40)).astype(np.float32) * np.float32(2**-24)
+
+
+@dataclass(eq=False)
+class Random(Recommender):
+    """A uniform draw from the scale for each pair, fixed by the seed: the floor of every table."""
+
+    name = "random"
+    family = "baseline"
+    predicts = "ratings"
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        """Remember the scale and the seed; nothing is learned."""
+        self.seed_, self.scale_ = seed, data.scale
+
+    def score(self, users: Indices, items: Indices) -> Floats:
+        """lowest + (highest - lowest) * uniform(seed, user, item)."""
+        lowest, highest = self.scale_
+        return np.float32(lowest) + np.float32(highest - lowest) * _hashed_uniform(self.seed_, users, items)
+
+
+@dataclass(eq=False)
+class GlobalMean(Recommender):
+    """The mean of all training ratings, for every pair."""
+
+    name = "global-mean"
+    family = "baseline"
+    predicts = "ratings"
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        """Take the mean."""
+        self.mean_ = np.float32(data.mean)
+
+    def score(self, users: Indices, items: Indices) -> Floats:
+        """The same number for every pair."""
+        return np.full(len(users), self.mean_, np.float32)
+
+
+class _ByItem(Recommender):
+    """One score per item, the same for every user; `fit` of the subclasses sets `scores_`."""
+
+    scores_: Floats
+
+    def score(self, users: Indices, items: Indices) -> Floats:
+        """The item's score."""
+        return self.scores_[items]
+
+    def score_items(self, users: Indices) -> Floats:
+        """The same row for every user."""
+        return np.tile(self.scores_, (len(users), 1))
+
+
+def _counts(indices: Indices, size: int) -> NDArray[np.float64]:
+    return np.bincount(indices, minlength=size).astype(np.float64)
+
+
+def _shrunk_means(
+    residuals: NDArray[np.float64], indices: Indices, size: int, damping: float
+) -> NDArray[np.float64]:
+    """Per index: sum of residuals / (count + damping); 0 where both are 0."""
+    count = _counts(indices, size) + damping
+    total = np.bincount(indices, residuals, size)
+    return np.divide(total, count, out=np.zeros(size), where=count > 0)
+
+
+@dataclass(eq=False)
+class ItemMean(_ByItem):
+    """The item's mean rating, shrunk towards the global mean by `damping` pseudo-ratings.
+
+    score(u, i) = mu + sum of (r - mu) over the item's ratings / (number of them + damping); mu for unknown items.
+    """
+
+    name = "item-mean"
+    family = "baseline"
+    predicts = "ratings"
+    damping: Damping = 0.0
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        """One pass over the ratings."""
+        offset = _shrunk_means(data.values - data.mean, data.items, data.n_items, self.damping)
+        self.scores_ = (data.mean + offset).astype(np.float32)
+
+
+@dataclass(eq=False)
+class WeightedMean(_ByItem):
+    """IMDb's weighted rating: (v / (v + m)) R + (m / (v + m)) C.
+
+    R is the item's mean, v its number of ratings, C the mean of all ratings; m = 1000 as in the source notebook.
+    Algebraically it is `item-mean` with a damping of m; it has a row of its own because readers know its formula.
+    """
+
+    name = "weighted-mean"
+    family = "baseline"
+    predicts = "ratings"
+    m: Damping = 1000.0
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        """One pass over the ratings."""
+        v = _counts(data.items, data.n_items)
+        R = _shrunk_means(data.values.astype(np.float64), data.items, data.n_items, damping=0.0)
+        weight = np.divide(v, v + self.m, out=np.zeros_like(v), where=v > 0)
+        self.scores_ = (weight * R + (1 - weight) * data.mean).astype(np.float32)
+
+
+@dataclass(eq=False)
+class Popularity(_ByItem):
+    """The number of training ratings of the item: everybody gets what most people rated."""
+
+    name = "popularity"
+    family = "baseline"
+    predicts = "order"
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        """Count."""
+        self.scores_ = _counts(data.items, data.n_items).astype(np.float32)
+
+
+@dataclass(eq=False)
+class UserItemBias(Recommender):
+    """mu + b_u + b_i, the additive model that every factorisation has to beat.
+
+    Minimises sum (r - mu - b_u - b_i)^2 + damping_users * sum b_u^2 + damping_items * sum b_i^2 by alternating its
+    two closed-form solutions (Koren 2010, "Factor in the Neighbors", section 2.1, with the defaults of Surprise's
+    BaselineOnly). An unknown user or item has a bias of 0.
+    """
+
+    name = "user-item-bias"
+    family = "baseline"
+    predicts = "ratings"
+    damping_users: Damping = 15.0
+    damping_items: Damping = 10.0
+    n_epochs: Annotated[int, Field(ge=1)] = 10
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        """Alternate items and users `n_epochs` times; each half step is exact."""
+        self.mean_ = data.mean
+        centred = data.values - data.mean
+        self.user_biases_ = np.zeros(data.n_users)
+        for _ in range(self.n_epochs):
+            without_users = centred - self.user_biases_[data.users]
+            self.item_biases_ = _shrunk_means(without_users, data.items, data.n_items, self.damping_items)
+            without_items = centred - self.item_biases_[data.items]
+            self.user_biases_ = _shrunk_means(without_items, data.users, data.n_users, self.damping_users)
+
+    def score(self, users: Indices, items: Indices) -> Floats:
+        """mu + b_u + b_i."""
+        return (self.mean_ + self.user_biases_[users] + self.item_biases_[items]).astype(np.float32)
+
+    def score_items(self, users: Indices) -> Floats:
+        """mu + b_u + b_i for every item."""
+        return (self.mean_ + self.user_biases_[users][:, None] + self.item_biases_[None, :]).astype(
+            np.float32
+        )

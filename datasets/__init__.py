@@ -1,0 +1,74 @@
+"""What is known about ratings. The only door: `load(name)` and `names()`."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from datasets.ratings import Catalogue, Dataset, Provenance, Ratings
+from datasets.spec import UsageError, import_all, parse_spec, pick, validated
+
+__all__ = [
+    "Catalogue",
+    "Dataset",
+    "Provenance",
+    "Ratings",
+    "UsageError",
+    "dataset",
+    "describe",
+    "load",
+    "names",
+]
+
+
+@dataclass(frozen=True)
+class _Loader:
+    function: Callable[..., Dataset]
+    takes_path: bool
+
+
+_loaders: dict[str, _Loader] = {}
+
+
+def dataset(name: str) -> Callable[[Callable[..., Dataset]], Callable[..., Dataset]]:
+    """Register a function that loads the data set `name`; its keyword arguments are the data set's parameters.
+
+    The name "table:PATH" gives the text after the colon to the function's first argument.
+    """
+
+    def register(function: Callable[..., Dataset]) -> Callable[..., Dataset]:
+        prefix, colon, _ = name.partition(":")
+        _loaders[prefix] = _Loader(function, bool(colon))
+        return function
+
+    return register
+
+
+def names() -> list[str]:
+    """The names that `load` knows."""
+    import_all(sys.modules[__name__])
+    return sorted(f"{name}:PATH" if loader.takes_path else name for name, loader in _loaders.items())
+
+
+def describe(name: str) -> str:
+    """The first line of the loader's docstring."""
+    return (_loaders[name.partition(":")[0]].function.__doc__ or "").strip().partition("\n")[0]
+
+
+def load(spec: str, *, real_only: bool = False) -> Dataset:
+    """The data set `name`, `name[key=value,...]` or `table:PATH[...]`, memory-mapped from the cache.
+
+    `real_only` makes a loader that can simulate missing files refuse instead. UsageError (or its child MissingData) for an
+    unknown name or parameter, files that are missing, and content that does not fit; the message says what to do.
+    """
+    valid = names()
+    name, parameters = parse_spec(spec)
+    prefix, colon, path = name.partition(":")
+    if prefix not in _loaders or _loaders[prefix].takes_path != bool(colon):
+        pick("data set", name, valid)
+    loader = _loaders[prefix]
+    arguments: dict[str, Any] = validated(prefix, loader.function, parameters)
+    if real_only and "real_only" in inspect.signature(loader.function).parameters:
+        arguments["real_only"] = True
+    return loader.function(*([path] if colon else []), **arguments)

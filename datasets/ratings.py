@@ -1,0 +1,162 @@
+"""The containers: who rated what, what the items are, and where all of it comes from."""
+
+import hashlib
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Ratings:
+    """Ratings as parallel, read-only columns in one dense index space of users and items.
+
+    `users` and `items` are int32 indices below `n_users` and `n_items`, `values` float32 within `scale`
+    (lowest, highest), `times` int64 seconds since 1970 or None. Train and test parts of one data set share its
+    index space, so an index means the same user or item in both. ValueError if the columns do not fit together.
+    """
+
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    values: NDArray[np.float32]
+    n_users: int
+    n_items: int
+    scale: tuple[float, float]
+    times: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        columns = {"users": np.int32, "items": np.int32, "values": np.float32, "times": np.int64}
+        for name, dtype in columns.items():
+            column = getattr(self, name)
+            if column is None and name == "times":
+                continue
+            if column.dtype != dtype or column.shape != (len(self.users),):
+                raise ValueError(
+                    f"{name}: expected {np.dtype(dtype)} of shape ({len(self.users)},), "
+                    f"got {column.dtype} of shape {column.shape}"
+                )
+            read_only = column.view()
+            read_only.flags.writeable = False
+            object.__setattr__(self, name, read_only)
+        for name, size in (("users", self.n_users), ("items", self.n_items)):
+            column = getattr(self, name)
+            if len(column) and not (column.min() >= 0 and column.max() < size):
+                raise ValueError(
+                    f"{name}: expected indices from 0 to {size - 1}, got {column.min()} to {column.max()}"
+                )
+        lowest, highest = self.scale
+        if not lowest < highest:
+            raise ValueError(f"scale: expected (lowest, highest), got {self.scale}")
+        if len(self.values) and not (self.values.min() >= lowest and self.values.max() <= highest):
+            raise ValueError(
+                f"values: expected ratings within {self.scale}, got {self.values.min()} to {self.values.max()}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @cached_property
+    def mean(self) -> float:
+        """The mean rating, summed in double precision; NaN when there are none."""
+        return float(self.values.mean(dtype=np.float64)) if len(self) else float("nan")
+
+    def take(self, rows: ArrayLike) -> "Ratings":
+        """The ratings of `rows`, in that order, in the same index space."""
+        rows = np.asarray(rows)
+        times = None if self.times is None else self.times[rows]
+        return Ratings(
+            self.users[rows],
+            self.items[rows],
+            self.values[rows],
+            self.n_users,
+            self.n_items,
+            self.scale,
+            times,
+        )
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What is known about the items; entry i of each column describes item index i."""
+
+    titles: tuple[str, ...]
+    years: tuple[int | None, ...]
+    genres: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        lengths = {column.name: len(getattr(self, column.name)) for column in fields(self)}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"catalogue: columns of different lengths: {lengths}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that was read: its name, its sha256 and its size in bytes."""
+
+    file: str
+    sha256: str
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one filter kept: counts before and after."""
+
+    rule: str
+    before: dict[str, int]  # users, items, ratings
+    after: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a data set comes from: files, licence, filters, and whether it is simulated."""
+
+    sources: tuple[Source, ...]
+    licence: str
+    citation: str
+    simulated: bool = False
+    notice: str = ""  # for simulated data: what the real files are and where to put them
+    steps: tuple[Step, ...] = ()
+
+    @staticmethod
+    def from_json(record: dict[str, Any]) -> "Provenance":
+        """The inverse of `dataclasses.asdict`."""
+        return Provenance(
+            **record
+            | {
+                "sources": tuple(Source(**source) for source in record["sources"]),
+                "steps": tuple(Step(**step) for step in record["steps"]),
+            }
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Ratings with their catalogue, the raw ids behind the indices, and their provenance."""
+
+    name: str
+    ratings: Ratings
+    catalogue: Catalogue
+    user_ids: NDArray[Any]  # raw id of each user index
+    item_ids: NDArray[Any]
+    provenance: Provenance = field(repr=False)
+    stored: Path | None = None  # the cache entry that holds it, for other processes to open
+
+    def __post_init__(self) -> None:
+        expected = (self.ratings.n_users, self.ratings.n_items, self.ratings.n_items)
+        got = (len(self.user_ids), len(self.item_ids), len(self.catalogue.titles))
+        if expected != got:
+            raise ValueError(f"{self.name}: expected (users, items, titles) {expected}, got {got}")
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of everything an algorithm can see: the columns in their order, the scale and the catalogue."""
+        ratings = self.ratings
+        seen = hashlib.sha256(repr((ratings.n_users, ratings.n_items, ratings.scale)).encode())
+        for column in (ratings.users, ratings.items, ratings.values, ratings.times):
+            seen.update(b"none" if column is None else np.ascontiguousarray(column).data)
+        seen.update(repr(asdict(self.catalogue)).encode())
+        return seen.hexdigest()

@@ -1,0 +1,87 @@
+"""Names with parameters, `name[key=value,...]`, and the errors that a user can mend."""
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+
+class UsageError(ValueError):
+    """Something the user can mend. The message says what came, what is valid and what to do; exit code 2."""
+
+
+def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
+    """Split `name[key=value,...]` into the name and its parameters, still text.
+
+    >>> parse_spec("surprise-svd[n_factors=20,lr_all=.01]")
+    ('surprise-svd', {'n_factors': '20', 'lr_all': '.01'})
+    """
+    found = re.fullmatch(r"(?P<name>[^\[\]]+)(?:\[(?P<parameters>[^\[\]]*)\])?", spec.strip())
+    if found is None:
+        raise UsageError(
+            f"cannot read {spec!r}: expected name or name[key=value,...], with one pair of brackets"
+        )
+    parameters: dict[str, str] = {}
+    for part in filter(None, (p.strip() for p in (found["parameters"] or "").split(","))):
+        key, equals, value = (p.strip() for p in part.partition("="))
+        if not (key and equals):
+            raise UsageError(
+                f"cannot read {part!r} in {spec!r}: expected key=value, as in name[key=value,...]"
+            )
+        if key in parameters:
+            raise UsageError(f"{key!r} is given twice in {spec!r}: give it once")
+        parameters[key] = value
+    return found["name"].strip(), parameters
+
+
+def format_spec(name: str, parameters: Mapping[str, Any]) -> str:
+    """The text that `parse_spec` reads back; keys in alphabetical order."""
+    inside = ",".join(f"{key}={value}" for key, value in sorted(parameters.items()))
+    return f"{name}[{inside}]" if inside else name
+
+
+def pick(kind: str, name: str, valid: Iterable[str]) -> str:
+    """`name` if it is one of `valid`; else a UsageError with the nearest match and all valid ones."""
+    choices = sorted(valid)
+    if name in choices:
+        return name
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise UsageError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(choices) or '(none)'}")
+
+
+def validated(owner: str, function: Callable[..., Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """`parameters` as the keyword arguments of `function`, converted and checked by their annotations.
+
+    Text such as "20" or ".01" becomes what the annotation asks for; bounds are pydantic's, as in
+    `Annotated[int, Field(ge=1)]`. Raises UsageError for an unknown name or a value that does not fit.
+    """
+    types = {
+        name: parameter.annotation
+        for name, parameter in inspect.signature(function, eval_str=True).parameters.items()
+        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    }
+    converted = {}
+    for name, value in parameters.items():
+        if not types:
+            raise UsageError(f"{owner} takes no parameters, but {name}={value} was given: leave it out")
+        pick(f"parameter of {owner}", name, types)
+        try:
+            converted[name] = TypeAdapter(types[name]).validate_python(value)
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise UsageError(f"{owner}: {name}={value} does not fit: {problem}") from None
+    return converted
+
+
+def import_all(package: ModuleType) -> None:
+    """Import every module of `package`, so that its registrations run: dropping in a file is enough."""
+    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
