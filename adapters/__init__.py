@@ -15,15 +15,13 @@ def available() -> dict[str, type[Recommender]]:
     """Every concrete adapter by name: those of this package and of any plug-in module already imported."""
     import_all(sys.modules[__name__])
     found: dict[str, type[Recommender]] = {}
-    pending: list[type[Recommender]] = [Recommender]
+    pending = Recommender.__subclasses__()
     while pending:
         adapter = pending.pop()
         pending += adapter.__subclasses__()
         if "name" in vars(adapter):
             if not is_dataclass(adapter):
-                raise TypeError(
-                    f"{adapter.__module__}.{adapter.__name__} must be a dataclass, as every adapter is"
-                )
+                raise TypeError(f"{adapter.__module__}.{adapter.__name__} must be a dataclass, as every adapter is")
             found[adapter.name] = adapter
     return dict(sorted(found.items()))
 

@@ -1,7 +1,7 @@
 """Predictors without personal taste: what every learned model has to beat."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +77,7 @@ def _counts(indices: Indices, size: int) -> NDArray[np.float64]:
 
 
 def _shrunk_means(
-    residuals: NDArray[np.float64], indices: Indices, size: int, damping: float
+    residuals: NDArray[np.floating[Any]], indices: Indices, size: int, damping: float
 ) -> NDArray[np.float64]:
     """Per index: sum of residuals / (count + damping); 0 where both are 0."""
     count = _counts(indices, size) + damping
@@ -170,6 +170,4 @@ class UserItemBias(Recommender):
 
     def score_items(self, users: Indices) -> Floats:
         """mu + b_u + b_i for every item."""
-        return (self.mean_ + self.user_biases_[users][:, None] + self.item_biases_[None, :]).astype(
-            np.float32
-        )
+        return (self.mean_ + self.user_biases_[users][:, None] + self.item_biases_[None, :]).astype(np.float32)

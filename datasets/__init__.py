@@ -15,6 +15,7 @@ __all__ = [
     "Provenance",
     "Ratings",
     "UsageError",
+    "check",
     "dataset",
     "describe",
     "load",
@@ -56,19 +57,28 @@ def describe(name: str) -> str:
     return (_loaders[name.partition(":")[0]].function.__doc__ or "").strip().partition("\n")[0]
 
 
-def load(spec: str, *, real_only: bool = False) -> Dataset:
-    """The data set `name`, `name[key=value,...]` or `table:PATH[...]`, memory-mapped from the cache.
-
-    `real_only` makes a loader that can simulate missing files refuse instead. UsageError (or its child MissingData) for an
-    unknown name or parameter, files that are missing, and content that does not fit; the message says what to do.
-    """
+def _resolve(spec: str) -> tuple[_Loader, list[str], dict[str, Any]]:
     valid = names()
     name, parameters = parse_spec(spec)
     prefix, colon, path = name.partition(":")
     if prefix not in _loaders or _loaders[prefix].takes_path != bool(colon):
         pick("data set", name, valid)
     loader = _loaders[prefix]
-    arguments: dict[str, Any] = validated(prefix, loader.function, parameters)
+    return loader, [path] if colon else [], validated(prefix, loader.function, parameters)
+
+
+def check(spec: str) -> None:
+    """UsageError, with the valid choices, if `spec` names no data set or a parameter that it does not have."""
+    _resolve(spec)
+
+
+def load(spec: str, *, real_only: bool = False) -> Dataset:
+    """The data set `name`, `name[key=value,...]` or `table:PATH[...]`, memory-mapped from the cache.
+
+    `real_only` makes a loader that can simulate missing files refuse instead. UsageError (or its child MissingData)
+    for an unknown name or parameter, missing files, or content that does not fit; the message says what to do.
+    """
+    loader, path, arguments = _resolve(spec)
     if real_only and "real_only" in inspect.signature(loader.function).parameters:
         arguments["real_only"] = True
-    return loader.function(*([path] if colon else []), **arguments)
+    return loader.function(*path, **arguments)

@@ -37,9 +37,7 @@ def source(path: Path) -> Source:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write to a temporary file beside `path`, sync and rename, so that nobody ever reads a half-written file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
-    ) as file:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as file:
         try:
             file.write(content)
             file.flush()
@@ -60,9 +58,7 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def cached(
-    name: str, sources: list[Path], parameters: Mapping[str, Any], parse: Callable[[], Dataset]
-) -> Dataset:
+def cached(name: str, sources: list[Path], parameters: Mapping[str, Any], parse: Callable[[], Dataset]) -> Dataset:
     """The data set `parse()` makes from `sources`, from the cache if the same bytes were parsed before.
 
     The key covers the sources' sha256, `parameters` (which must name the parser's version) and this layout; a
@@ -132,9 +128,7 @@ def reopen(entry: Path) -> Dataset:
             tuple(about["scale"]),
             columns.get("times"),
         ),
-        Catalogue(
-            tuple(catalogue["titles"]), tuple(catalogue["years"]), tuple(map(tuple, catalogue["genres"]))
-        ),
+        Catalogue(tuple(catalogue["titles"]), tuple(catalogue["years"]), tuple(map(tuple, catalogue["genres"]))),
         columns["user_ids"],
         columns["item_ids"],
         Provenance.from_json(about["provenance"]),

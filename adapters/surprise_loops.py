@@ -1,0 +1,95 @@
+"""The loops behind the nearest neighbours of Surprise, to be compiled: `compiled(near_pairs)(...)`."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from adapters.surprise import Doubles
+
+
+@cache
+def compiled(loop: Any) -> Any:
+    """`loop` in machine code, kept on disk. Numba is imported here, so that listing the algorithms does without."""
+    from numba import njit
+
+    return njit(cache=True)(loop)
+
+
+def near_pairs(xs: Any, ys: Any, similar: Any, by_y: Any, k: int, min_k: int) -> Doubles:
+    """For each pair (x, y) the mean residual of y's `k` nearest raters, weighted by similarity.
+
+    0 where fewer than `min_k` are of positive similarity; others never count. `by_y` holds CSR rows (starts, raters,
+    residuals) of the ys in rating order, and ties keep that order as in `heapq.nlargest`, which Surprise uses.
+    """
+    starts, raters, residuals = by_y
+    means = np.zeros(len(xs))
+    similarities = np.empty(np.diff(starts).max())
+    for pair in range(len(xs)):
+        row, begin, end = similar[xs[pair]], starts[ys[pair]], starts[ys[pair] + 1]
+        size, above = 0, 0
+        for entry in range(begin, end):
+            if row[raters[entry]] > 0:
+                similarities[size] = row[raters[entry]]
+                size += 1
+        least, ties = 0.0, 0
+        if size > k:
+            least = np.partition(similarities[:size], size - k)[size - k]
+            for place in range(size):
+                above += similarities[place] > least
+            ties = k - above
+        weight, total = 0.0, 0.0
+        for entry in range(begin, end):
+            similarity = row[raters[entry]]
+            if similarity > least or (similarity == least and ties > 0):
+                ties -= similarity == least
+                weight += similarity
+                total += similarity * residuals[entry]
+        if size > 0 and min(size, k) >= min_k:
+            means[pair] = total / weight
+    return means
+
+
+def near_grid(xs: Any, order: Any, similar: Any, by_x: Any, by_y: Any, k: int, min_k: int) -> Doubles:
+    """What `near_pairs` finds for each of `xs` with each row y of `by_y`, of shape (len(xs), n_y).
+
+    Walks the neighbours of x from the nearest on, in the `order` given, and adds each of their ratings (CSR rows
+    `by_x`) to its y until that has `k`: no selection per pair. Where equally near neighbours share the last places
+    of a y, these go to the first in rating order, settled when the first of them finds no place.
+    """
+    (starts, rated, residuals), (y_starts, raters, y_residuals) = by_x, by_y
+    n_y = len(y_starts) - 1
+    means = np.zeros((len(xs), n_y))
+    for x in range(len(xs)):
+        row = similar[xs[x]]
+        weight, total, left = np.zeros(n_y), np.zeros(n_y), np.full(n_y, k, np.int32)
+        last, tied, tied_total = np.zeros(n_y), np.zeros(n_y, np.int32), np.zeros(n_y)
+        for place in range(len(row)):
+            neighbour = order[x, place]
+            similarity = row[neighbour]
+            if not similarity > 0:
+                break
+            alone = (place == 0 or row[order[x, place - 1]] != similarity) and (
+                place + 1 == len(row) or row[order[x, place + 1]] != similarity
+            )
+            for entry in range(starts[neighbour], starts[neighbour + 1]):
+                y = rated[entry]
+                if left[y] > 0:
+                    left[y] -= 1
+                    weight[y] += similarity
+                    total[y] += similarity * residuals[entry]
+                    if not alone:
+                        if last[y] != similarity:
+                            last[y], tied[y], tied_total[y] = similarity, 0, 0.0
+                        tied[y] += 1
+                        tied_total[y] += residuals[entry]
+                elif not alone and last[y] == similarity and tied[y] > 0:
+                    for first in range(y_starts[y], y_starts[y + 1]):
+                        if tied[y] > 0 and row[raters[first]] == similarity:
+                            tied[y] -= 1
+                            tied_total[y] -= y_residuals[first]
+                    total[y] -= similarity * tied_total[y]
+        for y in range(n_y):
+            if left[y] < k and k - left[y] >= min_k:
+                means[x, y] = total[y] / weight[y]
+    return means

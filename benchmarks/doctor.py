@@ -1,0 +1,74 @@
+"""Whether the bench can work here: directories, versions, libraries, memory, the fork server."""
+
+import importlib
+import os
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from rich.console import Console
+
+from adapters import available
+from benchmarks.command_line import FINE, INCOMPLETE, serve
+from benchmarks.measure import environment
+from benchmarks.pool import Pool
+from datasets.fetch import cache_directory, data_directory, placed
+
+
+def examine() -> int:
+    """Show where files are looked for, what is installed, and whether each algorithm's library can be imported."""
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    lines = {**_directories(), **_machine(environment(threads=1, jobs=1))}
+    for name, value in lines.items():
+        console.print(f"{name:<22} {value}")
+    begun = perf_counter()
+    with Pool(threads=1) as pool:
+        pool.wait_until_ready()
+    console.print(f"{'fork server':<22} ready after {perf_counter() - begun:.1f} s")
+    broken = _broken_libraries()
+    for module, problem in broken.items():
+        console.print(f"{'cannot import':<22} {module}: {problem}", style="bold red")
+    if broken:
+        console.print("Algorithms that need these will be not_installed; `make install` installs everything.")
+        return INCOMPLETE
+    console.print(f"{'algorithms':<22} all {len(available())} can run")
+    return FINE
+
+
+def _directories() -> dict[str, str]:
+    netflix = placed("netflix/combined_data_1.txt")
+    return {
+        "data directory": f"{data_directory()} ({_state(data_directory())}; set RECBENCH_DATA to change it)",
+        "cache directory": f"{cache_directory()} ({_state(cache_directory())}; set RECBENCH_CACHE to change it)",
+        "Netflix files": f"{netflix or 'not found'}; expected in {data_directory() / 'netflix'}",
+    }
+
+
+def _state(directory: Path) -> str:
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    writable = "writable" if os.access(existing, os.W_OK) else "NOT WRITABLE"
+    return writable if existing == directory else f"will be created, {writable}"
+
+
+def _machine(found: dict[str, Any]) -> dict[str, str]:
+    return {
+        "machine": f"{found['cpu']}, {found['cores']} cores, {found['memory_mb']:.0f} MB",
+        "platform": found["platform"],
+        "python": found["python"],
+        **found["versions"],
+        "memory measured": "yes" if Path("/proc/self/clear_refs").exists() else "no: only on Linux",
+    }
+
+
+def _broken_libraries() -> dict[str, str]:
+    broken = {}
+    for module in sorted({module for adapter in available().values() for module in adapter.requires}):
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            broken[module] = str(error)
+    return broken
+
+
+if __name__ == "__main__":
+    serve(examine)

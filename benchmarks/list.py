@@ -1,0 +1,76 @@
+"""What there is to choose from: data sets, algorithms, metrics, suites, splits."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, cast
+
+from rich.console import Console
+from rich.table import Table
+from typer import Argument
+
+import datasets
+from adapters import available
+from benchmarks import plan
+from benchmarks.command_line import FINE, serve
+from benchmarks.metrics import METRICS
+from benchmarks.splits import SPLITS
+from datasets.spec import format_spec, pick
+
+Lines = list[tuple[str, ...]]
+
+
+def _first_line(documented: object) -> str:
+    return (documented.__doc__ or "").strip().partition("\n")[0]
+
+
+def _datasets() -> Lines:
+    return [("name", "what it is"), *((name, datasets.describe(name)) for name in datasets.names())]
+
+
+def _algorithms() -> Lines:
+    lines: Lines = [("name", "family", "predicts", "what it is, and its parameters")]
+    for name, adapter in available().items():
+        defaults = {field.name: field.default for field in fields(cast(Any, adapter))}
+        about = f"{_first_line(adapter)}\n{format_spec(name, defaults)}"
+        lines.append((name, adapter.family, adapter.predicts, about))
+    return lines
+
+
+def _metrics() -> Lines:
+    lines: Lines = [("name", "better", "unit", "definition")]
+    for name, metric in METRICS.items():
+        lines.append((f"{name}@k" if metric.ranking else name, metric.better, metric.unit, metric.definition))
+    return lines
+
+
+def _suites() -> Lines:
+    found = [plan.suite(name) for name in plan.suites()]
+    rows = [(suite.name, suite.description, ", ".join(row.name for row in suite.rows)) for suite in found]
+    return [("name", "what it is", "rows"), *rows]
+
+
+def _splits() -> Lines:
+    return [("name", "what it is"), *((name, _first_line(split)) for name, split in SPLITS.items())]
+
+
+KINDS: dict[str, Callable[[], Lines]] = {
+    "datasets": _datasets,
+    "algorithms": _algorithms,
+    "metrics": _metrics,
+    "suites": _suites,
+    "splits": _splits,
+}
+
+
+def show(kind: Annotated[str, Argument(help="datasets, algorithms, metrics, suites or splits")]) -> int:
+    """List what can be chosen."""
+    heading, *lines = KINDS[pick("list", kind, KINDS)]()
+    table = Table(*heading, box=None, pad_edge=False)
+    for line in lines:
+        table.add_row(*(part.replace("[", r"\[") for part in line))
+    Console(highlight=False).print(table)
+    return FINE
+
+
+if __name__ == "__main__":
+    serve(show)

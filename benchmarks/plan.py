@@ -1,0 +1,132 @@
+"""From what the user asked for to the cells that answer it. Everything is checked here, before any long work."""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from pathlib import Path
+from typing import Any, cast
+
+from adapters import Recommender, available, create
+from benchmarks.evaluate import Protocol
+from benchmarks.results import Cell
+from datasets.ratings import Dataset
+from datasets.spec import UsageError, format_spec, parse_spec, pick
+
+SUITES = Path(__file__).parent / "suites"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table: an algorithm and the hyperparameters that were set on purpose."""
+
+    algorithm: str
+    given: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """As it is written on the command line: `surprise-svd[n_factors=20]`."""
+        return format_spec(self.algorithm, self.given)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The exact rows of a table, read from `suites/NAME.toml`."""
+
+    name: str
+    description: str
+    rows: tuple[Row, ...]
+
+
+def suites() -> list[str]:
+    """The names of the suites."""
+    return sorted(path.stem for path in SUITES.glob("*.toml"))
+
+
+def suite(name: str) -> Suite:
+    """The suite `name`, its rows checked. UsageError if there is none or if it is malformed."""
+    path = SUITES / f"{pick('suite', name, suites())}.toml"
+    content = tomllib.loads(path.read_text())
+    return Suite(name, content["description"], rows(content["rows"]))
+
+
+def rows(specs: Iterable[str]) -> tuple[Row, ...]:
+    """`name[key=value,...]` texts as rows, converted and checked; UsageError for a bad one or one given twice."""
+    found: dict[str, Row] = {}
+    for spec in specs:
+        name, parameters = parse_spec(spec)
+        algorithm = create(name, parameters)
+        row = Row(name, {key: getattr(algorithm, key) for key in parameters})
+        if row.name in found:
+            raise UsageError(f"algorithm {row.name!r} is planned twice: name it once")
+        found[row.name] = row
+    return tuple(found.values())
+
+
+def library_versions(adapter: type[Recommender]) -> dict[str, str]:
+    """Module -> version of the distribution behind it, for what the adapter wraps; "" where it is not installed."""
+    owners = packages_distributions()
+    found = {}
+    for module in adapter.requires:
+        try:
+            found[module] = version(owners.get(module, [module])[0])
+        except PackageNotFoundError:
+            found[module] = ""
+    return found
+
+
+def cells(
+    dataset: Dataset,
+    table: Iterable[Row],
+    *,
+    split: str,
+    n_folds: int,
+    seed: int,
+    protocol: Protocol,
+    threads: int,
+) -> list[Cell]:
+    """The cells of the table, fold by fold inside a row: the first row is complete before the second begins."""
+    planned = []
+    for row in table:
+        adapter = available()[row.algorithm]
+        algorithm = create(row.algorithm, row.given)
+        parameters = {f.name: getattr(algorithm, f.name) for f in fields(cast(Any, algorithm))}
+        libraries = library_versions(adapter)
+        planned += [
+            Cell(
+                dataset=dataset.name,
+                digest=dataset.digest,
+                algorithm=row.algorithm,
+                parameters=parameters,
+                given=row.given,
+                revision=adapter.revision,
+                libraries=libraries,
+                split=split,
+                n_folds=n_folds,
+                fold=fold,
+                seed=seed,
+                protocol=asdict(protocol) | {"ks": list(protocol.ks)},
+                threads=threads,
+            )
+            for fold in range(n_folds)
+        ]
+    return planned
+
+
+def describe_data(dataset: Dataset) -> dict[str, Any]:
+    """What every record says about the data: counts, scale, digest and the whole provenance."""
+    ratings = dataset.ratings
+    return {
+        "name": dataset.name,
+        "users": ratings.n_users,
+        "items": ratings.n_items,
+        "ratings": len(ratings),
+        "scale": list(ratings.scale),
+        "digest": dataset.digest,
+        **asdict(dataset.provenance),
+    }
+
+
+def protocol_of(cell: Cell) -> Protocol:
+    """The protocol as it is written in the cell."""
+    return Protocol(**cell.protocol | {"ks": tuple(cell.protocol["ks"])})

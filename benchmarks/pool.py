@@ -1,0 +1,250 @@
+"""One process per cell: start it, watch its seconds and megabytes, kill it, and give its end a name."""
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any, Self
+
+import psutil
+
+from adapters import available
+from benchmarks.results import Cell, Record, Run, not_run
+
+WATCH_SECONDS = 0.05
+FAMILY_SECONDS = 0.5  # how often descendants are looked for: that walks the process table
+LOG_TAIL = 600  # characters of a crashed cell's output that go into its reason
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NPROC",  # the size of XLA's own pool
+)
+
+
+class HarnessError(RuntimeError):
+    """The harness itself broke; no algorithm is to blame. Exit code 3."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a cell may use, its loading and warm-up included; and how long the whole run may take, if limited."""
+
+    seconds: float
+    memory_mb: float
+    budget_seconds: float | None = None
+
+
+@dataclass
+class _Running:
+    cell: Cell
+    started: str
+    since: float
+    pid: int = 0
+    family: list[psutil.Process] = field(default_factory=list)
+    family_since: float = 0.0
+    killed: tuple[str, str] | None = None  # status and reason, once the watchdog has acted
+
+    def resident_mb(self) -> float:
+        """Resident memory of the cell and its descendants, in MB; 0 once they are gone."""
+        total = 0
+        with contextlib.suppress(psutil.Error):
+            if monotonic() - self.family_since > FAMILY_SECONDS:
+                process = psutil.Process(self.pid)
+                self.family, self.family_since = [process, *process.children(recursive=True)], monotonic()
+        for process in self.family:
+            with contextlib.suppress(psutil.Error):
+                total += process.memory_info().rss
+        return total / 2**20
+
+    def kill(self, status: str, reason: str) -> None:
+        """Kill the cell, its process group, and descendants that left the group."""
+        self.killed = status, reason
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(self.pid)
+            self.family = [process, *self.family, *process.children(recursive=True)]
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        for process in self.family:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+
+class Pool:
+    """Runs cells, each in a process forked from one server that holds the imported libraries."""
+
+    def __init__(self, threads: int, plugins: Iterable[str] = ()) -> None:
+        """Start the server; it imports while the caller does other things. Use as a context manager."""
+        self._plugins = list(plugins)
+        self._log = tempfile.TemporaryFile("w+b")  # noqa: SIM115  # closed with the pool
+        root = str(Path(__file__).resolve().parent.parent)
+        path = os.pathsep.join([root, str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
+        flags = {"PYTHONPATH": path, "PYTHONHASHSEED": "0"}
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.forkserver", str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=os.environ | flags | dict.fromkeys(THREAD_VARIABLES, str(threads)),
+            start_new_session=True,  # Ctrl-C reaches the run, which then ends the server
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._server.stdin is not None and self._server.stdout is not None
+        self._server.stdin.close()
+        self._server.stdout.close()
+        try:
+            self._server.wait(5)
+        except subprocess.TimeoutExpired:
+            self._server.kill()
+            self._server.wait()
+        self._log.close()
+
+    def wait_until_ready(self) -> None:
+        """Return once the server has imported what every cell needs. HarnessError if it cannot."""
+        while not any("ready" in message for message in self._messages()):
+            pass
+
+    def execute(
+        self,
+        cells: Iterable[Cell],
+        results: Run,
+        *,
+        dataset: Path,
+        about: Mapping[str, Any],
+        limits: Limits,
+        jobs: int = 1,
+        on_start: Callable[[Cell], None] = lambda cell: None,
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> Iterator[Record]:
+        """Run each cell and yield its record once that is in `results`; at most `jobs` at a time.
+
+        `dataset` is the cache entry that holds the data. Cells that do not fit the budget yield `not_run`.
+        HarnessError if the server dies.
+        """
+        self._run = results
+        (results.directory / "records").mkdir(parents=True, exist_ok=True)
+        waiting, running = list(cells), dict[str, _Running]()
+        begun, spent = monotonic(), dict[str, float]()
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                cell = waiting.pop(0)
+                left = None if limits.budget_seconds is None else limits.budget_seconds - (monotonic() - begun)
+                if left is not None and left < spent.get(cell.row, 0.0):
+                    yield self._closed(not_run(cell, about, f"the budget of {limits.budget_seconds:g} s has no room"))
+                    continue
+                on_start(cell)
+                running[cell.name] = self._start(cell, dataset, about, limits)
+            for message in self._messages():
+                if "pid" in message and "started" in message:
+                    running[message["started"]].pid = message["pid"]
+                elif "ended" in message:
+                    ended = running.pop(message["ended"])
+                    spent[ended.cell.row] = monotonic() - ended.since
+                    yield self._finished(ended, message["code"], about)
+            for watched in running.values():
+                self._watch(watched, limits, begun)
+            on_wait()
+
+    def _start(self, cell: Cell, dataset: Path, about: Mapping[str, Any], limits: Limits) -> _Running:
+        started = datetime.now(UTC).isoformat()
+        job = {
+            "name": cell.name,
+            "cell": asdict(cell),
+            "started": started,
+            "preload": list(available()[cell.algorithm].requires),
+            "plugins": self._plugins,
+            "dataset": str(dataset),
+            "directory": str(self._run.directory),
+            "log": str(self._run.path(cell, ".log")),
+            "memory_mb": limits.memory_mb,
+            "data": about["data"],
+            "environment": about["environment"],
+        }
+        assert self._server.stdin is not None
+        try:
+            self._server.stdin.write(json.dumps(job).encode() + b"\n")
+            self._server.stdin.flush()
+        except BrokenPipeError:
+            raise self._server_died() from None
+        return _Running(cell, started, monotonic())
+
+    def _messages(self) -> list[dict[str, Any]]:
+        """What the server has to say; waits at most WATCH_SECONDS."""
+        assert self._server.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._server.stdout, selectors.EVENT_READ)
+            if not selector.select(WATCH_SECONDS):
+                return []
+        received = b""
+        while not received.endswith(b"\n"):
+            chunk = os.read(self._server.stdout.fileno(), 1 << 16)
+            if not chunk:
+                raise self._server_died()
+            received += chunk
+        return [json.loads(line) for line in received.splitlines()]
+
+    def _server_died(self) -> HarnessError:
+        code = self._server.wait()
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace")[-LOG_TAIL:].strip()
+        return HarnessError(f"the fork server ended with code {code}: {said}")
+
+    def _watch(self, watched: _Running, limits: Limits, begun: float) -> None:
+        """Kill the cell if it is over a limit."""
+        if not watched.pid or watched.killed:
+            return
+        now = monotonic()
+        if limits.budget_seconds is not None and now - begun > limits.budget_seconds * 1.05:
+            watched.kill("not_run", f"stopped when the budget of {limits.budget_seconds:g} s was used up")
+        elif now - watched.since > limits.seconds:
+            watched.kill("timeout", f"took longer than the time limit of {limits.seconds:g} s")
+        elif (used := watched.resident_mb()) > limits.memory_mb:
+            watched.kill("out_of_memory", f"used {used:.0f} MB; the memory limit is {limits.memory_mb:.0f} MB")
+
+    def _finished(self, ended: _Running, code: int, about: Mapping[str, Any]) -> Record:
+        """The record of a cell whose process has ended: its own, or one that says how it ended."""
+        with contextlib.suppress(ProcessLookupError):  # what a cell leaves behind ends with it
+            os.killpg(ended.pid, signal.SIGKILL)
+        log = self._run.path(ended.cell, ".log")
+        record = None if ended.killed else self._run.read(ended.cell)
+        if record is not None and record.started == ended.started:
+            log.unlink(missing_ok=True)
+            return record
+        status, reason = ended.killed or ("crashed", f"{_describe(code)} {_tail(log)}".strip())
+        return self._closed(Record(ended.cell, status, reason, ended.started, about["data"], about["environment"]))
+
+    def _closed(self, record: Record) -> Record:
+        """Write a record that its cell could not write itself."""
+        self._run.write(record)
+        return record
+
+
+def _describe(code: int) -> str:
+    if code >= 0:
+        return f"the process left with exit code {code} and no answer."
+    name = signal.Signals(-code).name
+    hint = " (the kernel does this when memory runs out)" if name == "SIGKILL" else ""
+    return f"killed by {name}{hint}."
+
+
+def _tail(log: Path) -> str:
+    """The end of what the cell printed; of a fatal error, its stack and not the list of loaded modules."""
+    said = log.read_text(errors="replace").strip() if log.exists() else ""
+    _, fatal, stack = said.partition("Fatal Python error:")
+    return (fatal + stack.partition("\n\nExtension modules:")[0])[:LOG_TAIL] if fatal else said[-LOG_TAIL:]

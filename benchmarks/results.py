@@ -1,0 +1,200 @@
+"""Cells and records on disk: one JSON a cell, its raw answers beside it, and a tidy table of them all."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measure import PHASES
+from benchmarks.metrics import columns
+from datasets.cache import write_atomically
+from datasets.spec import UsageError, format_spec
+
+SCHEMA = 1
+STATUSES = (
+    "ok",
+    "skipped",
+    "not_installed",
+    "failed",
+    "diverged",
+    "timeout",
+    "out_of_memory",
+    "crashed",
+    "not_run",
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measurement to be made: everything that fixes its numbers, and nothing else."""
+
+    dataset: str
+    digest: str  # of the data
+    algorithm: str
+    parameters: dict[str, Any]  # all hyperparameters, defaults included
+    given: dict[str, Any]  # those that were set on purpose: what tells two rows of one algorithm apart
+    revision: int
+    libraries: dict[str, str]  # module -> version of what the adapter wraps
+    split: str
+    n_folds: int
+    fold: int
+    seed: int
+    protocol: dict[str, Any]
+    threads: int
+
+    @cached_property
+    def key(self) -> str:
+        """Twelve hexadecimal digits: the same if and only if the numbers must be the same."""
+        fixed = {name: value for name, value in asdict(self).items() if name not in ("dataset", "given")}
+        return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:12]
+
+    @cached_property
+    def row(self) -> str:
+        """The name of the table row this cell belongs to, such as `surprise-svd[n_factors=20]`."""
+        return format_spec(self.algorithm, self.given)
+
+    @property
+    def name(self) -> str:
+        """The file name of its record, without ending."""
+        return f"{self.algorithm}-{self.key}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of a cell. Numbers are unrounded; `metrics` and `costs` are empty unless the status is ok."""
+
+    cell: Cell
+    status: str
+    reason: str | None
+    started: str  # ISO 8601, UTC
+    data: dict[str, Any]
+    environment: dict[str, Any]
+    costs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    trace: list[dict[str, float]] = field(default_factory=list)
+    nondeterminism: str | None = None
+    schema: int = SCHEMA
+
+    def to_json(self) -> bytes:
+        """The bytes that are written: sorted keys, unrounded, no NaN."""
+        fields = asdict(self) | {"key": self.cell.key}
+        return (json.dumps(fields, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
+
+    @staticmethod
+    def from_json(text: str | bytes) -> "Record":
+        """The inverse of `to_json`. ValueError for other schemas and damaged content."""
+        fields = json.loads(text)
+        if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
+            raise ValueError(f"expected a record of schema {SCHEMA}")
+        key = fields.pop("key", None)
+        try:
+            record = Record(**fields | {"cell": Cell(**fields["cell"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"not a record: {error}") from None
+        if record.cell.key != key or record.status not in STATUSES:
+            raise ValueError(f"expected key {record.cell.key} and a known status, got {key} and {record.status}")
+        return record
+
+
+@dataclass(frozen=True)
+class Run:
+    """A directory of results: `plan.json`, `records/` and what is made from them."""
+
+    directory: Path
+
+    def path(self, cell: Cell, ending: str = ".json") -> Path:
+        """Where the cell's record (.json), raw answers (.npz) or log (.log) is."""
+        return self.directory / "records" / f"{cell.name}{ending}"
+
+    def write(self, record: Record, answers: Mapping[str, Any] | None = None) -> None:
+        """Keep `record`; its raw answers first, since a record promises them."""
+        if answers is not None:
+            buffer = io.BytesIO()
+            np.savez(buffer, allow_pickle=False, **answers)
+            write_atomically(self.path(record.cell, ".npz"), buffer.getvalue())
+        write_atomically(self.path(record.cell), record.to_json())
+
+    def read(self, cell: Cell) -> Record | None:
+        """The record of `cell`, or None if there is none. UsageError, naming the file, if it is damaged."""
+        path = self.path(cell)
+        if not path.exists():
+            return None
+        try:
+            return Record.from_json(path.read_bytes())
+        except ValueError as error:
+            raise UsageError(f"{path} is damaged: {error}. Delete it to measure this cell again.") from None
+
+    def write_plan(self, cells: Iterable[Cell], about: Mapping[str, Any]) -> None:
+        """Keep the plan, so that a report shows its cells and no others."""
+        plan = {"schema": SCHEMA, "about": dict(about), "cells": [asdict(cell) for cell in cells]}
+        write_atomically(self.directory / "plan.json", json.dumps(plan, indent=1).encode())
+
+    def read_plan(self) -> tuple[list[Cell], dict[str, Any]]:
+        """The planned cells and what the plan says about itself. UsageError if this is no results directory."""
+        path = self.directory / "plan.json"
+        try:
+            plan = json.loads(path.read_bytes())
+            if plan["schema"] != SCHEMA:
+                raise ValueError(f"schema {plan['schema']}; this version reads schema {SCHEMA}")
+            return [Cell(**cell) for cell in plan["cells"]], plan["about"]
+        except OSError:
+            raise UsageError(
+                f"{self.directory} holds no results: expected {path}, written by benchmarks.run"
+            ) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{path} cannot be read: {error}") from None
+
+    def records(self) -> list[Record]:
+        """One record for each planned cell, in the plan's order; `not_run` for those that have none."""
+        cells, about = self.read_plan()
+        return [self.read(cell) or not_run(cell, about, "no record yet") for cell in cells]
+
+    def write_table(self, records: Iterable[Record]) -> Path:
+        """`results.csv`: one row a cell; unrounded, empty where there is no value."""
+        rows = [row(record) for record in records]
+        names = list(dict.fromkeys(name for row_ in rows for name in row_))
+        text = io.StringIO()
+        table = csv.DictWriter(text, names, restval="", lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+        path = self.directory / "results.csv"
+        write_atomically(path, text.getvalue().encode())
+        return path
+
+
+def not_run(cell: Cell, about: Mapping[str, Any], reason: str) -> Record:
+    """The record of a cell that was planned but never started."""
+    return Record(cell, "not_run", reason, "", about["data"], about["environment"])
+
+
+def row(record: Record) -> dict[str, Any]:
+    """A record as a row of `results.csv`: names, status, every metric, and seconds and peak memory of each phase."""
+    cell = record.cell
+    values: dict[str, Any] = {
+        "dataset": cell.dataset,
+        "simulated": str(record.data["simulated"]).lower(),
+        "split": cell.split,
+        "algorithm": cell.algorithm,
+        "params": ",".join(f"{key}={value}" for key, value in sorted(cell.given.items())),
+        "fold": cell.fold,
+        "seed": cell.seed,
+        "key": cell.key,
+        "status": record.status,
+        "reason": record.reason or "",
+    }
+    for name in columns(tuple(cell.protocol["ks"])):
+        value = record.metrics.get(name)
+        values[name] = "" if value is None else repr(value)
+    for phase in PHASES:
+        for cost in ("seconds", "cpu_seconds", "peak_mb", "grown_mb"):
+            value = record.costs.get(phase, {}).get(cost)
+            values[f"{phase}_{cost}"] = "" if value is None else repr(value)
+    peaks = [costs["peak_mb"] for costs in record.costs.values() if costs["peak_mb"] is not None]
+    return values | {"peak_mb": repr(max(peaks)) if peaks else "", "contended": record.environment["contended"]}

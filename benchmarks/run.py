@@ -1,0 +1,221 @@
+"""The command line of the bench: plan -> run -> records -> report. The composition root."""
+
+import fcntl
+import importlib
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Any
+
+import psutil
+from rich.console import Console
+from typer import Option
+
+import datasets
+from benchmarks import limits, metrics, plan
+from benchmarks.command_line import FINE, INCOMPLETE, serve
+from benchmarks.display import Display
+from benchmarks.evaluate import Protocol
+from benchmarks.measure import environment
+from benchmarks.pool import Limits, Pool
+from benchmarks.results import Cell, Record, Run
+from benchmarks.splits import SPLITS
+from datasets.ratings import Dataset
+from datasets.spec import UsageError, parse_spec, pick
+
+SHOWN = ("rmse", "ndcg@10")  # in the live table, when the report shows them too
+
+
+def run(
+    dataset: Annotated[str, Option(help="a name from `python -m benchmarks.list datasets`")],
+    suite: Annotated[str, Option(help="the rows of the table; overridden by --algorithm")] = "standard",
+    algorithm: Annotated[list[str] | None, Option(help="NAME or NAME[key=value,...]; repeatable")] = None,
+    folds: Annotated[int, Option(help="number of folds", min=2)] = 5,
+    split: Annotated[str, Option(help="how the ratings are divided")] = "kfold",
+    seed: Annotated[int, Option(help="fixes folds, initialisations and ties", min=0, max=2**32 - 1)] = 0,
+    k: Annotated[list[int] | None, Option(help="cutoff of the ranking metrics; repeatable [default: 10]")] = None,
+    metric: Annotated[list[str] | None, Option(help="column of the report; repeatable [default: all]")] = None,
+    jobs: Annotated[int, Option(help="cells at a time; more than 1 makes times contended", min=1)] = 1,
+    threads: Annotated[int, Option(help="threads of each cell", min=1)] = 1,
+    time_limit: Annotated[str, Option(help="per cell: 90s, 10m, 1.5h")] = "10m",
+    memory_limit: Annotated[str | None, Option(help="per cell: 512M, 8G [default: 80 % of the machine]")] = None,
+    budget: Annotated[str | None, Option(help="for the whole run; cells without room are not run")] = None,
+    out: Annotated[Path | None, Option(help="where results go [default: runs/DATASET]")] = None,
+    force: Annotated[list[str] | None, Option(help="measure this row again although it is there; repeatable")] = None,
+    plugin: Annotated[list[str] | None, Option(help="module with more adapters; repeatable")] = None,
+    real_only: Annotated[bool, Option("--real-only", help="never stand in simulated data")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="print the plan and leave")] = False,
+    no_report: Annotated[bool, Option("--no-report", help="records and results.csv only")] = False,
+) -> int:
+    """Run algorithms on a data set, each fold in a process of its own, and report errors and costs."""
+    begun = perf_counter()
+    console = Console(soft_wrap=True, highlight=False)
+    for module in plugin or []:
+        _import_plugin(module)
+    table = plan.rows(algorithm) if algorithm else plan.suite(suite).rows
+    forced = {pick("row to force", row, [r.name for r in table]) for row in force or []}
+    pick("split", split, SPLITS)
+    ks, shown = _columns(k, metric)
+    limit = Limits(
+        limits.seconds("--time-limit", time_limit),
+        _memory(memory_limit),
+        limits.seconds("--budget", budget) if budget else None,
+    )
+    datasets.check(dataset)
+    results = Run(out or Path("runs") / _directory_name(dataset))
+    protocol = Protocol(ks=ks)
+
+    def planned(data: Dataset) -> list[Cell]:
+        return plan.cells(data, table, split=split, n_folds=folds, seed=seed, protocol=protocol, threads=threads)
+
+    if dry_run:
+        data = datasets.load(dataset, real_only=real_only)
+        _print_plan(console, results, planned(data), forced)
+        return FINE
+    with ExitStack() as stack:
+        pool = stack.enter_context(Pool(threads, plugin or []))
+        data = datasets.load(dataset, real_only=real_only)  # while the pool imports the libraries
+        stack.enter_context(_claimed(results.directory))
+        if folds > len(data.ratings):
+            raise UsageError(f"--folds {folds}: {data.name} has only {len(data.ratings)} ratings")
+        cells = planned(data)
+        reproduce = _reproduce(dataset, split, folds, seed, ks, threads, plugin or [])
+        about: dict[str, Any] = {
+            "command": shlex.join(["python", "-m", "benchmarks.run", *sys.argv[1:]]),
+            "reproduce": reproduce,
+            "metrics": shown,
+            "protocol": asdict(protocol) | {"ks": list(ks)},
+            "data": plan.describe_data(data),
+            "environment": environment(threads, jobs),
+        }
+        results.write_plan(cells, about)
+        waiting = [cell for cell in cells if not _kept(results, cell, forced)]
+        _announce(console, data, len(cells), len(waiting))
+        assert data.stored is not None
+        live = [column for column in SHOWN if column in shown] or shown[:2]
+        with Display(console, len(waiting), live) as display:
+            for record in pool.execute(
+                waiting,
+                results,
+                dataset=data.stored,
+                about=about,
+                limits=limit,
+                jobs=jobs,
+                on_start=display.started,
+            ):
+                display.finished(record)
+    return _close(console, results, perf_counter() - begun, report=not no_report)
+
+
+def _import_plugin(module: str) -> None:
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise UsageError(f"--plugin {module}: cannot import it: {error}") from None
+    finally:
+        sys.path.pop(0)
+
+
+def _columns(k: list[int] | None, metric: list[str] | None) -> tuple[tuple[int, ...], list[str]]:
+    """The cutoffs, and the metric columns the report shows; UsageError for an unknown metric or a k below 1."""
+    if min(k or [1]) < 1:
+        raise UsageError(f"--k {min(k or [1])}: expected a cutoff of at least 1")
+    shown = metric or metrics.columns(tuple(sorted(set(k or [10]))))
+    for column in shown:
+        metrics.find(column)
+    wanted = {int(column.partition("@")[2]) for column in shown if "@" in column}
+    return tuple(sorted(set(k or ([] if wanted else [10])) | wanted)), shown
+
+
+def _memory(memory_limit: str | None) -> float:
+    if memory_limit:
+        return limits.megabytes("--memory-limit", memory_limit)
+    return 0.8 * psutil.virtual_memory().total / 2**20
+
+
+def _directory_name(dataset: str) -> str:
+    """`table:/data/my ratings.csv[user=u]` -> `table-my-ratings`: what a data set's directory is called."""
+    name, parameters = parse_spec(dataset)
+    prefix, _, path = name.partition(":")
+    parts = [prefix, Path(path).stem if path else "", *(f"{key}-{value}" for key, value in parameters.items())]
+    return "".join(c if c.isalnum() or c in "-._" else "-" for c in "-".join(filter(None, parts)))
+
+
+@contextmanager
+def _claimed(directory: Path) -> Iterator[None]:
+    """Hold `directory` for this run alone. UsageError if it cannot be written or another run holds it."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = (directory / ".lock").open("w")
+    except OSError as error:
+        raise UsageError(
+            f"--out {directory}: cannot write there ({error.strerror}); name another directory"
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"--out {directory}: another run is using it; wait, or name another directory") from None
+        for leftover in directory.rglob(".*.tmp"):  # of a run that was killed while it wrote
+            leftover.unlink()
+        yield
+
+
+def _reproduce(
+    dataset: str, split: str, folds: int, seed: int, ks: tuple[int, ...], threads: int, plugins: list[str]
+) -> str:
+    """The command that measures a row again, up to the row's name."""
+    command = ["python", "-m", "benchmarks.run", "--dataset", dataset, "--split", split, "--folds", str(folds)]
+    command += ["--seed", str(seed), *(part for k in ks for part in ("--k", str(k))), "--threads", str(threads)]
+    return shlex.join([*command, *(part for plugin in plugins for part in ("--plugin", plugin))])
+
+
+def _kept(results: Run, cell: Cell, forced: set[str]) -> bool:
+    """Whether the cell need not run: it has an ok record and is not forced."""
+    record = results.read(cell)
+    return record is not None and record.status == "ok" and cell.row not in forced
+
+
+def _print_plan(console: Console, results: Run, cells: list[Cell], forced: set[str]) -> None:
+    for cell in cells:
+        state = "kept" if _kept(results, cell, forced) else "to run"
+        console.print(f"{cell.key}  {cell.row}  fold {cell.fold}  {state}", markup=False)
+    to_run = sum(not _kept(results, cell, forced) for cell in cells)
+    console.print(f"{len(cells)} cells, {to_run} to run, into {results.directory}", markup=False)
+
+
+def _announce(console: Console, data: Dataset, n_cells: int, n_waiting: int) -> None:
+    ratings = data.ratings
+    if data.provenance.simulated:
+        console.print(data.provenance.notice, style="bold yellow", markup=False)
+    title = f"{data.name} (SIMULATED)" if data.provenance.simulated else data.name
+    counts = f"{len(ratings):,} ratings, {ratings.n_users:,} users, {ratings.n_items:,} items"
+    kept = f", {n_cells - n_waiting} kept from before" if n_waiting < n_cells else ""
+    console.print(f"{title}: {counts}; {n_cells} cells{kept}", markup=False)
+
+
+def _close(console: Console, results: Run, seconds: float, *, report: bool) -> int:
+    """Write the table and the report, say where they are, and give the exit code."""
+    records: list[Record] = results.records()
+    results.write_table(records)
+    bad = [record for record in records if record.status != "ok"]
+    console.print(f"{len(records) - len(bad)} of {len(records)} cells ok after {seconds:.0f} s", markup=False)
+    for row in dict.fromkeys(record.cell.row for record in bad):
+        statuses = Counter(record.status for record in bad if record.cell.row == row)
+        counted = ", ".join(f"{count} {status}" for status, count in statuses.items())
+        console.print(f"  {row}: {counted}; the reasons are in results.csv and in the report", markup=False)
+    if report:
+        from reports.build import build
+
+        console.print(f"report: {build(results.directory).resolve()}", markup=False)
+    return INCOMPLETE if bad else FINE
+
+
+if __name__ == "__main__":
+    serve(run)

@@ -1,0 +1,132 @@
+"""One cell from data to record: the one path that every number takes. Runs in a process of its own."""
+
+import importlib
+import random
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adapters import Recommender, create
+from benchmarks.evaluate import DivergedError, ask, score
+from benchmarks.measure import Meter
+from benchmarks.plan import protocol_of
+from benchmarks.results import Cell, Record, Run
+from benchmarks.splits import SPLITS
+from datasets.cache import reopen
+from datasets.ratings import Catalogue, Ratings
+
+REPEAT_BELOW_SECONDS = 0.5  # a fit this short is measured again
+REPEATS = 3
+LAST_FRAMES = 3
+
+
+def run(job: dict[str, Any]) -> None:
+    """Measure the cell of `job` and write its record. Any exception of the algorithm becomes a status."""
+    for module in job["plugins"]:
+        importlib.import_module(module)
+    cell = Cell(**job["cell"])
+    data, meter = dict(job["data"]), Meter()
+    arguments = {"cell": cell, "started": job["started"], "environment": job["environment"], "data": data}
+    directory = Run(Path(job["directory"]))
+    try:
+        record, answers = _measured(cell, Path(job["dataset"]), job["memory_mb"], meter, arguments)
+    except Exception as error:  # the one place where an algorithm's failure becomes a status
+        traceback.print_exc()
+        status, reason = _status(error)
+        record, answers = Record(status=status, reason=reason, costs=meter.costs(), **arguments), None
+    directory.write(record, answers)
+
+
+def _measured(
+    cell: Cell, entry: Path, memory_mb: float, meter: Meter, arguments: dict[str, Any]
+) -> tuple[Record, dict[str, Any] | None]:
+    """The record of a cell that does not fail, with its raw answers unless the algorithm is skipped."""
+    algorithm = create(cell.algorithm, cell.given)
+    for module in algorithm.requires:
+        _require(module)
+    dataset, protocol = reopen(entry), protocol_of(cell)
+    train_rows, test_rows = SPLITS[cell.split](dataset.ratings, cell.n_folds, cell.fold, cell.seed)
+    train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
+    arguments["data"] |= {"train": len(train), "test": len(test), "threshold": protocol.threshold(train.scale)}
+    reason = algorithm.skip(train, dataset.catalogue, memory_mb)
+    if reason:
+        return Record(status="skipped", reason=reason, **arguments), None
+    warm_up(cell, train.scale)
+    algorithm = _fitted(cell, train, dataset.catalogue, meter)
+    answers = ask(algorithm, train, test, protocol, cell.seed, meter)
+    rates = algorithm.predicts == "ratings"
+    record = Record(
+        status="ok",
+        reason=None,
+        costs=meter.costs(),
+        metrics=score(answers, test, train.mean, protocol, predicts_ratings=rates),
+        trace=getattr(algorithm, "trace_", []),
+        nondeterminism=algorithm.nondeterminism(),
+        **arguments,
+    )
+    return record, asdict(answers)
+
+
+def _require(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise MissingLibrary(
+            f"cannot import {module}: {error}. Install it, for example with `make install`."
+        ) from error
+
+
+class MissingLibrary(Exception):
+    """A module that the adapter needs is not installed, or is broken."""
+
+
+def _fitted(cell: Cell, train: Ratings, catalogue: Catalogue, meter: Meter) -> Recommender:
+    """A fitted algorithm. Short fits are repeated on fresh instances, and every sample is kept."""
+    for _ in range(REPEATS):
+        meter.repeat("convert", "fit")
+        algorithm = _fit(cell, train, catalogue, meter)
+        if meter.seconds("convert") + meter.seconds("fit") > REPEAT_BELOW_SECONDS:
+            break
+    return algorithm
+
+
+def _fit(cell: Cell, train: Ratings, catalogue: Catalogue, timed: Callable[..., Any]) -> Recommender:
+    algorithm = create(cell.algorithm, cell.given)
+    algorithm.prepare(train, cell.threads)
+    random.seed(cell.seed)  # for libraries that draw from the global generators
+    np.random.seed(cell.seed)
+    data = timed("convert", algorithm.convert, train, catalogue)
+    timed("fit", algorithm.fit, data, cell.seed)
+    return algorithm
+
+
+def warm_up(cell: Cell, scale: tuple[float, float]) -> None:
+    """Fit and ask the algorithm on a toy, so that imports, compilation and first-use set-up are not timed."""
+    users, items = np.divmod(np.arange(24, dtype=np.int32), np.int32(4))
+    keep = (users + items) % 3 > 0
+    values = np.where((users + items) % 2 == 0, scale[0], scale[1]).astype(np.float32)
+    toy = Ratings(users[keep], items[keep], values[keep], 6, 4, scale, np.arange(24, dtype=np.int64)[keep])
+    catalogue = Catalogue(("Toy",) * 4, (None,) * 4, (("Drama",),) * 4)
+    algorithm = _fit(cell, toy, catalogue, _untimed)
+    ask(algorithm, toy, toy, protocol_of(cell), cell.seed, _untimed)
+
+
+def _untimed(phase: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+def _status(error: Exception) -> tuple[str, str]:
+    """The status and the reason that an exception stands for; a failure's reason ends with its last frames."""
+    if isinstance(error, MissingLibrary):
+        return "not_installed", str(error)
+    if isinstance(error, MemoryError):
+        return "out_of_memory", f"MemoryError: {error}"
+    if isinstance(error, DivergedError):
+        return "diverged", str(error)
+    frames = traceback.extract_tb(error.__traceback__)[-LAST_FRAMES:]
+    where = "; ".join(f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames)
+    return "failed", f"{type(error).__name__}: {error} (at {where})"

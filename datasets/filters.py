@@ -1,0 +1,54 @@
+"""Which ratings to keep. Counts are always taken before anything is dropped; the order of the rest stays."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.ratings import Ratings, Step
+
+
+def more_than(counts: NDArray[Any], threshold: float) -> NDArray[np.bool_]:
+    """Where `counts` exceeds `threshold`; exactly `threshold` is not enough."""
+    return np.asarray(counts > threshold)
+
+
+def filter_rule(per_item: float, per_user: float) -> str:
+    """What `more_than` did to items and users, in words."""
+    return f"items with more than {per_item:,.10g} and users with more than {per_user:,.10g} ratings, counted before"
+
+
+def min_ratings(ratings: Ratings, *, per_item: float = 0, per_user: float = 0) -> tuple[Ratings, Step]:
+    """The ratings whose item has more than `per_item` and whose user has more than `per_user` ratings in `ratings`.
+
+    They stay in their index space: `compact` makes it dense again.
+    """
+    items = more_than(np.bincount(ratings.items, minlength=ratings.n_items), per_item)
+    users = more_than(np.bincount(ratings.users, minlength=ratings.n_users), per_user)
+    kept = ratings.take(np.flatnonzero(items[ratings.items] & users[ratings.users]))
+    return kept, Step(filter_rule(per_item, per_user), sizes(ratings), sizes(kept))
+
+
+def sizes(ratings: Ratings) -> dict[str, int]:
+    """How many users and items have a rating, and how many ratings there are."""
+    users, items = np.unique(ratings.users), np.unique(ratings.items)
+    return {"users": len(users), "items": len(items), "ratings": len(ratings)}
+
+
+def dense(ids: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    """An index for every entry of `ids`, and the sorted distinct ids that the indices stand for."""
+    distinct, indices = np.unique(ids, return_inverse=True)
+    return indices.astype(np.int32), distinct
+
+
+def compact(
+    ratings: Ratings, user_ids: NDArray[Any], item_ids: NDArray[Any]
+) -> tuple[Ratings, NDArray[Any], NDArray[Any]]:
+    """`ratings` without the users and items that have none, and the raw ids of those that remain.
+
+    Indices keep their order, so raw ids that ascended still do.
+    """
+    users, kept_users = dense(ratings.users)
+    items, kept_items = dense(ratings.items)
+    compacted = Ratings(users, items, ratings.values, len(kept_users), len(kept_items), ratings.scale, ratings.times)
+    return compacted, user_ids[kept_users], item_ids[kept_items]

@@ -1,0 +1,126 @@
+"""The simulated Netflix as files: `datasets.twin` made flesh in the very format of Kaggle's archive."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.cache import locked
+from datasets.fetch import data_directory
+from datasets.invented import movie_titles
+from datasets.twin import (
+    FIRST_DAY,
+    LAST_DAY,
+    MOOD_SD,
+    N_MOVIES,
+    SELECTION,
+    THRESHOLDS,
+    VERSION,
+    Twin,
+    plant,
+    site_level,
+)
+
+BLOCK_PAIRS = 4_000_000  # pairs of user and movie in memory at a time: about 100 MB
+GOLDEN = 0.6180339887498949  # its multiples fill a user's span evenly, whatever the number of sessions
+
+Block = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+
+
+def simulated_netflix(share: float, seed: int) -> Path:
+    """The directory with `combined_data_1.txt`, `movie_titles.csv` and `truth.npz`, written when first asked for.
+
+    `share` of the real file's 470,758 users rate its 4,499 movies. The same share and seed give the same bytes;
+    whoever asks while another process writes waits for it.
+    """
+    directory = data_directory() / "simulated" / f"netflix-users{share:g}-seed{seed}-v{VERSION}"
+    if not directory.exists():
+        with locked(directory.with_name(f"{directory.name}.lock")):
+            if not directory.exists():
+                _write(directory, share, seed)
+    return directory
+
+
+def _write(directory: Path, share: float, seed: int) -> None:
+    temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=".", suffix=".tmp"))
+    try:
+        twin = plant(share, seed)
+        years = 1970 + twin.release // 365.25
+        (temporary / "movie_titles.csv").write_bytes(movie_titles(np.random.default_rng([VERSION, seed, 1]), years))
+        np.savez(temporary / "truth.npz", **vars(twin))
+        with (temporary / "combined_data_1.txt").open("wb") as file:
+            for text in ratings_text(twin, seed):
+                file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o755)
+        temporary.replace(directory)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def ratings_text(twin: Twin, seed: int) -> Iterator[bytes]:
+    """`combined_data_1.txt` in pieces, in order."""
+    step = max(BLOCK_PAIRS // len(twin.user_ids), 1)
+    for first in range(0, N_MOVIES, step):
+        rng = np.random.default_rng([VERSION, seed, 2, first])
+        movies = np.arange(first, min(first + step, N_MOVIES))
+        yield _lines(*_rate(twin, movies, rng), movies)
+
+
+def _rate(twin: Twin, movies: NDArray[np.int64], rng: np.random.Generator) -> Block:
+    """Who rates `movies`, as raw user ids, movie positions in `movies`, stars and days; movie by movie."""
+    taste = twin.movie_factors[movies] @ twin.user_factors.T
+    typical = SELECTION * np.sum(twin.movie_factors[movies] ** 2, axis=1) / 2  # centres exp(SELECTION * taste) on 1
+    eager = SELECTION * (taste - typical[:, None]) + twin.appetite + twin.reach[movies][:, None] * twin.tilt
+    rated = np.flatnonzero(np.exp(eager) > rng.standard_exponential(eager.shape, np.float32))
+    rows, users = np.divmod(rated, len(twin.user_ids))
+    days, session = _days(twin, users, movies[rows], rng)
+    moment = (days - twin.first_day[users]) / np.maximum(twin.span[users], 1) - 0.5
+    moods = np.random.default_rng(VERSION).normal(0, MOOD_SD, 1 << 16)[(users * 7919 + session * 104_729) & 0xFFFF]
+    opinion = twin.user_bias[users] + twin.movie_bias[movies[rows]] + taste.ravel()[rated]
+    opinion += site_level(days) + twin.slope[users] * moment.clip(-0.5, 0.5) + moods
+    opinion += rng.standard_normal(len(users)) * twin.noise[users]
+    constant = twin.constant[users]
+    stars = np.where(constant > 0, constant, 1 + np.searchsorted(THRESHOLDS, opinion))
+    return twin.user_ids[users].astype(np.int64), rows, stars, days
+
+
+def _days(
+    twin: Twin, users: NDArray[np.int64], movies: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Day and session of each rating. Early sessions are the fullest; nothing is rated before it is out."""
+    chance = rng.random(len(users))
+    session = (twin.sessions[users] * chance**2).astype(np.int64)
+    offset = twin.span[users] * np.mod(session * GOLDEN, 1)
+    release = np.maximum(twin.release[movies], FIRST_DAY)
+    days = twin.first_day[users] + offset.astype(np.int64)
+    late = release + ((LAST_DAY - release) * chance).astype(np.int64)
+    return np.where(days < release, late, days), session
+
+
+def _lines(
+    users: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    stars: NDArray[np.int64],
+    days: NDArray[np.int64],
+    movies: NDArray[np.int64],
+) -> bytes:
+    """The text of a block: each movie's header, then a line for each of its ratings."""
+    calendar = np.arange(FIRST_DAY, LAST_DAY + 1).astype("datetime64[D]").astype("S10").view(np.uint8).reshape(-1, 10)
+    text = np.full((len(users), 21), ord(","), np.uint8)  # 7 digits, comma, star, comma, date, newline
+    powers = 10 ** np.arange(6, -1, -1)
+    text[:, :7] = users[:, None] // powers % 10 + ord("0")
+    text[:, 8] = stars + ord("0")
+    text[:, 10:20] = calendar[days - FIRST_DAY]
+    text[:, 20] = ord("\n")
+    shown = np.ones(text.shape, np.bool_)
+    shown[:, :7] = users[:, None] >= powers  # no leading zeros
+    flat = text[shown].tobytes()
+    ends = np.concatenate([[0], np.cumsum(shown.sum(axis=1))])[np.searchsorted(rows, np.arange(len(movies) + 1))]
+    return b"".join(b"%d:\n" % (movie + 1) + flat[ends[k] : ends[k + 1]] for k, movie in enumerate(movies))

@@ -1,0 +1,204 @@
+"""The planted parameters of the simulated Netflix: who rates much, what is popular, and who likes what.
+
+User u rates movie i if a unit exponential draw lies below exp(appetite_u + tilt_u * reach_i + SELECTION * taste_ui):
+people rate what they expect to like. The latent opinion is user bias + movie bias + taste_ui + level + drift + mood +
+noise; THRESHOLDS cut it into stars. The constants are fitted to published figures: see `datasets.calibration`.
+"""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+VERSION = 1  # raise it when the same seed should give other files
+N_MOVIES, N_RATERS, N_RATINGS, LAST_USER = 4_499, 470_758, 24_053_764, 2_649_429  # of the real combined_data_1.txt
+CANDIDATES = 1.34  # users in the model for each who rates at least once
+N_FACTORS, TASTE_SD, SELECTION = 10, 0.45, 1.2
+USER_SD, MOVIE_SD, QUALITY_REACH, NOISE_SD = 0.42, 0.42, 0.45, 0.74
+MOOD_SD, SLOPE_SD, LEVEL_JUMP = 0.2, 0.15, 0.12
+CONSTANT_RATERS, ONE_DAY_RATERS = 0.002, 0.003  # shares of the users
+THRESHOLDS = np.array([-1.23, -0.58, 0.325, 1.26])
+
+
+def _day(text: str) -> int:
+    return int(np.datetime64(text).astype(np.int64))
+
+
+FIRST_DAY, JUMP_DAY, LAST_DAY = _day("1999-11-11"), _day("2004-03-01"), _day("2005-12-31")
+JOIN_DAYS = [
+    _day(day) for day in ("1999-11-11", "2002-01-01", "2003-01-01", "2004-01-01", "2005-01-15", "2005-12-31")
+]
+JOIN_RATES = [0.005, 0.05, 0.12, 0.5, 1.0, 0.15]
+
+# Ratings a movie has and a user gives at these quantiles: the published histograms, filters and skews.
+MOVIE_QUANTILES = np.array([0, 255, 1185, 1635, 1940, 2155, 2330, 2470, 2690, 2755, 3149, 3599, 4008]) / N_MOVIES
+MOVIE_COUNTS = [20, 100, 200, 300, 400, 500, 600, 700, 900, 1000, 1799, 3884, 10000]
+MOST_RATED, TAIL_SLOPE, TAIL_SHAPE = 194_000, 0.38, 3.6  # the curve above the last quantile
+USER_QUANTILES = np.array([0, 0.3, 0.5, 0.62, 0.72, 0.84, 0.93, 0.98, 0.998, 0.999999])
+USER_COUNTS = [0.6, 0.72, 1.06, 4.2, 33, 86, 121, 310, 960, 4400]
+TILT_FROM, TILT = 60, 0.97  # a user with ten times TILT_FROM ratings has a tilt of 1 - TILT
+STEADY = -0.06  # heavy raters are less noisy: deviations grow with this power of the count
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Twin:
+    """The truth: one row per user or per movie, movies in the order of their ids from 1. Days count from 1970."""
+
+    user_ids: NDArray[np.int32]
+    appetite: Floats
+    tilt: Floats  # below 1 for heavy raters, who look beyond the hits
+    user_bias: Floats
+    noise: Floats  # deviation of the user's latent opinions
+    user_factors: Floats
+    constant: NDArray[np.int8]  # the one rating this user ever gives, or 0
+    first_day: NDArray[np.int32]
+    span: Floats  # days from the first session to the last
+    sessions: NDArray[np.int32]
+    slope: Floats  # how much the user's mean drifts over the span
+    level: Floats  # the site's level as this user met it, on average
+    reach: Floats
+    movie_bias: Floats
+    movie_factors: Floats
+    release: NDArray[np.int32]
+
+    @staticmethod
+    def load(directory: Path) -> "Twin":
+        """The truth behind the simulated files in `directory`."""
+        with np.load(directory / "truth.npz", allow_pickle=False) as arrays:
+            return Twin(**arrays)
+
+    def expected(self, user_ids: NDArray[Any], movie_ids: NDArray[Any]) -> Floats:
+        """The expected stars of each pair (user_ids[j], movie_ids[j]) of raw ids, over noise, mood and time.
+
+        float32 of shape (len(user_ids),). What is predicted from user and movie alone has no lower expected error.
+        """
+        order = np.argsort(self.user_ids)
+        users = order[np.searchsorted(self.user_ids, user_ids, sorter=order)]
+        movies = np.asarray(movie_ids) - 1
+        taste = np.einsum("jk,jk->j", self.user_factors[users], self.movie_factors[movies])
+        opinion = self.user_bias[users] + self.movie_bias[movies] + taste + self.level[users]
+        spread = np.sqrt(self.noise[users] ** 2 + MOOD_SD**2 + self.slope[users] ** 2 / 12)
+        stars = 1 + sum(ndtr((opinion - threshold) / spread) for threshold in THRESHOLDS)
+        constant = self.constant[users]
+        return np.where(constant > 0, constant, stars).astype(np.float32)
+
+
+def plant(share: float, seed: int) -> Twin:
+    """Draw the parameters of `share` of the users and of all movies."""
+    rng = np.random.default_rng([VERSION, seed])
+    n_users = max(round(N_RATERS * CANDIDATES * share), 2)
+    activity = rng.permutation(midpoints(n_users))
+    return Twin(**_movies(rng), **_users(rng, activity), **_calendar(rng, user_counts(activity)))
+
+
+def midpoints(n: int) -> Doubles:
+    """The quantiles of n equally likely values."""
+    return (np.arange(n) + 0.5) / n
+
+
+def user_counts(quantiles: Doubles) -> Doubles:
+    """How many ratings the user at each of `quantiles` is expected to give."""
+    tail = -np.log1p(-quantiles)
+    return np.asarray(np.exp(np.interp(tail, -np.log1p(-USER_QUANTILES), np.log(USER_COUNTS))))
+
+
+def movie_counts(quantiles: Doubles) -> Doubles:
+    """How many ratings the movie at each of `quantiles` has when all users are there."""
+    body = np.interp(quantiles, MOVIE_QUANTILES, np.log(MOVIE_COUNTS))
+    hits = np.clip((quantiles - MOVIE_QUANTILES[-1]) / (1 - MOVIE_QUANTILES[-1]), 0, 1)
+    rise = TAIL_SLOPE * hits + (1 - TAIL_SLOPE) * hits**TAIL_SHAPE
+    return np.asarray(np.exp(body + np.log(MOST_RATED / MOVIE_COUNTS[-1]) * rise))
+
+
+def _tilts(counts: Doubles) -> Doubles:
+    return 1 - TILT * np.clip(np.log10(counts / TILT_FROM), -1, 1)
+
+
+@functools.cache
+def propensities(n_points: int = 300) -> tuple[Doubles, Doubles, Doubles, Doubles]:
+    """Log user counts with their appetites, log movie counts with their reaches: four columns to interpolate in.
+
+    Balances rows and columns of 1 - exp(-exp(appetite + tilt * reach)) until both have the counts of the curves.
+    """
+    place = midpoints(n_points)
+    quantiles, weights = 1 - (1 - place) ** 4, 4 * (1 - place) ** 3 / n_points  # dense where counts are extreme
+    users, movies = user_counts(quantiles), movie_counts(quantiles)
+    per_user = users / N_MOVIES  # the share of the movies that a user rates
+    per_movie = movies * (weights @ per_user) / (weights @ movies)  # the share of the users that rate a movie
+    appetite, reach, tilt = np.log(per_user), np.log(per_movie / per_movie.mean()), _tilts(users)[:, None]
+
+    sd = SELECTION * TASTE_SD  # three Gauss-Hermite points stand for all tastes
+    tastes = [(sd * x - sd**2 / 2, weight) for x, weight in ((-(3**0.5), 1 / 6), (0.0, 2 / 3), (3**0.5, 1 / 6))]
+
+    def chances() -> Doubles:
+        eager = np.exp(appetite[:, None] + tilt * reach)
+        return np.asarray(1 - sum(weight * np.exp(-eager * np.exp(taste)) for taste, weight in tastes))
+
+    for _ in range(30):
+        appetite += np.log(per_user / (chances() @ weights))
+        reach += np.log(per_movie / (weights @ chances()))
+    return np.log(users), appetite, np.log(movies), reach
+
+
+def _movies(rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+    _, _, log_counts, reaches = propensities()
+    reach = np.interp(np.log(movie_counts(rng.permutation(midpoints(N_MOVIES)))), log_counts, reaches)
+    fame = (reach - reach.mean()) / reach.std()
+    quality = QUALITY_REACH * fame + np.sqrt(1 - QUALITY_REACH**2) * rng.standard_normal(N_MOVIES)
+    strengths = np.arange(1, N_FACTORS + 1) ** -0.6
+    strengths *= TASTE_SD / np.sqrt(np.sum(strengths**2))
+    age = rng.exponential(9 * 365, N_MOVIES).astype(
+        np.int64
+    )  # before the last day; what predates the site is always there
+    return {
+        "reach": reach.astype(np.float32),
+        "movie_bias": (MOVIE_SD * quality).astype(np.float32),
+        "movie_factors": (rng.standard_normal((N_MOVIES, N_FACTORS)) * strengths).astype(np.float32),
+        "release": (LAST_DAY - 30 - age).astype(np.int32),
+    }
+
+
+def _users(rng: np.random.Generator, activity: Doubles) -> dict[str, NDArray[Any]]:
+    log_counts, appetites, _, _ = propensities()
+    n_users, counts = len(activity), user_counts(activity)
+    constant = rng.choice(np.array([1, 2, 3, 4, 5], np.int8), n_users, p=[0.15, 0.02, 0.08, 0.15, 0.6])
+    constant[rng.random(n_users) >= CONSTANT_RATERS] = 0
+    steadiness = (np.maximum(counts, 5) / 100) ** STEADY
+    return {
+        "user_ids": (rng.choice(LAST_USER, n_users, replace=False) + 1).astype(np.int32),
+        "appetite": np.interp(np.log(counts), log_counts, appetites).astype(np.float32),
+        "tilt": _tilts(counts).astype(np.float32),
+        "user_bias": (rng.normal(0, USER_SD, n_users) * steadiness).astype(np.float32),
+        "noise": (NOISE_SD * steadiness).astype(np.float32),
+        "user_factors": rng.standard_normal((n_users, N_FACTORS), np.float32),
+        "constant": constant,
+    }
+
+
+def site_level(days: NDArray[Any]) -> Doubles:
+    """What everybody's opinions gain with the calendar: a jump in early 2004, as in the real data."""
+    return np.asarray(LEVEL_JUMP / (1 + np.exp((JUMP_DAY - days) / 20.0)))
+
+
+def _calendar(rng: np.random.Generator, counts: Doubles) -> dict[str, NDArray[Any]]:
+    n_users = len(counts)
+    days = np.arange(FIRST_DAY, LAST_DAY + 1)
+    joined = np.cumsum(np.interp(days, JOIN_DAYS, JOIN_RATES))
+    first_day = np.interp(rng.random(n_users), joined / joined[-1], days).astype(np.int64)
+    span = np.minimum(rng.exponential(500, n_users), LAST_DAY - first_day)
+    sessions = np.maximum(counts / 10, 1).astype(np.int32)
+    sessions[rng.random(n_users) < ONE_DAY_RATERS] = 1
+    return {
+        "first_day": first_day.astype(np.int32),
+        "span": span.astype(np.float32),
+        "sessions": sessions,
+        "slope": rng.normal(0, SLOPE_SD, n_users).astype(np.float32),
+        "level": site_level(first_day[:, None] + span[:, None] * midpoints(16)).mean(axis=1).astype(np.float32),
+    }

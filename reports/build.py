@@ -1,0 +1,113 @@
+"""From the records in a directory to report.md, report.html and figures. `python -m reports.build DIR`."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+import reports
+from benchmarks.command_line import FINE, serve
+from datasets.cache import write_atomically
+from datasets.spec import UsageError, import_all
+from reports import words
+from reports.figures import Picture, encode
+from reports.sections import SECTIONS
+from reports.tables import Results
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section ready to be rendered: its template's name without ending, and what it shows."""
+
+    file: str
+    name: str
+    heading: str
+    context: dict[str, Any]
+
+
+def build(directory: Path) -> Path:
+    """Write `report.md`, `report.html` and `figures/` from the records in `directory`; the path of the HTML.
+
+    The same records give the same bytes. UsageError if the directory holds no results or cannot be written.
+    """
+    results = Results.read(directory)
+    parts = gather(results)
+    files = {"report.md": render(results, parts, "md"), "report.html": render(results, parts, "html")}
+    try:
+        for part in parts:
+            for picture in part.context.values():
+                for name, content in encode(picture).items() if isinstance(picture, Picture) else ():
+                    write_atomically(directory / "figures" / name, content)
+        for name, text in files.items():
+            write_atomically(directory / name, text.encode())
+    except OSError as error:
+        raise UsageError(f"cannot write the report to {directory}: {error}") from None
+    return directory / "report.html"
+
+
+def gather(results: Results) -> list[Part]:
+    """Every section that has a template, in the order of the templates' names."""
+    import_all(reports)
+    files = sorted(path.stem for path in (TEMPLATES / "sections").glob("*.html"))
+    parts = []
+    for file in files:
+        name = file.partition("-")[2]
+        parts.append(Part(file, name, SECTIONS[name].heading, SECTIONS[name].context(results)))
+    return parts
+
+
+def render(results: Results, parts: list[Part], kind: str) -> str:
+    """The whole page as `kind`, "html" or "md". A value that a template misses is an error, not a gap."""
+    templates = _environment(kind)
+    common = {"results": results, "title": words.title(results), "words": words}
+    sections = [
+        {
+            "name": part.name,
+            "heading": part.heading,
+            "body": Markup(templates.get_template(f"sections/{part.file}.{kind}").render(common | part.context)),
+        }
+        for part in parts
+    ]
+    page = templates.get_template(f"page.{kind}").render(common, sections=sections, shown=_shown(results))
+    return page.rstrip() + "\n"
+
+
+def _environment(kind: str) -> Environment:
+    """Templates that escape whatever is put into them, as HTML or as Markdown."""
+    is_html = kind == "html"
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=is_html,
+        finalize=None if is_html else words.markdown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {"code": words.code, "fenced": words.fenced}
+    return templates
+
+
+def _shown(results: Results) -> dict[str, Any]:
+    """What the page holds as JSON: the plan's words and every record, without what is the same in all of them."""
+    records = []
+    for record in results.records:
+        fields = asdict(record) | {"row": record.cell.row, "key": record.cell.key}
+        fields["data"] = {name: record.data[name] for name in ("train", "test", "threshold") if name in record.data}
+        records.append({name: value for name, value in fields.items() if name not in ("environment", "cell")})
+        records[-1]["fold"] = record.cell.fold
+    return {"about": results.about, "records": records}
+
+
+def main(directory: Annotated[Path, typer.Argument(metavar="DIR", help="What benchmarks.run has left.")]) -> int:
+    """Build report.md, report.html and figures from the records in DIR."""
+    typer.echo(build(directory).resolve().as_uri())
+    return FINE
+
+
+if __name__ == "__main__":
+    serve(main)

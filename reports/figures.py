@@ -1,0 +1,116 @@
+"""Figures for papers and for Markdown: SVG with real text, and PNG; the same records give the same bytes."""
+
+import io
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from reports.heatmaps import Column, Heatmap, Line, Square, key
+
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same
+    "font.size": 8.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "recbench",
+    "hatch.linewidth": 0.6,
+    "hatch.color": "#9a9a9a",
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
+}
+LINE, HEAD, FAMILY, EDGE = 0.27, 0.46, 0.25, 0.15  # heights and margin in inches
+NAME_WIDTH = 44  # characters; longer names are broken
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure that a section shows: where it is kept below `figures/`, what it says in words, how it is drawn."""
+
+    name: str
+    alternative: str
+    draw: Callable[[], Figure]
+
+
+def encode(picture: Picture) -> dict[str, bytes]:
+    """File name -> content, as SVG and as PNG, without anything that changes from build to build."""
+    files = {}
+    with rc_context(STYLE):
+        figure = picture.draw()
+        FigureCanvasAgg(figure)
+        for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, dpi=160, metadata=metadata)
+            files[f"{picture.name}.{kind}"] = buffer.getvalue()
+    return files
+
+
+def heatmap(drawn: Heatmap, title: str) -> Figure:
+    """The heatmap as a figure of its own size, in inches from its upper left corner; `title` goes above it."""
+    names = {line.name: textwrap.wrap(line.name, NAME_WIDTH) or [""] for line in drawn.lines}
+    label = 0.075 * max((len(part) for parts in names.values() for part in parts), default=0) + 0.3
+    square = max(0.85, 0.075 * max(len(column.name) for column in drawn.columns) + 0.15)
+    titles = textwrap.wrap(title, int((label + square * len(drawn.columns)) / 0.085))
+    top = EDGE + 0.2 * len(titles)
+    heights = {name: max(LINE, 0.15 * len(parts) + 0.08) for name, parts in names.items()}
+    height = top + HEAD + FAMILY * len(drawn.families) + sum(heights.values()) + 0.45 + 0.15 * len(drawn.legend)
+    width = 2 * EDGE + label + square * len(drawn.columns)
+    figure = Figure(figsize=(width, height), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.axis("off")
+    axes.text(EDGE, EDGE, "\n".join(titles), va="top", fontsize=10, fontweight="bold")
+    for index, column in enumerate(drawn.columns):
+        _head(axes, column, EDGE + label + (index + 0.5) * square, top + 0.1)
+    y = top + HEAD
+    for family, lines in drawn.families.items():
+        axes.text(EDGE, y + FAMILY - 0.07, family, color="#666666", fontsize=7.5)
+        y += FAMILY
+        for line in lines:
+            _line(axes, line, "\n".join(names[line.name]), (EDGE + label, y), square, heights[line.name], drawn)
+            y += heights[line.name]
+    _legend(axes, EDGE + label, y + 0.2, drawn.legend)
+    return figure
+
+
+def _head(axes: Axes, column: Column, x: float, y: float) -> None:
+    axes.text(x, y, f"{column.name} {column.arrow}".strip(), ha="center", va="top")
+    axes.text(x, y + 0.17, column.unit, ha="center", va="top", color="#666666", fontsize=7)
+
+
+def _line(
+    axes: Axes, line: Line, name: str, corner: tuple[float, float], square: float, height: float, drawn: Heatmap
+) -> None:
+    x, y = corner
+    axes.text(EDGE + 0.12, y + height / 2, name, va="center")
+    if line.failure:
+        hatched: dict[str, Any] = {"facecolor": "#f2f2f2", "edgecolor": "#9a9a9a", "hatch": "////", "linewidth": 0}
+        axes.add_patch(Rectangle((x, y + 0.01), square * len(drawn.columns), height - 0.02, **hatched))
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+        middle = x + square * len(drawn.columns) / 2
+        axes.text(middle, y + height / 2, line.failure, ha="center", va="center", fontsize=8, bbox=box)
+    for index, one in enumerate(line.squares):
+        _square(axes, one, (x + index * square, y), square, height)
+
+
+def _square(axes: Axes, one: Square, corner: tuple[float, float], width: float, height: float) -> None:
+    x, y = corner
+    background, colour = one.colours or ("#ebebeb" if one.grey else "#ffffff", "#444444")
+    axes.add_patch(Rectangle((x + 0.01, y + 0.01), width - 0.02, height - 0.02, facecolor=background, linewidth=0))
+    text = {"best": f"★ {one.text}", "near": f"≈ {one.text}"}.get(one.mark, one.text)
+    weight = "bold" if one.mark == "best" else "normal"
+    axes.text(x + width / 2, y + height / 2, text, color=colour, ha="center", va="center", fontweight=weight)
+
+
+def _legend(axes: Axes, x: float, y: float, meanings: list[str]) -> None:
+    """The colours from best to worst, and what the marks mean."""
+    for index, colour in enumerate(key()):
+        axes.add_patch(Rectangle((x + 0.12 * index, y), 0.12, 0.1, facecolor=colour, linewidth=0))
+    right = x + 0.12 * len(key()) + 0.1
+    axes.text(right, y + 0.05, "best to worst of the column", va="center", fontsize=7, color="#444444")
+    for index, meaning in enumerate(meanings, start=1):
+        axes.text(x, y + 0.05 + 0.15 * index, meaning, va="center", fontsize=7, color="#444444")

@@ -1,0 +1,150 @@
+"""The sections of a report. A section is a function here, or in any module of this package, that returns what its two
+templates show, `templates/sections/NN-name.html` and `.md`; the name is that of the function, and NN is its place.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from reports import figures, heatmaps, words
+from reports.tables import Results, Row, metrics
+
+Context = Callable[[Results], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A question and the function that gathers what answers it."""
+
+    heading: str
+    context: Context
+
+
+SECTIONS: dict[str, Section] = {}
+
+
+def section(heading: str) -> Callable[[Context], Context]:
+    """Register a function under its own name, as the section `heading`."""
+
+    def register(function: Context) -> Context:
+        SECTIONS[function.__name__] = Section(heading, function)
+        return function
+
+    return register
+
+
+def _picture(results: Results, drawn: heatmaps.Heatmap, question: str) -> figures.Picture:
+    title = f"{results.about['data']['name']}: {drawn.title[0].lower()}{drawn.title[1:]}, {words.split(results)}"
+    title = f"SIMULATED data, {title}" if results.simulated else title
+    alternative = f"{question} {title}. The table has the same numbers."
+    return figures.Picture(drawn.name, alternative, lambda: figures.heatmap(drawn, title))
+
+
+@section("What came out?")
+def summary(results: Results) -> dict[str, Any]:
+    """The run in sentences."""
+    return {"sentences": words.summary(results)}
+
+
+@section("How accurate?")
+def accuracy(results: Results) -> dict[str, Any]:
+    """The error heatmap."""
+    drawn = heatmaps.accuracy(results)
+    return {"heatmap": drawn, "picture": _picture(results, drawn, "Error heatmap."), "key": heatmaps.key()}
+
+
+@section("At what cost?")
+def cost(results: Results) -> dict[str, Any]:
+    """The heatmap of seconds and megabytes."""
+    drawn = heatmaps.cost(results)
+    contended = [row.name for row in results.rows if row.contended]
+    picture = _picture(results, drawn, "Heatmap of seconds and megabytes.")
+    return {"heatmap": drawn, "picture": picture, "contended": contended, "key": heatmaps.key()}
+
+
+@section("What are the means and their spread?")
+def means(results: Results) -> dict[str, Any]:
+    """Row by metric: mean, deviation and range over the folds."""
+    return {"columns": results.columns, "rows": results.rows}
+
+
+@section("What did not run?")
+def failures(results: Results) -> dict[str, Any]:
+    """The cells that are not ok; folds of one row that failed alike share an entry."""
+    entries: dict[tuple[str, str, str], list[int]] = {}
+    for row in results.rows:
+        for record in row.failures:
+            entries.setdefault((row.name, record.status, record.reason or "no reason given"), []).append(
+                record.cell.fold
+            )
+    failed = [
+        {"row": row, "folds": folds, "status": status, "reason": reason, "again": words.again(results, row)}
+        for (row, status, reason), folds in entries.items()
+    ]
+    return {"failed": failed, "n_cells": len(results.records)}
+
+
+@section("How was it measured?")
+def method(results: Results) -> dict[str, Any]:
+    """Definitions, protocol, machine, data, and the commands that make it all again."""
+    data = results.about["data"]
+    return {
+        "metrics": metrics(results),
+        "protocol": _protocol(results),
+        "environment": _environment(results),
+        "data": data,
+        "steps": [_step(step) for step in data["steps"]],
+        "unsure": [(row.name, why) for row in results.rows if (why := _nondeterminism(row))],
+        "commands": [(row.name, words.again(results, row.name)) for row in results.rows],
+    }
+
+
+def _protocol(results: Results) -> list[tuple[str, str]]:
+    """How answers became numbers, as pairs of a word and its value."""
+    protocol = results.about["protocol"]
+    ran = [record for record in results.records if "train" in record.data]
+    pairs = [("split", words.split(results))]
+    for part in ("train", "test"):
+        counts = [record.data[part] for record in ran]
+        if counts:
+            low, high = min(counts), max(counts)
+            pairs.append((f"{part} ratings a fold", f"{low:,}" if low == high else f"{low:,} to {high:,}"))
+    relevant = f"a rating of at least {protocol['relevant_share']:.0%} of the scale"
+    thresholds = sorted({record.data["threshold"] for record in ran})
+    relevant += f", here {words.listed(f'{value:g}' for value in thresholds)}" if thresholds else ""
+    pairs += [("relevant", relevant), ("cutoffs", words.listed(map(str, protocol["ks"])))]
+    pairs += [(name, str(protocol[name])) for name in ("candidates", "ties")]
+    pairs += [("users counted in ranking metrics", "those with at least one relevant test item")]
+    pairs += [("predictions", "no opinion becomes the training mean; then clipped to the scale")]
+    return [*pairs, ("protocol version", str(protocol["version"]))]
+
+
+def _environment(results: Results) -> list[tuple[str, str]]:
+    """Machine, versions and commit of the cells that ran; where cells differ, every value."""
+    ran = [record.environment for record in results.records if record.status != "not_run"]
+    found: dict[str, dict[str, None]] = {}
+    for environment in ran or [results.about["environment"]]:
+        flat = {name: value for name, value in environment.items() if name not in ("versions", "memory_mb")}
+        flat["memory"] = f"{words.megabytes(environment['memory_mb'])} MB"
+        flat["commit"] = (environment["commit"] or "unknown") + (", with changes" if environment["dirty"] else "")
+        flat |= environment["versions"]
+        del flat["dirty"]
+        for name, value in flat.items():
+            text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+            found.setdefault(name, {})[text] = None
+    started = sorted(record.started for record in results.records if record.started)
+    pairs = [(name, "; ".join(values)) for name, values in found.items()]
+    return [*pairs, ("started", " to ".join(sorted({started[0], started[-1]})) if started else "not yet")]
+
+
+def _step(step: dict[str, Any]) -> dict[str, Any]:
+    """A filter with what it kept and dropped, in numbers and percent."""
+    counts = []
+    for name in ("users", "items", "ratings"):
+        before, after = step["before"][name], step["after"][name]
+        counts.append(f"{before:,} → {after:,} (−{words.percent(before - after, before)})")
+    return {"rule": step["rule"], "counts": counts}
+
+
+def _nondeterminism(row: Row) -> str:
+    return "; ".join(dict.fromkeys(record.nondeterminism for record in row.records if record.nondeterminism))

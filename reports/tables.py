@@ -1,0 +1,186 @@
+"""Records as a table: rows in families, means with their spread, and what has no mean."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from adapters import available
+from benchmarks.metrics import Metric, find
+from benchmarks.results import Record, Run
+from datasets.spec import UsageError
+
+ABOUT = ("command", "reproduce", "metrics", "protocol", "data", "environment")  # what a plan has to say
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What one row's folds say about one metric. `deviation` is their standard deviation (n - 1), None for one fold.
+
+    It tells how much the folds differ. It is no standard error: folds share their training data.
+    """
+
+    mean: float
+    deviation: float | None
+    lowest: float
+    highest: float
+    n_folds: int
+
+    @staticmethod
+    def of(values: Sequence[float]) -> "Spread":
+        """The spread of at least one value."""
+        deviation = statistics.stdev(values) if len(values) > 1 else None
+        return Spread(statistics.fmean(values), deviation, min(values), max(values), len(values))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table: an algorithm with its parameters, and one record a fold."""
+
+    name: str
+    family: str
+    records: tuple[Record, ...]
+
+    @cached_property
+    def failures(self) -> tuple[Record, ...]:
+        """The records that are not ok."""
+        return tuple(record for record in self.records if record.status != "ok")
+
+    @property
+    def failure(self) -> str:
+        """Such as `timeout in 1 of 5 folds`; empty if all is well."""
+        if not self.failures:
+            return ""
+        statuses = dict.fromkeys(record.status.replace("_", " ") for record in self.failures)
+        folds = "fold" if len(self.records) == 1 else "folds"
+        return f"{', '.join(statuses)} in {len(self.failures)} of {len(self.records)} {folds}"
+
+    def values(self, column: str) -> list[float | None]:
+        """The metric by fold, as recorded."""
+        return [record.metrics.get(column) for record in self.records]
+
+    def spread(self, column: str) -> Spread | None:
+        """Mean and spread over all planned folds; None unless every one of them is ok and has a value."""
+        values = [value for value in self.values(column) if value is not None]
+        return Spread.of(values) if len(values) == len(self.records) and not self.failures else None
+
+    def mean(self, column: str) -> float | None:
+        """The mean of `spread`."""
+        spread = self.spread(column)
+        return spread.mean if spread else None
+
+    def missing(self, column: str) -> str:
+        """Why `spread` is None, in words; empty if it is not."""
+        if self.failures:
+            return self.failure
+        absent = [record.cell.fold for record in self.records if record.metrics.get(column) is None]
+        asked = all(record.data.get("test", 1) > 0 for record in self.records)
+        if find(column).needs_ratings and asked and len(absent) == len(self.records):
+            return "only ranks"
+        return f"undefined in fold {', '.join(map(str, absent))}" if absent else ""
+
+    def seconds(self, phase: str) -> float | None:
+        """Mean over the folds of a phase's wall time (each the median of its samples); None if a fold has none."""
+        found = [record.costs.get(phase, {}).get("seconds") for record in self.records]
+        known = [seconds for seconds in found if seconds is not None]
+        return statistics.fmean(known) if len(known) == len(found) and not self.failures else None
+
+    def samples(self, phase: str) -> list[int]:
+        """How often the phase was timed in a fold: the different counts, in order."""
+        return sorted({len(record.costs.get(phase, {}).get("samples", ())) for record in self.records})
+
+    def memory_mb(self, cost: str) -> float | None:
+        """The greatest `peak_mb` or `grown_mb` of any phase in any fold; None if it was not measured everywhere."""
+        found = [costs.get(cost) for record in self.records for costs in record.costs.values()]
+        known = [megabytes for megabytes in found if megabytes is not None]
+        return max(known) if known and len(known) == len(found) and not self.failures else None
+
+    @property
+    def contended(self) -> bool:
+        """Whether other cells ran at the same time in any fold."""
+        return any(record.environment.get("contended") for record in self.records if record.status == "ok")
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that a report shows: what the plan says about itself, and one record for each planned cell."""
+
+    about: dict[str, Any]
+    records: list[Record]
+
+    @staticmethod
+    def read(directory: Path) -> "Results":
+        """The results in `directory`; UsageError if there are none or if the plan cannot be reported."""
+        run = Run(directory)
+        _, about = run.read_plan()
+        absent = [name for name in ABOUT if name not in about]
+        if absent:
+            raise UsageError(f"{directory / 'plan.json'} lacks {', '.join(absent)}: run benchmarks.run again")
+        for column in about["metrics"]:
+            find(column)
+        records = run.records()
+        if not records:
+            raise UsageError(f"{directory / 'plan.json'} plans no cells, so there is nothing to report")
+        return Results(about, records)
+
+    @property
+    def columns(self) -> list[str]:
+        """The metric columns that are shown."""
+        return list(self.about["metrics"])
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data are simulated."""
+        return bool(self.about["data"]["simulated"])
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The rows, families together; families and the rows in them in the plan's order."""
+        adapters, names = available(), dict.fromkeys(record.cell.row for record in self.records)
+        rows = []
+        for name in names:
+            records = tuple(record for record in self.records if record.cell.row == name)
+            adapter = adapters.get(records[0].cell.algorithm)
+            rows.append(Row(name, adapter.family if adapter else "other", records))
+        order = list(dict.fromkeys(row.family for row in rows))
+        return sorted(rows, key=lambda row: order.index(row.family))
+
+    @cached_property
+    def n_failures(self) -> int:
+        """How many cells are not ok."""
+        return sum(len(row.failures) for row in self.rows)
+
+    def first_error(self) -> str | None:
+        """The first shown column in which lower is better."""
+        return next((column for column in self.columns if find(column).better == "lower"), None)
+
+    def first_ranking(self) -> str | None:
+        """The first nDCG column, else the first ranking column."""
+        ranking = [column for column in self.columns if find(column).ranking]
+        return next((column for column in ranking if column.startswith("ndcg@")), ranking[0] if ranking else None)
+
+    def best(self, column: str) -> list[Row]:
+        """The rows with the best mean; more than one only if the means are equal. Empty if no row has a mean."""
+        means = _means(self.rows, column)
+        pick = min if find(column).better == "lower" else max
+        return [row for row, mean in means if mean == pick(mean for _, mean in means)]
+
+    def near(self, column: str) -> list[Row]:
+        """The rows, best first and the best left out, whose mean is within one fold deviation of the best row's."""
+        best = self.best(column)
+        spread = best[0].spread(column) if best else None
+        if spread is None or spread.deviation is None:
+            return []
+        gaps = [(abs(mean - spread.mean), row) for row, mean in _means(self.rows, column) if row not in best]
+        return [row for gap, row in sorted(gaps, key=lambda pair: pair[0]) if gap <= spread.deviation]
+
+
+def _means(rows: Iterable[Row], column: str) -> list[tuple[Row, float]]:
+    return [(row, mean) for row in rows if (mean := row.mean(column)) is not None]
+
+
+def metrics(results: Results) -> dict[str, Metric]:
+    """The metric behind each shown column."""
+    return {column: find(column) for column in results.columns}

@@ -1,0 +1,191 @@
+"""Numbers as they are printed, and the sentences that sum up a run. The only place that rounds."""
+
+import math
+import re
+import shlex
+from collections.abc import Iterable
+
+from markupsafe import Markup
+
+from benchmarks.metrics import find
+from reports.tables import Results, Row, Spread
+
+NONE = "–"
+
+
+def number(value: float | None) -> str:
+    """A metric: four decimals."""
+    return NONE if value is None else f"{value:.4f}"
+
+
+def seconds(value: float | None) -> str:
+    """A time in seconds: three significant digits."""
+    if value is None:
+        return NONE
+    if value < 1e-4:
+        return f"{value:.2e}" if value else "0"
+    digits = 2 - math.floor(math.log10(value))
+    if round(value, digits) >= 10 ** (3 - digits):  # rounding gave it one more digit, as in 9.999 -> 10.0
+        digits -= 1
+    return f"{round(value, digits):,.{max(0, digits)}f}"
+
+
+def megabytes(value: float | None) -> str:
+    """Memory in whole megabytes."""
+    return NONE if value is None else f"{value:,.0f}"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share with one decimal."""
+    return f"{part / whole:.1%}" if whole else NONE
+
+
+def plus_minus(spread: Spread) -> str:
+    """`mean ± deviation`; the mean alone where there was one fold."""
+    deviation = "" if spread.deviation is None else f" ± {number(spread.deviation)}"
+    return number(spread.mean) + deviation
+
+
+def count(n: int, one: str, many: str = "") -> str:
+    """`1 row`, `1,200 rows`."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def markdown(value: object) -> Markup:
+    """Text as Markdown that shows just this text, in a table cell too."""
+    if isinstance(value, Markup):
+        return value
+    text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", str(value))
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("$", "&#36;")):
+        text = text.replace(character, entity)
+    return Markup("<br>".join(text.splitlines()))
+
+
+def code(text: str) -> Markup:
+    """Text as inline code of a Markdown table cell, where a pipe needs its backslash even inside code."""
+    ticks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    pad = " " if "`" in text else ""
+    return Markup(f"{ticks}{pad}{' '.join(text.splitlines())}{pad}{ticks}".replace("|", r"\|"))
+
+
+def fenced(text: str) -> Markup:
+    """Text as a Markdown block of code."""
+    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return Markup(f"{ticks}\n{text}\n{ticks}")
+
+
+def again(results: Results, row: str) -> str:
+    """The command that measures `row` anew."""
+    name = shlex.quote(row)
+    return f"{results.about['reproduce']} --algorithm {name} --force {name}"
+
+
+def title(results: Results) -> str:
+    """What the report is called; the word SIMULATED is part of it where the data are."""
+    n = len(results.rows)
+    name = f"{results.about['data']['name']}: {count(n, 'recommender')} {'compared' if n > 1 else 'measured'}"
+    return f"{name} (SIMULATED data)" if results.simulated else name
+
+
+def split(results: Results) -> str:
+    """How the data were split: `5-fold cross-validation, seed 0`."""
+    cells = [record.cell for record in results.records]
+    n_folds, n_run = cells[0].n_folds, len({cell.fold for cell in cells})
+    if cells[0].split == "kfold":
+        name = f"{n_folds}-fold cross-validation"
+    else:
+        name = f"split {cells[0].split}, {count(n_folds, 'fold')}"
+    part = f" ({n_run} of the {n_folds} folds planned)" if n_run < n_folds else ""
+    seeds = sorted({cell.seed for cell in cells})
+    return f"{name}{part}, {'seed' if len(seeds) == 1 else 'seeds'} {listed(map(str, seeds))}"
+
+
+def summary(results: Results) -> list[str]:
+    """The run in sentences, each of which follows from the records."""
+    shown = [column for column in (results.first_error(), results.first_ranking()) if column]
+    sentences = [_compared(results)]
+    for column in shown:
+        sentences += _accuracy(results, column)
+    sentences += _fastest(results, shown)
+    sentences.append(_failed(results))
+    return sentences
+
+
+def _compared(results: Results) -> str:
+    data = results.about["data"]
+    kind = "simulated ratings" if results.simulated else "ratings"
+    lowest, highest = data["scale"]
+    return (
+        f"{count(len(results.rows), 'recommender')} on {data['name']}: {data['ratings']:,} {kind} "
+        f"from {lowest:g} to {highest:g} by {count(data['users'], 'user')} of "
+        f"{count(data['items'], 'item')}; {split(results)}."
+    )
+
+
+def _names(rows: Iterable[Row]) -> str:
+    return listed(row.name for row in rows)
+
+
+def _accuracy(results: Results, column: str) -> list[str]:
+    """Who has the best mean of `column`, who is not separated from it, and who has none for want of ratings."""
+    extreme = "lowest" if find(column).better == "lower" else "highest"
+    best, near = results.best(column), results.near(column)
+    only_rank = [row for row in results.rows if row.missing(column) == "only ranks"]
+    sentences = []
+    if not best:
+        sentences.append(f"No row has a mean {column}.")
+    else:
+        spread = best[0].spread(column)
+        assert spread is not None  # `best` holds rows with a mean only
+        value = number(spread.mean)
+        if spread.deviation is not None:
+            value += f", fold deviation {number(spread.deviation)} over {spread.n_folds} folds, not a standard error"
+        if sum(row.mean(column) is not None for row in results.rows) == 1:
+            sentences.append(f"Only {best[0].name} has a mean {column}: {value}.")
+        else:
+            sentences.append(f"{extreme.capitalize()} mean {column}: {_names(best)} ({value}).")
+            sentences.append(_separation(column, spread, near))
+    if only_rank and find(column).needs_ratings:
+        sentences.append(f"Without {column}, because they only rank: {_names(only_rank)}.")
+    return sentences
+
+
+def _separation(column: str, spread: Spread, near: list[Row]) -> str:
+    if spread.deviation is None:
+        return f"With one fold there is no spread to judge differences in {column} by."
+    if not near:
+        return f"No other row's mean {column} lies within that one fold deviation."
+    named = listed(f"{row.name} ({number(row.mean(column))})" for row in near)
+    return f"Not separated from it by the fold deviation alone: {named}."
+
+
+def _fastest(results: Results, columns: list[str]) -> list[str]:
+    """Who fits fastest among the rows that the sentences before have named as best or not separated from it."""
+    named = [row for row in results.rows if any(row in results.best(c) + results.near(c) for c in columns)]
+    timed = [(time, row) for row in named if (time := row.seconds("fit")) is not None]
+    if not timed:
+        return []
+    time, fastest = min(timed, key=lambda pair: pair[0])
+    if len(timed) > 1:
+        subject = f"Fastest to fit among the best and those not separated from them: {fastest.name}"
+    else:
+        subject = f"Time to fit {fastest.name}"
+    contended = " Cells ran side by side, so times are contended." if any(row.contended for _, row in timed) else ""
+    return [f"{subject}, {seconds(time)} s on average over the folds.{contended}"]
+
+
+def _failed(results: Results) -> str:
+    if not results.n_failures:
+        return f"All {count(len(results.records), 'cell')} ran." if len(results.records) > 1 else "Its one cell ran."
+    rows = [row for row in results.rows if row.failures]
+    verb = "is" if results.n_failures == 1 else "are"
+    return (
+        f"{results.n_failures} of {count(len(results.records), 'cell')} {verb} not ok, in "
+        f"{'row' if len(rows) == 1 else 'rows'} {_names(rows)}: no mean is given there."
+    )

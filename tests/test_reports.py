@@ -1,0 +1,447 @@
+"""The report says what the records say, whatever became of the cells, and carries nothing but text from the data."""
+
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.results import Cell, Record, Run
+from datasets.spec import UsageError
+from reports import heatmaps, words
+from reports.build import build
+from reports.tables import Results
+
+COLUMNS = ["rmse", "mae", "precision@10", "recall@10", "ndcg@10", "coverage"]
+MARKUP = "<script>alert(1)</script> | *bold*\n`tick` & <b>second</b> line"
+ROWS = ("random", "item-mean", "user-item-bias", "popularity", "surprise-svd", "surprise-knn-baseline", "keras-mf")
+LEVELS = dict(zip(ROWS, (1.52, 1.02, 0.945, 1.4, 0.934, 0.9345, 0.99), strict=True))
+ENVIRONMENT = {
+    "python": "3.11.2",
+    "platform": "Linux-6.1-x86_64",
+    "cpu": "Some CPU @ 2.0 GHz",
+    "cores": 2,
+    "memory_mb": 7942.4,
+    "threads": 1,
+    "contended": False,
+    "commit": "7feaea5" + "0" * 33,
+    "dirty": True,
+    "versions": {"numpy": "2.3.5", "scikit-surprise": "1.1.5"},
+}
+DATA: dict[str, Any] = {
+    "name": "movielens-100k",
+    "users": 943,
+    "items": 1682,
+    "ratings": 100_000,
+    "scale": [1.0, 5.0],
+    "digest": "ab" * 32,
+    "simulated": False,
+    "notice": "",
+    "licence": "research use; see https://grouplens.org",
+    "citation": "Harper & Konstan (2015), <doi:10.1145/2827872>",
+    "sources": [{"file": "u.data", "sha256": "cd" * 32, "n_bytes": 1_979_173}],
+    "steps": [
+        {
+            "rule": "users > 200 ratings",
+            "before": {"users": 1000, "items": 1700, "ratings": 120_000},
+            "after": {"users": 943, "items": 1682, "ratings": 100_000},
+        }
+    ],
+}
+SIMULATED: dict[str, Any] = {
+    "name": "netflix-filtered",
+    "simulated": True,
+    "notice": "Simulated ratings. Put the real combined_data_*.txt into /data/netflix.",
+}
+
+
+def cell(name: str, fold: int, n_folds: int = 5, dataset: str = "movielens-100k", **given: Any) -> Cell:
+    protocol = {"ks": [10], "relevant_share": 0.75, "candidates": "whole catalogue", "ties": "seeded", "version": 1}
+    return Cell(dataset, "ab" * 32, name, dict(given), given, 1, {}, "kfold", n_folds, fold, 0, protocol, 1)
+
+
+def ok(planned: Cell, level: float, *, ranks_only: bool = False) -> Record:
+    rng = np.random.default_rng([planned.fold, *planned.row.encode()])
+    error = None if ranks_only else level + 0.002 * (planned.fold - planned.n_folds // 2)
+    values = dict(zip(COLUMNS[2:5], (float(v) for v in 0.3 / level + rng.normal(0, 0.003, 3)), strict=True))
+    metrics = {"rmse": error, "mae": None if error is None else 0.79 * error, **values, "coverage": 1.0}
+    times = {"convert": 3e-6, "fit": 0.004 * 9 ** (2 * level), "rate": 0.012, "rank": 1.234}
+    costs = {
+        phase: {
+            "seconds": seconds,
+            "cpu_seconds": seconds,
+            "peak_mb": 200.0,
+            "grown_mb": 10 * level,
+            "samples": [seconds] * (3 if phase in ("convert", "fit") else 1),
+        }
+        for phase, seconds in times.items()
+    }
+    data = DATA | {"train": 80_000, "test": 20_000, "threshold": 4.0}
+    return Record(planned, "ok", None, f"2025-11-21T12:00:0{planned.fold}Z", data, ENVIRONMENT, costs, metrics)
+
+
+def failed(planned: Cell, status: str, reason: str) -> Record:
+    return Record(planned, status, reason, "2025-11-21T12:00:09Z", DATA, ENVIRONMENT)
+
+
+def write(directory: Path, records: list[Record], planned: list[Cell] | None = None, **data: Any) -> Path:
+    about: Mapping[str, Any] = {
+        "command": "python -m benchmarks.run --dataset movielens-100k --folds 5",
+        "reproduce": "python -m benchmarks.run --dataset movielens-100k --split kfold --folds 5 --seed 0",
+        "metrics": COLUMNS,
+        "protocol": cell("random", 0).protocol,
+        "data": DATA | data,
+        "environment": ENVIRONMENT,
+    }
+    run = Run(directory)
+    run.write_plan(planned or [record.cell for record in records], about)
+    for record in records:
+        run.write(replace(record, data=record.data | data))
+    return directory
+
+
+def normal(n_folds: int = 5) -> list[Record]:
+    return [
+        ok(cell(name, fold, n_folds), LEVELS[name], ranks_only=name == "popularity")
+        for name in ROWS
+        for fold in range(n_folds)
+    ]
+
+
+def half_failed() -> list[Record]:
+    """Every second row has lost a fold, one of them all."""
+    records = []
+    for record in normal():
+        name, fold = record.cell.algorithm, record.cell.fold
+        if name == "item-mean" or (ROWS.index(name) % 2 and fold == 2):
+            records.append(failed(record.cell, "timeout", "killed after 600 s"))
+        else:
+            records.append(record)
+    return records
+
+
+KINDS: dict[str, Callable[[Path], Path]] = {
+    "normal": lambda path: write(path, normal()),
+    "half failed": lambda path: write(path, half_failed()),
+    "single": lambda path: write(path, [ok(cell("surprise-svd", fold), 0.934) for fold in range(5)]),
+    "one fold": lambda path: write(path, normal(n_folds=1)),
+    "order only": lambda path: write(path, [ok(cell("popularity", f), 1.4, ranks_only=True) for f in range(5)]),
+    "simulated": lambda path: write(path, normal(), **SIMULATED),
+    "markup": lambda path: write(path, [failed(cell("plug-in", f, a="x|y`<i>"), "failed", MARKUP) for f in range(3)]),
+    "not run": lambda path: write(path, [], [record.cell for record in normal()]),
+}
+
+
+@pytest.fixture(params=KINDS, scope="module")
+def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of each kind with its report, built once for all tests that only look at it."""
+    return build(KINDS[request.param](tmp_path_factory.mktemp("run"))).parent
+
+
+class Page(HTMLParser):
+    """The tags, the visible text and the title of a page; fails on tags that are not closed in order."""
+
+    VOID = ("meta", "link", "br", "wbr")
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text, self.title, self._open = "", "", [""]
+        self.feed(html)
+        self.close()
+        assert self._open == [""]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open[-1] == "title":
+            self.title += data
+        if self._open[-1] not in ("script", "style"):
+            self.text += data
+
+
+def read(directory: Path) -> tuple[str, Page, str]:
+    """HTML, the same parsed, and Markdown; built if they are not there."""
+    path = directory / "report.html"
+    if not path.exists():
+        assert build(directory) == path
+    html = path.read_text()
+    return html, Page(html), (directory / "report.md").read_text()
+
+
+def plain(text: str) -> str:
+    """Markdown without its backslashes."""
+    return re.sub(r"\\([^A-Za-z0-9\s])", r"\1", text)
+
+
+def test_every_kind_of_run_gives_a_page_that_loads_nothing(directory: Path) -> None:
+    html, page, _ = read(directory)
+    assert [tag for tag, _ in page.tags].count("script") == 2  # the records and the page's own
+    for tag, attributes in page.tags:
+        assert tag not in ("img", "iframe", "object", "embed", "base")
+        assert attributes.get("src") is None
+        target = attributes.get("href")
+        assert target is None or target.startswith("#") or target == "data:,"
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|WebSocket", html)
+    anchors = {attributes.get("id") for _, attributes in page.tags}
+    assert {a["href"][1:] for tag, a in page.tags if tag == "a" and a["href"]} <= {i for i in anchors if i}
+
+
+def test_every_kind_of_run_asks_the_same_questions(directory: Path) -> None:
+    _, page, markdown = read(directory)
+    questions = re.findall(r"^## (.*)$", markdown, re.M)
+    assert len(questions) >= 6
+    assert all(question.endswith("?") and question in page.text for question in questions)
+
+
+def test_every_markdown_table_is_whole(directory: Path) -> None:
+    _, _, markdown = read(directory)
+    tables = re.findall(r"(?:^\|.*\n)+", markdown + "\n", re.M)
+    assert tables
+    for table in tables:
+        lines = table.splitlines()
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1, table
+        assert re.fullmatch(r"\|( :?--:? \|)+", lines[1])
+
+
+def test_figures_are_linked_and_there(directory: Path) -> None:
+    _, _, markdown = read(directory)
+    linked = re.findall(r"!\[[^\n]*\]\(([^)]*)\)", markdown)
+    assert linked == ["figures/accuracy.svg", "figures/cost.svg"]
+    for name in linked:
+        assert (directory / name).read_bytes().startswith(b"<?xml")
+        assert (directory / name).with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_holds_the_records(directory: Path) -> None:
+    html, _, _ = read(directory)
+    found = re.search(r'<script type="application/json" id="records">(.*?)</script>', html, re.S)
+    assert found
+    shown = json.loads(found[1])["records"]
+    records = Run(directory).records()
+    assert [one["metrics"] for one in shown] == [record.metrics for record in records]
+    assert [(one["key"], one["status"]) for one in shown] == [(record.cell.key, record.status) for record in records]
+
+
+def test_same_records_same_bytes(tmp_path: Path) -> None:
+    contents = []
+    for name in ("a", "b"):
+        directory = KINDS["half failed"](tmp_path / name)
+        build(directory)
+        files = [directory / "report.html", directory / "report.md", *sorted((directory / "figures").iterdir())]
+        assert len(files) == 6
+        contents.append([path.read_bytes() for path in files])
+        time.sleep(1.1)  # so that a date in the bytes would show
+    assert contents[0] == contents[1]
+
+
+def test_the_sentences_agree_with_the_records(tmp_path: Path) -> None:
+    records = normal()
+    _, page, markdown = read(write(tmp_path, records))
+    by_row: dict[str, list[float]] = {}
+    for record in records:
+        if record.metrics["rmse"] is not None:
+            by_row.setdefault(record.cell.row, []).append(record.metrics["rmse"])
+    means = {row: statistics.fmean(values) for row, values in by_row.items()}
+    best = min(means, key=lambda row: means[row])
+    deviation = statistics.stdev(by_row[best])
+    near = [row for row in means if row != best and means[row] - means[best] <= deviation]
+    assert near == [{"surprise-svd": "surprise-knn-baseline", "surprise-knn-baseline": "surprise-svd"}[best]]
+    for text in (page.text, plain(markdown)):
+        spread = f"{means[best]:.4f}, fold deviation {deviation:.4f} over 5 folds, not a standard error"
+        assert f"Lowest mean rmse: {best} ({spread})." in text
+        assert f"Not separated from it by the fold deviation alone: {near[0]} ({means[near[0]]:.4f})." in text
+        assert "Without rmse, because they only rank: popularity." in text
+        assert "All 35 cells ran." in text
+        assert "7 recommenders on movielens-100k: 100,000 ratings from 1 to 5 by 943 users of 1,682 items" in text
+        assert "5-fold cross-validation, seed 0" in text
+
+
+def test_best_ranking_and_fastest_are_those_of_the_records(tmp_path: Path) -> None:
+    results = Results.read(write(tmp_path, normal()))
+    ndcg = {row.name: row.mean("ndcg@10") or 0 for row in results.rows}
+    fit = {row.name: row.seconds("fit") or 0 for row in results.rows}
+    (best,) = results.best("ndcg@10")
+    assert best.name == max(ndcg, key=lambda row: ndcg[row])
+    named = {row.name for column in ("rmse", "ndcg@10") for row in results.best(column) + results.near(column)}
+    fastest = min(named, key=lambda row: fit[row])
+    text = " ".join(words.summary(results))
+    assert f"Highest mean ndcg@10: {best.name} (" in text
+    assert f"not separated from them: {fastest}, {words.seconds(fit[fastest])} s on average" in text
+
+
+def test_a_row_with_a_failed_fold_has_no_mean(tmp_path: Path) -> None:
+    results = Results.read(KINDS["half failed"](tmp_path))
+    lost = [row for row in results.rows if row.failures]
+    assert {row.name for row in lost} == {"item-mean", "popularity", "surprise-knn-baseline"}
+    for row in lost:
+        assert all(row.spread(column) is None for column in COLUMNS)
+        assert row.seconds("fit") is None and row.memory_mb("peak_mb") is None
+        assert row not in results.best("rmse") + results.near("rmse")
+    for drawn in (heatmaps.accuracy(results), heatmaps.cost(results)):
+        assert {line.name for line in drawn.lines if line.failure} == {row.name for row in lost}
+        assert all(not line.squares for line in drawn.lines if line.failure)
+    _, page, markdown = read(tmp_path)
+    for text in (page.text, plain(markdown), (tmp_path / "figures/accuracy.svg").read_text()):
+        assert "timeout in 1 of 5 folds" in text and "timeout in 5 of 5 folds" in text
+    assert "7 of 35 cells are not ok, in rows item-mean, popularity and surprise-knn-baseline" in page.text
+    assert page.text.count("killed after 600 s") == 3  # once a row, its folds together
+    again = "--seed 0 --algorithm item-mean --force item-mean"
+    assert again in page.text and again in markdown
+
+
+def test_a_single_algorithm_is_compared_with_nothing(tmp_path: Path) -> None:
+    _, page, _ = read(KINDS["single"](tmp_path))
+    assert "Only surprise-svd has a mean rmse" in page.text and "Only surprise-svd has a mean ndcg@10" in page.text
+    assert "Time to fit surprise-svd" in page.text
+    assert not re.search("Lowest mean|Highest mean|separated|★|Fastest", page.text)
+
+
+def test_one_fold_has_no_spread(tmp_path: Path) -> None:
+    _, page, _ = read(KINDS["one fold"](tmp_path))
+    assert "With one fold there is no spread to judge differences in rmse by." in page.text
+    assert "±" not in page.text.replace("Mean ± fold deviation", "") and "≈" not in page.text
+
+
+def test_who_only_ranks_has_no_error(tmp_path: Path) -> None:
+    _, page, markdown = read(KINDS["order only"](tmp_path))
+    assert "No row has a mean rmse. Without rmse, because they only rank: popularity." in page.text
+    assert "–only ranks" in page.text and "– (only ranks)" in plain(markdown)
+    assert "Only popularity has a mean ndcg@10" in page.text
+
+
+def test_nothing_has_run_yet(tmp_path: Path) -> None:
+    _, page, _ = read(KINDS["not run"](tmp_path))
+    assert "No row has a mean rmse." in page.text and "35 of 35 cells are not ok" in page.text
+    assert "not run in 5 of 5 folds" in page.text and "no record yet" in page.text
+
+
+def test_simulated_data_say_so(tmp_path: Path) -> None:
+    html, page, markdown = read(KINDS["simulated"](tmp_path))
+    assert "SIMULATED" in page.title and "SIMULATED" in markdown.splitlines()[0]
+    notice = SIMULATED["notice"]
+    assert notice in page.text and notice in plain(markdown)
+    assert 'class="banner"' in html
+    for name in ("accuracy", "cost"):
+        assert "SIMULATED data, " in (tmp_path / f"figures/{name}.svg").read_text()
+    _, real, _ = read(KINDS["normal"](tmp_path / "real"))
+    assert "SIMULATED" not in real.text + real.title
+
+
+def test_markup_stays_text(tmp_path: Path) -> None:
+    html, page, markdown = read(KINDS["markup"](tmp_path))
+    assert "<script>alert" not in html and "<script>alert" not in markdown
+    assert MARKUP in page.text
+    assert "<b>" not in html and "<b>" not in markdown and "<i>" not in html
+    escaped = r"&lt;script&gt;alert(1)&lt;/script&gt; \| \*bold\*<br>\`tick\` &amp; &lt;b&gt;second"
+    assert escaped in markdown
+    quoted = "--algorithm 'plug-in[a=x|y`<i>]' --force 'plug-in[a=x|y`<i>]'"
+    assert quoted in page.text
+    assert f"```\n{words.again(Results.read(tmp_path), 'plug-in[a=x|y`<i>]')}\n```" in markdown
+    assert Results.read(tmp_path).rows[0].family == "other"
+    svg = (tmp_path / "figures/accuracy.svg").read_text()
+    assert "plug-in[a=x|y`&lt;i&gt;]" in svg
+
+
+def test_the_best_of_a_column_is_marked_in_words(tmp_path: Path) -> None:
+    directory = KINDS["normal"](tmp_path)
+    html, _, _ = read(directory)
+    results = Results.read(directory)
+    marked = re.findall(r'<span class="visually-hidden">best: </span>([^<]*)</td>', html)
+    best = [words.number(row.mean(column)) for column in COLUMNS[:-1] for row in results.best(column)]
+    assert {row.mean("coverage") for row in results.rows} == {1.0}  # where all are alike, none is marked
+    assert sorted(marked) == sorted(best)
+
+
+def test_contended_times_are_greyed_and_named(tmp_path: Path) -> None:
+    records = [replace(record, environment=ENVIRONMENT | {"contended": True}) for record in normal()]
+    html, page, markdown = read(write(tmp_path, records))
+    assert 'class="grey"' in html and "grey: contended" in page.text
+    assert "Contended times" in markdown and "times are contended" in markdown
+
+
+def test_what_was_measured_is_told(tmp_path: Path) -> None:
+    records = normal()
+    records[0] = replace(records[0], environment=ENVIRONMENT | {"python": "3.12.1"}, nondeterminism="threads race")
+    _, page, markdown = read(write(tmp_path, records))
+    for text in (page.text, plain(markdown)):
+        assert "3.12.1; 3.11.2" in text and "threads race" in text and "7,942 MB" in text
+        assert "943 (−5.7%)" in text and "100,000 (−16.7%)" in text and "1,979,173" in text
+        assert "Root mean squared error" in text and "80,000" in text and ", with changes" in text
+        assert "a rating of at least 75% of the scale, here 4" in text
+    assert DATA["citation"] in page.text
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_shades_run_from_best_to_worst(log: bool) -> None:
+    shaded = heatmaps.shades([0.95, None, 0.93, 1.0, 0.94], log=log)
+    known = [shade for shade in shaded if shade is not None]
+    assert shaded[1] is None and shaded[2] == 0 and shaded[3] == 1
+    assert sorted(known) == [shaded[i] for i in (2, 4, 0, 3)]
+    assert heatmaps.shades([0.2, 0.5], lower=False) == [1, 0]
+    assert heatmaps.shades([2.0, 2.0], log=log) == [None, None] and heatmaps.shades([None]) == [None]
+
+
+def test_one_hopeless_row_does_not_flatten_the_others() -> None:
+    shaded = heatmaps.shades([0.93, 0.94, 0.95, 0.96, 0.97, 9.0])
+    assert shaded[-1] == 1 and shaded[4] is not None and shaded[4] > 0.3
+
+
+def test_numbers_can_be_read_on_their_colours() -> None:
+    for shade in np.linspace(0, 1, 101):
+        light, dark = sorted((heatmaps.luminance(colour) for colour in heatmaps.paint(float(shade))), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (0.0, "0"),
+        (3e-6, "3.00e-06"),
+        (0.012345, "0.0123"),
+        (0.9999, "1.00"),
+        (9.999, "10.0"),
+        (99.96, "100"),
+        (1234.0, "1,230"),
+    ],
+)
+def test_seconds_have_three_digits(value: float | None, text: str) -> None:
+    assert words.seconds(value) == text
+
+
+def test_the_command_line_needs_results(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "reports.build", str(tmp_path)]
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert refused.returncode == 2 and refused.stdout == ""
+    assert "holds no results" in refused.stderr and "Traceback" not in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    KINDS["single"](tmp_path)
+    built = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert built.stdout.strip() == (tmp_path / "report.html").resolve().as_uri()
+
+
+def test_an_old_plan_and_an_unwritable_directory_are_refused(tmp_path: Path) -> None:
+    run = Run(tmp_path / "old")
+    run.write_plan([cell("random", 0)], {"metrics": COLUMNS})
+    with pytest.raises(UsageError, match="lacks command, reproduce"):
+        build(run.directory)
+    directory = KINDS["single"](tmp_path / "blocked")
+    (directory / "figures").write_text("a file where a directory has to be")
+    with pytest.raises(UsageError, match="cannot write the report"):
+        build(directory)
