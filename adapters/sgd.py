@@ -105,7 +105,7 @@ class NumpySGD(Recommender):
     def score(self, users: Indices, items: Indices) -> Floats:
         """mu + b_u + b_i + p_u . q_i."""
         taste = np.einsum("jf,jf->j", self.P_[users], self.Q_[items])
-        return self.mean_ + self.user_biases_[users] + self.item_biases_[items] + taste
+        return np.asarray(self.mean_ + self.user_biases_[users] + self.item_biases_[items] + taste)
 
     def score_items(self, users: Indices) -> Floats:
         """The same for every item, as one matrix product."""

@@ -55,40 +55,35 @@ def near_grid(xs: Any, order: Any, similar: Any, by_x: Any, by_y: Any, k: int, m
 
     Walks the neighbours of x from the nearest on, in the `order` given, and adds each of their ratings (CSR rows
     `by_x`) to its y until that has `k`: no selection per pair. Where equally near neighbours share the last places
-    of a y, these go to the first in rating order, settled when the first of them finds no place.
+    of a y, these go to the first in rating order: its sum is made anew when the first of them finds no place.
     """
     (starts, rated, residuals), (y_starts, raters, y_residuals) = by_x, by_y
     n_y = len(y_starts) - 1
     means = np.zeros((len(xs), n_y))
     for x in range(len(xs)):
         row = similar[xs[x]]
-        weight, total, left = np.zeros(n_y), np.zeros(n_y), np.full(n_y, k, np.int32)
-        last, tied, tied_total = np.zeros(n_y), np.zeros(n_y, np.int32), np.zeros(n_y)
-        for place in range(len(row)):
-            neighbour = order[x, place]
+        weight, total, last = np.zeros(n_y), np.zeros(n_y), np.zeros(n_y)
+        left = np.full(n_y, k)
+        for neighbour in order[x]:
             similarity = row[neighbour]
             if not similarity > 0:
                 break
-            alone = (place == 0 or row[order[x, place - 1]] != similarity) and (
-                place + 1 == len(row) or row[order[x, place + 1]] != similarity
-            )
             for entry in range(starts[neighbour], starts[neighbour + 1]):
                 y = rated[entry]
                 if left[y] > 0:
                     left[y] -= 1
                     weight[y] += similarity
                     total[y] += similarity * residuals[entry]
-                    if not alone:
-                        if last[y] != similarity:
-                            last[y], tied[y], tied_total[y] = similarity, 0, 0.0
-                        tied[y] += 1
-                        tied_total[y] += residuals[entry]
-                elif not alone and last[y] == similarity and tied[y] > 0:
-                    for first in range(y_starts[y], y_starts[y + 1]):
-                        if tied[y] > 0 and row[raters[first]] == similarity:
-                            tied[y] -= 1
-                            tied_total[y] -= y_residuals[first]
-                    total[y] -= similarity * tied_total[y]
+                    last[y] = similarity
+                elif last[y] == similarity:
+                    last[y], total[y], ties = 0.0, 0.0, k
+                    for place in range(y_starts[y], y_starts[y + 1]):
+                        ties -= row[raters[place]] > similarity
+                    for place in range(y_starts[y], y_starts[y + 1]):
+                        other = row[raters[place]]
+                        if other > similarity or (other == similarity and ties > 0):
+                            ties -= other == similarity
+                            total[y] += other * y_residuals[place]
         for y in range(n_y):
             if left[y] < k and k - left[y] >= min_k:
                 means[x, y] = total[y] / weight[y]

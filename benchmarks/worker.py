@@ -29,20 +29,19 @@ def run(job: dict[str, Any]) -> None:
     for module in job["plugins"]:
         importlib.import_module(module)
     cell = Cell(**job["cell"])
-    data, meter = dict(job["data"]), Meter()
-    arguments = {"cell": cell, "started": job["started"], "environment": job["environment"], "data": data}
+    arguments = {name: job[name] for name in ("started", "environment")} | {"cell": cell, "data": dict(job["data"])}
     directory = Run(Path(job["directory"]))
     try:
-        record, answers = _measured(cell, Path(job["dataset"]), job["memory_mb"], meter, arguments)
+        record, answers = _measured(cell, Path(job["dataset"]), job["memory_mb"], arguments)
     except Exception as error:  # the one place where an algorithm's failure becomes a status
         traceback.print_exc()
         status, reason = _status(error)
-        record, answers = Record(status=status, reason=reason, costs=meter.costs(), **arguments), None
+        record, answers = Record(status=status, reason=reason, **arguments), None
     directory.write(record, answers)
 
 
 def _measured(
-    cell: Cell, entry: Path, memory_mb: float, meter: Meter, arguments: dict[str, Any]
+    cell: Cell, entry: Path, memory_mb: float, arguments: dict[str, Any]
 ) -> tuple[Record, dict[str, Any] | None]:
     """The record of a cell that does not fail, with its raw answers unless the algorithm is skipped."""
     algorithm = create(cell.algorithm, cell.given)
@@ -56,6 +55,7 @@ def _measured(
     if reason:
         return Record(status="skipped", reason=reason, **arguments), None
     warm_up(cell, train.scale)
+    meter = Meter()
     algorithm = _fitted(cell, train, dataset.catalogue, meter)
     answers = ask(algorithm, train, test, protocol, cell.seed, meter)
     rates = algorithm.predicts == "ratings"

@@ -37,7 +37,7 @@ def simulated_netflix(share: float, seed: int) -> Path:
     `share` of the real file's 470,758 users rate its 4,499 movies. The same share and seed give the same bytes;
     whoever asks while another process writes waits for it.
     """
-    directory = data_directory() / "simulated" / f"netflix-users{share:g}-seed{seed}-v{VERSION}"
+    directory = data_directory() / "simulated" / f"netflix-users{share!r}-seed{seed}-v{VERSION}"
     if not directory.exists():
         with locked(directory.with_name(f"{directory.name}.lock")):
             if not directory.exists():
@@ -46,17 +46,19 @@ def simulated_netflix(share: float, seed: int) -> Path:
 
 
 def _write(directory: Path, share: float, seed: int) -> None:
-    temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=".", suffix=".tmp"))
+    for stale in directory.parent.glob(f".{directory.name}.*"):  # of a writer that was killed; we hold its lock
+        shutil.rmtree(stale)
+    temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
     try:
         twin = plant(share, seed)
         years = 1970 + twin.release // 365.25
         (temporary / "movie_titles.csv").write_bytes(movie_titles(np.random.default_rng([VERSION, seed, 1]), years))
         np.savez(temporary / "truth.npz", **vars(twin))
         with (temporary / "combined_data_1.txt").open("wb") as file:
-            for text in ratings_text(twin, seed):
-                file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            file.writelines(ratings_text(twin, seed))
+        for path in temporary.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
         temporary.chmod(0o755)
         temporary.replace(directory)
     except BaseException:

@@ -1,5 +1,6 @@
 """Anybody's own ratings: a text table with a header line."""
 
+import contextlib
 import csv
 from pathlib import Path
 from typing import Any, Literal
@@ -84,7 +85,7 @@ def _read(file: Path, separator: str) -> pl.DataFrame:
         frame = pl.read_csv(file, separator=separator, infer_schema=False, encoding="utf8")
     except pl.exceptions.NoDataError:
         raise UsageError(f"{file} is empty: expected a header line and one rating a line") from None
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise UsageError(
             _first_ragged_line(file, separator) or f"{file} cannot be read as a table: {error}"
         ) from None
@@ -130,8 +131,9 @@ def _times(file: Path, frame: pl.DataFrame, column: str) -> NDArray[np.int64]:
     """Unix seconds, from numbers or from ISO dates."""
     text = frame[column].str.strip_chars()
     seconds = text.cast(pl.Float64, strict=False)
-    if seconds.is_null().any():
-        seconds = text.str.to_datetime(strict=False, time_unit="us", format=None).dt.epoch("s").cast(pl.Float64)
+    if seconds.is_null().all():
+        with contextlib.suppress(pl.exceptions.ComputeError):  # no date format fits any value: all are refused below
+            seconds = text.str.to_datetime(strict=False, time_unit="us").dt.epoch("s").cast(pl.Float64)
     _refuse(file, frame, column, ~seconds.is_finite().fill_null(value=False), "seconds since 1970 or an ISO date")
     return seconds.to_numpy().astype(np.int64)
 

@@ -100,10 +100,10 @@ def paint(shade: float) -> tuple[str, str]:
 
 
 def shades(values: Sequence[float | None], *, lower: bool = True, log: bool = False) -> list[float | None]:
-    """The values of a column from 0 (best) to 1; no shades where all values are the same, for there is nothing to see.
+    """The values of a column from 0 (best) to 1; none where all values are the same, for there is nothing to see.
 
-    What lies beyond 1.5 quartile distances of the worse quartile gets 1 too, so that one hopeless row does not flatten
-    all others; a logarithmic scale needs no such limit.
+    What lies more than 1.5 quartile distances beyond the worse quartile gets 1 too, so that one hopeless row does not
+    flatten all others; a logarithmic scale needs no such limit.
     """
     known = np.array([value for value in values if value is not None])
     if len(set(known)) < 2:

@@ -1,0 +1,50 @@
+# `make bench` and `make test` need python3 (3.11 or newer), git and a C compiler; everything else is installed here.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help bench test install lint format speed lock clean
+
+help:            ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
+
+bench: install   ## run the standard suite on netflix-filtered and print where the report is
+	$(BIN)/python -m benchmarks.run --dataset netflix-filtered
+
+test: install    ## run the tests
+	$(BIN)/python -m pytest
+
+install: $(INSTALLED) ## create .venv with the pinned versions
+
+# The build lock keeps LightFM's fork, the only package that is compiled here, building the same way next year; the
+# first variable is for pip before 25.3, the second for later ones.
+$(INSTALLED): export PIP_CONSTRAINT = requirements-build.lock
+$(INSTALLED): export PIP_BUILD_CONSTRAINT = requirements-build.lock
+$(INSTALLED): requirements.lock requirements-build.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "recbench needs Python 3.11 or newer, and this is " + sys.version)'
+	@echo "Installing the pinned packages into .venv; this takes a minute or two ..."
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+lint: install    ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install  ## let ruff format the sources
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+speed: install   ## compare speeds as ratios in one run; takes some minutes on a quiet machine
+	$(BIN)/python -m pytest tests/test_speed.py --benchmark-only -s
+
+lock: install    ## choose the newest versions that pyproject.toml allows
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --no-annotate \
+	    --upgrade -o requirements.lock
+
+clean:           ## remove everything that can be made again
+	rm -rf .venv runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks

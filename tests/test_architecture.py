@@ -1,0 +1,73 @@
+"""The laws of the house that can be read off the source."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+LAYERS = ["datasets", "adapters", "benchmarks", "reports"]
+FORBIDDEN_NAMES = re.compile(r"manager|handler|engine|util|helper|common|core")
+
+
+def sources() -> list[Path]:
+    return [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
+
+
+def imported(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_follow_the_one_arrow(path: Path) -> None:
+    layer = LAYERS.index(path.relative_to(ROOT).parts[0])
+    above = LAYERS[layer + 1 :]
+    if path == ROOT / "benchmarks" / "run.py":
+        return  # the composition root builds the report at the end
+    assert not {name for name in imported(path) if name.partition(".")[0] in above}
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_are_named_for_what_they_hold_and_stay_readable(path: Path) -> None:
+    assert not FORBIDDEN_NAMES.search(path.stem)
+    assert len(path.read_text().splitlines()) <= 250
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_command_lines_print_and_nobody_unpickles(path: Path) -> None:
+    calls = {
+        node.func.id
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert "print" not in calls
+    assert not {"pickle", "joblib", "dill"} & imported(path)
+    assert "allow_pickle=True" not in path.read_text()
+
+
+def test_one_place_turns_an_algorithms_exception_into_a_status() -> None:
+    broad = [
+        path.name
+        for path in sorted((ROOT / "benchmarks").glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler) and isinstance(node.type, ast.Name) and node.type.id == "Exception"
+    ]
+    assert broad == ["command_line.py", "worker.py"]  # the former turns the bench's own bugs into exit code 3
+
+
+def test_no_data_set_is_in_the_repository() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout, so there is no list of the repository's files")
+    endings = (".zip", ".whl", ".npy", ".npz", ".parquet", ".inter", ".data", ".dat")
+    assert not [name for name in listed.stdout.splitlines() if name.endswith(endings)]

@@ -1,0 +1,57 @@
+"""Speeds as ratios within one run, for `make speed`; not part of `make test`, since machines are noisy."""
+
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+from surprise import Reader
+from surprise import Dataset as SurpriseDataset
+from surprise.model_selection import KFold, cross_validate
+
+from adapters import create
+from adapters.surprise import SurpriseModel
+from benchmarks.plan import suite
+from datasets import Dataset
+from tests.conftest import RunBench, movielens_directory
+
+
+def test_the_harness_is_faster_than_surprises_cross_validate(
+    benchmark: BenchmarkFixture,
+    movielens: Dataset,
+    run_bench: RunBench,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Eleven algorithms, five folds: everything here, ranking metrics included, against RMSE and MAE only there."""
+    ratings = movielens.ratings
+    reader = Reader(rating_scale=(1, 5))
+    data = SurpriseDataset(reader)
+    columns = (movielens.user_ids[ratings.users], movielens.item_ids[ratings.items], ratings.values)
+    data.raw_ratings = [(str(u), str(i), float(r), None) for u, i, r in zip(*columns, strict=True)]
+
+    seconds = {}
+    for row in suite("surprise").rows:
+        adapter = create(row.algorithm)
+        assert isinstance(adapter, SurpriseModel)
+        algorithm = adapter.algorithm(seed=0)
+        np.random.seed(0)
+        random.seed(0)
+        begun = time.perf_counter()
+        cross_validate(algorithm, data, ["rmse", "mae"], KFold(5, random_state=0))
+        seconds[row.name] = time.perf_counter() - begun
+
+    def ours() -> None:
+        arguments = ["--dataset", "movielens-100k", "--suite", "surprise", "--out", tmp_path, "--no-report"]
+        run_bench(*arguments, data=movielens_directory(tmp_path_factory), check=0)
+
+    benchmark.pedantic(ours, rounds=1)
+    theirs, mine = sum(seconds.values()), benchmark.stats["mean"]
+    for name, value in seconds.items():
+        print(f"cross_validate {name:<28} {value:7.1f} s")
+    print(
+        f"cross_validate, RMSE and MAE only: {theirs:.1f} s; recbench with ranking: {mine:.1f} s; {theirs / mine:.2f}x"
+    )
+    assert mine < theirs
