@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
-from surprise import Reader
 from surprise import Dataset as SurpriseDataset
+from surprise import Reader
 from surprise.model_selection import KFold, cross_validate
 
 from adapters import create
