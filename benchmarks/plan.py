@@ -36,6 +36,7 @@ class Suite:
     name: str
     description: str
     rows: tuple[Row, ...]
+    folds: int | None = None  # where the table is defined for a number of folds
 
 
 def suites() -> list[str]:
@@ -47,7 +48,7 @@ def suite(name: str) -> Suite:
     """The suite `name`, its rows checked. UsageError if there is none or if it is malformed."""
     path = SUITES / f"{pick('suite', name, suites())}.toml"
     content = tomllib.loads(path.read_text())
-    return Suite(name, content["description"], rows(content["rows"]))
+    return Suite(name, content["description"], rows(content["rows"]), content.get("folds"))
 
 
 def rows(specs: Iterable[str]) -> tuple[Row, ...]:

@@ -35,7 +35,7 @@ def run(
     dataset: Annotated[str, Option(help="a name from `python -m benchmarks.list datasets`")],
     suite: Annotated[str, Option(help="the rows of the table; overridden by --algorithm")] = "standard",
     algorithm: Annotated[list[str] | None, Option(help="NAME or NAME[key=value,...]; repeatable")] = None,
-    folds: Annotated[int, Option(help="number of folds", min=2)] = 5,
+    folds: Annotated[int | None, Option(help="number of folds [default: the suite's, or 5]", min=2)] = None,
     split: Annotated[str, Option(help="how the ratings are divided")] = "kfold",
     seed: Annotated[int, Option(help="fixes folds, initialisations and ties", min=0, max=2**32 - 1)] = 0,
     k: Annotated[list[int] | None, Option(help="cutoff of the ranking metrics; repeatable [default: 10]")] = None,
@@ -57,7 +57,9 @@ def run(
     console = Console(soft_wrap=True, highlight=False)
     for module in plugin or []:
         _import_plugin(module)
-    table = plan.rows(algorithm) if algorithm else plan.suite(suite).rows
+    chosen = plan.suite(suite)
+    table = plan.rows(algorithm) if algorithm else chosen.rows
+    folds = folds or (None if algorithm else chosen.folds) or 5
     forced = {pick("row to force", row, [r.name for r in table]) for row in force or []}
     pick("split", split, SPLITS)
     ks, shown = _columns(k, metric)

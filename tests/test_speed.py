@@ -43,15 +43,14 @@ def test_the_harness_is_faster_than_surprises_cross_validate(
         cross_validate(algorithm, data, ["rmse", "mae"], KFold(5, random_state=0))
         seconds[row.name] = time.perf_counter() - begun
 
-    def ours() -> None:
+    def ours() -> float:
+        begun = time.perf_counter()
         arguments = ["--dataset", "movielens-100k", "--suite", "surprise", "--out", tmp_path, "--no-report"]
         run_bench(*arguments, data=movielens_directory(tmp_path_factory), check=0)
+        return time.perf_counter() - begun
 
-    benchmark.pedantic(ours, rounds=1)
-    theirs, mine = sum(seconds.values()), benchmark.stats["mean"]
+    mine, theirs = benchmark.pedantic(ours, rounds=1), sum(seconds.values())  # type: ignore[no-untyped-call]
     for name, value in seconds.items():
         print(f"cross_validate {name:<28} {value:7.1f} s")
-    print(
-        f"cross_validate, RMSE and MAE only: {theirs:.1f} s; recbench with ranking: {mine:.1f} s; {theirs / mine:.2f}x"
-    )
+    print(f"all eleven: cross_validate {theirs:.1f} s, recbench with ranking {mine:.1f} s, ratio {theirs / mine:.2f}")
     assert mine < theirs
