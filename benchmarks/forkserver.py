@@ -113,6 +113,8 @@ def _become_cell(job: dict[str, Any], server: int, close: tuple[int, ...]) -> No
     try:
         os.setsid()
         _follow(server, signal.SIGKILL)
+        if job["processors"]:
+            os.sched_setaffinity(0, job["processors"])
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)

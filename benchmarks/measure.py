@@ -123,6 +123,22 @@ def versions() -> dict[str, str]:
     return found
 
 
+def processor_sets(threads: int, jobs: int) -> list[list[int]]:
+    """`jobs` disjoint sets of `threads` processors, to which cells are bound so that no library can take more.
+
+    Empty sets, that is no binding, where there are too few processors or the platform has no such thing. Which
+    processors come first depends on the process, so that two runs on one machine do not meet on the same.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return [[]] * jobs
+    allowed = sorted(os.sched_getaffinity(0))
+    if threads * jobs > len(allowed):
+        return [[]] * jobs
+    first = os.getpid() % len(allowed)
+    rotated = allowed[first:] + allowed[:first]
+    return [rotated[job * threads : (job + 1) * threads] for job in range(jobs)]
+
+
 def environment(threads: int, jobs: int) -> dict[str, Any]:
     """The machine, the versions and the commit: what has to be known to believe a number."""
     return {
@@ -132,6 +148,7 @@ def environment(threads: int, jobs: int) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_mb": psutil.virtual_memory().total / 2**20,
         "threads": threads,
+        "bound": all(processor_sets(threads, jobs)),
         "contended": jobs > 1,
         "commit": _git("rev-parse", "HEAD"),
         "dirty": bool(_git("status", "--porcelain")),

@@ -9,19 +9,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self
 
-import psutil
-
 from adapters import available
+from benchmarks.measure import processor_sets
 from benchmarks.results import Cell, Record, Run, not_run
+from benchmarks.watch import Limits, Watched
 
 WATCH_SECONDS = 0.05
-FAMILY_SECONDS = 0.5  # how often descendants are looked for: that walks the process table
 LOG_TAIL = 600  # characters of a crashed cell's output that go into its reason
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -36,50 +35,6 @@ THREAD_VARIABLES = (
 
 class HarnessError(RuntimeError):
     """The harness itself broke; no algorithm is to blame. Exit code 3."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a cell may use, its loading and warm-up included; and how long the whole run may take, if limited."""
-
-    seconds: float
-    memory_mb: float
-    budget_seconds: float | None = None
-
-
-@dataclass
-class _Running:
-    cell: Cell
-    started: str
-    since: float
-    pid: int = 0
-    family: list[psutil.Process] = field(default_factory=list)
-    family_since: float = 0.0
-    killed: tuple[str, str] | None = None  # status and reason, once the watchdog has acted
-
-    def resident_mb(self) -> float:
-        """Resident memory of the cell and its descendants, in MB; 0 once they are gone."""
-        total = 0
-        with contextlib.suppress(psutil.Error):
-            if monotonic() - self.family_since > FAMILY_SECONDS:
-                process = psutil.Process(self.pid)
-                self.family, self.family_since = [process, *process.children(recursive=True)], monotonic()
-        for process in self.family:
-            with contextlib.suppress(psutil.Error):
-                total += process.memory_info().rss
-        return total / 2**20
-
-    def kill(self, status: str, reason: str) -> None:
-        """Kill the cell, its process group, and descendants that left the group."""
-        self.killed = status, reason
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(self.pid)
-            self.family = [process, *self.family, *process.children(recursive=True)]
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        for process in self.family:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
 
 
 class Pool:
@@ -139,7 +94,8 @@ class Pool:
         """
         self._run = results
         (results.directory / "records").mkdir(parents=True, exist_ok=True)
-        waiting, running = list(cells), dict[str, _Running]()
+        waiting, running = list(cells), dict[str, Watched]()
+        free = processor_sets(about["environment"]["threads"], jobs)
         begun, spent = monotonic(), dict[str, float]()
         while waiting or running:
             while waiting and len(running) < jobs:
@@ -149,24 +105,28 @@ class Pool:
                     yield self._closed(not_run(cell, about, f"the budget of {limits.budget_seconds:g} s has no room"))
                     continue
                 on_start(cell)
-                running[cell.name] = self._start(cell, dataset, about, limits)
+                running[cell.name] = self._start(cell, free.pop(), dataset, about, limits)
             for message in self._messages():
                 if "pid" in message and "started" in message:
                     running[message["started"]].pid = message["pid"]
                 elif "ended" in message:
                     ended = running.pop(message["ended"])
                     spent[ended.cell.row] = monotonic() - ended.since
+                    free.append(ended.processors)
                     yield self._finished(ended, message["code"], about)
             for watched in running.values():
-                self._watch(watched, limits, begun)
+                watched.enforce(limits, begun)
             on_wait()
 
-    def _start(self, cell: Cell, dataset: Path, about: Mapping[str, Any], limits: Limits) -> _Running:
+    def _start(
+        self, cell: Cell, processors: list[int], dataset: Path, about: Mapping[str, Any], limits: Limits
+    ) -> Watched:
         started = datetime.now(UTC).isoformat()
         job = {
             "name": cell.name,
             "cell": asdict(cell),
             "started": started,
+            "processors": processors,
             "preload": list(available()[cell.algorithm].requires),
             "plugins": self._plugins,
             "dataset": str(dataset),
@@ -182,7 +142,7 @@ class Pool:
             self._server.stdin.flush()
         except BrokenPipeError:
             raise self._server_died() from None
-        return _Running(cell, started, monotonic())
+        return Watched(cell, processors, started, monotonic())
 
     def _messages(self) -> list[dict[str, Any]]:
         """What the server has to say; waits at most WATCH_SECONDS."""
@@ -205,19 +165,7 @@ class Pool:
         said = self._log.read().decode(errors="replace")[-LOG_TAIL:].strip()
         return HarnessError(f"the fork server ended with code {code}: {said}")
 
-    def _watch(self, watched: _Running, limits: Limits, begun: float) -> None:
-        """Kill the cell if it is over a limit."""
-        if not watched.pid or watched.killed:
-            return
-        now = monotonic()
-        if limits.budget_seconds is not None and now - begun > limits.budget_seconds * 1.05:
-            watched.kill("not_run", f"stopped when the budget of {limits.budget_seconds:g} s was used up")
-        elif now - watched.since > limits.seconds:
-            watched.kill("timeout", f"took longer than the time limit of {limits.seconds:g} s")
-        elif (used := watched.resident_mb()) > limits.memory_mb:
-            watched.kill("out_of_memory", f"used {used:.0f} MB; the memory limit is {limits.memory_mb:.0f} MB")
-
-    def _finished(self, ended: _Running, code: int, about: Mapping[str, Any]) -> Record:
+    def _finished(self, ended: Watched, code: int, about: Mapping[str, Any]) -> Record:
         """The record of a cell whose process has ended: its own, or one that says how it ended."""
         with contextlib.suppress(ProcessLookupError):  # what a cell leaves behind ends with it
             os.killpg(ended.pid, signal.SIGKILL)

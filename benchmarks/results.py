@@ -80,6 +80,7 @@ class Record:
     metrics: dict[str, float | None] = field(default_factory=dict)
     trace: list[dict[str, float]] = field(default_factory=list)
     nondeterminism: str | None = None
+    start_seconds: float | None = None  # from the run's request to the cell's first line: the harness's own cost
     schema: int = SCHEMA
 
     def to_json(self) -> bytes:

@@ -4,7 +4,8 @@ import importlib
 import random
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ LAST_FRAMES = 3
 
 def run(job: dict[str, Any]) -> None:
     """Measure the cell of `job` and write its record. Any exception of the algorithm becomes a status."""
+    start_seconds = (datetime.now(UTC) - datetime.fromisoformat(job["started"])).total_seconds()
     for module in job["plugins"]:
         importlib.import_module(module)
     cell = Cell(**job["cell"])
@@ -37,7 +39,7 @@ def run(job: dict[str, Any]) -> None:
         traceback.print_exc()
         status, reason = _status(error)
         record, answers = Record(status=status, reason=reason, **arguments), None
-    directory.write(record, answers)
+    directory.write(replace(record, start_seconds=start_seconds), answers)
 
 
 def _measured(

@@ -64,11 +64,13 @@ def movielens_directory(factory: pytest.TempPathFactory) -> Path:
 def run_bench(own_data: Path) -> RunBench:
     """Run `python -m benchmarks.run` for real, with the fault plug-in in reach."""
 
-    def run(*arguments: object, data: Path = own_data, check: int | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: object, data: Path = own_data, path: Path = ROOT / "tests", check: int | None = None
+    ) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(
             [sys.executable, "-m", "benchmarks.run", *map(str, arguments)],
             cwd=ROOT,
-            env=os.environ | {"RECBENCH_DATA": str(data), "PYTHONPATH": str(ROOT / "tests")},
+            env=os.environ | {"RECBENCH_DATA": str(data), "PYTHONPATH": str(path)},
             capture_output=True,
             text=True,
             timeout=300,
