@@ -22,9 +22,10 @@ from benchmarks.command_line import FINE, INCOMPLETE, serve
 from benchmarks.display import Display
 from benchmarks.evaluate import Protocol
 from benchmarks.measure import environment
-from benchmarks.pool import Limits, Pool
+from benchmarks.pool import Pool
 from benchmarks.results import Cell, Record, Run
 from benchmarks.splits import SPLITS
+from benchmarks.watch import Limits
 from datasets.ratings import Dataset
 from datasets.spec import UsageError, parse_spec, pick
 
