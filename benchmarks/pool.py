@@ -85,7 +85,6 @@ class Pool:
         limits: Limits,
         jobs: int = 1,
         on_start: Callable[[Cell], None] = lambda cell: None,
-        on_wait: Callable[[], None] = lambda: None,
     ) -> Iterator[Record]:
         """Run each cell and yield its record once that is in `results`; at most `jobs` at a time.
 
@@ -107,8 +106,8 @@ class Pool:
                 on_start(cell)
                 running[cell.name] = self._start(cell, free.pop(), dataset, about, limits)
             for message in self._messages():
-                if "pid" in message and "started" in message:
-                    running[message["started"]].pid = message["pid"]
+                if "started" in message:
+                    running[message["started"]].begin(message["pid"])
                 elif "ended" in message:
                     ended = running.pop(message["ended"])
                     spent[ended.cell.row] = monotonic() - ended.since
@@ -116,7 +115,6 @@ class Pool:
                     yield self._finished(ended, message["code"], about)
             for watched in running.values():
                 watched.enforce(limits, begun)
-            on_wait()
 
     def _start(
         self, cell: Cell, processors: list[int], dataset: Path, about: Mapping[str, Any], limits: Limits
@@ -142,7 +140,7 @@ class Pool:
             self._server.stdin.flush()
         except BrokenPipeError:
             raise self._server_died() from None
-        return Watched(cell, processors, started, monotonic())
+        return Watched(cell, processors, started)
 
     def _messages(self) -> list[dict[str, Any]]:
         """What the server has to say; waits at most WATCH_SECONDS."""

@@ -29,12 +29,16 @@ class Watched:
 
     cell: Cell
     processors: list[int]
-    started: str
-    since: float
+    started: str  # ISO 8601
+    since: float = field(default_factory=monotonic)
     pid: int = 0
     family: list[psutil.Process] = field(default_factory=list)
     family_since: float = 0.0
     killed: tuple[str, str] | None = None  # status and reason, once the watchdog has acted
+
+    def begin(self, pid: int) -> None:
+        """Its process runs: the clock of its time limit starts, so that imports in the server do not count."""
+        self.pid, self.since = pid, monotonic()
 
     def resident_mb(self) -> float:
         """Resident memory of the cell and its descendants, in MB; 0 once they are gone."""
