@@ -24,7 +24,11 @@ def _first_line(documented: object) -> str:
 
 
 def _datasets() -> Lines:
-    return [("name", "what it is"), *((name, datasets.describe(name)) for name in datasets.names())]
+    lines: Lines = [("name", "what it is", "licence and citation")]
+    for name in datasets.names():
+        found = datasets.entry(name)
+        lines.append((name, found.description, "\n".join(filter(None, [found.licence, found.citation]))))
+    return lines
 
 
 def _algorithms() -> Lines:

@@ -12,27 +12,39 @@ from datasets.spec import UsageError, import_all, parse_spec, pick, validated
 __all__ = [
     "Catalogue",
     "Dataset",
+    "Entry",
     "Provenance",
     "Ratings",
     "UsageError",
     "check",
     "dataset",
-    "describe",
+    "entry",
     "load",
     "names",
 ]
 
 
 @dataclass(frozen=True)
-class _Loader:
+class Entry:
+    """A data set that can be loaded: its loader, and what can be said without loading it."""
+
     function: Callable[..., Dataset]
     takes_path: bool
+    licence: str
+    citation: str
+
+    @property
+    def description(self) -> str:
+        """The first line of the loader's docstring."""
+        return (self.function.__doc__ or "").strip().partition("\n")[0]
 
 
-_loaders: dict[str, _Loader] = {}
+_loaders: dict[str, Entry] = {}
 
 
-def dataset(name: str) -> Callable[[Callable[..., Dataset]], Callable[..., Dataset]]:
+def dataset(
+    name: str, *, licence: str = "", citation: str = ""
+) -> Callable[[Callable[..., Dataset]], Callable[..., Dataset]]:
     """Register a function that loads the data set `name`; its keyword arguments are the data set's parameters.
 
     The name "table:PATH" gives the text after the colon to the function's first argument.
@@ -40,7 +52,7 @@ def dataset(name: str) -> Callable[[Callable[..., Dataset]], Callable[..., Datas
 
     def register(function: Callable[..., Dataset]) -> Callable[..., Dataset]:
         prefix, colon, _ = name.partition(":")
-        _loaders[prefix] = _Loader(function, bool(colon))
+        _loaders[prefix] = Entry(function, bool(colon), licence, citation)
         return function
 
     return register
@@ -52,12 +64,13 @@ def names() -> list[str]:
     return sorted(f"{name}:PATH" if loader.takes_path else name for name, loader in _loaders.items())
 
 
-def describe(name: str) -> str:
-    """The first line of the loader's docstring."""
-    return (_loaders[name.partition(":")[0]].function.__doc__ or "").strip().partition("\n")[0]
+def entry(name: str) -> Entry:
+    """What `names` calls `name`."""
+    names()
+    return _loaders[name.partition(":")[0]]
 
 
-def _resolve(spec: str) -> tuple[_Loader, list[str], dict[str, Any]]:
+def _resolve(spec: str) -> tuple[Entry, list[str], dict[str, Any]]:
     valid = names()
     name, parameters = parse_spec(spec)
     prefix, colon, path = name.partition(":")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from datasets.fetch import cache_directory
 from datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Source
 
-LAYOUT = 1  # raise it when the files below a cache entry change
+LAYOUT = 2  # raise it when the files below a cache entry change
 
 
 def source(path: Path) -> Source:
@@ -90,6 +90,8 @@ def save(dataset: Dataset, entry: Path) -> None:
             "scale": dataset.ratings.scale,
             "digest": dataset.digest,
             "catalogue": asdict(dataset.catalogue),
+            "splits": {name: len(folds) for name, folds in dataset.splits.items()},
+            "user_facts": list(dataset.user_facts),
             "provenance": asdict(dataset.provenance),
         }
         (temporary / "about.json").write_text(json.dumps(about))
@@ -107,7 +109,10 @@ def _columns(dataset: Dataset) -> dict[str, NDArray[Any]]:
         "values": ratings.values,
         "times": ratings.times,
     }
-    columns |= {"user_ids": dataset.user_ids, "item_ids": dataset.item_ids}
+    columns |= {"user_ids": dataset.user_ids, "item_ids": dataset.item_ids, "truth": dataset.truth}
+    for name, folds in dataset.splits.items():
+        columns |= {f"split {name} {fold}": rows for fold, rows in enumerate(folds)}
+    columns |= {f"user {name}": column for name, column in dataset.user_facts.items()}
     return {name: column for name, column in columns.items() if column is not None}
 
 
@@ -128,10 +133,18 @@ def reopen(entry: Path) -> Dataset:
             tuple(about["scale"]),
             columns.get("times"),
         ),
-        Catalogue(tuple(catalogue["titles"]), tuple(catalogue["years"]), tuple(map(tuple, catalogue["genres"]))),
+        Catalogue(
+            tuple(catalogue["titles"]),
+            tuple(catalogue["years"]),
+            tuple(map(tuple, catalogue["genres"])),
+            tuple(catalogue["overviews"]),
+        ),
         columns["user_ids"],
         columns["item_ids"],
         Provenance.from_json(about["provenance"]),
+        {name: tuple(columns[f"split {name} {k}"] for k in range(n)) for name, n in about["splits"].items()},
+        {name: columns[f"user {name}"] for name in about["user_facts"]},
+        columns.get("truth"),
         entry,
     )
     dataset.__dict__["digest"] = about["digest"]  # computed when it was saved; the columns are read-only

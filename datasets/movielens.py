@@ -31,7 +31,7 @@ CITATION = (
 Item = tuple[int, str, int | None, tuple[str, ...]]  # raw id, title, year, genres
 
 
-@dataset("movielens-100k")
+@dataset("movielens-100k", licence=LICENCE, citation=CITATION)
 def movielens_100k() -> Dataset:
     """100,000 ratings of 943 users for 1,682 films, 1 to 5 stars, 1997 to 1998.
 

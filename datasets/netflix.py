@@ -33,7 +33,7 @@ class _Raw:
     notice: str = ""  # not empty: they are simulated
 
 
-@dataset("netflix-filtered")
+@dataset("netflix-filtered", licence=LICENCE, citation=CITATION)
 def netflix_filtered(
     *,
     min_item_ratings: Annotated[int, Field(ge=0)] = 10_000,

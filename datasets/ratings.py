@@ -1,6 +1,7 @@
 """The containers: who rated what, what the items are, and where all of it comes from."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +88,17 @@ class Catalogue:
     titles: tuple[str, ...]
     years: tuple[int | None, ...]
     genres: tuple[tuple[str, ...], ...]
+    overviews: tuple[str, ...] = ()  # descriptions, "" where there is none; empty if the data set has none at all
+
+    def texts(self) -> tuple[str, ...]:
+        """What is known about each item in words: its overview, or else its title and genres."""
+        overviews = self.overviews or ("",) * len(self.titles)
+        parts = zip(overviews, self.titles, self.genres, strict=True)
+        return tuple(overview or " ".join([title, *genres]) for overview, title, genres in parts)
 
     def __post_init__(self) -> None:
         lengths = {column.name: len(getattr(self, column.name)) for column in fields(self)}
+        lengths["overviews"] = lengths["overviews"] or lengths["titles"]
         if len(set(lengths.values())) > 1:
             raise ValueError(f"catalogue: columns of different lengths: {lengths}")
 
@@ -120,6 +131,7 @@ class Provenance:
     simulated: bool = False
     notice: str = ""  # for simulated data: what the real files are and where to put them
     steps: tuple[Step, ...] = ()
+    remarks: tuple[str, ...] = ()  # what a reader should know: an inferred scale, a match rate, counts that differ
 
     @staticmethod
     def from_json(record: dict[str, Any]) -> "Provenance":
@@ -129,6 +141,7 @@ class Provenance:
             | {
                 "sources": tuple(Source(**source) for source in record["sources"]),
                 "steps": tuple(Step(**step) for step in record["steps"]),
+                "remarks": tuple(record["remarks"]),
             }
         )
 
@@ -143,6 +156,12 @@ class Dataset:
     user_ids: NDArray[Any]  # raw id of each user index
     item_ids: NDArray[Any]
     provenance: Provenance = field(repr=False)
+    # official splits by name: for each fold the rows of its test part; all other rows are its training part
+    splits: Mapping[str, tuple[Rows, ...]] = field(default_factory=dict, repr=False)
+    # columns about the users, such as "age", one entry per user index
+    user_facts: Mapping[str, NDArray[Any]] = field(default_factory=dict, repr=False)
+    # the expected rating of every pair, (n_users, n_items): only a simulation knows it
+    truth: NDArray[np.float32] | None = field(default=None, repr=False)
     stored: Path | None = None  # the cache entry that holds it, for other processes to open
 
     def __post_init__(self) -> None:
