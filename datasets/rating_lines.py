@@ -9,10 +9,12 @@ from typing import IO, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.filters import dense
 from datasets.spec import UsageError
 
 LAST_ID, LAST_TIME = 2**31 - 1, 2**32 - 1  # int32; a second in the year 2106
 BLOCK_BYTES = 1 << 22  # small enough for the processor's cache
+LARGEST_TABLE = 1 << 24  # of ids: a table is ten times as fast as sorting
 LONGEST_LINE = 1 << 12  # far longer than any that can be accepted
 
 
@@ -34,7 +36,7 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """What the lines say, in file order, with raw ids; `first` is the line number of row 0."""
+    """What the lines say, in file order, with raw ids. Row 0 is line `first` of the file that errors call `where`."""
 
     users: NDArray[np.int32]
     items: NDArray[np.int32]
@@ -46,9 +48,11 @@ class Lines:
     def __len__(self) -> int:
         return len(self.users)
 
-    def describe(self, row: int) -> str:
-        """Where row `row` stands: file and line."""
-        return f"{self.where}, line {row + self.first}"
+    @property
+    def describe(self) -> Callable[[int], str]:
+        """A function that says where a row stands, file and line; it does not keep the columns in memory."""
+        where, first = self.where, self.first
+        return lambda row: f"{where}, line {row + first}"
 
 
 def read_lines(file: IO[bytes], where: str, layout: Layout) -> Lines:
@@ -78,6 +82,17 @@ def read_lines(file: IO[bytes], where: str, layout: Layout) -> Lines:
         raise UsageError(f"{where}: no ratings; expected lines {layout.separator.join(layout.fields)}")
     users, items, values, times = _joined(blocks)
     return Lines(users, items, values, times, where, first)
+
+
+def dense_ids(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """An index for every entry of `ids`, and the sorted distinct ids that the indices stand for."""
+    last = int(ids.max())
+    if last > LARGEST_TABLE:
+        indices, distinct = dense(ids)
+        return indices, distinct.astype(np.int64)
+    present = np.zeros(last + 1, np.bool_)
+    present[ids] = True
+    return (np.cumsum(present, dtype=np.int32) - 1)[ids], np.flatnonzero(present)
 
 
 def _joined(blocks: list[tuple[NDArray[Any], ...]]) -> Iterator[NDArray[Any]]:
