@@ -115,6 +115,10 @@ class Archive:
             seen.add(name)
             if opener:
                 self.sizes[name], self._openers[name] = size, opener
+        for n_bytes in _rest(self._file):
+            total += n_bytes
+            if total > largest:
+                raise self._refusal("", f"unpacks to more than {largest:,} bytes. Use the original archive")
 
     @contextmanager
     def _translated(self, name: str) -> Iterator[None]:
@@ -142,3 +146,10 @@ def _members(file: zipfile.ZipFile | tarfile.TarFile) -> Iterator[_Member]:
             problem = "" if kind in (0, stat.S_IFREG, stat.S_IFDIR) else link
             problem = "is encrypted" if info.flag_bits & 1 else problem
             yield _Member(info.filename, info.file_size, problem, None if info.is_dir() else partial(file.open, info))
+
+
+def _rest(file: zipfile.ZipFile | tarfile.TarFile) -> Iterator[int]:
+    """Read a tar to its very end, where gzip keeps the checksum of the whole; the sizes of what was read."""
+    if isinstance(file, tarfile.TarFile) and file.fileobj is not None:
+        while block := file.fileobj.read(1 << 20):
+            yield len(block)
