@@ -58,8 +58,11 @@ def download(url: str, checksum: str | None, target: Path) -> Path:
     )
     try:
         requests.head(url, timeout=CONNECT_SECONDS, allow_redirects=True)
+    except requests.RequestException as error:
+        raise MissingData(f"{url} cannot be reached ({type(error).__name__})") from None
+    try:
         return Path(registry.fetch(target.name, downloader=browser))
-    except (OSError, ValueError) as error:  # out of reach, refused, no place to write; or a wrong checksum
+    except (OSError, ValueError) as error:  # refused, broken off, no place to write; or a wrong checksum
         raise MissingData(f"{url} could not be fetched: {error}") from None
 
 

@@ -193,7 +193,7 @@ def _diagnose(line: bytes, layout: Layout) -> str:
         )
     for role, text in zip(layout.fields[:2], columns[:2], strict=True):
         if not (re.fullmatch("[1-9][0-9]{0,9}", text) and int(text) <= LAST_ID):
-            return f"expected a {role} id from 1 to {LAST_ID}, got {text[:20]!r}"
+            return f"expected the id of the {role}, from 1 to {LAST_ID}, got {text[:20]!r}"
     lowest, highest = layout.scale
     step = "half stars" if layout.halves else "whole stars"
     if not re.fullmatch(r"0|[1-9]|[0-9]\.[05]", columns[2]) or not lowest <= float(columns[2]) <= highest:
