@@ -167,9 +167,9 @@ def test_a_table_becomes_ratings(tmp_path: Path) -> None:
     assert mine.ratings.values.tolist() == [2.5, 5, 3], "the last of the two ratings of (b, x)"
     assert mine.ratings.times is not None
     assert mine.ratings.times.tolist() == [20, 30, 40]
-    assert mine.ratings.scale == (1, 5)
+    assert mine.ratings.scale == (0.5, 5), "2.5 needs half steps"
     assert mine.provenance.steps[0].after["ratings"] == 3
-    with pytest.raises(UsageError, match=r"line 2: this pair is rated again"):
+    with pytest.raises(UsageError, match=r"line 5: this user has rated this item before, in .*, line 2"):
         datasets.load(f"{spec}[duplicates=error]")
 
 
@@ -194,7 +194,7 @@ def test_columns_and_separator_can_be_named(tmp_path: Path) -> None:
         ("user,item,rating\n1,2,nan\n", "line 2: expected a number"),
         ("user,item,rating\n1,2,inf\n", "line 2: expected a number"),
         ("user,item,rating\n,2,3\n", "line 2: expected a non-empty id"),
-        ("user,item,rating\n1,2,3\n1,2,3,4\n", "line 3: expected 3 fields, got 4"),
+        ("user,item,rating\n1,2,3\n1,2,3,4\n", "line 3: expected 3 fields, as in the first line, got 4"),
         ("user,item,rating,time\n1,2,3,soon\n", "line 2: expected seconds since 1970 or an ISO date"),
     ],
 )
