@@ -25,7 +25,9 @@ def _print(*rows: tuple[str, ...], heading: tuple[str, ...] = ()) -> None:
     table = Table(*heading, box=None, pad_edge=False, show_header=bool(heading))
     for row in rows:
         table.add_row(*(part.replace("[", r"\[") for part in row))
-    Console(highlight=False, emoji=False).print(table)
+    narrow = Console(highlight=False, emoji=False)
+    console = narrow if narrow.is_terminal else Console(highlight=False, emoji=False, width=1000)
+    console.print(table)
 
 
 def list_() -> int:
@@ -99,11 +101,11 @@ def _dropped(step: Step) -> list[str]:
 def fetch(name: Name) -> int:
     """Get the files of a data set, parse them, and say where they are."""
     dataset = datasets.load(name)
-    rows = [
-        (source.file, f"{source.n_bytes:,} bytes, sha256 {source.sha256}") for source in dataset.provenance.sources
-    ]
-    where = [("data directory", str(data_directory())), ("parsed columns", str(dataset.stored))]
-    _print(*_simulated(dataset), *rows, *where)
+    rows = []
+    for source in dataset.provenance.sources:
+        found = (path for path in data_directory().rglob(source.file) if path.stat().st_size == source.n_bytes)
+        rows.append((str(next(found, source.file)), f"{source.n_bytes:,} bytes, sha256 {source.sha256}"))
+    _print(*_simulated(dataset), *rows, ("parsed columns", str(dataset.stored)))
     return FINE
 
 

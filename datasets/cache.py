@@ -117,7 +117,7 @@ def discard(directory: Path) -> None:
     with suppress(FileNotFoundError):
         if not directory.name.endswith(".tmp"):
             directory = directory.rename(directory.with_name(f".{directory.name}.{os.getpid()}.tmp"))
-        shutil.rmtree(directory)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def save(dataset: Dataset, entry: Path) -> None:

@@ -93,14 +93,15 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
     """Each record by column, or {} if it has more or fewer fields than the header."""
     with path.open(newline="", encoding="utf-8-sig") as text:
         reader = csv.reader(text)
-        line = 0
+        line = 1
         try:
-            header = [name.strip() for name in next(reader, [])]
+            header = [name.strip() for name in next(filter(None, reader), [])]
+            line = reader.line_num
             missing = [name for name in NEEDED if name not in header]
             if missing:
                 raise UsageError(
-                    f"{path}, line 1: expected the columns {', '.join(NEEDED)}, but {', '.join(missing)} is missing. "
-                    f"Fetch movies_metadata.csv of The Movies Dataset again."
+                    f"{path}, line {max(line, 1)}: expected the columns {', '.join(NEEDED)}, but "
+                    f"{', '.join(missing)} is missing. Fetch movies_metadata.csv of The Movies Dataset again."
                 )
             for fields in reader:
                 if fields:

@@ -86,7 +86,7 @@ def values(columns: Columns, given: Scale | None) -> tuple[NDArray[np.float32], 
         return ratings, given, f"The scale {given[0]:g} to {given[1]:g} was given."
     step = next((step for step in (1.0, 0.5) if np.all(np.mod(ratings, step) == 0)), 0.0)
     usual = (scale for scale in USUAL_SCALES[step] if scale[0] <= lowest and highest <= scale[1])
-    scale = next(usual, (lowest, highest if highest > lowest else lowest + 1))
+    scale = next(usual, (lowest, highest if highest > lowest else lowest + max(1.0, abs(lowest) / 1e6)))
     steps = f"in steps of {step:g}" if step else "in no regular steps"
     remark = (
         f"The scale {scale[0]:g} to {scale[1]:g} is inferred from ratings from {lowest:g} to {highest:g} {steps}; "
