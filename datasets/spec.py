@@ -21,19 +21,36 @@ def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
 
     >>> parse_spec("surprise-svd[n_factors=20,lr_all=.01]")
     ('surprise-svd', {'n_factors': '20', 'lr_all': '.01'})
+
+    In `kind:PATH[key=value,...]` the path may hold brackets and commas, and so may values: the last bracket that
+    begins with `key=` opens the parameters, and only a comma before another `key=` ends a value.
+
+    >>> parse_spec("table:a, b[1].csv[sep=,,items=c,d.csv]")
+    ('table:a, b[1].csv', {'sep': ',', 'items': 'c,d.csv'})
     """
-    found = re.fullmatch(r"(?P<name>[^\[\]]+)(?:\[(?P<parameters>[^\[\]]*)\])?", spec.strip())
-    if found is None:
-        raise UsageError(f"cannot read {spec!r}: expected name or name[key=value,...], with one pair of brackets")
+    if re.match(r"\s*[\w-]+:", spec):
+        name, inside = _split_path(spec.strip())
+        parts = re.split(r",(?=\s*[\w.]+\s*=)", inside)
+    else:
+        found = re.fullmatch(r"(?P<name>[^\[\]]+)(?:\[(?P<parameters>[^\[\]]*)\])?", spec.strip())
+        if found is None:
+            raise UsageError(f"cannot read {spec!r}: expected name or name[key=value,...], with one pair of brackets")
+        name, parts = found["name"].strip(), (found["parameters"] or "").split(",")
     parameters: dict[str, str] = {}
-    for part in filter(None, (p.strip() for p in (found["parameters"] or "").split(","))):
+    for part in filter(None, map(str.strip, parts)):
         key, equals, value = (p.strip() for p in part.partition("="))
         if not (key and equals):
             raise UsageError(f"cannot read {part!r} in {spec!r}: expected key=value, as in name[key=value,...]")
         if key in parameters:
             raise UsageError(f"{key!r} is given twice in {spec!r}: give it once")
         parameters[key] = value
-    return found["name"].strip(), parameters
+    return name, parameters
+
+
+def _split_path(spec: str) -> tuple[str, str]:
+    """`kind:PATH` and what stands between its last brackets, if these begin with `key=`; else all of it, and ""."""
+    starts = [found.start() for found in re.finditer(r"\[\s*[\w.]+\s*=", spec)] if spec.endswith("]") else []
+    return (spec[: starts[-1]].strip(), spec[starts[-1] + 1 : -1]) if starts else (spec, "")
 
 
 def format_spec(name: str, parameters: Mapping[str, Any]) -> str:
