@@ -25,7 +25,8 @@ class _Side(NamedTuple):
     def sum(self, errors: Floats, factors: Floats) -> Floats:
         """For each user (item): the sum of errors[j] * factors[j] over its ratings j."""
         shape = (len(self.unique), len(self.order))
-        return csr_matrix((errors[self.order], self.order, self.starts), shape) @ factors
+        sums = csr_matrix((errors[self.order], self.order, self.starts), shape) @ factors
+        return np.asarray(sums, np.float32)
 
 
 class _Batch(NamedTuple):
