@@ -56,30 +56,30 @@ class RawRatings:
         u, m, s, d = (np.concatenate(parts) for parts in zip(*selected, strict=True))
         return u, m, s, d
 
-    def remaining(self, users: Mask, movies: Mask) -> tuple[Mask, Mask, int]:
-        """Which of `users` and `movies` (masks over raw ids) keep a rating when both must be kept; how many do."""
-        kept_users, kept_movies, count = np.zeros_like(users), np.zeros_like(movies), 0
-        for block in self.blocks:
-            rows = movies[block[1]] & users[block[0]]
-            kept_users[block[0][rows]], kept_movies[block[1][rows]] = True, True
-            count += int(np.count_nonzero(rows))
-        return kept_users, kept_movies, count
+    def keep(self, users: Mask, movies: Mask) -> tuple[Mask, Mask]:
+        """Drop all ratings but those by `users` of `movies` (masks over raw ids): which of both have any left."""
+        kept = np.zeros_like(users), np.zeros_like(movies)
+        keep = compiled()[2]
+        for index, (u, m, s, d) in enumerate(self.blocks):
+            n = keep(u, m, s, d, (users, movies), kept)
+            if n < len(u):
+                self.blocks[index] = u[:n].copy(), m[:n].copy(), s[:n].copy(), d[:n].copy()
+        return kept
 
-    def drain(self, users: Mask, movies: Mask, size: int) -> Ratings:
-        """The `size` ratings by `users` of `movies` as Ratings, indexed by ascending raw id, in file order.
+    def drain(self, users: Mask, movies: Mask) -> Ratings:
+        """All ratings, which are by `users` of `movies`, as Ratings indexed by ascending raw id, in file order.
 
         Every block is let go as soon as it is copied, so that a hundred million ratings are never here twice.
         """
-        user_index, item_index = np.cumsum(users) - 1, np.cumsum(movies) - 1
+        user_index, item_index = np.cumsum(users, dtype=np.int32) - 1, np.cumsum(movies, dtype=np.int32) - 1
+        size, first = len(self), 0
         columns = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.float32)
-        times, first = np.empty(size, np.int64), 0
+        times = np.empty(size, np.int64)
         self.blocks.reverse()
         while self.blocks:
-            block = self.blocks.pop()
-            rows = movies[block[1]] & users[block[0]]
-            kept = slice(first, first := first + int(np.count_nonzero(rows)))
-            columns[0][kept], columns[1][kept] = user_index[block[0][rows]], item_index[block[1][rows]]
-            columns[2][kept], times[kept] = block[2][rows], block[3][rows]
+            u, m, s, d = self.blocks.pop()
+            rows = slice(first, first := first + len(u))
+            columns[0][rows], columns[1][rows], columns[2][rows], times[rows] = user_index[u], item_index[m], s, d
         times *= SECONDS_PER_DAY
         return Ratings(*columns, int(users.sum()), int(movies.sum()), (1.0, 5.0), times)
 
@@ -139,7 +139,7 @@ class Reader:
         size = len(piece) // SHORTEST_LINE + 1
         users, movies = np.empty(size, np.int32), np.empty(size, np.uint16)
         stars, days = np.empty(size, np.uint8), np.empty(size, np.uint16)
-        parse, count = compiled()
+        parse, count, _ = compiled()
         state: tuple[Any, ...] = (day_numbers(), only, self._movie, self.raw.seen)
         n, stop = parse(np.frombuffer(piece, np.uint8), *state, users, movies, stars, days)
         users, movies, stars, days = users[:n].copy(), movies[:n].copy(), stars[:n].copy(), days[:n].copy()

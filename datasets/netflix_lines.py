@@ -27,11 +27,11 @@ def day_numbers() -> NDArray[np.int32]:
 
 
 @functools.cache
-def compiled() -> tuple[Callable[..., tuple[int, int]], Callable[..., int]]:
-    """`_parse_lines` and `_count` as machine code."""
+def compiled() -> tuple[Callable[..., tuple[int, int]], Callable[..., int], Callable[..., int]]:
+    """`_parse_lines`, `_count` and `_keep` as machine code."""
     import numba  # a second that only those who parse should wait for
 
-    return numba.njit(cache=True)(_parse_lines), numba.njit(cache=True)(_count)
+    return numba.njit(cache=True)(_parse_lines), numba.njit(cache=True)(_count), numba.njit(cache=True)(_keep)
 
 
 def _parse_lines(
@@ -90,6 +90,18 @@ def _count(users: Any, movies: Any, last_movies: Any, user_counts: Any, movie_co
         user_counts[user] += 1
         movie_counts[movie] += 1
     return len(users)
+
+
+def _keep(users: Any, movies: Any, stars: Any, days: Any, passing: Any, kept: Any) -> int:
+    """Move the rows whose user and movie pass (masks over raw ids) to the front, and mark both as kept: how many."""
+    n = 0
+    for row in range(len(users)):
+        user, movie = users[row], movies[row]
+        if passing[0][user] and passing[1][movie]:
+            users[n], movies[n], stars[n], days[n] = user, movie, stars[row], days[row]
+            kept[0][user] = kept[1][movie] = True
+            n += 1
+    return n
 
 
 def diagnose(line: bytes, movie: int, seen: NDArray[np.bool_], only: int = 0) -> str:

@@ -47,11 +47,11 @@ def parse(found: Found, wanted: Wanted, metadata: Path | None) -> Dataset:
     before = {"users": _nonzero(raw.user_counts), "items": _nonzero(raw.movie_counts), "ratings": len(raw)}
     rule = filter_rule(wanted.per_item, wanted.per_user)
     passing = more_than(raw.user_counts, wanted.per_user), more_than(raw.movie_counts, wanted.per_item)
-    users, movies, size = raw.remaining(*passing)
-    if not size:
+    users, movies = raw.keep(*passing)
+    if not users.any():
         raise UsageError(f"{found.layout.files[0]}: no rating passes the filter: {rule}. Lower one.")
     catalogue, remarks = _catalogue(titles, np.flatnonzero(movies).tolist(), metadata)
-    ratings = raw.drain(users, movies, size)
+    ratings = raw.drain(users, movies)
     after = {"users": ratings.n_users, "items": ratings.n_items, "ratings": len(ratings)}
     splits, about_probe = _held_out(probe, ratings, users, movies)
     remarks = [*_compared(wanted, after), *remarks, *about_probe]

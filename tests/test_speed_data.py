@@ -7,6 +7,7 @@ files, which takes some minutes more and 6 GB of disk.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,13 +31,15 @@ import io, json, sys, time
 import datasets
 from datasets.netflix_files import Reader, Text
 datasets.names()
-Reader().read(Text("toy", io.BytesIO(b"1:\\n1,1,2000-01-01\\n")))  # what numba compiled once is loaded here
+reader = Reader()
+reader.read(Text("toy", io.BytesIO(b"1:\\n1,1,2000-01-01\\n")))
+reader.raw.keep(reader.raw.user_counts > 0, reader.raw.movie_counts > 0)  # what numba compiled once is loaded here
 begun = time.perf_counter()
 found = datasets.load(sys.argv[1])
 ratings = found.ratings
 counts = [len(ratings), ratings.n_users, ratings.n_items]
 """
-SECOND = OURS.replace("from datasets.netflix_files import Reader, Text\n", "").replace("Reader()", "# Reader()")
+SECOND = "\n".join(line for line in OURS.splitlines() if "eader" not in line)  # nothing is parsed any more
 NOTEBOOK = """
 import json, sys, time
 from collections import deque
@@ -98,7 +101,7 @@ def test_a_full_file_is_parsed_and_filtered_eight_times_as_fast_as_by_the_notebo
     """Ours includes the sha256 of the source, the digest and writing the cache; theirs ends with a data frame."""
     data = placed(speed_data, tmp_path, 1)
     measured(OURS, "netflix-filtered[min_user_ratings=1000]", data)  # warms the file up for both, and numba
-    (data / "cache" / "digests").rename(data / "digests")
+    shutil.rmtree(data / "cache" / "digests")  # so that the sum of the file is made again
     ours = benchmark.pedantic(measured, (OURS, "netflix-filtered", data), rounds=1)  # type: ignore[no-untyped-call]
     again = measured(SECOND, "netflix-filtered", data)
     theirs = measured(NOTEBOOK, data / "netflix" / "combined_data_1.txt", data)
