@@ -39,7 +39,7 @@ format: install  ## let ruff format the sources
 	$(BIN)/ruff format .
 
 speed: install   ## compare speeds as ratios in one run; takes some minutes on a quiet machine
-	$(BIN)/python -m pytest tests/test_speed.py --benchmark-only -s
+	$(BIN)/python -m pytest tests/test_speed.py tests/test_speed_data.py --benchmark-only -s
 
 lock: install    ## choose the newest versions that pyproject.toml allows
 	$(BIN)/python -m pip install --quiet uv

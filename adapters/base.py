@@ -21,13 +21,16 @@ class Recommender(ABC):
     """
 
     name: ClassVar[str]
-    family: ClassVar[str]  # "baseline", "surprise", "lightfm", "sgd", "keras": groups rows in the report
+    family: ClassVar[str]  # "baseline", "surprise", "lightfm", "sgd", "keras", "oracle": groups rows in the report
     predicts: ClassVar[Literal["ratings", "order"]]  # "order": scores only rank items, so there is no RMSE
     requires: ClassVar[tuple[str, ...]] = ()  # modules it needs; imported only inside methods
     revision: ClassVar[int] = 1  # raise it when the numbers should change
     abstains: ClassVar[bool] = False  # True: a NaN score means "no opinion"; otherwise NaN is divergence
 
+    sees_truth: ClassVar[bool] = False  # True: the bench sets `truth_`; such rows join every run on simulated data
+
     threads: int = 1  # how many the bench allows; no hyperparameter
+    truth_: Floats | None = None  # the expected rating of every pair, (n_users, n_items), if it is known and wanted
     trace_: list[dict[str, float]]  # optional, left by fit: [{"epoch": 1, "train_rmse": ...}, ...]
 
     def prepare(self, train: Ratings, threads: int = 1) -> None:

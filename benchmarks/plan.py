@@ -64,6 +64,14 @@ def rows(specs: Iterable[str]) -> tuple[Row, ...]:
     return tuple(found.values())
 
 
+def with_truth(table: tuple[Row, ...], dataset: Dataset | None = None) -> tuple[Row, ...]:
+    """`table` and below it the algorithms that see the truth, if `dataset` has one (None: as if it had)."""
+    if dataset is not None and dataset.truth is None:
+        return table
+    planned = {row.algorithm for row in table}
+    return *table, *(Row(name, {}) for name, cls in available().items() if cls.sees_truth and name not in planned)
+
+
 def library_versions(adapter: type[Recommender]) -> dict[str, str]:
     """Module -> version of the distribution behind it, for what the adapter wraps; "" where it is not installed."""
     owners = packages_distributions()

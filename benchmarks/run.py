@@ -61,7 +61,7 @@ def run(
     chosen = plan.suite(suite)
     table = plan.rows(algorithm) if algorithm else chosen.rows
     folds = folds or (None if algorithm else chosen.folds) or 5
-    forced = {pick("row to force", row, [r.name for r in table]) for row in force or []}
+    forced = {pick("row to force", row, [r.name for r in plan.with_truth(table)]) for row in force or []}
     pick("split", split, SPLITS)
     ks, shown = _columns(k, metric)
     limit = Limits(
@@ -74,7 +74,8 @@ def run(
     protocol = Protocol(ks=ks)
 
     def planned(data: Dataset) -> list[Cell]:
-        return plan.cells(data, table, split=split, n_folds=folds, seed=seed, protocol=protocol, threads=threads)
+        rows = table if algorithm else plan.with_truth(table, data)
+        return plan.cells(data, rows, split=split, n_folds=folds, seed=seed, protocol=protocol, threads=threads)
 
     if dry_run:
         data = datasets.load(dataset, real_only=real_only)

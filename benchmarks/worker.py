@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from adapters import Recommender, create
+from adapters.base import Floats
 from benchmarks.evaluate import DivergedError, ask, score
 from benchmarks.measure import Meter
 from benchmarks.plan import protocol_of
@@ -23,6 +24,8 @@ from datasets.ratings import Catalogue, Ratings
 REPEAT_BELOW_SECONDS = 0.5  # a fit this short is measured again
 REPEATS = 3
 LAST_FRAMES = 3
+
+Truth = Floats | None  # the expected ratings, for an algorithm that sees them
 
 
 def run(job: dict[str, Any]) -> None:
@@ -53,12 +56,15 @@ def _measured(
     train_rows, test_rows = SPLITS[cell.split](dataset.ratings, cell.n_folds, cell.fold, cell.seed)
     train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
     arguments["data"] |= {"train": len(train), "test": len(test), "threshold": protocol.threshold(train.scale)}
+    truth = dataset.truth
+    if algorithm.sees_truth:
+        algorithm.truth_ = truth
     reason = algorithm.skip(train, dataset.catalogue, memory_mb)
     if reason:
         return Record(status="skipped", reason=reason, **arguments), None
     warm_up(cell, train.scale)
     meter = Meter()
-    algorithm = _fitted(cell, train, dataset.catalogue, meter)
+    algorithm = _fitted(cell, train, dataset.catalogue, truth, meter)
     answers = ask(algorithm, train, test, protocol, cell.seed, meter)
     rates = algorithm.predicts == "ratings"
     record = Record(
@@ -86,18 +92,20 @@ class MissingLibrary(Exception):
     """A module that the adapter needs is not installed, or is broken."""
 
 
-def _fitted(cell: Cell, train: Ratings, catalogue: Catalogue, meter: Meter) -> Recommender:
+def _fitted(cell: Cell, train: Ratings, catalogue: Catalogue, truth: Truth, meter: Meter) -> Recommender:
     """A fitted algorithm. Short fits are repeated on fresh instances, and every sample is kept."""
     for _ in range(REPEATS):
         meter.repeat("convert", "fit")
-        algorithm = _fit(cell, train, catalogue, meter)
+        algorithm = _fit(cell, train, catalogue, truth, meter)
         if meter.seconds("convert") + meter.seconds("fit") > REPEAT_BELOW_SECONDS:
             break
     return algorithm
 
 
-def _fit(cell: Cell, train: Ratings, catalogue: Catalogue, timed: Callable[..., Any]) -> Recommender:
+def _fit(cell: Cell, train: Ratings, catalogue: Catalogue, truth: Truth, timed: Callable[..., Any]) -> Recommender:
     algorithm = create(cell.algorithm, cell.given)
+    if algorithm.sees_truth:
+        algorithm.truth_ = truth
     algorithm.prepare(train, cell.threads)
     random.seed(cell.seed)  # for libraries that draw from the global generators
     np.random.seed(cell.seed)
@@ -113,7 +121,8 @@ def warm_up(cell: Cell, scale: tuple[float, float]) -> None:
     values = np.where((users + items) % 2 == 0, scale[0], scale[1]).astype(np.float32)
     toy = Ratings(users[keep], items[keep], values[keep], 6, 4, scale, np.arange(24, dtype=np.int64)[keep])
     catalogue = Catalogue(("Toy",) * 4, (None,) * 4, (("Drama",),) * 4)
-    algorithm = _fit(cell, toy, catalogue, _untimed)
+    truth = np.full((6, 4), scale[0], np.float32)
+    algorithm = _fit(cell, toy, catalogue, truth, _untimed)
     ask(algorithm, toy, toy, protocol_of(cell), cell.seed, _untimed)
 
 

@@ -1,111 +1,123 @@
-"""The Netflix Prize as Kaggle packs it; where its files are absent, the simulated twin in their place."""
+"""The Netflix Prize in every form it is passed on; where its files are absent, the simulated twin in their place."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 
 from datasets import dataset
 from datasets.cache import cached
-from datasets.fetch import MissingData, data_directory
-from datasets.filters import dense, filter_rule, more_than
-from datasets.netflix_files import PARSER, RawRatings, read_ratings, read_titles
-from datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Step
-from datasets.simulated import simulated_netflix
-from datasets.spec import UsageError
+from datasets.calibration import calibrated
+from datasets.fetch import MissingData, data_directory, placed
+from datasets.netflix_files import PARSER
+from datasets.netflix_parse import CITATION, LICENCE, Wanted, parse
+from datasets.netflix_sources import COMBINED, TITLES, Found, advice, find
+from datasets.ratings import Dataset
+from datasets.simulated import OVERVIEWS, TRUTH, simulated_netflix
+from datasets.twin import Twin
 
-KAGGLE = "https://www.kaggle.com/datasets/netflix-inc/netflix-prize-data"
-FILES = ("combined_data_1.txt", "movie_titles.csv")
-LICENCE = "Netflix Prize: research only, no redistribution without permission, no commercial use"
-CITATION = "J. Bennett, S. Lanning: The Netflix Prize. Proceedings of KDD Cup and Workshop, 2007"
-SECONDS_PER_DAY = 86_400
+FILES = (COMBINED[0], TITLES[0])  # the least that is needed
+MOST_PAIRS = 200_000_000  # users times items whose expected ratings are kept: 800 MB
 
+NOTEBOOK = {"ratings": 4_178_032, "users": 20_828, "items": 491}  # "How To Recommend Anything", on Kaggle
+COMPLETE = {"ratings": 100_480_507, "users": 480_189, "items": 17_770}  # the Netflix Prize README
 
-@dataclass(frozen=True)
-class _Raw:
-    """Where the two files are, and what must be said about them."""
-
-    ratings: Path
-    titles: Path
-    share: float = 1.0  # of the real users
-    notice: str = ""  # not empty: they are simulated
+AtLeastZero = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 @dataset("netflix-filtered", licence=LICENCE, citation=CITATION)
 def netflix_filtered(
     *,
-    min_item_ratings: Annotated[int, Field(ge=0)] = 10_000,
-    min_user_ratings: Annotated[int, Field(ge=0)] = 200,
-    simulated_users: Annotated[float, Field(gt=0, le=1)] = 0.06,
-    simulation_seed: Annotated[int, Field(ge=0)] = 0,
+    min_item_ratings: AtLeastZero = 10_000,
+    min_user_ratings: AtLeastZero = 200,
+    simulated_users: Share = 0.06,
+    simulation_seed: AtLeastZero = 0,
     real_only: bool = False,
 ) -> Dataset:
     """Netflix Prize, file 1 of 4: movies with over 10,000 and users with over 200 ratings, or its simulated twin.
 
     Both counts are taken before anything is dropped. Users and items are indexed by ascending raw id, ratings keep
-    the file's order, times are midnight UTC. The twin has `simulated_users` of the 470,758 users and its movie
-    threshold shrinks by as much; where the real files are, it plays no part. MissingData if only one of the two files
-    is there, or none and `real_only`; UsageError if a file is malformed or nothing passes the filter.
+    the file's order, times are midnight UTC; `probe.txt`, if it is there, becomes the split "probe". The twin has
+    `simulated_users` of the real users and its movie threshold shrinks by as much; where the real files are, it plays
+    no part. MissingData if only a part of the files is there, or none and `real_only`; UsageError if a file is
+    malformed or nothing passes the filter.
     """
-    raw = _find(simulated_users, simulation_seed, real_only)
-    per_item = round(min_item_ratings * raw.share, 6)  # .07 * 10,000 is a little more than 700
-    key = {"parser": PARSER, "per_item": per_item, "per_user": min_user_ratings, "notice": raw.notice}
-    return cached("netflix-filtered", [raw.ratings, raw.titles], key, lambda: _parse(raw, per_item, min_user_ratings))
+    published = NOTEBOOK if (min_item_ratings, min_user_ratings) == (10_000, 200) else None
+    wanted = Wanted("netflix-filtered", 1, min_item_ratings, min_user_ratings, published, "the source notebook")
+    return _load(wanted, simulated_users, simulation_seed, real_only)
 
 
-def _find(share: float, seed: int, real_only: bool) -> _Raw:
+@dataset("netflix", licence=LICENCE, citation=CITATION)
+def netflix(
+    *,
+    min_item_ratings: AtLeastZero = 0,
+    min_user_ratings: AtLeastZero = 0,
+    simulated_users: Share = 0.005,
+    simulation_seed: AtLeastZero = 0,
+    real_only: bool = False,
+) -> Dataset:
+    """Netflix Prize, all files there are: 100,480,507 ratings if it is complete; or its simulated twin.
+
+    As `netflix-filtered`, except that nothing is dropped unless it is asked for. The twin has all 17,770 movies.
+    """
+    published = None if min_item_ratings or min_user_ratings else COMPLETE
+    wanted = Wanted("netflix", len(COMBINED), min_item_ratings, min_user_ratings, published, "the complete data")
+    return _load(wanted, simulated_users, simulation_seed, real_only)
+
+
+def _load(wanted: Wanted, share: float, seed: int, real_only: bool) -> Dataset:
     directory = data_directory() / "netflix"
-    missing = [name for name in FILES if not (directory / name).exists()]
-    advice = f"Put {' and '.join(missing)} from {KAGGLE} into {directory}."
-    if not missing:
-        return _Raw(directory / FILES[0], directory / FILES[1])
-    if len(missing) < len(FILES) or any(directory.glob("combined_data_*.txt")):
-        raise MissingData(f"Netflix is here only in part: {', '.join(missing)} missing. {advice}")
+    found = find(directory, wanted.n_files)
+    if found:
+        metadata = placed("netflix/movies_metadata.csv", "movies_metadata.csv")
+        return cached(
+            wanted.name, _sources(found, metadata), _key(found, wanted), lambda: parse(found, wanted, metadata)
+        )
     if real_only:
-        raise MissingData(f"the Netflix Prize files {' and '.join(FILES)} are not in {directory}. {advice}")
-    simulated = simulated_netflix(share, seed)
-    notice = (
+        raise MissingData(f"the Netflix Prize files {' and '.join(FILES)} are not in {directory}. {advice(*FILES)}")
+    return _load_twin(wanted, share, seed)
+
+
+def _load_twin(wanted: Wanted, share: float, seed: int) -> Dataset:
+    directory = simulated_netflix(share, seed, wanted.n_files)
+    found, metadata = find(directory, wanted.n_files), directory / OVERVIEWS
+    assert found is not None
+    per_item = round(wanted.per_item * share, 6)  # .07 * 10,000 is a little more than 700
+    wanted = replace(wanted, per_item=per_item, published=None, notice=_notice(share))
+    sources = [*_sources(found, metadata), directory / TRUTH]
+    return cached(
+        wanted.name,
+        sources,
+        _key(found, wanted),
+        lambda: _with_truth(parse(found, wanted, metadata), directory, share),
+    )
+
+
+def _sources(found: Found, metadata: Path | None) -> list[Path]:
+    return [*found.sources(), *([metadata] if metadata else [])]
+
+
+def _key(found: Found, wanted: Wanted) -> dict[str, object]:
+    thresholds = {"per_item": wanted.per_item, "per_user": wanted.per_user}
+    return {"parser": PARSER, "files": found.layout.numbers, **thresholds, "notice": wanted.notice}
+
+
+def _notice(share: float) -> str:
+    text = advice(*FILES)
+    return (
         f"SIMULATED: no rating here was given by a person; a seeded model with {share:.10g} of the users stands in "
-        f"for the Netflix Prize. For the real data: {advice[0].lower()}{advice[1:]}"
+        f"for the Netflix Prize. For the real data: {text[0].lower()}{text[1:]}"
     )
-    return _Raw(simulated / FILES[0], simulated / FILES[1], share, notice)
 
 
-def _parse(raw: _Raw, per_item: float, per_user: float) -> Dataset:
-    everything = read_ratings([raw.ratings])
-    keep = more_than(everything.user_counts, per_user), more_than(everything.movie_counts, per_item)
-    users, movies, stars, days = everything.select(*keep)
-    if not len(stars):
-        raise UsageError(f"{raw.ratings}: no rating passes the filter: {filter_rule(per_item, per_user)}. Lower one.")
-    user_index, user_ids = dense(users)
-    item_index, item_ids = dense(movies)
-    ratings = Ratings(
-        user_index,
-        item_index,
-        stars.astype(np.float32),
-        len(user_ids),
-        len(item_ids),
-        (1.0, 5.0),
-        days.astype(np.int64) * SECONDS_PER_DAY,
-    )
-    after = {"users": len(user_ids), "items": len(item_ids), "ratings": len(ratings)}
-    step = Step(filter_rule(per_item, per_user), _sizes(everything), after)
-    provenance = Provenance((), LICENCE, CITATION, bool(raw.notice), raw.notice, (step,))
-    catalogue = _catalogue(raw.titles, item_ids.tolist())
-    return Dataset("netflix-filtered", ratings, catalogue, user_ids, item_ids.astype(np.int32), provenance)
-
-
-def _sizes(raw: RawRatings) -> dict[str, int]:
-    users, items = np.count_nonzero(raw.user_counts), np.count_nonzero(raw.movie_counts)
-    return {"users": int(users), "items": int(items), "ratings": len(raw)}
-
-
-def _catalogue(path: Path, movies: list[int]) -> Catalogue:
-    known = read_titles(path)
-    unknown = [movie for movie in movies if movie not in known]
-    if unknown:
-        raise UsageError(f"{path}: no line for movie {unknown[0]}, which has ratings. Fetch the file again.")
-    titles, years = zip(*(known[movie] for movie in movies), strict=True)
-    return Catalogue(titles, years, ((),) * len(movies))
+def _with_truth(dataset: Dataset, directory: Path, share: float) -> Dataset:
+    """The twin's data set with what only a twin has: the expected rating of every pair, and its calibration."""
+    provenance = replace(dataset.provenance, calibration=calibrated(directory, share))
+    n_pairs = dataset.ratings.n_users * dataset.ratings.n_items
+    if n_pairs <= MOST_PAIRS:
+        truth = Twin.load(directory).table(dataset.user_ids, dataset.item_ids)
+        return replace(dataset, truth=truth, provenance=provenance)
+    remark = f"The true expectations of {n_pairs:,} pairs are too many to keep ({MOST_PAIRS:,} at most): no oracle."
+    return replace(dataset, provenance=replace(provenance, remarks=(*provenance.remarks, remark)))

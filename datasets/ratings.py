@@ -122,6 +122,16 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Quantity:
+    """A published number, how far from it a simulation may be (None: shown, not promised), and what it has."""
+
+    name: str
+    target: float
+    tolerance: float | None
+    simulated: float
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Where a data set comes from: files, licence, filters, and whether it is simulated."""
 
@@ -132,6 +142,7 @@ class Provenance:
     notice: str = ""  # for simulated data: what the real files are and where to put them
     steps: tuple[Step, ...] = ()
     remarks: tuple[str, ...] = ()  # what a reader should know: an inferred scale, a match rate, counts that differ
+    calibration: tuple[Quantity, ...] = ()  # for simulated data: how close they come to the real ones
 
     @staticmethod
     def from_json(record: dict[str, Any]) -> "Provenance":
@@ -142,6 +153,7 @@ class Provenance:
                 "sources": tuple(Source(**source) for source in record["sources"]),
                 "steps": tuple(Step(**step) for step in record["steps"]),
                 "remarks": tuple(record["remarks"]),
+                "calibration": tuple(Quantity(**quantity) for quantity in record.get("calibration", ())),
             }
         )
 

@@ -3,7 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ from numpy.typing import NDArray
 
 from datasets.cache import locked
 from datasets.fetch import data_directory
-from datasets.invented import movie_titles
+from datasets.invented import metadata, movie_titles, titles_file
 from datasets.twin import (
+    ALL_RATERS,
+    FILE_MOVIES,
     FIRST_DAY,
     LAST_DAY,
     MOOD_SD,
-    N_MOVIES,
     SELECTION,
     THRESHOLDS,
     VERSION,
@@ -25,40 +27,48 @@ from datasets.twin import (
     site_level,
 )
 
+TITLES, TRUTH, OVERVIEWS = "movie_titles.csv", "truth.npz", "movies_metadata.csv"
 BLOCK_PAIRS = 4_000_000  # pairs of user and movie in memory at a time: about 100 MB
 GOLDEN = 0.6180339887498949  # its multiples fill a user's span evenly, whatever the number of sessions
 
 Block = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
-def simulated_netflix(share: float, seed: int) -> Path:
-    """The directory with `combined_data_1.txt`, `movie_titles.csv` and `truth.npz`, written when first asked for.
+def simulated_netflix(share: float, seed: int, n_files: int = 1) -> Path:
+    """The directory with `combined_data_1.txt` and more, written when first asked for.
 
-    `share` of the real file's 470,758 users rate its 4,499 movies. The same share and seed give the same bytes;
-    whoever asks while another process writes waits for it.
+    Beside the ratings lie `movie_titles.csv`, overviews in `movies_metadata.csv`, and `truth.npz`; files 2 to 4 of
+    the ratings only if `n_files` asks for them. `share` of the real file's 470,758 users rate its 4,499 movies. The
+    same share and seed give the same bytes; whoever asks while another process writes waits for it.
     """
     directory = data_directory() / "simulated" / f"netflix-users{share!r}-seed{seed}-v{VERSION}"
-    if not directory.exists():
+    wanted = [directory / f"combined_data_{number}.txt" for number in range(1, n_files + 1)]
+    if not all(path.exists() for path in wanted):
         with locked(directory.with_name(f"{directory.name}.lock")):
+            for stale in directory.parent.glob(f".{directory.name}.*"):  # of a writer that was killed
+                shutil.rmtree(stale)
             if not directory.exists():
-                _write(directory, share, seed)
+                _write_first(directory, share, seed)
+            for number, path in enumerate(wanted, start=1):
+                if not path.exists():
+                    _write_more(path, number, seed)
     return directory
 
 
-def _write(directory: Path, share: float, seed: int) -> None:
-    for stale in directory.parent.glob(f".{directory.name}.*"):  # of a writer that was killed; we hold its lock
-        shutil.rmtree(stale)
-    temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+def _write_first(directory: Path, share: float, seed: int) -> None:
+    temporary = _beside(directory)
     try:
         twin = plant(share, seed)
-        years = 1970 + twin.release // 365.25
-        (temporary / "movie_titles.csv").write_bytes(movie_titles(np.random.default_rng([VERSION, seed, 1]), years))
-        np.savez(temporary / "truth.npz", **vars(twin))
-        with (temporary / "combined_data_1.txt").open("wb") as file:
-            file.writelines(ratings_text(twin, seed))
+        rng = np.random.default_rng([VERSION, seed, 1])
+        years = (1970 + twin.release // 365.25).astype(int)
+        titles = movie_titles(rng, years)
+        (temporary / TITLES).write_bytes(titles_file(rng, titles, years))
+        (temporary / OVERVIEWS).write_text(metadata(rng, titles, years, twin.movie_factors, twin.reach), "utf-8")
+        raters = np.zeros(len(twin.user_ids), np.bool_)
+        _write(temporary / "combined_data_1.txt", ratings_text(twin, seed, 1, raters))
+        np.savez(temporary / TRUTH, **vars(replace(twin, active=_active(rng, raters, share))))
         for path in temporary.iterdir():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+            _sync(path)
         temporary.chmod(0o755)
         temporary.replace(directory)
     except BaseException:
@@ -66,17 +76,56 @@ def _write(directory: Path, share: float, seed: int) -> None:
         raise
 
 
-def ratings_text(twin: Twin, seed: int) -> Iterator[bytes]:
-    """`combined_data_1.txt` in pieces, in order."""
+def _write_more(path: Path, number: int, seed: int) -> None:
+    """Another of the four files: its movies, and of the users those who rate at all."""
+    temporary = _beside(path.parent)
+    try:
+        twin = Twin.load(path.parent)
+        _write(temporary / path.name, ratings_text(twin.of_users(twin.active), seed, number))
+        _sync(temporary / path.name)
+        (temporary / path.name).replace(path)
+    finally:
+        shutil.rmtree(temporary)
+
+
+def _beside(directory: Path) -> Path:
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+
+
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
+    with path.open("wb") as file:
+        file.writelines(pieces)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _active(rng: np.random.Generator, raters: NDArray[np.bool_], share: float) -> NDArray[np.bool_]:
+    """The raters of file 1, and as many who rate only in the others as it takes to make ALL_RATERS."""
+    active, others = raters.copy(), np.flatnonzero(~raters)
+    more = round(ALL_RATERS * share) - int(np.count_nonzero(raters))
+    active[rng.permutation(others)[: max(more, 0)]] = True
+    return active
+
+
+def ratings_text(twin: Twin, seed: int, number: int = 1, raters: NDArray[np.bool_] | None = None) -> Iterator[bytes]:
+    """`combined_data_N.txt` in pieces, in order; users who rate in it are marked in `raters`."""
     step = max(BLOCK_PAIRS // len(twin.user_ids), 1)
-    for first in range(0, N_MOVIES, step):
+    start, end = sum(FILE_MOVIES[: number - 1]), sum(FILE_MOVIES[:number])
+    for first in range(start, end, step):
         rng = np.random.default_rng([VERSION, seed, 2, first])
-        movies = np.arange(first, min(first + step, N_MOVIES))
-        yield _lines(*_rate(twin, movies, rng), movies)
+        movies = np.arange(first, min(first + step, end))
+        users, rows, stars, days = _rate(twin, movies, rng)
+        if raters is not None:
+            raters[users] = True
+        yield _lines(twin.user_ids[users].astype(np.int64), rows, stars, days, movies)
 
 
 def _rate(twin: Twin, movies: NDArray[np.int64], rng: np.random.Generator) -> Block:
-    """Who rates `movies`, as raw user ids, movie positions in `movies`, stars and days; movie by movie."""
+    """Who rates `movies`: user indices, movie positions in `movies`, stars and days; movie by movie."""
     taste = twin.movie_factors[movies] @ twin.user_factors.T
     typical = SELECTION * np.sum(twin.movie_factors[movies] ** 2, axis=1) / 2  # centres exp(SELECTION * taste) on 1
     eager = SELECTION * (taste - typical[:, None]) + twin.appetite + twin.reach[movies][:, None] * twin.tilt
@@ -84,13 +133,14 @@ def _rate(twin: Twin, movies: NDArray[np.int64], rng: np.random.Generator) -> Bl
     rows, users = np.divmod(rated, len(twin.user_ids))
     days, session = _days(twin, users, movies[rows], rng)
     moment = (days - twin.first_day[users]) / np.maximum(twin.span[users], 1) - 0.5
-    moods = np.random.default_rng(VERSION).normal(0, MOOD_SD, 1 << 16)[(users * 7919 + session * 104_729) & 0xFFFF]
+    evening = (twin.user_ids[users].astype(np.int64) * 7919 + session * 104_729) & 0xFFFF
+    moods = np.random.default_rng(VERSION).normal(0, MOOD_SD, 1 << 16)[evening]
     opinion = twin.user_bias[users] + twin.movie_bias[movies[rows]] + taste.ravel()[rated]
     opinion += site_level(days) + twin.slope[users] * moment.clip(-0.5, 0.5) + moods
     opinion += rng.standard_normal(len(users)) * twin.noise[users]
     constant = twin.constant[users]
     stars = np.where(constant > 0, constant, 1 + np.searchsorted(THRESHOLDS, opinion))
-    return twin.user_ids[users].astype(np.int64), rows, stars, days
+    return users, rows, stars, days
 
 
 def _days(

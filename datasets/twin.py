@@ -6,7 +6,7 @@ noise; THRESHOLDS cut it into stars. The constants are fitted to published figur
 """
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-VERSION = 1  # raise it when the same seed should give other files
-N_MOVIES, N_RATERS, N_RATINGS, LAST_USER = 4_499, 470_758, 24_053_764, 2_649_429  # of the real combined_data_1.txt
+VERSION = 2  # raise it when the same seed should give other files
+FILE_MOVIES = 4_499, 4_711, 4_157, 4_403  # movies in each of the real files, in the order of their ids
+N_MOVIES, N_RATERS, N_RATINGS = FILE_MOVIES[0], 470_758, 24_053_764  # of the real combined_data_1.txt
+ALL_RATERS, LAST_USER = 480_189, 2_649_429  # of all four files
 CANDIDATES = 1.34  # users in the model for each who rates at least once
-N_FACTORS, TASTE_SD, SELECTION = 10, 0.45, 1.2
-USER_SD, MOVIE_SD, QUALITY_REACH, NOISE_SD = 0.42, 0.42, 0.45, 0.74
+N_FACTORS, TASTE_SD, SELECTION = 10, 0.465, 1.16
+USER_SD, MOVIE_SD, QUALITY_REACH, NOISE_SD = 0.405, 0.42, 0.45, 0.757
 MOOD_SD, SLOPE_SD, LEVEL_JUMP = 0.2, 0.15, 0.12
 CONSTANT_RATERS, ONE_DAY_RATERS = 0.002, 0.003  # shares of the users
-THRESHOLDS = np.array([-1.23, -0.58, 0.325, 1.26])
+THRESHOLDS = np.array([-1.24, -0.577, 0.342, 1.305])
 
 
 def _day(text: str) -> int:
@@ -36,11 +38,12 @@ JOIN_RATES = [0.005, 0.05, 0.12, 0.5, 1.0, 0.15]
 
 # Ratings a movie has and a user gives at these quantiles: the published histograms, filters and skews.
 MOVIE_QUANTILES = np.array([0, 255, 1185, 1635, 1940, 2155, 2330, 2470, 2690, 2755, 3149, 3599, 4008]) / N_MOVIES
-MOVIE_COUNTS = [20, 100, 200, 300, 400, 500, 600, 700, 900, 1000, 1799, 3884, 10000]
+MOVIE_COUNTS = [20, 100, 200, 300, 400, 500, 600, 700, 900, 1000, 1799, 3884, 10250]
 MOST_RATED, TAIL_SLOPE, TAIL_SHAPE = 194_000, 0.38, 3.6  # the curve above the last quantile
 USER_QUANTILES = np.array([0, 0.3, 0.5, 0.62, 0.72, 0.84, 0.93, 0.98, 0.998, 0.999999])
-USER_COUNTS = [0.6, 0.72, 1.06, 4.2, 33, 86, 121, 310, 960, 4400]
-TILT_FROM, TILT = 60, 0.97  # a user with ten times TILT_FROM ratings has a tilt of 1 - TILT
+USER_COUNTS = [0.6, 0.7, 1.0, 3.4, 28, 94, 130, 267, 1090, 4400]
+TILT_FROM, TILT = 60, 0.93  # a user with ten times TILT_FROM ratings has a tilt of 1 - TILT
+TABLE_BLOCK = 1 << 20  # pairs
 STEADY = -0.06  # heavy raters are less noisy: deviations grow with this power of the count
 
 Floats = NDArray[np.float32]
@@ -67,6 +70,7 @@ class Twin:
     movie_bias: Floats
     movie_factors: Floats
     release: NDArray[np.int32]
+    active: NDArray[np.bool_]  # who is among the raters of all four files
 
     @staticmethod
     def load(directory: Path) -> "Twin":
@@ -79,23 +83,50 @@ class Twin:
 
         float32 of shape (len(user_ids),). What is predicted from user and movie alone has no lower expected error.
         """
-        order = np.argsort(self.user_ids)
-        users = order[np.searchsorted(self.user_ids, user_ids, sorter=order)]
-        movies = np.asarray(movie_ids) - 1
+        users, movies = self._users(user_ids), np.asarray(movie_ids) - 1
         taste = np.einsum("jk,jk->j", self.user_factors[users], self.movie_factors[movies])
-        opinion = self.user_bias[users] + self.movie_bias[movies] + taste + self.level[users]
+        return self._stars(users, taste + self.movie_bias[movies])
+
+    def table(self, user_ids: NDArray[Any], movie_ids: NDArray[Any]) -> Floats:
+        """`expected` for all pairs, float32 of shape (len(user_ids), len(movie_ids)), computed in blocks of users."""
+        users, movies = self._users(user_ids), np.asarray(movie_ids) - 1
+        table = np.empty((len(users), len(movies)), np.float32)
+        step = max(TABLE_BLOCK // max(len(movies), 1), 1)
+        for first in range(0, len(users), step):
+            block = users[first : first + step]
+            taste = self.user_factors[block] @ self.movie_factors[movies].T
+            table[first : first + step] = self._stars(block[:, None], taste + self.movie_bias[movies])
+        return table
+
+    def of_users(self, chosen: NDArray[np.bool_]) -> "Twin":
+        """The twin with some of its users only."""
+        of_movies = ("reach", "movie_bias", "movie_factors", "release")
+        return replace(self, **{name: value[chosen] for name, value in vars(self).items() if name not in of_movies})
+
+    def _users(self, user_ids: NDArray[Any]) -> NDArray[np.int64]:
+        order = np.argsort(self.user_ids)
+        return np.asarray(order[np.searchsorted(self.user_ids, user_ids, sorter=order)])
+
+    def _stars(self, users: NDArray[np.int64], liking: Floats) -> Floats:
+        """The expected stars where `users` like movies that much on top of their own bias."""
+        opinion = self.user_bias[users] + self.level[users] + liking
         spread = np.sqrt(self.noise[users] ** 2 + MOOD_SD**2 + self.slope[users] ** 2 / 12)
-        stars = 1 + sum(ndtr((opinion - threshold) / spread) for threshold in THRESHOLDS)
+        stars = np.ones(opinion.shape, np.float32)
+        for threshold in THRESHOLDS.astype(np.float32):
+            stars += ndtr((opinion - threshold) / spread)
         constant = self.constant[users]
         return np.where(constant > 0, constant, stars).astype(np.float32)
 
 
 def plant(share: float, seed: int) -> Twin:
-    """Draw the parameters of `share` of the users and of all movies."""
+    """Draw the parameters of `share` of the users and of all movies; each file's movies have the same mixture."""
     rng = np.random.default_rng([VERSION, seed])
     n_users = max(round(N_RATERS * CANDIDATES * share), 2)
     activity = rng.permutation(midpoints(n_users))
-    return Twin(**_movies(rng), **_users(rng, activity), **_calendar(rng, user_counts(activity)))
+    files = [_movies(rng, n_movies) for n_movies in FILE_MOVIES]
+    movies = {name: np.concatenate([file[name] for file in files]) for name in files[0]}
+    everybody = np.ones(n_users, np.bool_)
+    return Twin(**movies, **_users(rng, activity), **_calendar(rng, user_counts(activity)), active=everybody)
 
 
 def midpoints(n: int) -> Doubles:
@@ -147,20 +178,23 @@ def propensities(n_points: int = 300) -> tuple[Doubles, Doubles, Doubles, Double
     return np.log(users), appetite, np.log(movies), reach
 
 
-def _movies(rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+def _movies(rng: np.random.Generator, n_movies: int) -> dict[str, NDArray[Any]]:
     _, _, log_counts, reaches = propensities()
-    reach = np.interp(np.log(movie_counts(rng.permutation(midpoints(N_MOVIES)))), log_counts, reaches)
+    counts = movie_counts(rng.permutation(midpoints(n_movies)))
+    reach = np.interp(np.log(counts), log_counts, reaches)
     fame = (reach - reach.mean()) / reach.std()
-    quality = QUALITY_REACH * fame + np.sqrt(1 - QUALITY_REACH**2) * rng.standard_normal(N_MOVIES)
+    luck = rng.standard_normal(n_movies)
+    luck -= counts @ luck / counts.sum()  # a few hits must not move the mean of all ratings
+    quality = QUALITY_REACH * fame + np.sqrt(1 - QUALITY_REACH**2) * luck
     strengths = np.arange(1, N_FACTORS + 1) ** -0.6
     strengths *= TASTE_SD / np.sqrt(np.sum(strengths**2))
-    age = rng.exponential(9 * 365, N_MOVIES).astype(
+    age = rng.exponential(9 * 365, n_movies).astype(
         np.int64
     )  # before the last day; what predates the site is always there
     return {
         "reach": reach.astype(np.float32),
         "movie_bias": (MOVIE_SD * quality).astype(np.float32),
-        "movie_factors": (rng.standard_normal((N_MOVIES, N_FACTORS)) * strengths).astype(np.float32),
+        "movie_factors": (rng.standard_normal((n_movies, N_FACTORS)) * strengths).astype(np.float32),
         "release": (LAST_DAY - 30 - age).astype(np.int32),
     }
 

@@ -16,7 +16,8 @@ from datasets.calibration import calibration
 from datasets.fetch import MissingData
 from datasets.filters import compact, min_ratings
 from datasets.netflix import FILES, netflix_filtered
-from datasets.netflix_files import read_ratings, read_titles
+from datasets.netflix_files import read_ratings
+from datasets.netflix_lists import read_titles
 from datasets.simulated import simulated_netflix
 from datasets.twin import Twin
 
@@ -161,7 +162,7 @@ def test_files_without_ratings_are_refused(data: Path, text: bytes) -> None:
 def test_malformed_titles_are_refused(data: Path, line: bytes) -> None:
     path = place(data, b"", b"1,2003,Dinosaur Planet\n" + line + b"\n3,1994,C\n") / "movie_titles.csv"
     with pytest.raises(UsageError, match=r"movie_titles\.csv, line 2: "):
-        read_titles(path)
+        read_titles(path.read_bytes(), str(path))
 
 
 def test_a_rated_movie_without_a_title_is_refused(data: Path) -> None:
