@@ -10,7 +10,7 @@ from rich.console import Console
 from benchmarks.pool import HarnessError
 from datasets.spec import UsageError
 
-FINE, GATE_FAILED, USAGE, BROKEN, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+FINE, USAGE, BROKEN, INCOMPLETE, INTERRUPTED = 0, 2, 3, 4, 130
 
 
 def application(main: Callable[..., int]) -> typer.Typer:
