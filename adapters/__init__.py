@@ -6,7 +6,7 @@ from dataclasses import is_dataclass
 from typing import Any
 
 from adapters.base import Recommender
-from datasets.spec import import_all, pick, validated
+from datasets.spec import UsageError, import_all, pick, validated
 
 __all__ = ["Recommender", "available", "create"]
 
@@ -20,10 +20,22 @@ def available() -> dict[str, type[Recommender]]:
         adapter = pending.pop()
         pending += adapter.__subclasses__()
         if "name" in vars(adapter):
-            if not is_dataclass(adapter):
-                raise TypeError(f"{adapter.__module__}.{adapter.__name__} must be a dataclass, as every adapter is")
+            _check(adapter, found.get(adapter.name))
             found[adapter.name] = adapter
     return dict(sorted(found.items()))
+
+
+def _check(adapter: type[Recommender], other: type[Recommender] | None) -> None:
+    """UsageError if `adapter` does not keep the form of the contract, or has the name of an `other` one."""
+    who = f"{adapter.__module__}.{adapter.__name__}"
+    if other is not None:
+        raise UsageError(f"{who} has the name {adapter.name!r} of {other.__module__}.{other.__name__}: rename it")
+    if not is_dataclass(adapter):
+        raise UsageError(f"{who} must be a dataclass: put @dataclass(eq=False) above it")
+    if missing := sorted(getattr(adapter, "__abstractmethods__", ())):
+        raise UsageError(f"{who} lacks the methods {', '.join(missing)}, see adapters/base.py")
+    if getattr(adapter, "predicts", None) not in ("ratings", "order") or not getattr(adapter, "family", ""):
+        raise UsageError(f'{who} must say its family, and that it predicts "ratings" or "order"')
 
 
 def create(name: str, parameters: Mapping[str, Any] | None = None) -> Recommender:

@@ -13,6 +13,8 @@ from scipy.sparse import csr_matrix
 from adapters.base import Floats, Indices, Recommender
 from datasets.ratings import Ratings
 
+LARGEST_STEP = np.float32(64)  # in single steps
+
 
 class _Side(NamedTuple):
     """How the ratings of one batch belong to its users, or to its items."""
@@ -21,6 +23,11 @@ class _Side(NamedTuple):
     counts: Floats  # how many of its ratings each has
     starts: NDArray[np.int64]  # in `order`, where the ratings of each begin
     order: NDArray[np.int64]  # the positions of the ratings, grouped by user (item)
+
+    @property
+    def damping(self) -> Floats:
+        """1, or less for whoever has so many ratings in the batch that the sum of their steps would overshoot."""
+        return np.asarray(np.minimum(1, LARGEST_STEP / self.counts), np.float32)
 
     def sum(self, errors: Floats, factors: Floats) -> Floats:
         """For each user (item): the sum of errors[j] * factors[j] over its ratings j."""
@@ -58,8 +65,9 @@ class NumpySGD(Recommender):
     Minimises sum (r - r(u, i))^2 + regularisation * (b_u^2 + b_i^2 + |p_u|^2 + |q_i|^2) over the training ratings,
     the sum being over ratings, so that frequent users and items are regularised more often (Funk 2006; Koren, Bell
     and Volinsky 2009, "Matrix Factorization Techniques for Recommender Systems"). The step of a batch is the sum of
-    its ratings' steps, so learning rate and regularisation mean what they mean in rating-by-rating descent; the
-    defaults are those of Surprise's SVD. Ratings are assigned to batches once; the batches' order changes per epoch.
+    its ratings' steps, so learning rate and regularisation mean what they mean in rating-by-rating descent, as long
+    as nobody has more than 64 ratings in a batch; from there on the step stays the same. The defaults are those of
+    Surprise's SVD. Ratings are assigned to batches once; the batches' order changes per epoch.
     """
 
     name = "numpy-sgd"
@@ -98,9 +106,9 @@ class NumpySGD(Recommender):
             (batch.by_user, self.P_, self.user_biases_, Q),
             (batch.by_item, self.Q_, self.item_biases_, P),
         ):
-            who, shrink = side.unique, 1 - decay * side.counts
-            own[who] = own[who] * shrink[:, None] + rate * side.sum(errors, other)
-            biases[who] = biases[who] * shrink + rate * np.add.reduceat(errors[side.order], side.starts[:-1])
+            who, steps, shrink = side.unique, rate * side.damping, 1 - decay * side.counts * side.damping
+            own[who] = own[who] * shrink[:, None] + steps[:, None] * side.sum(errors, other)
+            biases[who] = biases[who] * shrink + steps * np.add.reduceat(errors[side.order], side.starts[:-1])
         return float(errors @ errors)
 
     def score(self, users: Indices, items: Indices) -> Floats:

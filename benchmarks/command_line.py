@@ -4,9 +4,9 @@ import functools
 
 from benchmarks.pool import HarnessError
 from datasets import command_line
-from datasets.command_line import BROKEN, FINE, GATE_FAILED, INCOMPLETE, INTERRUPTED, USAGE, Main
+from datasets.command_line import BROKEN, FINE, INCOMPLETE, INTERRUPTED, USAGE, Main
 
-__all__ = ["BROKEN", "FINE", "GATE_FAILED", "INCOMPLETE", "INTERRUPTED", "USAGE", "application", "serve"]
+__all__ = ["BROKEN", "FINE", "INCOMPLETE", "INTERRUPTED", "USAGE", "application", "serve"]
 
 application = functools.partial(
     command_line.application,

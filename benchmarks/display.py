@@ -24,15 +24,10 @@ def cost(record: Record, phase: str) -> float | None:
     return None if seconds is None else float(seconds)
 
 
-def peak_mb(record: Record) -> float | None:
-    """The greatest memory peak of all phases, in MB."""
-    return max((c["peak_mb"] for c in record.costs.values() if c["peak_mb"] is not None), default=None)
-
-
 def summary(record: Record, metrics: Sequence[str]) -> list[str]:
     """A finished cell in words: row, fold, status, the metrics, fit seconds, peak memory."""
     values = [_number(record.metrics.get(name), 4) for name in metrics]
-    fit, peak = _number(cost(record, "fit"), 3), _number(peak_mb(record), 0)
+    fit, peak = _number(cost(record, "fit"), 3), _number(record.peak_mb, 0)
     return [record.cell.row, str(record.cell.fold), record.status, *values, fit, peak]
 
 

@@ -1,7 +1,7 @@
 """Whether the bench can work here: directories, versions, libraries, memory, the fork server."""
 
 import importlib
-import os
+import tempfile
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -45,9 +45,12 @@ def _directories() -> dict[str, str]:
 
 
 def _state(directory: Path) -> str:
-    existing = next(path for path in (directory, *directory.parents) if path.exists())
-    writable = "writable" if os.access(existing, os.W_OK) else "NOT WRITABLE"
-    return writable if existing == directory else f"will be created, {writable}"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            return "writable"
+    except OSError as error:
+        return f"NOT WRITABLE: {error.strerror}"
 
 
 def _machine(found: dict[str, Any]) -> dict[str, str]:

@@ -51,7 +51,7 @@ class Answers:
 
     scores: NDArray[np.float32]  # one per test rating, before fallback and clipping
     users: NDArray[np.int32]  # those with at least one relevant test item, ascending
-    top_items: NDArray[np.int32]  # (len(users), depth), best first; -1 where candidates ran out
+    top_items: NDArray[np.int32]  # (len(users), at most depth), best first; -1 where candidates ran out
 
 
 @numba.njit(cache=True)
@@ -136,16 +136,18 @@ def ask(algorithm: Recommender, train: Ratings, test: Ratings, protocol: Protoco
     for start in range(0, len(test), BLOCK_PAIRS):
         pairs = slice(start, start + BLOCK_PAIRS)
         scores = timed("rate", algorithm.score, test.users[pairs], test.items[pairs])
-        blocks.append(_checked(scores, test.users[pairs].shape, algorithm))
+        blocks.append(_checked(scores, test.users[pairs].shape, algorithm).copy())  # it may use its array again
     users = np.unique(test.users[test.values >= protocol.threshold(test.scale)])
+    users.flags.writeable = False
     seen = csr_matrix((np.ones(len(train), np.bool_), (train.users, train.items)), (train.n_users, train.n_items))
-    top = np.empty((len(users), protocol.depth), np.int32)
+    depth = min(protocol.depth, train.n_items)
+    top = np.empty((len(users), depth), np.int32)
     block = max(1, BLOCK_BYTES // (4 * train.n_items))
     for start in range(0, len(users), block):
         asked = users[start : start + block]
         scores = timed("rank", algorithm.score_items, asked)
         scores = _checked(scores, (len(asked), train.n_items), algorithm)
-        top[start : start + block] = top_items(scores, asked, seen.indptr, seen.indices, protocol.depth, seed)
+        top[start : start + block] = top_items(scores, asked, seen.indptr, seen.indices, depth, seed)
     return Answers(np.concatenate(blocks), users, top)
 
 

@@ -17,7 +17,7 @@ import signal
 import sys
 from typing import Any
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def main() -> None:
@@ -25,6 +25,8 @@ def main() -> None:
     cells: dict[int, str] = {}
     signal.signal(signal.SIGTERM, lambda *_: _leave(cells))
     _follow(int(sys.argv[1]), signal.SIGTERM)  # also while it imports, when it does not look at its input
+    if sys.platform == "linux":  # orphans of a cell come here, to be ended when it has ended
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     replies = os.dup(1)
     os.dup2(2, 1)  # nothing a library prints may disturb the protocol
     wake_read, wake_write = os.pipe()
@@ -66,6 +68,7 @@ def _leave(cells: dict[int, str]) -> None:
     for pid in cells:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
+    _end_orphans()
     os._exit(0)
 
 
@@ -129,6 +132,9 @@ def _become_cell(job: dict[str, Any], server: int, close: tuple[int, ...]) -> No
 
         run(job)
         code = 0
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else 1
+        sys.excepthook(*sys.exc_info())
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
@@ -139,10 +145,23 @@ def _become_cell(job: dict[str, Any], server: int, close: tuple[int, ...]) -> No
 
 
 def _reap(cells: dict[int, str], replies: int) -> None:
-    for pid in list(cells):
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            _reply(replies, {"ended": cells.pop(pid), "pid": pid, "code": os.waitstatus_to_exitcode(status)})
+    """Tell the run which cells have ended, and end what they have left behind once no cell runs."""
+    with contextlib.suppress(ChildProcessError):  # there are no children left
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, status = ended
+            if pid in cells:
+                _reply(replies, {"ended": cells.pop(pid), "pid": pid, "code": os.waitstatus_to_exitcode(status)})
+    if not cells:
+        _end_orphans()
+
+
+def _end_orphans() -> None:
+    """Kill every child of this process; with no cell running, these are processes that cells have abandoned."""
+    import psutil
+
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
 
 
 if __name__ == "__main__":

@@ -69,7 +69,9 @@ KINDS: dict[str, Callable[[], Lines]] = {
 def show(kind: Annotated[str, Argument(help="datasets, algorithms, metrics, suites or splits")]) -> int:
     """List what can be chosen."""
     heading, *lines = KINDS[pick("list", kind, KINDS)]()
-    table = Table(*heading, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in heading:
+        table.add_column(title, overflow="fold")
     for line in lines:
         table.add_row(*(part.replace("[", r"\[") for part in line))
     Console(highlight=False).print(table)

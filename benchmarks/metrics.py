@@ -86,7 +86,7 @@ def find(column: str) -> Metric:
     """The metric behind a column name such as `rmse` or `precision@10`; UsageError if there is none."""
     name, at, k = column.partition("@")
     metric = METRICS[pick("metric", name, METRICS)]
-    if metric.ranking and not (k.isdecimal() and int(k) > 0):
+    if metric.ranking and not (k.isdecimal() and k == str(int(k)) and int(k) > 0):
         raise UsageError(f"metric {column!r}: expected a cutoff of at least 1, as in {name}@10")
     if metric.rating and at:
         raise UsageError(f"metric {column!r}: {name} has no cutoff; write {name}")
@@ -133,9 +133,10 @@ def ndcg(ranked: Ranked, k: int) -> PerUser:
     relevant test items) (Järvelin and Kekäläinen 2002).
     """
     hits = ranked.hits[:, :k].astype(np.float64)
-    discounts = 1 / np.log2(np.arange(2, k + 2))
+    n_ideal = np.minimum(k, ranked.n_relevant)
+    discounts = 1 / np.log2(np.arange(2, max(hits.shape[1], int(n_ideal.max(initial=0))) + 2))
     ideal = np.concatenate([[0.0], np.cumsum(discounts)])
-    return np.asarray(hits @ discounts[: hits.shape[1]] / ideal[np.minimum(k, ranked.n_relevant)])
+    return np.asarray(hits @ discounts[: hits.shape[1]] / ideal[n_ideal])
 
 
 @rating_metric("higher", "share", needs_ratings=False)

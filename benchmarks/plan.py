@@ -1,5 +1,8 @@
 """From what the user asked for to the cells that answer it. Everything is checked here, before any long work."""
 
+import hashlib
+import inspect
+import json
 import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -58,9 +61,10 @@ def rows(specs: Iterable[str]) -> tuple[Row, ...]:
         name, parameters = parse_spec(spec)
         algorithm = create(name, parameters)
         row = Row(name, {key: getattr(algorithm, key) for key in parameters})
-        if row.name in found:
-            raise UsageError(f"algorithm {row.name!r} is planned twice: name it once")
-        found[row.name] = row
+        same = format_spec(name, hyperparameters(algorithm))
+        if same in found:
+            raise UsageError(f"algorithm {row.name!r} is planned twice, also as {found[same].name!r}: name it once")
+        found[same] = row
     return tuple(found.values())
 
 
@@ -72,11 +76,29 @@ def with_truth(table: tuple[Row, ...], dataset: Dataset | None = None) -> tuple[
     return *table, *(Row(name, {}) for name, cls in available().items() if cls.sees_truth and name not in planned)
 
 
+def hyperparameters(algorithm: Recommender) -> dict[str, Any]:
+    """All of them, defaults included. UsageError for values that JSON, and so a record, cannot hold."""
+    values = {f.name: getattr(algorithm, f.name) for f in fields(cast(Any, algorithm))}
+    try:
+        json.dumps(values, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"{algorithm.name}: hyperparameters must be finite numbers, texts or truths: {error}"
+        ) from None
+    return values
+
+
 def library_versions(adapter: type[Recommender]) -> dict[str, str]:
-    """Module -> version of the distribution behind it, for what the adapter wraps; "" where it is not installed."""
+    """Module -> version of the distribution behind it, for numpy, scipy and what the adapter wraps.
+
+    "" where it is not installed. A plug-in's own module stands there with the hash of its source.
+    """
     owners = packages_distributions()
     found = {}
-    for module in adapter.requires:
+    if not adapter.__module__.startswith("adapters."):
+        source = Path(inspect.getfile(adapter)).read_bytes()
+        found[adapter.__module__] = hashlib.sha256(source).hexdigest()[:12]
+    for module in ("numpy", "scipy", *adapter.requires):
         try:
             found[module] = version(owners.get(module, [module])[0])
         except PackageNotFoundError:
@@ -99,7 +121,7 @@ def cells(
     for row in table:
         adapter = available()[row.algorithm]
         algorithm = create(row.algorithm, row.given)
-        parameters = {f.name: getattr(algorithm, f.name) for f in fields(cast(Any, algorithm))}
+        parameters = hyperparameters(algorithm)
         libraries = library_versions(adapter)
         planned += [
             Cell(

@@ -1,6 +1,5 @@
 """One process per cell: start it, watch its seconds and megabytes, kill it, and give its end a name."""
 
-import contextlib
 import json
 import os
 import selectors
@@ -21,7 +20,8 @@ from benchmarks.results import Cell, Record, Run, not_run
 from benchmarks.watch import Limits, Watched
 
 WATCH_SECONDS = 0.05
-LOG_TAIL = 600  # characters of a crashed cell's output that go into its reason
+LOG_SHOWN = 600  # characters of a crashed cell's output that go into its reason
+LOG_KEPT = 1 << 16  # bytes of it that stay in its log
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -43,6 +43,7 @@ class Pool:
     def __init__(self, threads: int, plugins: Iterable[str] = ()) -> None:
         """Start the server; it imports while the caller does other things. Use as a context manager."""
         self._plugins = list(plugins)
+        self._running: dict[str, Watched] = {}
         self._log = tempfile.TemporaryFile("w+b")  # noqa: SIM115  # closed with the pool
         root = str(Path(__file__).resolve().parent.parent)
         path = os.pathsep.join([root, str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -61,6 +62,9 @@ class Pool:
 
     def __exit__(self, *_: object) -> None:
         assert self._server.stdin is not None and self._server.stdout is not None
+        for watched in self._running.values():  # an interrupted run, or a server that died
+            watched.kill_family()
+        self._server.terminate()
         self._server.stdin.close()
         self._server.stdout.close()
         try:
@@ -93,7 +97,7 @@ class Pool:
         """
         self._run = results
         (results.directory / "records").mkdir(parents=True, exist_ok=True)
-        waiting, running = list(cells), dict[str, Watched]()
+        waiting, running = list(cells), self._running
         free = processor_sets(about["environment"]["threads"], jobs)
         begun, spent = monotonic(), dict[str, float]()
         while waiting or running:
@@ -140,7 +144,7 @@ class Pool:
             self._server.stdin.flush()
         except BrokenPipeError:
             raise self._server_died() from None
-        return Watched(cell, processors, started)
+        return Watched(cell, processors, started, limits.memory_mb)
 
     def _messages(self) -> list[dict[str, Any]]:
         """What the server has to say; waits at most WATCH_SECONDS."""
@@ -160,37 +164,55 @@ class Pool:
     def _server_died(self) -> HarnessError:
         code = self._server.wait()
         self._log.seek(0)
-        said = self._log.read().decode(errors="replace")[-LOG_TAIL:].strip()
+        said = self._log.read().decode(errors="replace")[-LOG_SHOWN:].strip()
         return HarnessError(f"the fork server ended with code {code}: {said}")
 
     def _finished(self, ended: Watched, code: int, about: Mapping[str, Any]) -> Record:
         """The record of a cell whose process has ended: its own, or one that says how it ended."""
-        with contextlib.suppress(ProcessLookupError):  # what a cell leaves behind ends with it
-            os.killpg(ended.pid, signal.SIGKILL)
+        ended.kill_family()  # what a cell leaves behind ends with it
         log = self._run.path(ended.cell, ".log")
         record = None if ended.killed else self._run.read(ended.cell)
         if record is not None and record.started == ended.started:
             log.unlink(missing_ok=True)
             return record
-        status, reason = ended.killed or ("crashed", f"{_describe(code)} {_tail(log)}".strip())
+        said = _said(log)
+        last = said.rpartition("\n")[2]
+        status, reason = ended.killed or (
+            "crashed",
+            f"{_describe(code)}: {last}\n{said}" if said else _describe(code),
+        )
         return self._closed(Record(ended.cell, status, reason, ended.started, about["data"], about["environment"]))
 
     def _closed(self, record: Record) -> Record:
-        """Write a record that its cell could not write itself."""
-        self._run.write(record)
+        """Write a record that its cell could not write itself; `not_run` never replaces what is there."""
+        if record.status != "not_run" or not self._run.path(record.cell).exists():
+            self._run.write(record)
         return record
 
 
 def _describe(code: int) -> str:
     if code >= 0:
-        return f"the process left with exit code {code} and no answer."
-    name = signal.Signals(-code).name
+        return f"the process left with exit code {code} and no answer"
+    known = -code in {number.value for number in signal.Signals}
+    name = signal.Signals(-code).name if known else f"signal {-code}"
     hint = " (the kernel does this when memory runs out)" if name == "SIGKILL" else ""
-    return f"killed by {name}{hint}."
+    return f"killed by {name}{hint}"
 
 
-def _tail(log: Path) -> str:
-    """The end of what the cell printed; of a fatal error, its stack and not the list of loaded modules."""
-    said = log.read_text(errors="replace").strip() if log.exists() else ""
-    _, fatal, stack = said.partition("Fatal Python error:")
-    return (fatal + stack.partition("\n\nExtension modules:")[0])[:LOG_TAIL] if fatal else said[-LOG_TAIL:]
+def _said(log: Path) -> str:
+    """The last whole lines that the cell printed; of a fatal error, its stack and not the list of loaded modules.
+
+    A log that has grown long is cut to its end.
+    """
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LOG_KEPT))
+        kept = file.read()
+    if log.stat().st_size > LOG_KEPT:
+        log.write_bytes(kept)
+    text = kept.decode(errors="replace").strip()
+    _, fatal, stack = text.partition("Fatal Python error:")
+    if fatal:
+        return (fatal + stack.partition("\n\nExtension modules:")[0])[:LOG_SHOWN]
+    return text if len(text) <= LOG_SHOWN else text[-LOG_SHOWN:].partition("\n")[2]

@@ -4,13 +4,15 @@ import csv
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from benchmarks.measure import PHASES
 from benchmarks.metrics import columns
@@ -51,7 +53,7 @@ class Cell:
 
     @cached_property
     def key(self) -> str:
-        """Twelve hexadecimal digits: the same if and only if the numbers must be the same."""
+        """Twelve hexadecimal digits over everything that fixes the numbers; names are left out."""
         fixed = {name: value for name, value in asdict(self).items() if name not in ("dataset", "given")}
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -78,10 +80,19 @@ class Record:
     environment: dict[str, Any]
     costs: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: dict[str, float | None] = field(default_factory=dict)
-    trace: list[dict[str, float]] = field(default_factory=list)
+    trace: list[dict[str, float | None]] = field(default_factory=list)
     nondeterminism: str | None = None
     start_seconds: float | None = None  # from the run's request to the cell's first line: the harness's own cost
     schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        if self.reason is not None:
+            object.__setattr__(self, "reason", _legible(self.reason))
+
+    @property
+    def peak_mb(self) -> float | None:
+        """The greatest memory peak of all phases, in MB; None where it was not measured."""
+        return max((cost["peak_mb"] for cost in self.costs.values() if cost["peak_mb"] is not None), default=None)
 
     def to_json(self) -> bytes:
         """The bytes that are written: sorted keys, unrounded, no NaN."""
@@ -96,12 +107,32 @@ class Record:
             raise ValueError(f"expected a record of schema {SCHEMA}")
         key = fields.pop("key", None)
         try:
-            record = Record(**fields | {"cell": Cell(**fields["cell"])})
-        except (TypeError, KeyError) as error:
-            raise ValueError(f"not a record: {error}") from None
+            record = _RECORD.validate_python(fields)
+            missing = {"simulated", "digest", "name"} - set(record.data)
+        except ValidationError as error:
+            raise ValueError(f"not a record: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from None
+        if missing:
+            raise ValueError(f"not a record: its data lack {', '.join(sorted(missing))}")
         if record.cell.key != key or record.status not in STATUSES:
             raise ValueError(f"expected key {record.cell.key} and a known status, got {key} and {record.status}")
         return record
+
+
+_RECORD = TypeAdapter(Record)
+
+
+def _legible(text: str, longest: int = 2000) -> str:
+    """`text` as it can be written and shown anywhere: no lone surrogates, no control characters, not too long."""
+    encodable = text.encode("utf-8", "backslashreplace").decode()
+    printable = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in encodable)
+    return printable if len(printable) <= longest else f"{printable[:longest]} ... ({len(printable):,} characters)"
+
+
+def leftovers(directory: Path) -> list[Path]:
+    """Temporary files that a run killed while it wrote has left in its results directory."""
+    ours = ("plan.json", "results.csv", "report.md", "report.html")
+    patterns = [*(f".{name}.*.tmp" for name in ours), "records/.*.tmp", "figures/.*.tmp"]
+    return [path for pattern in patterns for path in directory.glob(pattern) if path.is_file()]
 
 
 @dataclass(frozen=True)
@@ -116,7 +147,9 @@ class Run:
 
     def write(self, record: Record, answers: Mapping[str, Any] | None = None) -> None:
         """Keep `record`; its raw answers first, since a record promises them."""
-        if answers is not None:
+        if answers is None:
+            self.path(record.cell, ".npz").unlink(missing_ok=True)
+        else:
             buffer = io.BytesIO()
             np.savez(buffer, allow_pickle=False, **answers)
             write_atomically(self.path(record.cell, ".npz"), buffer.getvalue())
@@ -132,10 +165,18 @@ class Run:
         except ValueError as error:
             raise UsageError(f"{path} is damaged: {error}. Delete it to measure this cell again.") from None
 
+    def has_answers(self, cell: Cell) -> bool:
+        """Whether the raw answers that an ok record promises are there and whole."""
+        return zipfile.is_zipfile(self.path(cell, ".npz"))
+
     def write_plan(self, cells: Iterable[Cell], about: Mapping[str, Any]) -> None:
         """Keep the plan, so that a report shows its cells and no others."""
         plan = {"schema": SCHEMA, "about": dict(about), "cells": [asdict(cell) for cell in cells]}
-        write_atomically(self.directory / "plan.json", json.dumps(plan, indent=1).encode())
+        path = self.directory / "plan.json"
+        try:
+            write_atomically(path, json.dumps(plan, indent=1).encode())
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror}; name another directory with --out") from None
 
     def read_plan(self) -> tuple[list[Cell], dict[str, Any]]:
         """The planned cells and what the plan says about itself. UsageError if this is no results directory."""
@@ -155,7 +196,10 @@ class Run:
     def records(self) -> list[Record]:
         """One record for each planned cell, in the plan's order; `not_run` for those that have none."""
         cells, about = self.read_plan()
-        return [self.read(cell) or not_run(cell, about, "no record yet") for cell in cells]
+        found = [(cell, self.read(cell)) for cell in cells]
+        return [
+            replace(record, cell=cell) if record else not_run(cell, about, "no record yet") for cell, record in found
+        ]
 
     def write_table(self, records: Iterable[Record]) -> Path:
         """`results.csv`: one row a cell; unrounded, empty where there is no value."""
@@ -197,5 +241,5 @@ def row(record: Record) -> dict[str, Any]:
         for cost in ("seconds", "cpu_seconds", "peak_mb", "grown_mb"):
             value = record.costs.get(phase, {}).get(cost)
             values[f"{phase}_{cost}"] = "" if value is None else repr(value)
-    peaks = [costs["peak_mb"] for costs in record.costs.values() if costs["peak_mb"] is not None]
-    return values | {"peak_mb": repr(max(peaks)) if peaks else "", "contended": record.environment["contended"]}
+    peak = "" if record.peak_mb is None else repr(record.peak_mb)
+    return values | {"peak_mb": peak, "contended": str(record.environment["contended"]).lower()}

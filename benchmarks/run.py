@@ -23,7 +23,7 @@ from benchmarks.display import Display
 from benchmarks.evaluate import Protocol
 from benchmarks.measure import environment
 from benchmarks.pool import Pool
-from benchmarks.results import Cell, Record, Run
+from benchmarks.results import Cell, Record, Run, leftovers
 from benchmarks.splits import SPLITS
 from benchmarks.watch import Limits
 from datasets.ratings import Dataset
@@ -74,19 +74,18 @@ def run(
     protocol = Protocol(ks=ks)
 
     def planned(data: Dataset) -> list[Cell]:
+        if folds > len(data.ratings):
+            raise UsageError(f"--folds {folds}: {data.name} has only {len(data.ratings)} ratings")
         rows = table if algorithm else plan.with_truth(table, data)
         return plan.cells(data, rows, split=split, n_folds=folds, seed=seed, protocol=protocol, threads=threads)
 
     if dry_run:
-        data = datasets.load(dataset, real_only=real_only)
-        _print_plan(console, results, planned(data), forced)
+        _print_plan(console, results, planned(datasets.load(dataset, real_only=real_only)), forced)
         return FINE
     with ExitStack() as stack:
         pool = stack.enter_context(Pool(threads, plugin or []))
         data = datasets.load(dataset, real_only=real_only)  # while the pool imports the libraries
         stack.enter_context(_claimed(results.directory))
-        if folds > len(data.ratings):
-            raise UsageError(f"--folds {folds}: {data.name} has only {len(data.ratings)} ratings")
         cells = planned(data)
         reproduce = _reproduce(dataset, split, folds, seed, ks, threads, plugin or [])
         about: dict[str, Any] = {
@@ -120,10 +119,10 @@ def _import_plugin(module: str) -> None:
     sys.path.insert(0, str(Path.cwd()))
     try:
         importlib.import_module(module)
-    except ImportError as error:
-        raise UsageError(f"--plugin {module}: cannot import it: {error}") from None
+    except (Exception, SystemExit) as error:  # it is the user's code: anything can happen in it
+        raise UsageError(f"--plugin {module}: cannot import it: {type(error).__name__}: {error}") from None
     finally:
-        sys.path.pop(0)
+        sys.path.remove(str(Path.cwd()))
 
 
 def _columns(k: list[int] | None, metric: list[str] | None) -> tuple[tuple[int, ...], list[str]]:
@@ -155,7 +154,7 @@ def _directory_name(dataset: str) -> str:
 def _claimed(directory: Path) -> Iterator[None]:
     """Hold `directory` for this run alone. UsageError if it cannot be written or another run holds it."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "records").mkdir(parents=True, exist_ok=True)
         lock = (directory / ".lock").open("w")
     except OSError as error:
         raise UsageError(
@@ -166,7 +165,7 @@ def _claimed(directory: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(f"--out {directory}: another run is using it; wait, or name another directory") from None
-        for leftover in directory.rglob(".*.tmp"):  # of a run that was killed while it wrote
+        for leftover in leftovers(directory):
             leftover.unlink()
         yield
 
@@ -183,7 +182,7 @@ def _reproduce(
 def _kept(results: Run, cell: Cell, forced: set[str]) -> bool:
     """Whether the cell need not run: it has an ok record and is not forced."""
     record = results.read(cell)
-    return record is not None and record.status == "ok" and cell.row not in forced
+    return record is not None and record.status == "ok" and cell.row not in forced and results.has_answers(cell)
 
 
 def _print_plan(console: Console, results: Run, cells: list[Cell], forced: set[str]) -> None:

@@ -30,6 +30,7 @@ class Watched:
     cell: Cell
     processors: list[int]
     started: str  # ISO 8601
+    memory_mb: float  # its limit
     since: float = field(default_factory=monotonic)
     pid: int = 0
     family: list[psutil.Process] = field(default_factory=list)
@@ -41,25 +42,36 @@ class Watched:
         self.pid, self.since = pid, monotonic()
 
     def resident_mb(self) -> float:
-        """Resident memory of the cell and its descendants, in MB; 0 once they are gone."""
-        total = 0
+        """Resident memory of the cell and its descendants, in MB; pages that several of them share count once."""
+        self._look_for_family()
+        used = sum(self._memory(process, "rss") for process in self.family)
+        if used > self.memory_mb and len(self.family) > 1:
+            used = sum(self._memory(process, "pss") for process in self.family)  # exact, but slow to ask for
+        return used
+
+    def _memory(self, process: psutil.Process, kind: str) -> float:
+        with contextlib.suppress(psutil.Error):
+            found = process.memory_info() if kind == "rss" else process.memory_full_info()
+            return float(getattr(found, kind, found.rss)) / 2**20
+        return 0.0
+
+    def _look_for_family(self) -> None:
         with contextlib.suppress(psutil.Error):
             if monotonic() - self.family_since > FAMILY_SECONDS:
                 process = psutil.Process(self.pid)
                 self.family, self.family_since = [process, *process.children(recursive=True)], monotonic()
-        for process in self.family:
-            with contextlib.suppress(psutil.Error):
-                total += process.memory_info().rss
-        return total / 2**20
 
     def kill(self, status: str, reason: str) -> None:
-        """Kill the cell, its process group, and descendants that left the group."""
-        self.killed = status, reason
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(self.pid)
-            self.family = [process, *self.family, *process.children(recursive=True)]
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        """Kill the cell and its family, and remember why."""
+        self.killed, self.family_since = (status, reason), 0.0
+        self._look_for_family()
+        self.kill_family()
+
+    def kill_family(self) -> None:
+        """Kill the cell's process group, and descendants known to have left the group."""
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
         for process in self.family:
             with contextlib.suppress(psutil.Error):
                 process.kill()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from datasets.fetch import cache_directory, data_directory
 from datasets.ratings import Catalogue, Dataset, Provenance, Ratings
 from datasets.spec import UsageError, import_all, parse_spec, pick, validated
 
@@ -94,4 +95,10 @@ def load(spec: str, *, real_only: bool = False) -> Dataset:
     loader, path, arguments = _resolve(spec)
     if real_only and "real_only" in inspect.signature(loader.function).parameters:
         arguments["real_only"] = True
-    return loader.function(*path, **arguments)
+    try:
+        return loader.function(*path, **arguments)
+    except OSError as error:
+        raise UsageError(
+            f"{spec}: cannot read or write {error.filename or 'its files'}: {error.strerror or error}. Data are "
+            f"in {data_directory()}, parsed data in {cache_directory()}; RECBENCH_DATA and RECBENCH_CACHE move them."
+        ) from None

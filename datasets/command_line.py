@@ -9,7 +9,7 @@ from rich.console import Console
 
 from datasets.spec import UsageError
 
-FINE, GATE_FAILED, USAGE, BROKEN, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+FINE, USAGE, BROKEN, INCOMPLETE, INTERRUPTED = 0, 2, 3, 4, 130
 
 Main = Callable[..., int]
 Foreseen = Mapping[type[Exception], tuple[str, int]]  # what an exception is called, and its exit code

@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import inspect
+import math
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -90,6 +91,8 @@ def validated(owner: str, function: Callable[..., Any], parameters: Mapping[str,
         except ValidationError as error:
             problem = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise UsageError(f"{owner}: {name}={value} does not fit: {problem}") from None
+        if isinstance(converted[name], float) and not math.isfinite(converted[name]):
+            raise UsageError(f"{owner}: {name}={value} does not fit: expected a finite number")
     return converted
 
 

@@ -78,7 +78,7 @@ def failures(results: Results) -> dict[str, Any]:
                 record.cell.fold
             )
     failed = [
-        {"row": row, "folds": folds, "status": status, "reason": reason, "again": words.again(results, row)}
+        {"row": row, "folds": folds, "status": status, "reason": reason, "again": results.about["command"]}
         for (row, status, reason), folds in entries.items()
     ]
     return {"failed": failed, "n_cells": len(results.records)}

@@ -81,9 +81,8 @@ def fenced(text: str) -> Markup:
 
 
 def again(results: Results, row: str) -> str:
-    """The command that measures `row` anew."""
-    name = shlex.quote(row)
-    return f"{results.about['reproduce']} --algorithm {name} --force {name}"
+    """The command that measures `row` anew, into a directory of its own, so that this report stays."""
+    return f"{results.about['reproduce']} --algorithm {shlex.quote(row)} --out again"
 
 
 def title(results: Results) -> str:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -158,3 +159,70 @@ class Abstains(_Faulty):
 
     def score(self, users: Indices, items: Indices) -> Floats:
         return np.where(items % 2, np.nan, 3.0).astype(np.float32)
+
+
+@dataclass(eq=False)
+class Surrogates(_Faulty):
+    """Raises a message that cannot be encoded, and is far too long."""
+
+    name = "faulty-surrogates"
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        raise ValueError("no file caf\udce9.csv \x1b[31m" + "x" * 1_000_000)
+
+
+@dataclass(eq=False)
+class StrangeSignal(_Faulty):
+    """Is killed by a signal that has no name."""
+
+    name = "faulty-strange-signal"
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        os.kill(os.getpid(), signal.SIGRTMIN + 6)
+
+
+@dataclass(eq=False)
+class SysExits(_Faulty):
+    """Says a lot and leaves politely."""
+
+    name = "faulty-sys-exits"
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        for line in range(200_000):
+            sys.stdout.write(f"line {line}\n")
+        sys.exit(3)
+
+
+@dataclass(eq=False)
+class Cheats(_Faulty):
+    """Tries to change the users it is asked about, so that it would be judged by others."""
+
+    name = "faulty-cheats"
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        pass
+
+    def score_items(self, users: Indices) -> Floats:
+        users[:] = 0
+        return np.zeros((len(users), self.n_items_), np.float32)
+
+
+@dataclass(eq=False)
+class Daemonic(_Faulty):
+    """Works, but leaves a process behind in a session of its own, and a learning curve with a hole."""
+
+    name = "faulty-daemonic"
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        self.trace_ = [{"epoch": 1, "train_rmse": float("nan")}, {"epoch": 2, "train_rmse": float(np.float32(0.5))}]
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(321)"], start_new_session=True)
+
+
+@dataclass(eq=False)
+class Dawdles(_Faulty):
+    """Works, but takes its time."""
+
+    name = "faulty-dawdles"
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        time.sleep(0.3)

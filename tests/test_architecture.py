@@ -55,15 +55,26 @@ def test_only_command_lines_print_and_nobody_unpickles(path: Path) -> None:
     assert "allow_pickle=True" not in path.read_text()
 
 
-def test_one_place_turns_an_algorithms_exception_into_a_status() -> None:
-    broad = [
-        str(path.relative_to(ROOT))
-        for path in sources()
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ExceptHandler) and isinstance(node.type, ast.Name) and node.type.id == "Exception"
-    ]
-    # the former turns bugs into exit code 3
-    assert broad == ["datasets/command_line.py", "benchmarks/worker.py"]
+# Where anything at all may be raised, and what becomes of it.
+BROAD = {
+    "command_line.py": 1,  # a bug of the bench itself: traceback and exit code 3
+    "forkserver.py": 2,  # a cell that did not even start: traceback in its log; and its last flush
+    "worker.py": 2,  # an algorithm's failure becomes a status; its failure on a toy is only noted
+}
+
+
+def test_exceptions_are_caught_by_name_but_for_a_few_places() -> None:
+    found: dict[str, int] = {}
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text())):
+            caught = node.type if isinstance(node, ast.ExceptHandler) else None
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "suppress":
+                caught = node.args[0]
+            broad = caught is not None and re.search(r"'(Base)?Exception'", ast.dump(caught))
+            if broad and "raise" not in ast.unparse(node).split("\n")[-1]:  # another error in its place is fine
+                found[path.name] = found.get(path.name, 0) + 1
+            assert not (isinstance(node, ast.ExceptHandler) and node.type is None), f"{path}: bare except"
+    assert found == BROAD
 
 
 def test_no_data_set_is_in_the_repository() -> None:

@@ -35,6 +35,13 @@ def bench(*arguments: object) -> Result:
         (["--dataset", "RATINGS", "--algorithm", "numpy-sgd[n_epochs=few]"], "n_epochs=few does not fit"),
         (["--dataset", "RATINGS", "--algorithm", "random[x=1]"], "takes no parameters"),
         (["--dataset", "RATINGS", "--algorithm", "random", "--algorithm", "random"], "planned twice"),
+        (
+            ["--dataset", "RATINGS", "--algorithm", "numpy-sgd", "--algorithm", "numpy-sgd[n_epochs=20]"],
+            "planned twice",
+        ),
+        (["--dataset", "RATINGS", "--algorithm", "numpy-sgd[learning_rate=inf]"], "expected a finite number"),
+        (["--dataset", "RATINGS", "--metric", "precision@05"], "expected a cutoff of at least 1"),
+        (["--dataset", "RATINGS", "--folds", "1501", "--dry-run"], "has only 1500 ratings"),
         (["--dataset", "RATINGS", "--suite", "standrad"], "Did you mean 'standard'?"),
         (["--dataset", "RATINGS", "--split", "kfolds"], "Did you mean 'kfold'?"),
         (["--dataset", "RATINGS", "--metric", "rsme"], "Did you mean 'rmse'?"),
@@ -167,3 +174,29 @@ def test_records_of_other_schemas_and_edited_cells_are_refused(ratings_file: Pat
             Record.from_json(text)
     with pytest.raises(UsageError, match="holds no results"):
         Run(tmp_path).read_plan()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("this is no Python", "cannot import it: SyntaxError"),
+        ("raise RuntimeError('no')", "cannot import it: RuntimeError: no"),
+        ("import sys; sys.exit(0)", "cannot import it: SystemExit"),
+        ("class A(Base):\n    name = 'a'", "must be a dataclass"),
+        ("@dataclass\nclass A(Base):\n    name = 'a'", "lacks the methods fit, score"),
+        ("@dataclass\nclass A(Base):\n    name = 'a'\n    fit = score = len", "must say its family"),
+        (
+            "@dataclass\nclass A(Base):\n    name = 'random'; family = 'x'; predicts = 'order'\n    fit = score = 1",
+            "has the name 'random' of",
+        ),
+    ],
+)
+def test_bad_plug_ins_are_refused(
+    source: str, message: str, ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    imports = "from dataclasses import dataclass\nfrom adapters.base import Recommender as Base\n"
+    (tmp_path / "bad_plugin.py").write_text(imports + source)
+    arguments = ["--dataset", f"table:{ratings_file}", "--plugin", "bad_plugin", "--algorithm", "item-mean"]
+    result = run_bench(*arguments, "--dry-run", path=tmp_path, check=2)
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr

@@ -60,6 +60,29 @@ def test_kfold_of_movielens_has_the_published_check_values(movielens: Dataset) -
     assert (len(train), len(test)) == (80_000, 20_000)
 
 
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("surprise-svd", (0.934, 0.737)),
+        ("surprise-baseline-only", (0.944, 0.748)),
+        ("surprise-knn-baseline", (0.931, 0.733)),
+    ],
+)
+def test_movielens_gives_the_numbers_of_surprises_readme(
+    movielens: Dataset, name: str, published: tuple[float, float]
+) -> None:
+    found = []
+    for fold in range(5):
+        train, test = (movielens.ratings.take(rows) for rows in kfold(movielens.ratings, 5, fold, 0))
+        algorithm = create(name)
+        algorithm.prepare(train)
+        algorithm.fit(algorithm.convert(train, movielens.catalogue), 0)
+        predicted = np.clip(algorithm.score(test.users, test.items).astype(float), 1, 5)
+        data = Rated(test.values.astype(float), predicted, np.ones(len(test), bool))
+        found.append((rmse(data), mae(data)))
+    assert np.mean(found, axis=0) == pytest.approx(published, abs=0.001)
+
+
 @given(st.integers(5, 200), st.integers(2, 5), st.integers(0, 2**32 - 1))
 @settings(max_examples=50, deadline=None)
 def test_folds_are_disjoint_exhaustive_and_even(n: int, folds: int, seed: int) -> None:

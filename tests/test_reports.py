@@ -301,7 +301,7 @@ def test_a_row_with_a_failed_fold_has_no_mean(tmp_path: Path) -> None:
         assert "timeout in 1 of 5 folds" in text and "timeout in 5 of 5 folds" in text
     assert "7 of 35 cells are not ok, in rows item-mean, popularity and surprise-knn-baseline" in page.text
     assert page.text.count("killed after 600 s") == 3  # once a row, its folds together
-    again = "--seed 0 --algorithm item-mean --force item-mean"
+    again = "--seed 0 --algorithm item-mean --out again"
     assert again in page.text and again in markdown
 
 
@@ -350,7 +350,7 @@ def test_markup_stays_text(tmp_path: Path) -> None:
     assert "<b>" not in html and "<b>" not in markdown and "<i>" not in html
     escaped = r"&lt;script&gt;alert(1)&lt;/script&gt; \| \*bold\*<br>\`tick\` &amp; &lt;b&gt;second"
     assert escaped in markdown
-    quoted = "--algorithm 'plug-in[a=x|y`<i>]' --force 'plug-in[a=x|y`<i>]'"
+    quoted = "--algorithm 'plug-in[a=x|y`<i>]' --out again"
     assert quoted in page.text
     assert f"```\n{words.again(Results.read(tmp_path), 'plug-in[a=x|y`<i>]')}\n```" in markdown
     assert Results.read(tmp_path).rows[0].family == "other"
