@@ -9,7 +9,7 @@ from pydantic import Field
 from datasets import dataset
 from datasets.cache import cached
 from datasets.calibration import calibrated
-from datasets.fetch import MissingData, data_directory, placed
+from datasets.fetch import MissingData, data_directory
 from datasets.netflix_files import PARSER
 from datasets.netflix_parse import CITATION, LICENCE, Wanted, parse
 from datasets.netflix_sources import COMBINED, TITLES, Found, advice, find
@@ -71,10 +71,7 @@ def _load(wanted: Wanted, share: float, seed: int, real_only: bool) -> Dataset:
     directory = data_directory() / "netflix"
     found = find(directory, wanted.n_files)
     if found:
-        metadata = placed("netflix/movies_metadata.csv", "movies_metadata.csv")
-        return cached(
-            wanted.name, _sources(found, metadata), _key(found, wanted), lambda: parse(found, wanted, metadata)
-        )
+        return cached(wanted.name, found.sources(), _key(found, wanted), lambda: parse(found, wanted))
     if real_only:
         raise MissingData(f"the Netflix Prize files {' and '.join(FILES)} are not in {directory}. {advice(*FILES)}")
     return _load_twin(wanted, share, seed)
@@ -86,17 +83,13 @@ def _load_twin(wanted: Wanted, share: float, seed: int) -> Dataset:
     assert found is not None
     per_item = round(wanted.per_item * share, 6)  # .07 * 10,000 is a little more than 700
     wanted = replace(wanted, per_item=per_item, published=None, notice=_notice(share))
-    sources = [*_sources(found, metadata), directory / TRUTH]
+    sources = [*found.sources(), metadata, directory / TRUTH]
     return cached(
         wanted.name,
         sources,
         _key(found, wanted),
         lambda: _with_truth(parse(found, wanted, metadata), directory, share),
     )
-
-
-def _sources(found: Found, metadata: Path | None) -> list[Path]:
-    return [*found.sources(), *([metadata] if metadata else [])]
 
 
 def _key(found: Found, wanted: Wanted) -> dict[str, object]:

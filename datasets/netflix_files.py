@@ -15,6 +15,7 @@ from datasets.spec import UsageError
 
 PARSER = 2  # raise it when the same file should give other arrays
 BLOCK_BYTES = 1 << 22  # small enough for the processor's cache
+CHUNK_ROWS = 1 << 23  # ratings that are stored together: 75 MB, enough to be mapped on its own
 LONGEST_LINE = 1 << 16  # a file that is one endless line must not fill the memory
 SECONDS_PER_DAY = 86_400
 
@@ -62,23 +63,22 @@ class RawRatings:
         keep = compiled()[2]
         for index, (u, m, s, d) in enumerate(self.blocks):
             n = keep(u, m, s, d, (users, movies), kept)
-            if n < len(u):
-                self.blocks[index] = u[:n].copy(), m[:n].copy(), s[:n].copy(), d[:n].copy()
+            self.blocks[index] = u[:n], m[:n], s[:n], d[:n]
         return kept
 
     def drain(self, users: Mask, movies: Mask) -> Ratings:
         """All ratings, which are by `users` of `movies`, as Ratings indexed by ascending raw id, in file order.
 
-        Every block is let go as soon as it is copied, so that a hundred million ratings are never here twice.
+        Every block is let go when it is copied, so that a hundred million ratings are never here twice.
         """
         user_index, item_index = np.cumsum(users, dtype=np.int32) - 1, np.cumsum(movies, dtype=np.int32) - 1
-        size, first = len(self), 0
+        size = end = len(self)
         columns = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.float32)
         times = np.empty(size, np.int64)
-        self.blocks.reverse()
         while self.blocks:
             u, m, s, d = self.blocks.pop()
-            rows = slice(first, first := first + len(u))
+            rows = slice(end - len(u), end)
+            end -= len(u)
             columns[0][rows], columns[1][rows], columns[2][rows], times[rows] = user_index[u], item_index[m], s, d
         times *= SECONDS_PER_DAY
         return Ratings(*columns, int(users.sum()), int(movies.sum()), (1.0, 5.0), times)
@@ -105,6 +105,7 @@ class Reader:
         self.raw = RawRatings()
         self._movie = np.zeros(1, np.int64)  # the movie whose ratings come next; 0 before the first
         self._last_movies = np.zeros(LAST_USER + 1, np.uint16)  # by user: finds a pair's second rating at once
+        self._room: Columns = _columns(0)
 
     def read(self, text: Text) -> None:
         """Append the ratings of one open file."""
@@ -137,12 +138,14 @@ class Reader:
     def _parse(self, piece: bytes, only: int) -> tuple[Columns, int]:
         """The ratings of `piece`, up to the offset of the first line that cannot be accepted (or the end)."""
         size = len(piece) // SHORTEST_LINE + 1
-        users, movies = np.empty(size, np.int32), np.empty(size, np.uint16)
-        stars, days = np.empty(size, np.uint8), np.empty(size, np.uint16)
+        if size > len(self._room[0]):
+            self._room = _columns(max(size, CHUNK_ROWS))
         parse, count, _ = compiled()
         state: tuple[Any, ...] = (day_numbers(), only, self._movie, self.raw.seen)
-        n, stop = parse(np.frombuffer(piece, np.uint8), *state, users, movies, stars, days)
-        users, movies, stars, days = users[:n].copy(), movies[:n].copy(), stars[:n].copy(), days[:n].copy()
+        n, stop = parse(np.frombuffer(piece, np.uint8), *state, *self._room)
+        u, m, s, d = self._room
+        users, movies, stars, days = u[:n], m[:n], s[:n], d[:n]
+        self._room = u[n:], m[n:], s[n:], d[n:]
         row = count(users, movies, self._last_movies, self.raw.user_counts, self.raw.movie_counts)
         if row < n:
             ratings = [line.start() for line in re.finditer(rb"^[^:\n]+$", piece, re.MULTILINE)]
@@ -153,6 +156,13 @@ class Reader:
         shown = repr(content[:60].decode("latin-1")) + ("..." if len(content) > 60 else "")
         problem = diagnose(content, int(self._movie[0]), self.raw.seen, text.movie)
         raise UsageError(f"{text.name}, line {line}: {shown}: {problem}. Mend the line or fetch the file again.")
+
+
+def _columns(size: int) -> Columns:
+    """Empty columns in one piece of memory, which goes back to the system when nothing refers to it any more."""
+    memory = np.empty(9 * size, np.uint8)
+    users, movies, days, stars = np.split(memory, [4 * size, 6 * size, 8 * size])
+    return users.view(np.int32), movies.view(np.uint16), stars, days.view(np.uint16)
 
 
 def _pieces(text: Text) -> Iterator[bytes]:

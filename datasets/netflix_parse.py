@@ -35,11 +35,12 @@ class Wanted:
     notice: str = ""  # not empty: simulated
 
 
-def parse(found: Found, wanted: Wanted, metadata: Path | None) -> Dataset:
-    """The ratings of `found` whose movies and users have enough of them, with titles, overviews and the probe.
+def parse(found: Found, wanted: Wanted, metadata: Path | None = None) -> Dataset:
+    """The ratings of `found` whose movies and users have enough of them, with titles and the probe.
 
-    UsageError if a file is malformed, nothing passes the filter, a rated movie has no title, or the probe names a
-    rating that there is not; MissingData if an archive turns out to have no titles.
+    Overviews come from `metadata`, if it is given. UsageError if a file is malformed, nothing passes the filter, a
+    rated movie has no title, or the probe names a rating that there is not; MissingData if an archive turns out to
+    have no titles.
     """
     raw, titles, probe = _read(found)
     if probe:

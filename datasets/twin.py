@@ -16,7 +16,8 @@ from scipy.special import ndtr
 
 VERSION = 2  # raise it when the same seed should give other files
 FILE_MOVIES = 4_499, 4_711, 4_157, 4_403  # movies in each of the real files, in the order of their ids
-N_MOVIES, N_RATERS, N_RATINGS = FILE_MOVIES[0], 470_758, 24_053_764  # of the real combined_data_1.txt
+FILE_RATINGS = 24_053_764, 26_977_591, 22_601_629, 26_847_523
+N_MOVIES, N_RATERS = FILE_MOVIES[0], 470_758  # of the real combined_data_1.txt
 ALL_RATERS, LAST_USER = 480_189, 2_649_429  # of all four files
 CANDIDATES = 1.34  # users in the model for each who rates at least once
 N_FACTORS, TASTE_SD, SELECTION = 10, 0.465, 1.16
@@ -119,11 +120,13 @@ class Twin:
 
 
 def plant(share: float, seed: int) -> Twin:
-    """Draw the parameters of `share` of the users and of all movies; each file's movies have the same mixture."""
+    """Draw the parameters of `share` of the users and of all movies, each file's as mixed but not as popular."""
     rng = np.random.default_rng([VERSION, seed])
     n_users = max(round(N_RATERS * CANDIDATES * share), 2)
     activity = rng.permutation(midpoints(n_users))
     files = [_movies(rng, n_movies) for n_movies in FILE_MOVIES]
+    for file, n_ratings, n_movies in zip(files, FILE_RATINGS, FILE_MOVIES, strict=True):
+        file["reach"] += np.float32(np.log(n_ratings / n_movies / FILE_RATINGS[0] * FILE_MOVIES[0]))
     movies = {name: np.concatenate([file[name] for file in files]) for name in files[0]}
     everybody = np.ones(n_users, np.bool_)
     return Twin(**movies, **_users(rng, activity), **_calendar(rng, user_counts(activity)), active=everybody)

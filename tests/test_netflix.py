@@ -1,5 +1,6 @@
 """Netflix: exact on hand-written files, clear about malformed ones, and a twin that is what it says it is."""
 
+import csv
 import datetime
 import random
 import re
@@ -218,6 +219,8 @@ def test_the_twin_is_within_its_tolerances(default_twin: Path) -> None:
         next(v for k, v in scores.items() if word in k) for word in ("oracle", "factor", "bias")
     )
     assert truth < factors < 0.96 * biases
+    means, cosine = (next(v for k, v in scores.items() if word in k) for word in ("movie mean", "cosine"))
+    assert cosine > 1.1 * means  # the notebook printed 1.327 against .987
     assert 0.06 * next(row.simulated for row in rows if row.name == "filtered ratings") > 200_000
 
 
@@ -228,6 +231,57 @@ def test_the_truth_is_unbiased(default_twin: Path) -> None:
     for low in (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5):
         near = (expected >= low) & (expected < low + 0.5)
         assert abs(float((stars[near] - expected[near]).mean())) < 0.03
+
+
+def test_the_twin_has_the_oddities_of_the_real_data(default_twin: Path) -> None:
+    raw = read_ratings([default_twin / "combined_data_1.txt"])
+    users, _, stars, days = raw.select(raw.user_counts >= 0, raw.movie_counts >= 0)
+    counts = raw.user_counts[users]
+    lowest, highest = np.full(len(raw.user_counts), 9), np.zeros(len(raw.user_counts))
+    np.minimum.at(lowest, users, stars)
+    np.maximum.at(highest, users, stars)
+    assert raw.user_counts[lowest == highest].max() > 200  # somebody gives the same rating again and again
+    assert counts.max() > 2000  # and somebody has rated half of all movies
+    per_day = np.unique(users.astype(np.int64) << 16 | days, return_counts=True)[1]
+    assert per_day.max() > 300  # in one day
+    by_day = np.bincount(days)
+    years = np.datetime64("1970-01-01") + np.flatnonzero(by_day)[[0, -1]]
+    assert np.datetime64("1999-11-01") < years[0] and years[-1] < np.datetime64("2006-01-01")
+    early, late = (stars[days < np.datetime64(day).astype(int)].mean() for day in ("2004-01-01", "2006-01-01"))
+    assert early < late - 0.02  # the jump of early 2004
+    titles = read_titles((default_twin / "movie_titles.csv").read_bytes(), "movie_titles.csv")
+    assert len(titles) == 17_770 and sum(year is None for _, year in titles.values()) == 7
+    assert len({(title.lower(), year) for title, year in titles.values() if year}) == 17_763
+    assert any("," in title for title, _ in titles.values())
+    with pytest.raises(UnicodeDecodeError):
+        (default_twin / "movie_titles.csv").read_bytes().decode()
+
+
+def test_overviews_follow_the_planted_factors(default_twin: Path) -> None:
+    twin, titles = Twin.load(default_twin), movie_texts(default_twin)
+    assert 13_000 < len(titles) < 15_500
+    strong = np.argsort(twin.movie_factors[:, 0])
+    for end, word in ((strong[:300], "love"), (strong[-300:], "blood")):  # the two ends of the first theme
+        told = [word in titles[movie + 1].split() for movie in end.tolist() if movie + 1 in titles]
+        others = [word in text.split() for text in titles.values()]
+        assert np.mean(told) > 2 * np.mean(others)
+
+
+def movie_texts(directory: Path) -> dict[int, str]:
+    with (directory / "movies_metadata.csv").open(newline="", encoding="utf-8") as file:
+        return {int(row["id"]): row["overview"].lower() for row in csv.DictReader(file) if row["overview"]}
+
+
+def test_all_four_files_have_all_movies_and_their_share_of_users(data: Path) -> None:
+    found = load("netflix[simulated_users=0.002]")
+    directory = next((data / "simulated").glob("netflix-users0.002-*/"))
+    first = load("netflix-filtered[simulated_users=0.002,min_item_ratings=0,min_user_ratings=0]")
+    assert abs(found.ratings.n_users / 960.4 - 1) < 0.03 and abs(len(found.ratings) / 200_961 - 1) < 0.07
+    assert found.item_ids.max() > 17_700 and len(list(directory.glob("combined_data_*.txt"))) == 4
+    early = found.item_ids[found.ratings.items] < 4_500
+    np.testing.assert_array_equal(found.ratings.values[early], first.ratings.values)
+    assert found.truth is not None and found.truth.shape == (found.ratings.n_users, found.ratings.n_items)
+    assert abs(float((found.ratings.values - found.truth[found.ratings.users, found.ratings.items]).mean())) < 0.02
 
 
 def test_absent_files_are_simulated_once_and_said_to_be(data: Path) -> None:
@@ -242,6 +296,8 @@ def test_absent_files_are_simulated_once_and_said_to_be(data: Path) -> None:
     assert all(text in provenance.notice for text in (*FILES, str(data / "netflix"), "kaggle.com"))
     assert "more than 50 and users with more than 200" in provenance.steps[0].rule
     assert found.ratings.scale == (1, 5)
+    assert 0.5 < np.mean([bool(text) for text in found.catalogue.overviews]) < 0.95
+    assert any("movies_metadata.csv" in remark for remark in provenance.remarks)
     other = load("netflix-filtered[simulated_users=0.005,simulation_seed=1]")
     assert other.digest != found.digest
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets import Dataset, UsageError, load
+from datasets import UsageError, load
 from datasets.fetch import MissingData
 from datasets.netflix_files import Reader, Text
 from datasets.netflix_lists import read_probe, read_titles
@@ -141,15 +141,6 @@ def test_counts_are_compared_with_the_published_ones(folder: Path, monkeypatch: 
     remarks = load("netflix").provenance.remarks
     assert "15 ratings, 3 users, 5 items: the same counts as the complete data." in remarks
     assert load("netflix[min_user_ratings=1]").provenance.remarks == (remarks[1],)
-
-
-def test_overviews_are_joined_where_there_are_some(folder: Path) -> None:
-    place_combined(folder)
-    lines = ["title,overview,release_date,genres,vote_count", '"film, THE 3th",Some words.,1903-01-01,[],11']
-    (folder / "movies_metadata.csv").write_text("\n".join(lines) + "\n")
-    found: Dataset = load("netflix")
-    assert found.catalogue.overviews[1] == "Some words." and not found.catalogue.overviews[0]
-    assert any("movies_metadata.csv" in remark for remark in found.provenance.remarks)
 
 
 def cut(name: str, size: int) -> Place:
