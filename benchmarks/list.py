@@ -54,7 +54,11 @@ def _suites() -> Lines:
 
 
 def _splits() -> Lines:
-    return [("name", "what it is"), *((name, _first_line(split)) for name, split in SPLITS.items())]
+    official = (
+        "(official)",
+        "splits that a data set brings, such as u, ua, ub of movielens-100k; see `datasets info`",
+    )
+    return [("name", "what it is"), *((name, _first_line(split)) for name, split in SPLITS.items()), official]
 
 
 KINDS: dict[str, Callable[[], Lines]] = {

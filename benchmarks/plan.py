@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from adapters import Recommender, available, create
+from benchmarks import splits
 from benchmarks.evaluate import Protocol
 from benchmarks.results import Cell
 from datasets.ratings import Dataset
@@ -126,7 +127,7 @@ def cells(
         planned += [
             Cell(
                 dataset=dataset.name,
-                digest=dataset.digest,
+                digest=splits.digest(dataset, split),
                 algorithm=row.algorithm,
                 parameters=parameters,
                 given=row.given,

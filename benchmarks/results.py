@@ -38,7 +38,7 @@ class Cell:
     """One measurement to be made: everything that fixes its numbers, and nothing else."""
 
     dataset: str
-    digest: str  # of the data
+    digest: str  # of the data, and of the split's rows where the data set brings them
     algorithm: str
     parameters: dict[str, Any]  # all hyperparameters, defaults included
     given: dict[str, Any]  # those that were set on purpose: what tells two rows of one algorithm apart

@@ -17,14 +17,13 @@ from rich.console import Console
 from typer import Option
 
 import datasets
-from benchmarks import limits, metrics, plan
+from benchmarks import limits, metrics, plan, splits
 from benchmarks.command_line import FINE, INCOMPLETE, serve
 from benchmarks.display import Display
 from benchmarks.evaluate import Protocol
 from benchmarks.measure import environment
 from benchmarks.pool import Pool
 from benchmarks.results import Cell, Record, Run, leftovers
-from benchmarks.splits import SPLITS
 from benchmarks.watch import Limits
 from datasets.ratings import Dataset
 from datasets.spec import UsageError, parse_spec, pick
@@ -37,7 +36,9 @@ def run(
     suite: Annotated[str, Option(help="the rows of the table; overridden by --algorithm")] = "standard",
     algorithm: Annotated[list[str] | None, Option(help="NAME or NAME[key=value,...]; repeatable")] = None,
     folds: Annotated[int | None, Option(help="number of folds [default: the suite's, or 5]", min=2)] = None,
-    split: Annotated[str, Option(help="how the ratings are divided")] = "kfold",
+    split: Annotated[
+        str, Option(help="how the ratings are divided; kfold, or one that the data set brings")
+    ] = "kfold",
     seed: Annotated[int, Option(help="fixes folds, initialisations and ties", min=0, max=2**32 - 1)] = 0,
     k: Annotated[list[int] | None, Option(help="cutoff of the ranking metrics; repeatable [default: 10]")] = None,
     metric: Annotated[list[str] | None, Option(help="column of the report; repeatable [default: all]")] = None,
@@ -60,9 +61,8 @@ def run(
         _import_plugin(module)
     chosen = plan.suite(suite)
     table = plan.rows(algorithm) if algorithm else chosen.rows
-    folds = folds or (None if algorithm else chosen.folds) or 5
+    default_folds = (None if algorithm else chosen.folds) or 5
     forced = {pick("row to force", row, [r.name for r in plan.with_truth(table)]) for row in force or []}
-    pick("split", split, SPLITS)
     ks, shown = _columns(k, metric)
     limit = Limits(
         limits.seconds("--time-limit", time_limit),
@@ -74,10 +74,9 @@ def run(
     protocol = Protocol(ks=ks)
 
     def planned(data: Dataset) -> list[Cell]:
-        if folds > len(data.ratings):
-            raise UsageError(f"--folds {folds}: {data.name} has only {len(data.ratings)} ratings")
+        n_folds = splits.n_folds_of(data, split, folds, default_folds)
         rows = table if algorithm else plan.with_truth(table, data)
-        return plan.cells(data, rows, split=split, n_folds=folds, seed=seed, protocol=protocol, threads=threads)
+        return plan.cells(data, rows, split=split, n_folds=n_folds, seed=seed, protocol=protocol, threads=threads)
 
     if dry_run:
         _print_plan(console, results, planned(datasets.load(dataset, real_only=real_only)), forced)
@@ -87,7 +86,7 @@ def run(
         data = datasets.load(dataset, real_only=real_only)  # while the pool imports the libraries
         stack.enter_context(_claimed(results.directory))
         cells = planned(data)
-        reproduce = _reproduce(dataset, split, folds, seed, ks, threads, plugin or [])
+        reproduce = _reproduce(dataset, split, cells[0].n_folds, seed, ks, threads, plugin or [])
         about: dict[str, Any] = {
             "command": shlex.join(["python", "-m", "benchmarks.run", *sys.argv[1:]]),
             "reproduce": reproduce,
@@ -174,7 +173,8 @@ def _reproduce(
     dataset: str, split: str, folds: int, seed: int, ks: tuple[int, ...], threads: int, plugins: list[str]
 ) -> str:
     """The command that measures a row again, up to the row's name."""
-    command = ["python", "-m", "benchmarks.run", "--dataset", dataset, "--split", split, "--folds", str(folds)]
+    command = ["python", "-m", "benchmarks.run", "--dataset", dataset, "--split", split]
+    command += ["--folds", str(folds)] if split in splits.SPLITS else []
     command += ["--seed", str(seed), *(part for k in ks for part in ("--k", str(k))), "--threads", str(threads)]
     return shlex.join([*command, *(part for plugin in plugins for part in ("--plugin", plugin))])
 

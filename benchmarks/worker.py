@@ -18,7 +18,7 @@ from benchmarks.evaluate import DivergedError, ask, score
 from benchmarks.measure import Meter
 from benchmarks.plan import protocol_of
 from benchmarks.results import Cell, Record, Run
-from benchmarks.splits import SPLITS
+from benchmarks.splits import divide
 from datasets.cache import reopen
 from datasets.ratings import Catalogue, Ratings
 
@@ -55,7 +55,7 @@ def _measured(
     for module in algorithm.requires:
         _require(module)
     dataset, protocol = reopen(entry), protocol_of(cell)
-    train_rows, test_rows = SPLITS[cell.split](dataset.ratings, cell.n_folds, cell.fold, cell.seed)
+    train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.seed)
     train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
     arguments["data"] |= {"train": len(train), "test": len(test), "threshold": protocol.threshold(train.scale)}
     truth = dataset.truth
