@@ -182,7 +182,10 @@ def _reproduce(
 def _kept(results: Run, cell: Cell, forced: set[str]) -> bool:
     """Whether the cell need not run: it has an ok record and is not forced."""
     record = results.read(cell)
-    return record is not None and record.status == "ok" and cell.row not in forced and results.has_answers(cell)
+    kept = record is not None and record.status == "ok" and cell.row not in forced and results.has_answers(cell)
+    if kept:  # a run killed right after the cell had ended could not remove its log
+        results.path(cell, ".log").unlink(missing_ok=True)
+    return kept
 
 
 def _print_plan(console: Console, results: Run, cells: list[Cell], forced: set[str]) -> None:
