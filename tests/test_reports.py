@@ -445,3 +445,21 @@ def test_an_old_plan_and_an_unwritable_directory_are_refused(tmp_path: Path) -> 
     (directory / "figures").write_text("a file where a directory has to be")
     with pytest.raises(UsageError, match="cannot write the report"):
         build(directory)
+
+
+def test_simulated_data_show_their_calibration_and_the_distance_to_the_oracle(tmp_path: Path) -> None:
+    oracle = [ok(cell("oracle", fold), 0.8) for fold in range(5)]
+    fits = {"name": "mean", "target": 3.6, "tolerance": 0.05, "simulated": 3.61}
+    misses = {"name": "stars", "target": 10.0, "tolerance": 1.0, "simulated": 12.5}
+    remarks = ["412 of 486 titles matched"]
+    write(tmp_path, normal() + oracle, **SIMULATED, calibration=[fits, misses], remarks=remarks)
+    results = Results.read(tmp_path)
+    _, page, markdown = read(tmp_path)
+    svd = next(row for row in results.rows if row.name == "surprise-svd").mean("rmse")
+    best = next(row for row in results.rows if row.name == "oracle").mean("rmse")
+    assert svd is not None and best is not None
+    lines = [line for line in markdown.splitlines() if line.startswith("| surprise-svd |")]
+    assert any(line.split("|")[2].strip() == f"{svd - best:.4f}" for line in lines)
+    for text in (page.text, plain(markdown)):
+        assert "412 of 486 titles matched" in text
+        assert "3.61" in text and "12.5" in text and "NO" in text
