@@ -39,6 +39,7 @@ JOIN_DAYS = [
 JOIN_RATES = [0.005, 0.05, 0.12, 0.5, 1.0, 0.15]
 
 TABLE_BLOCK = 1 << 20  # pairs
+REACH_FOR_RATINGS = 1.5  # a hit cannot be rated twice: it takes more reach to have more ratings
 RELEVANT = 4  # stars: three quarters of the scale
 STEADY = -0.06  # heavy raters are less noisy: deviations grow with this power of the count
 
@@ -132,7 +133,9 @@ def plant(share: float, seed: int) -> Twin:
     activity = rng.permutation(midpoints(n_users))
     files = [_movies(rng, n_movies) for n_movies in FILE_MOVIES]
     for file, n_ratings, n_movies in zip(files, FILE_RATINGS, FILE_MOVIES, strict=True):
-        file["reach"] += np.float32(np.log(n_ratings / n_movies / FILE_RATINGS[0] * FILE_MOVIES[0]))
+        file["reach"] += np.float32(
+            REACH_FOR_RATINGS * np.log(n_ratings / n_movies / FILE_RATINGS[0] * FILE_MOVIES[0])
+        )
     movies = {name: np.concatenate([file[name] for file in files]) for name in files[0]}
     everybody = np.ones(n_users, np.bool_)
     return Twin(**movies, **_users(rng, activity), **_calendar(rng, user_counts(activity)), active=everybody)
