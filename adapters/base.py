@@ -30,7 +30,7 @@ class Recommender(ABC):
     sees_truth: ClassVar[bool] = False  # True: the bench sets `truth_`; such rows join every run on simulated data
 
     threads: int = 1  # how many the bench allows; no hyperparameter
-    truth_: Floats | None = None  # the expected rating of every pair, (n_users, n_items), if it is known and wanted
+    truth_: Floats | None = None  # `Dataset.truth`, if there is one and the algorithm sees it
     trace_: list[dict[str, float]]  # optional, left by fit: [{"epoch": 1, "train_rmse": ...}, ...]
 
     def prepare(self, train: Ratings, threads: int = 1) -> None:

@@ -2,18 +2,21 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from adapters.base import Floats, Indices, Recommender
 from datasets.ratings import Catalogue, Ratings
 
 
 @dataclass(eq=False)
 class Oracle(Recommender):
-    """The expected rating of every pair, as the simulation planted it: never available on real data.
+    """The best that can be done, knowing how the data were simulated: never available on real data.
 
-    Its RMSE is irreducible: what is left is noise, mood and time, which no function of user and item explains. Its
-    ranking is by expected rating. The best reachable precision@k would rank by the chance of a relevant rating in the
-    test part; the two orders differ only where users differ in noise, or items in their chance to be rated at all. So
-    this precision@k is close to the best for ranking by taste; what guesses who rates what may pass it.
+    Its rating is the expected one, so its RMSE is irreducible: what is left is noise, mood and time, which no
+    function of user and item explains. Its ranking is by the chance that a pair that is not in the training part is
+    in the test part with a relevant rating, p (1 - t) / (1 - t p) q, which maximises the expected precision@k for a
+    random split: p is the chance that the pair is rated, q that a rating of it is relevant (at least three quarters
+    of the scale), t the training part's share of the ratings.
     """
 
     name = "oracle"
@@ -23,17 +26,21 @@ class Oracle(Recommender):
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """Skipped wherever nobody knows the truth."""
-        return "only simulated data know their expected ratings" if self.truth_ is None else None
+        return "only simulated data know the truth about their ratings" if self.truth_ is None else None
 
     def fit(self, data: Ratings, seed: int) -> None:
-        """There is nothing to learn."""
+        """Nothing is learned but the training part's share of all ratings that were to be expected."""
+        assert self.truth_ is not None  # or it would have been skipped
+        self.expected_, self.rated_, self.relevant_ = self.truth_
+        self.share_ = min(len(data) / float(self.rated_.sum(dtype=float)), 0.99)
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """The expected ratings of the pairs."""
-        assert self.truth_ is not None  # or it would have been skipped
-        return self.truth_[users, items]
+        expected: Floats = self.expected_[users, items]
+        return expected
 
     def score_items(self, users: Indices) -> Floats:
-        """The expected ratings of all items."""
-        assert self.truth_ is not None
-        return self.truth_[users]
+        """The chances of a relevant rating in the test part, but for the factor 1 - t."""
+        rated = self.rated_[users]
+        chances: Floats = rated * self.relevant_[users] / (1 - np.float32(self.share_) * rated)
+        return chances

@@ -26,7 +26,7 @@ REPEAT_BELOW_SECONDS = 0.5  # as long as all fits together took less, it is meas
 REPEATS = 3
 LAST_FRAMES = 3
 
-Truth = Floats | None  # the expected ratings, for an algorithm that sees them
+Truth = Floats | None  # `Dataset.truth`, for an algorithm that sees it
 
 
 def run(job: dict[str, Any]) -> None:
@@ -130,7 +130,7 @@ def _warm_up(cell: Cell, scale: tuple[float, float]) -> None:
     values = np.where((users + items) % 2 == 0, scale[0], scale[1]).astype(np.float32)
     toy = Ratings(users[keep], items[keep], values[keep], 6, 4, scale, np.arange(24, dtype=np.int64)[keep])
     catalogue = Catalogue(("Toy",) * 4, (None,) * 4, (("Drama",),) * 4)
-    truth = np.full((6, 4), scale[0], np.float32)
+    truth = np.full((3, 6, 4), 0.5, np.float32)
     try:
         algorithm = _fit(cell, toy, catalogue, truth, _untimed)
         ask(algorithm, toy, toy, protocol_of(cell), cell.seed, _untimed)

@@ -18,7 +18,7 @@ from datasets.simulated import OVERVIEWS, TRUTH, simulated_netflix
 from datasets.twin import Twin
 
 FILES = (COMBINED[0], TITLES[0])  # the least that is needed
-MOST_PAIRS = 200_000_000  # users times items whose expected ratings are kept: 800 MB
+MOST_PAIRS = 200_000_000  # users times items whose truth is kept: 2.4 GB
 
 NOTEBOOK = {"ratings": 4_178_032, "users": 20_828, "items": 491}  # "How To Recommend Anything", on Kaggle
 COMPLETE = {"ratings": 100_480_507, "users": 480_189, "items": 17_770}  # the Netflix Prize README
@@ -106,11 +106,11 @@ def _notice(share: float) -> str:
 
 
 def _with_truth(dataset: Dataset, directory: Path, share: float) -> Dataset:
-    """The twin's data set with what only a twin has: the expected rating of every pair, and its calibration."""
+    """The twin's data set with what only a twin has: the truth about every pair, and its calibration."""
     provenance = replace(dataset.provenance, calibration=calibrated(directory, share))
     n_pairs = dataset.ratings.n_users * dataset.ratings.n_items
     if n_pairs <= MOST_PAIRS:
-        truth = Twin.load(directory).table(dataset.user_ids, dataset.item_ids)
+        truth = Twin.load(directory).truth(dataset.user_ids, dataset.item_ids)
         return replace(dataset, truth=truth, provenance=provenance)
-    remark = f"The true expectations of {n_pairs:,} pairs are too many to keep ({MOST_PAIRS:,} at most): no oracle."
+    remark = f"The truth about {n_pairs:,} pairs is too much to keep ({MOST_PAIRS:,} at most): no oracle."
     return replace(dataset, provenance=replace(provenance, remarks=(*provenance.remarks, remark)))

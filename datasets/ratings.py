@@ -172,7 +172,8 @@ class Dataset:
     splits: Mapping[str, tuple[Rows, ...]] = field(default_factory=dict, repr=False)
     # columns about the users, such as "age", one entry per user index
     user_facts: Mapping[str, NDArray[Any]] = field(default_factory=dict, repr=False)
-    # the expected rating of every pair, (n_users, n_items): only a simulation knows it
+    # what only a simulation knows of every pair, (3, n_users, n_items): its expected rating, the chance that it is
+    # rated at all, and the chance that its rating, if there is one, is at least three quarters of the scale
     truth: NDArray[np.float32] | None = field(default=None, repr=False)
     stored: Path | None = None  # the cache entry that holds it, for other processes to open
 

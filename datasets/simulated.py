@@ -19,7 +19,6 @@ from datasets.twin import (
     FIRST_DAY,
     LAST_DAY,
     MOOD_SD,
-    SELECTION,
     THRESHOLDS,
     VERSION,
     Twin,
@@ -127,9 +126,7 @@ def ratings_text(twin: Twin, seed: int, number: int = 1, raters: NDArray[np.bool
 def _rate(twin: Twin, movies: NDArray[np.int64], rng: np.random.Generator) -> Block:
     """Who rates `movies`: user indices, movie positions in `movies`, stars and days; movie by movie."""
     taste = twin.movie_factors[movies] @ twin.user_factors.T
-    typical = SELECTION * np.sum(twin.movie_factors[movies] ** 2, axis=1) / 2  # centres exp(SELECTION * taste) on 1
-    eager = SELECTION * (taste - typical[:, None]) + twin.appetite + twin.reach[movies][:, None] * twin.tilt
-    rated = np.flatnonzero(np.exp(eager) > rng.standard_exponential(eager.shape, np.float32))
+    rated = np.flatnonzero(np.exp(twin.eagerness(movies, taste)) > rng.standard_exponential(taste.shape, np.float32))
     rows, users = np.divmod(rated, len(twin.user_ids))
     days, session = _days(twin, users, movies[rows], rng)
     moment = (days - twin.first_day[users]) / np.maximum(twin.span[users], 1) - 0.5

@@ -5,7 +5,6 @@ people rate what they expect to like. The latent opinion is user bias + movie bi
 noise; THRESHOLDS cut it into stars. The constants are fitted to published figures: see `datasets.calibration`.
 """
 
-import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from datasets.twin_curves import SELECTION, TASTE_SD, midpoints, movie_counts, propensities, tilts, user_counts
+
 VERSION = 2  # raise it when the same seed should give other files
 FILE_MOVIES = 4_499, 4_711, 4_157, 4_403  # movies in each of the real files, in the order of their ids
 FILE_RATINGS = 24_053_764, 26_977_591, 22_601_629, 26_847_523
-N_MOVIES, N_RATERS = FILE_MOVIES[0], 470_758  # of the real combined_data_1.txt
+N_RATERS = 470_758  # of the real combined_data_1.txt
 ALL_RATERS, LAST_USER = 480_189, 2_649_429  # of all four files
 CANDIDATES = 1.34  # users in the model for each who rates at least once
-N_FACTORS, TASTE_SD, SELECTION = 10, 0.465, 1.16
+N_FACTORS = 10
 USER_SD, MOVIE_SD, QUALITY_REACH, NOISE_SD = 0.405, 0.42, 0.45, 0.757
 MOOD_SD, SLOPE_SD, LEVEL_JUMP = 0.2, 0.15, 0.12
 CONSTANT_RATERS, ONE_DAY_RATERS = 0.002, 0.003  # shares of the users
@@ -37,14 +38,9 @@ JOIN_DAYS = [
 ]
 JOIN_RATES = [0.005, 0.05, 0.12, 0.5, 1.0, 0.15]
 
-# Ratings a movie has and a user gives at these quantiles: the published histograms, filters and skews.
-MOVIE_QUANTILES = np.array([0, 255, 1185, 1635, 1940, 2155, 2330, 2470, 2690, 2755, 3149, 3599, 4008]) / N_MOVIES
-MOVIE_COUNTS = [20, 100, 200, 300, 400, 500, 600, 700, 900, 1000, 1799, 3884, 10250]
-MOST_RATED, TAIL_SLOPE, TAIL_SHAPE = 194_000, 0.38, 3.6  # the curve above the last quantile
-USER_QUANTILES = np.array([0, 0.3, 0.5, 0.62, 0.72, 0.84, 0.93, 0.98, 0.998, 0.999999])
-USER_COUNTS = [0.6, 0.7, 1.0, 3.4, 28, 94, 130, 267, 1090, 4400]
-TILT_FROM, TILT = 60, 0.93  # a user with ten times TILT_FROM ratings has a tilt of 1 - TILT
 TABLE_BLOCK = 1 << 20  # pairs
+REACH_FOR_RATINGS = 1.5  # a hit cannot be rated twice: it takes more reach to have more ratings
+RELEVANT = 4  # stars: three quarters of the scale
 STEADY = -0.06  # heavy raters are less noisy: deviations grow with this power of the count
 
 Floats = NDArray[np.float32]
@@ -88,16 +84,25 @@ class Twin:
         taste = np.einsum("jk,jk->j", self.user_factors[users], self.movie_factors[movies])
         return self._stars(users, taste + self.movie_bias[movies])
 
-    def table(self, user_ids: NDArray[Any], movie_ids: NDArray[Any]) -> Floats:
-        """`expected` for all pairs, float32 of shape (len(user_ids), len(movie_ids)), computed in blocks of users."""
+    def eagerness(self, movies: NDArray[Any], taste: Floats, users: Any = slice(None)) -> Floats:
+        """Log of the rates at which `users` come to rate `movies`, whose `taste` is (movies, users); same shape."""
+        centre = SELECTION * np.sum(self.movie_factors[movies] ** 2, axis=1) / 2  # makes exp(SELECTION * taste) 1
+        reach = self.reach[movies][:, None] * self.tilt[users]
+        return np.asarray(SELECTION * (taste - centre[:, None]) + self.appetite[users] + reach)
+
+    def truth(self, user_ids: NDArray[Any], movie_ids: NDArray[Any]) -> Floats:
+        """What `Dataset.truth` holds, for all pairs of these users and movies, computed in blocks of users."""
         users, movies = self._users(user_ids), np.asarray(movie_ids) - 1
-        table = np.empty((len(users), len(movies)), np.float32)
+        truth = np.empty((3, len(users), len(movies)), np.float32)
         step = max(TABLE_BLOCK // max(len(movies), 1), 1)
         for first in range(0, len(users), step):
-            block = users[first : first + step]
+            block, rows = users[first : first + step], slice(first, first + step)
             taste = self.user_factors[block] @ self.movie_factors[movies].T
-            table[first : first + step] = self._stars(block[:, None], taste + self.movie_bias[movies])
-        return table
+            liking = taste + self.movie_bias[movies]
+            truth[0, rows] = self._stars(block[:, None], liking)
+            truth[1, rows] = -np.expm1(-np.exp(self.eagerness(movies, taste.T, block))).T
+            truth[2, rows] = self._at_least(RELEVANT, block[:, None], liking)
+        return truth
 
     def of_users(self, chosen: NDArray[np.bool_]) -> "Twin":
         """The twin with some of its users only."""
@@ -110,13 +115,15 @@ class Twin:
 
     def _stars(self, users: NDArray[np.int64], liking: Floats) -> Floats:
         """The expected stars where `users` like movies that much on top of their own bias."""
+        return np.asarray(1 + sum(self._at_least(stars, users, liking) for stars in (2, 3, 4, 5)), np.float32)
+
+    def _at_least(self, stars: int, users: NDArray[np.int64], liking: Floats) -> Floats:
+        """The chance of a rating of `stars` or more."""
         opinion = self.user_bias[users] + self.level[users] + liking
         spread = np.sqrt(self.noise[users] ** 2 + MOOD_SD**2 + self.slope[users] ** 2 / 12)
-        stars = np.ones(opinion.shape, np.float32)
-        for threshold in THRESHOLDS.astype(np.float32):
-            stars += ndtr((opinion - threshold) / spread)
+        chance = ndtr((opinion - np.float32(THRESHOLDS[stars - 2])) / spread)
         constant = self.constant[users]
-        return np.where(constant > 0, constant, stars).astype(np.float32)
+        return np.where(constant > 0, constant >= stars, chance).astype(np.float32)
 
 
 def plant(share: float, seed: int) -> Twin:
@@ -126,59 +133,12 @@ def plant(share: float, seed: int) -> Twin:
     activity = rng.permutation(midpoints(n_users))
     files = [_movies(rng, n_movies) for n_movies in FILE_MOVIES]
     for file, n_ratings, n_movies in zip(files, FILE_RATINGS, FILE_MOVIES, strict=True):
-        file["reach"] += np.float32(np.log(n_ratings / n_movies / FILE_RATINGS[0] * FILE_MOVIES[0]))
+        file["reach"] += np.float32(
+            REACH_FOR_RATINGS * np.log(n_ratings / n_movies / FILE_RATINGS[0] * FILE_MOVIES[0])
+        )
     movies = {name: np.concatenate([file[name] for file in files]) for name in files[0]}
     everybody = np.ones(n_users, np.bool_)
     return Twin(**movies, **_users(rng, activity), **_calendar(rng, user_counts(activity)), active=everybody)
-
-
-def midpoints(n: int) -> Doubles:
-    """The quantiles of n equally likely values."""
-    return (np.arange(n) + 0.5) / n
-
-
-def user_counts(quantiles: Doubles) -> Doubles:
-    """How many ratings the user at each of `quantiles` is expected to give."""
-    tail = -np.log1p(-quantiles)
-    return np.asarray(np.exp(np.interp(tail, -np.log1p(-USER_QUANTILES), np.log(USER_COUNTS))))
-
-
-def movie_counts(quantiles: Doubles) -> Doubles:
-    """How many ratings the movie at each of `quantiles` has when all users are there."""
-    body = np.interp(quantiles, MOVIE_QUANTILES, np.log(MOVIE_COUNTS))
-    hits = np.clip((quantiles - MOVIE_QUANTILES[-1]) / (1 - MOVIE_QUANTILES[-1]), 0, 1)
-    rise = TAIL_SLOPE * hits + (1 - TAIL_SLOPE) * hits**TAIL_SHAPE
-    return np.asarray(np.exp(body + np.log(MOST_RATED / MOVIE_COUNTS[-1]) * rise))
-
-
-def _tilts(counts: Doubles) -> Doubles:
-    return 1 - TILT * np.clip(np.log10(counts / TILT_FROM), -1, 1)
-
-
-@functools.cache
-def propensities(n_points: int = 300) -> tuple[Doubles, Doubles, Doubles, Doubles]:
-    """Log user counts with their appetites, log movie counts with their reaches: four columns to interpolate in.
-
-    Balances rows and columns of 1 - exp(-exp(appetite + tilt * reach)) until both have the counts of the curves.
-    """
-    place = midpoints(n_points)
-    quantiles, weights = 1 - (1 - place) ** 4, 4 * (1 - place) ** 3 / n_points  # dense where counts are extreme
-    users, movies = user_counts(quantiles), movie_counts(quantiles)
-    per_user = users / N_MOVIES  # the share of the movies that a user rates
-    per_movie = movies * (weights @ per_user) / (weights @ movies)  # the share of the users that rate a movie
-    appetite, reach, tilt = np.log(per_user), np.log(per_movie / per_movie.mean()), _tilts(users)[:, None]
-
-    sd = SELECTION * TASTE_SD  # three Gauss-Hermite points stand for all tastes
-    tastes = [(sd * x - sd**2 / 2, weight) for x, weight in ((-(3**0.5), 1 / 6), (0.0, 2 / 3), (3**0.5, 1 / 6))]
-
-    def chances() -> Doubles:
-        eager = np.exp(appetite[:, None] + tilt * reach)
-        return np.asarray(1 - sum(weight * np.exp(-eager * np.exp(taste)) for taste, weight in tastes))
-
-    for _ in range(30):
-        appetite += np.log(per_user / (chances() @ weights))
-        reach += np.log(per_movie / (weights @ chances()))
-    return np.log(users), appetite, np.log(movies), reach
 
 
 def _movies(rng: np.random.Generator, n_movies: int) -> dict[str, NDArray[Any]]:
@@ -211,7 +171,7 @@ def _users(rng: np.random.Generator, activity: Doubles) -> dict[str, NDArray[Any
     return {
         "user_ids": (rng.choice(LAST_USER, n_users, replace=False) + 1).astype(np.int32),
         "appetite": np.interp(np.log(counts), log_counts, appetites).astype(np.float32),
-        "tilt": _tilts(counts).astype(np.float32),
+        "tilt": tilts(counts).astype(np.float32),
         "user_bias": (rng.normal(0, USER_SD, n_users) * steadiness).astype(np.float32),
         "noise": (NOISE_SD * steadiness).astype(np.float32),
         "user_factors": rng.standard_normal((n_users, N_FACTORS), np.float32),

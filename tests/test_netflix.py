@@ -280,8 +280,8 @@ def test_all_four_files_have_all_movies_and_their_share_of_users(data: Path) -> 
     assert found.item_ids.max() > 17_700 and len(list(directory.glob("combined_data_*.txt"))) == 4
     early = found.item_ids[found.ratings.items] < 4_500
     np.testing.assert_array_equal(found.ratings.values[early], first.ratings.values)
-    assert found.truth is not None and found.truth.shape == (found.ratings.n_users, found.ratings.n_items)
-    assert abs(float((found.ratings.values - found.truth[found.ratings.users, found.ratings.items]).mean())) < 0.02
+    assert found.truth is not None and found.truth.shape == (3, found.ratings.n_users, found.ratings.n_items)
+    assert abs(float((found.ratings.values - found.truth[0][found.ratings.users, found.ratings.items]).mean())) < 0.02
 
 
 def test_absent_files_are_simulated_once_and_said_to_be(data: Path) -> None:

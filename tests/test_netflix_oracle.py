@@ -31,18 +31,25 @@ def data(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_truth_is_that_of_the_pairs_and_mapped_from_the_cache(data: Path) -> None:
     found = load(SMALL)
     assert isinstance(found.truth, np.memmap) and not found.truth.flags.writeable
-    assert found.truth.shape == (found.ratings.n_users, found.ratings.n_items) and found.truth.dtype == np.float32
+    shape = (found.ratings.n_users, found.ratings.n_items)
+    assert found.truth.shape == (3, *shape) and found.truth.dtype == np.float32
     twin = Twin.load(next((data / "simulated").glob("netflix-users0.01-*/")))
     users, items = found.ratings.users[::7], found.ratings.items[::7]
     expected = twin.expected(found.user_ids[users], found.item_ids[items])
-    np.testing.assert_allclose(found.truth[users, items], expected, atol=1e-5)
-    assert found.truth.min() >= 1 and found.truth.max() <= 5
+    ratings, rated, relevant = found.truth
+    np.testing.assert_allclose(ratings[users, items], expected, atol=1e-5)
+    assert ratings.min() >= 1 and ratings.max() <= 5 and found.truth[1:].min() >= 0 and found.truth[1:].max() <= 1
+    assert abs(rated.sum() / len(found.ratings) - 1) < 0.03
+    likely = relevant[found.ratings.users, found.ratings.items]
+    for low in (0.1, 0.3, 0.5, 0.7):
+        near = (likely >= low) & (likely < low + 0.2)
+        assert abs(float((found.ratings.values[near] >= 4).mean() - likely[near].mean())) < 0.03
 
 
 def test_too_many_pairs_have_no_truth_but_a_remark(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("datasets.netflix.MOST_PAIRS", 1000)
     found = load("netflix-filtered[simulated_users=0.01,min_user_ratings=201]")
-    assert found.truth is None and any("too many to keep (1,000 at most)" in r for r in found.provenance.remarks)
+    assert found.truth is None and any("too much to keep (1,000 at most)" in r for r in found.provenance.remarks)
 
 
 def test_the_oracle_joins_the_table_of_simulated_data_only(data: Path) -> None:
@@ -52,7 +59,7 @@ def test_the_oracle_joins_the_table_of_simulated_data_only(data: Path) -> None:
     (data / "ratings.csv").write_text("user,item,rating\n" + "".join(f"{k % 3},{k},4\n" for k in range(9)))
     assert with_truth(table, load(f"table:{data / 'ratings.csv'}")) == table
     reason = create("oracle").skip(simulated.ratings, Catalogue((), (), ()), 1e9)
-    assert reason and "only simulated data" in reason
+    assert reason and "only simulated data know" in reason
 
 
 def test_a_simulated_run_has_an_oracle_that_wins_and_its_calibration(data: Path, run_bench: RunBench) -> None:
