@@ -119,7 +119,10 @@ class _Text:
         n_rows = self.shape.rows - self.has_header
         doubled = 2 if self.form.separator == "::" else 1  # polars sees an empty column in each "::"
         width = (self.width - 1) * doubled
-        exact = self.shape.fewest == self.shape.most == width  # polars takes other lines without a word
+        marked = self.sample[0].startswith("\ufeff")  # polars drops a byte order mark there, though it is none
+        exact = (
+            not marked and self.shape.fewest == self.shape.most == width
+        )  # polars takes other lines without a word
         if not (exact and self.shape.regular and (self.form.encoding == "utf-8" or self._is_ascii())):
             return None
         for readings in ({role: self._reading(role) for role in self.roles}, {}):
