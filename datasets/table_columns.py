@@ -102,18 +102,22 @@ def times(columns: Columns) -> tuple[NDArray[np.int64], str]:
     """
     series, expected = columns.series["time"], "seconds since 1970 or an ISO date"
     if series.dtype in (pl.Date, pl.Datetime):
-        seconds, remark = series.cast(pl.Datetime("us")).dt.epoch("s").cast(pl.Float64), "Times are dates."
-        columns.refuse("time", seconds.is_null(), expected)
+        numbers, dates = series.cast(pl.Datetime("ms")).dt.epoch("s"), True
+        columns.refuse("time", numbers.is_null(), expected)
     else:
-        seconds, iso = _numbers(columns, "time", NUMBER, ISO)
-        columns.refuse("time", ~seconds.is_finite().fill_null(value=False), expected)
-        remark = "Times are ISO dates, in UTC where they name no other zone." if iso else ""
-    if not remark and float(seconds.min() or 0) >= 0 and float(seconds.max() or 0) > LAST_SECOND:  # type: ignore[arg-type]
-        early = seconds <= LAST_SECOND
-        columns.refuse("time", early | (seconds > 1000 * LAST_SECOND), "milliseconds from 1970 to 2099 as elsewhere")
-        return (seconds / 1000).floor().cast(pl.Int64).to_numpy(), "Times are milliseconds since 1970, now seconds."
-    columns.refuse("time", (seconds < 0) | (seconds > LAST_SECOND), f"{expected}, from 1970 to 2099")
-    return seconds.floor().cast(pl.Int64).to_numpy(), remark or "Times are seconds since 1970."
+        numbers, dates = _numbers(columns, "time", NUMBER, ISO)
+        columns.refuse("time", ~numbers.is_finite().fill_null(value=False), expected)
+    seconds = numbers.to_numpy()
+    if not dates and seconds.min() >= 0 and seconds.max() > LAST_SECOND:
+        odd = (seconds <= LAST_SECOND) | (seconds > 1000 * LAST_SECOND)
+        columns.refuse("time", pl.Series(odd), "milliseconds from 1970 to 2099 as elsewhere")
+        return (seconds // 1000).astype(np.int64), "Times are milliseconds since 1970, now seconds."
+    odd = (seconds < 0) | (seconds > LAST_SECOND)
+    columns.refuse("time", pl.Series(odd), f"{expected}, from 1970 to 2099")
+    remark = (
+        "Times are ISO dates, in UTC where they name no other zone." if dates else "Times are seconds since 1970."
+    )
+    return np.floor(seconds).astype(np.int64), remark
 
 
 def _numbers(columns: Columns, role: str, number: str, iso: str = "") -> tuple[pl.Series, bool]:
@@ -121,7 +125,7 @@ def _numbers(columns: Columns, role: str, number: str, iso: str = "") -> tuple[p
     series = columns.series[role]
     columns.refuse(role, series.is_null(), "a number" if not iso else "seconds since 1970 or an ISO date")
     if series.dtype.is_numeric():
-        return series.cast(pl.Float64), False
+        return series.cast(pl.Int64 if series.dtype.is_integer() and iso else pl.Float64, strict=False), False
     if series.dtype not in (pl.String, pl.Categorical, pl.Enum):
         columns.refuse(role, series.is_not_null(), f"numbers rather than {series.dtype}")
     places, texts = _distinct(series)

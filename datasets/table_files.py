@@ -1,11 +1,13 @@
 """From a file to its columns of interest: text in every dialect, and Parquet."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -39,6 +41,27 @@ class Columns:
                 f"{self.shown}, {place}: expected {expected} in column {self.names[role]!r}, "
                 f"got {'' if came is None else came!r}. Correct the {place.split()[0]}, or leave it out."
             )
+
+
+class Reading(NamedTuple):
+    """How polars reads a column: as what, and what is made of it. What cannot be read is null."""
+
+    kind: type[pl.DataType]
+    meaning: Callable[[pl.Expr], pl.Expr] = lambda column: column
+
+
+TEXT = Reading(pl.Categorical)
+MOMENT = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:[0-5]\d"
+
+
+def _moment(between: str) -> Callable[[pl.Expr], pl.Expr]:
+    """Dates with times, `between` which stands a T or a blank."""
+
+    def read(column: pl.Expr) -> pl.Expr:
+        moment = column.str.to_datetime(f"%Y-%m-%d{between}%H:%M:%S", strict=False, time_unit="ms")
+        return pl.when(column.str.contains(f"^{MOMENT}$")).then(moment)
+
+    return read
 
 
 def read_columns(file: Path, choose: Names, separator: str, encoding: str, as_text: frozenset[str]) -> Columns:
@@ -95,49 +118,67 @@ class _Text:
         """What polars reads, or None if it might not be what stands in the file."""
         n_rows = self.shape.rows - self.has_header
         doubled = 2 if self.form.separator == "::" else 1  # polars sees an empty column in each "::"
-        exact = self.shape.separators == self.shape.rows * (self.width - 1) * doubled
+        width = (self.width - 1) * doubled
+        marked = self.sample[0].startswith("\ufeff")  # polars drops a byte order mark there, though it is none
+        exact = (
+            not marked and self.shape.fewest == self.shape.most == width
+        )  # polars takes other lines without a word
         if not (exact and self.shape.regular and (self.form.encoding == "utf-8" or self._is_ascii())):
             return None
-        types = {role: self._type(role) for role in self.roles} if self.shape.plain else {}
-        for guess in (types, {}) if types else ({},):
-            with suppress(pl.exceptions.PolarsError):
-                frame = self._scan(guess, doubled)
-                if frame is not None and len(frame) == n_rows:
-                    return frame
+        for readings in ({role: self._reading(role) for role in self.roles}, {}):
+            with suppress(pl.exceptions.PolarsError):  # not all of a column is what its first row is
+                frame = self._scan(readings, doubled)
+                unread = readings and any(frame.null_count().row(0))  # not numbers, or nothing: text will tell
+                if len(frame) == n_rows and not unread and not ("gap" in frame.columns and frame["gap"].any()):
+                    return frame.select(*self.roles)
         return None
 
     def _is_ascii(self) -> bool:
         with self.file.open("rb") as binary:
             return all(block.isascii() for block in iter(lambda: binary.read(1 << 20), b""))
 
-    def _type(self, role: str) -> type[pl.DataType]:
+    def _reading(self, role: str) -> Reading:
+        """How to read a column whose first field is like that: as numbers if this cannot change what it says."""
         text = self.sample[self.roles[role]] if len(self.sample) == self.width else ""
+        plain = self.shape.plain
+        whole = text.lstrip("-").isdecimal()
+        if role in ("user", "item"):
+            return Reading(pl.Int64 if plain and whole and role not in self.as_text else pl.Categorical)
         if role == "rating":
-            return pl.Float64
-        return pl.Int64 if role not in self.as_text and text.lstrip("-").isdecimal() else pl.Categorical
+            return (
+                Reading(pl.Float64)
+                if plain
+                else Reading(pl.String, lambda column: column.cast(pl.Float64, strict=False))
+            )
+        if whole:
+            return (
+                Reading(pl.Int64) if plain else Reading(pl.String, lambda column: column.cast(pl.Int64, strict=False))
+            )
+        return Reading(pl.String, _moment(text[10])) if re.fullmatch(MOMENT, text) else Reading(pl.Categorical)
 
-    def _scan(self, types: Mapping[str, type[pl.DataType]], doubled: int) -> pl.DataFrame | None:
-        """The columns by polars; blank lines are dropped. None if a line is shorter than the header."""
-        at = {position * doubled: types.get(role, pl.Categorical) for role, position in self.roles.items()}
+    def _scan(self, readings: Mapping[str, Reading], doubled: int) -> pl.DataFrame:
+        """The columns by polars, as text where no reading is given; and `gap`, where a "::" is no pair of colons."""
+        at = {position * doubled: readings.get(role, TEXT) for role, position in self.roles.items()}
         width = (self.width - 1) * doubled + 1
-        schema = {f"c{position}": at.get(position, pl.String) for position in range(width)}
         lazy = pl.scan_csv(
             self.file,
             has_header=False,
             skip_lines=self.first_line - 1,
-            schema=schema,
+            schema={f"c{position}": at[position].kind if position in at else pl.String for position in range(width)},
             separator=self.form.separator[0],
             quote_char=None if doubled > 1 else '"',
             glob=False,
         )
-        columns = {role: pl.col(f"c{position * doubled}") for role, position in self.roles.items()}
+        columns = {}
+        for role, position in self.roles.items():
+            columns[role] = readings.get(role, TEXT).meaning(pl.col(f"c{position * doubled}"))
         gaps = [pl.col(f"c{position}").is_not_null() for position in range(1, width, 2)] if doubled > 1 else []
-        frame = lazy.select(
-            **columns, last=pl.col(f"c{width - 1}").is_null(), gap=pl.any_horizontal(pl.lit(value=False), *gaps)
-        ).collect(engine="streaming")
-        if frame["last"].any():
-            frame = frame.filter(~(pl.col("last") & pl.all_horizontal(pl.col(*self.roles).is_null())))
-        return None if frame["last"].any() or frame["gap"].any() else frame.drop("last", "gap")
+        frame = lazy.select(**columns, **({"gap": pl.any_horizontal(*gaps)} if gaps else {})).collect(
+            engine="streaming"
+        )
+        if len(frame) != self.shape.rows - self.has_header:  # blank lines
+            frame = frame.filter(~pl.all_horizontal(pl.col(*self.roles).is_null()))
+        return frame
 
     def _slow(self) -> pl.DataFrame:
         """The same columns record by record. UsageError for the first whose number of fields is not the header's."""

@@ -1,15 +1,16 @@
 """Text tables byte by byte: which separator, which lines, which characters. Nothing here knows about ratings."""
 
 import csv
+import functools
 import gzip
 import re
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,10 @@ BLANKS = " \t\u00a0"  # what is ignored around names and values
 BLOCK_BYTES = 1 << 21  # small enough to stay in the processor's cache
 MOST_TIMES_SMALLER = 200  # ratings shrink five- to tenfold under gzip; a file that grows more is a trap
 
+COMPILE_FROM_BYTES = 100_000  # shorter tables are done before a compiler is loaded
+
 Bytes = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
+FIELDS = QUOTED, CLOSED, PLACE, FIRST, SIGNS, LENGTH, LAST, ROWS, FEWEST, MOST, IRREGULAR, MIXED = range(12)
 
 
 @contextmanager
@@ -112,24 +115,73 @@ class Shape:
     """What the bytes of a text table say before it is parsed."""
 
     rows: int  # records that are not blank, the header among them
-    separators: int  # outside quotes
+    fewest: int  # separators in a record
+    most: int
     regular: bool  # a fast parser cannot mistake it: quotes only around whole fields, no bare carriage return
     plain: bool  # nothing quoted, no blanks, no number with a leading zero or plus: numbers may be read as numbers
 
 
 def shape(file: Path, form: Form) -> Shape:
     """Look at every byte of `file` once. UsageError, with its line, for one that no text in this encoding has."""
-    rows = separators = lines = 0
-    regular = plain = True
-    quoted = False
+    follow = _follow if file.stat().st_size < COMPILE_FROM_BYTES else _compiled()
+    state = np.zeros(len(FIELDS), np.int64)
+    state[FEWEST] = np.iinfo(np.int64).max
+    sign, quote = ord(form.separator[0]), ord('"') if form.separator != "::" else -1
     with file.open("rb") as binary:
         for block in _whole_lines(binary):
-            _check_encoding(block, lines, form)
-            found = _look(np.frombuffer(block, np.uint8), form.separator, quoted)
-            rows, separators, quoted = rows + found.rows, separators + found.separators, found.quoted
-            regular, plain = regular and found.regular, plain and found.plain
-            lines += found.lines
-    return Shape(rows, separators, regular and not quoted, plain and not quoted)
+            _check_encoding(block, binary, form)
+            follow(np.frombuffer(block, np.uint8), sign, quote, state)
+    stray = state[QUOTED] or state[LAST] == 13
+    if state[LENGTH]:
+        follow(np.array([10], np.uint8), sign, quote, state)  # the last line may lack its end
+    rows, fewest, most = (int(state[k]) for k in (ROWS, FEWEST, MOST))
+    return Shape(rows, fewest, most, not (stray or state[IRREGULAR]), not state[MIXED])
+
+
+@functools.cache
+def _compiled() -> Callable[[Bytes, int, int, NDArray[np.int64]], None]:
+    import numba  # a second that only those with long tables should wait for
+
+    return cast("Callable[[Bytes, int, int, NDArray[np.int64]], None]", numba.njit(cache=True)(_follow))
+
+
+def _follow(block: Bytes, sign: int, quote: int, state: NDArray[np.int64]) -> None:
+    """Go through the bytes of `block`, updating `state`, which says where in a record, field or quotes they begin."""
+    quoted, closed, place, first, signs, length, last = state[:7]
+    for byte in block:
+        if last == 13 and byte != 10:
+            state[IRREGULAR] = 1
+        if quoted:
+            if byte == quote:
+                quoted, closed = 0, 1
+        elif closed and byte == quote:  # doubled: it stands for one
+            quoted, closed = 1, 0
+        elif byte == 10:
+            if length > 1 or (length == 1 and last != 13):
+                state[ROWS] += 1
+                state[FEWEST], state[MOST] = min(state[FEWEST], signs), max(state[MOST], signs)
+            closed = place = first = signs = 0
+            length = -1
+        elif byte == sign:
+            closed = place = first = 0
+            signs += 1
+        else:
+            if byte == quote:
+                state[MIXED] = 1
+                if place:
+                    state[IRREGULAR] = 1
+                else:
+                    quoted = 1
+            elif (closed and byte != 13) or (byte <= 32 and byte != 13) or byte == 43:
+                state[MIXED] = 1
+                state[IRREGULAR] |= closed
+            elif place == 1 and ((first == 48 and 48 <= byte <= 57) or (first == 45 and byte == 48)):
+                state[MIXED] = 1
+            first = first if place else byte
+            place += 1
+            closed = 0
+        length, last = length + 1, byte
+    state[:7] = quoted, closed, place, first, signs, length, last
 
 
 def _whole_lines(binary: BinaryIO) -> Iterator[bytes]:
@@ -140,7 +192,7 @@ def _whole_lines(binary: BinaryIO) -> Iterator[bytes]:
         yield block + binary.readline()
 
 
-def _check_encoding(block: bytes, lines_before: int, form: Form) -> None:
+def _check_encoding(block: bytes, binary: BinaryIO, form: Form) -> None:
     where, problem, advice = block.find(b"\0"), "a NUL byte", "It is no text file, or UTF-16: convert it to UTF-8."
     if where < 0 and form.encoding == "utf-8" and not block.isascii():
         try:
@@ -149,61 +201,7 @@ def _check_encoding(block: bytes, lines_before: int, form: Form) -> None:
             where, problem = error.start, f"byte 0x{block[error.start]:02x} is not UTF-8"
             advice = "If the file is latin-1, say so: encoding=latin-1. Else convert it to UTF-8."
     if where >= 0:
-        line = lines_before + block.count(b"\n", 0, where) + 1
+        end = binary.tell() - len(block) + where
+        binary.seek(0)
+        line = binary.read(end).count(b"\n") + 1
         raise UsageError(f"{form.shown}, line {line}: {problem}. {advice}")
-
-
-@dataclass(frozen=True)
-class _Look:
-    rows: int
-    separators: int
-    lines: int
-    regular: bool
-    plain: bool
-    quoted: bool  # the block ends inside quotes
-
-
-def _look(block: Bytes, separator: str, quoted: bool) -> _Look:
-    """What `Shape` says, of one block of whole lines that begins inside quotes if `quoted`."""
-    sign = ord(separator[0])
-    ends, signs, returns = block == 10, block == sign, block == 13
-    before = np.concatenate([np.array([10], np.uint8), block[:-1]])
-    after = np.concatenate([block[1:], np.array([10], np.uint8)])
-    lines, has_returns = int(np.count_nonzero(ends)), bool(returns.any())
-    regular = not has_returns or not np.any(returns & (after != 10))
-    regular = regular and (not has_returns or block[-1] != 13)
-    quotes = block == 34 if separator != "::" else np.zeros(0, np.bool_)
-    if quoted or quotes.any():
-        inside = np.logical_xor.accumulate(quotes) ^ quoted
-        regular = regular and _quotes_fit(quotes, inside, before, after, sign)
-        quoted = bool(inside[-1])
-        ends, signs = ends & ~inside, signs & ~inside
-        plain = False
-    else:
-        small = np.count_nonzero(block < 33)  # blanks and control characters
-        expected = lines + np.count_nonzero(returns) + (np.count_nonzero(signs) if sign < 33 else 0)
-        plain = (
-            bool(small == expected) and not np.any(block == ord("+")) and not _odd_numbers(before, block, after, sign)
-        )
-    blank = ends & (before == 10)
-    n_blank = int(np.count_nonzero(blank))
-    if has_returns:  # a carriage return alone on its line
-        n_blank += int(np.count_nonzero(returns[:-1] & (before[:-1] == 10) & ends[1:]))
-    rows = int(np.count_nonzero(ends)) - n_blank + int(block[-1] != 10)
-    return _Look(rows, int(np.count_nonzero(signs)), lines, bool(regular), plain, quoted)
-
-
-def _quotes_fit(quotes: Flags, inside: Flags, before: Bytes, after: Bytes, sign: int) -> bool:
-    """Whether every quote opens or closes a whole field, or is one of a doubled pair inside one."""
-    opening, closing = quotes & inside, quotes & ~inside
-    opens = (before == sign) | (before == 10) | (before == 34)
-    closes = (after == sign) | (after == 10) | (after == 13) | (after == 34)
-    return not np.any(opening & ~opens) and not np.any(closing & ~closes)
-
-
-def _odd_numbers(before: Bytes, block: Bytes, after: Bytes, sign: int) -> bool:
-    """Whether a field begins with a superfluous zero or sign, as 007 or -0 do: as numbers they would lose it."""
-    first = (before == sign) | (before == 10)
-    digits = after - ord("0") < 10  # unsigned, so that what is less than "0" is far more than 9
-    odd = (first & (block == ord("0")) & digits) | (first & (block == ord("-")) & (after == ord("0")))
-    return bool(odd.any())

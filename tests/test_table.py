@@ -19,7 +19,7 @@ import datasets
 from datasets import Dataset, UsageError
 from datasets.spec import parse_spec
 from datasets.table import table
-from datasets.table_text import BLANKS
+from datasets.table_text import BLANKS, COMPILE_FROM_BYTES, Form, shape
 from tests.conftest import RunBench
 
 Row = tuple[Any, Any, float, int | None]
@@ -327,11 +327,13 @@ def seconds(texts: list[str]) -> list[int]:
     try:
         found = [number(text) for text in texts]
     except AssertionError:
-        assert all(
-            re.fullmatch(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?( ?Z)?)?", text, re.ASCII) for text in texts
-        )
-        moments = [datetime.datetime.fromisoformat(re.sub(r"[.,]\d+| ?Z$", "", text)) for text in texts]
-        found = [moment.replace(tzinfo=datetime.UTC).timestamp() for moment in moments]
+        zone = r" ?(Z|UTC|[+-]\d\d(:?\d\d)?)"
+        iso = re.compile(rf"\d{{4}}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?({zone})?)?", re.ASCII)
+        assert all(map(iso.fullmatch, texts))
+        moments = [
+            datetime.datetime.fromisoformat(re.sub(r"[.,]\d+| ?(Z|UTC)$| (?=[+-])", "", text)) for text in texts
+        ]
+        found = [(moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp() for moment in moments]
     if min(found) >= 0 and max(found) > 4_102_444_800:
         assert min(found) > 4_102_444_800
         found = [moment / 1000 for moment in found]
@@ -365,7 +367,7 @@ def mutations(rng: random.Random, separator: str) -> Callable[[bytes], bytes]:
     return mutate
 
 
-@pytest.mark.parametrize("separator", [",", "\t", ";", "::"])
+@pytest.mark.parametrize("separator", [",", "\t", ";", "|", "::"])
 def test_mutated_tables_mean_what_the_reference_says_or_are_refused(tmp_path: Path, separator: str) -> None:
     """1,000 mutations for each separator; those that stay whole must be read exactly."""
     rng = random.Random(separator)
@@ -402,6 +404,33 @@ def test_mutated_tables_mean_what_the_reference_says_or_are_refused(tmp_path: Pa
         assert got == expected, text
         agreed += expected is not UsageError
     assert 300 < agreed < 900, "both kinds are well represented"
+
+
+@pytest.mark.parametrize("dialect", ["plain", "quoted", "iso", "colons", "hashed"])
+def test_long_tables_are_read_fast_and_mean_the_same(
+    tmp_path: Path, dialect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The compiled look at the bytes agrees with the plain one, and polars does the work."""
+    monkeypatch.delattr("datasets.table_files._Text._slow")
+    rng = random.Random(dialect)
+    separator = "::" if dialect == "colons" else ","
+    rows = []
+    for _ in range(8000):
+        moment = rng.randrange(10**9, 2 * 10**9)
+        time = str(datetime.datetime.fromtimestamp(moment, datetime.UTC))[:19] if dialect == "iso" else str(moment)
+        user = f"{rng.randrange(900):016x}" if dialect == "hashed" else str(rng.randrange(900))
+        rows.append([user, str(rng.randrange(700)), str(rng.randrange(1, 11) / 2), time])
+    quote = '"' if dialect == "quoted" else ""
+    lines = (separator.join(f"{quote}{cell}{quote}" for cell in row) for row in [HEADER, *rows])
+    text = "\r\n".join(lines) + "\r\n\r\n"
+    assert len(text) > COMPILE_FROM_BYTES
+    spec = write(tmp_path / "t.csv", text)
+    assert rows_of(datasets.load(spec)) == slow_reference(text.encode(), separator)
+    monkeypatch.setattr("datasets.table_text.COMPILE_FROM_BYTES", 10**9)
+    form = Form(separator, "utf-8", tmp_path / "t.csv")
+    plainly = shape(tmp_path / "t.csv", form)
+    monkeypatch.setattr("datasets.table_text.COMPILE_FROM_BYTES", 0)
+    assert shape(tmp_path / "t.csv", form) == plainly
 
 
 def test_what_stands_in_brackets_at_the_end_are_parameters_only_if_they_look_so() -> None:
