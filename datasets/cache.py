@@ -109,6 +109,7 @@ def cached(name: str, sources: list[Path], parameters: Mapping[str, Any], parse:
                 f"{changed[0]} changed while it was read. Run the same command again when it is complete."
             )
         save(replace(dataset, provenance=replace(dataset.provenance, sources=tuple(used))), entry)
+        del parsed, dataset  # their memory, before the same is mapped again
         return reopen(entry)
 
 

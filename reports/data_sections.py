@@ -7,8 +7,6 @@ from reports import words
 from reports.sections import section
 from reports.tables import Results
 
-ORACLE = "oracle"  # the row that knows the truth; only simulated data have one
-
 
 @section("What is in the data?")
 def data(results: Results) -> dict[str, Any]:
@@ -37,7 +35,7 @@ def _quantity(quantity: dict[str, Any]) -> dict[str, str]:
 
 def _distance_columns(results: Results) -> list[str]:
     """The shown metrics in which the oracle has a mean."""
-    oracle = next((row for row in results.rows if row.name == ORACLE), None)
+    oracle = results.oracle
     return [
         column for column in results.columns if oracle and column != "coverage" and oracle.mean(column) is not None
     ]
@@ -45,16 +43,13 @@ def _distance_columns(results: Results) -> list[str]:
 
 def _distances(results: Results) -> list[tuple[str, list[str]]]:
     """For each other row, how much worse than the oracle it is in each of those columns."""
-    oracle = next((row for row in results.rows if row.name == ORACLE), None)
-    if oracle is None:
+    if results.oracle is None:
         return []
     lines = []
-    for row in results.rows:
-        if row is oracle:
-            continue
+    for row in results.contestants:
         cells = []
         for column in _distance_columns(results):
-            best, mean = oracle.mean(column), row.mean(column)
+            best, mean = results.oracle.mean(column), row.mean(column)
             sign = 1 if find(column).better == "lower" else -1
             cells.append("–" if best is None or mean is None else words.number(sign * (mean - best)))
         lines.append((row.name, cells))

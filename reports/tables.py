@@ -161,9 +161,19 @@ class Results:
         ranking = [column for column in self.columns if find(column).ranking]
         return next((column for column in ranking if column.startswith("ndcg@")), ranking[0] if ranking else None)
 
+    @cached_property
+    def oracle(self) -> Row | None:
+        """The row that knows the truth, on simulated data: no algorithm competes with it."""
+        return next((row for row in self.rows if row.family == "oracle"), None)
+
+    @cached_property
+    def contestants(self) -> list[Row]:
+        """All rows but the oracle."""
+        return [row for row in self.rows if row is not self.oracle]
+
     def best(self, column: str) -> list[Row]:
         """The rows with the best mean; more than one only if the means are equal. Empty if no row has a mean."""
-        means = _means(self.rows, column)
+        means = _means(self.contestants, column)
         pick = min if find(column).better == "lower" else max
         return [row for row, mean in means if mean == pick(mean for _, mean in means)]
 
@@ -173,7 +183,7 @@ class Results:
         spread = best[0].spread(column) if best else None
         if spread is None or spread.deviation is None:
             return []
-        gaps = [(abs(mean - spread.mean), row) for row, mean in _means(self.rows, column) if row not in best]
+        gaps = [(abs(mean - spread.mean), row) for row, mean in _means(self.contestants, column) if row not in best]
         return [row for gap, row in sorted(gaps, key=lambda pair: pair[0]) if gap <= spread.deviation]
 
 

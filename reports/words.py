@@ -87,7 +87,7 @@ def again(results: Results, row: str) -> str:
 
 def title(results: Results) -> str:
     """What the report is called; the word SIMULATED is part of it where the data are."""
-    n = len(results.rows)
+    n = len(results.contestants)
     name = f"{results.about['data']['name']}: {count(n, 'recommender')} {'compared' if n > 1 else 'measured'}"
     return f"{name} (SIMULATED data)" if results.simulated else name
 
@@ -121,7 +121,7 @@ def _compared(results: Results) -> str:
     kind = "simulated ratings" if results.simulated else "ratings"
     lowest, highest = data["scale"]
     return (
-        f"{count(len(results.rows), 'recommender')} on {data['name']}: {data['ratings']:,} {kind} "
+        f"{count(len(results.contestants), 'recommender')} on {data['name']}: {data['ratings']:,} {kind} "
         f"from {lowest:g} to {highest:g} by {count(data['users'], 'user')} of "
         f"{count(data['items'], 'item')}; {split(results)}."
     )
@@ -145,7 +145,7 @@ def _accuracy(results: Results, column: str) -> list[str]:
         value = number(spread.mean)
         if spread.deviation is not None:
             value += f", fold deviation {number(spread.deviation)} over {spread.n_folds} folds, not a standard error"
-        if sum(row.mean(column) is not None for row in results.rows) == 1:
+        if sum(row.mean(column) is not None for row in results.contestants) == 1:
             sentences.append(f"Only {best[0].name} has a mean {column}: {value}.")
         else:
             sentences.append(f"{extreme.capitalize()} mean {column}: {_names(best)} ({value}).")

@@ -458,6 +458,8 @@ def test_simulated_data_show_their_calibration_and_the_distance_to_the_oracle(tm
     svd = next(row for row in results.rows if row.name == "surprise-svd").mean("rmse")
     best = next(row for row in results.rows if row.name == "oracle").mean("rmse")
     assert svd is not None and best is not None
+    assert all(row.name != "oracle" for column in COLUMNS for row in results.best(column) + results.near(column))
+    assert f"{len(ROWS)} recommenders" in page.text
     lines = [line for line in markdown.splitlines() if line.startswith("| surprise-svd |")]
     assert any(line.split("|")[2].strip() == f"{svd - best:.4f}" for line in lines)
     for text in (page.text, plain(markdown)):
