@@ -204,6 +204,8 @@ def _announce(console: Console, data: Dataset, n_cells: int, n_waiting: int) -> 
     counts = f"{len(ratings):,} ratings, {ratings.n_users:,} users, {ratings.n_items:,} items"
     kept = f", {n_cells - n_waiting} kept from before" if n_waiting < n_cells else ""
     console.print(f"{title}: {counts}; {n_cells} cells{kept}", markup=False)
+    for remark in data.provenance.remarks:
+        console.print(f"  {remark}", markup=False)
 
 
 def _close(console: Console, results: Run, seconds: float, *, report: bool) -> int:

@@ -55,7 +55,7 @@ def info(name: Name) -> int:
 
 
 def _simulated(dataset: Dataset) -> Rows:
-    return [("SIMULATED", dataset.provenance.notice)] if dataset.provenance.simulated else []
+    return [("notice", dataset.provenance.notice)] if dataset.provenance.simulated else []
 
 
 def _numbers(dataset: Dataset) -> Rows:

@@ -94,7 +94,10 @@ def _nonzero(counts: NDArray[np.int32]) -> int:
 def _catalogue(titles: Titles, movies: list[int], metadata: Path | None) -> tuple[Catalogue, list[str]]:
     unknown = [movie for movie in movies if movie not in titles]
     if unknown:
-        raise UsageError(f"movie_titles: no line for movie {unknown[0]}, which has ratings. Fetch the file again.")
+        raise UsageError(
+            f"the movie titles ({' or '.join(TITLES)}) have no line for movie {unknown[0]}, which has ratings. "
+            "Fetch that file again."
+        )
     names, years = zip(*(titles[movie] for movie in movies), strict=True)
     if metadata is None:
         return Catalogue(names, years, ((),) * len(movies)), []

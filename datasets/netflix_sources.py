@@ -33,7 +33,12 @@ class Layout:
     kind: Literal["combined", "movies", "zip", "tar"]
     files: tuple[Path, ...]
     numbers: tuple[int, ...]
+    complete: bool = False  # holds all that is wanted
     has_titles: bool = False
+
+    def __str__(self) -> str:
+        shown = self.files[0].name if len(self.files) == 1 else f"{len(self.files)} files like {self.files[0].name}"
+        return f"{shown} (of files {', '.join(map(str, self.numbers))})"
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Found:
 
     def covers(self, movie: int) -> bool:
         """Whether the ratings of `movie` belong into what is read."""
-        return next(number for number, last in enumerate(LAST_MOVIES, 1) if movie <= last) in self.layout.numbers
+        return _file_of(movie) in self.layout.numbers
 
     def sources(self) -> list[Path]:
         """The files whose bytes fix what is read; for thousands of small ones, a list of their sums in the cache."""
@@ -82,13 +87,20 @@ class Found:
 def find(directory: Path, n_files: int) -> Found | None:
     """The Netflix Prize in `directory`, its files 1 to `n_files` wanted; None if nothing of it is there.
 
-    The layout with the most of the wanted files is taken; loose files come before zips, and these before the
-    original. MissingData if the ratings or the titles are missing, UsageError for a zip that cannot be read.
+    A layout that holds all of them is taken, loose files before zips, and these before the original; else the only
+    layout there is. MissingData if the ratings or the titles are missing. UsageError for a zip that cannot be read,
+    and for several incomplete layouts, of which one would be passed over in silence.
     """
     titles = next((directory / name for name in TITLES if (directory / name).is_file()), None)
     probe = directory / PROBE if (directory / PROBE).is_file() else None
     layouts = [layout for layout in _layouts(directory, n_files) if layout.numbers]
-    best = max(layouts, key=lambda layout: len(layout.numbers), default=None)
+    whole = [layout for layout in layouts if layout.complete]
+    if len(layouts) > 1 and not whole:
+        raise UsageError(
+            f"{directory}: Netflix is here in several incomplete forms: {'; '.join(map(str, layouts))}. "
+            "Unpack them into one form, or move all but one away."
+        )
+    best = next(iter(whole or layouts), None)
     missing = [] if best else [COMBINED[0]]
     missing += [] if titles or (best and best.has_titles) else [TITLES[0]]
     if best and not missing:
@@ -106,19 +118,27 @@ def advice(*missing: str) -> str:
 def _layouts(directory: Path, n_files: int) -> Iterator[Layout]:
     wanted = tuple(range(1, n_files + 1))
     numbers = tuple(number for number in wanted if (directory / COMBINED[number - 1]).is_file())
-    yield Layout("combined", tuple(directory / COMBINED[number - 1] for number in numbers), numbers)
+    yield Layout(
+        "combined", tuple(directory / COMBINED[number - 1] for number in numbers), numbers, numbers == wanted
+    )
     if numbers == wanted:
         return  # whatever else lies here need not be looked at
     for path in sorted(directory.glob("*.zip")):
         names = set(zip_names(path))
         inside = tuple(number for number in wanted if COMBINED[number - 1] in names)
-        yield Layout("zip", (path,), inside, has_titles=bool(names & set(TITLES)))
+        yield Layout("zip", (path,), inside, inside == wanted, has_titles=bool(names & set(TITLES)))
     for folder in (directory, directory / "training_set"):
         movies = sorted(path for path in folder.glob("mv_*.txt") if _movie(path.name) <= LAST_MOVIES[n_files - 1])
-        yield Layout("movies", tuple(movies), wanted if movies else ())
+        touched = {_file_of(_movie(path.name)) for path in movies}
+        yield Layout("movies", tuple(movies), tuple(sorted(touched)), len(movies) == LAST_MOVIES[n_files - 1])
     for name in TARS:
         if (directory / name).is_file():  # whether the larger one has the titles shows when it is read
-            yield Layout("tar", (directory / name,), wanted, has_titles=name != TARS[0])
+            yield Layout("tar", (directory / name,), wanted, complete=True, has_titles=name != TARS[0])
+
+
+def _file_of(movie: int) -> int:
+    """The number of the Kaggle file that holds `movie`."""
+    return next(number for number, last in enumerate(LAST_MOVIES, 1) if movie <= last)
 
 
 def _number(name: str) -> int:

@@ -1,5 +1,6 @@
 """Anybody's own ratings: CSV, TSV or Parquet, packed or not."""
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -114,10 +115,17 @@ def _choose(file: Path, names: dict[str, str], header: list[str]) -> dict[str, i
 
 
 def _position(file: Path, header: list[str], role: str, given: str) -> int | None:
+    if role == "time" and given == "none" and "none" not in header:
+        return None
     bare = all(map(str.isdecimal, header))  # no header line
     if bare and not given and len(header) in (3, 4):
         place = list(USUAL_NAMES).index(role)
         return place if place < len(header) else None
+    if role == "rating" and re.fullmatch(r"-?[0-9.]+", given):
+        raise UsageError(
+            f"{file}, line 1: {given!r} looks like a rating, not like the name of a column. If the file has no "
+            "header line, write one above its first line."
+        )
     if given:
         found = [position for position, name in enumerate(header) if name == given]
     else:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import datasets
 from datasets import Dataset
 from datasets.fetch import MissingData
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parent.parent
 RunBench = Callable[..., "subprocess.CompletedProcess[str]"]

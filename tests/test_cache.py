@@ -181,6 +181,7 @@ def test_who_waits_for_a_process_that_is_killed_while_it_writes_takes_over(tmp_p
     doomed = SPAWN.Process(target=parse_slowly, args=(str(tmp_path),), kwargs={"crash": True})
     doomed.start()
     while not (tmp_path / "parsed").exists():
+        assert doomed.is_alive()
         time.sleep(0.01)
     waiting = [SPAWN.Process(target=parse_slowly, args=(str(tmp_path),)) for _ in range(2)]
     for process in waiting:

@@ -344,3 +344,18 @@ def test_mutated_texts_give_what_a_slow_parser_gives_or_an_error(
         else:
             assert found == slow(text), text
     assert 500 < refused < 2990
+
+
+def test_several_incomplete_forms_are_refused_and_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECBENCH_DATA", str(tmp_path))
+    folder = tmp_path / "netflix"
+    folder.mkdir(exist_ok=True)
+    (folder / "movie_titles.csv").write_text("1,2000,A\n2,2001,B\n")
+    (folder / "combined_data_1.txt").write_text("1:\n5,3,2005-01-01\n")
+    assert len(load("netflix").ratings) == 1
+    (folder / "mv_0000002.txt").write_text("2:\n6,4,2005-01-01\n")
+    with pytest.raises(UsageError, match=r"several incomplete forms: combined_data_1.txt .*; mv_0000002.txt"):
+        load("netflix")
+    assert len(load("netflix-filtered[min_item_ratings=0,min_user_ratings=0]").ratings) == 1

@@ -390,7 +390,7 @@ def test_mutated_tables_mean_what_the_reference_says_or_are_refused(tmp_path: Pa
         if trial % 5 == 0:
             cells = [[*row[:3], rng.choice(["2005-12-31", "2006-01-01 10:00:00"])] for row in cells]
         text = "\n".join(separator.join(row) for row in [HEADER, *cells]).encode() + rng.choice([b"\n", b"", b"\r\n"])
-        for _ in range(rng.randrange(3)):
+        for _ in range(0 if trial % 8 == 0 else rng.randrange(1, 3)):
             text = mutate(text)
         path.write_bytes(text)
         try:
