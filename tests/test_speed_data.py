@@ -40,32 +40,24 @@ ratings = found.ratings
 counts = [len(ratings), ratings.n_users, ratings.n_items]
 """
 SECOND = "\n".join(line for line in OURS.splitlines() if "eader" not in line)  # nothing is parsed any more
+# The source notebook's way, step by step: one table, a copy of its slice per movie, all of them put together, filtered.
 NOTEBOOK = """
 import json, sys, time
-from collections import deque
 import pandas as pd
 begun = time.perf_counter()
-df_raw = pd.read_csv(sys.argv[1], header=None, names=["User", "Rating", "Date"], usecols=[0, 1, 2])
-tmp_movies = df_raw[df_raw["Rating"].isna()]["User"].reset_index()
-movie_indices = [[index, int(movie[:-1])] for index, movie in tmp_movies.values]
-shifted_movie_indices = deque(movie_indices)
-shifted_movie_indices.rotate(-1)
-user_data = []
-for [df_id_1, movie_id], [df_id_2, next_movie_id] in zip(movie_indices, shifted_movie_indices):
-    if df_id_1 < df_id_2:
-        tmp_df = df_raw.loc[df_id_1 + 1 : df_id_2 - 1].copy()
-    else:
-        tmp_df = df_raw.loc[df_id_1 + 1 :].copy()
-    tmp_df["Movie"] = movie_id
-    user_data.append(tmp_df)
-df = pd.concat(user_data)
-del user_data, df_raw, tmp_movies, tmp_df, shifted_movie_indices, movie_indices
-filter_movies = df["Movie"].value_counts() > 10000
-filter_movies = filter_movies[filter_movies].index.tolist()
-filter_users = df["User"].value_counts() > 200
-filter_users = filter_users[filter_users].index.tolist()
-df_filterd = df[df["Movie"].isin(filter_movies) & df["User"].isin(filter_users)]
-counts = [len(df_filterd), df_filterd["User"].nunique(), df_filterd["Movie"].nunique()]
+lines = pd.read_csv(sys.argv[1], header=None, names=["user", "stars", "date"])
+starts = lines.index[lines["stars"].isna()]  # a movie's line, such as 123:, has one column only
+parts = []
+for start, end in zip(starts, [*starts[1:], len(lines)]):
+    part = lines.iloc[start + 1 : end].copy()
+    part["movie"] = int(lines["user"].iat[start].rstrip(":"))
+    parts.append(part)
+ratings = pd.concat(parts)
+del parts, part, lines
+per_movie, per_user = ratings["movie"].value_counts(), ratings["user"].value_counts()
+movies, users = per_movie.index[per_movie > 10000], per_user.index[per_user > 200]
+kept = ratings[ratings["movie"].isin(movies) & ratings["user"].isin(users)]
+counts = [len(kept), kept["user"].nunique(), kept["movie"].nunique()]
 """
 
 
