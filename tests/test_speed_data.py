@@ -40,7 +40,7 @@ ratings = found.ratings
 counts = [len(ratings), ratings.n_users, ratings.n_items]
 """
 SECOND = "\n".join(line for line in OURS.splitlines() if "eader" not in line)  # nothing is parsed any more
-# The source notebook's way, step by step: one table, a copy of its slice per movie, all of them put together, filtered.
+# The source notebook's way, step by step: one table, a copy of its slice per movie, all put together, filtered.
 NOTEBOOK = """
 import json, sys, time
 import pandas as pd
