@@ -6,15 +6,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TextIO
 
 from datasets.fetch import placed
 from datasets.ratings import Dataset
 from datasets.spec import UsageError
 
-PARSER = 1  # raise it when what is parsed from the same bytes changes
+PARSER = 2  # raise it when what is parsed from the same bytes changes
 FILE = "overviews/movies_metadata.csv"  # below the data directory
 NEEDED = ("title", "overview", "release_date", "vote_count")
 MORE_VOTES_THAN = 10
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # what stands for bytes that are not UTF-8
 NO_OVERVIEW = {"", "no overview", "no overview found.", "no overview available."}
 ARTICLES = "the|a|an|la|le|les|l'|el|los|las|il|lo|gli|i|der|die|das|ein|eine|un|une|una|den|det|de|het|o|os|as"
 
@@ -35,8 +37,9 @@ def overviews(path: Path, titles: Sequence[str], years: Sequence[int | None]) ->
 
     A title matches in lower case, with its article in front or behind ("Matrix, The"), without or as what it has in
     parentheses, and either as `title` or as `original_title`. Of several films with the title, the one from that year
-    or the nearest is meant, then the one with the most votes. Rows with other fields than the header has, or with
-    text where a number belongs, are malformed: counted, and not used. UsageError if it is not that file at all.
+    or the nearest is meant, then the one with the most votes. Rows with other fields than the header has, with text
+    where a number belongs, or with bytes that are not UTF-8 are malformed: counted, and not used. UsageError if it is
+    not that file at all.
     """
     films, rows, malformed = _read(path)
     found = [_match(films, title, year) for title, year in zip(titles, years, strict=True)]
@@ -90,29 +93,35 @@ def _read(path: Path) -> tuple[Titles, tuple[int, int], int]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
-    """Each record by column, or {} if it has more or fewer fields than the header."""
-    with path.open(newline="", encoding="utf-8-sig") as text:
-        reader = csv.reader(text)
-        line = 1
-        try:
-            header = [name.strip() for name in next(filter(None, reader), [])]
-            line = reader.line_num
-            missing = [name for name in NEEDED if name not in header]
-            if missing:
-                raise UsageError(
-                    f"{path}, line {max(line, 1)}: expected the columns {', '.join(NEEDED)}, but "
-                    f"{', '.join(missing)} is missing. Fetch movies_metadata.csv of The Movies Dataset again."
-                )
-            for fields in reader:
-                if fields:
-                    yield dict(zip(header, fields, strict=True)) if len(fields) == len(header) else {}
-                line = reader.line_num
-        except csv.Error as error:
-            raise UsageError(f"{path}, line {line + 1}: {error}. Fetch the file again.") from None
-        except UnicodeDecodeError as error:
+    """Each record by column, or {} if it has more or fewer fields than the header, or bytes that are not UTF-8."""
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as text:
+        records = _records(text)
+        line, header = next(records, (1, []))
+        names = [name.strip() for name in header]
+        missing = [name for name in NEEDED if name not in names]
+        if missing:
             raise UsageError(
-                f"{path}, after line {line}: not UTF-8 ({error.reason}). Fetch the file again."
-            ) from None
+                f"{path}, line {line}: expected the columns {', '.join(NEEDED)}, but "
+                f"{', '.join(missing)} is missing. Fetch movies_metadata.csv of The Movies Dataset again."
+            )
+        for _, fields in records:
+            whole = len(fields) == len(names) and not any(UNREADABLE in field for field in fields)
+            yield dict(zip(names, fields, strict=True)) if whole else {}
+
+
+def _records(text: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """The last line and the fields of each record that is not blank; no fields where the csv module gives up."""
+    reader = csv.reader(text)
+    while True:
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:  # such as a quote that is never closed: it goes on with the next line
+            yield reader.line_num, []
+        else:
+            if fields:
+                yield reader.line_num, fields
 
 
 def _film(row: dict[str, str]) -> Film | None:
