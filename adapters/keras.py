@@ -71,6 +71,15 @@ class _Keras(Recommender):
         return np.asarray(scores, np.float32).reshape(-1)[: len(users)]
 
 
+def _embedded(n_users: int, n_items: int, n_factors: int) -> tuple[list[Any], list[Any]]:
+    """The inputs user and item, and an embedding of `n_factors` of each."""
+    import keras
+
+    inputs = [keras.Input((), dtype="int32", name=name) for name in ("user", "item")]
+    sizes = zip(inputs, (n_users, n_items), strict=True)
+    return inputs, [keras.layers.Embedding(size, n_factors)(column) for column, size in sizes]
+
+
 @dataclass(eq=False)
 class KerasMF(_Keras):
     """r(u, i) = p_u . q_i: two embeddings and their dot product, without biases.
@@ -88,9 +97,7 @@ class KerasMF(_Keras):
         """Embedding, embedding, dot."""
         import keras
 
-        user, item = (keras.Input((), dtype="int32", name=name) for name in ("user", "item"))
-        p = keras.layers.Embedding(n_users, self.n_factors)(user)
-        q = keras.layers.Embedding(n_items, self.n_factors)(item)
+        (user, item), (p, q) = _embedded(n_users, n_items, self.n_factors)
         return keras.Model([user, item], keras.layers.Dot(axes=1)([p, q]))
 
 
@@ -110,9 +117,7 @@ class KerasMLP(_Keras):
         """Embeddings, concatenation, 64, 32, 1."""
         import keras
 
-        user, item = (keras.Input((), dtype="int32", name=name) for name in ("user", "item"))
-        p = keras.layers.Embedding(n_users, self.n_factors)(user)
-        q = keras.layers.Embedding(n_items, self.n_factors)(item)
+        (user, item), (p, q) = _embedded(n_users, n_items, self.n_factors)
         hidden = keras.layers.Concatenate()([p, q])
         for width in (64, 32):
             hidden = keras.layers.Dense(width, activation="relu")(hidden)

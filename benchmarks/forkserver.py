@@ -80,10 +80,12 @@ def _reply(replies: int, message: dict[str, Any]) -> None:
 
 def _preload(modules: list[str]) -> None:
     """Import what can be imported; the cell itself reports what cannot. Threads must not start here: see DESIGN."""
-    for module in modules:
-        if module not in sys.modules:
-            with contextlib.suppress(ImportError):
-                importlib.import_module(module)
+    missing = [module for module in modules if module not in sys.modules]
+    if not missing:
+        return
+    for module in missing:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
     if "benchmarks.evaluate" in sys.modules:
         _compile_ranking()
     gc.collect()

@@ -96,7 +96,10 @@ def run(
             "environment": environment(threads, jobs),
         }
         results.write_plan(cells, about)
-        waiting = [cell for cell in cells if not _kept(results, cell, forced)]
+        kept = {cell.name for cell in cells if _kept(results, cell, forced)}
+        waiting = [cell for cell in cells if cell.name not in kept]
+        for name in kept:  # a run killed right after the cell had ended could not remove its log
+            (results.directory / "records" / f"{name}.log").unlink(missing_ok=True)
         _announce(console, data, len(cells), len(waiting))
         assert data.stored is not None
         live = [column for column in SHOWN if column in shown] or shown[:2]
@@ -182,18 +185,15 @@ def _reproduce(
 def _kept(results: Run, cell: Cell, forced: set[str]) -> bool:
     """Whether the cell need not run: it has an ok record and is not forced."""
     record = results.read(cell)
-    kept = record is not None and record.status == "ok" and cell.row not in forced and results.has_answers(cell)
-    if kept:  # a run killed right after the cell had ended could not remove its log
-        results.path(cell, ".log").unlink(missing_ok=True)
-    return kept
+    return record is not None and record.status == "ok" and cell.row not in forced and results.has_answers(cell)
 
 
 def _print_plan(console: Console, results: Run, cells: list[Cell], forced: set[str]) -> None:
-    for cell in cells:
-        state = "kept" if _kept(results, cell, forced) else "to run"
+    kept = [_kept(results, cell, forced) for cell in cells]
+    for cell, is_kept in zip(cells, kept, strict=True):
+        state = "kept" if is_kept else "to run"
         console.print(f"{cell.key}  {cell.row}  fold {cell.fold}  {state}", markup=False)
-    to_run = sum(not _kept(results, cell, forced) for cell in cells)
-    console.print(f"{len(cells)} cells, {to_run} to run, into {results.directory}", markup=False)
+    console.print(f"{len(cells)} cells, {kept.count(False)} to run, into {results.directory}", markup=False)
 
 
 def _announce(console: Console, data: Dataset, n_cells: int, n_waiting: int) -> None:

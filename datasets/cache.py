@@ -95,10 +95,7 @@ def cached(name: str, sources: list[Path], parameters: Mapping[str, Any], parse:
     with locked(entry.with_suffix(".lock")):
         with suppress(FileNotFoundError, Damaged):
             return reopen(entry)  # somebody else made it in the meantime
-        for leftover in [
-            entry,
-            *entry.parent.glob(f".{key}.*.tmp"),
-        ]:  # nobody else writes here while this holds the lock
+        for leftover in (entry, *entry.parent.glob(f".{key}.*.tmp")):  # nobody else writes here under this lock
             discard(leftover)
         parsed = parse()
         dataset = overviews.attach(parsed)
