@@ -21,7 +21,7 @@ class Recommender(ABC):
     """
 
     name: ClassVar[str]
-    family: ClassVar[str]  # "baseline", "surprise", "lightfm", "sgd", "keras", "oracle": groups rows in the report
+    family: ClassVar[str]  # "baseline", "neighbours", "linear", "factors", "keras" ...: groups rows in the report
     predicts: ClassVar[Literal["ratings", "order"]]  # "order": scores only rank items, so there is no RMSE
     requires: ClassVar[tuple[str, ...]] = ()  # modules it needs; imported only inside methods
     revision: ClassVar[int] = 1  # raise it when the numbers should change
