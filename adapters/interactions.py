@@ -1,0 +1,59 @@
+"""Ratings as likes: what algorithms learn from that know interactions, not ratings; and item-item models on top."""
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.sparse import csr_matrix
+
+from adapters.base import Floats, Indices, Recommender
+from datasets.ratings import Ratings
+
+RelevantShare = Annotated[float, Field(ge=0, le=1)]
+PAIRS_BLOCK = 1 << 22  # scores held at a time while pairs are picked from whole rows
+
+
+def likes(train: Ratings, relevant_share: float) -> csr_matrix:
+    """The users x items matrix of ones, float32, where the rating is at least `relevant_share` of the scale.
+
+    0.75 means 4 on a scale from 1 to 5; 0 takes every rating for a like. A pair rated twice is one entry.
+    """
+    lowest, highest = train.scale
+    liked = train.values >= lowest + relevant_share * (highest - lowest)
+    users, items = train.users[liked], train.items[liked]
+    matrix = csr_matrix((np.ones(len(users), np.float32), (users, items)), (train.n_users, train.n_items))
+    matrix.sum_duplicates()
+    matrix.data[:] = 1
+    return matrix
+
+
+class ItemItem(Recommender):
+    """score(u, i) = sum over the user's items j of x_uj * w_ji, from the two matrices that `fit` leaves."""
+
+    X_: csr_matrix  # (n_users, n_items): the users' profiles
+    W_: csr_matrix | NDArray[np.float32]  # (n_items, n_items), dense or sparse
+
+    def score_items(self, users: Indices) -> Floats:
+        """The rows X[users] @ W."""
+        scores = self.X_[users] @ self.W_
+        dense = scores.toarray() if hasattr(scores, "toarray") else scores
+        return np.ascontiguousarray(dense, np.float32)
+
+    def score(self, users: Indices, items: Indices) -> Floats:
+        """The same numbers, picked from the rows of the users that are asked about."""
+        return picked(self, users, items)
+
+
+def picked(algorithm: Recommender, users: Indices, items: Indices) -> Floats:
+    """One score a pair, taken from `score_items` of each user once, some users at a time."""
+    unique, row_of = np.unique(users, return_inverse=True)
+    order = np.argsort(row_of, kind="stable")
+    scores = np.empty(len(users), np.float32)
+    block = max(1, PAIRS_BLOCK // algorithm.n_items_)
+    for start in range(0, len(unique), block):
+        first, last = np.searchsorted(row_of, (start, start + block), sorter=order)
+        pairs = order[first:last]
+        rows = algorithm.score_items(unique[start : start + block])
+        scores[pairs] = rows[row_of[pairs] - start, items[pairs]]
+    return scores
