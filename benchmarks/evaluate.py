@@ -1,16 +1,17 @@
 """From a fitted algorithm to its metrics: the only place that decides candidates, ties, fallback and clipping."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from adapters.base import Recommender
 from benchmarks.metrics import METRICS, Ranked, Rated
+from benchmarks.protocols import PROTOCOLS, STANDARD, Evaluation, Protocol, prefixed
+from benchmarks.ranking import auc, pessimistic_ranks, top_items
 from datasets.ratings import Ratings
 
 BLOCK_BYTES = 1 << 25  # scores of one block of users; small enough for the processor's cache to help
@@ -25,24 +26,13 @@ class DivergedError(ArithmeticError):
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """How answers become metrics. Everything in it is part of a cell's key."""
+class Lists:
+    """What a protocol made of the scores of all items, for the users with at least one relevant test item."""
 
-    ks: tuple[int, ...] = (10,)
-    relevant_share: float = 0.75  # relevant = a rating of at least this share of the scale: 4 on 1 to 5
-    candidates: str = "the whole catalogue without the user's training items"
-    ties: str = "seeded random"
-    version: int = 1  # raise it when a definition changes
-
-    @property
-    def depth(self) -> int:
-        """How many recommendations per user are ranked and stored."""
-        return max(DEPTH, *self.ks)
-
-    def threshold(self, scale: tuple[float, float]) -> float:
-        """The lowest rating that counts as relevant."""
-        lowest, highest = scale
-        return lowest + self.relevant_share * (highest - lowest)
+    users: NDArray[np.int32]  # ascending
+    top_items: NDArray[np.int32]  # (len(users), at most depth), best first; -1 where candidates ran out
+    ranks: NDArray[np.int32]  # of the same shape, from 0; equal for tied items if ties are pessimistic
+    auc: NDArray[np.float64]  # (len(users),), NaN where there was nothing to compare
 
 
 @dataclass(frozen=True)
@@ -50,69 +40,21 @@ class Answers:
     """What an algorithm answered, raw: enough to compute every metric again."""
 
     scores: NDArray[np.float32]  # one per test rating, before fallback and clipping
-    users: NDArray[np.int32]  # those with at least one relevant test item, ascending
-    top_items: NDArray[np.int32]  # (len(users), at most depth), best first; -1 where candidates ran out
+    lists: dict[str, Lists]  # by protocol
 
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """As it is written: `scores`, and `users`, `top_items`, `ranks` and `auc` of each protocol."""
+        arrays: dict[str, NDArray[Any]] = {"scores": self.scores}
+        for name, lists in self.lists.items():
+            arrays |= {prefixed(name, column): value for column, value in vars(lists).items()}
+        return arrays
 
-@numba.njit(cache=True)
-def _tie_break(seed: int, user: int, item: int) -> np.uint64:
-    """A pseudo-random number that depends on its arguments only (SplitMix64's mixing function)."""
-    state = (np.uint64(user) << np.uint64(32)) + np.uint64(item) + np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15)
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
-
-
-@numba.njit(cache=True)
-def top_items(
-    scores: NDArray[np.float32],
-    users: NDArray[np.int32],
-    seen_from: NDArray[np.int32],
-    seen_items: NDArray[np.int32],
-    depth: int,
-    seed: int,
-) -> NDArray[np.int32]:
-    """The `depth` best unseen items of each row of `scores`, best first, int32 of shape (len(users), depth).
-
-    Row r belongs to users[r], whose seen items are seen_items[seen_from[u] : seen_from[u + 1]]. NaN ranks below every
-    number; equal scores are ordered by a hash of (seed, user, item), so neither the item's index nor the order of
-    users matters. -1 fills rows with fewer candidates. Compiled, because one pass that keeps the best few beats any
-    partial sort, and ties cost nothing.
-    """
-    n_items = scores.shape[1]
-    top = np.full((len(users), depth), -1, np.int32)
-    values = np.empty(depth, np.float32)
-    hashes = np.empty(depth, np.uint64)
-    seen = np.zeros(n_items, np.bool_)
-    for row in range(len(users)):
-        user = users[row]
-        known = seen_items[seen_from[user] : seen_from[user + 1]]
-        seen[known] = True
-        count = 0
-        for item in range(n_items):
-            value = scores[row, item]
-            if np.isnan(value):
-                value = np.float32(-np.inf)
-            if seen[item] or (count == depth and value < values[depth - 1]):
-                continue
-            order = _tie_break(seed, user, item)
-            place = count if count < depth else depth
-            while place > 0 and (
-                value > values[place - 1] or (value == values[place - 1] and order < hashes[place - 1])
-            ):
-                place -= 1
-            if place == depth:
-                continue
-            count = min(count + 1, depth)
-            for later in range(count - 1, place, -1):
-                values[later], hashes[later], top[row, later] = (
-                    values[later - 1],
-                    hashes[later - 1],
-                    top[row, later - 1],
-                )
-            values[place], hashes[place], top[row, place] = value, order, item
-        seen[known] = False
-    return top
+    @staticmethod
+    def from_arrays(arrays: Mapping[str, NDArray[Any]], protocols: tuple[str, ...]) -> "Answers":
+        """The inverse of `to_arrays`."""
+        columns = Lists.__dataclass_fields__
+        lists = {name: Lists(**{column: arrays[prefixed(name, column)] for column in columns}) for name in protocols}
+        return Answers(arrays["scores"], lists)
 
 
 def _checked(scores: Any, shape: tuple[int, ...], algorithm: Recommender) -> NDArray[np.float32]:
@@ -127,7 +69,9 @@ def _checked(scores: Any, shape: tuple[int, ...], algorithm: Recommender) -> NDA
     return scores
 
 
-def ask(algorithm: Recommender, train: Ratings, test: Ratings, protocol: Protocol, seed: int, timed: Call) -> Answers:
+def ask(
+    algorithm: Recommender, train: Ratings, test: Ratings, evaluation: Evaluation, seed: int, timed: Call
+) -> Answers:
     """Put the test questions to a fitted algorithm; `timed(phase, function, *arguments)` makes each call.
 
     Only the algorithm's own calls go through `timed`. DivergedError for scores that are not numbers.
@@ -137,18 +81,59 @@ def ask(algorithm: Recommender, train: Ratings, test: Ratings, protocol: Protoco
         pairs = slice(start, start + BLOCK_PAIRS)
         scores = timed("rate", algorithm.score, test.users[pairs], test.items[pairs])
         blocks.append(_checked(scores, test.users[pairs].shape, algorithm).copy())  # it may use its array again
-    users = np.unique(test.users[test.values >= protocol.threshold(test.scale)])
+    judges = {name: _Judge(PROTOCOLS[name], train, test, max(DEPTH, *evaluation.ks)) for name in evaluation.protocols}
+    users = np.unique(np.concatenate([judge.users for judge in judges.values()]))
     users.flags.writeable = False
-    seen = csr_matrix((np.ones(len(train), np.bool_), (train.users, train.items)), (train.n_users, train.n_items))
-    depth = min(protocol.depth, train.n_items)
-    top = np.empty((len(users), depth), np.int32)
     block = max(1, BLOCK_BYTES // (4 * train.n_items))
     for start in range(0, len(users), block):
         asked = users[start : start + block]
         scores = timed("rank", algorithm.score_items, asked)
         scores = _checked(scores, (len(asked), train.n_items), algorithm)
-        top[start : start + block] = top_items(scores, asked, seen.indptr, seen.indices, depth, seed)
-    return Answers(np.concatenate(blocks), users, top)
+        for judge in judges.values():
+            judge.see(scores, asked, seed)
+    scores = np.concatenate(blocks) if blocks else np.empty(0, np.float32)
+    return Answers(scores, {name: judge.lists() for name, judge in judges.items()})
+
+
+class _Judge:
+    """Collects what one protocol makes of the scores, block by block."""
+
+    def __init__(self, protocol: Protocol, train: Ratings, test: Ratings, depth: int) -> None:
+        self.protocol, self.depth = protocol, min(depth, train.n_items)
+        self.relevant = _pairs(test, protocol.threshold(test.scale))
+        self.users = np.flatnonzero(np.diff(self.relevant.indptr)).astype(np.int32)
+        lists = {"unseen": (train, -np.inf), "unliked": (train, protocol.threshold(train.scale))}
+        lists |= {"all": (train, np.inf), "rated": (test, -np.inf)}
+        self.listed = _pairs(*lists[protocol.candidates])
+        self.parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
+
+    def see(self, scores: NDArray[np.float32], asked: NDArray[np.int32], seed: int) -> None:
+        """Judge one block: row r of `scores` is that of user asked[r]. Users without a relevant item are left out."""
+        mine = np.isin(asked, self.users)
+        if not mine.all():
+            scores, asked = scores[mine], asked[mine]
+        only_listed, pessimistic = self.protocol.candidates == "rated", self.protocol.ties == "pessimistic"
+        depth = self.depth + pessimistic  # one more place shows whether the last tie goes on
+        top, best = top_items(scores, asked, self.listed, depth, seed, only_listed=only_listed)
+        ranks = pessimistic_ranks(best) if pessimistic else np.tile(np.arange(depth, dtype=np.int32), (len(asked), 1))
+        areas = auc(scores, asked, self.listed, self.relevant, only_listed=only_listed, pessimistic=pessimistic)
+        self.parts.append((top[:, : self.depth], ranks, areas))
+
+    def lists(self) -> Lists:
+        """All blocks together."""
+        empty = np.empty((0, self.depth), np.int32)
+        parts = self.parts or [(empty, empty, np.empty(0))]
+        top, ranks, areas = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Lists(self.users, top, ranks, areas)
+
+
+def _pairs(ratings: Ratings, threshold: float) -> csr_matrix:
+    """The users x items matrix of the ratings of at least `threshold`, each pair once, items ascending."""
+    chosen = ratings.values >= threshold
+    users, items = ratings.users[chosen], ratings.items[chosen]
+    pairs = csr_matrix((np.ones(len(users), np.bool_), (users, items)), (ratings.n_users, ratings.n_items))
+    pairs.sum_duplicates()
+    return pairs
 
 
 def rated(answers: Answers, test: Ratings, train_mean: float) -> Rated:
@@ -158,29 +143,37 @@ def rated(answers: Answers, test: Ratings, train_mean: float) -> Rated:
     return Rated(test.values.astype(np.float64), np.clip(predicted, *test.scale), answered)
 
 
-def ranked(answers: Answers, test: Ratings, protocol: Protocol) -> Ranked:
-    """Which recommendations are relevant test items of their user."""
-    is_relevant = test.values >= protocol.threshold(test.scale)
-    relevant = np.unique(test.users[is_relevant].astype(np.int64) * test.n_items + test.items[is_relevant])
-    n_relevant = np.bincount(relevant // test.n_items, minlength=test.n_users)[answers.users]
-    recommended = answers.users[:, None].astype(np.int64) * test.n_items + answers.top_items
-    return Ranked(np.isin(recommended, relevant) & (answers.top_items >= 0), n_relevant)
+def ranked(answers: Answers, test: Ratings, protocol: str = STANDARD) -> Ranked:
+    """At which ranks the recommendations are relevant test items of their user."""
+    lists = answers.lists[protocol]
+    relevant = _pairs(test, PROTOCOLS[protocol].threshold(test.scale))
+    keys = relevant.tocoo()
+    known = keys.row.astype(np.int64) * test.n_items + keys.col
+    recommended = lists.users[:, None].astype(np.int64) * test.n_items + lists.top_items
+    is_hit = np.isin(recommended, known) & (lists.top_items >= 0) & (lists.ranks < lists.ranks.shape[1])
+    hits = np.zeros(is_hit.shape, np.int64)
+    np.add.at(hits, (np.nonzero(is_hit)[0], lists.ranks[is_hit]), 1)
+    return Ranked(hits, np.diff(relevant.indptr)[lists.users].astype(np.int64), lists.auc)
 
 
 def score(
-    answers: Answers, test: Ratings, train_mean: float, protocol: Protocol, *, predicts_ratings: bool
+    answers: Answers, test: Ratings, train_mean: float, evaluation: Evaluation, *, predicts_ratings: bool
 ) -> dict[str, float | None]:
     """Every metric by column name; None where it is undefined: errors of an algorithm that only ranks, an empty
     test part, or no user with a relevant test item.
     """
-    ratings, recommendations = rated(answers, test, train_mean), ranked(answers, test, protocol)
+    ratings = rated(answers, test, train_mean)
     values: dict[str, float | None] = {}
     for name, metric in METRICS.items():
         if metric.rating is not None:
             defined = len(test) > 0 and (predicts_ratings or not metric.needs_ratings)
             values[name] = metric.rating(ratings) if defined else None
-        if metric.ranking is not None:
-            for k in protocol.ks:
-                defined = len(answers.users) > 0
-                values[f"{name}@{k}"] = float(metric.ranking(recommendations, k).mean()) if defined else None
+    for protocol in evaluation.protocols:
+        recommendations = ranked(answers, test, protocol)
+        for metric in METRICS.values():
+            if metric.ranking is not None:
+                for column, k in metric.columns(evaluation.ks):
+                    each = metric.ranking(recommendations, k)
+                    defined = not np.isnan(each).all()
+                    values[prefixed(protocol, column)] = float(np.nanmean(each)) if defined else None
     return values

@@ -58,7 +58,7 @@ def _splits() -> Lines:
         "(official)",
         "splits that a data set brings, such as u, ua, ub of movielens-100k; see `datasets info`",
     )
-    return [("name", "what it is"), *((name, _first_line(split)) for name, split in SPLITS.items()), official]
+    return [("name", "what it is"), *((name, _first_line(split.divide)) for name, split in SPLITS.items()), official]
 
 
 KINDS: dict[str, Callable[[], Lines]] = {

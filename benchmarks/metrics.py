@@ -1,8 +1,9 @@
 """The metrics: one pure function each, vectorised over ratings or users, found by its decorator.
 
 Rating metrics turn a `Rated` into one number. Ranking metrics turn a `Ranked` and a cutoff k into one number per
-user; the bench reports their mean over the users with at least one relevant test item. A docstring is the definition
-that the report prints.
+user; the bench reports their mean over the users with at least one relevant test item, NaN left out. A docstring is
+the definition that the report prints. A column is a metric's name, with its cutoff if it has one, and with the
+protocol before it if that is not the bench's own: `rmse`, `precision@10`, `lightfm:auc`.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.protocols import STANDARD, named, prefixed
 from datasets.spec import UsageError, pick
 
 
@@ -26,10 +28,11 @@ class Rated:
 
 @dataclass(frozen=True)
 class Ranked:
-    """The recommendations of each user: which ranks hit a relevant test item, and how many of those there are."""
+    """The recommendations of each user: at which ranks are relevant test items, and how many of those there are."""
 
-    hits: NDArray[np.bool_]  # (n_users, depth); column 0 is the first recommendation
+    hits: NDArray[np.int64]  # (n_users, depth); column 0 is the first rank; above 1 only where ties share a rank
     n_relevant: NDArray[np.int64]  # (n_users,), at least 1
+    auc: NDArray[np.float64]  # (n_users,), see the metric of this name
 
     def n_hits(self, k: int) -> NDArray[np.float64]:
         """How many of each user's first k recommendations are relevant."""
@@ -53,6 +56,11 @@ class Metric:
     rating: RatingFunction | None = None
     ranking: RankingFunction | None = None
     needs_ratings: bool = False  # undefined for algorithms whose scores only rank
+    has_cutoff: bool = False
+
+    def columns(self, ks: tuple[int, ...]) -> list[tuple[str, int]]:
+        """The names of its columns and the cutoff of each (0 where there is none)."""
+        return [(f"{self.name}@{k}", k) for k in ks] if self.has_cutoff else [(self.name, 0)]
 
 
 METRICS: dict[str, Metric] = {}
@@ -71,34 +79,41 @@ def rating_metric(
     return register
 
 
-def ranking_metric(better: Better, unit: str) -> Callable[[RankingFunction], RankingFunction]:
-    """Register a function of (`Ranked`, k) under its own name; its columns are called name@k."""
+def ranking_metric(
+    better: Better, unit: str, *, has_cutoff: bool = True
+) -> Callable[[RankingFunction], RankingFunction]:
+    """Register a function of (`Ranked`, k) under its own name; its columns are called name@k, or name if k is 0."""
 
     def register(function: RankingFunction) -> RankingFunction:
         name, definition = function.__name__, " ".join((function.__doc__ or "").split())
-        METRICS[name] = Metric(name, better, unit, definition, ranking=function)
+        METRICS[name] = Metric(name, better, unit, definition, ranking=function, has_cutoff=has_cutoff)
         return function
 
     return register
 
 
 def find(column: str) -> Metric:
-    """The metric behind a column name such as `rmse` or `precision@10`; UsageError if there is none."""
-    name, at, k = column.partition("@")
+    """The metric behind a column name such as `rmse` or `lightfm:precision@10`; UsageError if there is none."""
+    protocol, rest = named(column)
+    name, at, k = rest.partition("@")
     metric = METRICS[pick("metric", name, METRICS)]
-    if metric.ranking and not (k.isdecimal() and k == str(int(k)) and int(k) > 0):
+    if metric.has_cutoff and not (k.isdecimal() and k == str(int(k)) and int(k) > 0):
         raise UsageError(f"metric {column!r}: expected a cutoff of at least 1, as in {name}@10")
-    if metric.rating and at:
+    if at and not metric.has_cutoff:
         raise UsageError(f"metric {column!r}: {name} has no cutoff; write {name}")
+    if metric.rating and protocol != STANDARD:
+        raise UsageError(f"metric {column!r}: protocols are for ranking metrics; write {rest}")
     return metric
 
 
-def columns(ks: tuple[int, ...]) -> list[str]:
+def columns(ks: tuple[int, ...], protocols: tuple[str, ...] = (STANDARD,)) -> list[str]:
     """The names of all metric columns at the cutoffs `ks`, in the order in which this file defines the metrics."""
     return [
-        column
-        for name, metric in METRICS.items()
-        for column in ([name] if metric.rating else [f"{name}@{k}" for k in ks])
+        prefixed(protocol, column)
+        for protocol in protocols
+        for metric in METRICS.values()
+        if protocol == STANDARD or metric.ranking
+        for column, _ in metric.columns(ks)
     ]
 
 
@@ -143,3 +158,11 @@ def ndcg(ranked: Ranked, k: int) -> PerUser:
 def coverage(rated: Rated) -> float:
     """Share of the test ratings for which the algorithm itself gave a score; the rest got the training mean."""
     return float(np.mean(rated.answered))
+
+
+@ranking_metric("higher", "share", has_cutoff=False)
+def auc(ranked: Ranked, k: int) -> PerUser:
+    """Area under the ROC curve: the share of pairs of a relevant and another candidate in which the relevant one has
+    the higher score, a tie counting a half; NaN for a user all of whose candidates are relevant (Rendle et al. 2009).
+    """
+    return ranked.auc

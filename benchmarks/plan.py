@@ -12,7 +12,9 @@ from typing import Any, cast
 
 from adapters import Recommender, available, create
 from benchmarks import splits
-from benchmarks.evaluate import Protocol
+from benchmarks.metrics import find
+from benchmarks.protocols import Evaluation
+from benchmarks.published import Published, published
 from benchmarks.results import Cell
 from datasets.ratings import Dataset
 from datasets.spec import UsageError, format_spec, parse_spec, pick
@@ -35,12 +37,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Suite:
-    """The exact rows of a table, read from `suites/NAME.toml`."""
+    """The exact rows of a table, read from `suites/NAME.toml`; None where the table leaves something open."""
 
     name: str
     description: str
     rows: tuple[Row, ...]
-    folds: int | None = None  # where the table is defined for a number of folds
+    folds: int | None = None
+    split: str | None = None
+    seed: int | None = None
+    metrics: tuple[str, ...] | None = None  # the columns of its report
+    published: tuple[Published, ...] = ()  # what others have measured in this way
 
 
 def suites() -> list[str]:
@@ -49,10 +55,17 @@ def suites() -> list[str]:
 
 
 def suite(name: str) -> Suite:
-    """The suite `name`, its rows checked. UsageError if there is none or if it is malformed."""
+    """The suite `name`, its rows and columns checked. UsageError if there is none or if it is malformed."""
     path = SUITES / f"{pick('suite', name, suites())}.toml"
     content = tomllib.loads(path.read_text())
-    return Suite(name, content["description"], rows(content["rows"]), content.get("folds"))
+    content["rows"] = rows(content["rows"])
+    tables = content.pop("published", [])
+    if "metrics" in content:
+        content["metrics"] = tuple(content["metrics"])
+        for column in content["metrics"]:
+            find(column)
+    found = published(name, tables, [row.name for row in content["rows"]])
+    return Suite(name, published=found, **content)
 
 
 def rows(specs: Iterable[str]) -> tuple[Row, ...]:
@@ -114,7 +127,7 @@ def cells(
     split: str,
     n_folds: int,
     seed: int,
-    protocol: Protocol,
+    evaluation: Evaluation,
     threads: int,
 ) -> list[Cell]:
     """The cells of the table, fold by fold inside a row: the first row is complete before the second begins."""
@@ -137,7 +150,7 @@ def cells(
                 n_folds=n_folds,
                 fold=fold,
                 seed=seed,
-                protocol=asdict(protocol) | {"ks": list(protocol.ks)},
+                protocol=evaluation.to_json(),
                 threads=threads,
             )
             for fold in range(n_folds)
@@ -157,8 +170,3 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "digest": dataset.digest,
         **asdict(dataset.provenance),
     }
-
-
-def protocol_of(cell: Cell) -> Protocol:
-    """The protocol as it is written in the cell."""
-    return Protocol(**cell.protocol | {"ks": tuple(cell.protocol["ks"])})

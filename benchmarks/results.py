@@ -234,7 +234,7 @@ def row(record: Record) -> dict[str, Any]:
         "status": record.status,
         "reason": record.reason or "",
     }
-    for name in columns(tuple(cell.protocol["ks"])):
+    for name in columns(tuple(cell.protocol["ks"]), tuple(cell.protocol["protocols"])):
         value = record.metrics.get(name)
         values[name] = "" if value is None else repr(value)
     for phase in PHASES:

@@ -5,7 +5,7 @@ import importlib
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,9 +20,9 @@ import datasets
 from benchmarks import limits, metrics, plan, splits
 from benchmarks.command_line import FINE, INCOMPLETE, serve
 from benchmarks.display import Display
-from benchmarks.evaluate import Protocol
 from benchmarks.measure import environment
 from benchmarks.pool import Pool
+from benchmarks.protocols import Evaluation, used
 from benchmarks.results import Cell, Record, Run, leftovers
 from benchmarks.watch import Limits
 from datasets.ratings import Dataset
@@ -35,13 +35,17 @@ def run(
     dataset: Annotated[str, Option(help="a name from `python -m benchmarks.list datasets`")],
     suite: Annotated[str, Option(help="the rows of the table; overridden by --algorithm")] = "standard",
     algorithm: Annotated[list[str] | None, Option(help="NAME or NAME[key=value,...]; repeatable")] = None,
-    folds: Annotated[int | None, Option(help="number of folds [default: the suite's, or 5]", min=2)] = None,
+    folds: Annotated[int | None, Option(help="number of folds [default: the suite's, or 5]", min=1)] = None,
     split: Annotated[
-        str, Option(help="how the ratings are divided; kfold, or one that the data set brings")
-    ] = "kfold",
-    seed: Annotated[int, Option(help="fixes folds, initialisations and ties", min=0, max=2**32 - 1)] = 0,
+        str | None, Option(help="from `python -m benchmarks.list splits` [default: the suite's, or kfold]")
+    ] = None,
+    seed: Annotated[
+        int | None, Option(help="fixes folds, initialisations and ties [default: 0]", min=0, max=2**32 - 1)
+    ] = None,
     k: Annotated[list[int] | None, Option(help="cutoff of the ranking metrics; repeatable [default: 10]")] = None,
-    metric: Annotated[list[str] | None, Option(help="column of the report; repeatable [default: all]")] = None,
+    metric: Annotated[
+        list[str] | None, Option(help="column of the report; repeatable [default: the suite's, or all]")
+    ] = None,
     jobs: Annotated[int, Option(help="cells at a time; more than 1 makes times contended", min=1)] = 1,
     threads: Annotated[int, Option(help="threads of each cell", min=1)] = 1,
     time_limit: Annotated[str, Option(help="per cell: 90s, 10m, 1.5h")] = "10m",
@@ -59,11 +63,11 @@ def run(
     console = Console(soft_wrap=True, highlight=False)
     for module in plugin or []:
         _import_plugin(module)
-    chosen = plan.suite(suite)
-    table = plan.rows(algorithm) if algorithm else chosen.rows
-    default_folds = (None if algorithm else chosen.folds) or 5
+    chosen = plan.Suite("", "", plan.rows(algorithm)) if algorithm else plan.suite(suite)
+    table, divided = chosen.rows, splits.normal(split or chosen.split or "kfold")
+    start = seed if seed is not None else chosen.seed or 0
     forced = {pick("row to force", row, [r.name for r in plan.with_truth(table)]) for row in force or []}
-    ks, shown = _columns(k, metric)
+    ks, shown = _columns(k, metric or chosen.metrics)
     limit = Limits(
         limits.seconds("--time-limit", time_limit),
         _memory(memory_limit),
@@ -71,12 +75,14 @@ def run(
     )
     datasets.check(dataset)
     results = Run(out or Path("runs") / _directory_name(dataset))
-    protocol = Protocol(ks=ks)
+    evaluation = Evaluation(ks, used(shown))
 
     def planned(data: Dataset) -> list[Cell]:
-        n_folds = splits.n_folds_of(data, split, folds, default_folds)
+        n_folds = splits.n_folds_of(data, divided, folds, None if split else chosen.folds)
         rows = table if algorithm else plan.with_truth(table, data)
-        return plan.cells(data, rows, split=split, n_folds=n_folds, seed=seed, protocol=protocol, threads=threads)
+        return plan.cells(
+            data, rows, split=divided, n_folds=n_folds, seed=start, evaluation=evaluation, threads=threads
+        )
 
     if dry_run:
         _print_plan(console, results, planned(datasets.load(dataset, real_only=real_only)), forced)
@@ -86,12 +92,13 @@ def run(
         data = datasets.load(dataset, real_only=real_only)  # while the pool imports the libraries
         stack.enter_context(_claimed(results.directory))
         cells = planned(data)
-        reproduce = _reproduce(dataset, split, cells[0].n_folds, seed, ks, threads, plugin or [])
+        reproduce = _reproduce(dataset, cells[0], shown, plugin or [])
         about: dict[str, Any] = {
             "command": shlex.join(["python", "-m", "benchmarks.run", *sys.argv[1:]]),
             "reproduce": reproduce,
             "metrics": shown,
-            "protocol": asdict(protocol) | {"ks": list(ks)},
+            "protocol": evaluation.to_json(),
+            "published": _published(chosen, data, cells[0]),
             "data": plan.describe_data(data),
             "environment": environment(threads, jobs),
         }
@@ -127,11 +134,11 @@ def _import_plugin(module: str) -> None:
         sys.path.remove(str(Path.cwd()))
 
 
-def _columns(k: list[int] | None, metric: list[str] | None) -> tuple[tuple[int, ...], list[str]]:
+def _columns(k: list[int] | None, metric: Sequence[str] | None) -> tuple[tuple[int, ...], list[str]]:
     """The cutoffs, and the metric columns the report shows; UsageError for an unknown metric or a k below 1."""
     if min(k or [1]) < 1:
         raise UsageError(f"--k {min(k or [1])}: expected a cutoff of at least 1")
-    shown = metric or metrics.columns(tuple(sorted(set(k or [10]))))
+    shown = list(metric or metrics.columns(tuple(sorted(set(k or [10])))))
     for column in shown:
         metrics.find(column)
     wanted = {int(column.partition("@")[2]) for column in shown if "@" in column}
@@ -172,14 +179,22 @@ def _claimed(directory: Path) -> Iterator[None]:
         yield
 
 
-def _reproduce(
-    dataset: str, split: str, folds: int, seed: int, ks: tuple[int, ...], threads: int, plugins: list[str]
-) -> str:
+def _reproduce(dataset: str, cell: Cell, shown: list[str], plugins: list[str]) -> str:
     """The command that measures a row again, up to the row's name."""
-    command = ["python", "-m", "benchmarks.run", "--dataset", dataset, "--split", split]
-    command += ["--folds", str(folds)] if split in splits.SPLITS else []
-    command += ["--seed", str(seed), *(part for k in ks for part in ("--k", str(k))), "--threads", str(threads)]
+    command = ["python", "-m", "benchmarks.run", "--dataset", dataset, "--split", cell.split]
+    command += ["--folds", str(cell.n_folds), "--seed", str(cell.seed)]
+    ks = cell.protocol["ks"]
+    command += [part for k in ks for part in ("--k", str(k))]
+    if shown != metrics.columns(tuple(ks)):
+        command += [part for column in shown for part in ("--metric", column)]
+    command += ["--threads", str(cell.threads)]
     return shlex.join([*command, *(part for plugin in plugins for part in ("--plugin", plugin))])
+
+
+def _published(suite: plan.Suite, data: Dataset, cell: Cell) -> list[dict[str, Any]]:
+    """What others have measured on these data in this way; nothing if the run departs from the suite's division."""
+    as_defined = cell.split == (suite.split or "kfold") and suite.folds in (None, cell.n_folds)
+    return [asdict(number) for number in suite.published if as_defined and number.dataset == data.name]
 
 
 def _kept(results: Run, cell: Cell, forced: set[str]) -> bool:

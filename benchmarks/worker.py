@@ -5,7 +5,7 @@ import math
 import random
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from adapters import Recommender, create
 from adapters.base import Floats
 from benchmarks.evaluate import DivergedError, ask, score
 from benchmarks.measure import Meter
-from benchmarks.plan import protocol_of
+from benchmarks.protocols import PROTOCOLS, STANDARD, Evaluation
 from benchmarks.results import Cell, Record, Run
 from benchmarks.splits import divide
 from datasets.cache import reopen
@@ -54,10 +54,11 @@ def _measured(
     algorithm = create(cell.algorithm, cell.given)
     for module in algorithm.requires:
         _require(module)
-    dataset, protocol = reopen(entry), protocol_of(cell)
+    dataset, evaluation = reopen(entry), Evaluation.from_json(cell.protocol)
     train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.seed)
     train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
-    arguments["data"] |= {"train": len(train), "test": len(test), "threshold": protocol.threshold(train.scale)}
+    threshold = PROTOCOLS[STANDARD].threshold(train.scale)
+    arguments["data"] |= {"train": len(train), "test": len(test), "threshold": threshold}
     truth = dataset.truth
     if algorithm.sees_truth:
         algorithm.truth_ = truth
@@ -67,18 +68,18 @@ def _measured(
     _warm_up(cell, train.scale)
     meter = Meter()
     algorithm = _fitted(cell, train, dataset.catalogue, truth, meter)
-    answers = ask(algorithm, train, test, protocol, cell.seed, meter)
+    answers = ask(algorithm, train, test, evaluation, cell.seed, meter)
     rates = algorithm.predicts == "ratings"
     record = Record(
         status="ok",
         reason=None,
         costs=meter.costs(),
-        metrics=score(answers, test, train.mean, protocol, predicts_ratings=rates),
+        metrics=score(answers, test, train.mean, evaluation, predicts_ratings=rates),
         trace=[{name: _finite(value) for name, value in point.items()} for point in getattr(algorithm, "trace_", [])],
         nondeterminism=algorithm.nondeterminism(),
         **arguments,
     )
-    return record, asdict(answers)
+    return record, answers.to_arrays()
 
 
 def _require(module: str) -> None:
@@ -133,7 +134,7 @@ def _warm_up(cell: Cell, scale: tuple[float, float]) -> None:
     truth = np.full((3, 6, 4), 0.5, np.float32)
     try:
         algorithm = _fit(cell, toy, catalogue, truth, _untimed)
-        ask(algorithm, toy, toy, protocol_of(cell), cell.seed, _untimed)
+        ask(algorithm, toy, toy, Evaluation.from_json(cell.protocol), cell.seed, _untimed)
     except Exception:
         traceback.print_exc()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.protocols import CANDIDATES, PROTOCOLS, STANDARD, TIES
 from reports import figures, heatmaps, words
 from reports.tables import Results, Row, metrics
 
@@ -109,11 +110,15 @@ def _protocol(results: Results) -> list[tuple[str, str]]:
         if counts:
             low, high = min(counts), max(counts)
             pairs.append((f"{part} ratings a fold", f"{low:,}" if low == high else f"{low:,} to {high:,}"))
-    relevant = f"a rating of at least {protocol['relevant_share']:.0%} of the scale"
-    thresholds = sorted({record.data["threshold"] for record in ran})
-    relevant += f", here {words.listed(f'{value:g}' for value in thresholds)}" if thresholds else ""
-    pairs += [("relevant", relevant), ("cutoffs", words.listed(map(str, protocol["ks"])))]
-    pairs += [(name, str(protocol[name])) for name in ("candidates", "ties")]
+    pairs += [("cutoffs", words.listed(map(str, protocol["ks"])))]
+    for name, rules in protocol["protocols"].items():
+        relevant = f"relevant is a test rating of at least {rules['relevant_share']:.0%} of the scale"
+        if name == STANDARD:
+            thresholds = sorted({record.data["threshold"] for record in ran})
+            relevant += f", here {words.listed(f'{value:g}' for value in thresholds)}" if thresholds else ""
+        parts = [relevant, f"candidates are {CANDIDATES[rules['candidates']]}", TIES[rules["ties"]]]
+        title = "ranking" if name == STANDARD else f"ranking, columns {name}: ({PROTOCOLS[name].about})"
+        pairs.append((title, "; ".join(parts)))
     pairs += [("users counted in ranking metrics", "those with at least one relevant test item")]
     pairs += [("predictions", "no opinion becomes the training mean; then clipped to the scale")]
     return [*pairs, ("protocol version", str(protocol["version"]))]

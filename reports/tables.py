@@ -12,7 +12,7 @@ from benchmarks.metrics import Metric, find
 from benchmarks.results import Record, Run
 from datasets.spec import UsageError
 
-ABOUT = ("command", "reproduce", "metrics", "protocol", "data", "environment")  # what a plan has to say
+ABOUT = ("command", "reproduce", "metrics", "protocol", "published", "data", "environment")  # what a plan has to say
 
 
 @dataclass(frozen=True)

@@ -96,8 +96,9 @@ def split(results: Results) -> str:
     """How the data were split: `5-fold cross-validation, seed 0`."""
     cells = [record.cell for record in results.records]
     n_folds, n_run = cells[0].n_folds, len({cell.fold for cell in cells})
-    if cells[0].split == "kfold":
-        name = f"{n_folds}-fold cross-validation"
+    kinds = {"kfold": "cross-validation", "user-kfold": "cross-validation inside each user"}
+    if cells[0].split in kinds:
+        name = f"{n_folds}-fold {kinds[cells[0].split]}"
     else:
         name = f"split {cells[0].split}, {count(n_folds, 'fold')}"
     part = f" ({n_run} of the {n_folds} folds planned)" if n_run < n_folds else ""

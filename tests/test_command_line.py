@@ -155,14 +155,14 @@ def test_rows_are_named_by_what_was_set_on_purpose() -> None:
 
 def test_a_key_covers_what_fixes_the_numbers_and_nothing_else(ratings_file: Path) -> None:
     import datasets
-    from benchmarks.evaluate import Protocol
+    from benchmarks.protocols import Evaluation
 
     data = datasets.load(f"table:{ratings_file}")
-    base = {"split": "kfold", "n_folds": 2, "seed": 0, "protocol": Protocol(), "threads": 1}
+    base = {"split": "kfold", "n_folds": 2, "seed": 0, "evaluation": Evaluation(), "threads": 1}
     keys = [cells(data, rows(["numpy-sgd"]), **base)[0].key]  # type: ignore[arg-type]
     same = cells(data, rows(["numpy-sgd[n_factors=100]"]), **base)[0].key  # type: ignore[arg-type]
     assert same == keys[0], "a default given by hand is still the default"
-    changes = ({"n_folds": 3}, {"seed": 1}, {"protocol": Protocol(ks=(5,))}, {"threads": 2})
+    changes = ({"n_folds": 3}, {"seed": 1}, {"evaluation": Evaluation(ks=(5,))}, {"threads": 2})
     keys += [cells(data, rows(["numpy-sgd"]), **base | change)[0].key for change in changes]  # type: ignore[arg-type]
     keys.append(cells(data, rows(["numpy-sgd[n_factors=7]"]), **base)[0].key)  # type: ignore[arg-type]
     assert len(set(keys)) == len(keys)

@@ -13,8 +13,10 @@ from surprise import Reader
 from surprise.model_selection import KFold
 
 from adapters import create
-from benchmarks.evaluate import DivergedError, Protocol, ask, score, top_items
+from benchmarks.evaluate import DivergedError, ask, score
 from benchmarks.metrics import METRICS, Ranked, Rated, columns, find, mae, ndcg, precision, recall, rmse
+from benchmarks.protocols import Evaluation, Protocol
+from benchmarks.ranking import top_items
 from benchmarks.splits import kfold
 from datasets import Dataset, Ratings, UsageError
 
@@ -97,7 +99,7 @@ def test_folds_are_disjoint_exhaustive_and_even(n: int, folds: int, seed: int) -
 
 
 def best(scores: NDArray[np.float32], users: NDArray[np.int32], seen: csr_matrix, depth: int) -> NDArray[np.int32]:
-    return np.asarray(top_items(scores, users, seen.indptr, seen.indices, depth, 3))
+    return top_items(scores, users, seen, depth, 3)[0]
 
 
 @given(st.integers(0, 10**6), st.integers(1, 12), st.booleans())
@@ -125,7 +127,7 @@ def test_ties_depend_on_the_seed_but_not_on_the_order_of_users() -> None:
     users = np.arange(50, dtype=np.int32)
     forwards, backwards = best(scores, users, seen, 5), best(scores, users[::-1].copy(), seen, 5)
     assert (forwards == backwards[::-1]).all()
-    assert (forwards != np.asarray(top_items(scores, users, seen.indptr, seen.indices, 5, 4))).any()
+    assert (forwards != top_items(scores, users, seen, 5, 4)[0]).any()
 
 
 def test_a_constant_scorers_precision_is_the_prevalence() -> None:
@@ -139,8 +141,8 @@ def test_a_constant_scorers_precision_is_the_prevalence() -> None:
         csr_matrix((n_users, n_items)),
         10,
     )
-    hits = np.take_along_axis(relevant, top, axis=1)
-    found = precision(Ranked(hits, relevant.sum(axis=1)), 10).mean()
+    hits = np.take_along_axis(relevant, top, axis=1).astype(np.int64)
+    found = precision(Ranked(hits, relevant.sum(axis=1), np.zeros(n_users)), 10).mean()
     assert found == pytest.approx(relevant.mean(), abs=4 * math.sqrt(0.2 * 0.8 / (n_users * 10)))
 
 
@@ -150,7 +152,7 @@ def test_ranking_metrics_equal_their_definitions(seed: int, k: int) -> None:
     rng = np.random.default_rng(seed)
     hits = rng.random((4, 20)) < 0.3
     n_relevant = hits.sum(axis=1) + rng.integers(1, 5, 4)
-    data = Ranked(hits, n_relevant)
+    data = Ranked(hits.astype(np.int64), n_relevant, np.zeros(4))
     for user in range(4):
         ranks = [rank for rank in range(1, min(k, 20) + 1) if hits[user, rank - 1]]
         assert precision(data, k)[user] == pytest.approx(len(ranks) / k)
@@ -172,12 +174,12 @@ def test_rating_metrics_equal_their_definitions() -> None:
 def test_the_evaluator_equals_a_loop_over_users(name: str) -> None:
     ratings = random_ratings(900, 40, 50, 5)
     train, test = (ratings.take(rows) for rows in kfold(ratings, 5, 1, 0))
-    protocol = Protocol(ks=(3, 10))
+    evaluation = Evaluation(ks=(3, 10))
     algorithm = create(name)
     algorithm.prepare(train)
     algorithm.fit(algorithm.convert(train, None), 0)  # type: ignore[arg-type]  # baselines ignore the catalogue
-    answers = ask(algorithm, train, test, protocol, 3, direct)  # the seed that `best` breaks ties with
-    found = score(answers, test, train.mean, protocol, predicts_ratings=algorithm.predicts == "ratings")
+    answers = ask(algorithm, train, test, evaluation, 3, direct)  # the seed that `best` breaks ties with
+    found = score(answers, test, train.mean, evaluation, predicts_ratings=algorithm.predicts == "ratings")
     precisions, recalls = [], []
     for user in range(40):
         relevant = {
@@ -210,9 +212,10 @@ def test_items_seen_in_training_are_never_recommended_even_if_they_score_best() 
     algorithm = create("popularity")
     algorithm.prepare(train)
     algorithm.fit(train, 0)
-    answers = ask(algorithm, train, test, Protocol(), 0, direct)
+    answers = ask(algorithm, train, test, Evaluation(), 0, direct)
     seen = set(zip(train.users.tolist(), train.items.tolist(), strict=True))
-    shown = {(int(u), int(i)) for u, row in zip(answers.users, answers.top_items, strict=True) for i in row if i >= 0}
+    lists = answers.lists["standard"]
+    shown = {(int(u), int(i)) for u, row in zip(lists.users, lists.top_items, strict=True) for i in row if i >= 0}
     assert shown
     assert not seen & shown
 
@@ -225,7 +228,7 @@ def test_infinite_scores_and_undeclared_nan_are_divergence() -> None:
     for bad in (np.inf, np.nan):
         algorithm.mean_ = np.float32(bad)  # type: ignore[attr-defined]  # what divergence leaves behind
         with pytest.raises(DivergedError):
-            ask(algorithm, ratings, ratings, Protocol(), 0, direct)
+            ask(algorithm, ratings, ratings, Evaluation(), 0, direct)
 
 
 def test_no_relevant_test_item_leaves_ranking_metrics_undefined() -> None:
@@ -234,15 +237,15 @@ def test_no_relevant_test_item_leaves_ranking_metrics_undefined() -> None:
     algorithm = create("global-mean")
     algorithm.prepare(ratings)
     algorithm.fit(ratings, 0)
-    answers = ask(algorithm, ratings, low, Protocol(), 0, direct)
-    found = score(answers, low, ratings.mean, Protocol(), predicts_ratings=True)
+    answers = ask(algorithm, ratings, low, Evaluation(), 0, direct)
+    found = score(answers, low, ratings.mean, Evaluation(), predicts_ratings=True)
     assert found["precision@10"] is None
     assert found["rmse"] is not None
 
 
 @pytest.mark.parametrize(("scale", "threshold"), [((1, 5), 4.0), ((0.5, 5), 3.875), ((0, 100), 75), ((-10, 10), 5)])
 def test_relevance_is_three_quarters_of_the_scale(scale: tuple[float, float], threshold: float) -> None:
-    assert Protocol().threshold(scale) == threshold
+    assert Protocol("").threshold(scale) == threshold
 
 
 @pytest.mark.parametrize("column", ["rsme", "precision", "precision@0", "precision@x", "rmse@10"])
@@ -254,4 +257,5 @@ def test_unknown_columns_are_refused(column: str) -> None:
 def test_columns_are_metrics_at_their_cutoffs() -> None:
     assert columns((5, 10)) == [
         "rmse", "mae", "precision@5", "precision@10", "recall@5", "recall@10", "ndcg@5", "ndcg@10", "coverage",
+        "auc",
     ]  # fmt: skip

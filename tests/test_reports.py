@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.protocols import Evaluation
 from benchmarks.results import Cell, Record, Run
 from datasets.spec import UsageError
 from reports import heatmaps, words
@@ -65,7 +66,7 @@ SIMULATED: dict[str, Any] = {
 
 
 def cell(name: str, fold: int, n_folds: int = 5, dataset: str = "movielens-100k", **given: Any) -> Cell:
-    protocol = {"ks": [10], "relevant_share": 0.75, "candidates": "whole catalogue", "ties": "seeded", "version": 1}
+    protocol = Evaluation().to_json()
     return Cell(dataset, "ab" * 32, name, dict(given), given, 1, {}, "kfold", n_folds, fold, 0, protocol, 1)
 
 
@@ -98,7 +99,8 @@ def write(directory: Path, records: list[Record], planned: list[Cell] | None = N
         "command": "python -m benchmarks.run --dataset movielens-100k --folds 5",
         "reproduce": "python -m benchmarks.run --dataset movielens-100k --split kfold --folds 5 --seed 0",
         "metrics": COLUMNS,
-        "protocol": cell("random", 0).protocol,
+        "protocol": Evaluation().to_json(),
+        "published": [],
         "data": DATA | data,
         "environment": ENVIRONMENT,
     }
