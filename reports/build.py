@@ -51,13 +51,15 @@ def build(directory: Path) -> Path:
 
 
 def gather(results: Results) -> list[Part]:
-    """Every section that has a template, in the order of the templates' names."""
+    """Every section that has a template and something to say, in the order of the templates' names."""
     import_all(reports)
     files = sorted(path.stem for path in (TEMPLATES / "sections").glob("*.html"))
     parts = []
     for file in files:
         name = file.partition("-")[2]
-        parts.append(Part(file, name, SECTIONS[name].heading, SECTIONS[name].context(results)))
+        context = SECTIONS[name].context(results)
+        if context is not None:
+            parts.append(Part(file, name, SECTIONS[name].heading, context))
     return parts
 
 

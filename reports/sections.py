@@ -10,7 +10,7 @@ from benchmarks.protocols import CANDIDATES, PROTOCOLS, STANDARD, TIES
 from reports import figures, heatmaps, words
 from reports.tables import Results, Row, metrics
 
-Context = Callable[[Results], dict[str, Any]]
+Context = Callable[[Results], dict[str, Any] | None]  # None: nothing to say, no section
 
 
 @dataclass(frozen=True)

@@ -385,7 +385,7 @@ def test_what_was_measured_is_told(tmp_path: Path) -> None:
         assert "3.12.1; 3.11.2" in text and "threads race" in text and "7,942 MB" in text
         assert "943 (−5.7%)" in text and "100,000 (−16.7%)" in text and "1,979,173" in text
         assert "Root mean squared error" in text and "80,000" in text and ", with changes" in text
-        assert "a rating of at least 75% of the scale, here 4" in text
+        assert "a test rating of at least 75% of the scale, here 4" in text
     assert DATA["citation"] in page.text
 
 
