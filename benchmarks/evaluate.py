@@ -1,4 +1,4 @@
-"""From a fitted algorithm to its metrics: the only place that decides candidates, ties, fallback and clipping."""
+"""From a fitted algorithm to its raw answers: the only place that decides candidates and ties."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from adapters.base import Recommender
-from benchmarks.metrics import METRICS, Ranked, Rated
-from benchmarks.protocols import PROTOCOLS, STANDARD, Evaluation, Protocol, prefixed
+from benchmarks.protocols import PROTOCOLS, Evaluation, Protocol, prefixed
 from benchmarks.ranking import auc, pessimistic_ranks, top_items
 from datasets.ratings import Ratings
 
@@ -78,9 +77,9 @@ def ask(
     """
     blocks = []
     for start in range(0, len(test), BLOCK_PAIRS):
-        pairs = slice(start, start + BLOCK_PAIRS)
-        scores = timed("rate", algorithm.score, test.users[pairs], test.items[pairs])
-        blocks.append(_checked(scores, test.users[pairs].shape, algorithm).copy())  # it may use its array again
+        part = slice(start, start + BLOCK_PAIRS)
+        scores = timed("rate", algorithm.score, test.users[part], test.items[part])
+        blocks.append(_checked(scores, test.users[part].shape, algorithm).copy())  # it may use its array again
     judges = {name: _Judge(PROTOCOLS[name], train, test, max(DEPTH, *evaluation.ks)) for name in evaluation.protocols}
     users = np.unique(np.concatenate([judge.users for judge in judges.values()]))
     users.flags.writeable = False
@@ -100,11 +99,11 @@ class _Judge:
 
     def __init__(self, protocol: Protocol, train: Ratings, test: Ratings, depth: int) -> None:
         self.protocol, self.depth = protocol, min(depth, train.n_items)
-        self.relevant = _pairs(test, protocol.threshold(test.scale))
+        self.relevant = pairs(test, protocol.threshold(test.scale))
         self.users = np.flatnonzero(np.diff(self.relevant.indptr)).astype(np.int32)
         lists = {"unseen": (train, -np.inf), "unliked": (train, protocol.threshold(train.scale))}
         lists |= {"all": (train, np.inf), "rated": (test, -np.inf)}
-        self.listed = _pairs(*lists[protocol.candidates])
+        self.listed = pairs(*lists[protocol.candidates])
         self.parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
 
     def see(self, scores: NDArray[np.float32], asked: NDArray[np.int32], seed: int) -> None:
@@ -127,53 +126,10 @@ class _Judge:
         return Lists(self.users, top, ranks, areas)
 
 
-def _pairs(ratings: Ratings, threshold: float) -> csr_matrix:
+def pairs(ratings: Ratings, threshold: float) -> csr_matrix:
     """The users x items matrix of the ratings of at least `threshold`, each pair once, items ascending."""
     chosen = ratings.values >= threshold
     users, items = ratings.users[chosen], ratings.items[chosen]
-    pairs = csr_matrix((np.ones(len(users), np.bool_), (users, items)), (ratings.n_users, ratings.n_items))
-    pairs.sum_duplicates()
-    return pairs
-
-
-def rated(answers: Answers, test: Ratings, train_mean: float) -> Rated:
-    """The test ratings beside their predictions: no opinion becomes the training mean, then all are clipped."""
-    answered = ~np.isnan(answers.scores)
-    predicted = np.where(answered, answers.scores, train_mean).astype(np.float64)
-    return Rated(test.values.astype(np.float64), np.clip(predicted, *test.scale), answered)
-
-
-def ranked(answers: Answers, test: Ratings, protocol: str = STANDARD) -> Ranked:
-    """At which ranks the recommendations are relevant test items of their user."""
-    lists = answers.lists[protocol]
-    relevant = _pairs(test, PROTOCOLS[protocol].threshold(test.scale))
-    keys = relevant.tocoo()
-    known = keys.row.astype(np.int64) * test.n_items + keys.col
-    recommended = lists.users[:, None].astype(np.int64) * test.n_items + lists.top_items
-    is_hit = np.isin(recommended, known) & (lists.top_items >= 0) & (lists.ranks < lists.ranks.shape[1])
-    hits = np.zeros(is_hit.shape, np.int64)
-    np.add.at(hits, (np.nonzero(is_hit)[0], lists.ranks[is_hit]), 1)
-    return Ranked(hits, np.diff(relevant.indptr)[lists.users].astype(np.int64), lists.auc)
-
-
-def score(
-    answers: Answers, test: Ratings, train_mean: float, evaluation: Evaluation, *, predicts_ratings: bool
-) -> dict[str, float | None]:
-    """Every metric by column name; None where it is undefined: errors of an algorithm that only ranks, an empty
-    test part, or no user with a relevant test item.
-    """
-    ratings = rated(answers, test, train_mean)
-    values: dict[str, float | None] = {}
-    for name, metric in METRICS.items():
-        if metric.rating is not None:
-            defined = len(test) > 0 and (predicts_ratings or not metric.needs_ratings)
-            values[name] = metric.rating(ratings) if defined else None
-    for protocol in evaluation.protocols:
-        recommendations = ranked(answers, test, protocol)
-        for metric in METRICS.values():
-            if metric.ranking is not None:
-                for column, k in metric.columns(evaluation.ks):
-                    each = metric.ranking(recommendations, k)
-                    defined = not np.isnan(each).all()
-                    values[prefixed(protocol, column)] = float(np.nanmean(each)) if defined else None
-    return values
+    matrix = csr_matrix((np.ones(len(users), np.bool_), (users, items)), (ratings.n_users, ratings.n_items))
+    matrix.sum_duplicates()
+    return matrix

@@ -43,7 +43,7 @@ def _algorithms() -> Lines:
 def _metrics() -> Lines:
     lines: Lines = [("name", "better", "unit", "definition")]
     for name, metric in METRICS.items():
-        lines.append((f"{name}@k" if metric.ranking else name, metric.better, metric.unit, metric.definition))
+        lines.append((f"{name}@k" if metric.has_cutoff else name, metric.better, metric.unit, metric.definition))
     return lines
 
 

@@ -44,7 +44,7 @@ def run(
     ] = None,
     k: Annotated[list[int] | None, Option(help="cutoff of the ranking metrics; repeatable [default: 10]")] = None,
     metric: Annotated[
-        list[str] | None, Option(help="column of the report; repeatable [default: the suite's, or all]")
+        list[str] | None, Option(help="column of the report, or all; repeatable [default: the suite's, or the usual]")
     ] = None,
     jobs: Annotated[int, Option(help="cells at a time; more than 1 makes times contended", min=1)] = 1,
     threads: Annotated[int, Option(help="threads of each cell", min=1)] = 1,
@@ -138,7 +138,9 @@ def _columns(k: list[int] | None, metric: Sequence[str] | None) -> tuple[tuple[i
     """The cutoffs, and the metric columns the report shows; UsageError for an unknown metric or a k below 1."""
     if min(k or [1]) < 1:
         raise UsageError(f"--k {min(k or [1])}: expected a cutoff of at least 1")
-    shown = list(metric or metrics.columns(tuple(sorted(set(k or [10])))))
+    if list(metric or []) == ["all"]:
+        metric = metrics.columns(tuple(sorted(set(k or [10]))))
+    shown = list(metric or metrics.columns(tuple(sorted(set(k or [10]))), headline=True))
     for column in shown:
         metrics.find(column)
     wanted = {int(column.partition("@")[2]) for column in shown if "@" in column}
@@ -185,7 +187,7 @@ def _reproduce(dataset: str, cell: Cell, shown: list[str], plugins: list[str]) -
     command += ["--folds", str(cell.n_folds), "--seed", str(cell.seed)]
     ks = cell.protocol["ks"]
     command += [part for k in ks for part in ("--k", str(k))]
-    if shown != metrics.columns(tuple(ks)):
+    if shown != metrics.columns(tuple(ks), headline=True):
         command += [part for column in shown for part in ("--metric", column)]
     command += ["--threads", str(cell.threads)]
     return shlex.join([*command, *(part for plugin in plugins for part in ("--plugin", plugin))])

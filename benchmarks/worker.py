@@ -14,10 +14,11 @@ import numpy as np
 
 from adapters import Recommender, create
 from adapters.base import Floats
-from benchmarks.evaluate import DivergedError, ask, score
+from benchmarks.evaluate import DivergedError, ask
 from benchmarks.measure import Meter
 from benchmarks.protocols import PROTOCOLS, STANDARD, Evaluation
 from benchmarks.results import Cell, Record, Run
+from benchmarks.scoring import score
 from benchmarks.splits import divide
 from datasets.cache import reopen
 from datasets.ratings import Catalogue, Ratings
@@ -70,16 +71,17 @@ def _measured(
     algorithm = _fitted(cell, train, dataset.catalogue, truth, meter)
     answers = ask(algorithm, train, test, evaluation, cell.seed, meter)
     rates = algorithm.predicts == "ratings"
+    scored = score(answers, train, test, dataset.catalogue, evaluation, predicts_ratings=rates)
     record = Record(
         status="ok",
         reason=None,
         costs=meter.costs(),
-        metrics=score(answers, test, train.mean, evaluation, predicts_ratings=rates),
+        metrics=scored.values,
         trace=[{name: _finite(value) for name, value in point.items()} for point in getattr(algorithm, "trace_", [])],
         nondeterminism=algorithm.nondeterminism(),
         **arguments,
     )
-    return record, answers.to_arrays()
+    return record, answers.to_arrays() | scored.to_arrays()
 
 
 def _require(module: str) -> None:

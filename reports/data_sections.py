@@ -50,7 +50,7 @@ def _distances(results: Results) -> list[tuple[str, list[str]]]:
         cells = []
         for column in _distance_columns(results):
             best, mean = results.oracle.mean(column), row.mean(column)
-            sign = 1 if find(column).better == "lower" else -1
-            cells.append("–" if best is None or mean is None else words.number(sign * (mean - best)))
+            metric = find(column)
+            cells.append("–" if best is None or mean is None else words.number(metric.loss(mean) - metric.loss(best)))
         lines.append((row.name, cells))
     return lines

@@ -8,6 +8,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex, to_rgb
 
 from benchmarks.measure import PHASES
+from benchmarks.metrics import ARROWS
 from reports.tables import Results, Row, metrics
 from reports.words import NONE, megabytes, number, plus_minus, seconds
 
@@ -20,12 +21,12 @@ class Column:
 
     name: str
     unit: str
-    arrow: str  # "↓" lower is better, "↑" higher is better, "" neither
+    arrow: str  # one of `ARROWS`, or "" where nothing is better
 
     @property
     def better(self) -> str:
         """The arrow in words."""
-        return {"↓": "lower is better", "↑": "higher is better"}.get(self.arrow, "")
+        return next((f"{better} is better" for better, arrow in ARROWS.items() if arrow == self.arrow), "")
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ def paint(shade: float) -> tuple[str, str]:
     return background, "#ffffff" if 1.05 / (light + 0.05) > (light + 0.05) / 0.05 else "#000000"
 
 
-def shades(values: Sequence[float | None], *, lower: bool = True, log: bool = False) -> list[float | None]:
-    """The values of a column from 0 (best) to 1; none where all values are the same, for there is nothing to see.
+def shades(values: Sequence[float | None], *, log: bool = False) -> list[float | None]:
+    """The values of a column from 0 (lowest, best) to 1; none where all are the same, for there is nothing to see.
 
     What lies more than 1.5 quartile distances beyond the worse quartile gets 1 too, so that one hopeless row does not
     flatten all others; a logarithmic scale needs no such limit.
@@ -113,7 +114,7 @@ def shades(values: Sequence[float | None], *, lower: bool = True, log: bool = Fa
         scaled = np.log10(np.maximum(known, floor))
         worst = scaled.max()
     else:
-        scaled = known if lower else -known
+        scaled = known
         first, third = np.quantile(scaled, [0.25, 0.75])
         worst = min(scaled.max(), third + 1.5 * (third - first)) if third > first else scaled.max()
     span = worst - scaled.min()
@@ -124,13 +125,14 @@ def shades(values: Sequence[float | None], *, lower: bool = True, log: bool = Fa
 def accuracy(results: Results) -> Heatmap:
     """Rows against metrics: means over the folds."""
     shown = metrics(results)
-    columns = [Column(name, m.unit, "↓" if m.better == "lower" else "↑") for name, m in shown.items()]
+    columns = [Column(name, m.unit, ARROWS[m.better]) for name, m in shown.items()]
     table: dict[str, list[Square]] = {row.name: [] for row in results.rows}
     for name, metric in shown.items():
         means = [row.mean(name) for row in results.rows]
         best, near = results.best(name), results.near(name)
         alone = len(set(means) - {None}) < 2  # nothing to be better than
-        for row, mean, shade in zip(results.rows, means, shades(means, lower=metric.better == "lower"), strict=True):
+        losses = [None if mean is None else metric.loss(mean) for mean in means]
+        for row, mean, shade in zip(results.rows, means, shades(losses), strict=True):
             mark = "" if alone else "best" if row in best else "near" if row in near else ""
             table[row.name].append(Square(number(mean), _accuracy_tip(row, name), mean, shade, mark))
     return Heatmap("accuracy", "Mean over folds", columns, _lines(results, table))

@@ -158,7 +158,7 @@ class Results:
 
     def first_ranking(self) -> str | None:
         """The first nDCG column, else the first ranking column."""
-        ranking = [column for column in self.columns if find(column).ranking]
+        ranking = [column for column in self.columns if find(column).kind == "ranking"]
         return next((column for column in ranking if column.startswith("ndcg@")), ranking[0] if ranking else None)
 
     @cached_property
@@ -174,8 +174,8 @@ class Results:
     def best(self, column: str) -> list[Row]:
         """The rows with the best mean; more than one only if the means are equal. Empty if no row has a mean."""
         means = _means(self.contestants, column)
-        pick = min if find(column).better == "lower" else max
-        return [row for row, mean in means if mean == pick(mean for _, mean in means)]
+        losses = [(row, find(column).loss(mean)) for row, mean in means]
+        return [row for row, lost in losses if lost == min(other for _, other in losses)]
 
     def near(self, column: str) -> list[Row]:
         """The rows, best first and the best left out, whose mean is within one fold deviation of the best row's."""

@@ -134,7 +134,7 @@ def _names(rows: Iterable[Row]) -> str:
 
 def _accuracy(results: Results, column: str) -> list[str]:
     """Who has the best mean of `column`, who is not separated from it, and who has none for want of ratings."""
-    extreme = "lowest" if find(column).better == "lower" else "highest"
+    extreme = {"lower": "lowest", "higher": "highest", "zero": "smallest"}[find(column).better]
     best, near = results.best(column), results.near(column)
     only_rank = [row for row in results.rows if row.missing(column) == "only ranks"]
     sentences = []

@@ -10,11 +10,15 @@ from scipy.sparse import coo_matrix, csr_matrix
 from sklearn.metrics import roc_auc_score
 
 from adapters.base import Floats, Indices, Recommender
-from benchmarks.evaluate import Answers, ask, ranked, score
+from benchmarks.evaluate import Answers, ask
 from benchmarks.metrics import columns, find
 from benchmarks.protocols import PROTOCOLS, Evaluation, Protocol, named, prefixed, used
 from benchmarks.ranking import auc
+from benchmarks.scoring import ranked, score
 from datasets import Ratings, UsageError
+from datasets.ratings import Catalogue
+
+NOTHING = Catalogue(("film",) * 25, (None,) * 25, ((),) * 25)
 
 
 class Fixed(Recommender):
@@ -74,7 +78,8 @@ def test_every_protocol_equals_its_slow_definition(name: str, seed: int, ties: b
     protocol = PROTOCOLS[name]
     train, test, scores = made(seed, ties=ties)
     answers = ask(Fixed(scores), train, test, Evaluation((k,), ("standard", name)), 0, direct)
-    found, lists = ranked(answers, test, name), answers.lists[name]
+    lists = answers.lists[name]
+    found = ranked(lists, test, name)
     relevant_pairs = test.values >= protocol.threshold(test.scale)
     assert lists.users.tolist() == sorted(set(test.users[relevant_pairs].tolist()))
     for row, user in enumerate(lists.users):
@@ -104,7 +109,9 @@ def test_the_lightfm_protocols_equal_lightfms_own_evaluation(masked: bool, ties:
     for seed in range(5):
         train, test, scores = made(seed, ties=ties)
         answers = ask(Fixed(scores), train, test, Evaluation((4, 10), ("standard", name)), 0, direct)
-        found = score(answers, test, train.mean, Evaluation((4, 10), ("standard", name)), predicts_ratings=False)
+        found = score(
+            answers, train, test, NOTHING, Evaluation((4, 10), ("standard", name)), predicts_ratings=False
+        ).values
         threshold = 5 if five_stars else 1
         train_matrix, test_matrix = (matrix(part, threshold) for part in (train, test))
         model = lightfm_with(scores)
@@ -149,7 +156,7 @@ def test_answers_survive_being_written() -> None:
     evaluation = Evaluation((5,), ("standard", "lightfm"))
     answers = ask(Fixed(scores), train, test, evaluation, 0, direct)
     again = Answers.from_arrays(answers.to_arrays(), evaluation.protocols)
-    results = [score(a, test, train.mean, evaluation, predicts_ratings=True) for a in (answers, again)]
+    results = [score(a, train, test, NOTHING, evaluation, predicts_ratings=True).values for a in (answers, again)]
     assert results[0] == results[1]
     assert set(results[0]) == set(columns((5,), evaluation.protocols))
     assert Evaluation.from_json(evaluation.to_json()) == evaluation

@@ -395,7 +395,7 @@ def test_shades_run_from_best_to_worst(log: bool) -> None:
     known = [shade for shade in shaded if shade is not None]
     assert shaded[1] is None and shaded[2] == 0 and shaded[3] == 1
     assert sorted(known) == [shaded[i] for i in (2, 4, 0, 3)]
-    assert heatmaps.shades([0.2, 0.5], lower=False) == [1, 0]
+    assert heatmaps.shades([-0.2, -0.5]) == [1, 0]
     assert heatmaps.shades([2.0, 2.0], log=log) == [None, None] and heatmaps.shades([None]) == [None]
 
 
