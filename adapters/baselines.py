@@ -104,6 +104,33 @@ class ItemMean(_ByItem):
 
 
 @dataclass(eq=False)
+class UserMean(Recommender):
+    """The user's mean rating, shrunk towards the global mean by `damping` pseudo-ratings: `item-mean` mirrored.
+
+    score(u, i) = mu + sum of (r - mu) over the user's ratings / (number of them + damping); mu for unknown users. All
+    items of a user are tied, so as a ranking it is chance. No damping by default, as in the source notebooks.
+    """
+
+    name = "user-mean"
+    family = "baseline"
+    predicts = "ratings"
+    damping: Damping = 0.0
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        """One pass over the ratings."""
+        offset = _shrunk_means(data.values - data.mean, data.users, data.n_users, self.damping)
+        self.scores_ = (data.mean + offset).astype(np.float32)
+
+    def score(self, users: Indices, items: Indices) -> Floats:
+        """The user's mean."""
+        return np.asarray(self.scores_[users])
+
+    def score_items(self, users: Indices) -> Floats:
+        """The user's mean, once for each item."""
+        return np.repeat(self.scores_[users][:, None], self.n_items_, axis=1)
+
+
+@dataclass(eq=False)
 class WeightedMean(_ByItem):
     """IMDb's weighted rating: (v / (v + m)) R + (m / (v + m)) C.
 

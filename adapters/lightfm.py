@@ -1,57 +1,82 @@
-"""LightFM: a factorisation learned from which items were liked, in the order they should be shown."""
+"""LightFM (Kula 2015, "Metadata embeddings for user and item cold-start recommendations"): four losses, a hybrid."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_matrix, csr_matrix, hstack, identity
 
-from adapters.base import Floats, Indices, Recommender
+from adapters.factors import Factorised
+from adapters.interactions import RelevantShare
+from adapters.texts import item_tfidf
 from datasets.ratings import Catalogue, Ratings
+
+Count = Annotated[int, Field(ge=1)]
+Alpha = Annotated[float, Field(ge=0)]
+
+
+class LightFMData(NamedTuple):
+    """What the library is given: who liked what, and of what the items consist."""
+
+    interactions: coo_matrix
+    item_features: csr_matrix | None = None
 
 
 @dataclass(eq=False)
-class LightFMWarp(Recommender):
-    """LightFM with the WARP loss: score(u, i) = b_u + b_i + p_u . q_i, learned to put liked items first.
+class _LightFM(Factorised):
+    """What the rows share: score(u, i) = b_u + b_i + p_u . q_i, and what counts as liked.
 
-    WARP (Weston, Bengio and Usunier 2011) draws items until one outranks a liked one, and takes a step whose weight
-    falls with the number of draws. Liked = a rating of at least `relevant_share` of the scale (4 on 1 to 5); other
-    ratings are left out, since LightFM takes every stored entry for a like, one star included. Defaults are LightFM's
-    (Kula 2015), but for 20 components and 20 epochs, which are the source notebook's.
+    `positives` says which entries the library gets. "liked": a one for each rating of at least `relevant_share` of
+    the scale (4 on 1 to 5), other ratings are left out. "raw-ratings": every rating with its value, as in the source
+    notebook, which meant the values as weights; but LightFM only looks whether a value is above 0 (and k-OS not even
+    that), so one star out of five is a like as good as five.
     """
 
-    name = "lightfm-warp"
     family = "lightfm"
     predicts = "order"
     requires = ("lightfm",)
-    no_components: Annotated[int, Field(ge=1)] = 20
-    epochs: Annotated[int, Field(ge=1)] = 20
+    loss: ClassVar[str]
+    dislikes: ClassVar[bool] = False  # whether the loss learns from entries of -1
+    no_components: Count = 20
+    epochs: Count = 20
     learning_schedule: Literal["adagrad", "adadelta"] = "adagrad"
     learning_rate: Annotated[float, Field(gt=0)] = 0.05
-    item_alpha: Annotated[float, Field(ge=0)] = 0.0
-    user_alpha: Annotated[float, Field(ge=0)] = 0.0
-    max_sampled: Annotated[int, Field(ge=1)] = 10
-    relevant_share: Annotated[float, Field(ge=0, le=1)] = 0.75
+    item_alpha: Alpha = 0.0
+    user_alpha: Alpha = 0.0
+    max_sampled: Count = 10
+    positives: Literal["liked", "raw-ratings"] = "liked"
+    relevant_share: RelevantShare = 0.75
 
     def nondeterminism(self) -> str | None:
         """Threads update the same factors without locks."""
         return "LightFM's threads race for the same factors (Hogwild)" if self.threads > 1 else None
 
-    def convert(self, train: Ratings, catalogue: Catalogue) -> coo_matrix:
-        """The liked pairs as a sparse matrix of ones, int32 indices and float32 values."""
+    def convert(self, train: Ratings, catalogue: Catalogue) -> LightFMData:
+        """Interactions in the order of the ratings, int32 indices and float32 values, and features of the hybrid."""
         lowest, highest = train.scale
         liked = train.values >= lowest + self.relevant_share * (highest - lowest)
-        users, items = train.users[liked], train.items[liked]
-        return coo_matrix((np.ones(len(users), np.float32), (users, items)), (train.n_users, train.n_items))
+        if self.positives == "raw-ratings":
+            rows, values = np.ones(len(train), bool), train.values
+        elif self.dislikes:
+            rows, values = np.ones(len(train), bool), np.where(liked, np.float32(1), np.float32(-1))
+        else:
+            rows, values = liked, np.ones(len(train), np.float32)
+        columns = values[rows], (train.users[rows], train.items[rows])  # copies: the library wants them writable
+        interactions = coo_matrix(columns, (train.n_users, train.n_items))
+        return LightFMData(interactions, self._item_features(catalogue))
 
-    def fit(self, data: Any, seed: int) -> None:
-        """Train and keep biases and factors as plain arrays."""
+    def _item_features(self, catalogue: Catalogue) -> csr_matrix | None:
+        """The items x features matrix, or None where every item stands for itself."""
+        return None
+
+    def model(self, seed: int) -> Any:
+        """The library's model with these parameters, not yet fitted."""
         from lightfm import LightFM
 
-        model = LightFM(
+        return LightFM(
             no_components=self.no_components,
-            loss="warp",
+            loss=self.loss,
             learning_schedule=self.learning_schedule,
             learning_rate=self.learning_rate,
             item_alpha=self.item_alpha,
@@ -59,16 +84,107 @@ class LightFMWarp(Recommender):
             max_sampled=self.max_sampled,
             random_state=seed,
         )
-        model.fit(data, epochs=self.epochs, num_threads=self.threads)
+
+    def fit(self, data: LightFMData, seed: int) -> None:
+        """Train, then keep the biases and factors of users and of whole items as plain arrays."""
+        interactions, item_features = data
+        model = self.model(seed)
+        model.fit(interactions, item_features=item_features, epochs=self.epochs, num_threads=self.threads)
         self.user_biases_, self.P_ = model.get_user_representations()
-        self.item_biases_, self.Q_ = model.get_item_representations()
+        self.item_biases_, self.Q_ = model.get_item_representations(item_features)
 
-    def score(self, users: Indices, items: Indices) -> Floats:
-        """b_u + b_i + p_u . q_i."""
-        taste = np.einsum("jf,jf->j", self.P_[users], self.Q_[items])
-        return np.asarray(self.user_biases_[users] + self.item_biases_[items] + taste, np.float32)
 
-    def score_items(self, users: Indices) -> Floats:
-        """The same for every item, as one matrix product."""
-        taste = self.P_[users] @ self.Q_.T
-        return np.asarray(self.user_biases_[users][:, None] + self.item_biases_ + taste, np.float32)
+@dataclass(eq=False)
+class LightFMWarp(_LightFM):
+    """LightFM with the WARP loss: score(u, i) = b_u + b_i + p_u . q_i, learned to put liked items first.
+
+    WARP (Weston, Bengio and Usunier 2011, "Wsabie") draws up to `max_sampled` items until one comes within 1 of a
+    liked one's score, and takes a step that weighs log of (items / draws): less the longer it searched. Defaults are
+    LightFM's (Kula 2015), but for 20 components and 20 epochs, which are the source notebook's. `positives` =
+    "raw-ratings" is that notebook's way, in which every rating is a like.
+    """
+
+    name = "lightfm-warp"
+    loss = "warp"
+
+
+@dataclass(eq=False)
+class LightFMBPR(_LightFM):
+    """LightFM with the BPR loss: score(u, i) = b_u + b_i + p_u . q_i, by gradient ascent on log sigmoid(s_ui - s_uj).
+
+    Bayesian personalised ranking (Rendle et al. 2009): i is liked, j is drawn from the likes of all users, so popular
+    items are drawn more often; `max_sampled` plays no part. Defaults as of `lightfm-warp`.
+    """
+
+    name = "lightfm-bpr"
+    loss = "bpr"
+
+
+@dataclass(eq=False)
+class LightFMLogistic(_LightFM):
+    """LightFM with the logistic loss: P(u likes i) = sigmoid(b_u + b_i + p_u . q_i), fitted to likes and dislikes.
+
+    The one loss that learns from dislikes: ratings below `relevant_share` of the scale are entries of -1 here (as in
+    LightFM's own tests), not left out; it draws no others (Kula 2015). It therefore predicts how a film will be liked
+    by who watches it, not which films will be watched, and ranks worse than the others over the whole catalogue.
+    With "raw-ratings" nothing is a dislike on a scale above 0. `max_sampled` plays no part. Defaults as of
+    `lightfm-warp`.
+    """
+
+    name = "lightfm-logistic"
+    loss = "logistic"
+    dislikes = True
+
+
+@dataclass(eq=False)
+class LightFMWarpKOS(_LightFM):
+    """LightFM with the k-OS WARP loss: score(u, i) = b_u + b_i + p_u . q_i, learned from the user's k-th best like.
+
+    k-th order statistic (Weston, Yee and Weiss 2013, "Learning to rank recommendations with the k-order statistic
+    loss"): of `n` likes drawn from a user's, the one with the `k`-th highest score (the lowest, if there are fewer)
+    takes the WARP step. Every stored entry is a like, whatever its value. Defaults as of `lightfm-warp`; k and n are
+    LightFM's.
+    """
+
+    name = "lightfm-warp-kos"
+    loss = "warp-kos"
+    k: Count = 5
+    n: Count = 10
+
+    def model(self, seed: int) -> Any:
+        """The library's model with its k and n."""
+        model = super().model(seed)
+        model.k, model.n = self.k, self.n
+        return model
+
+
+@dataclass(eq=False)
+class LightFMHybrid(LightFMWarp):
+    """LightFM's hybrid with the WARP loss: the bias and the factors of an item are sums over its features.
+
+    score(u, i) = b_u + sum of f_ia * c_a + p_u . (sum of f_ia * e_a) over the features a of item i (Kula 2015): the
+    item itself, without which items with equal features would be one; its genres; and the TF-IDF of its overview, or
+    of its title and genres. Rows have length one (rows that sum to one, as LightFM's Dataset makes them,
+    rank worse on MovieLens 100k). An item without ratings is scored by its genres and words. `max_features` keeps the
+    most frequent words only. Defaults as of `lightfm-warp`.
+    """
+
+    name = "lightfm-hybrid"
+    max_features: Count | None = None
+
+    def _item_features(self, catalogue: Catalogue) -> csr_matrix:
+        return item_features(catalogue, self.max_features)
+
+
+def item_features(catalogue: Catalogue, max_features: int | None) -> csr_matrix:
+    """Per item: itself, its genres in alphabetical order, its words; float32 rows of length one."""
+    n_items = len(catalogue.titles)
+    column = {genre: j for j, genre in enumerate(sorted({genre for genres in catalogue.genres for genre in genres}))}
+    pairs = [(i, column[genre]) for i, genres in enumerate(catalogue.genres) for genre in set(genres)]
+    rows, columns = np.array(pairs, np.int32).reshape(-1, 2).T
+    genres = csr_matrix((np.ones(len(pairs)), (rows, columns)), (n_items, len(column)))
+    blocks = [identity(n_items), genres, item_tfidf(catalogue, max_features)]
+    features = hstack([block for block in blocks if block.shape[1]], format="csr", dtype=np.float32)
+    squares = np.asarray(features.multiply(features).sum(axis=1)).ravel()  # above 0: every item is its own feature
+    features.data /= np.repeat(np.sqrt(squares), np.diff(features.indptr))
+    return features
