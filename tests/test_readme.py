@@ -12,7 +12,7 @@ def test_the_algorithm_of_the_readme_is_one_file_and_runs(
 ) -> None:
     source = next(code for code in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S))
     (tmp_path / "my_module.py").write_text(source)
-    arguments = ["--dataset", f"table:{ratings_file}", "--plugin", "my_module", "--algorithm", "user-mean"]
+    arguments = ["--dataset", f"table:{ratings_file}", "--plugin", "my_module", "--algorithm", "my-user-mean"]
     run_bench(*arguments, "--folds", 2, "--out", tmp_path / "out", path=tmp_path, check=0)
     assert [record.status for record in Run(tmp_path / "out").records()] == ["ok", "ok"]
     assert len(source.splitlines()) <= 25
