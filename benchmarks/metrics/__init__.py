@@ -11,7 +11,7 @@ own: `rmse`, `precision@10`, `lightfm:auc`.
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from benchmarks.protocols import STANDARD, named, prefixed
 from datasets.spec import UsageError, import_all, pick
 
 Floats = NDArray[np.float64]
+Number = TypeVar("Number", float, NDArray[np.float64])
 Better = Literal["lower", "higher", "zero"]
 ARROWS: dict[Better, str] = {"lower": "↓", "higher": "↑", "zero": "→0"}
 Shares = tuple[Floats, Floats]  # what each user adds to the sum and to the weight it is divided by
@@ -96,8 +97,8 @@ class Metric:
         """The names of its columns and the cutoff of each (0 where there is none)."""
         return [(f"{self.name}@{k}", k) for k in ks] if self.has_cutoff else [(self.name, 0)]
 
-    def loss(self, value: float) -> float:
-        """`value` as something that is better the lower it is."""
+    def loss(self, value: Number) -> Number:
+        """`value`, or an array of values, as something that is better the lower it is."""
         return {"lower": value, "higher": -value, "zero": abs(value)}[self.better]
 
 

@@ -1,0 +1,158 @@
+"""How sure a difference is: a paired bootstrap over users.
+
+The users of the data set are drawn again with replacement, all algorithms and folds with the same draw, and every
+number is made anew from the shares of the drawn users. Ratings of one user are never torn apart, so they need not be
+independent. What the intervals cover is the choice of users, given the folds and the fitted models; the deviation
+over folds is another thing, and no standard error, since folds share their training data.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.metrics import Metric
+
+Floats = NDArray[np.float64]
+DRAWS = 4000
+BLOCK = 1 << 24  # drawn users held at a time
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the users add to one metric of one row: shares of shape (n_folds, n_users) each."""
+
+    sums: Floats
+    weights: Floats
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """A metric of several rows: the values, and what they are in each draw of users."""
+
+    metric: Metric
+    values: Floats  # (n_rows,)
+    drawn: Floats  # (n_rows, n_draws)
+    per_user: Floats  # (n_rows, n_users): each user's own ratio of sums over all folds; NaN without weight
+
+    @cached_property
+    def losses(self) -> Floats:
+        """`drawn` as what is better the lower it is."""
+        return self.metric.loss(self.drawn)
+
+    @cached_property
+    def best(self) -> int:
+        """The row with the best value."""
+        return int(np.argmin([self.metric.loss(value) for value in self.values]))
+
+    def interval(self, row: int, level: float = LEVEL) -> tuple[float, float]:
+        """The percentile interval of a row's value that should cover with a chance of 1 - level."""
+        return _interval(self.drawn[row], level)
+
+    def difference(self, row: int, other: int, level: float = LEVEL) -> tuple[float, float, float]:
+        """Value of `row` - value of `other`, and the percentile interval of this difference."""
+        return (float(self.values[row] - self.values[other]), *_interval(self.drawn[row] - self.drawn[other], level))
+
+    def p_value(self, row: int, other: int) -> float:
+        """Two-sided: twice the smaller share of draws in which the difference has the sign it should not have."""
+        return _p_value(self.drawn[row] - self.drawn[other])
+
+    @cached_property
+    def holm(self) -> Floats:
+        """The p-value of each row's difference to the best, adjusted for all rows (Holm 1979); 1 for the best."""
+        others = [row for row in range(len(self.values)) if row != self.best]
+        adjusted = np.ones(len(self.values))
+        adjusted[others] = holm([self.p_value(row, self.best) for row in others])
+        return adjusted
+
+    @property
+    def tied(self) -> list[int]:
+        """The rows that cannot be told from the best at `LEVEL` after Holm's correction, the best among them."""
+        return [row for row, p in enumerate(self.holm) if row == self.best or p >= LEVEL]
+
+    @cached_property
+    def _ranks(self) -> Floats:
+        """The rank of each row in each draw, from 1; rows with equal values share the mean of their ranks."""
+        losses = self.losses
+        below = (losses[None] < losses[:, None]).sum(axis=1)
+        equal = (losses[None] == losses[:, None]).sum(axis=1)
+        return np.asarray(below + (equal + 1) / 2)
+
+    @property
+    def chance_of_first(self) -> Floats:
+        """The share of draws in which each row is first, (n_rows,); rows that are equal there share it."""
+        first = self.losses == self.losses.min(axis=0)
+        return np.asarray((first / first.sum(axis=0)).mean(axis=1))
+
+    def rank_interval(self, row: int, level: float = LEVEL) -> tuple[int, int]:
+        """The ranks between which a row lies in all but `level` of the draws."""
+        low, high = _interval(self._ranks[row], level)
+        return int(np.floor(low)), int(np.ceil(high))
+
+    def effect(self, row: int, other: int) -> float:
+        """Cohen's d for pairs: the mean over users of their own difference, divided by its standard deviation.
+
+        For RMSE the users' own numbers are mean squared errors. NaN if no two users have both.
+        """
+        gaps = self.per_user[row] - self.per_user[other]
+        gaps = gaps[~np.isnan(gaps)]
+        deviation = gaps.std(ddof=1) if len(gaps) > 1 else np.nan
+        return float(gaps.mean() / deviation) if deviation > 0 else 0.0 if deviation == 0 else float("nan")
+
+
+def bootstrap(metric: Metric, samples: Sequence[Sample], seed: int = 0, n_draws: int = DRAWS) -> Bootstrap:
+    """Draw the users `n_draws` times. Samples must have the same users; folds may differ in number between rows.
+
+    A value is the mean over folds of finish(sum of sums / sum of weights), as everywhere in this bench.
+    """
+    seen = np.any([sample.weights.any(axis=0) for sample in samples], axis=0)
+    sums = np.concatenate([sample.sums[:, seen] for sample in samples])
+    weights = np.concatenate([sample.weights[:, seen] for sample in samples])
+    ends = np.cumsum([len(sample.sums) for sample in samples])[:-1]
+
+    def values(counts: Floats) -> Floats:
+        """Rows x draws from draws x users."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            by_fold = metric.finish((counts @ sums.T) / (counts @ weights.T)).T
+        return np.array([part.mean(axis=0) for part in np.split(by_fold, ends)])
+
+    n_users = int(seen.sum())
+    drawn = np.concatenate([values(counts) for counts in _draws(n_users, n_draws, seed)], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own = [sample.sums[:, seen].sum(axis=0) / sample.weights[:, seen].sum(axis=0) for sample in samples]
+    return Bootstrap(metric, values(np.ones((1, n_users)))[:, 0], drawn, np.array(own))
+
+
+def _draws(n_users: int, n_draws: int, seed: int) -> Iterator[Floats]:
+    """How often each user is drawn, block by block: float64 of shape (draws of the block, n_users)."""
+    rng = np.random.default_rng(seed)
+    block = max(1, min(n_draws, BLOCK // max(n_users, 1)))
+    for start in range(0, n_draws, block):
+        n = min(block, n_draws - start)
+        chosen = rng.integers(0, n_users, (n, n_users)) + n_users * np.arange(n)[:, None]
+        yield np.bincount(chosen.ravel(), minlength=n * n_users).reshape(n, n_users).astype(np.float64)
+
+
+def _interval(drawn: Floats, level: float) -> tuple[float, float]:
+    low, high = np.quantile(drawn, [level / 2, 1 - level / 2])
+    return float(low), float(high)
+
+
+def _p_value(drawn: Floats) -> float:
+    if not drawn.any():
+        return 1.0
+    n = len(drawn)
+    return float(min(1.0, 2 * (1 + min((drawn <= 0).sum(), (drawn >= 0).sum())) / (n + 1)))
+
+
+def holm(p_values: Sequence[float]) -> Floats:
+    """Holm's step-down adjustment: the smallest p times n, the next times n - 1, ..., never below an earlier one."""
+    order = np.argsort(p_values, kind="stable")
+    factors = np.arange(len(order), 0, -1)
+    adjusted = np.minimum(1, np.maximum.accumulate(np.asarray(p_values, float)[order] * factors))
+    result = np.empty(len(order))
+    result[order] = adjusted
+    return result
