@@ -1,6 +1,7 @@
 """What a person sees while the cells run: a bar and a growing table, or plain lines where there is no terminal."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Self
 
 from rich.console import Console, Group
@@ -10,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.results import Cell, Record
+from datasets.ratings import Dataset
 
 ROWS_SHOWN = 15  # the newest cells; the report has them all
 
@@ -28,7 +30,7 @@ def summary(record: Record, metrics: Sequence[str]) -> list[str]:
     """A finished cell in words: row, fold, status, the metrics, fit seconds, peak memory."""
     values = [_number(record.metrics.get(name), 4) for name in metrics]
     fit, peak = _number(cost(record, "fit"), 3), _number(record.peak_mb, 0)
-    return [record.cell.row, str(record.cell.fold), record.status, *values, fit, peak]
+    return [record.cell.row, record.cell.place, record.status, *values, fit, peak]
 
 
 class Display:
@@ -63,7 +65,7 @@ class Display:
 
     def started(self, cell: Cell) -> None:
         """Name the cell that is running now."""
-        self._progress.update(self._task, description=f"{cell.row} fold {cell.fold}")
+        self._progress.update(self._task, description=f"{cell.row} {cell.place}")
         if self._live:
             self._live.update(self._view())
 
@@ -76,7 +78,7 @@ class Display:
             return
         row, fold, status, *values, fit, peak = summary(record, self._metrics)
         numbers = "  ".join(f"{name} {value}" for name, value in zip(self._metrics, values, strict=True))
-        line = f"[{len(self._finished)}/{self._total}] {row} fold {fold}: {status}"
+        line = f"[{len(self._finished)}/{self._total}] {row} {fold}: {status}"
         tail = (
             f"  {numbers}  fit {fit} s  peak {peak} MB"
             if status == "ok"
@@ -92,3 +94,25 @@ class Display:
             style = "" if record.status == "ok" else "red"
             table.add_row(*(Text(value, style) for value in summary(record, self._metrics)))
         return Group(table, self._progress)
+
+
+def print_plan(console: Console, plan: Sequence[tuple[Cell, bool]], directory: Path) -> None:
+    """Every cell of a plan and whether it is kept, one a line."""
+    for cell, is_kept in plan:
+        state = "kept" if is_kept else "to run"
+        console.print(f"{cell.key}  {cell.row}  {cell.place}  {state}", markup=False)
+    waiting = sum(not is_kept for _, is_kept in plan)
+    console.print(f"{len(plan)} cells, {waiting} to run, into {directory}", markup=False)
+
+
+def announce(console: Console, data: Dataset, n_cells: int, n_waiting: int) -> None:
+    """What will be run on what: the notice of simulated data, counts, and what the loader remarked."""
+    ratings = data.ratings
+    if data.provenance.simulated:
+        console.print(data.provenance.notice, style="bold yellow", markup=False)
+    title = f"{data.name} (SIMULATED)" if data.provenance.simulated else data.name
+    counts = f"{len(ratings):,} ratings, {ratings.n_users:,} users, {ratings.n_items:,} items"
+    kept = f", {n_cells - n_waiting} kept from before" if n_waiting < n_cells else ""
+    console.print(f"{title}: {counts}; {n_cells} cells{kept}", markup=False)
+    for remark in data.provenance.remarks:
+        console.print(f"  {remark}", markup=False)

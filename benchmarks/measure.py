@@ -12,6 +12,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
+import numpy as np
 import psutil
 
 PHASES = ("convert", "fit", "rate", "rank")
@@ -91,6 +92,19 @@ class Meter:
             }
             for phase, samples in self.samples.items()
         }
+
+
+def kernel_seconds(n_tries: int = 5) -> float:
+    """The shortest of some timings of a fixed piece of work: a product of matrices, a sort and random reads."""
+    rng = np.random.default_rng(0)
+    matrix = rng.random((192, 192), np.float32)
+    numbers, places = rng.random(1 << 16, np.float32), rng.integers(0, 1 << 16, 1 << 16)
+    seconds = []
+    for _ in range(n_tries):
+        begun = perf_counter()
+        float((matrix @ matrix).sum() + np.sort(numbers)[places].sum())
+        seconds.append(perf_counter() - begun)
+    return min(seconds)
 
 
 def _git(*arguments: str) -> str:

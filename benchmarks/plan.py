@@ -120,17 +120,26 @@ def library_versions(adapter: type[Recommender]) -> dict[str, str]:
     return found
 
 
-def cells(
-    dataset: Dataset,
-    table: Iterable[Row],
-    *,
-    split: str,
-    n_folds: int,
-    seed: int,
-    evaluation: Evaluation,
-    threads: int,
-) -> list[Cell]:
-    """The cells of the table, fold by fold inside a row: the first row is complete before the second begins."""
+@dataclass(frozen=True)
+class How:
+    """What is the same for all rows of a table."""
+
+    split: str
+    n_folds: int
+    seed: int
+    evaluation: Evaluation
+    threads: int = 1
+    repeats: int = 1
+
+
+def cells(dataset: Dataset, table: Iterable[Row], how: How) -> list[Cell]:
+    """The cells of the table, fold by fold inside a row: the first row is complete before the second begins.
+
+    With repeats, each row also has that many divisions less one, and on the first division as many more
+    initialisations, so that the one can be told from the other.
+    """
+    divisions = [(how.seed + repeat, how.seed) for repeat in range(how.repeats)]
+    initialisations = [(how.seed, how.seed + repeat) for repeat in range(1, how.repeats)]
     planned = []
     for row in table:
         adapter = available()[row.algorithm]
@@ -140,20 +149,22 @@ def cells(
         planned += [
             Cell(
                 dataset=dataset.name,
-                digest=splits.digest(dataset, split),
+                digest=splits.digest(dataset, how.split),
                 algorithm=row.algorithm,
                 parameters=parameters,
                 given=row.given,
                 revision=adapter.revision,
                 libraries=libraries,
-                split=split,
-                n_folds=n_folds,
+                split=how.split,
+                n_folds=how.n_folds,
                 fold=fold,
-                seed=seed,
-                protocol=evaluation.to_json(),
-                threads=threads,
+                seed=own_seed,
+                protocol=how.evaluation.to_json(),
+                threads=how.threads,
+                split_seed=split_seed,
             )
-            for fold in range(n_folds)
+            for split_seed, own_seed in [*divisions, *initialisations]
+            for fold in range(how.n_folds)
         ]
     return planned
 

@@ -1,6 +1,5 @@
 """Cells and records on disk: one JSON a cell, its raw answers beside it, and a tidy table of them all."""
 
-import csv
 import hashlib
 import io
 import json
@@ -14,8 +13,6 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from benchmarks.measure import PHASES
-from benchmarks.metrics import columns
 from datasets.cache import write_atomically
 from datasets.spec import UsageError, format_spec
 
@@ -50,6 +47,7 @@ class Cell:
     seed: int
     protocol: dict[str, Any]
     threads: int
+    split_seed: int = 0  # fixes the folds; `seed` fixes initialisations and ties
 
     @cached_property
     def key(self) -> str:
@@ -61,6 +59,12 @@ class Cell:
     def row(self) -> str:
         """The name of the table row this cell belongs to, such as `surprise-svd[n_factors=20]`."""
         return format_spec(self.algorithm, self.given)
+
+    @property
+    def place(self) -> str:
+        """Which part of the row it is: `fold 2`, with its seeds where they are not the same."""
+        same = self.seed == self.split_seed
+        return f"fold {self.fold}" + ("" if same else f" (split seed {self.split_seed}, seed {self.seed})")
 
     @property
     def name(self) -> str:
@@ -83,6 +87,7 @@ class Record:
     trace: list[dict[str, float | None]] = field(default_factory=list)
     nondeterminism: str | None = None
     start_seconds: float | None = None  # from the run's request to the cell's first line: the harness's own cost
+    kernel_seconds: float | None = None  # of a fixed piece of work, just before the fit: how fast the machine was
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -201,45 +206,7 @@ class Run:
             replace(record, cell=cell) if record else not_run(cell, about, "no record yet") for cell, record in found
         ]
 
-    def write_table(self, records: Iterable[Record]) -> Path:
-        """`results.csv`: one row a cell; unrounded, empty where there is no value."""
-        rows = [row(record) for record in records]
-        names = list(dict.fromkeys(name for row_ in rows for name in row_))
-        text = io.StringIO()
-        table = csv.DictWriter(text, names, restval="", lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-        path = self.directory / "results.csv"
-        write_atomically(path, text.getvalue().encode())
-        return path
-
 
 def not_run(cell: Cell, about: Mapping[str, Any], reason: str) -> Record:
     """The record of a cell that was planned but never started."""
     return Record(cell, "not_run", reason, "", about["data"], about["environment"])
-
-
-def row(record: Record) -> dict[str, Any]:
-    """A record as a row of `results.csv`: names, status, every metric, and seconds and peak memory of each phase."""
-    cell = record.cell
-    values: dict[str, Any] = {
-        "dataset": cell.dataset,
-        "simulated": str(record.data["simulated"]).lower(),
-        "split": cell.split,
-        "algorithm": cell.algorithm,
-        "params": ",".join(f"{key}={value}" for key, value in sorted(cell.given.items())),
-        "fold": cell.fold,
-        "seed": cell.seed,
-        "key": cell.key,
-        "status": record.status,
-        "reason": record.reason or "",
-    }
-    for name in columns(tuple(cell.protocol["ks"]), tuple(cell.protocol["protocols"])):
-        value = record.metrics.get(name)
-        values[name] = "" if value is None else repr(value)
-    for phase in PHASES:
-        for cost in ("seconds", "cpu_seconds", "peak_mb", "grown_mb"):
-            value = record.costs.get(phase, {}).get(cost)
-            values[f"{phase}_{cost}"] = "" if value is None else repr(value)
-    peak = "" if record.peak_mb is None else repr(record.peak_mb)
-    return values | {"peak_mb": peak, "contended": str(record.environment["contended"]).lower()}

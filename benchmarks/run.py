@@ -19,11 +19,12 @@ from typer import Option
 import datasets
 from benchmarks import limits, metrics, plan, splits
 from benchmarks.command_line import FINE, INCOMPLETE, serve
-from benchmarks.display import Display
+from benchmarks.display import Display, announce, print_plan
 from benchmarks.measure import environment
 from benchmarks.pool import Pool
 from benchmarks.protocols import Evaluation, used
 from benchmarks.results import Cell, Record, Run, leftovers
+from benchmarks.table import write_table
 from benchmarks.watch import Limits
 from datasets.ratings import Dataset
 from datasets.spec import UsageError, parse_spec, pick
@@ -42,6 +43,9 @@ def run(
     seed: Annotated[
         int | None, Option(help="fixes folds, initialisations and ties [default: 0]", min=0, max=2**32 - 1)
     ] = None,
+    repeats: Annotated[
+        int, Option(help="more than 1: as many divisions, and on the first one as many initialisations", min=1)
+    ] = 1,
     k: Annotated[list[int] | None, Option(help="cutoff of the ranking metrics; repeatable [default: 10]")] = None,
     metric: Annotated[
         list[str] | None, Option(help="column of the report, or all; repeatable [default: the suite's, or the usual]")
@@ -80,19 +84,18 @@ def run(
     def planned(data: Dataset) -> list[Cell]:
         n_folds = splits.n_folds_of(data, divided, folds, None if split else chosen.folds)
         rows = table if algorithm else plan.with_truth(table, data)
-        return plan.cells(
-            data, rows, split=divided, n_folds=n_folds, seed=start, evaluation=evaluation, threads=threads
-        )
+        return plan.cells(data, rows, plan.How(divided, n_folds, start, evaluation, threads, repeats))
 
     if dry_run:
-        _print_plan(console, results, planned(datasets.load(dataset, real_only=real_only)), forced)
+        cells = planned(datasets.load(dataset, real_only=real_only))
+        print_plan(console, [(cell, _kept(results, cell, forced)) for cell in cells], results.directory)
         return FINE
     with ExitStack() as stack:
         pool = stack.enter_context(Pool(threads, plugin or []))
         data = datasets.load(dataset, real_only=real_only)  # while the pool imports the libraries
         stack.enter_context(_claimed(results.directory))
         cells = planned(data)
-        reproduce = _reproduce(dataset, cells[0], shown, plugin or [])
+        reproduce = _reproduce(dataset, cells[0], repeats, shown, plugin or [])
         about: dict[str, Any] = {
             "command": shlex.join(["python", "-m", "benchmarks.run", *sys.argv[1:]]),
             "reproduce": reproduce,
@@ -107,7 +110,7 @@ def run(
         waiting = [cell for cell in cells if cell.name not in kept]
         for name in kept:  # a run killed right after the cell had ended could not remove its log
             (results.directory / "records" / f"{name}.log").unlink(missing_ok=True)
-        _announce(console, data, len(cells), len(waiting))
+        announce(console, data, len(cells), len(waiting))
         assert data.stored is not None
         live = [column for column in SHOWN if column in shown] or shown[:2]
         with Display(console, len(waiting), live) as display:
@@ -181,7 +184,7 @@ def _claimed(directory: Path) -> Iterator[None]:
         yield
 
 
-def _reproduce(dataset: str, cell: Cell, shown: list[str], plugins: list[str]) -> str:
+def _reproduce(dataset: str, cell: Cell, repeats: int, shown: list[str], plugins: list[str]) -> str:
     """The command that measures a row again, up to the row's name."""
     command = ["python", "-m", "benchmarks.run", "--dataset", dataset, "--split", cell.split]
     command += ["--folds", str(cell.n_folds), "--seed", str(cell.seed)]
@@ -189,7 +192,7 @@ def _reproduce(dataset: str, cell: Cell, shown: list[str], plugins: list[str]) -
     command += [part for k in ks for part in ("--k", str(k))]
     if shown != metrics.columns(tuple(ks), headline=True):
         command += [part for column in shown for part in ("--metric", column)]
-    command += ["--threads", str(cell.threads)]
+    command += ["--threads", str(cell.threads), *(["--repeats", str(repeats)] if repeats > 1 else [])]
     return shlex.join([*command, *(part for plugin in plugins for part in ("--plugin", plugin))])
 
 
@@ -205,30 +208,10 @@ def _kept(results: Run, cell: Cell, forced: set[str]) -> bool:
     return record is not None and record.status == "ok" and cell.row not in forced and results.has_answers(cell)
 
 
-def _print_plan(console: Console, results: Run, cells: list[Cell], forced: set[str]) -> None:
-    kept = [_kept(results, cell, forced) for cell in cells]
-    for cell, is_kept in zip(cells, kept, strict=True):
-        state = "kept" if is_kept else "to run"
-        console.print(f"{cell.key}  {cell.row}  fold {cell.fold}  {state}", markup=False)
-    console.print(f"{len(cells)} cells, {kept.count(False)} to run, into {results.directory}", markup=False)
-
-
-def _announce(console: Console, data: Dataset, n_cells: int, n_waiting: int) -> None:
-    ratings = data.ratings
-    if data.provenance.simulated:
-        console.print(data.provenance.notice, style="bold yellow", markup=False)
-    title = f"{data.name} (SIMULATED)" if data.provenance.simulated else data.name
-    counts = f"{len(ratings):,} ratings, {ratings.n_users:,} users, {ratings.n_items:,} items"
-    kept = f", {n_cells - n_waiting} kept from before" if n_waiting < n_cells else ""
-    console.print(f"{title}: {counts}; {n_cells} cells{kept}", markup=False)
-    for remark in data.provenance.remarks:
-        console.print(f"  {remark}", markup=False)
-
-
 def _close(console: Console, results: Run, seconds: float, *, report: bool) -> int:
     """Write the table and the report, say where they are, and give the exit code."""
     records: list[Record] = results.records()
-    results.write_table(records)
+    write_table(results.directory, records)
     bad = [record for record in records if record.status != "ok"]
     console.print(f"{len(records) - len(bad)} of {len(records)} cells ok after {seconds:.0f} s", markup=False)
     for row in dict.fromkeys(record.cell.row for record in bad):

@@ -15,7 +15,7 @@ import numpy as np
 from adapters import Recommender, create
 from adapters.base import Floats
 from benchmarks.evaluate import DivergedError, ask
-from benchmarks.measure import Meter
+from benchmarks.measure import Meter, kernel_seconds
 from benchmarks.protocols import PROTOCOLS, STANDARD, Evaluation
 from benchmarks.results import Cell, Record, Run
 from benchmarks.scoring import score
@@ -56,7 +56,7 @@ def _measured(
     for module in algorithm.requires:
         _require(module)
     dataset, evaluation = reopen(entry), Evaluation.from_json(cell.protocol)
-    train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.seed)
+    train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
     train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
     threshold = PROTOCOLS[STANDARD].threshold(train.scale)
     arguments["data"] |= {"train": len(train), "test": len(test), "threshold": threshold}
@@ -67,6 +67,7 @@ def _measured(
     if reason:
         return Record(status="skipped", reason=reason, **arguments), None
     _warm_up(cell, train.scale)
+    speed = kernel_seconds()
     meter = Meter()
     algorithm = _fitted(cell, train, dataset.catalogue, truth, meter)
     answers = ask(algorithm, train, test, evaluation, cell.seed, meter)
@@ -79,6 +80,7 @@ def _measured(
         metrics=scored.values,
         trace=[{name: _finite(value) for name, value in point.items()} for point in getattr(algorithm, "trace_", [])],
         nondeterminism=algorithm.nondeterminism(),
+        kernel_seconds=speed,
         **arguments,
     )
     return record, answers.to_arrays() | scored.to_arrays()

@@ -42,11 +42,12 @@ class Row:
     name: str
     family: str
     records: tuple[Record, ...]
+    initialisations: tuple[Record, ...] = ()  # folds of the first division, fitted again with other seeds
 
     @cached_property
     def failures(self) -> tuple[Record, ...]:
         """The records that are not ok."""
-        return tuple(record for record in self.records if record.status != "ok")
+        return tuple(record for record in (*self.records, *self.initialisations) if record.status != "ok")
 
     @property
     def failure(self) -> str:
@@ -55,7 +56,8 @@ class Row:
             return ""
         statuses = dict.fromkeys(record.status.replace("_", " ") for record in self.failures)
         folds = "fold" if len(self.records) == 1 else "folds"
-        return f"{', '.join(statuses)} in {len(self.failures)} of {len(self.records)} {folds}"
+        n = len(self.records) + len(self.initialisations)
+        return f"{', '.join(statuses)} in {len(self.failures)} of {n} {folds}"
 
     def values(self, column: str) -> list[float | None]:
         """The metric by fold, as recorded."""
@@ -143,7 +145,9 @@ class Results:
         for name in names:
             records = tuple(record for record in self.records if record.cell.row == name)
             adapter = adapters.get(records[0].cell.algorithm)
-            rows.append(Row(name, adapter.family if adapter else "other", records))
+            main = tuple(record for record in records if record.cell.seed == records[0].cell.seed)
+            again = tuple(record for record in records if record.cell.seed != records[0].cell.seed)
+            rows.append(Row(name, adapter.family if adapter else "other", main, again))
         order = list(dict.fromkeys(row.family for row in rows))
         return sorted(rows, key=lambda row: order.index(row.family))
 

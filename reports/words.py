@@ -102,7 +102,7 @@ def split(results: Results) -> str:
     else:
         name = f"split {cells[0].split}, {count(n_folds, 'fold')}"
     part = f" ({n_run} of the {n_folds} folds planned)" if n_run < n_folds else ""
-    seeds = sorted({cell.seed for cell in cells})
+    seeds = sorted({cell.split_seed for cell in cells})
     return f"{name}{part}, {'seed' if len(seeds) == 1 else 'seeds'} {listed(map(str, seeds))}"
 
 

@@ -1,6 +1,8 @@
 """What a user can get wrong is refused before any cell starts: exit code 2, one message, no traceback."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -9,7 +11,7 @@ from benchmarks import doctor
 from benchmarks import list as listing
 from benchmarks.command_line import application
 from benchmarks.limits import megabytes, seconds
-from benchmarks.plan import cells, rows, suite, suites
+from benchmarks.plan import How, cells, rows, suite, suites
 from benchmarks.pool import HarnessError
 from benchmarks.results import Record, Run
 from benchmarks.run import run
@@ -158,13 +160,13 @@ def test_a_key_covers_what_fixes_the_numbers_and_nothing_else(ratings_file: Path
     from benchmarks.protocols import Evaluation
 
     data = datasets.load(f"table:{ratings_file}")
-    base = {"split": "kfold", "n_folds": 2, "seed": 0, "evaluation": Evaluation(), "threads": 1}
-    keys = [cells(data, rows(["numpy-sgd"]), **base)[0].key]  # type: ignore[arg-type]
-    same = cells(data, rows(["numpy-sgd[n_factors=100]"]), **base)[0].key  # type: ignore[arg-type]
+    base = How("kfold", n_folds=2, seed=0, evaluation=Evaluation())
+    keys = [cells(data, rows(["numpy-sgd"]), base)[0].key]
+    same = cells(data, rows(["numpy-sgd[n_factors=100]"]), base)[0].key
     assert same == keys[0], "a default given by hand is still the default"
-    changes = ({"n_folds": 3}, {"seed": 1}, {"evaluation": Evaluation(ks=(5,))}, {"threads": 2})
-    keys += [cells(data, rows(["numpy-sgd"]), **base | change)[0].key for change in changes]  # type: ignore[arg-type]
-    keys.append(cells(data, rows(["numpy-sgd[n_factors=7]"]), **base)[0].key)  # type: ignore[arg-type]
+    changes: list[dict[str, Any]] = [{"n_folds": 3}, {"seed": 1}, {"evaluation": Evaluation(ks=(5,))}, {"threads": 2}]
+    keys += [cells(data, rows(["numpy-sgd"]), replace(base, **change))[0].key for change in changes]
+    keys.append(cells(data, rows(["numpy-sgd[n_factors=7]"]), base)[0].key)
     assert len(set(keys)) == len(keys)
 
 

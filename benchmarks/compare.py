@@ -1,0 +1,114 @@
+"""The gate: two runs in, one exit code out."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from rich.console import Console
+from rich.table import Table
+from typer import Argument, Option
+
+from benchmarks.command_line import FINE, serve
+from benchmarks.gate import FAILING, Verdict, compare, parse, unresolved
+from benchmarks.results import Run
+from datasets.cache import write_atomically
+from datasets.spec import UsageError
+
+FAILED = 1
+HEADS = ("row", "column", "base", "head", "worse by", "95 % interval", "detectable", "verdict")
+STYLES = {"REGRESSED": "bold red", "MISSING": "bold red", "INCOMPARABLE": "bold red", "SUSPICIOUS": "yellow"}
+
+
+def gate(
+    base: Annotated[Path, Argument(help="results of the old code")],
+    head: Annotated[Path, Argument(help="results of the new code")],
+    fail_on: Annotated[list[str], Option(help="COLUMN:+5% or COLUMN:-5%, by which it may get worse; repeatable")],
+    suspicious: Annotated[float, Option(help="a relative gain beyond which a row is SUSPICIOUS", min=0)] = 0.1,
+    markdown: Annotated[Path | None, Option(help="write the table for a pull request here")] = None,
+    json_file: Annotated[Path | None, Option("--json", help="write every number here")] = None,
+) -> int:
+    """Compare the rows of two runs on the same users; exit code 1 if one of them got worse beyond its tolerance."""
+    limits = [parse(text) for text in fail_on]
+    verdicts = compare(Run(base), Run(head), limits, suspicious)
+    if not any(verdict.verdict != "NEW" for verdict in verdicts):
+        raise UsageError(f"{base} has no rows to compare with")
+    failed = [verdict for verdict in verdicts if verdict.verdict in FAILING]
+    console = Console(highlight=False)
+    console.print(_table(verdicts))
+    for path, text in ((markdown, _markdown(verdicts, failed)), (json_file, _json(verdicts))):
+        if path:
+            write_atomically(path, text.encode())
+    for verdict in verdicts:
+        if verdict.reason:
+            line = f"{verdict.verdict} {verdict.row}, {verdict.limit.column}: {verdict.reason}"
+            console.print(line, markup=False, soft_wrap=True)
+    if failed:
+        return FAILED
+    if fine := unresolved(verdicts):
+        raise UsageError(_too_fine(fine))
+    return FINE
+
+
+def _too_fine(verdicts: list[Verdict]) -> str:
+    """What to say of tolerances below the minimum detectable effect."""
+    parts = []
+    for limit in dict.fromkeys(verdict.limit for verdict in verdicts):
+        mine = [verdict for verdict in verdicts if verdict.limit == limit]
+        worst = max(mine, key=lambda verdict: verdict.detectable or 0)
+        least = limit.show(worst.detectable or 0).removeprefix("+")
+        parts.append(
+            f"{limit.text}: the minimum detectable effect is {least} for {worst.row} ({len(mine)} rows above)"
+        )
+    return (
+        f"tolerances finer than the data can resolve: {'; '.join(parts)}. Nothing has visibly got worse, but it "
+        "could not have been seen. Allow more, or compare on more users."
+    )
+
+
+def _cells(verdict: Verdict) -> list[str]:
+    """A verdict as the texts of a table's row."""
+
+    def number(value: float | None) -> str:
+        return "–" if value is None else f"{value:.4f}"
+
+    def change(value: float | None) -> str:
+        return "–" if value is None else verdict.limit.show(value)
+
+    interval = "–" if verdict.low is None else f"{change(verdict.low)} to {change(verdict.high)}"
+    detectable = change(verdict.detectable).removeprefix("+")
+    values = [number(verdict.base), number(verdict.head), change(verdict.change), interval, detectable]
+    return [verdict.row, verdict.limit.text, *values, verdict.verdict]
+
+
+def _table(verdicts: list[Verdict]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for head in HEADS:
+        table.add_column(head, justify="left" if head in ("row", "column", "verdict") else "right", overflow="fold")
+    for verdict in verdicts:
+        cells = [cell.replace("[", r"\[") for cell in _cells(verdict)]
+        table.add_row(*cells, style=STYLES.get(verdict.verdict))
+    return table
+
+
+def _markdown(verdicts: list[Verdict], failed: list[Verdict]) -> str:
+    """For a pull request: one sentence, the table, the reasons."""
+    rows = {verdict.row for verdict in verdicts}
+    bad = {verdict.row for verdict in failed}
+    outcome = f"**{len(bad)} of {len(rows)} rows fail.**" if bad else f"All {len(rows)} rows pass."
+    lines = ["## recbench", "", outcome, "", f"| {' | '.join(HEADS)} |"]
+    lines.append(f"|{'|'.join(' :-- ' if h in ('row', 'column', 'verdict') else ' --: ' for h in HEADS)}|")
+    for verdict in verdicts:
+        cells = [cell.replace("|", r"\|") for cell in _cells(verdict)]
+        lines.append(f"| {' | '.join(cells)} |")
+    reasons = [f"- {v.verdict} `{v.row}`, {v.limit.column}: {v.reason}" for v in verdicts if v.reason]
+    return "\n".join([*lines, "", *reasons]).rstrip() + "\n"
+
+
+def _json(verdicts: list[Verdict]) -> str:
+    entries: list[dict[str, Any]] = [asdict(verdict) for verdict in verdicts]
+    return json.dumps({"failed": any(v.verdict in FAILING for v in verdicts), "verdicts": entries}, indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    serve(gate)

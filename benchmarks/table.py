@@ -1,0 +1,52 @@
+"""`results.csv`: one row a cell, for whoever wants to compute something else from the numbers."""
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import PHASES
+from benchmarks.metrics import columns
+from benchmarks.results import Record
+from datasets.cache import write_atomically
+
+
+def write_table(directory: Path, records: Iterable[Record]) -> Path:
+    """Write `results.csv`, unrounded, empty where there is no value; its path."""
+    rows = [row(record) for record in records]
+    names = list(dict.fromkeys(name for row_ in rows for name in row_))
+    text = io.StringIO()
+    table = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    path = directory / "results.csv"
+    write_atomically(path, text.getvalue().encode())
+    return path
+
+
+def row(record: Record) -> dict[str, Any]:
+    """A record as a row of `results.csv`: names, status, every metric, and seconds and peak memory of each phase."""
+    cell = record.cell
+    values: dict[str, Any] = {
+        "dataset": cell.dataset,
+        "simulated": str(record.data["simulated"]).lower(),
+        "split": cell.split,
+        "algorithm": cell.algorithm,
+        "params": ",".join(f"{key}={value}" for key, value in sorted(cell.given.items())),
+        "fold": cell.fold,
+        "seed": cell.seed,
+        "split_seed": cell.split_seed,
+        "key": cell.key,
+        "status": record.status,
+        "reason": record.reason or "",
+    }
+    for name in columns(tuple(cell.protocol["ks"]), tuple(cell.protocol["protocols"])):
+        value = record.metrics.get(name)
+        values[name] = "" if value is None else repr(value)
+    for phase in PHASES:
+        for cost in ("seconds", "cpu_seconds", "peak_mb", "grown_mb"):
+            value = record.costs.get(phase, {}).get(cost)
+            values[f"{phase}_{cost}"] = "" if value is None else repr(value)
+    peak = "" if record.peak_mb is None else repr(record.peak_mb)
+    return values | {"peak_mb": peak, "contended": str(record.environment["contended"]).lower()}
