@@ -30,7 +30,8 @@ class RP3Beta(ItemItem):
     Christoffel, Paudel, Newell and Bernstein 2015, Paudel et al. 2016 for beta). Of each item's w_ij the
     `n_neighbours` largest are kept and, with `normalise`, scaled to a sum of 1. The first step from a user is the
     same for all of its items and left out. Defaults: near what Ferrari Dacrema et al. (TOIS 2021) tuned for
-    MovieLens 100k (topK 311 and 324, alpha .40 and .86, beta .52 and .66 on two splits). A user without likes scores 0 everywhere.
+    MovieLens 100k (topK 311 and 324, alpha .40 and .86, beta .52 and .66 on two splits). A user without likes scores
+    0 everywhere.
     """
 
     name = "rp3beta"

@@ -18,18 +18,20 @@ DAY_SECONDS = 24 * 60 * 60
 class SAR(ItemItem):
     """score(u, j) = sum over the user's items i of a_ui s_ij: affinity times similarity.
 
-    The Simple Algorithm for Recommendation of Microsoft Recommenders. With c_ij = how many users rated both i and j,
-    s_ij = c_ij / (c_ii + c_jj - c_ij) for `jaccard`, c_ij / (c_ii c_jj) for `lift`, c_ij for `cooccurrence`.
-    a_ui = sum of r_ui 2^(-(t - t_ui) / (`time_decay_coefficient` days)) over the user's ratings of i; no decay with
-    None or for data without times. t is the last time in the training data there and the user's own last time here:
-    the order for each user is the same, and old users' scores do not vanish in single precision. Defaults: its
-    benchmark (jaccard, 30 days). Limits: every rating counts as interest, a low one as a little, and the similarity
-    does not look at ratings at all; memory grows with the square of the number of items.
+    The Simple Algorithm for Recommendation of Microsoft Recommenders (Graham, Min and Wu 2019). With c_ij = how
+    many users rated both i and j, s_ij is c_ij / (c_ii + c_jj - c_ij) for `jaccard`, c_ij / (c_ii c_jj) for `lift`
+    and c_ij for `cooccurrence`. a_ui = sum of r_ui 2^(-(t - t_ui) / (`time_decay_coefficient` days)) over the
+    user's ratings of i; no decay with None, or for data without times. t is the last time in the training data
+    there and the user's own last time here: the order for each user is the same, and the scores of users long gone
+    do not vanish in single precision. Defaults: those of their benchmark (jaccard, 30 days). Limits: every rating
+    counts as interest, a low one as a little, and the similarity does not look at ratings at all; memory grows with
+    the square of the number of items.
     """
 
     name = "sar"
     family = "neighbours"
     predicts = "order"
+    personal = False  # where everybody rates everything, all similarities are alike
     similarity_type: Literal["jaccard", "lift", "cooccurrence"] = "jaccard"
     time_decay_coefficient: Annotated[float, Field(gt=0)] | None = 30.0
 

@@ -7,7 +7,7 @@ import pytest
 
 from datasets import Dataset
 from datasets.ratings import Ratings
-from tests.test_linear import everybody, fitted, taste
+from tests.planted import everybody, fitted, taste
 
 
 def objective(als: Any, train: Ratings) -> float:

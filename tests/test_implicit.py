@@ -11,7 +11,7 @@ import pytest
 from adapters import create
 from datasets.ratings import Ratings
 from tests.conftest import ROOT
-from tests.test_linear import EMPTY, everybody, fitted, taste
+from tests.planted import EMPTY, everybody, fitted, taste
 
 NAMES = ["implicit-als", "implicit-bpr"]
 

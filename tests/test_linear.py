@@ -1,10 +1,7 @@
 """Item-item models against their definitions, scikit-learn and published ratios."""
 
-from typing import Any
-
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import ElasticNet
 
@@ -15,38 +12,8 @@ from benchmarks.evaluate import Protocol, ask, ranked
 from benchmarks.metrics import ndcg
 from benchmarks.splits import divide
 from datasets import Dataset
-from datasets.ratings import Catalogue, Ratings
-
-EMPTY = Catalogue((), (), ())
-
-
-def taste(n_users: int = 60, n_items: int = 25, n_rows: int = 700, times: bool = False) -> Ratings:
-    """Ratings with a planted taste, each pair once; the last user and the last item have none."""
-    rng = np.random.default_rng(3)
-    pairs = rng.choice((n_users - 1) * (n_items - 1), n_rows, replace=False)
-    users, items = (column.astype(np.int32) for column in np.divmod(pairs, n_items - 1))
-    taste = rng.normal(size=(n_users, 2)) @ rng.normal(size=(2, n_items))
-    stars = np.clip(np.rint(3.5 + taste[users, items] + rng.normal(0, 0.3, n_rows)), 1, 5).astype(np.float32)
-    clock = rng.integers(0, 400 * 86400, n_rows) if times else None
-    return Ratings(users, items, stars, n_users, n_items, (1.0, 5.0), clock)
-
-
-def fitted(name: str, train: Ratings, **parameters: Any) -> Any:
-    algorithm = create(name, parameters)
-    algorithm.prepare(train)
-    algorithm.fit(algorithm.convert(train, EMPTY), 0)
-    return algorithm
-
-
-def everybody(train: Ratings) -> NDArray[np.int32]:
-    return np.arange(train.n_users, dtype=np.int32)
-
-
-def dense_likes(train: Ratings, lowest: float = 4.0) -> NDArray[np.float64]:
-    X = np.zeros((train.n_users, train.n_items))
-    liked = train.values >= lowest
-    X[train.users[liked], train.items[liked]] = 1
-    return X
+from datasets.ratings import Ratings
+from tests.planted import EMPTY, dense_likes, everybody, fitted, taste
 
 
 def test_gram_is_the_product_in_any_number_of_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,12 +40,8 @@ def test_ease_is_stecks_formula(regularisation: float, monkeypatch: pytest.Monke
 def test_ease_stays_exact_where_single_precision_does_not() -> None:
     rng = np.random.default_rng(0)
     popular = (rng.random((20_000, 12)) < 0.97).astype(np.float32)  # one large eigenvalue, the others small
-    train = Ratings(
-        *(column.astype(np.int32) for column in np.nonzero(popular)),
-        np.ones(int(popular.sum()), np.float32) * 5,
-        *popular.shape,
-        (1.0, 5.0),
-    )
+    users, items = (column.astype(np.int32) for column in np.nonzero(popular))
+    train = Ratings(users, items, np.full(len(users), 5, np.float32), 20_000, 12, (1.0, 5.0))
     P = np.linalg.inv(popular.T.astype(np.float64) @ popular + 1e-2 * np.eye(12))
     B = np.eye(12) - P / np.diag(P)
     np.testing.assert_allclose(fitted("ease", train, regularisation=1e-2).W_, B, rtol=1e-5, atol=1e-7)

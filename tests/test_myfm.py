@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix, hstack
 from adapters import create
 from datasets import Dataset
 from datasets.ratings import Ratings
-from tests.test_linear import EMPTY, everybody, fitted, taste
+from tests.planted import EMPTY, everybody, fitted, taste
 
 CASES = [("myfm-mf", {}), ("myfm-fm", {}), ("myfm-fm", {"flipped": False})]
 SHORT = {"rank": 3, "n_iter": 12, "n_kept_samples": 7}
