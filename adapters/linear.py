@@ -130,15 +130,13 @@ def _elastic_nets(products: Floats, l1: float, l2: float, n_epochs: int, toleran
             among = np.empty((len(support), len(support)), np.float32)
             for place, other in enumerate(support):
                 among[place] = products[other][support]
-            before, inner, inner_slopes = weights[support], weights[support], slopes[support]
-            places = np.arange(len(support))
+            inner, inner_slopes, places = weights[support], slopes[support], np.arange(len(support))
             for _ in range(n_epochs):
                 if _sweep(inner, inner_slopes, places, among, l1, l2) < tolerance:
                     break
             for place, other in enumerate(support):
+                _shift(slopes, inner[place] - weights[other], products[other])
                 weights[other] = inner[place]
-                if inner[place] != before[place]:
-                    slopes -= (inner[place] - before[place]) * products[other]
         by_target[target] = weights
     return by_target
 
@@ -155,6 +153,13 @@ def _sweep(
         change = best - weights[place]
         if change != 0.0:
             weights[place] = best
-            slopes -= change * products[place]
+            _shift(slopes, change, products[place])
             largest = max(largest, abs(change))
     return largest
+
+
+@njit(cache=True)
+def _shift(slopes: NDArray[np.float64], change: float, row: Floats) -> None:
+    """slopes -= change * row, in one pass; as an array expression numba would make two."""
+    for place in range(len(slopes)):
+        slopes[place] -= change * row[place]
