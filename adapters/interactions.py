@@ -12,6 +12,7 @@ from datasets.ratings import Ratings
 
 RelevantShare = Annotated[float, Field(ge=0, le=1)]
 PAIRS_BLOCK = 1 << 22  # scores held at a time while pairs are picked from whole rows
+GRAM_BLOCK = 1 << 24  # entries of X'X held twice while it is made
 
 
 def likes(train: Ratings, relevant_share: float) -> csr_matrix:
@@ -26,6 +27,32 @@ def likes(train: Ratings, relevant_share: float) -> csr_matrix:
     matrix.sum_duplicates()
     matrix.data[:] = 1
     return matrix
+
+
+def gram(X: csr_matrix) -> Floats:
+    """X'X as a dense matrix, float32 of shape (n_items, n_items): exact for likes by fewer than 2^24 users.
+
+    Made in blocks of rows, because the sparse product of likes is dense and would take three times the memory.
+    """
+    n_items = X.shape[1]
+    columns = X.T.tocsr()
+    products = np.empty((n_items, n_items), np.float32)
+    block = max(1, GRAM_BLOCK // n_items)
+    for start in range(0, n_items, block):
+        rows = slice(start, start + block)
+        products[rows] = (columns[rows] @ X).toarray()
+    return products
+
+
+def too_many_items(n_items: int, n_bytes: int, memory_mb: float) -> str | None:
+    """A reason to skip if `n_bytes` for each pair of items are more than `memory_mb`, or None."""
+    needed = n_bytes * n_items**2 / 1e6
+    if needed <= memory_mb:
+        return None
+    return (
+        f"needs about {needed:,.0f} MB for dense matrices over {n_items:,} x {n_items:,} items, "
+        f"{memory_mb:,.0f} MB are allowed: raise the memory limit or filter the data"
+    )
 
 
 class ItemItem(Recommender):
