@@ -39,7 +39,7 @@ class _Implicit(Factorised):
 
         The library's threads each call BLAS, which must not start threads of its own: the library warns of it.
         """
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits
 
         if not data.nnz:
             self.P_, self.Q_ = np.zeros((data.shape[0], 1), np.float32), np.zeros((data.shape[1], 1), np.float32)

@@ -72,7 +72,7 @@ class Heatmap:
         squares = [square for line in self.lines for square in line.squares]
         meanings = {
             "★ best mean": any(square.mark == "best" for square in squares),
-            "≈ within one fold deviation of the best": any(square.mark == "near" for square in squares),
+            "≈ cannot be told from the best (see below)": any(square.mark == "near" for square in squares),
             "grey: contended, other cells ran at the same time": any(square.grey for square in squares),
             "hatched: not every fold ran, so there is no mean": any(line.failure for line in self.lines),
         }

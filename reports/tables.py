@@ -10,6 +10,8 @@ from typing import Any
 from adapters import available
 from benchmarks.metrics import Metric, find
 from benchmarks.results import Record, Run
+from benchmarks.samples import samples
+from benchmarks.statistics import Bootstrap, bootstrap
 from datasets.spec import UsageError
 
 ABOUT = ("command", "reproduce", "metrics", "protocol", "published", "data", "environment")  # what a plan has to say
@@ -111,6 +113,7 @@ class Results:
 
     about: dict[str, Any]
     records: list[Record]
+    run: Run
 
     @staticmethod
     def read(directory: Path) -> "Results":
@@ -125,7 +128,7 @@ class Results:
         records = run.records()
         if not records:
             raise UsageError(f"{directory / 'plan.json'} plans no cells, so there is nothing to report")
-        return Results(about, records)
+        return Results(about, records, run)
 
     @property
     def columns(self) -> list[str]:
@@ -181,14 +184,53 @@ class Results:
         losses = [(row, find(column).loss(mean)) for row, mean in means]
         return [row for row, lost in losses if lost == min(other for _, other in losses)]
 
+    @cached_property
+    def certainty(self) -> dict[str, "Certainty"]:
+        """For each shown column that is a ratio over users: how sure its differences are, where answers are there."""
+        whole = {
+            row.name: row.records
+            for row in self.contestants
+            if not row.failures and all(self.run.has_answers(record.cell) for record in row.records)
+        }
+        columns = [column for column in self.columns if find(column).kind != "set"]
+        found = {}
+        for column, by_row in samples(self.run, whole, columns).items():
+            rows = [row for row in self.contestants if row.name in by_row]
+            if rows:
+                found[column] = Certainty(rows, bootstrap(find(column), [by_row[row.name] for row in rows]))
+        return found
+
     def near(self, column: str) -> list[Row]:
-        """The rows, best first and the best left out, whose mean is within one fold deviation of the best row's."""
-        best = self.best(column)
-        spread = best[0].spread(column) if best else None
-        if spread is None or spread.deviation is None:
+        """The rows, best first and the best left out, that cannot be told from the best; see `Certainty.tied`."""
+        if column not in self.certainty:
             return []
-        gaps = [(abs(mean - spread.mean), row) for row, mean in _means(self.contestants, column) if row not in best]
-        return [row for gap, row in sorted(gaps, key=lambda pair: pair[0]) if gap <= spread.deviation]
+        best, metric = self.best(column), find(column)
+        tied = [row for row in self.certainty[column].tied if row not in best]
+        return sorted(tied, key=lambda row: metric.loss(row.mean(column) or 0.0))
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """The bootstrap of one column and the rows that it is about, in its order."""
+
+    rows: list[Row]
+    bootstrap: Bootstrap
+
+    @property
+    def tied(self) -> list[Row]:
+        """The best row, and those whose difference to it is not significant at 5 % after Holm's correction."""
+        return [self.rows[index] for index in self.bootstrap.tied]
+
+    @property
+    def order(self) -> list[int]:
+        """The places of the rows in `rows`, best first."""
+        return sorted(
+            range(len(self.rows)), key=lambda i: self.bootstrap.metric.loss(float(self.bootstrap.values[i]))
+        )
+
+    def interval(self, row: Row) -> tuple[float, float] | None:
+        """The 95 % interval of a row's value over users, or None if its answers are missing."""
+        return self.bootstrap.interval(self.rows.index(row)) if row in self.rows else None
 
 
 def _means(rows: Iterable[Row], column: str) -> list[tuple[Row, float]]:

@@ -133,7 +133,7 @@ def _names(rows: Iterable[Row]) -> str:
 
 
 def _accuracy(results: Results, column: str) -> list[str]:
-    """Who has the best mean of `column`, who is not separated from it, and who has none for want of ratings."""
+    """Who has the best mean of `column`, who cannot be told from it, and who has none for want of ratings."""
     extreme = {"lower": "lowest", "higher": "highest", "zero": "smallest"}[find(column).better]
     best, near = results.best(column), results.near(column)
     only_rank = [row for row in results.rows if row.missing(column) == "only ranks"]
@@ -141,39 +141,46 @@ def _accuracy(results: Results, column: str) -> list[str]:
     if not best:
         sentences.append(f"No row has a mean {column}.")
     else:
-        spread = best[0].spread(column)
-        assert spread is not None  # `best` holds rows with a mean only
-        value = number(spread.mean)
-        if spread.deviation is not None:
-            value += f", fold deviation {number(spread.deviation)} over {spread.n_folds} folds, not a standard error"
+        value = number(best[0].mean(column)) + between(interval(results, best[0], column), ", 95 % interval ")
         if sum(row.mean(column) is not None for row in results.contestants) == 1:
             sentences.append(f"Only {best[0].name} has a mean {column}: {value}.")
         else:
             sentences.append(f"{extreme.capitalize()} mean {column}: {_names(best)} ({value}).")
-            sentences.append(_separation(column, spread, near))
+            sentences.append(_separation(results, column, near))
     if only_rank and find(column).needs_ratings:
         sentences.append(f"Without {column}, because they only rank: {_names(only_rank)}.")
     return sentences
 
 
-def _separation(column: str, spread: Spread, near: list[Row]) -> str:
-    if spread.deviation is None:
-        return f"With one fold there is no spread to judge differences in {column} by."
+def interval(results: Results, row: Row, column: str) -> tuple[float, float] | None:
+    """The 95 % interval of a mean over users; None where it is not known."""
+    certainty = results.certainty.get(column)
+    return certainty.interval(row) if certainty else None
+
+
+def between(bounds: tuple[float, float] | None, before: str = "") -> str:
+    """`before` and `low to high`; nothing if there are no bounds."""
+    return "" if bounds is None else f"{before}{number(bounds[0])} to {number(bounds[1])}"
+
+
+def _separation(results: Results, column: str, near: list[Row]) -> str:
+    if column not in results.certainty:
+        return f"How sure differences in {column} are is not known, because raw answers are missing."
     if not near:
-        return f"No other row's mean {column} lies within that one fold deviation."
+        return f"Every other row's {column} is worse by more than the choice of users explains."
     named = listed(f"{row.name} ({number(row.mean(column))})" for row in near)
-    return f"Not separated from it by the fold deviation alone: {named}."
+    return f"Not to be told from it by a paired bootstrap over users: {named}."
 
 
 def _fastest(results: Results, columns: list[str]) -> list[str]:
-    """Who fits fastest among the rows that the sentences before have named as best or not separated from it."""
+    """Who fits fastest among the rows that the sentences before have named as best or not to be told from it."""
     named = [row for row in results.rows if any(row in results.best(c) + results.near(c) for c in columns)]
     timed = [(time, row) for row in named if (time := row.seconds("fit")) is not None]
     if not timed:
         return []
     time, fastest = min(timed, key=lambda pair: pair[0])
     if len(timed) > 1:
-        subject = f"Fastest to fit among the best and those not separated from them: {fastest.name}"
+        subject = f"Fastest to fit among the best and those not to be told from them: {fastest.name}"
     else:
         subject = f"Time to fit {fastest.name}"
     contended = " Cells ran side by side, so times are contended." if any(row.contended for _, row in timed) else ""
