@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from adapters import available
 from benchmarks.metrics import Metric, find
 from benchmarks.results import Record, Run
@@ -224,9 +226,7 @@ class Certainty:
     @property
     def order(self) -> list[int]:
         """The places of the rows in `rows`, best first."""
-        return sorted(
-            range(len(self.rows)), key=lambda i: self.bootstrap.metric.loss(float(self.bootstrap.values[i]))
-        )
+        return [int(place) for place in np.argsort(self.bootstrap.metric.loss(self.bootstrap.values), kind="stable")]
 
     def interval(self, row: Row) -> tuple[float, float] | None:
         """The 95 % interval of a row's value over users, or None if its answers are missing."""
