@@ -42,9 +42,10 @@ def compared(base: Path, head: Path, *limits: str, more: tuple[str, ...] = ()) -
     return CliRunner().invoke(application(gate), arguments)
 
 
-def change(
-    directory: Path, row: str, shares: Callable[[dict[str, Any]], None] = lambda _: None, **fields: Any
-) -> None:
+Edit = Callable[[dict[str, Any]], None]
+
+
+def change(directory: Path, row: str, shares: Edit = lambda _: None, **fields: Any) -> None:
     """Edit the cells of a row: its raw answers, its record or, under `cell`, what it is a record of."""
     run = Run(directory)
     cells, about = run.read_plan()
