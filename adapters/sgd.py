@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 
 from adapters.base import Floats, Indices
 from adapters.factors import Factorised
-from adapters.sgd_compiled import LANES, aligned, compiled
+from adapters.sgd_compiled import LANES, aligned, compiled_descent, compiled_grouping
 from datasets.ratings import Ratings, Rows
 
 Reals = NDArray[Any]  # float32; with order=file float64
@@ -122,27 +122,20 @@ class NumbaSGD(_Descent):
         columns: list[Any] = [data.users.view(np.uint32), data.items.view(np.uint32), data.values]
         bounds = np.array([[0, len(data)]])
         if self.order == "shuffled":
-            rows, bounds = _blocks(data, self.BLOCK, rng)
-            columns = [column[rows] for column in columns]
-            del rows
+            bounds = _bounds(data.users // self.BLOCK)
+            columns = compiled_grouping()(*columns, np.uint32(self.BLOCK), bounds, rng)
         P, Q = aligned(self.P_), aligned(self.Q_)
         self.P_, self.Q_ = P[:, : self.n_factors], Q[:, : self.n_factors]
         model = (P, Q, *self.biases_, self.mean_, self.rate_, self.keep_)
-        descend = compiled(P.shape[1] // LANES, self.biased, self.order == "file")
+        descend = compiled_descent(P.shape[1] // LANES, self.biased, self.order == "file")
         for _ in range(self.n_epochs):
             yield descend(rng.permutation(bounds), *columns, *model, *data.scale)
 
 
-def _blocks(data: Ratings, n_users: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """All rows, grouped by blocks of `n_users` neighbouring users and shuffled within; where each begins and ends."""
-    n_blocks = -(-data.n_users // n_users)
-    block = (data.users // n_users).astype(np.uint16 if n_blocks <= 1 << 16 else np.int32)
-    rows = np.argsort(block, kind="stable")  # in linear time for short integers
-    stops = np.cumsum(np.bincount(block, minlength=n_blocks))
-    bounds = np.column_stack([np.append(0, stops[:-1]), stops])
-    for start, stop in bounds:
-        rng.shuffle(rows[start:stop])
-    return rows, bounds
+def _bounds(groups: Indices) -> Rows:
+    """Where each group begins and ends once rows are sorted by group."""
+    stops = np.cumsum(np.bincount(groups))
+    return np.column_stack([np.append(0, stops[:-1]), stops])
 
 
 class _Batch(NamedTuple):
@@ -194,15 +187,19 @@ class NumpySGD(_Descent):
             for _ in range(self.n_epochs):
                 yield sum(self._level_step(*level, data.scale) for level in levels)
             return
-        rows, bounds = _blocks(data, self.BLOCK, rng)
-        parts = [
-            rows[at : min(at + self.batch_size, end)]
-            for start, end in bounds
-            for at in range(start, end, self.batch_size)
-        ]
-        batches = [_Batch.of(data.users[part], data.items[part], data.values[part] - self.mean_) for part in parts]
+        batches = list(self._batches(data, rng))
         for _ in range(self.n_epochs):
             yield sum(self._step(batches[b]) for b in rng.permutation(len(batches)))
+
+    def _batches(self, data: Ratings, rng: np.random.Generator) -> Iterator[_Batch]:
+        """The ratings of each block of users, shuffled and cut."""
+        blocks = data.users // self.BLOCK
+        rows = np.argsort(blocks, kind="stable")
+        for start, stop in _bounds(blocks):
+            rng.shuffle(rows[start:stop])
+            for cut in range(start, stop, self.batch_size):
+                part = rows[cut : min(cut + self.batch_size, stop)]
+                yield _Batch.of(data.users[part], data.items[part], data.values[part] - self.mean_)
 
     def _step(self, batch: _Batch) -> float:
         """One step of all ratings of a batch; returns the sum of squared errors before it."""

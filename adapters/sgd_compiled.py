@@ -1,4 +1,7 @@
-"""The inner loop of `numba-sgd`: one epoch, rating by rating, in machine code."""
+"""The loops of `numba-sgd` in machine code: one epoch, rating by rating, and the order of the ratings.
+
+Numba is imported where it is needed: it takes a while, and listing the algorithms does without.
+"""
 
 from functools import cache
 from typing import Any
@@ -20,13 +23,13 @@ def aligned(factors: NDArray[Any]) -> NDArray[Any]:
 
 
 @cache
-def compiled(n_lines: int, biased: bool, literal: bool) -> Any:
+def compiled_descent(n_lines: int, biased: bool, literal: bool) -> Any:
     """One epoch in machine code, kept on disk. What it closes over are constants to the compiler.
 
     Loops over factors go lane by lane: the compiler unrolls the inner loop, and makes each of its lines one vector
     instruction for all lanes. Sums may be taken in any order (fastmath), but NaN and infinity stay what they are.
     """
-    from numba import njit  # takes a while, and listing the algorithms does without
+    from numba import njit
 
     @njit(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
     def descend(
@@ -59,3 +62,29 @@ def compiled(n_lines: int, biased: bool, literal: bool) -> Any:
         return squared
 
     return descend
+
+
+@cache
+def compiled_grouping() -> Any:
+    """The ratings grouped by blocks of `size` users, and shuffled within each. Reads its columns once, in order."""
+    from numba import njit
+
+    @njit(cache=True)
+    def grouped(users: Any, items: Any, values: Any, size: Any, bounds: Any, rng: Any) -> Any:
+        us, its, vs = np.empty_like(users), np.empty_like(items), np.empty_like(values)
+        places = bounds[:, 0].copy()
+        for row in range(len(users)):
+            block = users[row] // size
+            place = places[block]
+            places[block] += 1
+            us[place], its[place], vs[place] = users[row], items[row], values[row]
+        for block in range(len(bounds)):
+            start = bounds[block, 0]
+            for last in range(bounds[block, 1] - 1, start, -1):
+                other = start + int(rng.random() * (last + 1 - start))
+                us[last], us[other] = us[other], us[last]
+                its[last], its[other] = its[other], its[last]
+                vs[last], vs[other] = vs[other], vs[last]
+        return us, its, vs
+
+    return grouped
