@@ -37,8 +37,8 @@ rng = np.random.default_rng(0)
 items = np.sort((n_items * rng.random(n, np.float32) ** 3).astype(np.int32))  # the file's order: by item
 users = rng.integers(0, n_users, n, np.int32)
 values = rng.integers(1, 4, n, np.int8).astype(np.float32)
-values += (users + items) % 2 * 2
-ratings = Ratings(users, items, values, n_users, n_items, (1.0, 5.0), np.zeros(n, np.int64))
+values += (users + items) % 2 * 2  # what can be learned
+ratings = Ratings(users, items, values, n_users, n_items, (1.0, 5.0), np.ones(n, np.int64))
 del users, items, values
 model = create(sys.argv[1], {"n_epochs": int(sys.argv[2])})
 model.prepare(ratings)
@@ -99,7 +99,7 @@ def test_on_four_million_ratings(
 
 
 @pytest.mark.skipif(not os.environ.get("RECBENCH_FULL"), reason="takes minutes and 10 GB: set RECBENCH_FULL=1")
-@pytest.mark.parametrize(("name", "n_epochs"), [("numba-sgd", 3), ("numpy-sgd", 1)])
+@pytest.mark.parametrize(("name", "n_epochs"), [("numba-sgd", 3), ("numpy-sgd", 2)])
 def test_a_hundred_million_ratings_train_within_16_gigabytes(
     benchmark: BenchmarkFixture, name: str, n_epochs: int
 ) -> None:
@@ -114,4 +114,4 @@ def test_a_hundred_million_ratings_train_within_16_gigabytes(
         print(f"{name} epoch {point['epoch']}: {point['seconds']:.0f} s, training RMSE {point['train_rmse']:.3f}")
     print(f"{name}: peak {found['peak_gb']:.1f} GB")
     assert found["peak_gb"] < 16
-    assert found["trace"][-1]["train_rmse"] < 1.35  # of 1.29, were nothing learned
+    assert found["trace"][-1]["train_rmse"] < 1.2  # 1.29 were nothing learned, .82 is the noise
