@@ -98,7 +98,7 @@ def test_on_four_million_ratings(
     assert max(rmse, numpy_rmse) <= their_rmse
 
 
-@pytest.mark.skipif(not os.environ.get("RECBENCH_FULL"), reason="takes minutes and 10 GB: set RECBENCH_FULL=1")
+@pytest.mark.skipif(not os.environ.get("RECBENCH_FULL"), reason="takes minutes and 6 GB: set RECBENCH_FULL=1")
 @pytest.mark.parametrize(("name", "n_epochs"), [("numba-sgd", 3), ("numpy-sgd", 2)])
 def test_a_hundred_million_ratings_train_within_16_gigabytes(
     benchmark: BenchmarkFixture, name: str, n_epochs: int
@@ -114,4 +114,4 @@ def test_a_hundred_million_ratings_train_within_16_gigabytes(
         print(f"{name} epoch {point['epoch']}: {point['seconds']:.0f} s, training RMSE {point['train_rmse']:.3f}")
     print(f"{name}: peak {found['peak_gb']:.1f} GB")
     assert found["peak_gb"] < 16
-    assert found["trace"][-1]["train_rmse"] < 1.2  # 1.29 were nothing learned, .82 is the noise
+    assert found["trace"][-1]["train_rmse"] < 1.0  # 1.29 were nothing learned, .82 is the noise
