@@ -179,5 +179,6 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "ratings": len(ratings),
         "scale": list(ratings.scale),
         "digest": dataset.digest,
+        "timed": ratings.times is not None,
         **asdict(dataset.provenance),
     }

@@ -64,7 +64,8 @@ class Cell:
     def place(self) -> str:
         """Which part of the row it is: `fold 2`, with its seeds where they are not the same."""
         same = self.seed == self.split_seed
-        return f"fold {self.fold}" + ("" if same else f" (split seed {self.split_seed}, seed {self.seed})")
+        seeds = "" if same else f" (split seed {self.split_seed}, seed {self.seed})"
+        return f"{'' if self.split == 'kfold' else self.split + ' '}fold {self.fold}{seeds}"
 
     @property
     def name(self) -> str:

@@ -43,6 +43,9 @@ def run(
     seed: Annotated[
         int | None, Option(help="fixes folds, initialisations and ties [default: 0]", min=0, max=2**32 - 1)
     ] = None,
+    also_split: Annotated[
+        str | None, Option(help="divide in this way too, such as time, and show how the order of the rows changes")
+    ] = None,
     repeats: Annotated[
         int, Option(help="more than 1: as many divisions, and on the first one as many initialisations", min=1)
     ] = 1,
@@ -69,7 +72,9 @@ def run(
         _import_plugin(module)
     chosen = plan.Suite("", "", plan.rows(algorithm)) if algorithm else plan.suite(suite)
     table, divided = chosen.rows, splits.normal(split or chosen.split or "kfold")
-    start = seed if seed is not None else chosen.seed or 0
+    start, also = seed if seed is not None else chosen.seed or 0, splits.normal(also_split) if also_split else None
+    if also == divided:
+        raise UsageError(f"--also-split {also} is the split of the run itself; name another, such as time")
     forced = {pick("row to force", row, [r.name for r in plan.with_truth(table)]) for row in force or []}
     ks, shown = _columns(k, metric or chosen.metrics)
     limit = Limits(
@@ -84,7 +89,11 @@ def run(
     def planned(data: Dataset) -> list[Cell]:
         n_folds = splits.n_folds_of(data, divided, folds, None if split else chosen.folds)
         rows = table if algorithm else plan.with_truth(table, data)
-        return plan.cells(data, rows, plan.How(divided, n_folds, start, evaluation, threads, repeats))
+        how = plan.How(divided, n_folds, start, evaluation, threads, repeats)
+        if not also:
+            return plan.cells(data, rows, how)
+        other = plan.How(also, splits.n_folds_of(data, also, None), start, evaluation, threads)
+        return [*plan.cells(data, rows, how), *plan.cells(data, rows, other)]
 
     if dry_run:
         cells = planned(datasets.load(dataset, real_only=real_only))
@@ -197,9 +206,11 @@ def _reproduce(dataset: str, cell: Cell, repeats: int, shown: list[str], plugins
 
 
 def _published(suite: plan.Suite, data: Dataset, cell: Cell) -> list[dict[str, Any]]:
-    """What others have measured on these data in this way; nothing if the run departs from the suite's division."""
+    """What others have measured in this way; nothing on simulated data or if the division is not the suite's."""
     as_defined = cell.split == (suite.split or "kfold") and suite.folds in (None, cell.n_folds)
-    return [asdict(number) for number in suite.published if as_defined and number.dataset == data.name]
+    if not as_defined or data.provenance.simulated:
+        return []
+    return [asdict(number) for number in suite.published if number.dataset == data.name]
 
 
 def _kept(results: Run, cell: Cell, forced: set[str]) -> bool:

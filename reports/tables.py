@@ -47,6 +47,7 @@ class Row:
     family: str
     records: tuple[Record, ...]
     initialisations: tuple[Record, ...] = ()  # folds of the first division, fitted again with other seeds
+    also: tuple[Record, ...] = ()  # the folds of another split, see `--also-split`
 
     @cached_property
     def failures(self) -> tuple[Record, ...]:
@@ -150,16 +151,19 @@ class Results:
         for name in names:
             records = tuple(record for record in self.records if record.cell.row == name)
             adapter = adapters.get(records[0].cell.algorithm)
-            main = tuple(record for record in records if record.cell.seed == records[0].cell.seed)
-            again = tuple(record for record in records if record.cell.seed != records[0].cell.seed)
-            rows.append(Row(name, adapter.family if adapter else "other", main, again))
+            first = records[0].cell
+            own = [record for record in records if record.cell.split == first.split]
+            main = tuple(record for record in own if record.cell.seed == first.seed)
+            again = tuple(record for record in own if record.cell.seed != first.seed)
+            also = tuple(record for record in records if record.cell.split != first.split)
+            rows.append(Row(name, adapter.family if adapter else "other", main, again, also))
         order = list(dict.fromkeys(row.family for row in rows))
         return sorted(rows, key=lambda row: order.index(row.family))
 
     @cached_property
     def n_failures(self) -> int:
         """How many cells are not ok."""
-        return sum(len(row.failures) for row in self.rows)
+        return sum(record.status != "ok" for record in self.records)
 
     def first_error(self) -> str | None:
         """The first shown column in which lower is better."""

@@ -94,7 +94,8 @@ def title(results: Results) -> str:
 
 def split(results: Results) -> str:
     """How the data were split: `5-fold cross-validation, seed 0`."""
-    cells = [record.cell for record in results.records]
+    everything = [record.cell for record in results.records]
+    cells = [cell for cell in everything if cell.split == everything[0].split]
     n_folds, n_run = cells[0].n_folds, len({cell.fold for cell in cells})
     kinds = {"kfold": "cross-validation", "user-kfold": "cross-validation inside each user"}
     if cells[0].split in kinds:
@@ -190,7 +191,7 @@ def _fastest(results: Results, columns: list[str]) -> list[str]:
 def _failed(results: Results) -> str:
     if not results.n_failures:
         return f"All {count(len(results.records), 'cell')} ran." if len(results.records) > 1 else "Its one cell ran."
-    rows = [row for row in results.rows if row.failures]
+    rows = [row for row in results.rows if row.failures or any(record.status != "ok" for record in row.also)]
     verb = "is" if results.n_failures == 1 else "are"
     return (
         f"{results.n_failures} of {count(len(results.records), 'cell')} {verb} not ok, in "

@@ -1,0 +1,74 @@
+"""The report's warning about random splits of timed ratings, and what another split says."""
+
+from typing import Any
+
+from scipy.stats import kendalltau
+
+from benchmarks.metrics import find
+from reports import words
+from reports.sections import section
+from reports.tables import Results, Row
+
+RANDOM = ("kfold", "user-kfold", "holdout", "recommenders")
+
+
+@section("Does the split matter?")
+def division(results: Results) -> dict[str, Any] | None:
+    """A note where times are known but not respected; with `--also-split`, every row's place under both splits."""
+    main = results.records[0].cell.split
+    is_random = main.partition("[")[0] in RANDOM and results.about["data"].get("timed", False)
+    other = next((row.also[0].cell.split for row in results.rows if row.also), None)
+    if not is_random and other is None:
+        return None
+    columns = [column for column in (results.first_error(), results.first_ranking()) if column and other]
+    tables = [_table(results, column) for column in columns]
+    cold = _cold(results) if other else ""
+    return {"is_random": is_random, "main": main, "other": other, "tables": tables, "cold": cold}
+
+
+def _mean(row: Row, column: str) -> float | None:
+    """The mean over the folds of the other split; None if one is not ok."""
+    values = [record.metrics.get(column) for record in row.also if record.status == "ok"]
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(row.also) else None
+
+
+def _table(results: Results, column: str) -> dict[str, Any]:
+    """The rows that have a mean under both splits, best first, with both ranks, and how far the orders agree."""
+    both = [(row, row.mean(column), _mean(row, column)) for row in results.contestants]
+    known = [(row, here, there) for row, here, there in both if here is not None and there is not None]
+    loss = find(column).loss
+    known.sort(key=lambda entry: loss(entry[1]))
+    there_order = sorted(range(len(known)), key=lambda i: loss(known[i][2]))
+    entries = [
+        {
+            "row": row.name,
+            "here": words.number(here),
+            "there": words.number(there),
+            "rank_here": str(place + 1),
+            "rank_there": str(there_order.index(place) + 1),
+        }
+        for place, (row, here, there) in enumerate(known)
+    ]
+    if len(known) < 2:
+        agreement = "With fewer than two rows there is no order to compare."
+    else:
+        tau = kendalltau([loss(here) for _, here, _ in known], [loss(there) for _, _, there in known]).statistic
+        agreement = (
+            f"Kendall's tau between the two orders of rows: {tau:.2f} (1: the same, 0: unrelated, -1: reversed)."
+        )
+    return {"column": column, "entries": entries, "agreement": agreement}
+
+
+def _cold(results: Results) -> str:
+    """How many users and items of the other split's test part have no training rating."""
+    for row in results.rows:
+        for record in row.also:
+            if "cold_users" in record.data:
+                data = record.data
+                return (
+                    f"Of its {data['test']:,} test ratings, {data['cold_ratings']:,} are by one of "
+                    f"{words.count(data['cold_users'], 'user')} or of one of {words.count(data['cold_items'], 'item')} "
+                    "without any training rating."
+                )
+    return ""
