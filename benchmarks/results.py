@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from benchmarks.determinism import Certificate
 from benchmarks.measure import PHASES
 from benchmarks.metrics import columns
 from datasets.cache import write_atomically
@@ -81,7 +82,7 @@ class Record:
     costs: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: dict[str, float | None] = field(default_factory=dict)
     trace: list[dict[str, float | None]] = field(default_factory=list)
-    nondeterminism: str | None = None
+    determinism: Certificate | None = None  # None: not measured, or nothing to compare
     start_seconds: float | None = None  # from the run's request to the cell's first line: the harness's own cost
     schema: int = SCHEMA
 
