@@ -65,7 +65,7 @@ def _measured(
     reason = algorithm.skip(train, dataset.catalogue, memory_mb)
     if reason:
         return Record(status="skipped", reason=reason, **arguments), None
-    on_toy = _on_toy(cell, train.scale)
+    on_toy = _on_toy(cell, train.scale, warm_up=True)
     meter = Meter()
     algorithm, samples = _fitted(cell, train, test, dataset.catalogue, truth, meter)
     answers = ask(algorithm, train, test, protocol, cell.seed, meter)
@@ -126,16 +126,17 @@ def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _on_toy(cell: Cell, scale: tuple[float, float]) -> list[Floats]:
+def _on_toy(cell: Cell, scale: tuple[float, float], *, warm_up: bool = False) -> list[Floats]:
     """The scores of a toy after the algorithm was fitted to it; none if that failed.
 
-    Done first so that imports, compilation and first-use set-up are not timed. What fails on a toy need not fail on
-    the data, so it is only noted in the log.
+    To `warm_up`, it is asked all that it will be asked, so that imports, compilation and first-use set-up are not
+    timed. What fails on a toy need not fail on the data, so it is only noted in the log.
     """
     ratings, catalogue, truth = toy(scale)
     try:
         algorithm = _fit(cell, ratings, catalogue, truth, _untimed)
-        ask(algorithm, ratings, ratings, protocol_of(cell), cell.seed, _untimed)
+        if warm_up:
+            ask(algorithm, ratings, ratings, protocol_of(cell), cell.seed, _untimed)
         return [sample(algorithm, ratings)]
     except Exception:
         traceback.print_exc()
