@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import is_dataclass
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Any
 
 from adapters.base import Recommender
@@ -10,10 +12,13 @@ from datasets.spec import UsageError, import_all, pick, validated
 
 __all__ = ["Recommender", "available", "create"]
 
+PLUGINS = "recbench.adapters"  # the entry points by which an installed distribution names modules with adapters
+
 
 def available() -> dict[str, type[Recommender]]:
-    """Every concrete adapter by name: those of this package and of any plug-in module already imported."""
+    """Every concrete adapter by name: of this package, of installed plug-ins and of modules imported before."""
     import_all(sys.modules[__name__])
+    _import_installed()
     found: dict[str, type[Recommender]] = {}
     pending = Recommender.__subclasses__()
     while pending:
@@ -23,6 +28,20 @@ def available() -> dict[str, type[Recommender]]:
             _check(adapter, found.get(adapter.name))
             found[adapter.name] = adapter
     return dict(sorted(found.items()))
+
+
+@cache
+def _import_installed() -> None:
+    """Import what installed distributions name as their plug-ins. UsageError, naming whose it is, if one breaks."""
+    for point in entry_points(group=PLUGINS):
+        try:
+            point.load()
+        except (Exception, SystemExit) as error:  # it is somebody else's code: anything can happen in it
+            owner = point.dist.name if point.dist else "an unnamed distribution"
+            raise UsageError(
+                f"the plug-in {point.name} = {point.value} of {owner} cannot be imported: "
+                f"{type(error).__name__}: {error}. Mend or uninstall {owner}."
+            ) from None
 
 
 def _check(adapter: type[Recommender], other: type[Recommender] | None) -> None:

@@ -26,7 +26,7 @@ class Recommender(ABC):
     requires: ClassVar[tuple[str, ...]] = ()  # modules it needs; imported only inside methods
     revision: ClassVar[int] = 1  # raise it when the numbers should change
     abstains: ClassVar[bool] = False  # True: a NaN score means "no opinion"; otherwise NaN is divergence
-
+    personal: ClassVar[bool] = True  # False: cannot learn that tastes differ; a baseline need not say so
     sees_truth: ClassVar[bool] = False  # True: the bench sets `truth_`; such rows join every run on simulated data
 
     threads: int = 1  # how many the bench allows; no hyperparameter

@@ -166,6 +166,7 @@ class BaselineOnly(SurpriseModel):
     """
 
     name = "surprise-baseline-only"
+    personal = False
     method: Literal["als", "sgd"] = "als"
     n_epochs: Count | None = None
     reg_u: Weight = 15.0
@@ -190,9 +191,11 @@ class NormalPredictor(SurpriseModel):
 
     Surprise draws from numpy's global generator while it predicts. Every call here starts a fresh stream of the
     same generator at the seed of `fit`: it equals `np.random.seed(seed)` followed by `predict` of its pairs in turn.
+    Surprise's own baseline (Hug 2020).
     """
 
     name = "surprise-normal-predictor"
+    personal = False
 
     def algorithm(self, seed: int) -> Any:
         """Surprise's NormalPredictor, which is random only when it predicts."""

@@ -21,6 +21,7 @@ class SlopeOne(SurpriseModel):
     """
 
     name = "surprise-slope-one"
+    personal = False  # where tastes are opposite, its deviations cancel out
     truncates = True
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:

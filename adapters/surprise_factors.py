@@ -1,13 +1,15 @@
 """Surprise's matrix factorisations: fitted by the library, scored as one product of two matrices."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from adapters.base import Indices
 from adapters.surprise import Converted, Count, Doubles, Rate, SurpriseModel, Weight, by_row
 
+Mean = Annotated[float, Field(ge=-10, le=10)]
 _PAIRS_AT_ONCE = 1 << 16  # bounds the memory of gathered factors: 105 MB for 100 of them
 
 
@@ -51,7 +53,7 @@ class SVD(_Factors):
     n_factors: Count = 100
     n_epochs: Count = 20
     biased: bool = True
-    init_mean: float = 0.0
+    init_mean: Mean = 0.0
     init_std_dev: Weight = 0.1
     lr_all: Rate = 0.005
     reg_all: Weight = 0.02
@@ -74,7 +76,7 @@ class SVDpp(_Factors):
     name = "surprise-svdpp"
     n_factors: Count = 20
     n_epochs: Count = 20
-    init_mean: float = 0.0
+    init_mean: Mean = 0.0
     init_std_dev: Weight = 0.1
     lr_all: Rate = 0.007
     reg_all: Weight = 0.02

@@ -54,15 +54,17 @@ def near_grid(xs: Any, order: Any, similar: Any, by_x: Any, by_y: Any, k: int, m
     """What `near_pairs` finds for each of `xs` with each row y of `by_y`, of shape (len(xs), n_y).
 
     Walks the neighbours of x from the nearest on, in the `order` given, and adds each of their ratings (CSR rows
-    `by_x`) to its y until that has `k`: no selection per pair. Where equally near neighbours share the last places
-    of a y, these go to the first in rating order: its sum is made anew when the first of them finds no place.
+    `by_x`) to its y until that has `k`: no selection per pair. With the ys in falling order of their ratings those
+    that are full come first in every row, and the processor guesses right. Where equally near neighbours share the
+    last places of a y (`least` is negative then), these go to the first in rating order: its sum is made anew.
     """
     (starts, rated, residuals), (y_starts, raters, y_residuals) = by_x, by_y
     n_y = len(y_starts) - 1
     means = np.zeros((len(xs), n_y))
+    tied = np.empty(np.diff(y_starts).max() if n_y else 0)
     for x in range(len(xs)):
         row = similar[xs[x]]
-        weight, total, last = np.zeros(n_y), np.zeros(n_y), np.zeros(n_y)
+        weight, total, least = np.zeros(n_y), np.zeros(n_y), np.zeros(n_y)
         left = np.full(n_y, k)
         for neighbour in order[x]:
             similarity = row[neighbour]
@@ -74,17 +76,23 @@ def near_grid(xs: Any, order: Any, similar: Any, by_x: Any, by_y: Any, k: int, m
                     left[y] -= 1
                     weight[y] += similarity
                     total[y] += similarity * residuals[entry]
-                    last[y] = similarity
-                elif last[y] == similarity:
-                    last[y], total[y], ties = 0.0, 0.0, k
-                    for place in range(y_starts[y], y_starts[y + 1]):
-                        ties -= row[raters[place]] > similarity
-                    for place in range(y_starts[y], y_starts[y + 1]):
-                        other = row[raters[place]]
-                        if other > similarity or (other == similarity and ties > 0):
-                            ties -= other == similarity
-                            total[y] += other * y_residuals[place]
+                    if left[y] == 0:
+                        least[y] = similarity
+                elif least[y] == similarity:
+                    least[y] = -similarity
         for y in range(n_y):
+            if least[y] < 0:
+                total[y], n_tied, places = 0.0, 0, k
+                for entry in range(y_starts[y], y_starts[y + 1]):
+                    similarity = row[raters[entry]]
+                    if similarity > -least[y]:
+                        total[y] += similarity * y_residuals[entry]
+                        places -= 1
+                    elif similarity == -least[y]:
+                        tied[n_tied] = y_residuals[entry]
+                        n_tied += 1
+                for place in range(places):
+                    total[y] -= least[y] * tied[place]
             if left[y] < k and k - left[y] >= min_k:
                 means[x, y] = total[y] / weight[y]
     return means

@@ -72,7 +72,8 @@ class _Neighbours(SurpriseModel):
             inner[known] = np.arange(len(known), dtype=np.int32)
         centres = self.base_ + self.user_biases_[data.ratings.users] + self.item_biases_[data.ratings.items]
         xs, ys = (data.users, data.items) if self.user_based else (data.items, data.users)
-        residuals = (data.ratings.values - centres) / self.scale_[xs]
+        residuals = data.ratings.values - centres
+        np.divide(residuals, self.scale_[xs], out=residuals, where=self.scale_[xs] > 0)
         self.residuals_ = by_row(ys, xs, residuals, (n_y, n_x))
 
     @abstractmethod
@@ -101,11 +102,16 @@ class _Neighbours(SurpriseModel):
             if self.order_ is None:  # every block of users asks for the neighbours of all items
                 self.order_ = self._nearest_first(xs)
             order = self.order_
+        busiest = np.argsort(-np.diff(by_y.indptr), kind="stable")  # the loop's wish
+        by_y = by_y[busiest]
         halves = _columns(by_y.tocsc()), _columns(by_y)
         means = compiled(near_grid)(xs, order, self.similarities_, *halves, self.k, self.min_k)
         means *= self.scale_[xs][:, None]
         personal = np.zeros((len(users), self.n_items_))
-        personal[:, self.known_[1]] = means if self.user_based else means.T
+        if self.user_based:
+            personal[:, self.known_[1][busiest]] = means
+        else:
+            personal[busiest[:, None], self.known_[1]] = means.T
         personal[~self.known_users_[users]] = 0.0
         return personal
 
@@ -122,7 +128,8 @@ class KNNBasic(_Neighbours):
     """The mean rating of i by the `k` users most like u, weighted by their similarity sim(u, v).
 
     Or, with `user_based` false, that of the items most like i by u. Fewer than `min_k` neighbours of positive
-    similarity, or an unknown user or item, give the training mean. Defaults: Surprise's, as in the next three.
+    similarity, or an unknown user or item, give the training mean. Without centring, as in Surprise's KNNBasic
+    (Hug 2020), whose defaults these are.
     """
 
     name = "surprise-knn-basic"
@@ -141,7 +148,8 @@ class KNNBasic(_Neighbours):
 class KNNWithMeans(_Neighbours):
     """mu_u + the weighted mean of r_vi - mu_v over the neighbours v; mu_i and mu_j with `user_based` false.
 
-    Too few neighbours give mu_u alone, an unknown user or item the training mean.
+    Too few neighbours give mu_u alone, an unknown user or item the training mean. Centred on each user's mean as in
+    Resnick et al. 1994, "GroupLens". Defaults: Surprise's.
     """
 
     name = "surprise-knn-with-means"
@@ -160,7 +168,8 @@ class KNNWithMeans(_Neighbours):
 class KNNWithZScore(_Neighbours):
     """mu_u + sigma_u * the weighted mean of (r_vi - mu_v) / sigma_v over the neighbours v.
 
-    A deviation of 0 counts as that of all ratings. Otherwise as `surprise-knn-with-means`.
+    A deviation of 0 counts as that of all ratings. Otherwise as `surprise-knn-with-means`, but if all ratings are
+    equal, where Surprise's prediction is not a number. Defaults: Surprise's (Hug 2020).
     """
 
     name = "surprise-knn-with-zscore"
@@ -181,7 +190,7 @@ class KNNBaseline(_Neighbours):
     """b_ui + the weighted mean of r_vi - b_vi over the neighbours v, b = mu + b_u + b_i (Koren 2010, formula 3).
 
     The biases are those of `surprise-baseline-only` with its defaults; Surprise recommends `pearson_baseline`.
-    Without neighbours b_ui is left, in which an unknown user or item has a bias of 0.
+    Without neighbours b_ui is left, in which an unknown user or item has a bias of 0. Defaults: Surprise's.
     """
 
     name = "surprise-knn-baseline"

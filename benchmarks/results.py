@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from benchmarks.determinism import Certificate
 from datasets.cache import write_atomically
 from datasets.spec import UsageError, format_spec
 
@@ -86,7 +87,7 @@ class Record:
     costs: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: dict[str, float | None] = field(default_factory=dict)
     trace: list[dict[str, float | None]] = field(default_factory=list)
-    nondeterminism: str | None = None
+    determinism: Certificate | None = None  # None: not measured, or nothing to compare
     start_seconds: float | None = None  # from the run's request to the cell's first line: the harness's own cost
     kernel_seconds: float | None = None  # of a fixed piece of work, just before the fit: how fast the machine was
     schema: int = SCHEMA

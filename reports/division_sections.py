@@ -67,8 +67,8 @@ def _cold(results: Results) -> str:
             if "cold_users" in record.data:
                 data = record.data
                 return (
-                    f"Of its {data['test']:,} test ratings, {data['cold_ratings']:,} are by one of "
-                    f"{words.count(data['cold_users'], 'user')} or of one of {words.count(data['cold_items'], 'item')} "
-                    "without any training rating."
+                    f"Of its {data['test']:,} test ratings, {data['cold_ratings']:,} belong to "
+                    f"{words.count(data['cold_users'], 'user')} and {words.count(data['cold_items'], 'item')} without "
+                    "any training rating."
                 )
     return ""

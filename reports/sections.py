@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.determinism import VERDICTS
 from benchmarks.protocols import CANDIDATES, PROTOCOLS, STANDARD, TIES
 from reports import figures, heatmaps, words
 from reports.tables import Results, Row, metrics
@@ -95,7 +96,7 @@ def method(results: Results) -> dict[str, Any]:
         "environment": _environment(results),
         "data": data,
         "steps": [_step(step) for step in data["steps"]],
-        "unsure": [(row.name, why) for row in results.rows if (why := _nondeterminism(row))],
+        "certificates": [(row.name, _determinism(row)) for row in results.rows],
         "commands": [(row.name, words.again(results, row.name)) for row in results.rows],
     }
 
@@ -151,5 +152,13 @@ def _step(step: dict[str, Any]) -> dict[str, Any]:
     return {"rule": step["rule"], "counts": counts}
 
 
-def _nondeterminism(row: Row) -> str:
-    return "; ".join(dict.fromkeys(record.nondeterminism for record in row.records if record.nondeterminism))
+def _determinism(row: Row) -> str:
+    """The worst verdict of the row's folds, with what it rests on."""
+    found = [record.determinism for record in row.records if record.determinism]
+    if not found:
+        return "not checked"
+    worst = max(found, key=lambda certificate: VERDICTS.index(certificate.verdict))
+    differences = [certificate.largest_difference or 0.0 for certificate in found]
+    parts = [worst.verdict, f"scores differ by up to {max(differences):.2g}" if any(differences) else ""]
+    parts += [f"seen in {worst.checked_on}" if worst.largest_difference is not None else "", worst.reason or ""]
+    return "; ".join(filter(None, parts))

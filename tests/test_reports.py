@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.determinism import Certificate
 from benchmarks.protocols import Evaluation
 from benchmarks.results import Cell, Record, Run
 from datasets.spec import UsageError
@@ -392,10 +393,12 @@ def test_contended_times_are_greyed_and_named(tmp_path: Path) -> None:
 
 def test_what_was_measured_is_told(tmp_path: Path) -> None:
     records = normal()
-    records[0] = replace(records[0], environment=ENVIRONMENT | {"python": "3.12.1"}, nondeterminism="threads race")
+    certificate = Certificate("not deterministic", 0.25, "2 fits to a toy", "threads race")
+    records[0] = replace(records[0], environment=ENVIRONMENT | {"python": "3.12.1"}, determinism=certificate)
     _, page, markdown = read(write(tmp_path, records))
     for text in (page.text, plain(markdown)):
-        assert "3.12.1; 3.11.2" in text and "threads race" in text and "7,942 MB" in text
+        assert "not deterministic; scores differ by up to 0.25; seen in 2 fits to a toy; threads race" in text
+        assert "not checked" in text and "3.12.1; 3.11.2" in text and "7,942 MB" in text
         assert "943 (−5.7%)" in text and "100,000 (−16.7%)" in text and "1,979,173" in text
         assert "Root mean squared error" in text and "80,000" in text and ", with changes" in text
         assert "a test rating of at least 75% of the scale, here 4" in text

@@ -173,6 +173,67 @@ def test_slope_one_is_the_textbooks_on_any_scale(step: float) -> None:
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
 
 
+def textbook_co_clustering(train: Ratings, n_cltr_u: int, n_cltr_i: int, n_epochs: int, seed: int) -> Floats:
+    """George and Merugu's scheme in plain floats, for all pairs; Surprise's order of random draws and of updates."""
+    known_u, of_u = dict.fromkeys(train.users.tolist()), train.users
+    known_i, of_i = dict.fromkeys(train.items.tolist()), train.items
+    rng = np.random.RandomState(seed)
+    cluster_u, cluster_i = np.zeros(train.n_users, int), np.zeros(train.n_items, int)
+    cluster_u[list(known_u)] = rng.randint(n_cltr_u, size=len(known_u))
+    cluster_i[list(known_i)] = rng.randint(n_cltr_i, size=len(known_i))
+    r = train.values.astype(float)
+
+    def mean(rows: Any) -> float:
+        return float(r[rows].mean()) if rows.any() else train.mean
+
+    mean_u = np.array([mean(of_u == u) for u in range(train.n_users)])
+    mean_i = np.array([mean(of_i == i) for i in range(train.n_items)])
+    for epoch in range(n_epochs + 1):
+        a, b = cluster_u[of_u], cluster_i[of_i]
+        both = np.array([[mean((a == g) & (b == h)) for h in range(n_cltr_i)] for g in range(n_cltr_u)])
+        average_u = np.array([mean(a == g) for g in range(n_cltr_u)])
+        average_i = np.array([mean(b == h) for h in range(n_cltr_i)])
+        if epoch == n_epochs:
+            break
+        rest = r - mean_u[of_u] - mean_i[of_i]
+        for u in known_u:
+            rows = of_u == u
+            h = cluster_i[of_i[rows]]
+            cluster_u[u] = np.argmin(
+                [((rest[rows] - both[g, h] + average_u[g] + average_i[h]) ** 2).sum() for g in range(n_cltr_u)]
+            )
+        for i in known_i:
+            rows = of_i == i
+            g = cluster_u[of_u[rows]]
+            cluster_i[i] = np.argmin(
+                [((rest[rows] - both[g, h] + average_u[g] + average_i[h]) ** 2).sum() for h in range(n_cltr_i)]
+            )
+    estimates = (
+        both[cluster_u][:, cluster_i] + (mean_u - average_u[cluster_u])[:, None] + mean_i - average_i[cluster_i]
+    )
+    estimates[np.setdiff1d(np.arange(train.n_users), list(known_u))] = train.mean
+    estimates[:, np.setdiff1d(np.arange(train.n_items), list(known_i))] = train.mean
+    return np.asarray(estimates, np.float32)
+
+
+@pytest.mark.parametrize("step", [1.0, 0.5, 0.1])
+@pytest.mark.parametrize("n_epochs", [1, 4])
+def test_co_clustering_is_the_textbooks_on_any_scale(step: float, n_epochs: int) -> None:
+    train = random_ratings(step)
+    parameters = {"n_cltr_u": 3, "n_cltr_i": 2, "n_epochs": n_epochs}
+    scores = fitted("surprise-co-clustering", parameters, train, seed=4).score_items(np.arange(40, dtype=np.int32))
+    np.testing.assert_allclose(scores, textbook_co_clustering(train, **parameters, seed=4), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not available()[name].truncates])  # type: ignore[attr-defined]
+def test_half_stars_are_scored_as_surprise_predicts_them(name: str) -> None:
+    train = random_ratings(0.5)
+    users, items = random_pairs(train)
+    adapter = fitted(name, {}, train)
+    expected = predicted(adapter.algorithm(0).fit(surprises_own(train)), users, items, clip=False)
+    np.testing.assert_allclose(adapter.score(users, items), expected, rtol=0, atol=1e-5)
+
+
 def test_co_clustering_keeps_half_stars() -> None:
     train = random_ratings(0.5)
     doubled = Ratings(train.users, train.items, train.values * 2, train.n_users, train.n_items, (1.0, 10.0))
@@ -188,6 +249,28 @@ def test_one_cluster_is_the_sum_of_both_means() -> None:
         of_user, of_item = train.values[train.users == user].mean(), train.values[train.items == item].mean()
         score = adapter.score(np.array([user], np.int32), np.array([item], np.int32))
         np.testing.assert_allclose(score, of_user + of_item - train.mean, rtol=1e-5)
+
+
+def test_z_scores_of_ratings_without_deviation_are_the_mean() -> None:
+    ratings = random_ratings()
+    train = Ratings(ratings.users, ratings.items, np.full(len(ratings), 2, np.float32), 40, 30, (1.0, 5.0))
+    adapter = fitted("surprise-knn-with-zscore", {}, train)
+    np.testing.assert_array_equal(adapter.score_items(np.arange(40, dtype=np.int32)), 2)
+
+
+def test_many_equally_near_neighbours_share_their_places_as_in_surprise() -> None:
+    """Two stars only, so most similarities are ties, and more raters of each item than places."""
+    rng = np.random.default_rng(3)
+    pairs = rng.permutation(60 * 12)[:500].astype(np.int32)
+    values = rng.integers(1, 3, 500).astype(np.float32)
+    train = Ratings(pairs // 12, pairs % 12, values, 60, 12, (1.0, 5.0))
+    users, items = np.divmod(np.arange(60 * 12, dtype=np.int32), np.int32(12))
+    for name in NEIGHBOURS:
+        for parameters in ({"k": 1}, {"k": 5}, {"k": 5, "user_based": False}):
+            adapter = fitted(name, parameters, train)
+            expected = predicted(adapter.algorithm(0).fit(surprises_own(train)), users, items, clip=False)
+            scores = adapter.score_items(np.arange(60, dtype=np.int32)).ravel()
+            np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
 
 
 def test_normal_predictor_restarts_its_stream() -> None:
