@@ -49,6 +49,7 @@ class KerasAutoRec(Product):
         import keras
         from keras import layers
 
+        self.mean_ = train.mean
         share = self.regularisation / (2 * len(np.unique(train.items)))  # the data term is a mean over items as well
         vector = keras.Input((train.n_users,), name="ratings")
         decay = keras.regularizers.L2(share)
@@ -81,7 +82,7 @@ class KerasAutoRec(Product):
     def arrays(self, known: Ratings, asked: Ratings) -> Arrays:
         """A row for each item with ratings asked for: its known ratings, and NaN where none is asked for."""
         items = np.unique(asked.items)
-        outputs = vectors(asked, asked.values - np.float32(known.mean), unknown=np.nan)
+        outputs = vectors(asked, asked.values - np.float32(self.mean_), unknown=np.nan)
         return [vectors(known, stretched(known), unknown=0)[items]], outputs[items]
 
     def fill_unseen(self, known: Ratings) -> None:
@@ -95,7 +96,7 @@ class KerasAutoRec(Product):
         output.set_weights([kernel, np.where(seen, bias, bias[seen].mean())])
 
     def factors(self, train: Ratings) -> tuple[Floats, Floats]:
-        """Users have the weights of the output, items their hidden units; an item without ratings has the mean ones."""
+        """Users have the weights of the output, items their hidden units, or the mean ones if they have no rating."""
         import keras
 
         encoder = keras.Model(self.model_.inputs, self.model_.get_layer("hidden").output)
@@ -104,7 +105,7 @@ class KerasAutoRec(Product):
         hidden = np.where(seen[:, None], hidden, hidden[seen].mean(0))
         kernel, bias = self.model_.get_layer("output").get_weights()
         ones = np.ones((len(hidden), 1), np.float32)
-        return np.vstack([kernel, bias + np.float32(train.mean)]).T.copy(), np.hstack([hidden, ones])
+        return np.vstack([kernel, bias + np.float32(self.mean_)]).T.copy(), np.hstack([hidden, ones])
 
 
 def stretched(ratings: Ratings) -> Floats:

@@ -17,9 +17,9 @@ from datasets.ratings import Catalogue, Ratings
 class KerasHybrid(KerasModel):
     """r(u, i) = w . relu(A [p_u, q_i, text_i] + a) + b, where text_i = relu(C relu(B tfidf_i)): embeddings and words.
 
-    The hybrid of the fourth source notebook, which crashed there: embeddings of 10; the TF-IDF of the item's overview,
-    or title and genres, through 128 and 32 rectified units; 512 rectified units on all of it, dropout of .2, Adam,
-    squared error. Its 2 epochs in batches of 1024 over 1.5 million ratings are 3,000 steps; the default 15 epochs in
+    The hybrid of the fourth source notebook, which crashed there: embeddings of 10; the TF-IDF of the item's
+    overview, or title and genres, through 128 and 32 rectified units; 512 on all of it, dropout of .2, Adam, squared
+    error. Its 2 epochs in batches of 1024 over 1.5 million ratings are 3,000 steps; the default 15 epochs in
     batches of 256 are 4,700 on MovieLens 100k. The first text layer is computed from each item's own terms, held once
     per item, so memory does not grow with ratings times terms.
     """
@@ -46,18 +46,23 @@ class KerasHybrid(KerasModel):
         return keras.Model(inputs, rating)
 
     def fit(self, data: tuple[Ratings, Any], seed: int) -> None:
-        """Train, then replace the layers on the text by what they answer for each item."""
-        import keras
-        from keras import layers
-
+        """Train; afterwards the text layers need not be asked again for each pair."""
         super().fit(data, seed)
-        trained, n_items = self.model_, data[0].n_items
-        (user, item), text = trained.inputs, trained.get_layer("text")
-        known = keras.Model(item, text.output).predict(np.arange(n_items), batch_size=self.batch_size, verbose=0)
-        lookup = layers.Embedding(n_items, text.units)
-        p, q = trained.get_layer("user_factors")(user), trained.get_layer("item_factors")(item)
-        self.model_ = keras.Model([user, item], trained.get_layer("head")(layers.Concatenate()([p, q, lookup(item)])))
-        lookup.set_weights([known])
+        self.model_ = with_texts_looked_up(self.model_, data[0].n_items)
+
+
+def with_texts_looked_up(trained: Any, n_items: int) -> Any:
+    """The same model, where a table of what they answer for each item takes the place of the text layers."""
+    import keras
+    from keras import layers
+
+    (user, item), text = trained.inputs, trained.get_layer("text")
+    answers = keras.Model(item, text.output).predict(np.arange(n_items, dtype=np.int32), verbose=0)
+    lookup = layers.Embedding(n_items, text.units)
+    p, q = trained.get_layer("user_factors")(user), trained.get_layer("item_factors")(item)
+    rating = trained.get_layer("head")(layers.Concatenate()([p, q, lookup(item)]))
+    lookup.set_weights([answers])
+    return keras.Model([user, item], rating)
 
 
 def first_text_layer(tfidf: csr_matrix, n_units: int) -> Any:
@@ -89,7 +94,7 @@ def first_text_layer(tfidf: csr_matrix, n_units: int) -> Any:
 
 
 def term_lists(tfidf: csr_matrix) -> tuple[Indices, Floats]:
-    """Each row's columns and values, both (n_rows, length of the longest row), filled up with column 0 and value 0."""
+    """Each row's columns and values, both (n_rows, length of the longest row), filled up with zeros."""
     lengths = np.diff(tfidf.indptr)
     rows = np.repeat(np.arange(len(lengths)), lengths)
     places = np.arange(len(rows)) - np.repeat(tfidf.indptr[:-1], lengths)

@@ -15,8 +15,8 @@ class KerasMLP(KerasModel):
     """r(u, i) = w . relu(B relu(A [p_u, q_i] + a) + b) + c: embeddings side by side, 64 and 32 rectified units.
 
     The multilayer perceptron of He et al. (2017), here for ratings, as the third source notebook has it: embeddings
-    of 20, Adam, squared error, batches of 256, 10 epochs. Dense layers find products only slowly (Rendle et al. 2020),
-    so expect little more than biases on small data.
+    of 20, Adam, squared error, batches of 256, 10 epochs. Dense layers are slow to find products (Rendle et al.
+    2020), so expect little more than biases on small data.
     """
 
     name = "keras-mlp"

@@ -29,7 +29,7 @@ class Product(KerasModel):
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """p_u . q_i for each pair."""
-        return np.einsum("jf,jf->j", self.P_[users], self.Q_[items])
+        return np.asarray(np.einsum("jf,jf->j", self.P_[users], self.Q_[items]), np.float32)
 
     def score_items(self, users: Indices) -> Floats:
         """The same for every item, as one matrix product."""
@@ -50,7 +50,6 @@ class KerasMF(Product):
     n_factors: Count = 10
     epochs: Count = 20
     learning_rate: Annotated[float, Field(gt=0)] = 0.002
-    epochs: Count = 20
 
     def build(self, train: Ratings, about: Any) -> Any:
         """Embedding, embedding, dot."""
@@ -71,7 +70,6 @@ class KerasTwoTower(Product):
 
     name = "keras-two-tower"
     n_factors: Count = 10
-    epochs: Count = 20
     epochs: Count = 20
 
     def build(self, train: Ratings, about: Any) -> Any:
@@ -95,8 +93,8 @@ class KerasRecommenderNet(Product):
     """r(u, i) = lowest + (highest - lowest) sigmoid(p_u . q_i + b_u + b_i), by binary cross-entropy.
 
     RecommenderNet of the second source notebook, after Keras' collaborative filtering example (Banerjee 2020):
-    75 factors drawn as He et al. (2015), ratings as shares of the scale, Adam, batches of 128, 10 epochs. Notebook and
-    example multiply by `tensordot(u, v, 2)`, which sums over the batch too, so that all its pairs share one number;
+    75 factors drawn as He et al. (2015), ratings as shares of the scale, Adam, batches of 128, 10 epochs. Both
+    multiply by `tensordot(u, v, 2)`, which sums over the batch too, so that all its pairs share one number;
     here is the dot product of each pair. L2 on the embeddings is 1e-5, not their 1e-6, with which 75 factors learn
     MovieLens 100k by heart (RMSE .96 instead of .92).
     """
