@@ -18,6 +18,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 Count = Annotated[int, Field(ge=1)]
 PREDICT_BATCH = 1 << 14  # pairs at a time; one shape, so one compilation
+WATCH_BATCH = 1 << 12  # fewer, because the trained model may need more memory for a pair than the one that answers
 
 Arrays = tuple[Any, Any]  # the model's inputs and the outputs it should have
 
@@ -91,7 +92,7 @@ class KerasModel(Recommender):
             shuffle=False,
             epochs=self.epochs,
             validation_data=self.arrays(known, held_out) if len(held_out) else None,
-            validation_batch_size=PREDICT_BATCH,
+            validation_batch_size=WATCH_BATCH,
             verbose=0,
             callbacks=self._callbacks(stop_early=len(held_out) > 0),
         )

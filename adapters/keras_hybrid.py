@@ -86,6 +86,12 @@ def first_text_layer(tfidf: csr_matrix, n_units: int) -> Any:
             self.weights_of_terms.assign(weights)
 
         def call(self, items: Any) -> Any:
+            n_pairs = items.shape[0]  # unknown while the model is being built
+            if isinstance(n_pairs, int) and n_pairs > len(terms):  # then once for each item there is, is cheaper
+                return ops.take(self.units(ops.arange(len(terms))), items, axis=0)
+            return self.units(items)
+
+        def units(self, items: Any) -> Any:
             rows = ops.take(self.kernel, ops.take(self.terms, items, axis=0), axis=0)
             shares = ops.take(self.weights_of_terms, items, axis=0)
             return ops.relu(ops.einsum("bt,btu->bu", shares, rows) + self.bias)

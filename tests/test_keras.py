@@ -218,10 +218,11 @@ def test_every_model_offers_the_same_training_parameters(name: str) -> None:
         create(name, {"optimizer": "lion"})
 
 
-def test_the_text_layer_is_a_dense_layer_on_the_tfidf() -> None:
+@pytest.mark.parametrize("n_pairs", [4, 50], ids=["fewer pairs than items", "more pairs than items"])
+def test_the_text_layer_is_a_dense_layer_on_the_tfidf(n_pairs: int) -> None:
     tfidf = item_tfidf(CATALOGUE)
     layer = first_text_layer(tfidf, 3)
-    items = np.array([0, 7, 7, 19], np.int32)
+    items = np.resize(np.array([0, 7, 7, 19], np.int32), n_pairs)
     answers = np.asarray(layer(items))
     expected = np.maximum(tfidf[items].toarray() @ np.asarray(layer.kernel) + np.asarray(layer.bias), 0)
     np.testing.assert_allclose(answers, expected, rtol=1e-5, atol=1e-6)
