@@ -38,7 +38,7 @@ class KerasModel(Recommender):
 
     family: ClassVar[str] = "keras"
     predicts = "ratings"
-    requires = ("keras", os.environ["KERAS_BACKEND"])
+    requires: ClassVar[tuple[str, ...]] = ("keras", os.environ["KERAS_BACKEND"])
     epochs: Count = 10
     batch_size: Count = 256
     min_batches: Count = 200

@@ -25,6 +25,7 @@ class KerasHybrid(KerasModel):
     """
 
     name = "keras-hybrid"
+    requires = (*KerasModel.requires, "sklearn")
     n_factors: Count = 10
     epochs: Count = 15
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
