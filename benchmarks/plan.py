@@ -60,6 +60,8 @@ def suite(name: str) -> Suite:
     content = tomllib.loads(path.read_text())
     content["rows"] = rows(content["rows"])
     tables = content.pop("published", [])
+    for table in tables:  # rows by the name they have everywhere, however their parameters are written
+        table["rows"] = {rows([spec])[0].name: values for spec, values in table["rows"].items()}
     if "metrics" in content:
         content["metrics"] = tuple(content["metrics"])
         for column in content["metrics"]:

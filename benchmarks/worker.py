@@ -60,7 +60,7 @@ def _measured(
     train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
     train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
     threshold = PROTOCOLS[STANDARD].threshold(train.scale)
-    arguments["data"] |= {"train": len(train), "test": len(test), "threshold": threshold}
+    arguments["data"] |= {"train": len(train), "test": len(test), "threshold": threshold, **_cold(train, test)}
     truth = dataset.truth
     if algorithm.sees_truth:
         algorithm.truth_ = truth
@@ -86,6 +86,17 @@ def _measured(
         **arguments,
     )
     return record, answers.to_arrays() | scored.to_arrays()
+
+
+def _cold(train: Ratings, test: Ratings) -> dict[str, int]:
+    """How many users, items and ratings of the test part have a user or an item without any training rating."""
+    users = np.bincount(train.users, minlength=train.n_users)[test.users] == 0
+    items = np.bincount(train.items, minlength=train.n_items)[test.items] == 0
+    return {
+        "cold_users": len(np.unique(test.users[users])),
+        "cold_items": len(np.unique(test.items[items])),
+        "cold_ratings": int((users | items).sum()),
+    }
 
 
 def _require(module: str) -> None:

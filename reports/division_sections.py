@@ -66,9 +66,7 @@ def _cold(results: Results) -> str:
         for record in row.also:
             if "cold_users" in record.data:
                 data = record.data
-                return (
-                    f"Of its {data['test']:,} test ratings, {data['cold_ratings']:,} belong to "
-                    f"{words.count(data['cold_users'], 'user')} and {words.count(data['cold_items'], 'item')} without "
-                    "any training rating."
-                )
+                users, items = words.count(data["cold_users"], "user"), words.count(data["cold_items"], "item")
+                share = words.percent(data["cold_ratings"], data["test"])
+                return f"{share} of its test ratings belong to {users} and {items} without any training rating."
     return ""
