@@ -24,7 +24,7 @@ from datasets.spec import UsageError
 from tests.conftest import ROOT
 
 OWN = {name: adapter for name, adapter in available().items() if adapter.__module__.startswith("adapters.")}
-EPOCHS = {"epochs", "n_epochs"}  # fields that say how often an algorithm goes over its ratings
+EPOCHS = {"epochs", "iterations", "n_epochs"}  # fields that say how often an algorithm goes over its ratings
 SCALES = [(1.0, 5.0), (0.5, 5.0), (-10.0, 10.0)]
 UNSEEN = 2  # users, and items, at the end of each index space that have no ratings
 
