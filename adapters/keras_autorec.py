@@ -20,8 +20,8 @@ class KerasAutoRec(Product):
 
     Item-based AutoRec (Sedhain, Menon, Sanner and Xie 2015): an autoencoder of the items' rating vectors that learns
     from the squared errors of known ratings plus regularisation / 2 (|W|^2 + |V|^2). 500 sigmoid units and a linear
-    output are the paper's; ratings enter stretched to 1 .. 5, so that none is mistaken for an unknown one. Epochs and
-    regularisation were chosen on held-out ratings of MovieLens 100k for Adam, where the paper has resilient
+    output are the paper's; ratings enter stretched to 1 .. 5, so that none is mistaken for an unknown one. Default
+    epochs and regularisation were chosen on held-out ratings of MovieLens 100k for Adam; the paper has resilient
     propagation. A user unseen in training gets the mean user's weights and an unseen item the mean hidden units: in
     effect the item's, or the user's, mean. Rating vectors are dense, so data are limited by users times items.
     `min_batches` is 1: an epoch is a pass over items, not ratings.

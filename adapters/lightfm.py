@@ -157,6 +157,15 @@ class LightFMWarpKOS(_LightFM):
         model.k, model.n = self.k, self.n
         return model
 
+    def fit(self, data: LightFMData, seed: int) -> None:
+        """As the others; all scores are 0 where nobody has k likes, for the library's numbers become NaN there."""
+        if np.bincount(data.interactions.row, minlength=1).max() >= self.k:
+            super().fit(data, seed)
+            return
+        n_users, n_items = data.interactions.shape
+        self.P_, self.Q_ = (np.zeros((n, self.no_components), np.float32) for n in (n_users, n_items))
+        self.user_biases_, self.item_biases_ = (np.zeros(n, np.float32) for n in (n_users, n_items))
+
 
 @dataclass(eq=False)
 class LightFMHybrid(LightFMWarp):

@@ -152,9 +152,9 @@ class CosineUserCentred(_AlikeUsers):
 
     r(u, i) = m_u + sum of s_uv * (r_vi - m_v) / (sum of |s_uv| + shrink), both over those of the k nearest users who
     rated i; s_uv is the cosine of the residuals r - m, 0 where there is no rating (Resnick et al. 1994, "GroupLens";
-    Herlocker et al. 1999, "An algorithmic framework for performing collaborative filtering"). k = 100 is that of
-    `cosine-user`. The k nearest are chosen once a user, not once a film, which is what makes it fast; where none
-    of them rated a film, the prediction is m_u.
+    Herlocker et al. 1999, "An algorithmic framework for performing collaborative filtering"). Defaults: k of
+    `cosine-user`, and no shrinkage. The k nearest are chosen once a user, not once a film, which is what makes it
+    fast; where none of them rated a film, the prediction is m_u.
     """
 
     name = "cosine-user-centred"
