@@ -132,6 +132,7 @@ class How:
     evaluation: Evaluation
     threads: int = 1
     repeats: int = 1
+    split_seed: int | None = None  # that of the folds, where it is not `seed`
 
 
 def cells(dataset: Dataset, table: Iterable[Row], how: How) -> list[Cell]:
@@ -140,8 +141,9 @@ def cells(dataset: Dataset, table: Iterable[Row], how: How) -> list[Cell]:
     With repeats, each row also has that many divisions less one, and on the first division as many more
     initialisations, so that the one can be told from the other.
     """
-    divisions = [(how.seed + repeat, how.seed) for repeat in range(how.repeats)]
-    initialisations = [(how.seed, how.seed + repeat) for repeat in range(1, how.repeats)]
+    first = how.seed if how.split_seed is None else how.split_seed
+    divisions = [(first + repeat, how.seed) for repeat in range(how.repeats)]
+    initialisations = [(first, how.seed + repeat) for repeat in range(1, how.repeats)]
     planned = []
     for row in table:
         adapter = available()[row.algorithm]

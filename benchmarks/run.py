@@ -43,6 +43,9 @@ def run(
     seed: Annotated[
         int | None, Option(help="fixes folds, initialisations and ties [default: 0]", min=0, max=2**32 - 1)
     ] = None,
+    split_seed: Annotated[
+        int | None, Option(help="fixes the folds alone [default: --seed]", min=0, max=2**32 - 1)
+    ] = None,
     also_split: Annotated[
         str | None, Option(help="divide in this way too, such as time, and show how the order of the rows changes")
     ] = None,
@@ -89,7 +92,7 @@ def run(
     def planned(data: Dataset) -> list[Cell]:
         n_folds = splits.n_folds_of(data, divided, folds, None if split else chosen.folds)
         rows = table if algorithm else plan.with_truth(table, data)
-        how = plan.How(divided, n_folds, start, evaluation, threads, repeats)
+        how = plan.How(divided, n_folds, start, evaluation, threads, repeats, split_seed)
         if not also:
             return plan.cells(data, rows, how)
         other = plan.How(also, splits.n_folds_of(data, also, None), start, evaluation, threads)
@@ -197,6 +200,7 @@ def _reproduce(dataset: str, cell: Cell, repeats: int, shown: list[str], plugins
     """The command that measures a row again, up to the row's name."""
     command = ["python", "-m", "benchmarks.run", "--dataset", dataset, "--split", cell.split]
     command += ["--folds", str(cell.n_folds), "--seed", str(cell.seed)]
+    command += ["--split-seed", str(cell.split_seed)] if cell.split_seed != cell.seed else []
     ks = cell.protocol["ks"]
     command += [part for k in ks for part in ("--k", str(k))]
     if shown != metrics.columns(tuple(ks), headline=True):
