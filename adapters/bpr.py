@@ -46,17 +46,18 @@ class BPR(Factorised):
     over likes (u, i) and items j drawn uniformly from the rest, one step a draw and as many draws an epoch as there
     are likes (Rendle, Freudenthaler, Gantner and Schmidt-Thieme 2009). `implicit-bpr` and `lightfm-bpr` draw j by
     popularity, which is another objective: popular items are pushed down, and accuracy on all items suffers. The
-    defaults are those with which Microsoft Recommenders runs Cornac's BPR on MovieLens 100k, with a quarter of its
-    200 factors. Liked = at least `relevant_share` of the scale. Memory grows with users and items only.
+    defaults were chosen on an inner split of a training part of MovieLens 100k; they are as good there as 200 epochs
+    at a rate of .01 with a regularisation of .001, with which Microsoft Recommenders runs Cornac's BPR, in a quarter
+    of the time. Liked = at least `relevant_share` of the scale. Memory grows with users and items only.
     """
 
     name = "bpr"
     family = "factors"
     predicts = "order"
     n_factors: Annotated[int, Field(ge=1)] = 50
-    n_epochs: Annotated[int, Field(ge=1)] = 200
-    learning_rate: Annotated[float, Field(gt=0)] = 0.01
-    regularisation: Annotated[float, Field(ge=0)] = 0.001
+    n_epochs: Annotated[int, Field(ge=1)] = 50
+    learning_rate: Annotated[float, Field(gt=0)] = 0.05
+    regularisation: Annotated[float, Field(ge=0)] = 0.01
     relevant_share: RelevantShare = 0.75
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:

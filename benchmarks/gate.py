@@ -95,7 +95,7 @@ def compare(base: Run, head: Run, limits: Sequence[Limit], suspicious: float) ->
                 verdicts.append(_time(row, limit, old[row], new[row]))
             else:
                 pair = old_samples[limit.column].get(row), new_samples[limit.column].get(row)
-                verdicts.append(_judged(row, limit, pair, suspicious))
+                verdicts.append(judged(row, limit, pair, suspicious))
     return verdicts
 
 
@@ -141,7 +141,7 @@ def _listed(values: Iterable[object]) -> str:
     return ", ".join(sorted(map(str, values)))
 
 
-def _judged(row: str, limit: Limit, pair: tuple[Sample | None, Sample | None], suspicious: float) -> Verdict:
+def judged(row: str, limit: Limit, pair: tuple[Sample | None, Sample | None], suspicious: float) -> Verdict:
     """The verdict on a metric that both rows have, or that one of them has not."""
     old, new = pair
     if old is None:
