@@ -102,6 +102,9 @@ def test_records_carry_the_certificate(ratings_file: Path, run_bench: RunBench, 
     arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, *rows, "--plugin", "noisy_plugin"]
     run_bench(*arguments, "--out", tmp_path / "out", path=tmp_path, check=0)
     for record in Run(tmp_path / "out").records():
+        if record.cell.row == "noisy-slow" and record.cell.fold > 0:
+            assert record.determinism is None  # one look at the toy is enough
+            continue
         assert record.determinism is not None
         found = record.determinism.verdict, record.determinism.checked_on
         assert found == expected[record.cell.row], record.cell.row
