@@ -3,17 +3,26 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-3%
 
-.PHONY: help bench test install lint format speed lock clean
+.PHONY: help bench test gate accept-baseline install lint format speed lock clean
 
 help:            ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 18
 
 bench: install   ## run the standard suite on netflix-filtered and print where the report is
 	$(BIN)/python -m benchmarks.run --dataset netflix-filtered
 
 test: install    ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
+
+gate: install    ## run suite ci and fail if it is worse than reports/baselines by more than chance explains
+	$(BIN)/python -m benchmarks.run --dataset netflix-filtered --suite ci --out runs/ci --no-report
+	$(BIN)/python -m benchmarks.compare reports/baselines/ci runs/ci $(LIMITS)
+
+accept-baseline: install ## make the present numbers of suite ci the baseline, and print what changes
+	$(BIN)/python -m benchmarks.run --dataset netflix-filtered --suite ci --out runs/ci --no-report
+	$(BIN)/python -m benchmarks.accept runs/ci reports/baselines/ci $(LIMITS)
 
 install: $(INSTALLED) ## create .venv with the pinned versions
 
@@ -39,7 +48,7 @@ format: install  ## let ruff format the sources
 	$(BIN)/ruff format .
 
 speed: install   ## compare speeds as ratios in one run; takes some minutes on a quiet machine
-	$(BIN)/python -m pytest tests/test_speed.py tests/test_speed_data.py --benchmark-only -s
+	$(BIN)/python -m pytest tests/test_speed.py tests/test_speed_data.py tests/test_speed_sgd.py --benchmark-only -s
 
 lock: install    ## choose the newest versions that pyproject.toml allows
 	$(BIN)/python -m pip install --quiet uv

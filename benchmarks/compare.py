@@ -34,8 +34,8 @@ def gate(
     if not any(verdict.verdict != "NEW" for verdict in verdicts):
         raise UsageError(f"{base} has no rows to compare with")
     failed = [verdict for verdict in verdicts if verdict.verdict in FAILING]
-    console = Console(highlight=False)
-    console.print(_table(verdicts))
+    console = terminal()
+    console.print(table(verdicts))
     for path, text in ((markdown, _markdown(verdicts, failed)), (json_file, _json(verdicts))):
         if path:
             write_atomically(path, text.encode())
@@ -81,14 +81,21 @@ def _cells(verdict: Verdict) -> list[str]:
     return [verdict.row, verdict.limit.text, *values, verdict.verdict]
 
 
-def _table(verdicts: list[Verdict]) -> Table:
-    table = Table(box=None, pad_edge=False)
+def terminal() -> Console:
+    """Where tables are printed; wide enough for them in a log, too."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=160)
+
+
+def table(verdicts: list[Verdict]) -> Table:
+    """The verdicts as a table for the terminal."""
+    lines = Table(box=None, pad_edge=False)
     for head in HEADS:
-        table.add_column(head, justify="left" if head in ("row", "column", "verdict") else "right", overflow="fold")
+        lines.add_column(head, justify="left" if head in ("row", "column", "verdict") else "right", overflow="fold")
     for verdict in verdicts:
         cells = [cell.replace("[", r"\[") for cell in _cells(verdict)]
-        table.add_row(*cells, style=STYLES.get(verdict.verdict))
-    return table
+        lines.add_row(*cells, style=STYLES.get(verdict.verdict))
+    return lines
 
 
 def _markdown(verdicts: list[Verdict], failed: list[Verdict]) -> str:

@@ -81,7 +81,7 @@ def parse(text: str) -> Limit:
 
 
 def compare(base: Run, head: Run, limits: Sequence[Limit], suspicious: float) -> list[Verdict]:
-    """One verdict for each row of either run and each limit, rows in the order of `base`."""
+    """One verdict for each row of either run and each limit that it has values for, in the order of `base`."""
     old, new = _rows(base), _rows(head)
     columns = [limit.column for limit in limits if limit.column not in TIMES]
     old_samples, new_samples = samples(base, old, columns), samples(head, new, columns)
@@ -95,7 +95,8 @@ def compare(base: Run, head: Run, limits: Sequence[Limit], suspicious: float) ->
                 verdicts.append(_time(row, limit, old[row], new[row]))
             else:
                 pair = old_samples[limit.column].get(row), new_samples[limit.column].get(row)
-                verdicts.append(judged(row, limit, pair, suspicious))
+                if pair != (None, None):  # an algorithm that only ranks has no errors
+                    verdicts.append(judged(row, limit, pair, suspicious))
     return verdicts
 
 

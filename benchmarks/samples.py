@@ -9,7 +9,7 @@ from benchmarks.results import Record, Run
 from benchmarks.statistics import Sample
 from datasets.spec import UsageError
 
-Arrays = Mapping[str, NDArray[np.generic]]
+KEPT = ("share_users", "share_columns", "share_sums", "share_weights")  # what statistics need of the raw answers
 
 
 def samples(run: Run, rows: Mapping[str, Sequence[Record]], columns: Sequence[str]) -> dict[str, dict[str, Sample]]:

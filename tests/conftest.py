@@ -1,7 +1,9 @@
 import csv
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,14 @@ settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parent.parent
 RunBench = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have JAX keep what it compiles for the whole session: the same small models are fitted again and again."""
+    directory = tempfile.mkdtemp(prefix="recbench-compiled-")
+    config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", directory)
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from benchmarks.accept import accept
 from benchmarks.command_line import application
 from benchmarks.compare import gate
 from benchmarks.gate import Limit, parse
@@ -87,7 +88,7 @@ def test_the_same_run_passes(base: Path, tmp_path: Path) -> None:
     found = verdicts(tmp_path)
     assert found["item-mean", "rmse"] == found["popularity", "precision@10"] == "PASS"
     assert found["item-mean", "fit_seconds"] == "PASS"
-    assert found["popularity", "rmse"] == "NOT GATED"
+    assert ("popularity", "rmse") not in found
     assert "All 3 rows pass." in (tmp_path / "verdict.md").read_text()
 
 
@@ -244,3 +245,22 @@ def test_lost_or_damaged_answers_are_named(base: Path, head: Path) -> None:
     result = compared(base, head)
     assert result.exit_code == 2
     assert str(path.name) in result.output.replace("\n", "")
+
+
+def test_an_accepted_baseline_is_small_and_gates_the_next_run(base: Path, head: Path, tmp_path: Path) -> None:
+    def accepted(run: Path) -> Result:
+        limits = [part for limit in LIMITS for part in ("--fail-on", limit)]
+        return CliRunner().invoke(application(accept), [str(run), str(tmp_path / "baseline"), *limits])
+
+    first = accepted(base)
+    assert first.exit_code == 0, first.output
+    assert "baseline is new" in first.output.replace("\n", "")
+    assert compared(tmp_path / "baseline", base).exit_code == 0
+    change(head, "item-mean", worse("rmse", 1.1))
+    assert compared(tmp_path / "baseline", head).exit_code == 1
+    assert "REGRESSED" in accepted(head).output
+    assert compared(tmp_path / "baseline", head).exit_code == 0
+    with np.load(next((tmp_path / "baseline" / "records").glob("item-mean*.npz"))) as arrays:
+        assert arrays["share_columns"].tolist() == ["rmse", "precision@10"]
+    change(head, "item-mean", status="timeout", reason="killed")
+    assert accepted(head).exit_code == 2

@@ -1,6 +1,5 @@
 """The Keras models: what they compute, what they may see, and what they leave behind."""
 
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -27,23 +26,6 @@ CATALOGUE = Catalogue(
     (None,) * N_ITEMS,
     tuple(("Drama",) if index % 2 else ("Comedy", "Horror") for index in range(N_ITEMS)),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Most of the time of such small fits is compilation; models of one shape share it while these tests run."""
-    from jax import config
-
-    settings = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
-        "jax_persistent_cache_min_compile_time_secs": 0,
-    }
-    before = {name: getattr(config, name) for name in settings}
-    for name, value in settings.items():
-        config.update(name, value)  # type: ignore[no-untyped-call]
-    yield
-    for name, value in before.items():
-        config.update(name, value)  # type: ignore[no-untyped-call]
 
 
 def parity_taste(scale: tuple[float, float] = (1.0, 5.0)) -> Ratings:

@@ -1,0 +1,62 @@
+"""Makes a run the baseline that later runs are compared with: the only way to change what a build is gated by."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from typer import Argument, Option
+
+from benchmarks.command_line import FINE, serve
+from benchmarks.compare import table, terminal
+from benchmarks.gate import compare, parse
+from benchmarks.results import Run
+from benchmarks.samples import KEPT
+from datasets.spec import UsageError
+
+
+def accept(
+    run: Annotated[Path, Argument(help="results of benchmarks.run, all cells ok")],
+    baseline: Annotated[Path, Argument(help="the directory of the baseline, such as reports/baselines/ci")],
+    gated: Annotated[list[str], Option("--fail-on", help="COLUMN:+5%, as for benchmarks.compare; repeatable")],
+) -> int:
+    """Print what changes, and put the plan, the records and the gated columns of the raw answers in the baseline."""
+    limits = [parse(text) for text in gated]
+    source = Run(run)
+    records = source.records()
+    bad = [f"{record.cell.row} {record.cell.place}" for record in records if record.status != "ok"]
+    if bad:
+        raise UsageError(f"{run} cannot be a baseline: not ok are {', '.join(bad)}")
+    console = terminal()
+    if (baseline / "plan.json").exists():
+        console.print(table(compare(Run(baseline), source, limits, suspicious=np.inf)))
+        shutil.rmtree(baseline)
+    else:
+        console.print(f"{baseline} is new", markup=False)
+    cells, about = source.read_plan()
+    target = Run(baseline)
+    (baseline / "records").mkdir(parents=True)
+    target.write_plan(cells, about)
+    for record in records:
+        target.write(record, _trimmed(source.path(record.cell, ".npz"), [limit.column for limit in limits]))
+    size = sum(path.stat().st_size for path in baseline.rglob("*") if path.is_file())
+    console.print(f"{len(records)} records accepted into {baseline}, {size / 2**20:.1f} MB", markup=False)
+    return FINE
+
+
+def _trimmed(path: Path, columns: list[str]) -> dict[str, NDArray[Any]]:
+    """The shares of `columns` alone: the rest of the raw answers is large and no gate asks for it."""
+    with np.load(path) as arrays:
+        kept = {name: arrays[name] for name in KEPT}
+    chosen = np.isin(kept["share_columns"], columns)
+    return {
+        "share_users": kept["share_users"],
+        "share_columns": kept["share_columns"][chosen],
+        "share_sums": kept["share_sums"][chosen],
+        "share_weights": kept["share_weights"][chosen],
+    }
+
+
+if __name__ == "__main__":
+    serve(accept)
