@@ -48,7 +48,7 @@ format: install  ## let ruff format the sources
 	$(BIN)/ruff format .
 
 speed: install   ## compare speeds as ratios in one run; takes some minutes on a quiet machine
-	$(BIN)/python -m pytest tests/test_speed.py tests/test_speed_data.py tests/test_speed_sgd.py --benchmark-only -s
+	$(BIN)/python -m pytest tests/test_speed.py tests/test_speed_data.py tests/test_speed_sgd.py tests/test_speed_metrics.py --benchmark-only -s
 
 lock: install    ## choose the newest versions that pyproject.toml allows
 	$(BIN)/python -m pip install --quiet uv
