@@ -50,7 +50,7 @@ def row(record: Record) -> dict[str, Any]:
             value = record.costs.get(phase, {}).get(cost)
             values[f"{phase}_{cost}"] = "" if value is None else repr(value)
     peak = "" if record.peak_mb is None else repr(record.peak_mb)
-    return values | {"peak_mb": peak, "contended": str(record.environment["contended"]).lower()}
+    return values | {"peak_mb": peak, "contended": str(record.environment.get("contended")).lower()}
 
 
 def embedded(about: Mapping[str, Any], records: Iterable[Record]) -> dict[str, Any]:

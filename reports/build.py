@@ -45,7 +45,7 @@ def build(directory: Path) -> Path:
 
 
 def made(directory: Path) -> dict[str, bytes]:
-    """The files of the report of the records in `directory`, by name: the figures first, the pages that show them last.
+    """The report of the records in `directory`, its files by name: figures first, the pages that show them last.
 
     The same records give the same bytes. UsageError if the directory holds no results.
     """
