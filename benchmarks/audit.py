@@ -147,6 +147,7 @@ def _record(run: Run, cell: Cell, record: Record, about: Mapping[str, Any], ledg
         ledger.compare("plan", file, f"cell.given.{name}", cell.parameters.get(name), value)
     for name in DATA:
         ledger.compare("plan", file, f"data.{name}", about["data"].get(name), record.data.get(name))
+    ledger.compare("plan", file, "environment.threads", cell.threads, record.environment.get("threads"))
     for phase, costs in record.costs.items():
         median = statistics.median(costs.get("samples") or [math.nan])
         ledger.compare("costs", file, f"costs.{phase}.seconds", median, costs.get("seconds"))
