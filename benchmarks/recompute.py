@@ -39,8 +39,8 @@ def recompute(run: Run, records: list[Record], about: Mapping[str, Any], dataset
     ok = [record for record in records if record.status == "ok"]
     for record in ok:
         _refuse(run, record, dataset)
-    said = _numbers(about["data"])
-    ledger.compare("plan", "plan.json", "about.data", _described(dataset, said), said)
+    expected = _described(dataset, about["data"])
+    ledger.compare("plan", "plan.json", "about.data", expected, {name: about["data"][name] for name in expected})
     for division, group in itertools.groupby(sorted(ok, key=_division), _division):
         train_rows, test_rows = splits.divide(dataset, *division)
         train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
@@ -86,14 +86,10 @@ def _refuse(run: Run, record: Record, dataset: Dataset) -> None:
         )
 
 
-def _numbers(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in data.items() if name not in WORDS}
-
-
 def _described(dataset: Dataset, said: Mapping[str, Any]) -> dict[str, Any]:
-    """What should stand in the place of `said`; earlier versions said less."""
+    """The numbers that should stand in `said`; earlier versions said less."""
     described = json.loads(json.dumps(describe_data(dataset)))
-    return {name: value for name, value in described.items() if name in said}
+    return {name: value for name, value in described.items() if name in said and name not in WORDS}
 
 
 def _answers(run: Run, cell: Cell, ledger: Ledger) -> dict[str, NDArray[Any]]:
@@ -111,9 +107,8 @@ def _rescore(run: Run, record: Record, dataset: Dataset, train: Ratings, test: R
     cell = record.cell
     evaluation, arrays = Evaluation.from_json(cell.protocol), _answers(run, cell, ledger)
     counts = {"train": len(train), "test": len(test), "threshold": PROTOCOLS[STANDARD].threshold(train.scale)}
-    described = {name: value for name, value in _numbers(record.data).items() if name not in counts}
-    ledger.compare("plan", _file(cell), "data", counts, {name: record.data.get(name) for name in counts})
-    ledger.compare("plan", _file(cell), "data", _described(dataset, described), described)
+    expected = _described(dataset, record.data) | counts
+    ledger.compare("plan", _file(cell), "data", expected, {name: record.data.get(name) for name in expected})
     if not arrays or not _fitting(cell, arrays, evaluation, test, ledger):
         return
     answers, rates = Answers.from_arrays(arrays, evaluation.protocols), available()[cell.algorithm].predicts

@@ -239,10 +239,8 @@ class Run:
             if record is not None and wanted == digest:
                 path, wanted, digest = self.path(cell), about["data"]["digest"], record.data["digest"]
             if wanted != digest:
-                raise UsageError(
-                    f"{path} mixes data: the digest of {cell.name} is {digest[:12]}, that of the run {wanted[:12]}. "
-                    "Run benchmarks.run again with a directory of its own (--out)."
-                )
+                what = f"{path} mixes data: the digest of {cell.name} is {digest[:12]}, that of the run {wanted[:12]}"
+                raise UsageError(f"{what}. Run benchmarks.run again with a directory of its own (--out).")
 
 
 def not_run(cell: Cell, about: Mapping[str, Any], reason: str) -> Record:
