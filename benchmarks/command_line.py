@@ -1,12 +1,18 @@
 """The command lines of the bench: those of `datasets.command_line`, which also know what breaks the bench."""
 
 import functools
+import importlib
+import sys
+from pathlib import Path
 
 from benchmarks.pool import HarnessError
 from datasets import command_line
 from datasets.command_line import BROKEN, FINE, INCOMPLETE, INTERRUPTED, USAGE, Main
+from datasets.spec import UsageError
 
-__all__ = ["BROKEN", "FINE", "INCOMPLETE", "INTERRUPTED", "USAGE", "application", "serve"]
+__all__ = ["BROKEN", "FAILED", "FINE", "INCOMPLETE", "INTERRUPTED", "USAGE", "application", "import_plugin", "serve"]
+
+FAILED = 1  # a gate or a verification: what was asked for was done, and the answer is no
 
 application = functools.partial(
     command_line.application,
@@ -18,3 +24,14 @@ application = functools.partial(
 def serve(main: Main) -> None:
     """Run `main` as the command line of this process."""
     application(main)()
+
+
+def import_plugin(module: str) -> None:
+    """Import a module with more adapters, which may lie in the working directory; UsageError if it cannot be."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # it is the user's code: anything can happen in it
+        raise UsageError(f"--plugin {module}: cannot import it: {type(error).__name__}: {error}") from None
+    finally:
+        sys.path.remove(str(Path.cwd()))

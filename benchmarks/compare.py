@@ -9,13 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from typer import Argument, Option
 
-from benchmarks.command_line import FINE, serve
+from benchmarks.command_line import FAILED, FINE, serve
 from benchmarks.gate import FAILING, Verdict, compare, parse, unresolved
 from benchmarks.results import Run
 from datasets.cache import write_atomically
 from datasets.spec import UsageError
 
-FAILED = 1
 HEADS = ("row", "column", "base", "head", "worse by", "95 % interval", "detectable", "verdict")
 STYLES = {"REGRESSED": "bold red", "MISSING": "bold red", "INCOMPARABLE": "bold red", "SUSPICIOUS": "yellow"}
 

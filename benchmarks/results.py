@@ -4,13 +4,14 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from benchmarks.determinism import Certificate
@@ -90,6 +91,7 @@ class Record:
     determinism: Certificate | None = None  # None: not measured, or nothing to compare
     start_seconds: float | None = None  # from the run's request to the cell's first line: the harness's own cost
     kernel_seconds: float | None = None  # of a fixed piece of work, just before the fit: how fast the machine was
+    answers: str | None = None  # sha256 of the file with its raw answers
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -109,10 +111,18 @@ class Record:
     @staticmethod
     def from_json(text: str | bytes) -> "Record":
         """The inverse of `to_json`. ValueError for other schemas and damaged content."""
+        record, key = Record.with_key(text)
+        if record.cell.key != key:
+            raise ValueError(f"expected key {record.cell.key}, got {key}")
+        return record
+
+    @staticmethod
+    def with_key(text: str | bytes) -> "tuple[Record, object]":
+        """A record and the key written in it, which need not be its cell's. ValueError as in `from_json`."""
         fields = json.loads(text)
-        if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
-            raise ValueError(f"expected a record of schema {SCHEMA}")
-        key = fields.pop("key", None)
+        schema = fields.get("schema") if isinstance(fields, dict) else None
+        if schema != SCHEMA:
+            raise ValueError(f"expected a record of schema {SCHEMA}, got schema {schema}")
         try:
             record = _RECORD.validate_python(fields)
             missing = {"simulated", "digest", "name"} - set(record.data)
@@ -120,9 +130,9 @@ class Record:
             raise ValueError(f"not a record: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from None
         if missing:
             raise ValueError(f"not a record: its data lack {', '.join(sorted(missing))}")
-        if record.cell.key != key or record.status not in STATUSES:
-            raise ValueError(f"expected key {record.cell.key} and a known status, got {key} and {record.status}")
-        return record
+        if record.status not in STATUSES:
+            raise ValueError(f"expected a known status, got {record.status}")
+        return record, fields.get("key")
 
 
 _RECORD = TypeAdapter(Record)
@@ -160,6 +170,7 @@ class Run:
             buffer = io.BytesIO()
             np.savez(buffer, allow_pickle=False, **answers)
             write_atomically(self.path(record.cell, ".npz"), buffer.getvalue())
+            record = replace(record, answers=hashlib.sha256(buffer.getvalue()).hexdigest())
         write_atomically(self.path(record.cell), record.to_json())
 
     def read(self, cell: Cell) -> Record | None:
@@ -175,6 +186,15 @@ class Run:
     def has_answers(self, cell: Cell) -> bool:
         """Whether the raw answers that an ok record promises are there and whole."""
         return zipfile.is_zipfile(self.path(cell, ".npz"))
+
+    def answers(self, cell: Cell, names: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
+        """The raw answers of a cell, or those of `names`. UsageError, naming the file, if it is gone or damaged."""
+        path = self.path(cell, ".npz")
+        try:
+            with np.load(path) as arrays:
+                return {name: arrays[name] for name in names or arrays.files}
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise UsageError(f"{path} cannot be read ({error}): run benchmarks.run to measure it again") from None
 
     def write_plan(self, cells: Iterable[Cell], about: Mapping[str, Any]) -> None:
         """Keep the plan, so that a report shows its cells and no others."""
@@ -201,12 +221,28 @@ class Run:
             raise UsageError(f"{path} cannot be read: {error}") from None
 
     def records(self) -> list[Record]:
-        """One record for each planned cell, in the plan's order; `not_run` for those that have none."""
+        """One record for each planned cell, in the plan's order; `not_run` for those that have none.
+
+        UsageError, naming file and key, if they are not all about the same data.
+        """
         cells, about = self.read_plan()
         found = [(cell, self.read(cell)) for cell in cells]
+        self._refuse_mixture(found, about)
         return [
             replace(record, cell=cell) if record else not_run(cell, about, "no record yet") for cell, record in found
         ]
+
+    def _refuse_mixture(self, found: Iterable[tuple[Cell, Record | None]], about: Mapping[str, Any]) -> None:
+        """UsageError unless each split has one digest, and the records have that of the plan."""
+        firsts: dict[str, Cell] = {}
+        for cell, record in found:
+            path, digest = self.directory / "plan.json", cell.digest
+            wanted = firsts.setdefault(cell.split, cell).digest
+            if record is not None and wanted == digest:
+                path, wanted, digest = self.path(cell), about["data"]["digest"], record.data["digest"]
+            if wanted != digest:
+                what = f"{path} mixes data: the digest of {cell.name} is {digest[:12]}, that of the run {wanted[:12]}"
+                raise UsageError(f"{what}. Run benchmarks.run again with a directory of its own (--out).")
 
 
 def not_run(cell: Cell, about: Mapping[str, Any], reason: str) -> Record:

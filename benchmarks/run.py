@@ -1,7 +1,6 @@
 """The command line of the bench: plan -> run -> records -> report. The composition root."""
 
 import fcntl
-import importlib
 import shlex
 import sys
 from collections import Counter
@@ -18,7 +17,7 @@ from typer import Option
 
 import datasets
 from benchmarks import limits, metrics, plan, splits
-from benchmarks.command_line import FINE, INCOMPLETE, serve
+from benchmarks.command_line import FINE, INCOMPLETE, import_plugin, serve
 from benchmarks.display import Display, announce, print_plan
 from benchmarks.measure import environment
 from benchmarks.pool import Pool
@@ -72,7 +71,7 @@ def run(
     begun = perf_counter()
     console = Console(soft_wrap=True, highlight=False)
     for module in plugin or []:
-        _import_plugin(module)
+        import_plugin(module)
     chosen = plan.Suite("", "", plan.rows(algorithm)) if algorithm else plan.suite(suite)
     table, divided = chosen.rows, splits.normal(split or chosen.split or "kfold")
     start, also = seed if seed is not None else chosen.seed or 0, splits.normal(also_split) if also_split else None
@@ -137,16 +136,6 @@ def run(
             ):
                 display.finished(record)
     return _close(console, results, perf_counter() - begun, report=not no_report)
-
-
-def _import_plugin(module: str) -> None:
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        importlib.import_module(module)
-    except (Exception, SystemExit) as error:  # it is the user's code: anything can happen in it
-        raise UsageError(f"--plugin {module}: cannot import it: {type(error).__name__}: {error}") from None
-    finally:
-        sys.path.remove(str(Path.cwd()))
 
 
 def _columns(k: list[int] | None, metric: Sequence[str] | None) -> tuple[tuple[int, ...], list[str]]:

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from benchmarks.results import Record, Run
 from benchmarks.statistics import Sample
-from datasets.spec import UsageError
 
 KEPT = ("share_users", "share_columns", "share_sums", "share_weights")  # what statistics need of the raw answers
 
@@ -31,13 +30,9 @@ def samples(run: Run, rows: Mapping[str, Sequence[Record]], columns: Sequence[st
 
 def _shares(run: Run, record: Record, columns: Sequence[str]) -> dict[str, tuple[NDArray[np.float64], ...]]:
     """By column the sums and weights of all users, (n_users,) each, in one cell."""
-    path = run.path(record.cell, ".npz")
-    try:
-        with np.load(path) as arrays:
-            users, known = arrays["share_users"], arrays["share_columns"].tolist()
-            parts = arrays["share_sums"], arrays["share_weights"]
-    except (OSError, KeyError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read ({error}): run benchmarks.run again to measure this cell") from None
+    arrays = run.answers(record.cell, ("share_users", "share_columns", "share_sums", "share_weights"))
+    users, known = arrays["share_users"], arrays["share_columns"].tolist()
+    parts = arrays["share_sums"], arrays["share_weights"]
     shares: dict[str, tuple[NDArray[np.float64], ...]] = {}
     for column in set(columns) & set(known):
         whole = np.zeros((2, record.data["users"]))

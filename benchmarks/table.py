@@ -1,8 +1,9 @@
-"""`results.csv`: one row a cell, for whoever wants to compute something else from the numbers."""
+"""The records in one piece, for others to read: `results.csv`, one row a cell, and the JSON inside a report."""
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -49,4 +50,14 @@ def row(record: Record) -> dict[str, Any]:
             value = record.costs.get(phase, {}).get(cost)
             values[f"{phase}_{cost}"] = "" if value is None else repr(value)
     peak = "" if record.peak_mb is None else repr(record.peak_mb)
-    return values | {"peak_mb": peak, "contended": str(record.environment["contended"]).lower()}
+    return values | {"peak_mb": peak, "contended": str(record.environment.get("contended")).lower()}
+
+
+def embedded(about: Mapping[str, Any], records: Iterable[Record]) -> dict[str, Any]:
+    """What a page holds as JSON: the plan's words and every record, without what is the same in all of them."""
+    shown = []
+    for record in records:
+        fields = asdict(record) | {"row": record.cell.row, "key": record.cell.key, "fold": record.cell.fold}
+        fields["data"] = {name: record.data[name] for name in ("train", "test", "threshold") if name in record.data}
+        shown.append({name: value for name, value in fields.items() if name not in ("environment", "cell")})
+    return {"about": dict(about), "records": shown}

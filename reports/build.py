@@ -1,6 +1,6 @@
 """From the records in a directory to report.md, report.html and figures. `python -m reports.build DIR`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +9,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import reports
-from benchmarks.command_line import FINE, serve
+from benchmarks.command_line import FAILED, FINE, serve
+from benchmarks.table import embedded
 from datasets.cache import write_atomically
 from datasets.spec import UsageError, import_all
 from reports import words
@@ -33,21 +34,26 @@ class Part:
 def build(directory: Path) -> Path:
     """Write `report.md`, `report.html` and `figures/` from the records in `directory`; the path of the HTML.
 
-    The same records give the same bytes. UsageError if the directory holds no results or cannot be written.
+    UsageError if the directory holds no results or cannot be written.
     """
-    results = Results.read(directory)
-    parts = gather(results)
-    files = {"report.md": render(results, parts, "md"), "report.html": render(results, parts, "html")}
     try:
-        for part in parts:
-            for picture in part.context.values():
-                for name, content in encode(picture).items() if isinstance(picture, Picture) else ():
-                    write_atomically(directory / "figures" / name, content)
-        for name, text in files.items():
-            write_atomically(directory / name, text.encode())
+        for name, content in made(directory).items():
+            write_atomically(directory / name, content)
     except OSError as error:
         raise UsageError(f"cannot write the report to {directory}: {error}") from None
     return directory / "report.html"
+
+
+def made(directory: Path) -> dict[str, bytes]:
+    """The report of the records in `directory`, its files by name: figures first, the pages that show them last.
+
+    The same records give the same bytes. UsageError if the directory holds no results.
+    """
+    results = Results.read(directory)
+    parts = gather(results)
+    pictures = [picture for part in parts for picture in part.context.values() if isinstance(picture, Picture)]
+    files = {f"figures/{name}": content for picture in pictures for name, content in encode(picture).items()}
+    return files | {f"report.{kind}": render(results, parts, kind).encode() for kind in ("md", "html")}
 
 
 def gather(results: Results) -> list[Part]:
@@ -75,7 +81,8 @@ def render(results: Results, parts: list[Part], kind: str) -> str:
         }
         for part in parts
     ]
-    page = templates.get_template(f"page.{kind}").render(common, sections=sections, shown=_shown(results))
+    shown = embedded(results.about, results.records)
+    page = templates.get_template(f"page.{kind}").render(common, sections=sections, shown=shown)
     return page.rstrip() + "\n"
 
 
@@ -94,19 +101,16 @@ def _environment(kind: str) -> Environment:
     return templates
 
 
-def _shown(results: Results) -> dict[str, Any]:
-    """What the page holds as JSON: the plan's words and every record, without what is the same in all of them."""
-    records = []
-    for record in results.records:
-        fields = asdict(record) | {"row": record.cell.row, "key": record.cell.key}
-        fields["data"] = {name: record.data[name] for name in ("train", "test", "threshold") if name in record.data}
-        records.append({name: value for name, value in fields.items() if name not in ("environment", "cell")})
-        records[-1]["fold"] = record.cell.fold
-    return {"about": results.about, "records": records}
-
-
-def main(directory: Annotated[Path, typer.Argument(metavar="DIR", help="What benchmarks.run has left.")]) -> int:
+def main(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="What benchmarks.run has left.")],
+    check: Annotated[bool, typer.Option("--check", help="write nothing; exit code 1 if a file would differ")] = False,
+) -> int:
     """Build report.md, report.html and figures from the records in DIR."""
+    if check:
+        files = made(directory).items()
+        other = [name for name, new in files if not (file := directory / name).exists() or file.read_bytes() != new]
+        typer.echo("".join(f"{directory / name}: not what the records give\n" for name in other), nl=False)
+        return FAILED if other else FINE
     typer.echo(build(directory).resolve().as_uri())
     return FINE
 

@@ -1,6 +1,7 @@
 """The gate on real runs that were made worse on purpose."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -149,10 +150,19 @@ def test_a_failed_cell_of_the_head_is_missing(base: Path, head: Path) -> None:
     ],
 )
 def test_what_cannot_be_compared_is_named(base: Path, head: Path, key: str, changed: dict[str, Any]) -> None:
-    change(head, "item-mean", cell=changed)
+    for row in ("item-mean", "user-item-bias", "popularity"):
+        change(head, row, cell=changed)
     result = compared(base, head)
     assert result.exit_code == 1
     assert f"INCOMPARABLE item-mean, rmse: {key} differs:" in result.output
+
+
+def test_a_run_that_mixes_data_is_refused(base: Path, head: Path) -> None:
+    change(head, "item-mean", cell={"digest": "0" * 64})
+    result = compared(base, head)
+    assert result.exit_code == 2
+    found = re.search(r"plan\.json mixes data: the digest of (\S+) is ", result.output)
+    assert found and (head / "records" / f"{found[1]}.json").exists()
 
 
 def test_other_definitions_cannot_be_compared(base: Path, head: Path) -> None:

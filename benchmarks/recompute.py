@@ -1,0 +1,165 @@
+"""Whether a run's numbers follow from its raw answers: every metric and every user's share in it, made again."""
+
+import itertools
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters import available
+from benchmarks import splits
+from benchmarks.audit import Ledger
+from benchmarks.evaluate import Answers, pairs
+from benchmarks.metrics import find
+from benchmarks.plan import describe_data
+from benchmarks.protocols import PROTOCOLS, STANDARD, Evaluation, prefixed
+from benchmarks.results import Cell, Record, Run
+from benchmarks.scoring import Scored, score
+from datasets.ratings import Dataset, Ratings
+from datasets.spec import UsageError
+
+# Relative, absolute. The same machine gives the same bits; on another one sums of many numbers end differently in
+# the last digits, because vector instructions of another width add in another order.
+TOLERANCE = (1e-9, 1e-12)
+FLOAT32 = (3e-7, 1e-9)  # of the shares, which are stored in single precision
+FROM_SHARES = (1e-5, 1e-6)  # of metrics that are made from stored shares
+WORDS = ("name", "licence", "citation", "notice", "remarks")  # of the data: no numbers
+
+Arrays = Mapping[str, NDArray[Any]]
+Division = tuple[str, int, int, int]
+
+
+def recompute(run: Run, records: list[Record], about: Mapping[str, Any], dataset: Dataset, ledger: Ledger) -> None:
+    """Divide the data again, and compare each ok record with what its raw answers give.
+
+    UsageError where that cannot be done: other data, an unknown algorithm, another version of the definitions.
+    """
+    ok = [record for record in records if record.status == "ok"]
+    for record in ok:
+        _refuse(run, record, dataset)
+    expected = _described(dataset, about["data"])
+    ledger.compare("plan", "plan.json", "about.data", expected, {name: about["data"][name] for name in expected})
+    for division, group in itertools.groupby(sorted(ok, key=_division), _division):
+        train_rows, test_rows = splits.divide(dataset, *division)
+        train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
+        for record in group:
+            _rescore(run, record, dataset, train, test, ledger)
+
+
+def from_shares(run: Run, records: list[Record], ledger: Ledger) -> None:
+    """Without the data: compare each metric with what the stored shares of the users give."""
+    for record in records:
+        arrays = _answers(run, record.cell, ledger) if record.status == "ok" else {}
+        for place, column in enumerate(arrays["share_columns"].tolist() if arrays else ()):
+            sums, weights = (arrays[name][place].sum(dtype=np.float64) for name in ("share_sums", "share_weights"))
+            expected, found = float(find(column).finish(sums / weights)), record.metrics.get(column)
+            ledger.compare("from shares", _file(record.cell), f"metrics.{column}", expected, found, FROM_SHARES)
+
+
+def _file(cell: Cell, ending: str = "json") -> str:
+    return f"records/{cell.name}.{ending}"
+
+
+def _division(record: Record) -> Division:
+    cell = record.cell
+    return cell.split, cell.n_folds, cell.fold, cell.split_seed
+
+
+def _refuse(run: Run, record: Record, dataset: Dataset) -> None:
+    """UsageError if this version, with these data and adapters, cannot make the record's metrics again."""
+    cell, limited = record.cell, "--without-data verifies the rest."
+    digest = splits.digest(dataset, cell.split)
+    if digest != cell.digest:
+        raise UsageError(
+            f"{run.path(cell)}: its data have the digest {cell.digest[:12]}, the {dataset.name} at hand has "
+            f"{digest[:12]}. Name the data with --dataset; {limited}"
+        )
+    if cell.algorithm not in available():
+        raise UsageError(f"{run.path(cell)}: unknown algorithm: name its module with --plugin; {limited}")
+    known = set(cell.protocol["protocols"]) <= set(PROTOCOLS)
+    if not known or Evaluation.from_json(cell.protocol).to_json() != cell.protocol:
+        raise UsageError(
+            f"{run.path(cell)}: this version of recbench defines the protocol differently: use that of commit "
+            f"{record.environment.get('commit') or '(unknown)'}; {limited}"
+        )
+
+
+def _described(dataset: Dataset, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers that should stand in `said`; earlier versions said less."""
+    described = json.loads(json.dumps(describe_data(dataset)))
+    return {name: value for name, value in described.items() if name in said and name not in WORDS}
+
+
+def _answers(run: Run, cell: Cell, ledger: Ledger) -> dict[str, NDArray[Any]]:
+    """The raw answers; if they cannot be read, nothing and a finding."""
+    if not run.has_answers(cell):
+        return {}  # the audit has said so
+    try:
+        return run.answers(cell)
+    except UsageError as error:
+        ledger.findings.append(str(error))
+        return {}
+
+
+def _rescore(run: Run, record: Record, dataset: Dataset, train: Ratings, test: Ratings, ledger: Ledger) -> None:
+    cell = record.cell
+    evaluation, arrays = Evaluation.from_json(cell.protocol), _answers(run, cell, ledger)
+    counts = {"train": len(train), "test": len(test), "threshold": PROTOCOLS[STANDARD].threshold(train.scale)}
+    expected = _described(dataset, record.data) | counts
+    ledger.compare("plan", _file(cell), "data", expected, {name: record.data.get(name) for name in expected})
+    if not arrays or not _fitting(cell, arrays, evaluation, test, ledger):
+        return
+    answers, rates = Answers.from_arrays(arrays, evaluation.protocols), available()[cell.algorithm].predicts
+    scored = score(answers, train, test, dataset.catalogue, evaluation, predicts_ratings=rates == "ratings")
+    for column, found in record.metrics.items():
+        expected = scored.values.get(column)
+        ledger.compare("metrics", _file(cell), f"metrics.{column}", expected, found, TOLERANCE)
+        ledger.compared["bit for bit"] += expected == found
+    _compare_shares(cell, scored, arrays, record, ledger)
+
+
+def _fitting(cell: Cell, arrays: Arrays, evaluation: Evaluation, test: Ratings, ledger: Ledger) -> bool:
+    """Whether the arrays have the shapes and ranges that the test part asks for; findings if not."""
+    shapes: dict[str, tuple[int, ...]] = {"scores": (len(test),)}
+    n_before = len(ledger.findings)
+    for name in evaluation.protocols:
+        users = np.flatnonzero(np.diff(pairs(test, PROTOCOLS[name].threshold(test.scale)).indptr))
+        top = arrays.get(prefixed(name, "top_items"), np.empty((0, 0), np.int32))
+        depth = top.shape[-1] if top.ndim else 0
+        lists = {"users": (len(users),), "top_items": (len(users), depth), "ranks": (len(users), depth)}
+        lists["auc"] = (len(users),)
+        shapes |= {prefixed(name, column): shape for column, shape in lists.items()}
+        if not np.array_equal(users, arrays.get(prefixed(name, "users"), ())):
+            ledger.note(_file(cell, "npz"), prefixed(name, "users"), "the users with a relevant test item", "others")
+        if top.size and not (top.min() >= -1 and top.max() < test.n_items):
+            ledger.note(_file(cell, "npz"), prefixed(name, "top_items"), "items or -1", f"{top.min()} to {top.max()}")
+    for name, shape in shapes.items():
+        found = arrays[name].shape if name in arrays else None
+        if found != shape:
+            ledger.note(_file(cell, "npz"), f"shape of {name}", shape, found)
+    return len(ledger.findings) == n_before
+
+
+def _compare_shares(cell: Cell, scored: Scored, arrays: Arrays, record: Record, ledger: Ledger) -> None:
+    """The stored shares of the users beside those made again, the first difference of each column as a finding."""
+    file, again = _file(cell, "npz"), scored.to_arrays()
+    columns, users = again["share_columns"].tolist(), again["share_users"]
+    stored = arrays["share_columns"].tolist() if "share_columns" in arrays else []
+    if not np.array_equal(users, arrays.get("share_users", ())):
+        return ledger.note(file, "share_users", "the users with a share", "others")
+    for place, column in enumerate(stored):
+        if column not in columns or column not in record.metrics:
+            ledger.note(file, f"share_columns[{place}]", "a metric of the record", column)
+            continue
+        for name in ("share_sums", "share_weights"):
+            expected, found = again[name][columns.index(column)], arrays[name][place]
+            ledger.compared["shares"] += len(users)
+            wrong = np.flatnonzero(~np.isclose(found, expected, rtol=FLOAT32[0], atol=FLOAT32[1]))
+            if len(wrong):
+                at = wrong[0]
+                more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+                where = f"{name} of {column}, user {users[at]}{more}"
+                ledger.note(file, where, float(expected[at]), float(found[at]))
+    return None
