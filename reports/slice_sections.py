@@ -64,10 +64,9 @@ def _kind(results: Results, whole: list[Row], kind: str) -> dict[str, Any]:
     """What is said and shown of users, or of items."""
     groups = _groups(whole, kind)
     one = ALL_KINDS[kind][1]
-    error, ranking = _columns(results, groups[-1].folds[0])
-    shown = [
-        column for column in (error, ranking if kind == "users" else RECOMMENDED) if _known(whole, groups, column)
-    ]
+    error, ranking = _columns(results)
+    wanted = error, ranking if kind == "users" else RECOMMENDED
+    shown = [column for column in wanted if _known(whole, groups, column)]
     heads = [{"name": group.name, "borders": group.borders, "counts": group.counts(one)} for group in groups]
     tables = [
         {
@@ -92,13 +91,11 @@ def _groups(whole: list[Row], kind: str) -> list[Group]:
     return [group for group in groups if any(entry["size"] for entry in group.folds)]
 
 
-def _columns(results: Results, entry: Slice) -> tuple[str, str]:
+def _columns(results: Results) -> tuple[str, str]:
     """The headline error and the headline ranking metric, or what the slices have in their place."""
     error, ranking = results.first_error() or "", results.first_ranking() or ""
-    cutoff = results.about["protocol"]["ks"][0]
-    return (error if error in ("rmse", "mae") else "rmse"), (
-        ranking if ranking in entry else f"{RANKING[1]}@{cutoff}"
-    )
+    known = [f"{name}@{results.about['protocol']['ks'][0]}" for name in RANKING]
+    return (error if error in ("rmse", "mae") else "rmse"), (ranking if ranking in known else known[-1])
 
 
 def _known(whole: list[Row], groups: list[Group], column: str) -> bool:
@@ -142,17 +139,10 @@ def _on_users(results: Results, groups: list[Group], shown: list[str]) -> str:
     where = f"for the {telling.name} users ({telling.borders})"
     if len([row for row in results.contestants if telling.mean(row.name, column) is not None]) == 1:
         return f"{names[0]} has a mean {column} of {words.number(value)} {where}."
+    extreme, best_rows = "Highest" if highest else "Lowest", words.listed(names)
+    said = f"{extreme} mean {column} {where}: {best_rows} ({words.number(value)})"
     overall = [row.name for row in results.best(column)]
-    said = (
-        f"{'Highest' if highest else 'Lowest'} mean {column} {where}: {words.listed(names)} ({words.number(value)})"
-    )
-    if not overall:
-        return f"{said}."
-    return (
-        f"{said}, as over all users."
-        if overall == names
-        else f"{said}; over all users it is {words.listed(overall)}."
-    )
+    return f"{said}, as over all users." if overall == names else f"{said}; over all users: {words.listed(overall)}."
 
 
 def _on_items(results: Results, groups: list[Group], shown: list[str]) -> str:
@@ -166,7 +156,8 @@ def _on_items(results: Results, groups: list[Group], shown: list[str]) -> str:
     )
     if most is None or least is None:
         return ""
-    of_all = results.about["data"]["items"]
-    share = words.percent(statistics.fmean(entry["size"] for entry in head.folds), of_all)
-    said = f"{share} of the items are the head; of their recommendations {words.listed(most[0])} give{'s' if len(most[0]) == 1 else ''} it {most[1]:.1%}"
-    return f"{said}." if most[1] == least[1] else f"{said}, {words.listed(least[0])} {least[1]:.1%}."
+    share = words.percent(statistics.fmean(entry["size"] for entry in head.folds), results.about["data"]["items"])
+    said = (
+        f"The head is {share} of the items and gets {most[1]:.1%} of the recommendations of {words.listed(most[0])}"
+    )
+    return f"{said}." if most[1] == least[1] else f"{said}, {least[1]:.1%} of those of {words.listed(least[0])}."
