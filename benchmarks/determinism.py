@@ -48,9 +48,12 @@ def certify(reason: str | None, fits: Sequence[Floats], checked_on: str) -> Cert
     return Certificate(verdict, difference, checked_on, reason)
 
 
-def sample(algorithm: Recommender, test: Ratings) -> Floats:
-    """The scores of the first test pairs: always the same call, so that the batch's size explains no difference."""
-    return algorithm.score(test.users[:N_PAIRS], test.items[:N_PAIRS]).copy()
+def sample(algorithm: Recommender, train: Ratings) -> Floats:
+    """The scores of the first training pairs: always the same call, so that the batch's size explains no difference.
+
+    Not of test pairs, since these are no algorithm's business before it has been asked for its recommendations.
+    """
+    return algorithm.score(train.users[:N_PAIRS], train.items[:N_PAIRS]).copy()
 
 
 def toy(scale: tuple[float, float]) -> tuple[Ratings, Catalogue, Floats]:

@@ -73,13 +73,9 @@ def ask(
 ) -> Answers:
     """Put the test questions to a fitted algorithm; `timed(phase, function, *arguments)` makes each call.
 
-    Only the algorithm's own calls go through `timed`. DivergedError for scores that are not numbers.
+    Only the algorithm's own calls go through `timed`. DivergedError for scores that are not numbers. Ranking comes
+    first: the pairs to be rated are the test part, and who has seen them knows what to recommend.
     """
-    blocks = []
-    for start in range(0, len(test), BLOCK_PAIRS):
-        part = slice(start, start + BLOCK_PAIRS)
-        scores = timed("rate", algorithm.score, test.users[part], test.items[part])
-        blocks.append(_checked(scores, test.users[part].shape, algorithm).copy())  # it may use its array again
     judges = {name: _Judge(PROTOCOLS[name], train, test, max(DEPTH, *evaluation.ks)) for name in evaluation.protocols}
     users = np.unique(np.concatenate([judge.users for judge in judges.values()]))
     users.flags.writeable = False
@@ -90,6 +86,11 @@ def ask(
         scores = _checked(scores, (len(asked), train.n_items), algorithm)
         for judge in judges.values():
             judge.see(scores, asked, seed)
+    blocks = []
+    for start in range(0, len(test), BLOCK_PAIRS):
+        part = slice(start, start + BLOCK_PAIRS)
+        scores = timed("rate", algorithm.score, test.users[part], test.items[part])
+        blocks.append(_checked(scores, test.users[part].shape, algorithm).copy())  # it may use its array again
     scores = np.concatenate(blocks) if blocks else np.empty(0, np.float32)
     return Answers(scores, {name: judge.lists() for name, judge in judges.items()})
 

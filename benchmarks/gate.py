@@ -135,6 +135,10 @@ def _obstacle(old: list[Record] | None, new: list[Record] | None) -> tuple[str, 
         was, now = old[0].cell.protocol[key], new[0].cell.protocol[key]
         if was != now:
             return "INCOMPARABLE", f"the protocol's {key} differs: {was} in the base, {now} in the head"
+    for key in ("train_rows", "test_rows"):
+        there, here = ({record.data.get(key) for record in records} for records in (old, new))
+        if there != here and None not in there | here:  # older records do not say
+            return "INCOMPARABLE", f"the folds have other ratings: {key} differ"
     return None
 
 

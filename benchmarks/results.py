@@ -90,6 +90,7 @@ class Record:
     trace: list[dict[str, float | None]] = field(default_factory=list)
     determinism: Certificate | None = None  # None: not measured, or nothing to compare
     start_seconds: float | None = None  # from the run's request to the cell's first line: the harness's own cost
+    slices: list[dict[str, Any]] = field(default_factory=list)  # see benchmarks/slices.py
     kernel_seconds: float | None = None  # of a fixed piece of work, just before the fit: how fast the machine was
     answers: str | None = None  # sha256 of the file with its raw answers
     schema: int = SCHEMA
@@ -228,9 +229,11 @@ class Run:
         cells, about = self.read_plan()
         found = [(cell, self.read(cell)) for cell in cells]
         self._refuse_mixture(found, about)
-        return [
+        records = [
             replace(record, cell=cell) if record else not_run(cell, about, "no record yet") for cell, record in found
         ]
+        _refuse_other_rows(records)
+        return records
 
     def _refuse_mixture(self, found: Iterable[tuple[Cell, Record | None]], about: Mapping[str, Any]) -> None:
         """UsageError unless each split has one digest, and the records have that of the plan."""
@@ -243,6 +246,22 @@ class Run:
             if wanted != digest:
                 what = f"{path} mixes data: the digest of {cell.name} is {digest[:12]}, that of the run {wanted[:12]}"
                 raise UsageError(f"{what}. Run benchmarks.run again with a directory of its own (--out).")
+
+
+def _refuse_other_rows(records: Iterable[Record]) -> None:
+    """UsageError if two cells of one fold were trained or tested on different ratings: nothing can be compared."""
+    first: dict[tuple[object, ...], Record] = {}
+    for record in records:
+        cell = record.cell
+        if "train_rows" not in record.data:
+            continue
+        other = first.setdefault((cell.digest, cell.split, cell.n_folds, cell.split_seed, cell.fold), record)
+        for part in ("train_rows", "test_rows"):
+            if record.data[part] != other.data[part]:
+                raise UsageError(
+                    f"{cell.place}: {other.cell.row} and {cell.row} were not measured on the same ratings ({part} "
+                    f"are {other.data[part]} and {record.data[part]}). Measure again what is out of date: --force ROW"
+                )
 
 
 def not_run(cell: Cell, about: Mapping[str, Any], reason: str) -> Record:

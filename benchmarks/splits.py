@@ -215,11 +215,25 @@ def n_folds_of(dataset: Dataset, spec: str, wanted: int | None, default: int | N
 
 
 def divide(dataset: Dataset, spec: str, n_folds: int, fold: int, seed: int) -> tuple[Rows, Rows]:
-    """The training and the test rows of a fold; those of an official split are in the order of the data set."""
+    """The training and the test rows of a fold; those of an official split are in the order of the data set.
+
+    RuntimeError if a row is in both parts: then the split is wrong, and no number would be worth anything.
+    """
     found, name, parameters = _find(spec)
     if found is not None:
-        return found.divide(dataset.ratings, n_folds, fold, seed, **parameters)
-    return _divided(dataset.splits[name][fold], len(dataset.ratings))
+        train, test = found.divide(dataset.ratings, n_folds, fold, seed, **parameters)
+    else:
+        train, test = _divided(dataset.splits[name][fold], len(dataset.ratings))
+    in_training = np.zeros(len(dataset.ratings), bool)
+    in_training[train] = True
+    if n_both := int(in_training[test].sum()):
+        raise RuntimeError(f"split {spec}, fold {fold}: {n_both:,} ratings are in the training and in the test part")
+    return train, test
+
+
+def fingerprint(rows: Rows) -> str:
+    """Twelve hexadecimal digits over row numbers and their order: the same for all algorithms of a fold."""
+    return hashlib.sha256(np.ascontiguousarray(rows, np.int64).data).hexdigest()[:12]
 
 
 def digest(dataset: Dataset, spec: str) -> str:

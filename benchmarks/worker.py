@@ -20,7 +20,9 @@ from benchmarks.measure import Meter, kernel_seconds
 from benchmarks.protocols import PROTOCOLS, STANDARD, Evaluation
 from benchmarks.results import Cell, Record, Run
 from benchmarks.scoring import score
-from benchmarks.splits import divide
+from benchmarks.sealing import sealed
+from benchmarks.slices import slices
+from benchmarks.splits import divide, fingerprint
 from datasets.cache import reopen
 from datasets.ratings import Catalogue, Ratings
 
@@ -59,20 +61,20 @@ def _measured(
     dataset, evaluation = reopen(entry), Evaluation.from_json(cell.protocol)
     train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
     train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
-    threshold = PROTOCOLS[STANDARD].threshold(train.scale)
-    arguments["data"] |= {"train": len(train), "test": len(test), "threshold": threshold, **_cold(train, test)}
-    truth = dataset.truth
+    arguments["data"] |= {"train_rows": fingerprint(train_rows), "test_rows": fingerprint(test_rows)}
+    arguments["data"] |= _described(train, test)
+    truth, meter = dataset.truth, Meter()
     if algorithm.sees_truth:
         algorithm.truth_ = truth
-    reason = algorithm.skip(train, dataset.catalogue, memory_mb)
-    if reason:
-        return Record(status="skipped", reason=reason, **arguments), None
-    on_toy = _on_toy(cell, train.scale, warm_up=True)
-    speed = kernel_seconds()
-    meter = Meter()
-    algorithm, samples = _fitted(cell, train, test, dataset.catalogue, truth, meter)
-    answers = ask(algorithm, train, test, evaluation, cell.seed, meter)
-    samples.append(sample(algorithm, test))
+    with sealed(entry.parent, (source.file for source in dataset.provenance.sources)):
+        reason = algorithm.skip(train, dataset.catalogue, memory_mb)
+        if reason:
+            return Record(status="skipped", reason=reason, **arguments), None
+        on_toy = _on_toy(cell, train.scale, warm_up=True)
+        speed = kernel_seconds()
+        algorithm, samples = _fitted(cell, train, dataset.catalogue, truth, meter)
+        answers = ask(algorithm, train, test, evaluation, cell.seed, meter)
+        samples.append(sample(algorithm, train))
     rates = algorithm.predicts == "ratings"
     scored = score(answers, train, test, dataset.catalogue, evaluation, predicts_ratings=rates)
     record = Record(
@@ -80,6 +82,7 @@ def _measured(
         reason=None,
         costs=meter.costs(),
         metrics=scored.values,
+        slices=slices(answers, scored, train, test, evaluation.ks[0]),
         trace=[{name: _finite(value) for name, value in point.items()} for point in getattr(algorithm, "trace_", [])],
         determinism=_certificate(cell, algorithm.nondeterminism(), samples, on_toy, train.scale),
         kernel_seconds=speed,
@@ -88,11 +91,16 @@ def _measured(
     return record, answers.to_arrays() | scored.to_arrays()
 
 
-def _cold(train: Ratings, test: Ratings) -> dict[str, int]:
-    """How many users, items and ratings of the test part have a user or an item without any training rating."""
+def _described(train: Ratings, test: Ratings) -> dict[str, Any]:
+    """The sizes of both parts, the threshold of relevance, and how much of the test part is cold: how many users,
+    items and ratings have a user or an item without any training rating.
+    """
     users = np.bincount(train.users, minlength=train.n_users)[test.users] == 0
     items = np.bincount(train.items, minlength=train.n_items)[test.items] == 0
     return {
+        "train": len(train),
+        "test": len(test),
+        "threshold": PROTOCOLS[STANDARD].threshold(train.scale),
         "cold_users": len(np.unique(test.users[users])),
         "cold_items": len(np.unique(test.items[items])),
         "cold_ratings": int((users | items).sum()),
@@ -113,7 +121,7 @@ class MissingLibrary(Exception):
 
 
 def _fitted(
-    cell: Cell, train: Ratings, test: Ratings, catalogue: Catalogue, truth: Truth, meter: Meter
+    cell: Cell, train: Ratings, catalogue: Catalogue, truth: Truth, meter: Meter
 ) -> tuple[Recommender, list[Floats]]:
     """A fitted algorithm. Short fits are repeated on fresh instances; every time is kept, and a sample of scores."""
     samples: list[Floats] = []
@@ -122,7 +130,7 @@ def _fitted(
         algorithm = _fit(cell, train, catalogue, truth, meter)
         if meter.seconds("convert") + meter.seconds("fit") > REPEAT_BELOW_SECONDS or len(samples) == REPEATS - 1:
             break
-        samples.append(sample(algorithm, test))
+        samples.append(sample(algorithm, train))
     return algorithm, samples
 
 
@@ -164,7 +172,7 @@ def _certificate(
 ) -> Certificate | None:
     """From the fits that were repeated anyway; where one fit took long, from a second fit to the toy, in one fold."""
     if len(samples) > 1:
-        return certify(reason, samples, f"{len(samples)} fits, {len(samples[0]):,} test pairs")
+        return certify(reason, samples, f"{len(samples)} fits, {len(samples[0]):,} training pairs")
     if cell.fold > 0:  # the toy is the same in all folds
         return certify(reason, [], "no second fit")
     return certify(reason, on_toy + _on_toy(cell, scale), "2 fits to a toy")

@@ -91,12 +91,12 @@ def test_the_toy_covers_all_users_and_items_and_both_ends_of_the_scale() -> None
 def test_records_carry_the_certificate(ratings_file: Path, run_bench: RunBench, tmp_path: Path) -> None:
     (tmp_path / "noisy_plugin.py").write_text(PLUGIN)
     expected = {
-        "item-mean": ("bit-identical", "3 fits, 750 test pairs"),
-        "surprise-svd[n_epochs=3]": ("bit-identical", "3 fits, 750 test pairs"),
-        "noisy": ("not deterministic", "3 fits, 750 test pairs"),
+        "item-mean": ("bit-identical", "3 fits, 750 training pairs"),
+        "surprise-svd[n_epochs=3]": ("bit-identical", "3 fits, 750 training pairs"),
+        "noisy": ("not deterministic", "3 fits, 750 training pairs"),
         "noisy-slow": ("not deterministic", "2 fits to a toy"),
-        "noisy-little": ("within tolerance", "3 fits, 750 test pairs"),
-        "noisy-declared": ("not deterministic", "3 fits, 750 test pairs"),
+        "noisy-little": ("within tolerance", "3 fits, 750 training pairs"),
+        "noisy-declared": ("not deterministic", "3 fits, 750 training pairs"),
     }
     rows = [part for row in expected for part in ("--algorithm", row)]
     arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, *rows, "--plugin", "noisy_plugin"]
@@ -114,4 +114,4 @@ def test_records_carry_the_certificate(ratings_file: Path, run_bench: RunBench, 
         del older["determinism"]
         assert Record.from_json(json.dumps(older)).determinism is None
     report = (tmp_path / "out" / "report.md").read_text()
-    assert "| noisy-declared | not deterministic; seen in 3 fits, 750 test pairs; threads race |" in report
+    assert "| noisy-declared | not deterministic; seen in 3 fits, 750 training pairs; threads race |" in report
