@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from benchmarks.results import Cell, Record, Run, not_run
+from benchmarks.cell import Cell
+from benchmarks.results import Record, Run, not_run
 from benchmarks.table import embedded, row
 from datasets.spec import UsageError
 

@@ -10,7 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.results import Cell, Record
+from benchmarks.cell import Cell
+from benchmarks.results import Record
 from datasets.ratings import Dataset
 
 ROWS_SHOWN = 15  # the newest cells; the report has them all

@@ -12,10 +12,10 @@ from typing import Any, cast
 
 from adapters import Recommender, available, create
 from benchmarks import splits
+from benchmarks.cell import Cell
 from benchmarks.metrics import find
 from benchmarks.protocols import Evaluation
 from benchmarks.published import Published, published
-from benchmarks.results import Cell
 from datasets.ratings import Dataset
 from datasets.spec import UsageError, format_spec, parse_spec, pick
 

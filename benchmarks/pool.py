@@ -15,8 +15,9 @@ from time import monotonic
 from typing import Any, Self
 
 from adapters import available
+from benchmarks.cell import Cell
 from benchmarks.measure import processor_sets
-from benchmarks.results import Cell, Record, Run, not_run
+from benchmarks.results import Record, Run, not_run
 from benchmarks.watch import Limits, Watched
 
 WATCH_SECONDS = 0.05

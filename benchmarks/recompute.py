@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from adapters import available
 from benchmarks import splits
 from benchmarks.audit import Ledger
+from benchmarks.cell import Cell
 from benchmarks.evaluate import Answers, pairs
 from benchmarks.metrics import find
 from benchmarks.plan import describe_data
 from benchmarks.protocols import PROTOCOLS, STANDARD, Evaluation, prefixed
-from benchmarks.results import Cell, Record, Run
+from benchmarks.results import Record, Run
 from benchmarks.scoring import Scored, score
 from datasets.ratings import Dataset, Ratings
 from datasets.spec import UsageError
@@ -114,9 +115,9 @@ def _rescore(run: Run, record: Record, dataset: Dataset, train: Ratings, test: R
     answers, rates = Answers.from_arrays(arrays, evaluation.protocols), available()[cell.algorithm].predicts
     scored = score(answers, train, test, dataset.catalogue, evaluation, predicts_ratings=rates == "ratings")
     for column, found in record.metrics.items():
-        expected = scored.values.get(column)
-        ledger.compare("metrics", _file(cell), f"metrics.{column}", expected, found, TOLERANCE)
-        ledger.compared["bit for bit"] += expected == found
+        again = scored.values.get(column)
+        ledger.compare("metrics", _file(cell), f"metrics.{column}", again, found, TOLERANCE)
+        ledger.compared["bit for bit"] += again == found
     _compare_shares(cell, scored, arrays, record, ledger)
 
 

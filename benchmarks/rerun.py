@@ -12,10 +12,11 @@ import psutil
 from numpy.typing import NDArray
 
 from adapters import available, create
+from benchmarks.cell import Cell
 from benchmarks.measure import environment
 from benchmarks.plan import describe_data, hyperparameters, library_versions
 from benchmarks.pool import Pool
-from benchmarks.results import Cell, Record, Run
+from benchmarks.results import Record, Run
 from benchmarks.watch import Limits
 from datasets.ratings import Dataset
 from datasets.spec import UsageError
@@ -93,8 +94,8 @@ def _compared(
 def excuse(old: Record, new: Record) -> str:
     """Why other numbers would be no failure; empty if the record's key promises the same ones."""
     cell, adapter = old.cell, available()[old.cell.algorithm]
-    if old.nondeterminism:
-        return f"the record says that its numbers vary: {old.nondeterminism}"
+    if old.determinism and old.determinism.verdict == "not deterministic":
+        return f"the record says that its numbers vary: {old.determinism.reason or old.determinism.checked_on}"
     for what, was, now in (
         ("revision", cell.revision, adapter.revision),
         ("hyperparameters", cell.parameters, hyperparameters(create(cell.algorithm, cell.given))),

@@ -6,7 +6,6 @@ import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from benchmarks.cell import Cell
 from benchmarks.determinism import Certificate
 from datasets.cache import write_atomically
-from datasets.spec import UsageError, format_spec
+from datasets.spec import UsageError
 
 SCHEMA = 1
 STATUSES = (
@@ -30,49 +30,6 @@ STATUSES = (
     "crashed",
     "not_run",
 )
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One measurement to be made: everything that fixes its numbers, and nothing else."""
-
-    dataset: str
-    digest: str  # of the data, and of the split's rows where the data set brings them
-    algorithm: str
-    parameters: dict[str, Any]  # all hyperparameters, defaults included
-    given: dict[str, Any]  # those that were set on purpose: what tells two rows of one algorithm apart
-    revision: int
-    libraries: dict[str, str]  # module -> version of what the adapter wraps
-    split: str
-    n_folds: int
-    fold: int
-    seed: int
-    protocol: dict[str, Any]
-    threads: int
-    split_seed: int = 0  # fixes the folds; `seed` fixes initialisations and ties
-
-    @cached_property
-    def key(self) -> str:
-        """Twelve hexadecimal digits over everything that fixes the numbers; names are left out."""
-        fixed = {name: value for name, value in asdict(self).items() if name not in ("dataset", "given")}
-        return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:12]
-
-    @cached_property
-    def row(self) -> str:
-        """The name of the table row this cell belongs to, such as `surprise-svd[n_factors=20]`."""
-        return format_spec(self.algorithm, self.given)
-
-    @property
-    def place(self) -> str:
-        """Which part of the row it is: `fold 2`, with its seeds where they are not the same."""
-        same = self.seed == self.split_seed
-        seeds = "" if same else f" (split seed {self.split_seed}, seed {self.seed})"
-        return f"{'' if self.split == 'kfold' else self.split + ' '}fold {self.fold}{seeds}"
-
-    @property
-    def name(self) -> str:
-        """The file name of its record, without ending."""
-        return f"{self.algorithm}-{self.key}"
 
 
 @dataclass(frozen=True)
@@ -242,7 +199,8 @@ class Run:
             path, digest = self.directory / "plan.json", cell.digest
             wanted = firsts.setdefault(cell.split, cell).digest
             if record is not None and wanted == digest:
-                path, wanted, digest = self.path(cell), about["data"]["digest"], record.data["digest"]
+                path, digest = self.path(cell), record.data["digest"]
+                wanted = about["data"].get("digest", digest)
             if wanted != digest:
                 what = f"{path} mixes data: the digest of {cell.name} is {digest[:12]}, that of the run {wanted[:12]}"
                 raise UsageError(f"{what}. Run benchmarks.run again with a directory of its own (--out).")

@@ -17,12 +17,13 @@ from typer import Option
 
 import datasets
 from benchmarks import limits, metrics, plan, splits
+from benchmarks.cell import Cell
 from benchmarks.command_line import FINE, INCOMPLETE, import_plugin, serve
 from benchmarks.display import Display, announce, print_plan
 from benchmarks.measure import environment
 from benchmarks.pool import Pool
 from benchmarks.protocols import Evaluation, used
-from benchmarks.results import Cell, Record, Run, leftovers
+from benchmarks.results import Record, Run, leftovers
 from benchmarks.table import write_table
 from benchmarks.watch import Limits
 from datasets.ratings import Dataset

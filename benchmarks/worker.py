@@ -14,11 +14,12 @@ import numpy as np
 
 from adapters import Recommender, create
 from adapters.base import Floats
+from benchmarks.cell import Cell
 from benchmarks.determinism import Certificate, certify, sample, toy
 from benchmarks.evaluate import DivergedError, ask
 from benchmarks.measure import Meter, kernel_seconds
 from benchmarks.protocols import PROTOCOLS, STANDARD, Evaluation
-from benchmarks.results import Cell, Record, Run
+from benchmarks.results import Record, Run
 from benchmarks.scoring import score
 from benchmarks.sealing import sealed
 from benchmarks.slices import slices

@@ -13,10 +13,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from benchmarks.accept import accept
+from benchmarks.cell import Cell
 from benchmarks.command_line import application
 from benchmarks.compare import gate
 from benchmarks.gate import Limit, parse
-from benchmarks.results import Cell, Record, Run
+from benchmarks.results import Record, Run
 from datasets import UsageError
 from tests.conftest import RunBench
 

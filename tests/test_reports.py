@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.cell import Cell
 from benchmarks.determinism import Certificate
 from benchmarks.protocols import Evaluation
-from benchmarks.results import Cell, Record, Run
+from benchmarks.results import Record, Run
 from datasets.spec import UsageError
 from reports import heatmaps, words
 from reports.build import build

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from benchmarks.command_line import application
+from benchmarks.determinism import Certificate
 from benchmarks.protocols import Evaluation
 from benchmarks.rerun import Comparison, excuse
 from benchmarks.results import Record, Run
@@ -375,7 +376,8 @@ def test_a_failure_is_found_again(run: Path) -> None:
 def test_other_circumstances_excuse_other_numbers(run: Path) -> None:
     record = Run(run).records()[0]
     assert excuse(record, record) == ""
-    assert "its numbers vary: threads race" in excuse(replace(record, nondeterminism="threads race"), record)
+    varies = Certificate("not deterministic", 0.5, "2 fits to a toy", "threads race")
+    assert "its numbers vary: threads race" in excuse(replace(record, determinism=varies), record)
     older = replace(record, cell=replace(record.cell, libraries=record.cell.libraries | {"numpy": "1.0"}))
     assert "libraries was {'numpy': '1.0'" in excuse(older, record)
     assert "revision was 0 and is 1" in excuse(replace(record, cell=replace(record.cell, revision=0)), record)

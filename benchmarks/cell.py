@@ -1,0 +1,52 @@
+"""What is measured: one algorithm, with its parameters, on one fold."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from datasets.spec import format_spec
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measurement to be made: everything that fixes its numbers, and nothing else."""
+
+    dataset: str
+    digest: str  # of the data, and of the split's rows where the data set brings them
+    algorithm: str
+    parameters: dict[str, Any]  # all hyperparameters, defaults included
+    given: dict[str, Any]  # those that were set on purpose: what tells two rows of one algorithm apart
+    revision: int
+    libraries: dict[str, str]  # module -> version of what the adapter wraps
+    split: str
+    n_folds: int
+    fold: int
+    seed: int
+    protocol: dict[str, Any]
+    threads: int
+    split_seed: int = 0  # fixes the folds; `seed` fixes initialisations and ties
+
+    @cached_property
+    def key(self) -> str:
+        """Twelve hexadecimal digits over everything that fixes the numbers; names are left out."""
+        fixed = {name: value for name, value in asdict(self).items() if name not in ("dataset", "given")}
+        return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:12]
+
+    @cached_property
+    def row(self) -> str:
+        """The name of the table row this cell belongs to, such as `surprise-svd[n_factors=20]`."""
+        return format_spec(self.algorithm, self.given)
+
+    @property
+    def place(self) -> str:
+        """Which part of the row it is: `fold 2`, with its seeds where they are not the same."""
+        same = self.seed == self.split_seed
+        seeds = "" if same else f" (split seed {self.split_seed}, seed {self.seed})"
+        return f"{'' if self.split == 'kfold' else self.split + ' '}fold {self.fold}{seeds}"
+
+    @property
+    def name(self) -> str:
+        """The file name of its record, without ending."""
+        return f"{self.algorithm}-{self.key}"
