@@ -27,7 +27,7 @@ FAULTS = {
     "faulty-child-devours": ("out_of_memory", "memory limit is 700 MB"),
     "faulty-memory-error": ("out_of_memory", "MemoryError"),
     "faulty-nan": ("diverged", "NaN"),
-    "faulty-shape": ("failed", "expected scores of shape"),
+    "faulty-shape": ("failed", "cannot reshape array of size 1"),
     "faulty-not-installed": ("not_installed", "a_library_that_nobody_has"),
     "faulty-skips": ("skipped", "declines 750 ratings"),
     "faulty-surrogates": ("failed", "caf\\udce9.csv"),
