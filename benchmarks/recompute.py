@@ -15,9 +15,11 @@ from benchmarks.cell import Cell
 from benchmarks.evaluate import Answers, pairs
 from benchmarks.metrics import find
 from benchmarks.plan import describe_data
-from benchmarks.protocols import PROTOCOLS, STANDARD, Evaluation, prefixed
+from benchmarks.protocols import PROTOCOLS, Evaluation, prefixed
 from benchmarks.results import Record, Run
 from benchmarks.scoring import Scored, score
+from benchmarks.slices import slices
+from benchmarks.worker import describe_fold
 from datasets.ratings import Dataset, Ratings
 from datasets.spec import UsageError
 
@@ -45,7 +47,11 @@ def recompute(run: Run, records: list[Record], about: Mapping[str, Any], dataset
     for division, group in itertools.groupby(sorted(ok, key=_division), _division):
         train_rows, test_rows = splits.divide(dataset, *division)
         train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
+        fold = describe_fold(dataset.ratings, train_rows, test_rows)
         for record in group:
+            facts = _described(dataset, record.data) | {name: fold[name] for name in fold if name in record.data}
+            said = {name: record.data[name] for name in facts}
+            ledger.compare("plan", _file(record.cell), "data", facts, said)
             _rescore(run, record, dataset, train, test, ledger)
 
 
@@ -107,9 +113,6 @@ def _answers(run: Run, cell: Cell, ledger: Ledger) -> dict[str, NDArray[Any]]:
 def _rescore(run: Run, record: Record, dataset: Dataset, train: Ratings, test: Ratings, ledger: Ledger) -> None:
     cell = record.cell
     evaluation, arrays = Evaluation.from_json(cell.protocol), _answers(run, cell, ledger)
-    counts = {"train": len(train), "test": len(test), "threshold": PROTOCOLS[STANDARD].threshold(train.scale)}
-    expected = _described(dataset, record.data) | counts
-    ledger.compare("plan", _file(cell), "data", expected, {name: record.data.get(name) for name in expected})
     if not arrays or not _fitting(cell, arrays, evaluation, test, ledger):
         return
     answers, rates = Answers.from_arrays(arrays, evaluation.protocols), available()[cell.algorithm].predicts
@@ -118,6 +121,9 @@ def _rescore(run: Run, record: Record, dataset: Dataset, train: Ratings, test: R
         again = scored.values.get(column)
         ledger.compare("metrics", _file(cell), f"metrics.{column}", again, found, TOLERANCE)
         ledger.compared["bit for bit"] += again == found
+    if record.slices:
+        groups = slices(answers, scored, train, test, evaluation.ks[0])
+        ledger.compare("slices", _file(cell), "slices", groups, record.slices, TOLERANCE)
     _compare_shares(cell, scored, arrays, record, ledger)
 
 

@@ -1,15 +1,13 @@
 """From raw answers to metrics: fallback, clipping, relevance, and each user's share in every number."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.preprocessing import normalize
+from scipy.sparse import csr_matrix, diags
 
-from adapters.texts import item_tfidf
 from benchmarks.evaluate import Answers, Lists, pairs
 from benchmarks.metrics import METRICS, Listed, Metric, Ranked, Rated, Shares
 from benchmarks.protocols import PROTOCOLS, STANDARD, Evaluation, prefixed
@@ -46,12 +44,28 @@ def listed(lists: Lists, train: Ratings, features: csr_matrix | None) -> Listed:
 
 
 def _features(catalogue: Catalogue) -> csr_matrix | None:
-    """Rows of length 1: the items' genres, or the TF-IDF of their overviews; None where there is neither."""
-    if any(catalogue.genres):
-        return normalize(
-            CountVectorizer(analyzer=tuple, binary=True).fit_transform(catalogue.genres).astype(np.float64)
-        )
-    return item_tfidf(catalogue) if any(catalogue.overviews) else None
+    """Items x features, rows of length 1 or 0: genres, or words weighted by log(items / items that have the word).
+
+    None where there are neither genres nor overviews. Written out, since scikit-learn takes seconds to import, and
+    every run and many a cell would have to wait for it.
+    """
+    by_genre = any(catalogue.genres)
+    if not by_genre and not any(catalogue.overviews):
+        return None
+    words = (
+        catalogue.genres
+        if by_genre
+        else [dict.fromkeys(re.findall(r"\w+", text.lower())) for text in catalogue.overviews]
+    )
+    known: dict[str, int] = {}
+    columns = [known.setdefault(word, len(known)) for row in words for word in row]
+    rows = np.repeat(np.arange(len(words)), [len(row) for row in words])
+    n_items = np.bincount(columns, minlength=len(known))
+    weights = np.ones(len(known)) if by_genre else np.log(len(words) / n_items)
+    features = csr_matrix((weights[columns], (rows, columns)), (len(words), len(known)))
+    lengths = np.sqrt(np.asarray(features.power(2).sum(axis=1)).ravel())
+    inverse = np.divide(1, lengths, out=np.zeros(len(words)), where=lengths > 0)
+    return csr_matrix(diags(inverse) @ features)
 
 
 @dataclass(frozen=True)

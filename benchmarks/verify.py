@@ -84,6 +84,7 @@ def _summary(ledger: Ledger, records: list[Record]) -> list[str]:
         lines.append(
             f"{n['metrics']:,} metrics recomputed from the raw answers, {exact}; {n['shares']:,} shares of users"
         )
+        lines.append(f"{n['slices']:,} values of slices recomputed")
     else:
         lines.append(f"no metric recomputed; {n['from shares']:,} compared with the stored shares of the users")
     lines.append(f"{n['plan']:,} values of the plan and the cells, {n['digests']} digests of answers")

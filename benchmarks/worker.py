@@ -25,7 +25,7 @@ from benchmarks.sealing import sealed
 from benchmarks.slices import slices
 from benchmarks.splits import divide, fingerprint
 from datasets.cache import reopen
-from datasets.ratings import Catalogue, Ratings
+from datasets.ratings import Catalogue, Ratings, Rows
 
 REPEAT_BELOW_SECONDS = 0.5  # as long as all fits together took less, it is measured again
 REPEATS = 3
@@ -62,8 +62,7 @@ def _measured(
     dataset, evaluation = reopen(entry), Evaluation.from_json(cell.protocol)
     train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
     train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
-    arguments["data"] |= {"train_rows": fingerprint(train_rows), "test_rows": fingerprint(test_rows)}
-    arguments["data"] |= _described(train, test)
+    arguments["data"] |= describe_fold(dataset.ratings, train_rows, test_rows)
     truth, meter = dataset.truth, Meter()
     if algorithm.sees_truth:
         algorithm.truth_ = truth
@@ -92,13 +91,16 @@ def _measured(
     return record, answers.to_arrays() | scored.to_arrays()
 
 
-def _described(train: Ratings, test: Ratings) -> dict[str, Any]:
-    """The sizes of both parts, the threshold of relevance, and how much of the test part is cold: how many users,
-    items and ratings have a user or an item without any training rating.
+def describe_fold(ratings: Ratings, train_rows: Rows, test_rows: Rows) -> dict[str, Any]:
+    """The rows and sizes of both parts, the threshold of relevance, and how much of the test part is cold: how many
+    users, items and ratings have a user or an item without any training rating.
     """
+    train, test = ratings.take(train_rows), ratings.take(test_rows)
     users = np.bincount(train.users, minlength=train.n_users)[test.users] == 0
     items = np.bincount(train.items, minlength=train.n_items)[test.items] == 0
     return {
+        "train_rows": fingerprint(train_rows),
+        "test_rows": fingerprint(test_rows),
         "train": len(train),
         "test": len(test),
         "threshold": PROTOCOLS[STANDARD].threshold(train.scale),
