@@ -5,11 +5,11 @@ from time import perf_counter
 from typing import Annotated, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 
 from adapters.base import Indices
+from adapters.compiled import compiled
 from adapters.factors import Factorised
 from datasets.ratings import Ratings
 
@@ -49,6 +49,7 @@ class ALS(Factorised):
     name = "als"
     family = "factors"
     predicts = "ratings"
+    requires = ("numba",)
     n_factors: Annotated[int, Field(ge=1)] = 10
     n_epochs: Annotated[int, Field(ge=1)] = 20
     regularisation: Annotated[float, Field(gt=0)] = 0.1
@@ -110,7 +111,7 @@ class ALS(Factorised):
             self.user_biases_, self.item_biases_ = (factors[:, -1].astype(np.float32) for factors in (users, items))
 
 
-@njit(cache=True)
+@compiled()
 def _least_squares(
     solution: Doubles,
     features: Doubles,

@@ -3,19 +3,22 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
+from adapters.compiled import compiled
 from adapters.factors import Factorised
 from adapters.interactions import RelevantShare, likes
 from datasets.ratings import Catalogue, Ratings
 
 
-@numba.njit(cache=True, fastmath=True)
-def _epochs(users, items, known_from, known, P, Q, biases, n_epochs, rate, decay, seed):  # type: ignore[no-untyped-def]
+@compiled(fastmath={"reassoc", "contract", "nsz", "arcp"})  # NaN stays NaN
+def _epochs(
+    users: Any, items: Any, known_from: Any, known: Any, P: Any, Q: Any, biases: Any,
+    n_epochs: int, rate: Any, decay: Any, seed: int,
+) -> None:  # fmt: skip
     """Descend in place; a draw whose second item the user likes too teaches nothing and is passed over."""
     np.random.seed(seed)
     n_likes, n_items, n_factors = len(users), len(Q), P.shape[1]
@@ -42,7 +45,7 @@ def _epochs(users, items, known_from, known, P, Q, biases, n_epochs, rate, decay
 class BPR(Factorised):
     """score(u, i) = b_i + p_u . q_i, so that what u likes scores above what u does not.
 
-    Maximises the sum of ln sigmoid(score(u, i) - score(u, j)) - regularisation * (squares of all parameters involved)
+    Maximises the sum of ln sigmoid(score(u, i) - score(u, j)) - regularisation / 2 * (squares of what is involved)
     over likes (u, i) and items j drawn uniformly from the rest, one step a draw and as many draws an epoch as there
     are likes (Rendle, Freudenthaler, Gantner and Schmidt-Thieme 2009). `implicit-bpr` and `lightfm-bpr` draw j by
     popularity, which is another objective: popular items are pushed down, and accuracy on all items suffers. The
@@ -54,6 +57,7 @@ class BPR(Factorised):
     name = "bpr"
     family = "factors"
     predicts = "order"
+    requires = ("numba",)
     n_factors: Annotated[int, Field(ge=1)] = 50
     n_epochs: Annotated[int, Field(ge=1)] = 50
     learning_rate: Annotated[float, Field(gt=0)] = 0.05

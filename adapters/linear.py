@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from adapters.base import Floats
+from adapters.compiled import compiled
 from adapters.interactions import ItemItem, RelevantShare, gram, likes, too_many_items
 from datasets.ratings import Catalogue, Ratings
 
@@ -66,8 +66,10 @@ def _invert(matrix: NDArray[np.float64]) -> None:
     from scipy.linalg import lapack
 
     by_columns = matrix.T  # LAPACK's order, and the same matrix
-    lapack.dpotrf(by_columns, lower=1, clean=0, overwrite_a=1)
-    lapack.dpotri(by_columns, lower=1, overwrite_c=1)  # leaves one triangle
+    failures = [lapack.dpotrf(by_columns, lower=1, clean=0, overwrite_a=1)[1]]
+    failures.append(lapack.dpotri(by_columns, lower=1, overwrite_c=1)[1])  # leaves one triangle
+    if any(failures):
+        raise ArithmeticError("X'X + regularisation is singular in double precision: raise the regularisation")
     for start in range(0, len(matrix), MIRROR_BLOCK):
         stop = start + MIRROR_BLOCK
         block = np.triu(matrix[start:stop, start:stop], 1)
@@ -89,6 +91,7 @@ class SLIM(_Linear):
     """
 
     name = "slim"
+    requires = ("numba",)
     l1: Annotated[float, Field(ge=0)] = 0.02
     l2: Annotated[float, Field(ge=0)] = 200.0
     n_neighbours: Annotated[int, Field(ge=1)] | None = None
@@ -109,7 +112,7 @@ class SLIM(_Linear):
         self.X_, self.W_ = data, np.ascontiguousarray(by_target.T)
 
 
-@njit(cache=True)
+@compiled()
 def _elastic_nets(products: Floats, l1: float, l2: float, n_epochs: int, tolerance: float) -> Floats:
     """The weights that predict each item, as rows, from the matrix X'X.
 
@@ -141,7 +144,7 @@ def _elastic_nets(products: Floats, l1: float, l2: float, n_epochs: int, toleran
     return by_target
 
 
-@njit(cache=True)
+@compiled()
 def _sweep(
     weights: NDArray[np.float64], slopes: NDArray[np.float64], places: Any, products: Floats, l1: float, l2: float
 ) -> float:
@@ -158,7 +161,7 @@ def _sweep(
     return largest
 
 
-@njit(cache=True)
+@compiled()
 def _shift(slopes: NDArray[np.float64], change: float, row: Floats) -> None:
     """slopes -= change * row, in one pass; as an array expression numba would make two."""
     for place in range(len(slopes)):

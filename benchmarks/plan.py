@@ -20,6 +20,7 @@ from datasets.ratings import Dataset
 from datasets.spec import UsageError, format_spec, parse_spec, pick
 
 SUITES = Path(__file__).parent / "suites"
+SEEDS = 2**32  # how many seeds numpy's generators know
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,8 @@ def cells(dataset: Dataset, table: Iterable[Row], how: How) -> list[Cell]:
     initialisations, so that the one can be told from the other.
     """
     first = how.seed if how.split_seed is None else how.split_seed
-    divisions = [(first + repeat, how.seed) for repeat in range(how.repeats)]
-    initialisations = [(first, how.seed + repeat) for repeat in range(1, how.repeats)]
+    divisions = [((first + repeat) % SEEDS, how.seed) for repeat in range(how.repeats)]
+    initialisations = [(first, (how.seed + repeat) % SEEDS) for repeat in range(1, how.repeats)]
     planned = []
     for row in table:
         adapter = available()[row.algorithm]

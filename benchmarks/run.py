@@ -90,6 +90,8 @@ def run(
     evaluation = Evaluation(ks, used(shown))
 
     def planned(data: Dataset) -> list[Cell]:
+        if not split and divided.partition("[")[0] not in {*splits.SPLITS, *data.splits}:
+            raise UsageError(f"suite {suite!r} is defined for the split {divided!r}, which {data.name} does not have")
         n_folds = splits.n_folds_of(data, divided, folds, None if split else chosen.folds)
         rows = table if algorithm else plan.with_truth(table, data)
         how = plan.How(divided, n_folds, start, evaluation, threads, repeats, split_seed)

@@ -1,7 +1,6 @@
 """Ways to divide the ratings into a training and a test part: functions from ratings to row numbers, by name.
 
-A split is written `name` or `name[key=value,...]`, such as `holdout[test=0.1]`. Beside those of this file there are
-the official ones that a data set brings.
+A split is written `name` or `name[key=value,...]`, such as `holdout[test=0.1]`; data sets bring official ones.
 """
 
 import hashlib
@@ -26,7 +25,7 @@ Part = Annotated[float, Field(gt=0)]  # a share below 1, or a number of ratings
 class Split:
     """A function (ratings, n_folds, fold, seed, **parameters) -> (training rows, test rows), and what its folds are.
 
-    "parts": every rating is tested once over all folds; "draws": each fold is drawn anew, with seed + fold;
+    "parts": every rating is tested once over all folds; "draws": each fold is drawn anew;
     "one": the ratings themselves decide, so there is one fold.
     """
 
@@ -78,7 +77,9 @@ def user_kfold(ratings: Ratings, n_folds: int, fold: int, seed: int) -> tuple[Ro
 @split("holdout", "draws")
 def holdout(ratings: Ratings, n_folds: int, fold: int, seed: int, test: Part = 0.2) -> tuple[Rows, Rows]:
     """Shuffle all ratings with the seed; the last `test` of them, a share or a number, are the test part."""
-    rows = _shuffled(len(ratings), seed + fold)
+    if test >= 1 and test != int(test):
+        raise UsageError(f"holdout[test={test:g}]: expected a share below 1 or a whole number of ratings")
+    rows = _shuffled(len(ratings), _draw(seed, fold))
     n_test = round(test * len(rows)) if test < 1 else int(test)
     if not 0 < n_test < len(rows):
         raise UsageError(f"holdout[test={test:g}] of {len(rows)} ratings leaves no rating in one of its parts")
@@ -93,7 +94,7 @@ def last_out(
 
     Of ratings at the same second the later row is the later one.
     """
-    order = np.lexsort((_times(ratings), ratings.users))
+    order = np.lexsort((np.asarray(ratings.times), ratings.users))
     n_ratings = np.bincount(ratings.users, minlength=ratings.n_users)
     from_end = np.repeat(np.cumsum(n_ratings), n_ratings) - np.arange(len(order))
     is_test = (from_end <= n) & (n_ratings[ratings.users[order]] > n)
@@ -107,7 +108,7 @@ def time(ratings: Ratings, n_folds: int, fold: int, seed: int, at: str = "0.8") 
     `at` is a share of the ratings, counted in the order of time, or a date such as 2005-06-30 (its midnight, UTC).
     Ratings of one second are never divided.
     """
-    times = _times(ratings)
+    times = np.asarray(ratings.times)
     moment = _moment(at)
     if moment is None:
         moment = int(np.partition(times, int(float(at) * len(times)))[int(float(at) * len(times))])
@@ -126,7 +127,7 @@ def recommenders(
 
     Row for row the `python_stratified_split(ratio=train, filter_by="item", seed=seed)` of Microsoft Recommenders.
     """
-    draws = np.random.RandomState(seed + fold).rand(len(ratings))
+    draws = np.random.RandomState(_draw(seed, fold)).rand(len(ratings))
     rank, order = _ranks(ratings.items, np.argsort(draws, kind="stable"))
     n_train = np.round(train * np.bincount(ratings.items, minlength=ratings.n_items))
     is_train = rank + 1 <= n_train[ratings.items[order]]
@@ -135,8 +136,13 @@ def recommenders(
 
 def _shuffled(n: int, seed: int) -> Rows:
     rows = np.arange(n)
-    np.random.RandomState(seed % 2**32).shuffle(rows)
+    np.random.RandomState(seed).shuffle(rows)
     return rows
+
+
+def _draw(seed: int, fold: int) -> int:
+    """The seed of a draw: `seed` for the first; for others one that no neighbouring seed has for any of its draws."""
+    return seed if fold == 0 else int(np.random.SeedSequence([seed, fold]).generate_state(1)[0])
 
 
 def _ranks(indices: NDArray[np.int32], rows: Rows) -> tuple[Rows, Rows]:
@@ -151,11 +157,6 @@ def _divided(test: Rows, n: int) -> tuple[Rows, Rows]:
     in_training = np.ones(n, bool)
     in_training[test] = False
     return np.flatnonzero(in_training), test
-
-
-def _times(ratings: Ratings) -> NDArray[np.int64]:
-    assert ratings.times is not None  # `n_folds_of` has refused what has none
-    return ratings.times
 
 
 def _moment(at: str) -> int | None:
