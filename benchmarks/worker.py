@@ -161,13 +161,19 @@ def _on_toy(cell: Cell, scale: tuple[float, float], *, warm_up: bool = False) ->
     """
     ratings, catalogue, truth = toy(scale)
     try:
-        algorithm = _fit(cell, ratings, catalogue, truth, _untimed)
+        algorithm = _fit(replace(cell, given=cell.given | _few_epochs(cell)), ratings, catalogue, truth, _untimed)
         if warm_up:
             ask(algorithm, ratings, ratings, Evaluation.from_json(cell.protocol), cell.seed, _untimed)
         return [sample(algorithm, ratings)]
     except Exception:
         traceback.print_exc()
         return []
+
+
+def _few_epochs(cell: Cell) -> dict[str, int]:
+    """Parameters with which an algorithm goes over a toy twice at most: all there is to warm up happens then."""
+    given = {name: cell.parameters.get(name) for name in ("epochs", "n_epochs", "iterations", "n_iter")}
+    return {name: min(2, value) for name, value in given.items() if isinstance(value, int)}
 
 
 def _certificate(

@@ -82,5 +82,6 @@ def test_no_data_set_is_in_the_repository() -> None:
     if listed.returncode:
         pytest.skip("not a git checkout, so there is no list of the repository's files")
     endings = (".zip", ".whl", ".npy", ".npz", ".parquet", ".inter", ".data", ".dat")
-    names = [name for name in listed.stdout.splitlines() if not name.startswith("tests/historic/")]  # made up
+    ours = ("tests/historic/", "reports/baselines/")  # made up; sums of errors
+    names = [name for name in listed.stdout.splitlines() if not name.startswith(ours)]
     assert not [name for name in names if name.endswith(endings)]
