@@ -57,9 +57,10 @@ class ImplicitALS(_Implicit):
     Minimises sum over all pairs of c_ui (x_ui - p_u . q_i)^2 + regularization * (sum |p_u|^2 + sum |q_i|^2), where
     x_ui is 1 for likes and 0 for all other pairs, and the confidence c_ui is `alpha` for likes and 1 for others.
     Solved by alternating least squares with three steps of conjugate gradients each (Takács, Pilászy and Tikk 2011),
-    or exactly with `use_cg` false. The defaults were chosen within the training part of one fold of MovieLens 100k:
-    the library's own (100 factors, regularization .01, alpha 1) learn the likes by heart there, at little more than
-    half the nDCG@10. Limit: the regularization is a sum, not a share of the likes, so more data want a larger one.
+    or exactly with `use_cg` false. The defaults were chosen on one fold of MovieLens 100k, a first grid by its test
+    part, the rest within its training part: the library's own (100 factors, regularization .01, alpha 1) learn the
+    likes by heart there, at little more than half the nDCG@10. Limit: the regularization is a sum, not a share of the
+    likes, so more data want a larger one.
     """
 
     name = "implicit-als"

@@ -34,6 +34,8 @@ class KerasModel(Recommender):
     and with `patience` above 0 training stops after so many epochs without a lower one, and returns to its best
     epoch. The training RMSE is the mean while the epoch ran. Users and items without a training rating get the mean
     of the others' embeddings instead of the random one they began with.
+
+    Where a default is not its notebook's, it was chosen by the error on one 80/20 split of MovieLens 100k.
     """
 
     family: ClassVar[str] = "keras"
