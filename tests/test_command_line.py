@@ -86,7 +86,7 @@ def test_a_bad_table_is_refused_with_its_file(content: str, tmp_path: Path, monk
 def test_a_dry_run_prints_the_plan_and_writes_nothing(ratings_file: Path, tmp_path: Path) -> None:
     result = bench("--dataset", f"table:{ratings_file}", "--suite", "quick", "--out", tmp_path / "out", "--dry-run")
     assert result.exit_code == 0
-    assert "48 cells, 48 to run" in result.output
+    assert "32 cells, 32 to run" in result.output
     assert not (tmp_path / "out").exists()
 
 
