@@ -8,7 +8,7 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from adapters.base import Floats, Indices, Recommender
-from datasets.ratings import Ratings
+from datasets.ratings import Ratings, share_of_scale
 
 RelevantShare = Annotated[float, Field(ge=0, le=1)]
 PAIRS_BLOCK = 1 << 22  # scores held at a time while pairs are picked from whole rows
@@ -20,8 +20,7 @@ def likes(train: Ratings, relevant_share: float) -> csr_matrix:
 
     0.75 means 4 on a scale from 1 to 5; 0 takes every rating for a like. A pair rated twice is one entry.
     """
-    lowest, highest = train.scale
-    liked = train.values >= lowest + relevant_share * (highest - lowest)
+    liked = train.values >= share_of_scale(train.scale, relevant_share)
     users, items = train.users[liked], train.items[liked]
     matrix = csr_matrix((np.ones(len(users), np.float32), (users, items)), (train.n_users, train.n_items))
     matrix.sum_duplicates()

@@ -10,7 +10,7 @@ from scipy.sparse import coo_matrix, csr_matrix, hstack, identity
 from adapters.factors import Factorised
 from adapters.interactions import RelevantShare
 from adapters.texts import item_tfidf
-from datasets.ratings import Catalogue, Ratings
+from datasets.ratings import Catalogue, Ratings, share_of_scale
 
 Count = Annotated[int, Field(ge=1)]
 Alpha = Annotated[float, Field(ge=0)]
@@ -54,8 +54,7 @@ class _LightFM(Factorised):
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> LightFMData:
         """Interactions in the order of the ratings, int32 indices and float32 values, and features of the hybrid."""
-        lowest, highest = train.scale
-        liked = train.values >= lowest + self.relevant_share * (highest - lowest)
+        liked = train.values >= share_of_scale(train.scale, self.relevant_share)
         if self.positives == "raw-ratings":
             rows, values = np.ones(len(train), bool), train.values
         elif self.dislikes:

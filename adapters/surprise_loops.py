@@ -1,21 +1,14 @@
-"""The loops behind the nearest neighbours of Surprise, to be compiled: `compiled(near_pairs)(...)`."""
+"""The loops behind the nearest neighbours of Surprise, compiled."""
 
-from functools import cache
 from typing import Any
 
 import numpy as np
 
+from adapters.compiled import compiled
 from adapters.surprise import Doubles
 
 
-@cache
-def compiled(loop: Any) -> Any:
-    """`loop` in machine code, kept on disk. Numba is imported here, so that listing the algorithms does without."""
-    from numba import njit
-
-    return njit(cache=True)(loop)
-
-
+@compiled()
 def near_pairs(xs: Any, ys: Any, similar: Any, by_y: Any, k: int, min_k: int) -> Doubles:
     """For each pair (x, y) the mean residual of y's `k` nearest raters, weighted by similarity.
 
@@ -50,6 +43,7 @@ def near_pairs(xs: Any, ys: Any, similar: Any, by_y: Any, k: int, min_k: int) ->
     return means
 
 
+@compiled()
 def near_grid(xs: Any, order: Any, similar: Any, by_x: Any, by_y: Any, k: int, min_k: int) -> Doubles:
     """What `near_pairs` finds for each of `xs` with each row y of `by_y`, of shape (len(xs), n_y).
 

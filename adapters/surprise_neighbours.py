@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from adapters.base import Indices
 from adapters.surprise import Converted, Count, Doubles, SurpriseModel, Weight, by_row
-from adapters.surprise_loops import compiled, near_grid, near_pairs
+from adapters.surprise_loops import near_grid, near_pairs
 from datasets.ratings import Catalogue, Ratings
 
 _MATRICES = {
@@ -88,7 +88,7 @@ class _Neighbours(SurpriseModel):
     def _personal(self, users: Indices, items: Indices) -> Doubles:
         u, i = self.inner_[0][users], self.inner_[1][items]
         xs, ys = (u, i) if self.user_based else (i, u)
-        means = compiled(near_pairs)(xs, ys, self.similarities_, _columns(self.residuals_), self.k, self.min_k)
+        means = near_pairs(xs, ys, self.similarities_, _columns(self.residuals_), self.k, self.min_k)
         means *= self.scale_[xs]
         means[~(self.known_users_[users] & self.known_items_[items])] = 0.0
         return np.asarray(means)
@@ -105,7 +105,7 @@ class _Neighbours(SurpriseModel):
         busiest = np.argsort(-np.diff(by_y.indptr), kind="stable")  # the loop's wish
         by_y = by_y[busiest]
         halves = _columns(by_y.tocsc()), _columns(by_y)
-        means = compiled(near_grid)(xs, order, self.similarities_, *halves, self.k, self.min_k)
+        means = near_grid(xs, order, self.similarities_, *halves, self.k, self.min_k)
         means *= self.scale_[xs][:, None]
         personal = np.zeros((len(users), self.n_items_))
         if self.user_based:

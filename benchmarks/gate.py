@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.measure import PHASES
-from benchmarks.metrics import Metric, find
+from benchmarks.metrics import Floats, Metric, find
 from benchmarks.results import Record, Run
 from benchmarks.samples import samples
-from benchmarks.statistics import Floats, Sample, bootstrap
+from benchmarks.statistics import Sample, bootstrap, interval
 from datasets.spec import UsageError
 
 FAILING = ("MISSING", "INCOMPARABLE", "REGRESSED")
@@ -158,7 +158,7 @@ def judged(row: str, limit: Limit, pair: tuple[Sample | None, Sample | None], su
     before, after = (float(value) for value in found.values)
     change = float(_worsening(metric, limit, found.values[:1], found.values[1:])[0])
     drawn = _worsening(metric, limit, found.drawn[0], found.drawn[1])
-    low, high = (float(value) for value in np.quantile(drawn, [0.025, 0.975]))
+    low, high = interval(drawn)
     if low > limit.tolerance:
         verdict, reason = "REGRESSED", f"worse by more than {limit.text}"
     elif high < -suspicious and limit.relative:

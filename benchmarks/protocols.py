@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from datasets.ratings import share_of_scale
 from datasets.spec import pick
 
 VERSION = 2  # raise it when the meaning of a protocol or a metric changes
@@ -31,8 +32,7 @@ class Protocol:
 
     def threshold(self, scale: tuple[float, float]) -> float:
         """The lowest rating that counts as relevant."""
-        lowest, highest = scale
-        return lowest + self.relevant_share * (highest - lowest)
+        return share_of_scale(scale, self.relevant_share)
 
 
 STANDARD = "standard"

@@ -18,6 +18,12 @@ def _tie_break(seed: int, user: int, item: int) -> np.uint64:
 
 
 @numba.njit(cache=True)
+def _known(score: np.float32) -> np.float32:
+    """`score`, where NaN is below every number."""
+    return np.float32(-np.inf) if np.isnan(score) else score
+
+
+@numba.njit(cache=True)
 def _top_items(scores, users, listed_from, listed_items, only_listed, depth, seed):  # type: ignore[no-untyped-def]
     n_items = scores.shape[1]
     top = np.full((len(users), depth), -1, np.int32)
@@ -27,16 +33,11 @@ def _top_items(scores, users, listed_from, listed_items, only_listed, depth, see
     for row in range(len(users)):
         user, values = users[row], best[row]
         listed = listed_items[listed_from[user] : listed_from[user + 1]]
-        if only_listed:
-            barred[:] = True
-            barred[listed] = False
-        else:
-            barred[listed] = True
+        barred[:] = only_listed
+        barred[listed] = not only_listed
         count = 0
         for item in range(n_items):
-            value = scores[row, item]
-            if np.isnan(value):
-                value = np.float32(-np.inf)
+            value = _known(scores[row, item])
             if barred[item] or (count == depth and value < values[depth - 1]):
                 continue
             order = _tie_break(seed, user, item)
@@ -55,7 +56,6 @@ def _top_items(scores, users, listed_from, listed_items, only_listed, depth, see
                     top[row, later - 1],
                 )
             values[place], hashes[place], top[row, place] = value, order, item
-        barred[listed] = False
     return top, best
 
 
@@ -98,29 +98,22 @@ def _auc(  # type: ignore[no-untyped-def]
         user = users[row]
         listed = listed_items[listed_from[user] : listed_from[user + 1]]
         relevant = relevant_items[relevant_from[user] : relevant_from[user + 1]]
-        if only_listed:
-            barred[:] = True
-            barred[listed] = False
-        else:
-            barred[listed] = True
+        barred[:] = only_listed
+        barred[listed] = not only_listed
         is_relevant[relevant] = True
         liked = np.empty(len(relevant), np.float32)
         n_liked = 0
         for item in relevant:
             if not barred[item]:
-                value = scores[row, item]
-                liked[n_liked] = np.float32(-np.inf) if np.isnan(value) else value
+                liked[n_liked] = _known(scores[row, item])
                 n_liked += 1
         liked = np.sort(liked[:n_liked])
         below, ties, n_others = 0.0, 0.0, 0
         for item in range(n_items):
             if barred[item] or is_relevant[item]:
                 continue
-            value = scores[row, item]
-            if np.isnan(value):
-                value = np.float32(-np.inf)
-            at_most = 0  # liked items with a score of at most `value`, found by bisection without branches
-            low, high = 0, n_liked
+            value = _known(scores[row, item])
+            low, high = 0, n_liked  # bisection: in the end `low` liked items have a score of at most `value`
             while low < high:
                 middle = (low + high) // 2
                 if liked[middle] <= value:
@@ -142,7 +135,6 @@ def _auc(  # type: ignore[no-untyped-def]
                 ties = 0.0
             found[row] = (below + ties / 2) / (n_liked * n_others)
         is_relevant[relevant] = False
-        barred[listed] = False
     return found
 
 

@@ -47,7 +47,7 @@ def recompute(run: Run, records: list[Record], about: Mapping[str, Any], dataset
     for division, group in itertools.groupby(sorted(ok, key=_division), _division):
         train_rows, test_rows = splits.divide(dataset, *division)
         train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
-        fold = describe_fold(dataset.ratings, train_rows, test_rows)
+        fold = describe_fold(train, train_rows, test, test_rows)
         for record in group:
             facts = _described(dataset, record.data) | {name: fold[name] for name in fold if name in record.data}
             said = {name: record.data[name] for name in facts}

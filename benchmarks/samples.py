@@ -30,7 +30,7 @@ def samples(run: Run, rows: Mapping[str, Sequence[Record]], columns: Sequence[st
 
 def _shares(run: Run, record: Record, columns: Sequence[str]) -> dict[str, tuple[NDArray[np.float64], ...]]:
     """By column the sums and weights of all users, (n_users,) each, in one cell."""
-    arrays = run.answers(record.cell, ("share_users", "share_columns", "share_sums", "share_weights"))
+    arrays = run.answers(record.cell, KEPT)
     users, known = arrays["share_users"], arrays["share_columns"].tolist()
     parts = arrays["share_sums"], arrays["share_weights"]
     shares: dict[str, tuple[NDArray[np.float64], ...]] = {}

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.metrics import Metric
+from benchmarks.metrics import Floats, Metric
 
-Floats = NDArray[np.float64]
 DRAWS = 4000
 BLOCK = 1 << 24  # drawn users held at a time
 LEVEL = 0.05
@@ -50,11 +48,11 @@ class Bootstrap:
 
     def interval(self, row: int, level: float = LEVEL) -> tuple[float, float]:
         """The percentile interval of a row's value that should cover with a chance of 1 - level."""
-        return _interval(self.drawn[row], level)
+        return interval(self.drawn[row], level)
 
     def difference(self, row: int, other: int, level: float = LEVEL) -> tuple[float, float, float]:
         """Value of `row` - value of `other`, and the percentile interval of this difference."""
-        return (float(self.values[row] - self.values[other]), *_interval(self.drawn[row] - self.drawn[other], level))
+        return (float(self.values[row] - self.values[other]), *interval(self.drawn[row] - self.drawn[other], level))
 
     def p_value(self, row: int, other: int) -> float:
         """Two-sided: twice the smaller share of draws in which the difference has the sign it should not have."""
@@ -89,7 +87,7 @@ class Bootstrap:
 
     def rank_interval(self, row: int, level: float = LEVEL) -> tuple[int, int]:
         """The ranks between which a row lies in all but `level` of the draws."""
-        low, high = _interval(self._ranks[row], level)
+        low, high = interval(self._ranks[row], level)
         return int(np.floor(low)), int(np.ceil(high))
 
     def effect(self, row: int, other: int) -> float:
@@ -136,7 +134,8 @@ def _draws(n_users: int, n_draws: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(chosen.ravel(), minlength=n * n_users).reshape(n, n_users).astype(np.float64)
 
 
-def _interval(drawn: Floats, level: float) -> tuple[float, float]:
+def interval(drawn: Floats, level: float = LEVEL) -> tuple[float, float]:
+    """Between which values all but `level` of the draws lie, as much left out below as above."""
     low, high = np.quantile(drawn, [level / 2, 1 - level / 2])
     return float(low), float(high)
 

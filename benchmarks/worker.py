@@ -62,7 +62,7 @@ def _measured(
     dataset, evaluation = reopen(entry), Evaluation.from_json(cell.protocol)
     train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
     train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
-    arguments["data"] |= describe_fold(dataset.ratings, train_rows, test_rows)
+    arguments["data"] |= describe_fold(train, train_rows, test, test_rows)
     truth, meter = dataset.truth, Meter()
     if algorithm.sees_truth:
         algorithm.truth_ = truth
@@ -91,11 +91,10 @@ def _measured(
     return record, answers.to_arrays() | scored.to_arrays()
 
 
-def describe_fold(ratings: Ratings, train_rows: Rows, test_rows: Rows) -> dict[str, Any]:
+def describe_fold(train: Ratings, train_rows: Rows, test: Ratings, test_rows: Rows) -> dict[str, Any]:
     """The rows and sizes of both parts, the threshold of relevance, and how much of the test part is cold: how many
     users, items and ratings have a user or an item without any training rating.
     """
-    train, test = ratings.take(train_rows), ratings.take(test_rows)
     users = np.bincount(train.users, minlength=train.n_users)[test.users] == 0
     items = np.bincount(train.items, minlength=train.n_items)[test.items] == 0
     return {

@@ -13,6 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 Rows = NDArray[np.int64]
 
 
+def share_of_scale(scale: tuple[float, float], share: float) -> float:
+    """The rating at `share` of the way up the scale: 4 for .75 of 1 to 5."""
+    lowest, highest = scale
+    return lowest + share * (highest - lowest)
+
+
 @dataclass(frozen=True, eq=False)
 class Ratings:
     """Ratings as parallel, read-only columns in one dense index space of users and items.

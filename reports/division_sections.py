@@ -7,7 +7,7 @@ from scipy.stats import kendalltau
 from benchmarks.metrics import find
 from reports import words
 from reports.sections import section
-from reports.tables import Results, Row
+from reports.tables import Results
 
 RANDOM = ("kfold", "user-kfold", "holdout", "recommenders")
 
@@ -26,16 +26,9 @@ def division(results: Results) -> dict[str, Any] | None:
     return {"is_random": is_random, "main": main, "other": other, "tables": tables, "cold": cold}
 
 
-def _mean(row: Row, column: str) -> float | None:
-    """The mean over the folds of the other split; None if one is not ok."""
-    values = [record.metrics.get(column) for record in row.also if record.status == "ok"]
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(row.also) else None
-
-
 def _table(results: Results, column: str) -> dict[str, Any]:
     """The rows that have a mean under both splits, best first, with both ranks, and how far the orders agree."""
-    both = [(row, row.mean(column), _mean(row, column)) for row in results.contestants]
+    both = [(row, row.mean(column), row.elsewhere.mean(column)) for row in results.contestants]
     known = [(row, here, there) for row, here, there in both if here is not None and there is not None]
     loss = find(column).loss
     known.sort(key=lambda entry: loss(entry[1]))

@@ -75,7 +75,7 @@ def failures(results: Results) -> dict[str, Any]:
     """The cells that are not ok; folds of one row that failed alike share an entry."""
     entries: dict[tuple[str, str, str], list[int]] = {}
     for row in results.rows:
-        for record in (*row.failures, *(record for record in row.also if record.status != "ok")):
+        for record in (*row.failures, *row.elsewhere.failures):
             entries.setdefault((row.name, record.status, record.reason or "no reason given"), []).append(
                 record.cell.fold
             )

@@ -50,6 +50,11 @@ class Row:
     also: tuple[Record, ...] = ()  # the folds of another split, see `--also-split`
 
     @cached_property
+    def elsewhere(self) -> "Row":
+        """The same row under the other split."""
+        return Row(self.name, self.family, self.also)
+
+    @cached_property
     def failures(self) -> tuple[Record, ...]:
         """The records that are not ok."""
         return tuple(record for record in (*self.records, *self.initialisations) if record.status != "ok")
@@ -71,7 +76,7 @@ class Row:
     def spread(self, column: str) -> Spread | None:
         """Mean and spread over all planned folds; None unless every one of them is ok and has a value."""
         values = [value for value in self.values(column) if value is not None]
-        return Spread.of(values) if len(values) == len(self.records) and not self.failures else None
+        return Spread.of(values) if values and len(values) == len(self.records) and not self.failures else None
 
     def mean(self, column: str) -> float | None:
         """The mean of `spread`."""
@@ -186,8 +191,7 @@ class Results:
 
     def best(self, column: str) -> list[Row]:
         """The rows with the best mean; more than one only if the means are equal. Empty if no row has a mean."""
-        means = _means(self.contestants, column)
-        losses = [(row, find(column).loss(mean)) for row, mean in means]
+        losses = [(row, find(column).loss(mean)) for row, mean in _means(self.contestants, column)]
         return [row for row, lost in losses if lost == min(other for _, other in losses)]
 
     @cached_property

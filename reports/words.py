@@ -191,7 +191,7 @@ def _fastest(results: Results, columns: list[str]) -> list[str]:
 def _failed(results: Results) -> str:
     if not results.n_failures:
         return f"All {count(len(results.records), 'cell')} ran." if len(results.records) > 1 else "Its one cell ran."
-    rows = [row for row in results.rows if row.failures or any(record.status != "ok" for record in row.also)]
+    rows = [row for row in results.rows if row.failures or row.elsewhere.failures]
     verb = "is" if results.n_failures == 1 else "are"
     return (
         f"{results.n_failures} of {count(len(results.records), 'cell')} {verb} not ok, in "

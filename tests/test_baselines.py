@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from adapters import create
-from datasets import Catalogue, Ratings
+from datasets import Ratings
+from tests.planted import EMPTY
 
-EMPTY = Catalogue((), (), ())
 VALUES = [(0, 0, 5.0), (0, 1, 3.0), (1, 0, 4.0), (1, 2, 1.0), (1, 3, 2.0), (2, 1, 2.5)]  # users 3, items 4 unknown
 MEAN = float(np.mean([value for _, _, value in VALUES]))
 

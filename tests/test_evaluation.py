@@ -22,6 +22,7 @@ from benchmarks.scoring import score
 from benchmarks.splits import kfold
 from datasets import Dataset, Ratings
 from datasets.ratings import Catalogue
+from tests.planted import direct
 
 
 def random_ratings(n: int, n_users: int, n_items: int, seed: int) -> Ratings:
@@ -39,11 +40,6 @@ def random_ratings(n: int, n_users: int, n_items: int, seed: int) -> Ratings:
 
 def catalogue(n_items: int) -> Catalogue:
     return Catalogue(("film",) * n_items, (None,) * n_items, ((),) * n_items)
-
-
-def direct(phase: str, function: object, *arguments: object) -> object:
-    assert callable(function)
-    return function(*arguments)
 
 
 @pytest.mark.parametrize(("n", "folds", "seed"), [(100, 5, 0), (103, 5, 7), (11, 3, 1), (10, 10, 2)])

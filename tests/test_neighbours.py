@@ -7,12 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 import adapters.neighbours
-from adapters import Recommender, create
+from adapters import create
 from adapters.interactions import likes
-from datasets import Catalogue, Dataset, Ratings
+from datasets import Dataset, Ratings
 from datasets.calibration import cosine
+from tests.planted import EMPTY, everybody, fitted
 
-EMPTY = Catalogue((), (), ())
 NAMES = ("cosine-user", "cosine-user-centred", "item-knn")
 Doubles = NDArray[np.float64]
 
@@ -24,17 +24,6 @@ def random_ratings(scale: tuple[float, float] = (1.0, 5.0), n_users: int = 40, n
     users, items = np.divmod(pairs.astype(np.int32), np.int32(n_items - 2))
     values = rng.uniform(*scale, len(pairs)).astype(np.float32)
     return Ratings(users, items, values, n_users, n_items, scale)
-
-
-def fitted(name: str, train: Ratings, **parameters: Any) -> Recommender:
-    algorithm = create(name, parameters)
-    algorithm.prepare(train)
-    algorithm.fit(algorithm.convert(train, EMPTY), 0)
-    return algorithm
-
-
-def everyone(train: Ratings) -> NDArray[np.int32]:
-    return np.arange(train.n_users, dtype=np.int32)
 
 
 def rated(train: Ratings) -> tuple[Doubles, Doubles]:
@@ -52,7 +41,7 @@ def as_in_the_notebook(train: Ratings, k: int) -> Doubles:
     """Fill, cosine minus identity, top k, weighted mean: in double precision, user by user."""
     matrix, means = rated(train)
     filled = np.where(np.isnan(matrix), means[:, None], matrix)
-    columns, known = np.unique(train.items), np.isin(everyone(train), train.users)
+    columns, known = np.unique(train.items), np.isin(everybody(train), train.users)
     unit = filled[:, columns] / np.linalg.norm(filled[:, columns], axis=1, keepdims=True)
     similar = unit @ unit.T - np.eye(train.n_users)
     similar[:, ~known] = 0
@@ -86,7 +75,7 @@ def test_cosine_user_is_the_notebooks(scale: tuple[float, float], k: int) -> Non
     train = random_ratings(scale)
     if scale[0] < 0 and k > 1:  # filled rows of both signs have cosines below 0, which cannot all be neighbours
         k = 3
-    scores = fitted("cosine-user", train, k=k).score_items(everyone(train))
+    scores = fitted("cosine-user", train, k=k).score_items(everybody(train))
     np.testing.assert_allclose(scores, as_in_the_notebook(train, k), rtol=0, atol=2e-4)
 
 
@@ -97,14 +86,16 @@ def test_cosine_user_is_what_the_simulation_is_measured_with() -> None:
     dense = Ratings(users.astype(np.int32), items.astype(np.int32), train.values, *shape, train.scale)
     pairs = dense.users, dense.items, dense.values.astype(np.float64)
     expected = cosine(pairs, shape, np.arange(shape[0]))
-    np.testing.assert_allclose(fitted("cosine-user", dense).score_items(everyone(dense)), expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(
+        fitted("cosine-user", dense).score_items(everybody(dense)), expected, rtol=0, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("shrink", [0.0, 2.0])
 @pytest.mark.parametrize("k", [1, 7, 100])
 def test_centred_is_resnicks_formula_over_the_nearest(k: int, shrink: float) -> None:
     train = random_ratings()
-    scores = fitted("cosine-user-centred", train, k=k, shrink=shrink).score_items(everyone(train))
+    scores = fitted("cosine-user-centred", train, k=k, shrink=shrink).score_items(everybody(train))
     np.testing.assert_allclose(scores, done_right(train, k, shrink), rtol=0, atol=1e-4)
 
 
@@ -133,23 +124,23 @@ def test_item_knn_is_its_definition(shrink: float, weighting: str, normalise: bo
     train = random_ratings()
     parameters: dict[str, Any] = {"shrink": shrink, "weighting": weighting, "normalise": normalise}
     weights, similar = naive_similarities(train, **parameters)
-    scores = fitted("item-knn", train, **parameters).score_items(everyone(train))
+    scores = fitted("item-knn", train, **parameters).score_items(everybody(train))
     np.testing.assert_allclose(scores, weights @ similar, rtol=0, atol=1e-5)
     few: Any = fitted("item-knn", train, k=4, **parameters)
     kept = np.sort(few.W_.toarray(), axis=0)  # which of equal neighbours are kept is open
     assert np.count_nonzero(kept, axis=0).max() == 4
     np.testing.assert_allclose(kept[-4:], np.sort(similar, axis=0)[-4:], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(few.score_items(everyone(train)), weights @ few.W_.toarray(), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(few.score_items(everybody(train)), weights @ few.W_.toarray(), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_blocks_and_density_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     train = random_ratings()
-    expected = fitted(name, train).score_items(everyone(train))
+    expected = fitted(name, train).score_items(everybody(train))
     for block, dense_from in ((1, 0.0), (90, 1.0)):
         monkeypatch.setattr(adapters.neighbours, "BLOCK", block)
         monkeypatch.setattr(adapters.neighbours, "DENSE_FROM", dense_from)
-        scores = fitted(name, train).score_items(everyone(train))
+        scores = fitted(name, train).score_items(everybody(train))
         np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
 
 
@@ -170,8 +161,8 @@ def test_pairs_are_picked_from_rows(name: str) -> None:
 def test_unknown_users_and_items_leave_the_others_alone(name: str) -> None:
     train = random_ratings()
     larger = Ratings(train.users, train.items, train.values, train.n_users + 9, train.n_items + 9, train.scale)
-    scores = fitted(name, train).score_items(everyone(train))
-    wider = fitted(name, larger).score_items(everyone(larger))
+    scores = fitted(name, train).score_items(everybody(train))
+    wider = fitted(name, larger).score_items(everybody(larger))
     np.testing.assert_allclose(wider[: train.n_users, : train.n_items], scores, rtol=0, atol=1e-5)
     np.testing.assert_allclose(wider[:, train.n_items :].mean(), train.mean, atol=0.2)
     assert np.isfinite(wider).all()
@@ -179,7 +170,7 @@ def test_unknown_users_and_items_leave_the_others_alone(name: str) -> None:
 
 def test_unknown_users_and_items_get_the_mean_of_what_is_known() -> None:
     train = random_ratings()
-    scores = fitted("cosine-user-centred", train).score_items(everyone(train))
+    scores = fitted("cosine-user-centred", train).score_items(everybody(train))
     np.testing.assert_allclose(scores[-2:], train.mean, rtol=1e-6)
     means = rated(train)[1]
     np.testing.assert_allclose(scores[:, -1], means, rtol=1e-6)
@@ -193,8 +184,8 @@ def test_a_pair_rated_twice_counts_with_its_mean(name: str) -> None:
     both, middle = np.concatenate([train.values, other]), (train.values + other) / np.float32(2)
     twice = Ratings(users, items, both, train.n_users, train.n_items, train.scale)
     once = Ratings(train.users, train.items, middle, train.n_users, train.n_items, train.scale)
-    scores = fitted(name, twice).score_items(everyone(train))
-    np.testing.assert_allclose(scores, fitted(name, once).score_items(everyone(train)), rtol=0, atol=1e-4)
+    scores = fitted(name, twice).score_items(everybody(train))
+    np.testing.assert_allclose(scores, fitted(name, once).score_items(everybody(train)), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -203,7 +194,7 @@ def test_little_or_nothing_to_learn_from(name: str) -> None:
     for value in (1.0, 3.0, 5.0):
         for shape in ((1, 1), (3, 4)):
             train = Ratings(one, one, np.array([value], np.float32), *shape, (1.0, 5.0))
-            scores = fitted(name, train).score_items(everyone(train))
+            scores = fitted(name, train).score_items(everybody(train))
             assert scores.shape == shape
             assert np.isfinite(scores).all()
             if name != "item-knn":

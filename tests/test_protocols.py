@@ -17,6 +17,7 @@ from benchmarks.ranking import auc
 from benchmarks.scoring import ranked, score
 from datasets import Ratings, UsageError
 from datasets.ratings import Catalogue
+from tests.planted import direct
 
 NOTHING = Catalogue(("film",) * 25, (None,) * 25, ((),) * 25)
 
@@ -53,11 +54,6 @@ def made(seed: int, *, ties: bool) -> tuple[Ratings, Ratings, Floats]:
     ratings = Ratings(users, items, rng.integers(1, 6, 200).astype(np.float32), n_users, n_items, (1.0, 5.0))
     scores = rng.normal(size=(n_users, n_items)).astype(np.float32)
     return ratings.take(np.arange(120)), ratings.take(np.arange(120, 200)), np.rint(scores) if ties else scores
-
-
-def direct(phase: str, function: object, *arguments: object) -> object:
-    assert callable(function)
-    return function(*arguments)
 
 
 def slow_candidates(protocol: Protocol, user: int, train: Ratings, test: Ratings) -> set[int]:

@@ -12,10 +12,10 @@ from adapters.base import Recommender
 from adapters.sgd import NumbaSGD, NumpySGD
 from adapters.sgd_compiled import LANES, aligned, compiled_descent
 from datasets import Dataset
-from datasets.ratings import Catalogue, Ratings
+from datasets.ratings import Ratings
 from datasets.spec import UsageError
+from tests.planted import EMPTY
 
-EMPTY = Catalogue((), (), ())
 BOTH = pytest.mark.parametrize("name", ["numba-sgd", "numpy-sgd"])
 NOTEBOOK: dict[str, Any] = {
     "order": "file",

@@ -24,14 +24,10 @@ from benchmarks.slices import ITEMS, USERS, slices, thirds
 from datasets.ratings import Catalogue, Ratings
 from reports.build import build
 from tests.conftest import RunBench
-from tests.planted import EMPTY, taste
+from tests.planted import EMPTY, direct, taste
 from tests.test_reports import failed, normal, plain, write
 
 K = 10
-
-
-def direct(phase: str, function: Any, *arguments: Any) -> Any:
-    return function(*arguments)
 
 
 def divided(ratings: Ratings, seed: int = 0) -> tuple[Ratings, Ratings]:

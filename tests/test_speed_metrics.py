@@ -17,7 +17,8 @@ from benchmarks.protocols import Evaluation
 from benchmarks.scoring import ranked
 from benchmarks.splits import divide
 from datasets import Dataset, Ratings
-from tests.test_protocols import Fixed, direct, matrix
+from tests.planted import direct
+from tests.test_protocols import Fixed, matrix
 
 ALL = Evaluation((5, 10, 20))
 

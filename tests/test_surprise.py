@@ -13,9 +13,9 @@ from surprise import Dataset, Reader
 from adapters import available, create
 from adapters.base import Floats, Indices
 from adapters.surprise import Converted, SurpriseModel
-from datasets.ratings import Catalogue, Ratings
+from datasets.ratings import Ratings
+from tests.planted import EMPTY
 
-EMPTY = Catalogue((), (), ())
 NAMES = [name for name, adapter in available().items() if adapter.family == "surprise"]
 NEIGHBOURS = [name for name in NAMES if "-knn-" in name]
 PARAMETERS: list[dict[str, Any]] = [
