@@ -14,7 +14,7 @@ from benchmarks.table import embedded
 from datasets.cache import write_atomically
 from datasets.spec import UsageError, import_all
 from reports import words
-from reports.figures import Picture, encode
+from reports.figures import pictures
 from reports.sections import SECTIONS
 from reports.tables import Results
 
@@ -51,8 +51,8 @@ def made(directory: Path) -> dict[str, bytes]:
     """
     results = Results.read(directory)
     parts = gather(results)
-    pictures = [picture for part in parts for picture in part.context.values() if isinstance(picture, Picture)]
-    files = {f"figures/{name}": content for picture in pictures for name, content in encode(picture).items()}
+    drawn = [picture for part in parts for picture in pictures(part.context)]
+    files = {f"figures/{name}": content for picture in drawn for name, content in picture.files.items()}
     return files | {f"report.{kind}": render(results, parts, kind).encode() for kind in ("md", "html")}
 
 

@@ -1,9 +1,11 @@
 """Figures for papers and for Markdown: SVG with real text, and PNG; the same records give the same bytes."""
 
+import base64
 import io
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from matplotlib import rc_context
@@ -35,18 +37,32 @@ class Picture:
     alternative: str
     draw: Callable[[], Figure]
 
+    @cached_property
+    def files(self) -> dict[str, bytes]:
+        """File name -> content, as SVG and as PNG, without anything that changes from build to build."""
+        files = {}
+        with rc_context(STYLE):
+            figure = self.draw()
+            FigureCanvasAgg(figure)
+            for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
+                buffer = io.BytesIO()
+                figure.savefig(buffer, format=kind, dpi=160, metadata=metadata)
+                files[f"{self.name}.{kind}"] = buffer.getvalue()
+        return files
 
-def encode(picture: Picture) -> dict[str, bytes]:
-    """File name -> content, as SVG and as PNG, without anything that changes from build to build."""
-    files = {}
-    with rc_context(STYLE):
-        figure = picture.draw()
-        FigureCanvasAgg(figure)
-        for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, dpi=160, metadata=metadata)
-            files[f"{picture.name}.{kind}"] = buffer.getvalue()
-    return files
+    @property
+    def uri(self) -> str:
+        """The SVG as the address of an image inside a page."""
+        return f"data:image/svg+xml;base64,{base64.b64encode(self.files[f'{self.name}.svg']).decode()}"
+
+
+def pictures(content: object) -> Iterator[Picture]:
+    """Every picture in a section's context, however deep in its lists and dictionaries."""
+    if isinstance(content, Picture):
+        yield content
+    elif isinstance(content, dict | list | tuple):
+        for part in content.values() if isinstance(content, dict) else content:
+            yield from pictures(part)
 
 
 def heatmap(drawn: Heatmap, title: str) -> Figure:

@@ -35,9 +35,14 @@ def section(heading: str) -> Callable[[Context], Context]:
     return register
 
 
+def titled(results: Results, what: str) -> str:
+    """The title of a figure that shows `what`: the data, whether they are simulated, and how they were split."""
+    title = f"{results.about['data']['name']}: {what[0].lower()}{what[1:]}, {words.split(results)}"
+    return f"SIMULATED data, {title}" if results.simulated else title
+
+
 def _picture(results: Results, drawn: heatmaps.Heatmap, question: str) -> figures.Picture:
-    title = f"{results.about['data']['name']}: {drawn.title[0].lower()}{drawn.title[1:]}, {words.split(results)}"
-    title = f"SIMULATED data, {title}" if results.simulated else title
+    title = titled(results, drawn.title)
     alternative = f"{question} {title}. The table has the same numbers."
     return figures.Picture(drawn.name, alternative, lambda: figures.heatmap(drawn, title))
 

@@ -35,8 +35,8 @@ from datasets.ratings import Catalogue, Dataset, Provenance, Ratings
 from reports.tables import Results, Row, Spread
 from tests import cheats
 from tests.conftest import RunBench
+from tests.invented_runs import COLUMNS, failed, normal, write
 from tests.planted import taste
-from tests.test_reports import COLUMNS, failed, normal, write
 
 N_USERS, N_ITEMS, N_ROWS = 200, 61, 5000
 Patch = pytest.MonkeyPatch

@@ -24,8 +24,9 @@ from benchmarks.slices import ITEMS, USERS, slices, thirds
 from datasets.ratings import Catalogue, Ratings
 from reports.build import build
 from tests.conftest import RunBench
+from tests.invented_runs import failed, normal, write
 from tests.planted import EMPTY, direct, taste
-from tests.test_reports import failed, normal, plain, write
+from tests.test_reports import plain
 
 K = 10
 
