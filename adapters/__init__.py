@@ -55,6 +55,8 @@ def _check(adapter: type[Recommender], other: type[Recommender] | None) -> None:
         raise UsageError(f"{who} lacks the methods {', '.join(missing)}, see adapters/base.py")
     if getattr(adapter, "predicts", None) not in ("ratings", "order") or not getattr(adapter, "family", ""):
         raise UsageError(f'{who} must say its family, and that it predicts "ratings" or "order"')
+    if adapter.sees_truth != (adapter.family == "oracle"):
+        raise UsageError(f'{who}: family "oracle", which takes no part in the contest, is for what sees the truth')
 
 
 def create(name: str, parameters: Mapping[str, Any] | None = None) -> Recommender:

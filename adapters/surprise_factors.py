@@ -8,6 +8,7 @@ from pydantic import Field
 
 from adapters.base import Indices
 from adapters.surprise import Converted, Count, Doubles, Rate, SurpriseModel, Weight, by_row
+from datasets.spec import UsageError
 
 Mean = Annotated[float, Field(ge=-10, le=10)]
 _PAIRS_AT_ONCE = 1 << 16  # bounds the memory of gathered factors: 105 MB for 100 of them
@@ -113,6 +114,13 @@ class NMF(_Factors):
     lr_bi: Rate = 0.005
     init_low: Weight = 0.0
     init_high: Rate = 1.0
+
+    def __post_init__(self) -> None:
+        if self.init_low > self.init_high:
+            raise UsageError(
+                f"{self.name}: factors start between init_low={self.init_low:g} and init_high={self.init_high:g}: "
+                "give an init_high that is no lower"
+            )
 
     def algorithm(self, seed: int) -> Any:
         """Surprise's NMF."""

@@ -18,7 +18,7 @@ from datasets.spec import UsageError
 
 def accept(
     run: Annotated[Path, Argument(help="results of benchmarks.run, all cells ok")],
-    baseline: Annotated[Path, Argument(help="the directory of the baseline, such as reports/baselines/ci")],
+    baseline: Annotated[Path, Argument(help="the directory of the baseline, such as reports/baselines/simulated")],
     gated: Annotated[list[str], Option("--fail-on", help="COLUMN:+5%, as for benchmarks.compare; repeatable")],
 ) -> int:
     """Print what changes, and put the plan, the records and the gated columns of the raw answers in the baseline."""

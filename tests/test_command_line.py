@@ -37,6 +37,7 @@ def bench(*arguments: object) -> Result:
         (["--dataset", "RATINGS", "--algorithm", "numpy-sgd[n_epochs=few]"], "n_epochs=few does not fit"),
         (["--dataset", "RATINGS", "--algorithm", "random[x=1]"], "takes no parameters"),
         (["--dataset", "RATINGS", "--algorithm", "random", "--algorithm", "random"], "planned twice"),
+        (["--dataset", "RATINGS", "--algorithm", "surprise-nmf[init_low=2]"], "give an init_high that is no lower"),
         (
             ["--dataset", "RATINGS", "--algorithm", "numpy-sgd", "--algorithm", "numpy-sgd[n_epochs=20]"],
             "planned twice",
@@ -190,6 +191,10 @@ def test_records_of_other_schemas_and_edited_cells_are_refused(ratings_file: Pat
         (
             "@dataclass\nclass A(Base):\n    name = 'random'; family = 'x'; predicts = 'order'\n    fit = score = 1",
             "has the name 'random' of",
+        ),
+        (
+            "@dataclass\nclass A(Base):\n    name = family = predicts = 'order'\n    fit = score = sees_truth = 1",
+            'family "oracle", which takes no part in the contest, is for what sees the truth',
         ),
     ],
 )
