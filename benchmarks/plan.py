@@ -5,7 +5,7 @@ import inspect
 import json
 import tomllib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Any, cast
@@ -172,18 +172,3 @@ def cells(dataset: Dataset, table: Iterable[Row], how: How) -> list[Cell]:
             for fold in range(how.n_folds)
         ]
     return planned
-
-
-def describe_data(dataset: Dataset) -> dict[str, Any]:
-    """What every record says about the data: counts, scale, digest and the whole provenance."""
-    ratings = dataset.ratings
-    return {
-        "name": dataset.name,
-        "users": ratings.n_users,
-        "items": ratings.n_items,
-        "ratings": len(ratings),
-        "scale": list(ratings.scale),
-        "digest": dataset.digest,
-        "timed": ratings.times is not None,
-        **asdict(dataset.provenance),
-    }

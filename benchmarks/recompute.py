@@ -12,9 +12,9 @@ from adapters import available
 from benchmarks import splits
 from benchmarks.audit import Ledger
 from benchmarks.cell import Cell
+from benchmarks.describe import describe_data
 from benchmarks.evaluate import Answers, pairs
 from benchmarks.metrics import find
-from benchmarks.plan import describe_data
 from benchmarks.protocols import PROTOCOLS, Evaluation, prefixed
 from benchmarks.results import Record, Run
 from benchmarks.scoring import Scored, score

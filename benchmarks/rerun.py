@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from adapters import available, create
 from benchmarks.cell import Cell
+from benchmarks.describe import describe_data
 from benchmarks.measure import environment
-from benchmarks.plan import describe_data, hyperparameters, library_versions
+from benchmarks.plan import hyperparameters, library_versions
 from benchmarks.pool import Pool
 from benchmarks.results import Record, Run
 from benchmarks.watch import Limits

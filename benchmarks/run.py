@@ -19,6 +19,7 @@ import datasets
 from benchmarks import limits, metrics, plan, splits
 from benchmarks.cell import Cell
 from benchmarks.command_line import FINE, INCOMPLETE, import_plugin, serve
+from benchmarks.describe import describe_algorithms, describe_data
 from benchmarks.display import Display, announce, print_plan
 from benchmarks.measure import environment
 from benchmarks.pool import Pool
@@ -116,7 +117,8 @@ def run(
             "metrics": shown,
             "protocol": evaluation.to_json(),
             "published": _published(chosen, data, cells[0]),
-            "data": plan.describe_data(data),
+            "data": describe_data(data),
+            "algorithms": describe_algorithms(cells),
             "environment": environment(threads, jobs),
         }
         results.write_plan(cells, about)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from adapters import available
 from benchmarks import evaluate, plan, scoring, splits, worker
+from benchmarks.describe import describe_data
 from benchmarks.determinism import sample
 from benchmarks.evaluate import Lists
 from benchmarks.gate import compare, parse
@@ -100,7 +101,7 @@ class Bench:
             "plugins": [],
             "cell": asdict(cell),
             "environment": ENVIRONMENT,
-            "data": plan.describe_data(dataset),
+            "data": describe_data(dataset),
             "directory": str(run.directory),
             "dataset": str(entry),
             "memory_mb": 4000,

@@ -1,0 +1,102 @@
+"""How it was measured: the checklist's answers follow from the records, and every cell can be fitted again."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.describe import describe_algorithms
+from benchmarks.determinism import Certificate
+from benchmarks.results import Record
+from reports.build import build
+from reports.checklist import checklist
+from reports.tables import Results
+from tests.invented_runs import COLUMNS, SIMULATED, cell, failed, normal, ok, write
+
+DRAWN = Certificate("not deterministic", 0.1, "2 fits", "threads race")
+
+
+def answers(directory: Path, records: list[Record], **data: Any) -> dict[str, tuple[str, str]]:
+    results = Results.read(write(directory, records, **data))
+    return {question: (answer, because) for question, answer, because in checklist(results)}
+
+
+def test_a_run_without_fault_answers_yes_where_its_records_do(tmp_path: Path) -> None:
+    found = answers(tmp_path, normal())
+    assert found["Are strong simple baselines in the table?"][0] == "yes"
+    assert found["Are all folds averaged?"] == ("yes", "the mean of all planned folds is shown, never the best")
+    assert found["Are differences judged by more than the deviation over folds?"][0] == "yes"
+    assert found["Is the future kept out of training?"][0] == "does not arise"
+    assert found["Are the data real?"][0] == "yes"
+    assert found["Were times taken alone?"][0] == "yes"
+    # 16.7 % of the invented ratings were dropped, and no invented cell was fitted twice
+    assert found["Do filters keep most of the data?"][0] == "yes"
+    assert found["Does the same seed give the same numbers?"][0] == "no"
+
+
+def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
+    clean = answers(tmp_path / "clean", normal())
+
+    def turned(where: str, records: list[Record], **data: Any) -> dict[str, tuple[str, str]]:
+        found = answers(tmp_path / where, records, **data)
+        return {question: entry for question, entry in found.items() if entry != clean[question]}
+
+    without = [record for record in normal() if record.cell.algorithm not in ("random", "surprise-svd")]
+    assert turned("baselines", without)["Are strong simple baselines in the table?"] == (
+        "no",
+        "no row for chance and matrix factorisation",
+    )
+    together = [replace(record, environment=record.environment | {"contended": True}) for record in normal()]
+    assert turned("contended", together)["Were times taken alone?"][0] == "no"
+    assert turned("simulated", normal(), **SIMULATED)["Are the data real?"] == ("no", "the ratings are SIMULATED")
+    step = {
+        "rule": "items > 9",
+        "before": {"users": 9, "items": 9, "ratings": 400},
+        "after": {"users": 9, "items": 9, "ratings": 100},
+    }
+    heavy = turned("heavy", normal(), steps=[step])["Do filters keep most of the data?"]
+    assert heavy[0] == "no"
+    assert "75.0%" in heavy[1]
+    assert turned("timed", normal(), timed=True)["Is the future kept out of training?"][0] == "no"
+    drawn = [replace(record, determinism=DRAWN) for record in normal()]
+    varying = turned("varying", drawn)["Does the same seed give the same numbers?"]
+    assert varying[0] == "no"
+    assert varying[1].startswith("not so for random")
+    lost = [*normal(), failed(cell("keras-deep", 0), "diverged", "2 NaN among 9 scores")]
+    assert "keras-deep" in turned("diverged", lost)["Are ties and NaN handled without favour?"][1]
+
+
+@pytest.mark.parametrize(
+    ("column", "question"),
+    [
+        ("lightfm:precision@10", "Are training items left out of the recommendations?"),
+        ("rated-only:ndcg@10", "Is the full catalogue ranked?"),
+    ],
+)
+def test_protocols_of_others_are_named(column: str, question: str, tmp_path: Path) -> None:
+    results = Results.read(write(tmp_path, normal()))
+    results = replace(results, about=results.about | {"metrics": [*COLUMNS, column]})
+    found = {asked: (answer, because) for asked, answer, because in checklist(results)}
+    assert found[question][0] == "no"
+    assert column in found[question][1]
+
+
+def test_every_cell_has_its_key_and_every_row_its_source(tmp_path: Path) -> None:
+    records = [ok(cell("surprise-svd", fold), 0.934) for fold in range(5)]
+    cells = [replace(record.cell, libraries={"surprise": "1.1.5"}) for record in records]
+    records = [replace(record, cell=planned) for record, planned in zip(records, cells, strict=True)]
+    described = describe_algorithms(cells)
+    assert described["surprise-svd"]["libraries"] == ["scikit-surprise 1.1.5 (BSD License)"]
+    directory = write(tmp_path, records)
+    plan = (directory / "plan.json").read_text()
+    assert "algorithms" not in plan
+    html = build(directory).read_text()
+    for record in records:
+        assert html.count(record.cell.key) > 1  # in the records and on the page
+    results = Results.read(directory)
+    results.run.write_plan(cells, results.about | {"algorithms": described})
+    html, markdown = build(directory).read_text(), (directory / "report.md").read_text()
+    for text in (html, markdown):
+        assert "scikit-surprise 1.1.5 (BSD License)" in text
+        assert "Koren" in text
