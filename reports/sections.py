@@ -11,7 +11,7 @@ from benchmarks.protocols import CANDIDATES, PROTOCOLS, STANDARD, TIES
 from reports import figures, heatmaps, words
 from reports.tables import Results, Row, metrics
 
-Context = Callable[[Results], dict[str, Any] | None]  # None: nothing to say, no section
+Context = Callable[[Any], dict[str, Any] | None]  # of Results, or of a Comparison; None: nothing to say, no section
 
 
 @dataclass(frozen=True)
