@@ -17,7 +17,7 @@ from benchmarks.command_line import FAILED, FINE, serve
 from benchmarks.table import embedded
 from datasets.cache import write_atomically
 from datasets.spec import UsageError, import_all, pick
-from reports import comparison_sections, comparison_words, latex, leftovers, words
+from reports import comparison_sections, comparison_words, latex, stale, words
 from reports.figures import pictures
 from reports.sections import SECTIONS, Section
 from reports.several import Comparison
@@ -59,7 +59,7 @@ def build(*directories: Path, out: Path | None = None, sections: Collection[str]
     target = out or destination(directories)
     files = made(*directories, out=target, sections=sections, tex=tex)
     try:
-        leftovers.remove(target, files)
+        stale.remove(target, files)
         for name, content in files.items():
             write_atomically(target / name, content)
     except OSError as error:
@@ -88,18 +88,18 @@ def made(
         kept = [table for table in subject.tables if table.section in names]
         files |= {f"tables/{table.drawn.name}.tex": table.source().encode() for table in kept}
     files |= {f"report.{kind}": render(subject, parts, kind).encode() for kind in ("md", "html")}
-    return files | {leftovers.LIST: leftovers.listed(files)}
+    return files | {stale.LIST: stale.listed(files)}
 
 
 def _subject(directories: Sequence[Path], out: Path) -> Subject:
     """One run or several, as what a report is about."""
     import_all(reports)
+    if (out / "plan.json").exists() and [path.resolve() for path in directories] != [out.resolve()]:
+        raise UsageError(f"--out {out} holds a run, whose report would be lost: name another directory")
     if len(directories) == 1:
         results = Results.read(directories[0])
         shown = embedded(results.about, results.records)
         return Subject(results, words.title(results), "sections", SECTIONS, shown, latex.of_run(results))
-    if (out / "plan.json").exists():
-        raise UsageError(f"--out {out} holds a run; name another directory for the report on several")
     several = Comparison.read(directories, out)
     tables, title = latex.of_comparison(several), comparison_words.title(several)
     return Subject(several, title, "comparison", comparison_sections.SECTIONS, several.shown(), tables)

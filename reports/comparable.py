@@ -61,7 +61,8 @@ def _unequal(prefix: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> I
         if all(isinstance(value, Mapping) for value in values):
             yield from _unequal(f"{prefix}{key}.", *values)
         elif values[0] != values[1]:
-            yield f"{prefix}{key}", *(ABSENT if value == "" else value for value in values)
+            one_, other_ = (ABSENT if value == "" else value for value in values)
+            yield f"{prefix}{key}", one_, other_
 
 
 def _design(results: Results, *, seeds: bool) -> dict[str, Any]:

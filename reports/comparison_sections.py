@@ -17,7 +17,8 @@ LITERATURE = [
     "R. L. Iman, J. M. Davenport. Approximations of the Critical Region of the Friedman Statistic. Communications in "
     "Statistics A9(6), 1980, 571–595",
     "P. B. Nemenyi. Distribution-free Multiple Comparisons. PhD thesis, Princeton University, 1963",
-    "A. Benavoli, G. Corani, F. Mangili. Should We Really Use Post-Hoc Tests Based on Mean-Ranks? JMLR 17(5), 2016, 1–10",
+    "A. Benavoli, G. Corani, F. Mangili. Should We Really Use Post-Hoc Tests Based on Mean-Ranks? JMLR 17(5), "
+    "2016, 1–10",
 ]
 
 
@@ -124,7 +125,7 @@ def failures(comparison: Comparison) -> Context:
     failed = [
         {"data": label, **entry}
         for label, results in comparison.runs.items()
-        for entry in sections.failures(results)["failed"]
+        for entry in (sections.failures(results) or {})["failed"]
     ]
     return {"failed": failed, "n_cells": n_cells}
 
@@ -146,7 +147,7 @@ def _facts(comparison: Comparison, results: Results) -> Context:
     data, page = results.about["data"], results.run.directory / "report.html"
     return {
         "data": data,
-        "size": f"{data['ratings']:,} ratings by {words.count(data['users'], 'user')} of {words.count(data['items'], 'item')}",
+        "size": f"{data['ratings']:,} ratings by {data['users']:,} users of {data['items']:,} items",
         "scale": "{:g} to {:g}".format(*data["scale"]),
         "split": words.split(results),
         "directory": str(results.run.directory),

@@ -100,9 +100,8 @@ def _by_rank(ranking: Ranking, column: str) -> list[str]:
     said = f"Lowest mean rank by {column}: {words.listed(first)} ({of})"
     if ranking.obstacle:
         return [f"{said}; {len(ranking.means)} rows cannot be told apart by mean ranks alone."]
-    close = (
-        ranking.names[len(first) : ranking.groups[0][1] + 1] if ranking.groups and ranking.groups[0][0] == 0 else []
-    )
+    gaps = zip(ranking.names, ranking.means - ranking.means[0], strict=True)
+    close = [name for name, gap in gaps if 0 < gap < ranking.difference]
     if not close:
         return [f"{said}; all others rank significantly lower."]
     n_others = len(ranking.names) - len(first)

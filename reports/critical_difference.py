@@ -1,7 +1,7 @@
 """Mean ranks over data sets: which rows can be told apart by them, and the diagram that shows it.
 
-J. Demšar. Statistical Comparisons of Classifiers over Multiple Data Sets. JMLR 7, 2006: the Friedman test with the F of
-R. Iman, J. Davenport (1980) asks whether the rows differ at all, then the critical difference of P. Nemenyi (1963) which
+After J. Demšar, Statistical Comparisons of Classifiers over Multiple Data Sets, JMLR 7, 2006: the Friedman test, with
+the F of Iman and Davenport (1980), asks whether the rows differ at all, and Nemenyi's critical difference (1963) which
 ones do. Data sets are what is sampled here, not users.
 """
 
@@ -110,9 +110,9 @@ class Ranking:
             return "All rows are equal on every data set."
         if self.difference >= n_rows - 1:
             return (
-                f"{n_data_sets} data sets are too few for a test of {n_rows} rows: mean ranks would have to differ by "
-                f"{rank(self.difference)}, and cannot differ by more than {n_rows - 1}. So no rows can be told apart "
-                "by their mean ranks, however well the data sets agree, and no diagram is drawn."
+                f"{n_data_sets} data sets are too few for a test of {n_rows} rows: mean ranks would have to differ "
+                f"by {rank(self.difference)}, and cannot differ by more than {n_rows - 1}. So no rows can be told "
+                "apart by their mean ranks, however well the data sets agree, and no diagram is drawn."
             )
         if self.p >= LEVEL:
             return f"The mean ranks do not differ by more than chance explains ({self.test}), so no pair is tested."
@@ -126,7 +126,7 @@ class Ranking:
 
 
 def diagram(ranking: Ranking, title: str) -> Figure:
-    """Demšar's diagram: an axis of mean ranks, a line to each row's name, bars that join what cannot be told apart."""
+    """Demšar's diagram: an axis of mean ranks, a line to each row's name, bars joining what cannot be told apart."""
     labels = ["\n".join(textwrap.wrap(name, LONGEST)) for name in ranking.names]
     margin = LETTER * max(len(line) for label in labels for line in label.split("\n")) + NUMBER + 0.25
     width = 2 * margin + AXIS

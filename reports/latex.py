@@ -56,7 +56,7 @@ def escaped(value: object) -> Markup:
 
 
 def _environment() -> Environment:
-    templates = Environment(
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         autoescape=False,
@@ -70,7 +70,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return templates
 
 
 def of_run(results: Results) -> Iterator[Table]:

@@ -36,7 +36,7 @@ class Overview(Heatmap):
 
 @dataclass(frozen=True)
 class Comparison:
-    """The results of several runs, each cut down to the metrics that all of them show, by the name of its data set."""
+    """The results of several runs by the names of their data, each cut down to the metrics that all of them show."""
 
     runs: dict[str, Results]
     out: Path  # where the report goes
@@ -48,9 +48,8 @@ class Comparison:
         refuse_mixture(found)
         shown = [column for column in found[0].columns if all(column in results.columns for results in found)]
         if not shown:
-            raise UsageError(
-                f"{words.listed(map(str, directories))} have no metric in common: name one with --metric"
-            )
+            named = words.listed(map(str, directories))
+            raise UsageError(f"{named} show no metric in common (metrics): run one again with --metric")
         cut = [replace(results, about=results.about | {"metrics": shown}) for results in found]
         return Comparison(dict(zip(_labels(found), cut, strict=True)), out)
 
@@ -148,7 +147,7 @@ class Comparison:
         return self._overview("fit-time", "seconds of a fit, mean over folds", "cost", "fit")
 
     def _overview(self, name: str, title: str, kind: str, column: str) -> Overview:
-        """Rows that have any number against data sets: `column` of each run's heatmap of `kind`, its colours and marks."""
+        """Rows with any number against data sets: `column` of each run's own heatmap of `kind`, colours and all."""
         heads, squares = [], dict[str, list[Square]]((row, []) for row in self.rows)
         for label, drawn in self._drawn[kind].items():
             place = [head.name for head in drawn.columns].index(column)
