@@ -1,7 +1,7 @@
 """Mean ranks over data sets: which rows can be told apart by them, and the diagram that shows it.
 
 After J. Demšar, Statistical Comparisons of Classifiers over Multiple Data Sets, JMLR 7, 2006: the Friedman test, with
-the F of Iman and Davenport (1980), asks whether the rows differ at all, and Nemenyi's critical difference (1963) which
+the F of Iman and Davenport (1980), asks whether rows differ at all, and Nemenyi's critical difference (1963) which
 ones do. Data sets are what is sampled here, not users.
 """
 
