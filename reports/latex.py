@@ -112,7 +112,8 @@ def of_comparison(comparison: Comparison) -> Iterator[Table]:
     yield Table("cost", drawn, _caption(comparison_words.titled(comparison, drawn.title)))
     rankings = {column: comparison.ranking(column) for column in comparison.columns}
     lines = []
-    for name in comparison.contestants:
+    ranked = {name for ranking in rankings.values() for name in ranking.names}
+    for name in [name for name in comparison.contestants if name in ranked]:
         means = [dict(zip(ranking.names, ranking.means, strict=True)).get(name) for ranking in rankings.values()]
         squares = [Square(words.NONE if mean is None else words.rank(mean), "") for mean in means]
         lines.append(Line(name, comparison.rows[name], squares))

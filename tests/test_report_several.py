@@ -400,3 +400,19 @@ def test_the_command_line(three: list[Path], tmp_path: Path) -> None:
     code, said = run(*three, "--out", tmp_path / "c", "--sections", "rank")
     assert code == 2 and "unknown section 'rank'. Did you mean 'ranks'?" in said.replace("\n", "")
     assert not (tmp_path / "c").exists()
+
+
+def test_latex_tables_have_the_ranks_and_the_errors(three: list[Path], report: Path) -> None:
+    tables = {path.stem: path.read_text() for path in (report / "tables").glob("*.tex")}
+    assert set(tables) == {"error", "ranking", "fit-time", "ranks"}
+    rows = {line.partition(" & ")[0]: line for line in tables["ranks"].splitlines()}
+    for name, mean in zip(*_ranking(three), strict=True):
+        assert rows[f"{{{name}}}"].split(" & ")[1] == words.rank(mean)
+    for place, directory in enumerate(three, start=1):
+        svd = next(line for line in tables["error"].splitlines() if line.startswith("{surprise-svd}"))
+        assert f"{means(directory, 'rmse')['surprise-svd']:.4f}" in svd.split(" & ")[place]
+
+
+def _ranking(directories: list[Path]) -> tuple[list[str], list[float]]:
+    ranking = Comparison.read(directories, Path("x")).ranking("rmse")
+    return ranking.names, list(ranking.means)
