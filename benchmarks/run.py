@@ -230,7 +230,7 @@ def _close(console: Console, results: Run, seconds: float, *, report: bool) -> i
     if report:
         from reports.build import build
 
-        console.print(f"report: {build(results.directory).resolve()}", markup=False)
+        console.print(f"report: {build(results.directory).resolve().as_uri()}", markup=False)
     return INCOMPLETE if bad else FINE
 
 

@@ -12,6 +12,9 @@ from benchmarks.metrics import columns
 from benchmarks.results import Record
 from datasets.cache import write_atomically
 
+TEXTS = ("dataset", "split", "algorithm", "params", "status", "reason")  # numbers stay as they are, below zero too
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
 
 def write_table(directory: Path, records: Iterable[Record]) -> Path:
     """Write `results.csv`, unrounded, empty where there is no value; its path."""
@@ -50,7 +53,13 @@ def row(record: Record) -> dict[str, Any]:
             value = record.costs.get(phase, {}).get(cost)
             values[f"{phase}_{cost}"] = "" if value is None else repr(value)
     peak = "" if record.peak_mb is None else repr(record.peak_mb)
-    return values | {"peak_mb": peak, "contended": str(record.environment.get("contended")).lower()}
+    values |= {"peak_mb": peak, "contended": str(record.environment.get("contended")).lower()}
+    return values | {name: inert(values[name]) for name in TEXTS}
+
+
+def inert(text: str) -> str:
+    """Text that a spreadsheet takes for text: an apostrophe comes before what would begin a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def embedded(about: Mapping[str, Any], records: Iterable[Record]) -> dict[str, Any]:

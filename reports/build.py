@@ -1,5 +1,9 @@
-"""From the records in a directory to report.md, report.html and figures. `python -m reports.build DIR`."""
+"""From the records in a directory, or in several, to report.md, report.html and figures.
 
+`python -m reports.build DIR`, or `DIR DIR ...` for several data sets in one report.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,13 +16,27 @@ import reports
 from benchmarks.command_line import FAILED, FINE, serve
 from benchmarks.table import embedded
 from datasets.cache import write_atomically
-from datasets.spec import UsageError, import_all
-from reports import words
+from datasets.spec import UsageError, import_all, pick
+from reports import comparison_sections, comparison_words, latex, stale, words
 from reports.figures import pictures
-from reports.sections import SECTIONS
+from reports.sections import SECTIONS, Section
+from reports.several import Comparison
 from reports.tables import Results
 
 TEMPLATES = Path(__file__).parent / "templates"
+TOGETHER = Path("runs") / "comparison"  # where a report on several runs goes
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a report is about, one run or several, and what there is to show of it."""
+
+    results: Results | Comparison
+    title: str
+    folder: str  # of the sections' templates
+    sections: Mapping[str, Section]
+    shown: dict[str, Any]  # the JSON inside the page
+    tables: Iterable[latex.Table]
 
 
 @dataclass(frozen=True)
@@ -31,58 +49,97 @@ class Part:
     context: dict[str, Any]
 
 
-def build(directory: Path) -> Path:
-    """Write `report.md`, `report.html` and `figures/` from the records in `directory`; the path of the HTML.
+def build(*directories: Path, out: Path | None = None, sections: Collection[str] = (), tex: bool = False) -> Path:
+    """Write `report.md`, `report.html` and `figures/` from the records in `directories`; the path of the HTML.
 
-    UsageError if the directory holds no results or cannot be written.
+    `sections` are all if none is named; `tex` adds `tables/`. Figures and tables of an earlier report that this one
+    has not are removed. UsageError if a directory holds no results, if several are not comparable, or if the report
+    cannot be written.
     """
+    target = out or destination(directories)
+    files = made(*directories, out=target, sections=sections, tex=tex)
     try:
-        for name, content in made(directory).items():
-            write_atomically(directory / name, content)
+        stale.remove(target, files)
+        for name, content in files.items():
+            write_atomically(target / name, content)
     except OSError as error:
-        raise UsageError(f"cannot write the report to {directory}: {error}") from None
-    return directory / "report.html"
+        raise UsageError(f"cannot write the report to {target}: {error}") from None
+    return target / "report.html"
 
 
-def made(directory: Path) -> dict[str, bytes]:
-    """The report of the records in `directory`, its files by name: figures first, the pages that show them last.
+def destination(directories: Sequence[Path]) -> Path:
+    """Where the report goes that is not told where to go."""
+    return directories[0] if len(directories) == 1 else TOGETHER
 
-    The same records give the same bytes. UsageError if the directory holds no results.
+
+def made(
+    *directories: Path, out: Path | None = None, sections: Collection[str] = (), tex: bool = False
+) -> dict[str, bytes]:
+    """The report of the records in `directories`, its files by name: figures first, the pages that show them last.
+
+    The same records give the same bytes. UsageError as in `build`.
     """
-    results = Results.read(directory)
-    parts = gather(results)
+    subject = _subject(directories, out or destination(directories))
+    parts = gather(subject, sections)
+    names = {part.name for part in parts}
     drawn = [picture for part in parts for picture in pictures(part.context)]
     files = {f"figures/{name}": content for picture in drawn for name, content in picture.files.items()}
-    return files | {f"report.{kind}": render(results, parts, kind).encode() for kind in ("md", "html")}
+    if tex:
+        kept = [table for table in subject.tables if table.section in names]
+        files |= {f"tables/{table.drawn.name}.tex": table.source().encode() for table in kept}
+    files |= {f"report.{kind}": render(subject, parts, kind).encode() for kind in ("md", "html")}
+    return files | {stale.LIST: stale.listed(files)}
 
 
-def gather(results: Results) -> list[Part]:
-    """Every section that has a template and something to say, in the order of the templates' names."""
+def _subject(directories: Sequence[Path], out: Path) -> Subject:
+    """One run or several, as what a report is about."""
     import_all(reports)
-    files = sorted(path.stem for path in (TEMPLATES / "sections").glob("*.html"))
+    if (out / "plan.json").exists() and [path.resolve() for path in directories] != [out.resolve()]:
+        raise UsageError(f"--out {out} holds a run, whose report would be lost: name another directory")
+    if len(directories) == 1:
+        results = Results.read(directories[0])
+        shown = embedded(results.about, results.records)
+        return Subject(results, words.title(results), "sections", SECTIONS, shown, latex.of_run(results))
+    several = Comparison.read(directories, out)
+    tables, title = latex.of_comparison(several), comparison_words.title(several)
+    return Subject(several, title, "comparison", comparison_sections.SECTIONS, several.shown(), tables)
+
+
+def gather(subject: Subject, wanted: Collection[str] = ()) -> list[Part]:
+    """Every section, or those `wanted`, that has something to say, in the order of the templates' names.
+
+    UsageError if a wanted one does not exist, or if none of them has anything to say.
+    """
+    files = {path.stem.partition("-")[2]: path.stem for path in sorted((TEMPLATES / subject.folder).glob("*.html"))}
+    for name in wanted:
+        pick("section", name, files)
     parts = []
-    for file in files:
-        name = file.partition("-")[2]
-        context = SECTIONS[name].context(results)
+    for name, file in files.items():
+        if wanted and name not in wanted:
+            continue
+        context = subject.sections[name].context(subject.results)
         if context is not None:
-            parts.append(Part(file, name, SECTIONS[name].heading, context))
+            parts.append(Part(file, name, subject.sections[name].heading, context))
+    if not parts:
+        raise UsageError(f"nothing to say under {words.listed(wanted)}: leave --sections out to see what there is")
     return parts
 
 
-def render(results: Results, parts: list[Part], kind: str) -> str:
+def render(subject: Subject, parts: list[Part], kind: str) -> str:
     """The whole page as `kind`, "html" or "md". A value that a template misses is an error, not a gap."""
     templates = _environment(kind)
-    common = {"results": results, "title": words.title(results), "words": words}
+    common = {"results": subject.results, "title": subject.title, "words": words}
     sections = [
         {
             "name": part.name,
             "heading": part.heading,
-            "body": Markup(templates.get_template(f"sections/{part.file}.{kind}").render(common | part.context)),
+            "body": Markup(
+                templates.get_template(f"{subject.folder}/{part.file}.{kind}").render(common | part.context)
+            ),
         }
         for part in parts
     ]
-    shown = embedded(results.about, results.records)
-    page = templates.get_template(f"page.{kind}").render(common, sections=sections, shown=shown)
+    page = templates.get_template(f"page.{kind}").render(common, sections=sections, shown=subject.shown)
     return page.rstrip() + "\n"
 
 
@@ -102,16 +159,23 @@ def _environment(kind: str) -> Environment:
 
 
 def main(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="What benchmarks.run has left.")],
+    directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="What benchmarks.run has left.")],
+    out: Annotated[
+        Path | None, typer.Option(help="where the report goes [default: DIR; runs/comparison for several]")
+    ] = None,
+    sections: Annotated[str, typer.Option(help="only these, as in accuracy,cost [default: all]")] = "",
+    tex: Annotated[bool, typer.Option("--latex", help="write tables/*.tex too, for LaTeX with booktabs")] = False,
     check: Annotated[bool, typer.Option("--check", help="write nothing; exit code 1 if a file would differ")] = False,
 ) -> int:
-    """Build report.md, report.html and figures from the records in DIR."""
+    """Build report.md, report.html and figures from the records in DIR, or from several data sets together."""
+    target = out or destination(directories)
+    wanted = [name.strip() for name in sections.split(",") if name.strip()]
     if check:
-        files = made(directory).items()
-        other = [name for name, new in files if not (file := directory / name).exists() or file.read_bytes() != new]
-        typer.echo("".join(f"{directory / name}: not what the records give\n" for name in other), nl=False)
+        files = made(*directories, out=target, sections=wanted, tex=tex).items()
+        other = [name for name, new in files if not (file := target / name).exists() or file.read_bytes() != new]
+        typer.echo("".join(f"{target / name}: not what the records give\n" for name in other), nl=False)
         return FAILED if other else FINE
-    typer.echo(build(directory).resolve().as_uri())
+    typer.echo(build(*directories, out=out, sections=wanted, tex=tex).resolve().as_uri())
     return FINE
 
 

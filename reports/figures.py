@@ -104,17 +104,25 @@ def _line(
     x, y = corner
     axes.text(EDGE + 0.12, y + height / 2, name, va="center")
     if line.failure:
-        hatched: dict[str, Any] = {"facecolor": "#f2f2f2", "edgecolor": "#9a9a9a", "hatch": "////", "linewidth": 0}
-        axes.add_patch(Rectangle((x, y + 0.01), square * len(drawn.columns), height - 0.02, **hatched))
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        middle = x + square * len(drawn.columns) / 2
-        axes.text(middle, y + height / 2, line.failure, ha="center", va="center", fontsize=8, bbox=box)
+        _failed(axes, line.failure, corner, square * len(drawn.columns), height)
     for index, one in enumerate(line.squares):
         _square(axes, one, (x + index * square, y), square, height)
 
 
+def _failed(axes: Axes, word: str, corner: tuple[float, float], width: float, height: float) -> None:
+    """A hatched place with the word for what happened."""
+    x, y = corner
+    hatched: dict[str, Any] = {"facecolor": "#f2f2f2", "edgecolor": "#9a9a9a", "hatch": "////", "linewidth": 0}
+    axes.add_patch(Rectangle((x, y + 0.01), width, height - 0.02, **hatched))
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    axes.text(x + width / 2, y + height / 2, word, ha="center", va="center", fontsize=8, bbox=box)
+
+
 def _square(axes: Axes, one: Square, corner: tuple[float, float], width: float, height: float) -> None:
     x, y = corner
+    if one.failed:
+        _failed(axes, one.text, corner, width, height)
+        return
     background, colour = one.colours or ("#ebebeb" if one.grey else "#ffffff", "#444444")
     axes.add_patch(Rectangle((x + 0.01, y + 0.01), width - 0.02, height - 0.02, facecolor=background, linewidth=0))
     text = {"best": f"★ {one.text}", "near": f"≈ {one.text}"}.get(one.mark, one.text)

@@ -39,6 +39,7 @@ class Square:
     shade: float | None = None
     mark: str = ""  # "best", "near" or ""
     grey: bool = False
+    failed: bool = False  # `text` is the status in the place of a number
 
     @property
     def colours(self) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ from typing import Any
 from reports import figures, heatmaps, words
 from reports.tables import Results
 
-Context = Callable[[Results], dict[str, Any] | None]  # None: nothing to say, no section
+Context = Callable[[Any], dict[str, Any] | None]  # of Results, or of a Comparison; None: nothing to say, no section
 
 
 @dataclass(frozen=True)

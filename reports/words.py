@@ -35,6 +35,16 @@ def megabytes(value: float | None) -> str:
     return NONE if value is None else f"{value:,.0f}"
 
 
+def rank(value: float) -> str:
+    """A mean rank, or a difference of two: two decimals."""
+    return f"{value:.2f}"
+
+
+def p_value(value: float) -> str:
+    """`= 0.0123`, or `< 0.0001`."""
+    return f"= {value:.4f}" if value >= 0.0001 else "< 0.0001"
+
+
 def percent(part: float, whole: float) -> str:
     """A share with one decimal."""
     return f"{part / whole:.1%}" if whole else NONE
