@@ -4,9 +4,10 @@ from typing import Any
 
 from benchmarks.gate import MACHINE
 from benchmarks.protocols import CANDIDATES, TIES
-from reports import comparison_words, figures, heatmaps, sections, words
+from reports import comparison_words, figures, heatmaps, words
 from reports.comparison_words import titled
 from reports.critical_difference import Ranking, diagram
+from reports.failures import not_ok
 from reports.sections import Section
 from reports.several import Comparison, Overview
 from reports.tables import Results, metrics
@@ -122,11 +123,7 @@ def _left_out(comparison: Comparison) -> list[str]:
 def failures(comparison: Comparison) -> Context:
     """The cells of all runs that are not ok."""
     n_cells = sum(len(results.records) for results in comparison.runs.values())
-    failed = [
-        {"data": label, **entry}
-        for label, results in comparison.runs.items()
-        for entry in (sections.failures(results) or {})["failed"]
-    ]
+    failed = [{"data": label, **entry} for label, results in comparison.runs.items() for entry in not_ok(results)]
     return {"failed": failed, "n_cells": n_cells}
 
 

@@ -8,15 +8,18 @@ from reports.tables import Results
 
 @section("What did not run?")
 def failures(results: Results) -> dict[str, Any]:
-    """The cells that are not ok; folds of one row that failed alike share an entry."""
+    """The cells that are not ok, and how many there are of any kind."""
+    return {"failed": not_ok(results), "n_cells": len(results.records)}
+
+
+def not_ok(results: Results) -> list[dict[str, Any]]:
+    """The cells that are not ok, with the command that tries them again; folds of one row that failed alike together."""
     entries: dict[tuple[str, str, str], list[int]] = {}
     for row in results.rows:
         for record in (*row.failures, *row.elsewhere.failures):
-            entries.setdefault((row.name, record.status, record.reason or "no reason given"), []).append(
-                record.cell.fold
-            )
-    failed = [
+            what = (row.name, record.status, record.reason or "no reason given")
+            entries.setdefault(what, []).append(record.cell.fold)
+    return [
         {"row": row, "folds": folds, "status": status, "reason": reason, "again": results.about["command"]}
         for (row, status, reason), folds in entries.items()
     ]
-    return {"failed": failed, "n_cells": len(results.records)}
