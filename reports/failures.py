@@ -13,7 +13,7 @@ def failures(results: Results) -> dict[str, Any]:
 
 
 def not_ok(results: Results) -> list[dict[str, Any]]:
-    """The cells that are not ok, with the command that tries them again; folds of one row that failed alike together."""
+    """The cells that are not ok, with the command that tries them again; a line for folds that failed alike."""
     entries: dict[tuple[str, str, str], list[int]] = {}
     for row in results.rows:
         for record in (*row.failures, *row.elsewhere.failures):
