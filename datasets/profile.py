@@ -106,10 +106,11 @@ def _times(ratings: Ratings) -> dict[str, Any] | None:
     found: dict[str, Any] = {"first": str(dates[0]), "last": str(dates[-1])}
     for step, unit, most in (("day", "D", DAYS), ("month", "M", MONTHS), ("year", "Y", len(by_day))):
         places = dates.astype(f"M8[{unit}]").astype(np.int64)
-        counts = np.bincount(places - places[0], by_day).astype(np.int64)
+        counts = np.bincount(places - places[0], by_day).astype(np.int64).tolist()
+        found |= {"step": step, "counts": counts}
         if len(counts) <= most:
             break
-    return found | {"step": step, "counts": counts.tolist()}
+    return found
 
 
 def _activity(counts: Counts) -> dict[str, Any]:
@@ -136,7 +137,8 @@ def _activity(counts: Counts) -> dict[str, Any]:
 
 def _years(catalogue: Catalogue) -> dict[str, Any] | None:
     """Items in each `step` years from the year `first`, and how many have no year; a title's "(1995)" counts too."""
-    known = [year for pair in zip(catalogue.titles, catalogue.years, strict=True) if (year := _year(*pair)) is not None]
+    described = zip(catalogue.titles, catalogue.years, strict=True)
+    known = [found for title, year in described if (found := _year(title, year)) is not None]
     if not known:
         return None
     years = np.array(known)

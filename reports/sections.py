@@ -35,9 +35,10 @@ def section(heading: str) -> Callable[[Context], Context]:
     return register
 
 
-def titled(results: Results, what: str) -> str:
-    """The title of a figure that shows `what`: the data, whether they are simulated, and how they were split."""
-    title = f"{results.about['data']['name']}: {what[0].lower()}{what[1:]}, {words.split(results)}"
+def titled(results: Results, what: str, *, whole: bool = False) -> str:
+    """The title of a figure of `what`: the data, whether they are simulated, and, unless `whole`, how they were split."""
+    title = f"{results.about['data']['name']}: {what[0].lower()}{what[1:]}"
+    title += "" if whole else f", {words.split(results)}"
     return f"SIMULATED data, {title}" if results.simulated else title
 
 
@@ -100,7 +101,6 @@ def method(results: Results) -> dict[str, Any]:
         "protocol": _protocol(results),
         "environment": _environment(results),
         "data": data,
-        "steps": [_step(step) for step in data["steps"]],
         "certificates": [(row.name, _determinism(row)) for row in results.rows],
         "commands": [(row.name, words.again(results, row.name)) for row in results.rows],
     }
@@ -146,15 +146,6 @@ def _environment(results: Results) -> list[tuple[str, str]]:
     started = sorted(record.started for record in results.records if record.started)
     pairs = [(name, "; ".join(values)) for name, values in found.items()]
     return [*pairs, ("started", " to ".join(sorted({started[0], started[-1]})) if started else "not yet")]
-
-
-def _step(step: dict[str, Any]) -> dict[str, Any]:
-    """A filter with what it kept and dropped, in numbers and percent."""
-    counts = []
-    for name in ("users", "items", "ratings"):
-        before, after = step["before"][name], step["after"][name]
-        counts.append(f"{before:,} → {after:,} (−{words.percent(before - after, before)})")
-    return {"rule": step["rule"], "counts": counts}
 
 
 def _determinism(row: Row) -> str:
