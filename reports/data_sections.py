@@ -1,5 +1,6 @@
 """What the report says about the data, and how far each algorithm is from what the data allow."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -82,7 +83,7 @@ def _charts(profile: dict[str, Any]) -> list[Chart]:
 def _stars(part: dict[str, Any]) -> Chart:
     counts, edges = part["counts"], part["edges"]
     names = [f"{value:g}" for value in part["values"] or []]
-    names = names or [f"{low:g} to {high:g}" for low, high in zip(edges, edges[1:], strict=False)]
+    names = names or [f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
     most = [name for name, count in zip(names, counts, strict=True) if count == max(counts)]
     caption = f"Most frequent: {words.listed(most)} ({words.percent(max(counts), sum(counts))})."
     numbers = "; ".join(f"{name}: {count:,}" for name, count in zip(names, counts, strict=True))
@@ -92,7 +93,8 @@ def _stars(part: dict[str, Any]) -> Chart:
 def _times(part: dict[str, Any]) -> Chart:
     step, counts = part["step"], part["counts"]
     most = np.datetime64(part["first"], step[0].upper()) + int(np.argmax(counts))
-    caption = f"From {part['first']} to {part['last']}; most in the {step} {most}: {max(counts):,}."
+    when = f"on {most}" if step == "day" else f"in {most}"
+    caption = f"From {part['first']} to {part['last']}; most of all {when}: {max(counts):,}."
     return Chart("data-times", f"ratings by {step}", caption, "", lambda t: data_figures.times(part, t))
 
 
@@ -103,20 +105,18 @@ def _at_least(part: dict[str, Any], n: int, one: str) -> Chart:
         caption += f" {words.count(part['without'], one)} of {n:,} without any are not drawn."
     points = list(zip(part["levels"], part["at_least"], strict=True))
     numbers = "; ".join(f"{count:,} with at least {level:,}" for level, count in points[:: max(1, len(points) // 6)])
-    what = f"{one}s with at least so many ratings"
-    return Chart(
-        f"data-{one}s", what, caption, f"{numbers}.", lambda title: data_figures.activity(part, title, one)
-    )
+    what = f"ratings per {one}"
+    return Chart(f"data-{one}s", what, caption, f"{numbers}.", lambda title: data_figures.activity(part, title, one))
 
 
 def _years(part: dict[str, Any]) -> Chart:
     counts, step = part["counts"], part["step"]
     most = part["first"] + step * int(np.argmax(counts))
     span = f"{most}" if step == 1 else f"{most} to {most + step - 1}"
-    caption = f"Most are from {span}: {words.count(max(counts), 'item')}."
+    caption = f"Most of all from {span}: {words.count(max(counts), 'item')}."
     if part["unknown"]:
         caption += f" {words.count(part['unknown'], 'item')} without a year."
-    return Chart("data-years", "items by year of release", caption, "", lambda t: data_figures.years(part, t))
+    return Chart("data-years", "items by release year", caption, "", lambda t: data_figures.years(part, t))
 
 
 def _grid(part: dict[str, Any]) -> Chart:
@@ -128,8 +128,8 @@ def _grid(part: dict[str, Any]) -> Chart:
         f"{counts.shape[0]} by {counts.shape[1]} blocks; of the pairs in a block, "
         f"{words.share(counts[low], sizes[low])} to {words.share(counts[high], sizes[high])} are rated."
     )
-    if n_empty := np.count_nonzero(counts == 0):
-        caption += f" White: the {words.count(n_empty, 'block')} without a rating."
+    if n_empty := int(np.count_nonzero(counts == 0)):
+        caption += f" Blank: the {words.count(n_empty, 'block')} without a rating."
     return Chart("data-gaps", "which pairs are rated", caption, "", lambda t: data_figures.grid(part, t))
 
 

@@ -36,7 +36,7 @@ def section(heading: str) -> Callable[[Context], Context]:
 
 
 def titled(results: Results, what: str, *, whole: bool = False) -> str:
-    """The title of a figure of `what`: the data, whether they are simulated, and, unless `whole`, how they were split."""
+    """The title of a figure: the data, whether they are simulated, `what`, and unless it is the `whole` the split."""
     title = f"{results.about['data']['name']}: {what[0].lower()}{what[1:]}"
     title += "" if whole else f", {words.split(results)}"
     return f"SIMULATED data, {title}" if results.simulated else title
