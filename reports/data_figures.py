@@ -21,7 +21,7 @@ LABELLED = 11  # so many bars have room for their share above them
 STEPS = [1, 2, 2.5, 5, 10]  # what round numbers begin with
 LETTERS = 56  # of a title's line
 MOST_TICKS = {YEARLY: 8, MONTHLY: 6, DAILY: 4}  # that have room side by side
-SHADES = ListedColormap(colormaps["YlGnBu"](np.linspace(0.15, 1, 256)))  # its lightest is hard to tell from white
+SHADES = ListedColormap(colormaps["YlGnBu"](np.linspace(0.25, 1, 256)))  # its lightest is hard to tell from white
 
 Part = dict[str, Any]  # of a profile
 
