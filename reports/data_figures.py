@@ -47,11 +47,15 @@ def times(part: Part, title: str) -> Figure:
     """Ratings in each day, month or year."""
     figure, axes = _canvas(title)
     periods = np.datetime64(part["first"], part["step"][0].upper()) + np.arange(len(part["counts"]) + 1)
-    axes.stairs(part["counts"], periods.astype("M8[D]").astype(np.int64), fill=True, color=INK)
+    days = periods.astype("M8[D]").astype(np.int64)
+    axes.stairs(part["counts"], days, fill=True, color=INK)
     axes.set(xlabel="time (UTC)", ylabel=f"ratings per {part['step']}")
-    locator = AutoDateLocator(minticks=2, maxticks=MOST_TICKS)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(AutoDateFormatter(locator))  # type: ignore[no-untyped-call]
+    if len(part["counts"]) <= MOST_TICKS[DAILY]:
+        axes.set_xticks((days[:-1] + days[1:]) / 2, [str(period) for period in periods[:-1]])
+    else:
+        locator = AutoDateLocator(minticks=2, maxticks=MOST_TICKS)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(AutoDateFormatter(locator))  # type: ignore[no-untyped-call]
     return figure
 
 
@@ -77,6 +81,7 @@ def years(part: Part, title: str) -> Figure:
     """Items in each year of release, or in each ten or more years."""
     figure, axes = _canvas(title)
     edges = part["first"] + part["step"] * np.arange(len(part["counts"]) + 1)
+    edges = edges - 0.5 if part["step"] == 1 else edges  # so that a year's bar stands on its number
     axes.stairs(part["counts"], edges, fill=True, color=INK)
     per = "year" if part["step"] == 1 else f"{part['step']:,} years"
     axes.set(xlabel="year of release", ylabel=f"items per {per}")

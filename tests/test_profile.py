@@ -106,7 +106,7 @@ def test_time_is_counted_by_day_or_by_month(days: int, step: str, form: str) -> 
     found = profile(dataset(ratings))["times"]
     first, last = (f(r[3] for r in ratings) for f in (min, max))
     assert (found["first"], found["last"]) == (f"{day(first):%Y-%m-%d}", f"{day(last):%Y-%m-%d}")
-    periods = list(dict.fromkeys(day(time).strftime(form) for time in range(first, last, 3600)))
+    periods = list(dict.fromkeys(day(time).strftime(form) for time in (*range(first, last, 3600), last)))
     slow = Counter(day(r[3]).strftime(form) for r in ratings)
     assert found["step"] == step
     assert found["counts"] == [slow[period] for period in periods]
