@@ -85,7 +85,7 @@ def years(part: Part, title: str) -> Figure:
     axes.stairs(part["counts"], edges, fill=True, color=INK)
     per = "year" if part["step"] == 1 else f"{part['step']:,} years"
     axes.set(xlabel="year of release", ylabel=f"items per {per}")
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=STEPS))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=STEPS, min_n_ticks=1))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     return figure
 
