@@ -11,6 +11,7 @@ from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.dates import DAILY, MONTHLY, YEARLY, AutoDateFormatter, AutoDateLocator
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from numpy.typing import NDArray
 
 from reports import words
 
@@ -43,15 +44,20 @@ def stars(part: Part, title: str) -> Figure:
     return figure
 
 
+def periods(part: Part) -> NDArray[np.datetime64]:
+    """The first moment of each day, month or year of `times`, and of the one after the last."""
+    return np.datetime64(part["first"], part["step"][0].upper()) + np.arange(len(part["counts"]) + 1)
+
+
 def times(part: Part, title: str) -> Figure:
     """Ratings in each day, month or year."""
     figure, axes = _canvas(title)
-    periods = np.datetime64(part["first"], part["step"][0].upper()) + np.arange(len(part["counts"]) + 1)
-    days = periods.astype("M8[D]").astype(np.int64)
+    starts = periods(part)
+    days = starts.astype("M8[D]").astype(np.int64)
     axes.stairs(part["counts"], days, fill=True, color=INK)
     axes.set(xlabel="time (UTC)", ylabel=f"ratings per {part['step']}")
     if len(part["counts"]) <= MOST_TICKS[DAILY]:
-        axes.set_xticks((days[:-1] + days[1:]) / 2, [str(period) for period in periods[:-1]])
+        axes.set_xticks((days[:-1] + days[1:]) / 2, [str(start) for start in starts[:-1]])
     else:
         locator = AutoDateLocator(minticks=2, maxticks=MOST_TICKS)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)

@@ -14,7 +14,8 @@ from reports.sections import section, titled
 from reports.tables import Results
 
 Pairs = list[tuple[str, str]]
-ACTIVITY = ("lowest", "lower_quartile", "median", "mean", "upper_quartile", "highest", "gini")
+ACTIVITY = ("lowest", "lower_quartile", "median", "mean", "upper_quartile", "highest")
+SPOKEN = 8  # so many numbers stand for a long row of bars in its picture's text alternative
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def _facts(described: dict[str, Any], profile: dict[str, Any] | None) -> Pairs:
 
 def _activity(profile: dict[str, Any], one: str) -> tuple[str, list[str]]:
     """A line of the table of how ratings are shared among users, or items."""
-    return f"ratings of one {one}", [words.amount(profile[f"per_{one}"][name]) for name in ACTIVITY]
+    part = profile[f"per_{one}"]
+    return f"ratings of one {one}", [*(words.amount(part[name]) for name in ACTIVITY), words.number(part["gini"])]
 
 
 def _shown(results: Results, chart: Chart) -> dict[str, Any]:
@@ -80,22 +82,38 @@ def _charts(profile: dict[str, Any]) -> list[Chart]:
     return [*charts, _grid(profile["grid"])]
 
 
+def _most(names: list[str], counts: list[int], kind: str) -> str:
+    """Which of `names` have the highest count, or if these are many, how many of that `kind` they are."""
+    most = [name for name, count in zip(names, counts, strict=True) if count == max(counts)]
+    return words.listed(most) if len(most) <= 3 else f"{len(most)} {kind}s alike"
+
+
+def _spoken(names: list[str], counts: list[int]) -> str:
+    """The counts in words; of a long row, the sums of a few stretches of it."""
+    size = -(-len(names) // SPOKEN)
+    parts = []
+    for start in range(0, len(names), size):
+        first, last, total = names[start], names[start : start + size][-1], sum(counts[start : start + size])
+        parts.append(f"{first}: {total:,}" if first == last else f"{first} to {last}: {total:,}")
+    return f"{'; '.join(parts)}."
+
+
 def _stars(part: dict[str, Any]) -> Chart:
     counts, edges = part["counts"], part["edges"]
     names = [f"{value:g}" for value in part["values"] or []]
     names = names or [f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
-    most = [name for name, count in zip(names, counts, strict=True) if count == max(counts)]
-    caption = f"Most frequent: {words.listed(most)} ({words.percent(max(counts), sum(counts))})."
+    caption = f"Most frequent: {_most(names, counts, 'value')} ({words.percent(max(counts), sum(counts))})."
     numbers = "; ".join(f"{name}: {count:,}" for name, count in zip(names, counts, strict=True))
     return Chart("data-stars", "ratings by value", caption, f"{numbers}.", lambda t: data_figures.stars(part, t))
 
 
 def _times(part: dict[str, Any]) -> Chart:
     step, counts = part["step"], part["counts"]
-    most = np.datetime64(part["first"], step[0].upper()) + int(np.argmax(counts))
-    when = f"on {most}" if step == "day" else f"in {most}"
-    caption = f"From {part['first']} to {part['last']}; most of all {when}: {max(counts):,}."
-    return Chart("data-times", f"ratings by {step}", caption, "", lambda t: data_figures.times(part, t))
+    periods = [str(period) for period in data_figures.periods(part)[:-1]]
+    most = f"{'on' if step == 'day' else 'in'} {_most(periods, counts, step)}"
+    caption = f"From {part['first']} to {part['last']}; most of all {most}: {max(counts):,}."
+    numbers = _spoken(periods, counts)
+    return Chart("data-times", f"ratings by {step}", caption, numbers, lambda t: data_figures.times(part, t))
 
 
 def _at_least(part: dict[str, Any], n: int, one: str) -> Chart:
@@ -111,12 +129,13 @@ def _at_least(part: dict[str, Any], n: int, one: str) -> Chart:
 
 def _years(part: dict[str, Any]) -> Chart:
     counts, step = part["counts"], part["step"]
-    most = part["first"] + step * int(np.argmax(counts))
-    span = f"{most}" if step == 1 else f"{most} to {most + step - 1}"
-    caption = f"Most of all from {span}: {words.count(max(counts), 'item')}."
+    starts = [part["first"] + step * place for place in range(len(counts))]
+    names = [f"{start}" if step == 1 else f"{start} to {start + step - 1}" for start in starts]
+    caption = f"Most of all from {_most(names, counts, 'bar')}: {words.count(max(counts), 'item')}."
     if part["unknown"]:
         caption += f" {words.count(part['unknown'], 'item')} without a year."
-    return Chart("data-years", "items by release year", caption, "", lambda t: data_figures.years(part, t))
+    numbers = _spoken(names if step == 1 else [str(start) for start in starts], counts)
+    return Chart("data-years", "items by release year", caption, numbers, lambda t: data_figures.years(part, t))
 
 
 def _grid(part: dict[str, Any]) -> Chart:
@@ -130,7 +149,15 @@ def _grid(part: dict[str, Any]) -> Chart:
     )
     if n_empty := int(np.count_nonzero(counts == 0)):
         caption += f" Blank: the {words.count(n_empty, 'block')} without a rating."
-    return Chart("data-gaps", "which pairs are rated", caption, "", lambda t: data_figures.grid(part, t))
+    users, items = (-(-n // 4) for n in counts.shape)
+    inside, pairs = counts[:users, :items].sum(), sizes[:users, :items].sum()
+    numbers = (
+        f"Of the pairs in the first {words.count(users, 'block')} of users and {words.count(items, 'block')} of items, "
+        f"{words.share(inside, pairs)} are rated"
+    )
+    if pairs < sizes.sum():
+        numbers += f", of all others {words.share(counts.sum() - inside, sizes.sum() - pairs)}"
+    return Chart("data-gaps", "which pairs are rated", caption, f"{numbers}.", lambda t: data_figures.grid(part, t))
 
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_with_a_profile_numbers_and_pictures_are_its_own(tmp_path: Path) -> None
     found = known()
     html, markdown = run(tmp_path, found)
     for text in (html, markdown):
-        assert words.amount(found["stars"]["mean"]) in text and words.amount(found["per_user"]["gini"]) in text
+        assert words.amount(found["stars"]["mean"]) in text and words.number(found["per_user"]["gini"]) in text
         assert f"{found['times']['first']} and {found['times']['last']}" in text
         assert f"60 ({words.percent(60, found['items'])})" in text  # items with a year
         for stars, count in zip(found["stars"]["values"], found["stars"]["counts"], strict=True):
@@ -93,6 +93,11 @@ def test_captions_name_the_highest_bar(tmp_path: Path) -> None:
     assert "Most frequent: 1 and 2.5 (46.7%)." in markdown
     assert "From 1999-12-31 to 2000-01-02; most of all on 2000-01-02: 4." in markdown
     assert "Most of all from 1980 to 1989: 5 items. 2 items without a year." in markdown
+    assert "1999-12-31: 1; 2000-01-01: 0; 2000-01-02: 4." in markdown and "1970: 3; 1980: 5." in markdown
+    alike = times | {"counts": [3] * 40, "last": "2000-02-08"}
+    _, markdown = run(tmp_path, known(times=alike, stars=changed["stars"] | {"counts": [2, 2, 2]}))
+    assert "most of all on 40 days alike: 3." in markdown and "Most frequent: 1, 2.5 and 3 (33.3%)." in markdown
+    assert "1999-12-31 to 2000-01-04: 15; 2000-01-05 to 2000-01-09: 15; " in markdown
 
 
 def test_same_profile_same_bytes(tmp_path: Path) -> None:
