@@ -152,8 +152,8 @@ def _grid(part: dict[str, Any]) -> Chart:
     users, items = (-(-n // 4) for n in counts.shape)
     inside, pairs = counts[:users, :items].sum(), sizes[:users, :items].sum()
     numbers = (
-        f"Of the pairs in the first {words.count(users, 'block')} of users and {words.count(items, 'block')} of items, "
-        f"{words.share(inside, pairs)} are rated"
+        f"Of the pairs in the first {words.count(users, 'block')} of users and {words.count(items, 'block')} of "
+        f"items, {words.share(inside, pairs)} are rated"
     )
     if pairs < sizes.sum():
         numbers += f", of all others {words.share(counts.sum() - inside, sizes.sum() - pairs)}"
