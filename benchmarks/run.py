@@ -27,6 +27,7 @@ from benchmarks.protocols import Evaluation, used
 from benchmarks.results import Record, Run, leftovers
 from benchmarks.table import write_table
 from benchmarks.watch import Limits
+from datasets.profile import write_profile
 from datasets.ratings import Dataset
 from datasets.spec import UsageError, parse_spec, pick
 
@@ -122,6 +123,7 @@ def run(
             "environment": environment(threads, jobs),
         }
         results.write_plan(cells, about)
+        write_profile(results.directory / "profile.json", data)
         kept = {cell.name for cell in cells if _kept(results, cell, forced)}
         waiting = [cell for cell in cells if cell.name not in kept]
         for name in kept:  # a run killed right after the cell had ended could not remove its log

@@ -20,7 +20,6 @@ def method(results: Results) -> dict[str, Any]:
         "protocol": _protocol(results),
         "environment": _environment(results),
         "data": data,
-        "steps": [_step(step) for step in data["steps"]],
         "certificates": [(row.name, _determinism(row)) for row in results.rows],
         "algorithms": results.about.get("algorithms", {}),
         "checklist": checklist(results),
@@ -73,15 +72,6 @@ def _environment(results: Results) -> list[tuple[str, str]]:
     started = sorted(record.started for record in results.records if record.started)
     pairs = [(name, "; ".join(values)) for name, values in found.items()]
     return [*pairs, ("started", " to ".join(sorted({started[0], started[-1]})) if started else "not yet")]
-
-
-def _step(step: dict[str, Any]) -> dict[str, Any]:
-    """A filter with what it kept and dropped, in numbers and percent."""
-    counts = []
-    for name in ("users", "items", "ratings"):
-        before, after = step["before"][name], step["after"][name]
-        counts.append(f"{before:,} → {after:,} (−{words.percent(before - after, before)})")
-    return {"rule": step["rule"], "counts": counts}
 
 
 def _determinism(row: Row) -> str:

@@ -1,7 +1,7 @@
 """Records as a table: rows in families, means with their spread, and what has no mean."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from benchmarks.metrics import Metric, find
 from benchmarks.results import Record, Run
 from benchmarks.samples import samples
 from benchmarks.statistics import Bootstrap, bootstrap
+from datasets.profile import read_profile
 from datasets.spec import UsageError
 
 ABOUT = ("command", "reproduce", "metrics", "protocol", "published", "data", "environment")  # what a plan has to say
@@ -65,8 +66,7 @@ class Row:
         if not self.failures:
             return ""
         statuses = dict.fromkeys(record.status.replace("_", " ") for record in self.failures)
-        folds = "fold" if len(self.records) == 1 else "folds"
-        n = len(self.records) + len(self.initialisations)
+        n, folds = len(self.records) + len(self.initialisations), "fold" if len(self.records) == 1 else "folds"
         return f"{', '.join(statuses)} in {len(self.failures)} of {n} {folds}"
 
     def values(self, column: str) -> list[float | None]:
@@ -149,14 +149,18 @@ class Results:
         return bool(self.about["data"]["simulated"])
 
     @cached_property
+    def profile(self) -> dict[str, Any] | None:
+        """What `datasets.profile` has found in the data; None for a run made before there were profiles."""
+        return read_profile(self.run.directory / "profile.json", self.about["data"]["digest"])
+
+    @cached_property
     def rows(self) -> list[Row]:
         """The rows, families together; families and the rows in them in the plan's order."""
         adapters, names = available(), dict.fromkeys(record.cell.row for record in self.records)
         rows = []
         for name in names:
             records = tuple(record for record in self.records if record.cell.row == name)
-            adapter = adapters.get(records[0].cell.algorithm)
-            first = records[0].cell
+            first, adapter = records[0].cell, adapters.get(records[0].cell.algorithm)
             own = [record for record in records if record.cell.split == first.split]
             main = tuple(record for record in own if record.cell.seed == first.seed)
             again = tuple(record for record in own if record.cell.seed != first.seed)
@@ -191,7 +195,7 @@ class Results:
 
     def best(self, column: str) -> list[Row]:
         """The rows with the best mean; more than one only if the means are equal. Empty if no row has a mean."""
-        losses = [(row, find(column).loss(mean)) for row, mean in _means(self.contestants, column)]
+        losses = [(row, find(column).loss(m)) for row in self.contestants if (m := row.mean(column)) is not None]
         return [row for row, lost in losses if lost == min(other for _, other in losses)]
 
     @cached_property
@@ -239,10 +243,6 @@ class Certainty:
     def interval(self, row: Row) -> tuple[float, float] | None:
         """The 95 % interval of a row's value over users, or None if its answers are missing."""
         return self.bootstrap.interval(self.rows.index(row)) if row in self.rows else None
-
-
-def _means(rows: Iterable[Row], column: str) -> list[tuple[Row, float]]:
-    return [(row, mean) for row in rows if (mean := row.mean(column)) is not None]
 
 
 def metrics(results: Results) -> dict[str, Metric]:

@@ -50,6 +50,16 @@ def percent(part: float, whole: float) -> str:
     return f"{part / whole:.1%}" if whole else NONE
 
 
+def share(part: float, whole: float) -> str:
+    """A share with three significant digits, for those that may be very small: `6.3%`, `0.0117%`."""
+    return f"{100 * part / whole:.3g}%" if whole else NONE
+
+
+def amount(value: float) -> str:
+    """A count, or a mean of counts or ratings: four significant digits, all digits from a thousand on."""
+    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
 def plus_minus(spread: Spread) -> str:
     """`mean ± deviation`; the mean alone where there was one fold."""
     deviation = "" if spread.deviation is None else f" ± {number(spread.deviation)}"
