@@ -105,7 +105,7 @@ def _legible(text: str, longest: int = 2000) -> str:
 
 def leftovers(directory: Path) -> list[Path]:
     """Temporary files that a run killed while it wrote has left in its results directory."""
-    ours = ("plan.json", "results.csv", "report.md", "report.html")
+    ours = ("plan.json", "results.csv", "examples.json", "report.md", "report.html")
     patterns = [*(f".{name}.*.tmp" for name in ours), "records/.*.tmp", "figures/.*.tmp"]
     return [path for pattern in patterns for path in directory.glob(pattern) if path.is_file()]
 
