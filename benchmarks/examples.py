@@ -18,7 +18,7 @@ from benchmarks.protocols import PROTOCOLS, STANDARD
 from benchmarks.results import Record, Run
 from benchmarks.scoring import rated
 from datasets.cache import write_atomically
-from datasets.ratings import Dataset, Ratings
+from datasets.ratings import Catalogue, Dataset, Ratings
 from datasets.spec import UsageError
 
 FILE = "examples.json"
@@ -121,7 +121,7 @@ def write_examples(run: Run, records: Sequence[Record], dataset: Dataset, users:
         for question, answer in zip(questions, _answers(run, record, train, test, questions), strict=False):
             question.person.answers.append(answer)
     people, similar = [question.person for question in questions], _similar(dataset)
-    titles = {item: dataset.catalogue.titles[item] for item in sorted(_items(people, similar))}
+    titles = {item: _title(dataset.catalogue, item) for item in sorted(_items(people, similar))}
     place = (dataset.digest, cell.split, cell.n_folds, cell.fold, cell.split_seed, cell.seed)
     examples = Examples(*place, float(threshold), bool(users), people, similar, titles)
     path = run.directory / FILE
@@ -238,6 +238,11 @@ def _similar(dataset: Dataset) -> Similar | None:
     items, cosines = content.similar(item, len(described))
     like = described[items] & (cosines > 0)
     return Similar(item, int(counts[item]), _stars(items[like][:N_SIMILAR], cosines[like][:N_SIMILAR]))
+
+
+def _title(catalogue: Catalogue, item: int) -> str:
+    title, year = catalogue.titles[item], catalogue.years[item]
+    return title if year is None or str(year) in title else f"{title} ({year})"
 
 
 def _items(people: Sequence[Person], similar: Similar | None) -> set[int]:

@@ -21,6 +21,7 @@ from reports.tables import Results, Row
 PARTS = {"train": "training", "val": "inner validation"}
 COLOURS = {"train": "#2166ac", "val": "#c2570c"}
 STROKES = {"train": "-", "val": "--"}
+FINE, COARSE = (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), (1, 2, 5)  # where an axis may have ticks
 COLUMNS, WIDTH, HEIGHT = 3, 2.75, 1.5  # of the panels; inches
 EPOCHS = ("epochs", "n_epochs")  # what adapters call the number of epochs that was asked for
 
@@ -103,7 +104,7 @@ def draw(shown: Sequence[dict[str, Curves]], title: str) -> Figure:
         right=1 - 0.1 / width,
         top=1 - (top + 0.4) / height,
         bottom=0.5 / height,
-        hspace=0.62,
+        hspace=0.55,
         wspace=0.08,
     )
     figure.text(0.1 / width, 1 - 0.12 / height, "\n".join(titles), va="top", fontsize=10, fontweight="bold")
@@ -126,10 +127,12 @@ def _panel(axes: Axes, curves: dict[str, Curves]) -> None:
             axes.plot(range(1, len(values) + 1), values, linewidth=0.6, alpha=0.6, marker=_dot(curve), **style)
         axes.plot(range(1, len(one.mean) + 1), one.mean, linewidth=1.6, **style)
         for epoch, value in one.lowest() if part == "val" else ():
-            axes.plot(epoch, value, "o", color=COLOURS[part], markersize=3.5, markerfacecolor="none", markeredgewidth=0.8)
+            axes.plot(
+                epoch, value, "o", color=COLOURS[part], markersize=3.5, markerfacecolor="none", markeredgewidth=0.8
+            )
     name = next(iter(curves.values())).row.name
     axes.set_title(name if len(name) <= 44 else f"{name[:43]}…", fontsize=7.5, loc="left", pad=3)
-    axes.set_yscale("log")
+    axes.set(yscale="log", xlim=(0.5, max(len(curve) for one in curves.values() for curve in one.folds) + 0.5))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     axes.grid(axis="y", linewidth=0.4, color="#bbbbbb", alpha=0.6)
     axes.spines[["top", "right"]].set_visible(False)
@@ -142,14 +145,15 @@ def _dot(curve: Curve) -> str:
 
 
 def _ticks(axes: Axes, shown: Sequence[dict[str, Curves]]) -> None:
-    """Round numbers on the shared axis, as few as span what is drawn."""
-    values = [v for curves in shown for one in curves.values() for curve in one.folds for v in curve if v and v > 0]
-    low, high = min(values, default=1.0), max(values, default=1.0)
-    steps = [1, 1.5, 2, 3, 5, 7] if high / low < 30 else [1]
-    candidates = [step * 10.0**power for power in range(-6, 7) for step in steps]
-    ticks = [tick for tick in candidates if low * 0.85 <= tick <= high * 1.15]
+    """The shared axis, with round numbers: up to twice the worst last error, since a first epoch may be far off."""
+    curves = [curve for found in shown for one in found.values() for curve in one.folds]
+    values = [value for curve in curves for value in curve if value]
+    worst = max((curve[-1] for curve in curves if curve[-1]), default=math.inf)
+    low, high = min(values, default=1.0), min(max(values, default=1.0), 2 * worst)
     axes.set_ylim(low * 0.93, high * 1.08)
-    axes.yaxis.set_major_locator(FixedLocator(ticks or [low, high]))
+    steps = FINE if high / low < 4 else COARSE
+    ticks = [step * 10.0**power for power in range(-6, 7) for step in steps]
+    axes.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low * 0.93 <= tick <= high * 1.08] or [low]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
@@ -163,8 +167,9 @@ def _key(figure: Figure, shown: Sequence[dict[str, Curves]], y: float) -> None:
             figure.add_artist(Line2D(*ends, color=COLOURS[part], linestyle=STROKES[part], linewidth=1.6))
             text = meaning if part == "train" else f"{meaning}, ○ lowest of a fold"
             figure.text((x + 0.36) / width, y, text, va="center", fontsize=8)
-            x += 0.65 + 0.065 * len(text)
-    figure.text(x / width, y, "thin: a fold, thick: the mean", va="center", fontsize=8)
+            x += 0.6 + 0.058 * len(text)
+    if any(len(one.folds) > 1 for curves in shown for one in curves.values()):
+        figure.text(x / width, y, "thin: a fold, thick: the mean", va="center", fontsize=8)
 
 
 def _entry(curves: dict[str, Curves]) -> dict[str, Any]:
