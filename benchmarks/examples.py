@@ -25,12 +25,9 @@ FILE = "examples.json"
 SCHEMA = 1
 N_USERS = 3
 ENOUGH = 5  # test ratings that make a user worth looking at
-N_FAVOURITES = 8
-N_RECOMMENDED = 5
+N_FAVOURITES, N_RECOMMENDED, N_SIMILAR = 8, 5, 10
 N_ENDS = 5  # predictions shown from each end, once they are ordered by their distance to the rating
 N_COMPARED = 6  # test items for which all rows' predictions are shown side by side
-N_SIMILAR = 10
-
 Stars = tuple[int, float]  # an item and a rating, actual or predicted
 
 
@@ -123,7 +120,7 @@ def write_examples(run: Run, records: Sequence[Record], dataset: Dataset, users:
     people, similar = [question.person for question in questions], _similar(dataset)
     titles = {item: _title(dataset.catalogue, item) for item in sorted(_items(people, similar))}
     place = (dataset.digest, cell.split, cell.n_folds, cell.fold, cell.split_seed, cell.seed)
-    examples = Examples(*place, float(threshold), bool(users), people, similar, titles)
+    examples = Examples(*place, threshold, bool(users), people, similar, titles)
     path = run.directory / FILE
     write_atomically(path, (json.dumps(asdict(examples), sort_keys=True, allow_nan=False) + "\n").encode())
     return path
@@ -198,16 +195,14 @@ def _stars(items: NDArray[np.int32], values: NDArray[np.float32] | NDArray[np.fl
     return list(zip(items.tolist(), values.tolist(), strict=True))
 
 
-def _answers(
-    run: Run, record: Record, train: Ratings, test: Ratings, questions: Sequence[_Questions]
-) -> list[Answer]:
+def _answers(run: Run, record: Record, train: Ratings, test: Ratings, asked: Sequence[_Questions]) -> list[Answer]:
     """The answers of one cell, in the order of the questions; none if they cannot be read."""
     try:
         arrays = run.answers(record.cell, ("scores", "users", "top_items"))
     except UsageError:  # it is told where the row's uncertainty is missing; a run must not fail for its examples
         return []
     told = []
-    for one in questions:
+    for one in asked:
         place = np.flatnonzero(arrays["users"] == one.user)
         top = [item for item in arrays["top_items"][place[0]].tolist() if item >= 0] if len(place) else None
         nearest: list[Stars] = []
@@ -224,7 +219,7 @@ def _answers(
 
 
 def _similar(dataset: Dataset) -> Similar | None:
-    """The most rated item that has a description, and those with the descriptions nearest to it in TF-IDF's cosine."""
+    """The most rated item that has a description, and those whose descriptions are nearest to it."""
     described = np.array([bool(text) for text in dataset.catalogue.overviews], bool)
     if described.sum() < 2:
         return None

@@ -5,14 +5,13 @@ import statistics
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
-from benchmarks.results import Record
 from reports import words
 from reports.figures import Picture
 from reports.sections import section, titled
@@ -20,7 +19,7 @@ from reports.tables import Results, Row
 
 PARTS = {"train": "training", "val": "inner validation"}
 COLOURS = {"train": "#2166ac", "val": "#c2570c"}
-STROKES = {"train": "-", "val": "--"}
+STROKES: dict[str, Literal["-", "--"]] = {"train": "-", "val": "--"}
 FINE, COARSE = (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), (1, 2, 5)  # where an axis may have ticks
 COLUMNS, WIDTH, HEIGHT = 3, 2.75, 1.5  # of the panels; inches
 EPOCHS = ("epochs", "n_epochs")  # what adapters call the number of epochs that was asked for
@@ -173,7 +172,7 @@ def _key(figure: Figure, shown: Sequence[dict[str, Curves]], y: float) -> None:
 
 
 def _entry(curves: dict[str, Curves]) -> dict[str, Any]:
-    """A line of the table: how many epochs, and first, last and lowest error of each part, as means over the folds."""
+    """A line of the table: how many epochs, and each part's first, last and lowest error, as means over the folds."""
     row = next(iter(curves.values())).row
     ends = {}
     for part in PARTS:

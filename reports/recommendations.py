@@ -68,7 +68,7 @@ def _told(results: Results, person: Person) -> list[Told]:
 
 
 def _columns(results: Results) -> tuple[str, str]:
-    """The error and the ranking metric by which rows are put in order: the headline ones, if a fold alone has them."""
+    """The error and the ranking metric by which rows are put in order: the headline ones where there are any."""
     error, ranking = results.first_error(), results.first_ranking()
     by_error = error if error and find(error).kind == "rating" else "rmse"
     return by_error, ranking or f"ndcg@{results.about['protocol']['ks'][0]}"
@@ -150,7 +150,7 @@ def _chosen(told: Sequence[Told], column: str) -> tuple[list[Told], list[Told]]:
 
 def _line(one: Told, person: Person, examples: Examples) -> dict[str, Any]:
     """A row's first titles, each with the user's own test rating where there is one."""
-    shown = []
+    shown: list[dict[str, Any]] = []
     for item in one.answer.recommended or []:
         value = person.tested.get(item)
         relevant = value is not None and value >= examples.threshold
