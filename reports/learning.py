@@ -20,7 +20,7 @@ from reports.tables import Results, Row
 PARTS = {"train": "training", "val": "inner validation"}
 COLOURS = {"train": "#2166ac", "val": "#c2570c"}
 STROKES: dict[str, Literal["-", "--"]] = {"train": "-", "val": "--"}
-FINE, COARSE = (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), (1, 2, 5)  # where an axis may have ticks
+TICKS = {4: (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), 30: (1, 1.5, 2, 3, 5, 7), math.inf: (1,)}  # by high / low
 COLUMNS, WIDTH, HEIGHT = 3, 2.75, 1.5  # of the panels; inches
 EPOCHS = ("epochs", "n_epochs")  # what adapters call the number of epochs that was asked for
 
@@ -133,6 +133,7 @@ def _panel(axes: Axes, curves: dict[str, Curves]) -> None:
     axes.set_title(name if len(name) <= 44 else f"{name[:43]}…", fontsize=7.5, loc="left", pad=3)
     axes.set(yscale="log", xlim=(0.5, max(len(curve) for one in curves.values() for curve in one.folds) + 0.5))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+    axes.set_facecolor("none")
     axes.grid(axis="y", linewidth=0.4, color="#bbbbbb", alpha=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=7, length=2)
@@ -150,7 +151,7 @@ def _ticks(axes: Axes, shown: Sequence[dict[str, Curves]]) -> None:
     worst = max((curve[-1] for curve in curves if curve[-1]), default=math.inf)
     low, high = min(values, default=1.0), min(max(values, default=1.0), 2 * worst)
     axes.set_ylim(low * 0.93, high * 1.08)
-    steps = FINE if high / low < 4 else COARSE
+    steps = next(steps for ratio, steps in TICKS.items() if high / low <= ratio)
     ticks = [step * 10.0**power for power in range(-6, 7) for step in steps]
     axes.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low * 0.93 <= tick <= high * 1.08] or [low]))
     axes.yaxis.set_minor_locator(NullLocator())

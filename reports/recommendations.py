@@ -132,11 +132,14 @@ def _counts(person: Person, threshold: float) -> str:
 
 
 def _best(told: Sequence[Told], column: str) -> list[Told]:
-    """The rows with a value of `column` in this fold, best first, and behind them those without one."""
+    """Best `column` of this fold first; behind them who has none, and last the oracle, which competes with nobody."""
     metric = find(column)
-    known = [(metric.loss(value), one) for one in told if (value := one.record.metrics.get(column)) is not None]
-    others = [one for one in told if one.record.metrics.get(column) is None]
-    return [one for _, one in sorted(known, key=lambda pair: pair[0])] + others
+
+    def place(one: Told) -> tuple[bool, bool, float]:
+        value = one.record.metrics.get(column)
+        return one.family == "oracle", value is None, 0.0 if value is None else float(metric.loss(value))
+
+    return sorted(told, key=place)
 
 
 def _chosen(told: Sequence[Told], column: str) -> tuple[list[Told], list[Told]]:
