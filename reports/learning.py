@@ -216,8 +216,9 @@ def _told(row: Row, curves: dict[str, Curves]) -> str:
     if "val" in curves:
         at = [epoch for epoch, _ in curves["val"].lowest()]
         last = all(epoch == len(curve) for epoch, curve in zip(at, curves["val"].folds, strict=True))
-        place = "in the last epoch" if last else f"in epoch {_span(at)}"
-        parts.append(f"lowest inner-validation RMSE {place}{' of each fold' if last and n > 1 else ''}")
+        place = f"in {'epoch' if min(at) == max(at) else 'epochs'} {_span(at)}"
+        place = f"in the last epoch{' of each fold' if len(at) > 1 else ''}" if last else place
+        parts.append(f"lowest inner-validation RMSE {place}")
     parameters = row.records[0].cell.parameters
     planned = next((parameters[name] for name in EPOCHS if isinstance(parameters.get(name), int)), None)
     patience = parameters.get("patience")
