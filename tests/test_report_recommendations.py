@@ -42,15 +42,34 @@ def person(records: list[Record], **more: Any) -> Person:
         top = [0, 1, 2, 3 + place % 4]
         ends = (near, far, beside) if rates else ([], [], [])
         answers.append(Answer(record.cell.row, record.cell.key, record.answers, top, *ends))
-    fields = {"id": "u|7", "n_train": 20, "n_test": 9, "n_relevant": 2, "favourites": [(1, 5.0), (4, 4.5)]}
+    fields: dict[str, Any] = {
+        "id": "u|7",
+        "n_train": 20,
+        "n_test": 9,
+        "n_relevant": 2,
+        "favourites": [(1, 5.0), (4, 4.5)],
+    }
     return Person(**fields | {"tested": TESTED, "compared": [0, 3], "answers": answers} | more)
 
 
 def example(directory: Path, *people: Person, **more: Any) -> Path:
     """`examples.json` beside a run's records."""
-    place = {"digest": DATA["digest"], "split": "kfold", "n_folds": 5, "fold": 0, "split_seed": 0, "seed": 0}
+    place: dict[str, Any] = {
+        "digest": DATA["digest"],
+        "split": "kfold",
+        "n_folds": 5,
+        "fold": 0,
+        "split_seed": 0,
+        "seed": 0,
+    }
     similar = Similar(2, 1234, [(0, 0.75), (1, 0.5)])
-    fields = {"threshold": 4.0, "named": False, "people": list(people), "similar": similar, "titles": TITLES}
+    fields: dict[str, Any] = {
+        "threshold": 4.0,
+        "named": False,
+        "people": list(people),
+        "similar": similar,
+        "titles": TITLES,
+    }
     (directory / FILE).write_text(json.dumps(asdict(Examples(**place | fields | more))))
     return directory
 
