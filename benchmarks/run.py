@@ -21,6 +21,7 @@ from benchmarks.cell import Cell
 from benchmarks.command_line import FINE, INCOMPLETE, import_plugin, serve
 from benchmarks.describe import describe_algorithms, describe_data
 from benchmarks.display import Display, announce, print_plan
+from benchmarks.examples import find_users, write_examples
 from benchmarks.measure import environment
 from benchmarks.pool import Pool
 from benchmarks.protocols import Evaluation, used
@@ -66,9 +67,12 @@ def run(
     out: Annotated[Path | None, Option(help="where results go [default: runs/DATASET]")] = None,
     force: Annotated[list[str] | None, Option(help="measure this row again although it is there; repeatable")] = None,
     plugin: Annotated[list[str] | None, Option(help="module with more adapters; repeatable")] = None,
+    show_user: Annotated[
+        list[str] | None, Option(help="this user's recommendations go into the report [default: three drawn users']")
+    ] = None,
     real_only: Annotated[bool, Option("--real-only", help="never stand in simulated data")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="print the plan and leave")] = False,
-    no_report: Annotated[bool, Option("--no-report", help="records and results.csv only")] = False,
+    no_report: Annotated[bool, Option("--no-report", help="all but report.md, report.html and figures")] = False,
 ) -> int:
     """Run algorithms on a data set, each fold in a process of its own, and report errors and costs."""
     begun = perf_counter()
@@ -92,6 +96,7 @@ def run(
     evaluation = Evaluation(ks, used(shown))
 
     def planned(data: Dataset) -> list[Cell]:
+        find_users(data, show_user or [])  # refuses unknown ones before anything runs
         if not split and divided.partition("[")[0] not in {*splits.SPLITS, *data.splits}:
             raise UsageError(f"suite {suite!r} is defined for the split {divided!r}, which {data.name} does not have")
         n_folds = splits.n_folds_of(data, divided, folds, None if split else chosen.folds)
@@ -142,7 +147,9 @@ def run(
                 on_start=display.started,
             ):
                 display.finished(record)
-    return _close(console, results, perf_counter() - begun, report=not no_report)
+    records = results.records()
+    write_examples(results, records, data, find_users(data, show_user or []))
+    return _close(console, results, records, perf_counter() - begun, report=not no_report)
 
 
 def _columns(k: list[int] | None, metric: Sequence[str] | None) -> tuple[tuple[int, ...], list[str]]:
@@ -219,9 +226,8 @@ def _kept(results: Run, cell: Cell, forced: set[str]) -> bool:
     return record is not None and record.status == "ok" and cell.row not in forced and results.has_answers(cell)
 
 
-def _close(console: Console, results: Run, seconds: float, *, report: bool) -> int:
+def _close(console: Console, results: Run, records: list[Record], seconds: float, *, report: bool) -> int:
     """Write the table and the report, say where they are, and give the exit code."""
-    records: list[Record] = results.records()
     write_table(results.directory, records)
     bad = [record for record in records if record.status != "ok"]
     console.print(f"{len(records) - len(bad)} of {len(records)} cells ok after {seconds:.0f} s", markup=False)

@@ -30,6 +30,11 @@ def seconds(value: float | None) -> str:
     return f"{round(value, digits):,.{max(0, digits)}f}"
 
 
+def stars(value: float) -> str:
+    """A predicted rating or a mean of ratings: two decimals."""
+    return f"{value:.2f}"
+
+
 def megabytes(value: float | None) -> str:
     """Memory in whole megabytes."""
     return NONE if value is None else f"{value:,.0f}"
