@@ -28,6 +28,7 @@ STYLE: dict[Any, Any] = {
 }
 LINE, HEAD, FAMILY, EDGE = 0.27, 0.46, 0.25, 0.15  # heights and margin in inches
 NOTE = 0.11  # more height where squares have a second line
+PAPER = "#ffffff"
 NAME_WIDTH = 44  # characters; longer names are broken
 HATCHED: dict[str, Any] = {"facecolor": "#f2f2f2", "edgecolor": "#9a9a9a", "hatch": "////", "linewidth": 0}
 
@@ -127,8 +128,9 @@ def _square(axes: Axes, one: Square, corner: tuple[float, float], width: float, 
     if one.failed:
         return _failure(axes, one.text, corner, width, height)
     x, y = corner
-    background, colour = one.colours or ("#ebebeb" if one.grey else "#ffffff", "#444444")
-    axes.add_patch(Rectangle((x + 0.01, y + 0.01), width - 0.02, height - 0.02, facecolor=background, linewidth=0))
+    background, colour = one.colours or ("#ebebeb" if one.grey else PAPER, "#444444")
+    if background != PAPER:
+        axes.add_patch(Rectangle((x + 0.01, y + 0.01), width - 0.02, height - 0.02, facecolor=background, linewidth=0))
     text = f"{one.sign.sign} {one.text}" if one.sign else one.text
     style: dict[str, Any] = {"color": colour, "ha": "center", "va": "center"}
     middle = y + height / 2 - (0.06 if one.note else 0)

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from benchmarks.metrics import ARROWS, Metric, find
 from reports.heatmaps import fence
-from reports.labels import Label, place
+from reports.labels import Label, Spot, place
 from reports.tables import Results
 from reports.words import count, interval, listed, number, seconds
 
@@ -89,18 +89,21 @@ def draw(found: Sequence[Point], column: str, families: Sequence[str], title: st
     axes = figure.add_axes((0.085, 0.1, 0.735, 0.83))
     figure.text(0.015, 0.985, textwrap.fill(title, 95), va="top", fontsize=10, fontweight="bold")
     worst = fence([metric.loss(point.value) for point in found])
-    border = -worst if metric.better == "higher" else worst
+    inner = [metric.loss(point.value) for point in found if metric.loss(point.value) <= worst]
+    outside = max(inner) + 0.08 * (max(inner) - min(inner))
+    border = -outside if metric.better == "higher" else outside
     heights = [border if metric.loss(point.value) > worst else point.value for point in found]
     styles = dict(zip(families, zip(itertools.cycle(COLOURS), itertools.cycle(SHAPES)), strict=False))
     for point, height in zip(found, heights, strict=True):
         colour, shape = styles[point.family]
         if height == point.value:
-            axes.plot((_x(point), _x(point)), (point.low, point.high), color=colour, linewidth=0.7, alpha=0.55, zorder=2)
+            axes.plot((_x(point), _x(point)), (point.low, point.high), color=colour, linewidth=0.7, alpha=0.4, zorder=2)
         face = "white" if point.contended else colour
         axes.plot(_x(point), height, shape, color=colour, markerfacecolor=face, markersize=5, zorder=3)
     _limit(axes, found, heights, column)
     best = front(found, metric)
-    _steps(axes, [(_x(point), heights[found.index(point)]) for point in best], worst_is_up=metric.better != "higher")
+    corners = [(_x(point), heights[found.index(point)]) for point in best]
+    steps = _steps(axes, corners, worst_is_up=metric.better != "higher")
     ordered = [*best, *sorted((p for p in found if p not in best), key=lambda point: metric.loss(point.value))]
     beyond = "↓" if metric.better == "higher" else "↑"
     labels = []
@@ -108,7 +111,7 @@ def draw(found: Sequence[Point], column: str, families: Sequence[str], title: st
         height = heights[found.index(point)]
         text = point.name if height == point.value else f"{point.name} {beyond} {number(point.value)}"
         labels.append(Label(text, _x(point), height, must=point in best))
-    place(figure, axes, labels)
+    place(figure, axes, labels, steps)
     _legend(axes, found, styles)
     return figure
 
@@ -118,29 +121,45 @@ def _x(point: Point) -> float:
 
 
 def _limit(axes: Axes, found: Sequence[Point], heights: Sequence[float], column: str) -> None:
-    """Axes with room around the points, and what they count."""
+    """Axes with room around the points, and what they count; no number stands where points beyond it are."""
     metric = find(column)
-    inner = [bound for p, height in zip(found, heights, strict=True) if p.value == height for bound in (p.low, p.high)]
-    low, high = min(*heights, *inner), max(*heights, *inner)
+    inner = [p for p, height in zip(found, heights, strict=True) if p.value == height]
+    bounds = [bound for p in inner for bound in (p.low, p.high)]
+    low, high = min(*heights, *bounds), max(*heights, *bounds)
+    if len(inner) < len(found):  # the points at the border are the outermost thing on their side
+        low, high = (min(heights), high) if metric.better == "higher" else (low, max(heights))
     room = 0.07 * (high - low) or 0.05 * abs(high) or 1.0
     axes.set_ylim(low - room, high + room)
+    if len(inner) < len(found):
+        worst, best = min(heights) + room, max(heights) - room
+        kept = (worst, high + room) if metric.better == "higher" else (low - room, best)
+        axes.set_yticks([float(tick) for tick in axes.get_yticks() if kept[0] <= tick <= kept[1]])
     times = [_x(point) for point in found]
-    factor = max((max(times) / min(times)) ** 0.06, 1.6)
+    factor = max((max(times) / min(times)) ** 0.06, 100 / (max(times) / min(times)), 1.6)
     axes.set_xscale("log")
-    axes.set_xlim(min(times) / factor, max(times) * factor**2)  # names stand to the right, where they find room
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_xlabel("time to fit (s), mean over folds, logarithmic")
+    axes.set_xlim(min(times) / factor, max(times) * factor**1.5)  # names stand to the right, where they find room
+    axes.xaxis.set_major_formatter(FuncFormatter(_duration))
+    axes.set_xlabel("time to fit, mean over folds (logarithmic)")
     axes.set_ylabel(f"mean {column} ({metric.unit}) {ARROWS[metric.better]}")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e6e6e6", linewidth=0.5)
     axes.set_axisbelow(True)
 
 
-def _steps(axes: Axes, corners: Sequence[tuple[float, float]], *, worst_is_up: bool) -> None:
-    """The front: for every time, the best value that is reached within it."""
-    border = axes.get_ylim()[1 if worst_is_up else 0]
-    x, y = zip((corners[0][0], border), *corners, (axes.get_xlim()[1], corners[-1][1]), strict=True)
-    axes.plot(x, y, drawstyle="steps-post", color="#888888", linewidth=1, zorder=1)
+def _duration(time: float, _: object) -> str:
+    """A time as it is said beside an axis: `10 µs`, `100 ms`, `1,000 s`."""
+    unit, scale = ("µs", 1e6) if time < 0.99e-3 else ("ms", 1e3) if time < 0.99 else ("s", 1.0)
+    return f"{round(time * scale, 3):,g} {unit}"
+
+
+def _steps(axes: Axes, corners: Sequence[Spot], *, worst_is_up: bool) -> list[Spot]:
+    """Draw the front: for every time, the best value that is reached within it; its corners."""
+    path = [(corners[0][0], axes.get_ylim()[1 if worst_is_up else 0]), corners[0]]
+    for x, y in corners[1:]:
+        path += [(x, path[-1][1]), (x, y)]
+    path.append((axes.get_xlim()[1], path[-1][1]))
+    axes.plot(*zip(*path, strict=True), color="#999999", linewidth=1, zorder=1)
+    return path
 
 
 def _legend(axes: Axes, found: Sequence[Point], styles: dict[str, tuple[str, str]]) -> None:

@@ -23,6 +23,11 @@ def signed(value: float) -> str:
     return f"{value:+.4f}".replace("-", "−")
 
 
+def chance(p: float) -> str:
+    """A p-value: four decimals."""
+    return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"
+
+
 def slug(text: str) -> str:
     """`text` as a part of a file's name."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
