@@ -1,8 +1,8 @@
-"""Differences between all pairs of rows: a matrix of them, and between which ranks each row lies, as data and pictures."""
+"""All pairs of rows: a matrix of their differences, and between which ranks each lies, as data and as pictures."""
 
 import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from benchmarks.metrics import Floats
 from benchmarks.statistics import LEVEL, interval
 from reports.heatmaps import fence, on
 from reports.tables import Certainty
@@ -80,7 +81,7 @@ def matrix(found: Certainty, column: str) -> Matrix:
                 verdict = "told apart" if p < LEVEL else "not told apart"
                 tip = (
                     f"{names[row]} − {names[col]}, {column}: {signed(sign * difference)}\n"
-                    f"95 % interval {signed(bounds[0])} to {signed(bounds[1])}\n{verdict}, p {chance(p)} over all pairs"
+                    f"95 % interval {signed(bounds[0])} to {signed(bounds[1])}\n{verdict}, p {chance(p)}"
                 )
                 better = bool(sign * (losses[one] - losses[other]) < 0)
                 gaps[row][col] = Gap(tip, sign * difference, *bounds, p, better, shade)
@@ -142,21 +143,25 @@ def draw_ranks(found: Certainty, title: str) -> Figure:
         colour = STRONG if index in boot.tied else SOFT
         axes.plot(boot.rank_interval(index), (y, y), color=colour, linewidth=1.4, solid_capstyle="butt")
         axes.plot(_rank(losses, index), y, "o", color=colour, markersize=3.5)
-    axes.set(ylim=(len(order) - 0.3, -0.7), xlim=(0.5, len(order) + 0.5), xlabel="rank, and its 95 % interval over users")
+    axes.set(
+        ylim=(len(order) - 0.3, -0.7), xlim=(0.5, len(order) + 0.5), xlabel="rank, and its 95 % interval over users"
+    )
     axes.set_yticks(range(len(order)), names)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.grid(axis="x", color="#e6e6e6", linewidth=0.5)
     axes.set_axisbelow(True)
-    entries = [Patch(color=STRONG, label="best, and tied with the best"), Patch(color=SOFT, label="told from the best")]
-    where = {"loc": "lower right", "bbox_to_anchor": (1, 0.05 / height), "ncols": 2}
-    figure.legend(handles=entries, frameon=False, fontsize=7, handlelength=1, handleheight=0.4, **where)
+    entries = [
+        Patch(color=STRONG, label="best, and tied with the best"),
+        Patch(color=SOFT, label="told from the best"),
+    ]
+    style: dict[str, Any] = {"frameon": False, "fontsize": 7, "handlelength": 1, "handleheight": 0.4, "ncols": 2}
+    figure.legend(handles=entries, loc="lower right", bbox_to_anchor=(1, 0.05 / height), **style)
     return figure
 
 
-def _rank(losses: Sequence[float] | np.ndarray, index: int) -> float:
+def _rank(losses: Floats, index: int) -> float:
     """From 1; rows with equal values share the mean of their ranks."""
-    own = losses[index]
-    below, equal = int(np.sum(np.asarray(losses) < own)), int(np.sum(np.asarray(losses) == own))
-    return below + (equal + 1) / 2
+    below, equal = (losses < losses[index]).sum(), (losses == losses[index]).sum()
+    return float(below + (equal + 1) / 2)

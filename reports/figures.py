@@ -18,7 +18,11 @@ from reports.heatmaps import Column, Heatmap, Line, Square, key
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],  # the first comes with matplotlib: drawn alike anywhere
+    "font.sans-serif": [
+        "DejaVu Sans",
+        "Verdana",
+        "sans-serif",
+    ],  # the first comes with matplotlib: drawn alike anywhere
     "font.size": 8.5,
     "svg.fonttype": "none",
     "svg.hashsalt": "recbench",
@@ -130,7 +134,9 @@ def _square(axes: Axes, one: Square, corner: tuple[float, float], width: float, 
     x, y = corner
     background, colour = one.colours or ("#ebebeb" if one.grey else PAPER, "#444444")
     if background != PAPER:
-        axes.add_patch(Rectangle((x + 0.01, y + 0.01), width - 0.02, height - 0.02, facecolor=background, linewidth=0))
+        axes.add_patch(
+            Rectangle((x + 0.01, y + 0.01), width - 0.02, height - 0.02, facecolor=background, linewidth=0)
+        )
     text = f"{one.sign.sign} {one.text}" if one.sign else one.text
     style: dict[str, Any] = {"color": colour, "ha": "center", "va": "center"}
     middle = y + height / 2 - (0.06 if one.note else 0)

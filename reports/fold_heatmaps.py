@@ -20,10 +20,15 @@ def by_fold(results: Results, column: str) -> Heatmap | None:
     """Rows against at most `MOST_FOLDS` folds; None where nothing has a value and nothing has failed."""
     metric, shown = find(column), places(results)[:MOST_FOLDS]
     several = len({seed for seed, _ in shown}) > 1
-    heads = [Column(f"fold {fold}", f"seed {seed}" if several else metric.unit, ARROWS[metric.better]) for seed, fold in shown]
+    heads = [
+        Column(f"fold {fold}", f"seed {seed}" if several else metric.unit, ARROWS[metric.better])
+        for seed, fold in shown
+    ]
     found = [[_found(row, place) for place in shown] for row in results.rows]
     values = [[record.metrics.get(column) if record else None for record in records] for records in found]
-    if not any(value is not None for row in values for value in row) and not any(row.failures for row in results.rows):
+    if not any(value is not None for row in values for value in row) and not any(
+        row.failures for row in results.rows
+    ):
         return None
     flat = [None if value is None else metric.loss(value) for row in values for value in row]
     shaded = shades(flat)

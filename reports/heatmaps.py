@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.colors import Colormap, to_hex, to_rgb
 
 from benchmarks.measure import PHASES
-from benchmarks.metrics import ARROWS
+from benchmarks.metrics import ARROWS, Floats
 from reports.tables import Results, Row, metrics
 from reports.words import NONE, between, interval, megabytes, number, plus_minus, seconds
 
@@ -84,7 +84,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Heatmap:
-    """A table with coloured squares; `name` is also the name of its figure, `scale` what shares a scale of colours."""
+    """A table with coloured squares; `name` is also that of its figure, `scale` what shares a scale of colours."""
 
     name: str
     title: str
@@ -161,7 +161,7 @@ def shades(values: Sequence[float | None], *, log: bool = False) -> list[float |
     return [None if value is None else float(next(shaded)) for value in values]
 
 
-def fence(losses: Sequence[float]) -> float:
+def fence(losses: Sequence[float] | Floats) -> float:
     """The worst loss that is worth a place on a scale: at most 1.5 quartile distances beyond the worse quartile."""
     first, third = np.quantile(losses, [0.25, 0.75])
     return float(min(max(losses), third + 1.5 * (third - first)) if third > first else max(losses))
@@ -180,7 +180,9 @@ def accuracy(results: Results) -> Heatmap:
         for row, mean, shade in zip(results.rows, means, shades(losses), strict=True):
             mark = "" if alone else "best" if row in best else "near" if row in near else ""
             bounds = interval(results, row, name)
-            note = between(bounds) if bounds and bounds[0] < bounds[1] else ""  # where no user differs, it says nothing
+            note = (
+                between(bounds) if bounds and bounds[0] < bounds[1] else ""
+            )  # where no user differs, it says nothing
             table[row.name].append(Square(number(mean), _accuracy_tip(row, name), mean, shade, mark, note=note))
     return Heatmap("accuracy", "Mean over folds", columns, _lines(results, table))
 

@@ -35,20 +35,27 @@ class Label:
 def place(figure: Figure, axes: Axes, labels: Sequence[Label], path: Sequence[Spot] = ()) -> list[Annotation]:
     """Write those of `labels` that find a free place, earlier ones first; what was written.
 
-    They keep off `path` too, a line whose parts are level or upright, in the data's coordinates. The axes' limits and the figure's size must not change afterwards. The same labels get the same places.
+    They keep off `path` too, a line whose parts are level or upright, in the data's coordinates. The axes' limits and
+    the figure's size must not change afterwards. The same labels get the same places.
     """
-    renderer = FigureCanvasAgg(figure).get_renderer()
+    FigureCanvasAgg(figure)  # the canvas that measures texts
     scale = figure.dpi / 72
     points = [(float(x), float(y)) for x, y in (axes.transData.transform((label.x, label.y)) for label in labels)]
     taken = [_box(point, (2 * DOT * scale, 2 * DOT * scale)) for point in points]
     taken += [_between(*ends, scale) for ends in itertools.pairwise(axes.transData.transform(path))] if path else []
-    inside = axes.get_window_extent(renderer)
+    inside = axes.get_window_extent()
     written = []
     for label, point in zip(labels, points, strict=True):
         note = axes.annotate(
-            label.text, (label.x, label.y), (0, 0), textcoords="offset points", fontsize=SIZE, ha="center", va="center"
+            label.text,
+            (label.x, label.y),
+            (0, 0),
+            textcoords="offset points",
+            fontsize=SIZE,
+            ha="center",
+            va="center",
         )
-        extent = note.get_window_extent(renderer)
+        extent = note.get_window_extent()
         room = extent.width + 3 * scale, extent.height  # a little more: letters are not as wide in every size
         for offset, leader in _offsets(room, scale, far=label.must):
             middle = point[0] + offset[0], point[1] + offset[1]

@@ -4,6 +4,7 @@ import itertools
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,8 +17,8 @@ from reports.labels import Label, Spot, place
 from reports.tables import Results
 from reports.words import count, interval, listed, number, seconds
 
-# Okabe & Ito's colours, which colour-blind eyes tell apart, without the yellow that is lost on white; every family has
-# a shape of its own too, so that nothing hangs on colour alone.
+# Okabe & Ito's colours, which colour-blind eyes tell apart, without the yellow that is lost on white; every family
+# has a shape of its own too, so that nothing hangs on colour alone.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#56b4e9", "#b07d00")
 SHAPES = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8")
 SHORTEST = 1e-7  # seconds; less has no place on a logarithmic axis
@@ -49,7 +50,8 @@ def points(results: Results, column: str) -> list[Point]:
 
 def front(found: Sequence[Point], metric: Metric) -> list[Point]:
     """The points that no other one beats in the mean or the time without being worse in the other; fastest first."""
-    best, kept = float("inf"), []
+    best = float("inf")
+    kept: list[Point] = []
     ordered = sorted(found, key=lambda point: (point.time, metric.loss(point.value)))
     for point in ordered:
         loss = metric.loss(point.value)
@@ -62,12 +64,14 @@ def front(found: Sequence[Point], metric: Metric) -> list[Point]:
 def sentences(results: Results, column: str) -> list[str]:
     """What the picture says, in words; true for any number of points and for ties."""
     found = points(results, column)
+    apart = "The oracle apart, n" if results.oracle else "N"
     if not found:
-        return [f"No row has both a mean {column} and a time to fit."]
+        return [f"{apart}o row has both a mean {column} and a time to fit."]
     if len(found) == 1:
-        return [f"Only {found[0].name} has both a mean {column} and a time to fit ({_both(found[0])})."]
+        return [f"{found[0].name}: mean {column} {_both(found[0])} to fit. There is nothing to compare it with."]
     best = [f"{point.name} ({_both(point)})" for point in front(found, find(column))]
-    said = [f"No row beats these in mean {column} or in time to fit without being worse in the other: {listed(best)}."]
+    beaten = f"o row beats these in mean {column} or in time to fit without being worse in the other"
+    said = [f"{apart}{beaten}: {listed(best)}."]
     contended = [point.name for point in found if point.contended]
     if contended:
         said.append(f"Times of {count(len(contended), 'row')} are contended: other cells ran at the same time.")
@@ -81,13 +85,14 @@ def _both(point: Point) -> str:
 def draw(found: Sequence[Point], column: str, families: Sequence[str], title: str) -> Figure:
     """The points with their intervals, the front as steps, and as many names as find a place.
 
-    `families` fixes colours and shapes, so that they are the same in every picture. Points beyond the `fence` stand at
-    the border with their value beside them, so that one hopeless row does not press all others together.
+    `families` fixes colours and shapes, so that they are the same in every picture. Points beyond the `fence` stand
+    at the border with their value beside them, so that one hopeless row does not press all others together.
     """
     metric = find(column)
     figure = Figure(figsize=(8.2, 5.4))
-    axes = figure.add_axes((0.085, 0.1, 0.735, 0.83))
-    figure.text(0.015, 0.985, textwrap.fill(title, 95), va="top", fontsize=10, fontweight="bold")
+    titles = textwrap.wrap(title, 90)
+    axes = figure.add_axes((0.085, 0.1, 0.735, 0.865 - 0.035 * len(titles)))
+    figure.text(0.015, 0.985, "\n".join(titles), va="top", fontsize=10, fontweight="bold")
     worst = fence([metric.loss(point.value) for point in found])
     inner = [metric.loss(point.value) for point in found if metric.loss(point.value) <= worst]
     outside = max(inner) + 0.08 * (max(inner) - min(inner))
@@ -97,7 +102,9 @@ def draw(found: Sequence[Point], column: str, families: Sequence[str], title: st
     for point, height in zip(found, heights, strict=True):
         colour, shape = styles[point.family]
         if height == point.value:
-            axes.plot((_x(point), _x(point)), (point.low, point.high), color=colour, linewidth=0.7, alpha=0.4, zorder=2)
+            axes.plot(
+                (_x(point), _x(point)), (point.low, point.high), color=colour, linewidth=0.7, alpha=0.4, zorder=2
+            )
         face = "white" if point.contended else colour
         axes.plot(_x(point), height, shape, color=colour, markerfacecolor=face, markersize=5, zorder=3)
     _limit(axes, found, heights, column)
@@ -173,6 +180,6 @@ def _legend(axes: Axes, found: Sequence[Point], styles: dict[str, tuple[str, str
     if any(point.low < point.high for point in found):
         entries.append(Line2D([], [], color="#444444", marker="|", linestyle="", markersize=9, label="95 % interval"))
     if any(point.contended for point in found):
-        hollow = {"marker": "o", "markerfacecolor": "white", "linestyle": "", "markersize": 5}
+        hollow: dict[str, Any] = {"marker": "o", "markerfacecolor": "white", "linestyle": "", "markersize": 5}
         entries.append(Line2D([], [], color="#444444", label="hollow: contended", **hollow))
     axes.legend(handles=entries, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=7.5)
