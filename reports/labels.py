@@ -44,6 +44,7 @@ def place(figure: Figure, axes: Axes, labels: Sequence[Label], path: Sequence[Sp
     taken = [_box(point, (2 * DOT * scale, 2 * DOT * scale)) for point in points]
     taken += [_between(*ends, scale) for ends in itertools.pairwise(axes.transData.transform(path))] if path else []
     inside = axes.get_window_extent()
+    names: list[Bbox] = []
     written = []
     for label, point in zip(labels, points, strict=True):
         note = axes.annotate(
@@ -60,13 +61,14 @@ def place(figure: Figure, axes: Axes, labels: Sequence[Label], path: Sequence[Sp
         for offset, leader in _offsets(room, scale, far=label.must):
             middle = point[0] + offset[0], point[1] + offset[1]
             line = _along(point, middle) if leader else []
-            if _is_free(_box(middle, room), line, taken, inside):
+            if _is_free(_box(middle, room), [*taken, *names], inside) and not _crosses(line, names):
                 break
         else:
             note.remove()
             continue
         note.remove()
-        taken += [_box(middle, room), *(_box(spot, (scale, scale)) for spot in line)]
+        names.append(_box(middle, room))
+        taken += [_box(spot, (scale, scale)) for spot in line]
         led = {"arrowstyle": "-", "linewidth": 0.5, "color": "#777777", "shrinkA": 1, "shrinkB": DOT}
         written.append(
             axes.annotate(
@@ -107,6 +109,10 @@ def _along(point: Spot, middle: Spot) -> list[Spot]:
     return [tuple(spot) for spot in np.linspace(point, middle, 24)[4:]]
 
 
-def _is_free(box: Bbox, line: Sequence[Spot], taken: Sequence[Bbox], inside: Bbox) -> bool:
+def _is_free(box: Bbox, taken: Sequence[Bbox], inside: Bbox) -> bool:
     within = inside.x0 <= box.x0 and box.x1 <= inside.x1 and inside.y0 <= box.y0 and box.y1 <= inside.y1
-    return within and not any(box.overlaps(other) or any(other.contains(*spot) for spot in line) for other in taken)
+    return within and not any(box.overlaps(other) for other in taken)
+
+
+def _crosses(line: Sequence[Spot], names: Sequence[Bbox]) -> bool:
+    return any(name.contains(*spot) for name in names for spot in line)
