@@ -1,5 +1,6 @@
 """How accurate, at what cost, and what can be told apart: each view against the records, counted slowly."""
 
+import io
 import itertools
 import re
 from dataclasses import replace
@@ -211,7 +212,7 @@ def overlapping(seed: int, n: int) -> list[tuple[str, str]]:
     wanted = [labels.Label(f"algorithm-{i}", x, y, must=i < 8) for i, (x, y) in enumerate(points.tolist())]
     written = labels.place(figure, axes, wanted)
     assert {f"algorithm-{i}" for i in range(8)} <= {note.get_text() for note in written}
-    FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure).print_png(io.BytesIO())  # drawing is what moves the names to their places
     boxes = [(note.get_text(), Text.get_window_extent(note)) for note in written]
     inside = axes.get_window_extent()
     assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for _, box in boxes)
