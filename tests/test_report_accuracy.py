@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -212,7 +211,7 @@ def overlapping(seed: int, n: int) -> list[tuple[str, str]]:
     wanted = [labels.Label(f"algorithm-{i}", x, y, must=i < 8) for i, (x, y) in enumerate(points.tolist())]
     written = labels.place(figure, axes, wanted)
     assert {f"algorithm-{i}" for i in range(8)} <= {note.get_text() for note in written}
-    FigureCanvasAgg(figure).print_png(io.BytesIO())  # drawing is what moves the names to their places
+    figure.savefig(io.BytesIO())  # drawing is what moves the names to their places
     boxes = [(note.get_text(), Text.get_window_extent(note)) for note in written]
     inside = axes.get_window_extent()
     assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for _, box in boxes)
