@@ -72,6 +72,28 @@ class Bootstrap:
         return [row for row, p in enumerate(self.holm) if row == self.best or p >= LEVEL]
 
     @cached_property
+    def apart(self) -> Floats:
+        """The p-value of each pair's difference, (n_rows, n_rows), adjusted for testing all pairs.
+
+        Single-step max-T (Westfall & Young 1993): the share of draws in which any pair is as many of its standard
+        deviations away from its own difference as this pair is from zero. Holm's factors would need more draws than
+        there are pairs to call anything significant. A pair that differs equally in all draws gets 1.
+        """
+        spreads, largest = np.zeros((2, len(self.values), len(self.values))), np.zeros(self.drawn.shape[1])
+        for row, value in enumerate(self.values):
+            gaps = value - self.values
+            around = np.abs(self.drawn[row] - self.drawn - gaps[:, None])
+            deviation = np.sqrt((around**2).mean(axis=1))
+            varies = deviation > 1e-12
+            spreads[:, row, varies] = np.abs(gaps[varies]), deviation[varies]
+            if varies.any():
+                largest = np.maximum(largest, (around[varies] / deviation[varies, None]).max(axis=0))
+        gaps, deviations = spreads
+        distance = np.divide(gaps, deviations, out=np.zeros_like(gaps), where=deviations > 0)
+        below = np.searchsorted(np.sort(largest), distance)
+        return np.asarray(np.where(distance > 0, (1 + len(largest) - below) / (1 + len(largest)), 1.0))
+
+    @cached_property
     def _ranks(self) -> Floats:
         """The rank of each row in each draw, from 1; rows with equal values share the mean of their ranks."""
         losses = self.losses

@@ -4,9 +4,9 @@ import itertools
 import statistics
 from typing import Any
 
-from benchmarks.statistics import LEVEL, holm
-from reports import words
-from reports.sections import section
+from benchmarks.statistics import LEVEL
+from reports import differences, figures, words
+from reports.sections import headlines, section, titled
 from reports.tables import Certainty, Results
 
 Entry = dict[str, str]
@@ -14,14 +14,37 @@ Entry = dict[str, str]
 
 @section("Can we tell them apart?")
 def certainty(results: Results) -> dict[str, Any]:
-    """For the first error and the first ranking metric: intervals, differences to the best, ranks, and neighbours."""
-    columns = [column for column in (results.first_error(), results.first_ranking()) if column in results.certainty]
+    """For the headline columns: who cannot be told apart, all pairs, ranks, and each row against the best."""
     tables = []
-    for column in filter(None, columns):
-        found = results.certainty[column]
-        entries = [_entry(found, index) for index in found.order]
-        tables.append({"column": column, "entries": entries, "neighbours": _neighbours(found)})
+    for column in headlines(results):
+        if column in results.certainty:
+            found = results.certainty[column]
+            table = {"column": column, "entries": [_entry(found, index) for index in found.order]}
+            tables.append(table | {"neighbours": _neighbours(found)} | _pairs(results, found, column))
     return {"tables": tables, "variances": _variances(results)}
+
+
+def _pairs(results: Results, found: Certainty, column: str) -> dict[str, Any]:
+    """The matrix of differences and its picture, and that of the ranks; None where there is only one row."""
+    if len(found.rows) < 2:
+        return {"matrix": None}
+    shown, all_rows = differences.matrix(found, column), len(found.rows)
+    best = f"best {len(shown.names)} of {all_rows} rows" if len(shown.names) < all_rows else "all rows"
+    title = titled(results, f"Differences in {column}, {best}")
+    ranks = titled(results, f"Ranks by {column}")
+    return {
+        "matrix": shown,
+        "picture": figures.Picture(
+            f"differences-{words.slug(column)}",
+            f"Matrix of differences. {title}. {_neighbours(found)}",
+            lambda: differences.draw_matrix(shown, title),
+        ),
+        "ranks": figures.Picture(
+            f"ranks-{words.slug(column)}",
+            f"Rank intervals. {ranks}. The table has the same numbers.",
+            lambda: differences.draw_ranks(found, ranks),
+        ),
+    }
 
 
 def _entry(found: Certainty, index: int) -> Entry:
@@ -42,22 +65,25 @@ def _entry(found: Certainty, index: int) -> Entry:
     }
     if index != boot.best:
         difference, low_, high_ = boot.difference(index, boot.best)
-        entry["difference"] = f"{difference:+.4f} ({low_:+.4f} to {high_:+.4f})"
-        entry["p"] = f"{boot.holm[index]:.4f}" if boot.holm[index] >= 0.0001 else "< 0.0001"
-        entry["effect"] = f"{boot.effect(index, boot.best):+.2f}"
+        bounds = f"{words.signed(low_)} to {words.signed(high_)}"
+        entry["difference"] = f"{words.signed(difference)} ({bounds})"
+        entry["p"] = words.chance(boot.holm[index])
+        entry["effect"] = f"{boot.effect(index, boot.best):+.2f}".replace("-", "−")
     return entry
 
 
 def _neighbours(found: Certainty) -> str:
-    """Which rows next to each other in the table cannot be told apart, in words."""
-    order, boot = found.order, found.bootstrap
-    pairs = list(itertools.pairwise(order))
-    if not pairs:
+    """How many pairs, and which rows next to each other in the table, cannot be told apart, in words."""
+    order, apart = found.order, found.bootstrap.apart
+    if len(order) < 2:
         return "There is only one row."
-    adjusted = holm([boot.p_value(one, other) for one, other in pairs])
-    alike = [pair for pair, p in zip(pairs, adjusted, strict=True) if p >= LEVEL]
+    pairs = [apart[one, other] >= LEVEL for one, other in itertools.combinations(order, 2)]
+    if not any(pairs):
+        return "Every row can be told from every other."
+    said = f"Of {words.count(len(pairs), 'pair')} of rows, {sum(pairs):,} cannot be told apart."
+    alike = [pair for pair in itertools.pairwise(order) if apart[pair] >= LEVEL]
     if not alike:
-        return "Every row can be told from its neighbours in this table."
+        return f"{said} Every row can be told from its neighbours in this table."
     chains: list[list[int]] = []
     for one, other in alike:
         if chains and chains[-1][-1] == one:
@@ -65,7 +91,7 @@ def _neighbours(found: Certainty) -> str:
         else:
             chains.append([one, other])
     named = [words.listed(found.rows[index].name for index in chain) for chain in chains]
-    return f"Neighbours in this table that cannot be told apart: {'; '.join(named)}."
+    return f"{said} In this table these cannot be told from the next: {'; '.join(named)}."
 
 
 def _variances(results: Results) -> list[Entry]:

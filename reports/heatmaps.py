@@ -5,14 +5,32 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import Colormap, to_hex, to_rgb
 
 from benchmarks.measure import PHASES
-from benchmarks.metrics import ARROWS
+from benchmarks.metrics import ARROWS, Floats
 from reports.tables import Results, Row, metrics
-from reports.words import NONE, megabytes, number, plus_minus, seconds
+from reports.words import NONE, between, interval, megabytes, number, plus_minus, seconds
 
 COLOURS = colormaps["YlGnBu"]  # safe for colour-blind eyes; grows evenly darker, so it works in grey print too
+MEDIAN_PHASES = ("convert", "fit")  # timed several times where that takes little time; the others once
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A sign beside a number: how it is drawn, read aloud, and explained in the legend."""
+
+    sign: str
+    spoken: str
+    meaning: str
+
+
+MARKS = {
+    "best": Mark("★", "best", "best mean"),
+    "near": Mark("≈", "not to be told from the best", "cannot be told from the best (see below)"),
+    "first": Mark("★", "best", "best of its fold"),
+    "once": Mark("1×", "timed once", "timed by a single run; convert and fit are else the median of several"),
+}
 
 
 @dataclass(frozen=True)
@@ -31,20 +49,26 @@ class Column:
 
 @dataclass(frozen=True)
 class Square:
-    """One number. `shade` runs from 0, the best of its column, to 1; None means no colour."""
+    """One number. `shade` runs from 0, the best of its scale, to 1; None means no colour."""
 
     text: str
     tip: str
     value: float | None = None
     shade: float | None = None
-    mark: str = ""  # "best", "near" or ""
+    mark: str = ""  # one of `MARKS` or ""
     grey: bool = False
-    failed: bool = False  # `text` is the status in the place of a number
+    note: str = ""  # a second, smaller line
+    failed: bool = False  # `text` is the status of a cell that is not ok
 
     @property
     def colours(self) -> tuple[str, str] | None:
         """Background and text colour."""
         return None if self.shade is None else paint(self.shade)
+
+    @property
+    def sign(self) -> Mark | None:
+        """The mark behind its name."""
+        return MARKS.get(self.mark)
 
 
 @dataclass(frozen=True)
@@ -60,22 +84,33 @@ class Line:
 
 @dataclass(frozen=True)
 class Heatmap:
-    """A table with coloured squares; `name` is also the name of its figure."""
+    """A table with coloured squares; `name` is also that of its figure, `scale` what shares a scale of colours."""
 
     name: str
     title: str
     columns: list[Column]
     lines: list[Line]
+    scale: str = "column"
+
+    @property
+    def squares(self) -> list[Square]:
+        """All of them."""
+        return [square for line in self.lines for square in line.squares]
+
+    @property
+    def noted(self) -> bool:
+        """Whether any square has a second line."""
+        return any(square.note for square in self.squares)
 
     @property
     def legend(self) -> list[str]:
         """What the marks and greys in it mean; only those that occur."""
-        squares = [square for line in self.lines for square in line.squares]
-        meanings = {
-            "★ best mean": any(square.mark == "best" for square in squares),
-            "≈ cannot be told from the best (see below)": any(square.mark == "near" for square in squares),
-            "grey: contended, other cells ran at the same time": any(square.grey for square in squares),
+        marks = {square.mark for square in self.squares}
+        meanings = {f"{mark.sign} {mark.meaning}": name in marks for name, mark in MARKS.items()} | {
+            "small: 95 % interval over users": self.noted,
+            "grey: contended, other cells ran at the same time": any(square.grey for square in self.squares),
             "hatched: not every fold ran, so there is no mean": any(line.failure for line in self.lines),
+            "hatched: this fold did not run to its end": any(square.failed for square in self.squares),
         }
         return [meaning for meaning, occurs in meanings.items() if occurs]
 
@@ -94,18 +129,23 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def paint(shade: float) -> tuple[str, str]:
-    """Background and text colour of a shade: the better, the brighter. Their contrast is at least 4.5 to 1."""
-    background = to_hex(COLOURS(0.05 + 0.8 * shade))
+def on(background: str) -> str:
+    """Black or white, whichever is easier to read on `background`; the contrast is at least 4.5 to 1."""
     light = luminance(background)
-    return background, "#ffffff" if 1.05 / (light + 0.05) > (light + 0.05) / 0.05 else "#000000"
+    return "#ffffff" if 1.05 / (light + 0.05) > (light + 0.05) / 0.05 else "#000000"
+
+
+def paint(shade: float, colours: Colormap = COLOURS) -> tuple[str, str]:
+    """Background and text colour of a shade: with `COLOURS`, the better, the brighter."""
+    background = to_hex(colours(0.05 + 0.8 * shade))
+    return background, on(background)
 
 
 def shades(values: Sequence[float | None], *, log: bool = False) -> list[float | None]:
     """The values of a column from 0 (lowest, best) to 1; none where all are the same, for there is nothing to see.
 
-    What lies more than 1.5 quartile distances beyond the worse quartile gets 1 too, so that one hopeless row does not
-    flatten all others; a logarithmic scale needs no such limit.
+    What lies beyond the `fence` gets 1 too, so that one hopeless row does not flatten all others; a logarithmic scale
+    needs no such limit.
     """
     known = np.array([value for value in values if value is not None])
     if len(set(known)) < 2:
@@ -113,18 +153,22 @@ def shades(values: Sequence[float | None], *, log: bool = False) -> list[float |
     if log:
         floor = min((value for value in known if value > 0), default=1.0)
         scaled = np.log10(np.maximum(known, floor))
-        worst = scaled.max()
+        worst = float(scaled.max())
     else:
-        scaled = known
-        first, third = np.quantile(scaled, [0.25, 0.75])
-        worst = min(scaled.max(), third + 1.5 * (third - first)) if third > first else scaled.max()
+        scaled, worst = known, fence(known)
     span = worst - scaled.min()
     shaded = iter(np.clip((scaled - scaled.min()) / span, 0, 1) if span > 0 else np.zeros(len(scaled)))
     return [None if value is None else float(next(shaded)) for value in values]
 
 
+def fence(losses: Sequence[float] | Floats) -> float:
+    """The worst loss that is worth a place on a scale: at most 1.5 quartile distances beyond the worse quartile."""
+    first, third = np.quantile(losses, [0.25, 0.75])
+    return float(min(max(losses), third + 1.5 * (third - first)) if third > first else max(losses))
+
+
 def accuracy(results: Results) -> Heatmap:
-    """Rows against metrics: means over the folds."""
+    """Rows against metrics: means over the folds, with their intervals over users where these are known."""
     shown = metrics(results)
     columns = [Column(name, m.unit, ARROWS[m.better]) for name, m in shown.items()]
     table: dict[str, list[Square]] = {row.name: [] for row in results.rows}
@@ -135,7 +179,11 @@ def accuracy(results: Results) -> Heatmap:
         losses = [None if mean is None else metric.loss(mean) for mean in means]
         for row, mean, shade in zip(results.rows, means, shades(losses), strict=True):
             mark = "" if alone else "best" if row in best else "near" if row in near else ""
-            table[row.name].append(Square(number(mean), _accuracy_tip(row, name), mean, shade, mark))
+            bounds = interval(results, row, name)
+            note = (
+                between(bounds) if bounds and bounds[0] < bounds[1] else ""
+            )  # where no user differs, it says nothing
+            table[row.name].append(Square(number(mean), _accuracy_tip(row, name), mean, shade, mark, note=note))
     return Heatmap("accuracy", "Mean over folds", columns, _lines(results, table))
 
 
@@ -144,10 +192,14 @@ def _accuracy_tip(row: Row, column: str) -> str:
     if spread is None:
         return f"{row.name}, {column}: {row.missing(column)}"
     folds = ", ".join(number(value) for value in row.values(column))
-    test = [row.seconds("rate"), row.seconds("rank")]
-    asked = seconds(sum(time for time in test if time is not None)) if any(t is not None for t in test) else NONE
-    times = f"fit {seconds(row.seconds('fit'))} s, test {asked} s"
+    times = fit_and_test(row.seconds("fit"), row.seconds("rate"), row.seconds("rank"))
     return f"{row.name}, {column}: {plus_minus(spread)}\nfolds: {folds}\n{times}"
+
+
+def fit_and_test(fit: float | None, *test: float | None) -> str:
+    """Such as `fit 1.2 s, test 0.3 s`, where testing is rating and ranking together."""
+    asked = [time for time in test if time is not None]
+    return f"fit {seconds(fit)} s, test {seconds(sum(asked)) if asked else NONE} s"
 
 
 def cost(results: Results) -> Heatmap:
@@ -159,7 +211,9 @@ def cost(results: Results) -> Heatmap:
         for row, time, shade in zip(results.rows, times, shades(times, log=True), strict=True):
             tip = f"{row.name}, {phase}: {seconds(time)} s on average over the folds\n{_samples(row, phase)}"
             grey = row.contended and time is not None
-            table[row.name].append(Square(seconds(time), tip, time, None if grey else shade, grey=grey))
+            once = phase in MEDIAN_PHASES and time is not None and 1 in row.samples(phase)
+            mark, shown = "once" if once else "", None if grey else shade
+            table[row.name].append(Square(seconds(time), tip, time, shown, mark, grey))
     for name, label in (("peak_mb", "peak memory"), ("grown_mb", "memory growth")):
         columns.append(Column(label, "MB", "↓"))
         used = [row.memory_mb(name) for row in results.rows]
@@ -167,11 +221,6 @@ def cost(results: Results) -> Heatmap:
             what = "greatest of all phases and folds" if megabyte is not None else "not measured on this platform"
             tip = f"{row.name}, {label}: {megabytes(megabyte)} MB, {what}"
             table[row.name].append(Square(megabytes(megabyte), tip, megabyte, shade))
-    columns.append(Column("fits timed", "a fold", ""))
-    for row in results.rows:
-        counts = row.samples("fit")
-        text = " to ".join(map(str, sorted({counts[0], counts[-1]})))
-        table[row.name].append(Square(text, f"{row.name}\n{_samples(row, 'fit')}", float(counts[-1])))
     return Heatmap("cost", "Seconds (mean over folds) and memory", columns, _lines(results, table))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reports import figures, heatmaps, words
+from reports import figures, fold_heatmaps, heatmaps, scatter, words
 from reports.tables import Results
 
 Context = Callable[[Any], dict[str, Any] | None]  # of Results, or of a Comparison; None: nothing to say, no section
@@ -46,6 +46,11 @@ def _picture(results: Results, drawn: heatmaps.Heatmap, question: str) -> figure
     return figures.Picture(drawn.name, alternative, lambda: figures.heatmap(drawn, title))
 
 
+def headlines(results: Results) -> list[str]:
+    """The first error and the first ranking metric, where they are shown: what the views of one column are about."""
+    return [column for column in (results.first_error(), results.first_ranking()) if column]
+
+
 @section("What came out?")
 def summary(results: Results) -> dict[str, Any]:
     """The run in sentences."""
@@ -54,21 +59,48 @@ def summary(results: Results) -> dict[str, Any]:
 
 @section("How accurate?")
 def accuracy(results: Results) -> dict[str, Any]:
-    """The error heatmap."""
+    """The error heatmap, the headline columns fold by fold, and the means with their spread."""
     drawn = heatmaps.accuracy(results)
-    return {"heatmap": drawn, "picture": _picture(results, drawn, "Error heatmap."), "key": heatmaps.key()}
+    views = [view for column in headlines(results) if (view := fold_heatmaps.by_fold(results, column))]
+    n_folds = len(fold_heatmaps.places(results))
+    return {
+        "heatmap": drawn,
+        "picture": _picture(results, drawn, "Error heatmap."),
+        "key": heatmaps.key(),
+        "folds": [{"heatmap": view, "picture": _picture(results, view, "Heatmap by fold.")} for view in views],
+        "left_out": max(0, n_folds - fold_heatmaps.MOST_FOLDS),
+        "n_folds": n_folds,
+        "columns": results.columns,
+        "rows": results.rows,
+    }
 
 
 @section("At what cost?")
 def cost(results: Results) -> dict[str, Any]:
-    """The heatmap of seconds and megabytes."""
+    """The heatmap of seconds and megabytes, and accuracy against the time to fit."""
     drawn = heatmaps.cost(results)
-    contended = [row.name for row in results.rows if row.contended]
-    picture = _picture(results, drawn, "Heatmap of seconds and megabytes.")
-    return {"heatmap": drawn, "picture": picture, "contended": contended, "key": heatmaps.key()}
+    plots = []
+    for column in headlines(results):
+        found = scatter.points(results, column)
+        plots.append(
+            {
+                "column": column,
+                "sentences": scatter.sentences(results, column),
+                "picture": _scatter(results, found, column) if found else None,
+            }
+        )
+    return {
+        "heatmap": drawn,
+        "picture": _picture(results, drawn, "Heatmap of seconds and megabytes."),
+        "contended": [row.name for row in results.rows if row.contended],
+        "key": heatmaps.key(),
+        "plots": plots,
+    }
 
 
-@section("What are the means and their spread?")
-def means(results: Results) -> dict[str, Any]:
-    """Row by metric: mean, deviation and range over the folds."""
-    return {"columns": results.columns, "rows": results.rows}
+def _scatter(results: Results, found: list[scatter.Point], column: str) -> figures.Picture:
+    title = titled(results, f"{column} against time to fit")
+    alternative = f"Scatter plot. {title}. {' '.join(scatter.sentences(results, column))}"
+    families = list(dict.fromkeys(row.family for row in results.rows))
+    name = f"{words.slug(column)}-against-time"
+    return figures.Picture(name, alternative, lambda: scatter.draw(found, column, families, title))

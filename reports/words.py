@@ -18,6 +18,21 @@ def number(value: float | None) -> str:
     return NONE if value is None else f"{value:.4f}"
 
 
+def signed(value: float) -> str:
+    """A difference between two values of a metric: four decimals, always with its sign."""
+    return f"{value:+.4f}".replace("-", "−")
+
+
+def chance(p: float) -> str:
+    """A p-value: four decimals."""
+    return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"
+
+
+def slug(text: str) -> str:
+    """`text` as a part of a file's name."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
 def seconds(value: float | None) -> str:
     """A time in seconds: three significant digits."""
     if value is None:

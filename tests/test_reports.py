@@ -129,7 +129,8 @@ def test_every_markdown_table_is_whole(directory: Path) -> None:
 def test_figures_are_linked_and_there(directory: Path) -> None:
     _, _, markdown = read(directory)
     linked = re.findall(r"!\[[^\n]*\]\(([^)]*)\)", markdown)
-    assert linked == ["figures/accuracy.svg", "figures/cost.svg"]
+    assert {"figures/accuracy.svg", "figures/cost.svg"} <= set(linked)
+    assert {f"figures/{path.name}" for path in (directory / "figures").glob("*.svg")} == set(linked)
     for name in linked:
         assert (directory / name).read_bytes().startswith(b"<?xml")
         assert (directory / name).with_suffix(".png").read_bytes().startswith(b"\x89PNG")
@@ -152,7 +153,7 @@ def test_same_records_same_bytes(tmp_path: Path) -> None:
         directory = KINDS["half failed"](tmp_path / name)
         build(directory)
         files = [directory / "report.html", directory / "report.md", *sorted((directory / "figures").iterdir())]
-        assert len(files) == 6
+        assert len(files) >= 6
         contents.append([path.read_bytes() for path in files])
     assert contents[0] == contents[1]
 
@@ -170,7 +171,7 @@ def test_the_sentences_agree_with_the_records(tmp_path: Path) -> None:
     for text in (page.text, plain(markdown)):
         assert re.search(rf"Lowest mean rmse: {best} \({means[best]:.4f}, 95 % interval 0\.9\d+ to 0\.9\d+\)\.", text)
         assert f"Not to be told from it by a paired bootstrap over users: {other} ({means[other]:.4f})." in text
-        neighbours = f"Neighbours in this table that cannot be told apart: {best} and {other}."
+        neighbours = f"In this table these cannot be told from the next: {best} and {other}."
         assert neighbours in text
         assert "Without rmse, because they only rank: popularity." in text
         assert "All 35 cells ran." in text
@@ -220,7 +221,7 @@ def test_a_single_algorithm_is_compared_with_nothing(tmp_path: Path) -> None:
 
 def test_one_fold_has_no_spread(tmp_path: Path) -> None:
     _, page, _ = read(KINDS["one fold"](tmp_path))
-    assert "±" not in page.text.replace("Mean ± fold deviation", "")
+    assert page.text.count("±") == 1 and "Mean ± fold deviation" in page.text
 
 
 def test_who_only_ranks_has_no_error(tmp_path: Path) -> None:
@@ -267,7 +268,7 @@ def test_the_best_of_a_column_is_marked_in_words(tmp_path: Path) -> None:
     directory = KINDS["normal"](tmp_path)
     html, _, _ = read(directory)
     results = Results.read(directory)
-    marked = re.findall(r'<span class="visually-hidden">best: </span>([^<]*)</td>', html)
+    marked = re.findall(r'<span class="visually-hidden">best: </span>([^<]*)<small>', html.partition("<details>")[0])
     best = [words.number(row.mean(column)) for column in COLUMNS[:-1] for row in results.best(column)]
     assert {row.mean("coverage") for row in results.rows} == {1.0}  # where all are alike, none is marked
     assert sorted(marked) == sorted(best)
