@@ -1,11 +1,12 @@
 # `make bench` and `make test` need python3 (3.11 or newer), git and a C compiler; everything else is installed here.
+# The tests of the report's page skip where there is no Chromium; `make browser` installs it.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-3%
 
-.PHONY: help bench test gate accept-baseline install lint format speed lock clean
+.PHONY: help bench test gate accept-baseline install browser lint format speed lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 18
@@ -37,6 +38,9 @@ $(INSTALLED): requirements.lock requirements-build.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+browser:         ## install Chromium, in which the tests open the report
+	tests/install-browser
 
 lint: install    ## ruff and mypy --strict
 	$(BIN)/ruff check .
