@@ -48,7 +48,7 @@ for (const cell of document.querySelectorAll("td[title]")) {
   for (const kind of ["mouseenter", "focus"]) cell.addEventListener(kind, () => show(cell));
   for (const kind of ["mouseleave", "blur"]) cell.addEventListener(kind, hide);
 }
-addEventListener("scroll", () => shown && (shown === document.activeElement ? show(shown) : hide()), true);
+addEventListener("scroll", () => shown && (shown.matches(":hover, :focus") ? show(shown) : hide()), true);
 addEventListener("keydown", event => {
   if (event.key !== "Escape") return;
   hide();
