@@ -1,4 +1,5 @@
 # `make bench` and `make test` need python3 (3.11 or newer), git and a C compiler; everything else is installed here.
+# The tests of the report's page skip where there is no Chromium; `make browser` installs it.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +11,7 @@ TWIN := netflix-filtered[simulated_users=0.1]
 AGGREGATES := summary,accuracy,cost,certainty,division,slices,learning,data,published,failures,method
 LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-2.5%
 
-.PHONY: help bench test gate accept-baseline install lint format peers publish speed lock clean
+.PHONY: help bench test gate accept-baseline install browser lint format peers publish speed lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 18
@@ -59,6 +60,9 @@ $(INSTALLED): requirements.lock requirements-build.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+browser:         ## install Chromium, in which the tests open the report
+	tests/install-browser
 
 lint: install    ## ruff and mypy --strict
 	$(BIN)/ruff check .

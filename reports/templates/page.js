@@ -1,7 +1,38 @@
 "use strict";
+document.documentElement.classList.add("js");
+
+// The list of sections: the one that is read is marked; where the list is a bar, a button unfolds it.
+const nav = document.querySelector("nav"), menu = nav.querySelector("button");
+const links = [...nav.querySelectorAll("ol a")], targets = links.map(link => document.getElementById(link.hash.slice(1)));
+function mark() {
+  const atEnd = scrollY > 0 && innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
+  const line = atEnd ? innerHeight : innerHeight / 3;
+  const read = Math.max(0, targets.findLastIndex(target => target.getBoundingClientRect().top < line));
+  if (links[read].ariaCurrent) return;
+  links.forEach((link, index) => index === read ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current"));
+  menu.lastChild.textContent = " · " + links[read].textContent;
+}
+function unfold(open) { menu.setAttribute("aria-expanded", open); }
+menu.hidden = false;
+menu.addEventListener("click", () => unfold(menu.getAttribute("aria-expanded") === "false"));
+nav.addEventListener("focusout", event => nav.contains(event.relatedTarget) || unfold(false));
+links.forEach(link => link.addEventListener("click", () => unfold(false)));
+addEventListener("scroll", mark, { passive: true });
+mark();
+
+// What fits its place need not be a stop of the keyboard, and its head can stay in sight.
+const sizes = new ResizeObserver(entries => entries.forEach(({ target }) => {
+  const fits = target.scrollWidth <= target.clientWidth;
+  target.classList.toggle("fits", fits);
+  if (fits) target.removeAttribute("tabindex"); else target.tabIndex = 0;
+}));
+document.querySelectorAll(".scroll, figure").forEach(place => sizes.observe(place));
+
 // A tip beside the cell under the pointer or the focus; without this script the browser shows the title itself.
 const tip = document.getElementById("tip");
+let shown = null;
 function show(cell) {
+  shown = cell;
   tip.textContent = cell.dataset.tip;
   tip.hidden = false;
   const at = cell.getBoundingClientRect();
@@ -9,7 +40,7 @@ function show(cell) {
   tip.style.left = Math.max(4, Math.min(at.left, innerWidth - tip.offsetWidth - 8)) + "px";
   tip.style.top = (below ? at.bottom + 6 : Math.max(4, at.top - tip.offsetHeight - 6)) + "px";
 }
-function hide() { tip.hidden = true; }
+function hide() { tip.hidden = true; shown = null; }
 for (const cell of document.querySelectorAll("td[title]")) {
   cell.dataset.tip = cell.title;
   cell.setAttribute("aria-description", cell.title);
@@ -17,15 +48,19 @@ for (const cell of document.querySelectorAll("td[title]")) {
   for (const kind of ["mouseenter", "focus"]) cell.addEventListener(kind, () => show(cell));
   for (const kind of ["mouseleave", "blur"]) cell.addEventListener(kind, hide);
 }
-addEventListener("scroll", hide, true);
+addEventListener("scroll", () => shown && (shown.matches(":hover, :focus") ? show(shown) : hide()), true);
+addEventListener("keydown", event => {
+  if (event.key !== "Escape") return;
+  hide();
+  if (menu.getAttribute("aria-expanded") === "true") { menu.focus(); unfold(false); }
+});
 
 // One tab stop a heatmap; the arrow keys go from cell to cell.
 for (const table of document.querySelectorAll("table.heat")) {
-  const grid = () => [...table.querySelectorAll("tr")].map(line => [...line.querySelectorAll("td")]).filter(line => line.length);
+  const grid = () => [...table.rows].map(line => [...line.querySelectorAll("td")]).filter(line => line.length);
   grid().flat().forEach((cell, index) => { cell.tabIndex = index ? -1 : 0; });
   table.addEventListener("keydown", event => {
     const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
-    if (event.key === "Escape") hide();
     if (!step || !event.target.matches("td")) return;
     event.preventDefault();
     const lines = grid();
@@ -35,7 +70,6 @@ for (const table of document.querySelectorAll("table.heat")) {
     event.target.tabIndex = -1;
     next.tabIndex = 0;
     next.focus();
-    if (next.dataset.tip) show(next);
   });
 }
 
@@ -43,13 +77,16 @@ for (const table of document.querySelectorAll("table.heat")) {
 for (const table of document.querySelectorAll("table.sortable")) {
   const groups = [...table.tBodies], original = groups.map(group => [...group.rows]);
   const heads = [...table.tHead.rows[0].cells];
-  const value = (row, index) => {
-    const cell = row.cells.length === heads.length ? row.cells[index] : index ? undefined : row.cells[0];
-    if (!cell) return null;
-    return index ? (cell.dataset.value ? Number(cell.dataset.value) : null) : cell.textContent;
+  const number = text => parseFloat(text.replace("−", "-").replace(/,(?=\d{3})/g, ""));
+  const values = index => {
+    const cells = original.flat().map(row => row.cells.length === heads.length ? row.cells[index] : index ? null : row.cells[0]);
+    const texts = cells.map(cell => cell ? cell.dataset.value ?? cell.textContent.trim() : "");
+    const numeric = index && texts.some(text => !isNaN(number(text)));
+    return texts.map(text => numeric ? (isNaN(number(text)) ? null : number(text)) : text || null);
   };
   heads.forEach((head, index) => {
     const button = document.createElement("button");
+    button.type = "button";
     button.append(...[...head.childNodes].filter(node => node.nodeName !== "SMALL"));
     head.prepend(button);
     button.addEventListener("click", () => {
@@ -59,10 +96,30 @@ for (const table of document.querySelectorAll("table.sortable")) {
       for (const title of table.querySelectorAll("th[scope=rowgroup]")) title.parentNode.hidden = next !== null;
       if (!next) return;
       head.setAttribute("aria-sort", next);
-      const sign = next === "ascending" ? 1 : -1;
-      const rows = original.flat().map(row => [row, value(row, index)]);
+      const sign = next === "ascending" ? 1 : -1, all = values(index);
+      const rows = original.flat().map((row, i) => [row, all[i]]);
       rows.sort(([, a], [, b]) => a === null || b === null ? (a === null) - (b === null) : sign * (a < b ? -1 : a > b ? 1 : 0));
       groups[0].append(...rows.map(([row]) => row));
     });
   });
+}
+
+// A button that copies a command, or selects it where the browser does not let a page copy.
+for (const code of document.querySelectorAll("pre, .commands code")) {
+  const text = code.textContent, button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy";
+  button.textContent = "copy";
+  button.ariaLive = "polite";
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "copied";
+    } catch {
+      getSelection().selectAllChildren(code);
+      button.textContent = "selected";
+    }
+    setTimeout(() => { button.textContent = "copy"; }, 2000);
+  });
+  code.append(" ", button);
 }
