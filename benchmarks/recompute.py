@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from adapters import available
 from benchmarks import splits
-from benchmarks.audit import Ledger
+from benchmarks.audit import Ledger, is_early
 from benchmarks.cell import Cell
 from benchmarks.describe import describe_data
 from benchmarks.evaluate import Answers, pairs
@@ -49,8 +49,9 @@ def recompute(run: Run, records: list[Record], about: Mapping[str, Any], dataset
         train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
         fold = describe_fold(train, train_rows, test, test_rows)
         for record in group:
-            facts = _described(dataset, record.data) | {name: fold[name] for name in fold if name in record.data}
-            said = {name: record.data[name] for name in facts}
+            promised = {name: fold[name] for name in fold if name in record.data or not is_early(record)}
+            facts = _described(dataset, record.data) | promised
+            said = {name: record.data.get(name) for name in facts}
             ledger.compare("plan", _file(record.cell), "data", facts, said)
             _rescore(run, record, dataset, train, test, ledger)
 
@@ -121,7 +122,7 @@ def _rescore(run: Run, record: Record, dataset: Dataset, train: Ratings, test: R
         again = scored.values.get(column)
         ledger.compare("metrics", _file(cell), f"metrics.{column}", again, found, TOLERANCE)
         ledger.compared["bit for bit"] += again == found
-    if record.slices:
+    if not is_early(record):
         groups = slices(answers, scored, train, test, evaluation.ks[0])
         ledger.compare("slices", _file(cell), "slices", groups, record.slices, TOLERANCE)
     _compare_shares(cell, scored, arrays, record, ledger)

@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from adapters import available
-from benchmarks import evaluate, plan, scoring, splits, worker
+from benchmarks import divisions, evaluate, plan, scoring, worker
 from benchmarks.describe import describe_data
 from benchmarks.determinism import sample
 from benchmarks.evaluate import Lists
@@ -220,10 +220,10 @@ def test_a_split_that_puts_a_row_into_both_parts_is_refused(bench: Bench, monkey
     check_rows_are_divided(bench)
 
     def overlapping(ratings: Ratings, n_folds: int, fold: int, seed: int) -> Any:
-        train, test = splits.kfold(ratings, n_folds, fold, seed)
+        train, test = divisions.kfold(ratings, n_folds, fold, seed)
         return np.append(train, test[:3]), test
 
-    monkeypatch.setitem(splits.SPLITS, "kfold", splits.Split(overlapping, "parts"))
+    monkeypatch.setitem(divisions.SPLITS, "kfold", divisions.Split(overlapping, "parts"))
     with pytest.raises(AssertionError, match="3 ratings are in the training and in the test part"):
         check_rows_are_divided(bench)
 
