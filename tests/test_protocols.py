@@ -172,8 +172,3 @@ def test_columns_name_their_protocol() -> None:
 def test_a_threshold_outside_the_scale_is_refused(share: float) -> None:
     with pytest.raises(UsageError, match=r"relevant_share .*: expected 0 \(every rating\) to 1"):
         Protocol("too much", relevant_share=share)
-
-
-def test_rated_only_is_not_surprises_precision() -> None:
-    """Surprise's FAQ divides by the items whose estimate reaches the threshold, so nothing may claim to be that."""
-    assert all("Surprise" not in protocol.about for protocol in PROTOCOLS.values())
