@@ -26,9 +26,10 @@ LONGEST = 80
 
 @dataclass
 class Ledger:
-    """What was compared, counted by kind, and every discrepancy in a line."""
+    """What was compared, counted by kind, every discrepancy in a line, and what else a reader should know."""
 
     findings: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     compared: Counter[str] = field(default_factory=Counter)
 
     def compare(
@@ -83,6 +84,13 @@ def audit(run: Run, ledger: Ledger) -> list[Record]:
         if record is not None:
             _record(run, cell, record, about, ledger)
         records.append(replace(record, cell=cell) if record else not_run(cell, about, "no record yet"))
+    planned = {cell.name for cell in cells}
+    if spare := [f"{name}.json" for name in found if name not in planned]:
+        ledger.remarks.append(f"records that are not in the plan, and so in no table: {_shown(', '.join(spare))}")
+    if early := sum(record.status == "ok" and is_early(record) for record in records):
+        ledger.remarks.append(
+            f"ok records as early versions wrote them, without slices and digest of the raw answers: {early}"
+        )
     _results(run, records, ledger)
     _report(run, records, about, ledger)
     return records
@@ -156,9 +164,17 @@ def _record(run: Run, cell: Cell, record: Record, about: Mapping[str, Any], ledg
         ledger.compare("plan", file, "metrics", {}, record.metrics)
     elif not run.has_answers(cell):
         ledger.note(f"records/{cell.name}.npz", "the file", "the raw answers that an ok record promises", None)
+    elif record.answers is None and not is_early(record):
+        ledger.note(file, "answers", "the sha256 of its raw answers", None)
     elif record.answers is not None:
         digest = hashlib.sha256(run.path(cell, ".npz").read_bytes()).hexdigest()
         ledger.compare("digests", f"records/{cell.name}.npz", "sha256 of the file", record.answers, digest)
+
+
+def is_early(record: Record) -> bool:
+    """Whether an ok record is of a version that kept no digest: then it has nothing else of what came with it."""
+    later = (record.answers, record.determinism, record.data.get("train_rows"))
+    return not record.slices and all(value is None for value in later)
 
 
 def _results(run: Run, records: list[Record], ledger: Ledger) -> None:

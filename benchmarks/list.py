@@ -12,8 +12,8 @@ import datasets
 from adapters import available
 from benchmarks import plan
 from benchmarks.command_line import FINE, serve
+from benchmarks.divisions import SPLITS
 from benchmarks.metrics import METRICS
-from benchmarks.splits import SPLITS
 from datasets.spec import format_spec, pick
 
 Lines = list[tuple[str, ...]]

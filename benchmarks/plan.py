@@ -140,10 +140,14 @@ def cells(dataset: Dataset, table: Iterable[Row], how: How) -> list[Cell]:
     """The cells of the table, fold by fold inside a row: the first row is complete before the second begins.
 
     With repeats, each row also has that many divisions less one, and on the first division as many more
-    initialisations, so that the one can be told from the other.
+    initialisations, so that the one can be told from the other. A split that does not go by a seed has one division.
+    UsageError if a fold of any division would be empty.
     """
     first = how.seed if how.split_seed is None else how.split_seed
-    divisions = [((first + repeat) % SEEDS, how.seed) for repeat in range(how.repeats)]
+    n_divisions = how.repeats if splits.is_seeded(how.split) else 1
+    divisions = [((first + repeat) % SEEDS, how.seed) for repeat in range(n_divisions)]
+    for split_seed, _ in divisions:
+        splits.refuse_empty(dataset, how.split, how.n_folds, split_seed)
     initialisations = [(first, (how.seed + repeat) % SEEDS) for repeat in range(1, how.repeats)]
     planned = []
     for row in table:

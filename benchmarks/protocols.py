@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from datasets.ratings import share_of_scale
-from datasets.spec import pick
+from datasets.spec import UsageError, pick
 
 VERSION = 2  # raise it when the meaning of a protocol or a metric changes
 
@@ -30,6 +30,10 @@ class Protocol:
     candidates: Literal["unseen", "unliked", "all", "rated"] = "unseen"
     ties: Literal["random", "pessimistic"] = "random"
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.relevant_share <= 1:
+            raise UsageError(f"relevant_share {self.relevant_share:g}: expected 0 (every rating) to 1 (the highest)")
+
     def threshold(self, scale: tuple[float, float]) -> float:
         """The lowest rating that counts as relevant."""
         return share_of_scale(scale, self.relevant_share)
@@ -53,9 +57,7 @@ PROTOCOLS = {
         "pessimistic",
     ),
     "rated-only": Protocol(
-        "the user's own test items put in order, as in Surprise's precision_recall_at_k; easy, since all of them "
-        "were chosen by the user",
-        candidates="rated",
+        "the user's own test items put in order; easy, since all of them were chosen by the user", candidates="rated"
     ),
 }
 

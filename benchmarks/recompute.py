@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from adapters import available
 from benchmarks import splits
-from benchmarks.audit import Ledger
+from benchmarks.audit import Ledger, is_early
 from benchmarks.cell import Cell
 from benchmarks.describe import describe_data
 from benchmarks.evaluate import Answers, pairs
@@ -44,15 +44,17 @@ def recompute(run: Run, records: list[Record], about: Mapping[str, Any], dataset
         _refuse(run, record, dataset)
     expected = _described(dataset, about["data"])
     ledger.compare("plan", "plan.json", "about.data", expected, {name: about["data"][name] for name in expected})
+    columns = dict.fromkeys(column for record in ok for column in record.metrics)  # one that a record lacks is found
     for division, group in itertools.groupby(sorted(ok, key=_division), _division):
         train_rows, test_rows = splits.divide(dataset, *division)
         train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
         fold = describe_fold(train, train_rows, test, test_rows)
         for record in group:
-            facts = _described(dataset, record.data) | {name: fold[name] for name in fold if name in record.data}
-            said = {name: record.data[name] for name in facts}
+            promised = {name: fold[name] for name in fold if name in record.data or not is_early(record)}
+            facts = _described(dataset, record.data) | promised
+            said = {name: record.data.get(name) for name in facts}
             ledger.compare("plan", _file(record.cell), "data", facts, said)
-            _rescore(run, record, dataset, train, test, ledger)
+            _rescore(run, record, list(columns), dataset, train, test, ledger)
 
 
 def from_shares(run: Run, records: list[Record], ledger: Ledger) -> None:
@@ -110,18 +112,20 @@ def _answers(run: Run, cell: Cell, ledger: Ledger) -> dict[str, NDArray[Any]]:
         return {}
 
 
-def _rescore(run: Run, record: Record, dataset: Dataset, train: Ratings, test: Ratings, ledger: Ledger) -> None:
+def _rescore(
+    run: Run, record: Record, columns: list[str], dataset: Dataset, train: Ratings, test: Ratings, ledger: Ledger
+) -> None:
     cell = record.cell
     evaluation, arrays = Evaluation.from_json(cell.protocol), _answers(run, cell, ledger)
     if not arrays or not _fitting(cell, arrays, evaluation, test, ledger):
         return
     answers, rates = Answers.from_arrays(arrays, evaluation.protocols), available()[cell.algorithm].predicts
     scored = score(answers, train, test, dataset.catalogue, evaluation, predicts_ratings=rates == "ratings")
-    for column, found in record.metrics.items():
-        again = scored.values.get(column)
+    for column in columns:
+        again, found = scored.values.get(column), record.metrics.get(column)
         ledger.compare("metrics", _file(cell), f"metrics.{column}", again, found, TOLERANCE)
         ledger.compared["bit for bit"] += again == found
-    if record.slices:
+    if not is_early(record):
         groups = slices(answers, scored, train, test, evaluation.ks[0])
         ledger.compare("slices", _file(cell), "slices", groups, record.slices, TOLERANCE)
     _compare_shares(cell, scored, arrays, record, ledger)

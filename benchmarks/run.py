@@ -21,6 +21,7 @@ from benchmarks.cell import Cell
 from benchmarks.command_line import FINE, INCOMPLETE, import_plugin, serve
 from benchmarks.describe import describe_algorithms, describe_data
 from benchmarks.display import Display, announce, print_plan
+from benchmarks.divisions import SPLITS
 from benchmarks.examples import find_users, write_examples
 from benchmarks.measure import environment
 from benchmarks.pool import Pool
@@ -53,7 +54,7 @@ def run(
         str | None, Option(help="divide in this way too, such as time, and show how the order of the rows changes")
     ] = None,
     repeats: Annotated[
-        int, Option(help="more than 1: as many divisions, and on the first one as many initialisations", min=1)
+        int, Option(help="more than 1: as many divisions, if seeds make any, and initialisations of the first", min=1)
     ] = 1,
     k: Annotated[list[int] | None, Option(help="cutoff of the ranking metrics; repeatable [default: 10]")] = None,
     metric: Annotated[
@@ -97,7 +98,7 @@ def run(
 
     def planned(data: Dataset) -> list[Cell]:
         find_users(data, show_user or [])  # refuses unknown ones before anything runs
-        if not split and divided.partition("[")[0] not in {*splits.SPLITS, *data.splits}:
+        if not split and divided.partition("[")[0] not in {*SPLITS, *data.splits}:
             raise UsageError(f"suite {suite!r} is defined for the split {divided!r}, which {data.name} does not have")
         n_folds = splits.n_folds_of(data, divided, folds, None if split else chosen.folds)
         rows = table if algorithm else plan.with_truth(table, data)

@@ -1,7 +1,11 @@
 """Files that an algorithm may not open, because they hold the answers to what it will be asked.
 
-This stops what happens by mistake or for convenience, such as an adapter that loads its data set by name. It is no
-prison: an adapter that means harm shares the process with the bench.
+This stops what happens by mistake or for convenience, such as an adapter that loads its data set by name. Python
+tells of every file that is opened through it: by open, pathlib, numpy, pandas, mmap or sqlite3. Of files that native
+code opens it knows nothing, so polars, pyarrow, duckdb or another process can still read them. To hide the files from
+those too would take a sandbox of the operating system, or changing files that belong to the user; to replace such
+libraries' readers would stop only the readers that are known. It is no prison in any case: an adapter that means harm
+shares the process with the bench.
 """
 
 import os
@@ -10,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+EVENTS = ("open", "sqlite3.connect")  # of Python's audit events those whose first argument is a file to be read
 
 _directories: list[str] = []
 _names: set[str] = set()
@@ -22,7 +28,7 @@ class SealedError(RuntimeError):
 
 @contextmanager
 def sealed(directory: Path, names: Iterable[str]) -> Iterator[None]:
-    """While this lasts, opening a file below `directory`, or one of these `names` anywhere, is a SealedError."""
+    """While this lasts, Python opens no file below `directory`, and none of these `names` anywhere: SealedError."""
     if not _hooks:
         _hooks.append(_refuse)
         sys.addaudithook(_refuse)
@@ -36,7 +42,7 @@ def sealed(directory: Path, names: Iterable[str]) -> Iterator[None]:
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
-    if event != "open" or not _directories or not isinstance(arguments[0], str | bytes):
+    if event not in EVENTS or not _directories or not isinstance(arguments[0], str | bytes | os.PathLike):
         return
     path = os.path.realpath(os.fsdecode(arguments[0]))
     if path.startswith(tuple(_directories)) or path.rpartition(os.sep)[2] in _names:

@@ -49,7 +49,7 @@ def verify(
         about = run.read_plan()[1]
         recompute(run, records, about, _load(about, dataset), ledger)
     _say(console, ledger, n_said)
-    for line in _summary(ledger, records):
+    for line in _summary(ledger, records, directory):
         console.print(line)
     return FAILED if ledger.findings else FINE
 
@@ -74,7 +74,7 @@ def _load(about: Mapping[str, Any], spec: str | None) -> Dataset:
         ) from None
 
 
-def _summary(ledger: Ledger, records: list[Record]) -> list[str]:
+def _summary(ledger: Ledger, records: list[Record], directory: Path) -> list[str]:
     """What was compared, in numbers, and what came out."""
     n, lines = ledger.compared, []
     n_ok = sum(record.status == "ok" for record in records)
@@ -90,6 +90,9 @@ def _summary(ledger: Ledger, records: list[Record]) -> list[str]:
     lines.append(f"{n['plan']:,} values of the plan and the cells, {n['digests']} digests of answers")
     files = ("results.csv", "report.html")
     lines += [f"{file}: {n[file]:,} values" if n[file] else f"{file}: not there" for file in files]
+    if n["report.html"]:
+        lines.append(f"the visible figures of the report: compared by `python -m reports.build {directory} --check`")
+    lines += ledger.remarks
     n_found = len(ledger.findings)
     found = "1 discrepancy" if n_found == 1 else f"{n_found} discrepancies"
     return [*(f"  {line}" for line in lines), f"FAILED: {found}, see above" if n_found else "All as it should be."]

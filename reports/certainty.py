@@ -4,6 +4,7 @@ import itertools
 import statistics
 from typing import Any
 
+from benchmarks import splits
 from benchmarks.statistics import LEVEL
 from reports import differences, figures, words
 from reports.sections import headlines, section, titled
@@ -105,15 +106,20 @@ def _variances(results: Results) -> list[Entry]:
             own = [record for record in row.records if record.cell.split_seed == first]
             by_start = _means((*own, *row.initialisations), column, "seed")
             if by_division and by_start:
+                several = splits.is_seeded(row.records[0].cell.split)
                 entries.append(
                     {
                         "row": row.name,
                         "column": column,
-                        "divisions": f"{statistics.stdev(by_division):.5f} ({len(by_division)})",
-                        "starts": f"{statistics.stdev(by_start):.5f} ({len(by_start)})",
+                        "divisions": _deviation(by_division) if several else "the split has no other division",
+                        "starts": _deviation(by_start),
                     }
                 )
     return entries
+
+
+def _deviation(means: list[float]) -> str:
+    return f"{statistics.stdev(means):.5f} ({len(means)})"
 
 
 def _means(records: "tuple[Any, ...]", column: str, seed: str) -> list[float]:

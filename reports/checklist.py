@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
+from benchmarks import splits
 from benchmarks.protocols import PROTOCOLS, named
 from reports import words
 from reports.tables import Results
 
 Answer = tuple[bool | None, str]  # whether the pitfall is avoided, None where it cannot arise; and the evidence
 
-RANDOM = ("kfold", "user-kfold", "holdout", "recommenders")
 BASELINES = {
     "chance": ("random",),
     "bias": ("user-item-bias", "surprise-baseline-only"),
@@ -90,18 +90,26 @@ def _means(results: Results) -> Answer:
 
 
 def _unseen(results: Results) -> Answer:
-    return True, "an algorithm is given the training part alone; files of the data are sealed while it runs"
+    return True, "an algorithm is given the training part alone; Python opens no file of the data while it runs"
 
 
 def _future(results: Results) -> Answer:
-    cell = results.records[0].cell
     if not results.about["data"].get("timed", False):
         return None, "the ratings have no times"
-    if cell.split.partition("[")[0] not in RANDOM:
-        return True, f"split {cell.split}"
-    if any(row.also for row in results.rows):
-        return True, "the split is random, and another one stands beside it"
-    return False, "the split is random, for comparability; --also-split time shows the other"
+    split = results.records[0].cell.split
+    others = {record.cell.split for row in results.rows for record in row.also}
+    kept = {
+        "all": f"split {split}",
+        "user": f"split {split}: no user's own future is trained on, that of other users is",
+        "none": f"split {split} is random, for comparability",
+        None: f"what the official split {split} does with time is not known",
+    }[splits.order(split)]
+    if splits.order(split) == "all":
+        return True, kept
+    by_time = sorted(other for other in others if splits.order(other) == "all")
+    if by_time:
+        return True, f"{kept}; split {words.listed(by_time)} stands beside it"
+    return False, f"{kept}; --also-split time shows what remains without"
 
 
 def _uncertainty(results: Results) -> Answer:

@@ -4,19 +4,18 @@ from typing import Any
 
 from scipy.stats import kendalltau
 
+from benchmarks import splits
 from benchmarks.metrics import find
 from reports import words
 from reports.sections import section
 from reports.tables import Results
-
-RANDOM = ("kfold", "user-kfold", "holdout", "recommenders")
 
 
 @section("Does the split matter?")
 def division(results: Results) -> dict[str, Any] | None:
     """A note where times are known but not respected; with `--also-split`, every row's place under both splits."""
     main = results.records[0].cell.split
-    is_random = main.partition("[")[0] in RANDOM and results.about["data"].get("timed", False)
+    is_random = splits.order(main) == "none" and results.about["data"].get("timed", False)
     other = next((row.also[0].cell.split for row in results.rows if row.also), None)
     if not is_random and other is None:
         return None

@@ -13,13 +13,13 @@ from surprise import Reader
 from surprise.model_selection import KFold
 
 from adapters import create
+from benchmarks.divisions import kfold
 from benchmarks.evaluate import DivergedError, ask
 from benchmarks.metrics import Ranked
 from benchmarks.metrics.rankings import precision
 from benchmarks.protocols import Evaluation, Protocol
 from benchmarks.ranking import top_items
 from benchmarks.scoring import score
-from benchmarks.splits import kfold
 from datasets import Dataset, Ratings
 from datasets.ratings import Catalogue
 from tests.planted import direct

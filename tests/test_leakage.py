@@ -5,6 +5,10 @@ A check raises AssertionError, or what the harness itself raises, when something
 
 import gc
 import mmap
+import os
+import shutil
+import sqlite3
+import subprocess
 import types
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -13,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 
 from adapters import available
-from benchmarks import evaluate, plan, scoring, splits, worker
+from benchmarks import divisions, evaluate, plan, scoring, worker
 from benchmarks.describe import describe_data
 from benchmarks.determinism import sample
 from benchmarks.evaluate import Lists
@@ -27,7 +33,7 @@ from benchmarks.protocols import PROTOCOLS, STANDARD, Evaluation
 from benchmarks.results import Record, Run
 from benchmarks.samples import samples
 from benchmarks.scoring import ranked
-from benchmarks.sealing import SealedError
+from benchmarks.sealing import SealedError, sealed
 from benchmarks.splits import divide
 from benchmarks.statistics import bootstrap
 from datasets import UsageError
@@ -220,10 +226,10 @@ def test_a_split_that_puts_a_row_into_both_parts_is_refused(bench: Bench, monkey
     check_rows_are_divided(bench)
 
     def overlapping(ratings: Ratings, n_folds: int, fold: int, seed: int) -> Any:
-        train, test = splits.kfold(ratings, n_folds, fold, seed)
+        train, test = divisions.kfold(ratings, n_folds, fold, seed)
         return np.append(train, test[:3]), test
 
-    monkeypatch.setitem(splits.SPLITS, "kfold", splits.Split(overlapping, "parts"))
+    monkeypatch.setitem(divisions.SPLITS, "kfold", divisions.Split(overlapping, "parts"))
     with pytest.raises(AssertionError, match="3 ratings are in the training and in the test part"):
         check_rows_are_divided(bench)
 
@@ -501,6 +507,49 @@ def test_the_files_of_the_data_set_are_closed_to_algorithms(bench: Bench, monkey
     monkeypatch.setattr(worker, "sealed", lambda *arguments: nullcontext())
     with pytest.raises(AssertionError, match="can be read"):
         check_files_are_closed(bench, column)
+
+
+WAYS: dict[str, Callable[[Path], object]] = {
+    "open": lambda file: file.open(),
+    "os.open": lambda file: os.open(file, os.O_RDONLY),
+    "a link": lambda file: (file.parent / "link").read_bytes(),
+    "numpy text": np.loadtxt,
+    "numpy bytes": np.fromfile,
+    "numpy map": np.memmap,
+    "pandas": pd.read_csv,
+    "pandas in Python": lambda file: pd.read_csv(file, engine="python"),
+    "sqlite": sqlite3.connect,
+    "a copy": lambda file: shutil.copy(file, file.with_name("copy")),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_python_opens_is_closed_while_sealed(tmp_path: Path, way: str) -> None:
+    file = tmp_path / "ratings.csv"
+    file.write_text("1\n2\n3\n")
+    (tmp_path / "link").symlink_to(file)
+    WAYS[way](file)
+    for directory, names in ((tmp_path, []), (tmp_path / "elsewhere", [file.name])):
+        with sealed(directory, names), pytest.raises(SealedError, match="no algorithm may open it"):
+            WAYS[way](file)
+
+
+NATIVE: dict[str, Callable[[Path], str]] = {
+    "polars": lambda file: str(pl.read_csv(file, has_header=False).item(2, 0)),
+    "another process": lambda file: subprocess.run(["tail", "-1", file], capture_output=True, text=True).stdout,
+}
+
+
+@pytest.mark.parametrize("way", NATIVE)
+def test_the_limit_of_the_seal_is_what_native_code_opens(tmp_path: Path, way: str) -> None:
+    """No promise but a fact that README and benchmarks/sealing.py state: Python does not tell of these.
+
+    Should this fail, the seal has become tighter than they say.
+    """
+    file = tmp_path / "ratings.csv"
+    file.write_text("1\n2\n3\n")
+    with sealed(tmp_path, [file.name]):
+        assert NATIVE[way](file).strip() == "3"
 
 
 # From noise nothing can be learned

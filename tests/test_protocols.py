@@ -166,3 +166,9 @@ def test_columns_name_their_protocol() -> None:
     for bad in ("lightfn:auc", "lightfm:rmse", "auc@10", "lightfm:precision"):
         with pytest.raises(UsageError):
             find(bad)
+
+
+@pytest.mark.parametrize("share", [1.5, -0.1, float("nan")])
+def test_a_threshold_outside_the_scale_is_refused(share: float) -> None:
+    with pytest.raises(UsageError, match=r"relevant_share .*: expected 0 \(every rating\) to 1"):
+        Protocol("too much", relevant_share=share)

@@ -11,6 +11,7 @@ from benchmarks.determinism import Certificate
 from benchmarks.results import Record
 from reports.build import build
 from reports.checklist import checklist
+from reports.division_sections import division
 from reports.tables import Results
 from tests.invented_runs import COLUMNS, SIMULATED, cell, failed, normal, ok, write
 
@@ -65,6 +66,34 @@ def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
     assert varying[1].startswith("not so for random")
     lost = [*normal(), failed(cell("keras-deep", 0), "diverged", "2 NaN among 9 scores")]
     assert "keras-deep" in turned("diverged", lost)["Are ties and NaN handled without favour?"][1]
+
+
+@pytest.mark.parametrize(
+    ("split", "answer", "because"),
+    [
+        ("kfold", "no", "split kfold is random"),
+        ("u", "no", "split u is random"),
+        ("ua", "no", "split ua is random"),
+        ("ub", "no", "split ub is random"),
+        ("last-out", "no", "no user's own future is trained on, that of other users is"),
+        ("probe", "no", "no user's own future is trained on, that of other users is"),
+        ("anybodys", "no", "what the official split anybodys does with time is not known"),
+        ("time[at=0.9]", "yes", "split time[at=0.9]"),
+    ],
+)
+def test_whether_the_future_is_kept_out_goes_by_the_split(
+    split: str, answer: str, because: str, tmp_path: Path
+) -> None:
+    records = [replace(record, cell=replace(record.cell, split=split)) for record in normal()]
+    found = answers(tmp_path / "alone", records, timed=True)["Is the future kept out of training?"]
+    assert found[0] == answer
+    assert because in found[1]
+    noted = division(Results.read(tmp_path / "alone"))
+    assert (noted is not None and noted["is_random"]) == ("is random" in because)
+    if answer == "no":
+        beside = [replace(record, cell=replace(record.cell, split="time")) for record in normal()]
+        both = answers(tmp_path / "both", [*records, *beside], timed=True)["Is the future kept out of training?"]
+        assert both == ("yes", f"{found[1].partition('; --also')[0]}; split time stands beside it")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 import datasets
 from adapters import create
-from benchmarks.splits import kfold
+from benchmarks.divisions import kfold
 from datasets import Dataset
 from datasets.ratings import Catalogue, Ratings
 from tests.conftest import ROOT

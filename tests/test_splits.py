@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.splits import SPLITS, divide, n_folds_of, normal, recommenders
+from benchmarks import plan
+from benchmarks.cell import Cell
+from benchmarks.divisions import SPLITS, recommenders
+from benchmarks.protocols import Evaluation
+from benchmarks.splits import OFFICIAL, divide, is_seeded, n_folds_of, normal, order
 from datasets import Dataset, Ratings, UsageError
 from datasets.ratings import Catalogue, Provenance
 
@@ -140,7 +145,15 @@ def test_recommenders_is_microsofts_row_for_row(movielens: Dataset) -> None:
     [
         ("kfolds", None, "unknown split 'kfolds'. Did you mean 'kfold'"),
         ("holdout[test=0]", None, "greater than 0"),
-        ("holdout[test=100]", None, "leaves no rating in one of its parts"),
+        ("holdout[test=100]", None, "no rating is left for the training part of fold 0 (seed 0) of the 100 ratings"),
+        ("holdout[test=5000]", None, "no rating is left for the training part"),
+        ("holdout[test=0.001]", None, "no rating is left for the test part"),
+        ("last-out[n=500]", None, "no rating is left for the test part of fold 0"),
+        ("recommenders[train=0.001]", None, "no rating is left for the training part"),
+        ("recommenders[train=0.999]", None, "no rating is left for the test part"),
+        ("user-kfold", 60, "no rating is left for the test part of fold"),
+        ("empty", None, "no rating is left for the test part of fold 1"),
+        ("full", None, "no rating is left for the training part of fold 0"),
         ("holdout[part=1]", None, "unknown parameter of split holdout"),
         ("holdout[seed=1]", None, "use --folds and --seed"),
         ("time[at=tomorrow]", None, "expected a share between 0 and 1, or a date"),
@@ -153,8 +166,51 @@ def test_recommenders_is_microsofts_row_for_row(movielens: Dataset) -> None:
     ],
 )
 def test_what_cannot_be_divided_is_refused(spec: str, folds: int | None, message: str) -> None:
+    official = {"empty": (np.arange(5), np.arange(0)), "full": (np.arange(100),)}
+    data = replace(dataset(100, 0), splits=official)
     with pytest.raises(UsageError, match=re.escape(message)):
-        n_folds_of(dataset(100, 0), normal(spec), folds)
+        planned(data, spec, folds)
+
+
+def planned(data: Dataset, spec: str, folds: int | None = None, repeats: int = 1) -> list[Cell]:
+    """The cells of one row, as a run would plan them."""
+    how = plan.How(normal(spec), n_folds_of(data, normal(spec), folds), 0, Evaluation(), repeats=repeats)
+    return plan.cells(data, plan.rows(["item-mean"]), how)
+
+
+def test_an_empty_fold_of_any_repeat_is_refused() -> None:
+    """Of two ratings of two users, one seed puts one into each fold, another one both into the same."""
+    data, seen = dataset(2, 3, n_users=2), set()
+    assert len(set(data.ratings.users.tolist())) == 2
+    for seed in range(20):
+        seen.add(tuple(len(divide(data, "user-kfold", 2, fold, seed)[1]) for fold in (0, 1)))
+    assert seen == {(1, 1), (2, 0), (0, 2)}
+    with pytest.raises(UsageError, match="no rating is left for the"):
+        planned(data, "user-kfold", 2, repeats=20)
+
+
+@pytest.mark.parametrize(("spec", "seeded"), [("kfold", True), ("holdout", True), ("time", False), ("ua", False)])
+def test_only_splits_that_go_by_a_seed_are_repeated(spec: str, seeded: bool) -> None:
+    cells = planned(replace(dataset(100, 0), splits={"ua": (np.arange(9),)}), spec, repeats=3)
+    assert len({cell.seed for cell in cells}) == 3
+    assert len({cell.split_seed for cell in cells}) == (3 if seeded else 1)
+    assert len({cell.key for cell in cells}) == len(cells)
+    assert is_seeded(spec) == seeded
+
+
+def test_what_a_split_does_with_time_is_declared(movielens: Dataset) -> None:
+    said = {"kfold": "none", "user-kfold": "none", "holdout[test=7]": "none", "last-out[n=3]": "user", "time": "all"}
+    assert {spec: order(spec) for spec in said} == said
+    assert order("somebodys-own") is None
+    assert not is_seeded("ua")
+    assert set(movielens.splits) <= {spec for spec in OFFICIAL if order(spec) == "none"}
+    times, users = movielens.ratings.times, movielens.ratings.users
+    assert times is not None
+    for name in movielens.splits:
+        train, test = divide(movielens, name, 1, 0, 0)
+        latest = np.zeros(movielens.ratings.n_users, np.int64)
+        np.maximum.at(latest, users[train], times[train])
+        assert np.mean(times[test] < latest[users[test]]) > 0.5, "random: most have a future that is trained on"
 
 
 def test_ratings_without_times_cannot_be_divided_by_them() -> None:

@@ -99,3 +99,27 @@ def test_repeats_and_a_second_split_are_told_in_the_report(
     tau = kendalltau(*zip(*means, strict=True)).statistic
     assert f"rmse: Kendall's tau between the two orders of rows: {tau:.2f}" in report
     assert "learn from ratings given after those they are tested on" in report.replace("\n", " ")
+
+
+def test_a_split_without_another_division_claims_no_variance_of_divisions(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    rows = [part for row in ("item-mean", "numba-sgd") for part in ("--algorithm", row)]
+    arguments = ["--dataset", f"table:{ratings_file}", "--split", "time", "--repeats", 3, *rows]
+    run_bench(*arguments, "--out", tmp_path, check=0)
+    results = Results.read(tmp_path)
+    assert [(len(row.records), len(row.initialisations)) for row in results.rows] == [(1, 2), (1, 2)]
+    report = (tmp_path / "report.md").read_text()
+    assert "| item-mean | rmse | the split has no other division | 0.00000 (3) |" in report
+    assert report.count("the split has no other division") == 2
+
+
+def test_an_empty_part_is_refused_before_anything_runs(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", "item-mean", "--out", tmp_path]
+    for split in ("last-out[n=500]", "recommenders[train=0.001]"):
+        for more in ([], ["--dry-run"]):
+            said = run_bench(*arguments, "--split", split, *more, check=2)
+            assert "no rating is left for the" in said.stderr + said.stdout
+    assert not list(tmp_path.glob("records/*"))

@@ -84,6 +84,7 @@ def test_a_run_as_it_was_left_is_fine(run: Path) -> None:
     assert "6 planned cells, 4 of them ok; 12 keys" in said
     assert re.search(r"results\.csv: \d\d+ values", said)
     assert re.search(r"report\.html: \d\d+ values", said)
+    assert f"the visible figures of the report: compared by `python -m reports.build {run} --check`" in said
     assert "All as it should be." in said
 
 
@@ -93,6 +94,7 @@ def test_a_run_without_report_and_table_is_fine(run: Path) -> None:
     said = found(run, code=0)
     assert "results.csv: not there" in said
     assert "report.html: not there" in said
+    assert "--check" not in said
 
 
 def metric(name: str, factor: float) -> Change:
@@ -156,6 +158,44 @@ def test_edited_fields_of_a_record_are_found(run: Path, change: Change, place: s
     said = found(run)
     assert place in said
     assert any(name in said for name in (path.stem, "row 1", "records[0]"))
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda fields: fields["slices"].clear(), "slices: expected 8 entries, found 0 entries"),
+        (lambda fields: fields["slices"].pop(), "slices: expected 8 entries, found 7 entries"),
+        (
+            lambda fields: fields.update(answers=None),
+            "answers: expected the sha256 of its raw answers, found nothing",
+        ),
+        (lambda fields: fields.pop("answers"), "answers: expected the sha256 of its raw answers, found nothing"),
+        (lambda fields: fields["metrics"].pop("gini@10"), "metrics.gini@10: expected 0."),
+        (lambda fields: fields["data"].pop("train_rows"), "data.train_rows: expected "),
+        (lambda fields: fields["data"].pop("cold_users"), "data.cold_users: expected 0, found nothing"),
+    ],
+)
+def test_what_is_taken_out_of_a_record_is_found_without_table_and_report(
+    run: Path, change: Change, place: str
+) -> None:
+    for name in ("report.html", "results.csv"):
+        (run / name).unlink()
+    path = record_of(run, "item-mean")
+    edit(path, change)
+    said = found(run)
+    assert f"records/{path.name}: {place}" in said
+    assert "FAILED: 1 discrepancy" in said
+
+
+def test_records_without_a_place_in_the_plan_are_mentioned(run: Path) -> None:
+    for name in ("report.html", "results.csv"):
+        (run / name).unlink()
+    assert "not in the plan" not in found(run, code=0)
+    path = record_of(run, "popularity")
+    key = path.stem.rpartition("-")[2]
+    kept = [cell for cell in Run(run).read_plan()[0] if cell.key != key]
+    Run(run).write_plan(kept, Run(run).read_plan()[1])
+    assert f"records that are not in the plan, and so in no table: {path.name}" in found(run, code=0)
 
 
 def rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -428,4 +468,6 @@ def test_old_records_are_reported_and_verified(old: Path) -> None:
     assert f"{first.metrics['rmse']:.4f}" in page
     same = Evaluation.from_json(first.cell.protocol).to_json() == first.cell.protocol
     data = ("--dataset", f"table:{HISTORIC / 'ratings.csv'}") if same else ("--without-data",)
-    assert "All as it should be." in found(old, *data, code=0)
+    said = found(old, *data, code=0)
+    assert "All as it should be." in said
+    assert "without slices and digest of the raw answers: 2" in said
