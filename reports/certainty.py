@@ -4,7 +4,7 @@ import itertools
 import statistics
 from typing import Any
 
-from benchmarks.statistics import LEVEL
+from benchmarks.estimate import LEVEL
 from reports import differences, figures, words
 from reports.sections import headlines, section, titled
 from reports.tables import Certainty, Results

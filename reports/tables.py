@@ -11,7 +11,7 @@ import numpy as np
 
 from adapters import available
 from benchmarks.metrics import Metric, find
-from benchmarks.results import Record, Run
+from benchmarks.results import Record, Run, parted
 from benchmarks.samples import samples
 from benchmarks.statistics import Bootstrap, bootstrap
 from datasets.profile import read_profile
@@ -159,12 +159,9 @@ class Results:
         adapters, names = available(), dict.fromkeys(record.cell.row for record in self.records)
         rows = []
         for name in names:
-            records = tuple(record for record in self.records if record.cell.row == name)
-            first, adapter = records[0].cell, adapters.get(records[0].cell.algorithm)
-            own = [record for record in records if record.cell.split == first.split]
-            main = tuple(record for record in own if record.cell.seed == first.seed)
-            again = tuple(record for record in own if record.cell.seed != first.seed)
-            also = tuple(record for record in records if record.cell.split != first.split)
+            records = [record for record in self.records if record.cell.row == name]
+            adapter = adapters.get(records[0].cell.algorithm)
+            main, again, also = map(tuple, parted(records))
             rows.append(Row(name, adapter.family if adapter else "other", main, again, also))
         order = list(dict.fromkeys(row.family for row in rows))
         return sorted(rows, key=lambda row: order.index(row.family))

@@ -16,8 +16,9 @@ from benchmarks.accept import accept
 from benchmarks.cell import Cell
 from benchmarks.command_line import application
 from benchmarks.compare import gate
-from benchmarks.gate import Limit, parse
+from benchmarks.gate import parse
 from benchmarks.results import Record, Run
+from benchmarks.verdicts import Limit
 from datasets import UsageError
 from tests.conftest import RunBench
 

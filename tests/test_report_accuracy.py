@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from benchmarks.estimate import LEVEL
 from benchmarks.metrics import METRICS, find
 from benchmarks.results import Record
-from benchmarks.statistics import LEVEL, Sample, bootstrap
+from benchmarks.statistics import Sample, bootstrap
 from reports import differences, fold_heatmaps, heatmaps, labels, scatter, words
 from reports.build import build
 from reports.tables import Certainty, Results, Row
