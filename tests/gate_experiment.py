@@ -47,11 +47,8 @@ def main(directory: Path, n_seeds: int, limits: Sequence[Limit]) -> None:
     for name, count in failing.most_common():
         print(f"  {count:>4} {name}")
     print(f"with a difference at all: {', '.join(sorted(seeded))}")
-    removed = [
-        exit_code(verdicts(base, _without(head, row), limits, SUSPICIOUS))
-        for base, head in pairs
-        for row in base.rows
-    ]
+    removals = zip(pairs, itertools.cycle(sides[0].rows), strict=False)
+    removed = [exit_code(verdicts(base, _without(head, row), limits, SUSPICIOUS)) for (base, head), row in removals]
     print(f"a row removed: caught {removed.count(FAILED)} of {len(removed)}")
     for name, number in total.items():
         print(f"made worse, new seed: {name:<44} caught {caught[name]} of {number} ({caught[name] / number:.1%})")
