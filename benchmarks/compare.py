@@ -33,9 +33,9 @@ def gate(
     """Compare the rows of two runs on the same users; exit code 1 if one of them got worse beyond its tolerance."""
     limits, old, new = [parse(text) for text in fail_on], Run(base), Run(head)
     verdicts = compare(old, new, limits, suspicious)
+    refuse_idle(old, limits, verdicts)
     if not any(verdict.verdict != "NEW" for verdict in verdicts):
         raise UsageError(f"{base} has no rows to compare with")
-    refuse_idle(old, limits, verdicts)
     console = terminal()
     console.print(table(verdicts))
     for path, text in ((markdown, _markdown(verdicts)), (json_file, _json(verdicts))):

@@ -106,14 +106,14 @@ def _metric(row: str, limit: Limit, old: Side, new: Side, suspicious: float) -> 
     column = limit.column
     before, after = (side.samples[column].get(row) for side in (old, new))
     if before is None and _defined(old.rows[row], column):
-        return Verdict(row, limit, "INCOMPARABLE", f"the base was accepted without {column}; accept it with it")
+        return Verdict(row, limit, "INCOMPARABLE", f"the base was accepted without {column}; accept it anew")
     if before is None:
         return Verdict(row, limit, "NOT GATED", "undefined in the base")
     if after is None:
         return Verdict(row, limit, "MISSING", "undefined in the head")
     n_users = min(before.n_users, after.n_users)
     if n_users < FEWEST:
-        reason = f"too few users: {n_users} have a value in one of the folds, and at least {FEWEST} are needed"
+        reason = f"too few users: {n_users} with a value in one of the folds, and at least {FEWEST} are needed"
         return Verdict(row, limit, "UNRESOLVED", reason)
     return judged(row, limit, old.estimates[column][row], new.estimates[column][row], suspicious)
 
@@ -187,7 +187,7 @@ def _obstacle(old: list[Record] | None, new: list[Record] | None) -> tuple[str, 
         if there != here:
             return "INCOMPARABLE", f"{key} differs: {_listed(there)} in the base, {_listed(here)} in the head"
     if [_place(record) for record in old] != [_place(record) for record in new]:
-        return "INCOMPARABLE", "the folds are not the same of the same divisions"
+        return "INCOMPARABLE", "the divisions have other folds"
     for key in ("version", "protocols"):
         was, now = old[0].cell.protocol[key], new[0].cell.protocol[key]
         if was != now:

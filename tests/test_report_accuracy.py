@@ -60,6 +60,24 @@ def test_no_answers_no_interval(tmp_path: Path) -> None:
     build(directory)
 
 
+def test_too_few_users_are_said_to_be_too_few(tmp_path: Path) -> None:
+    """Of twelve users nothing is said: no interval, no tie, no best within uncertainty, and never a nan."""
+    directory = write(tmp_path, normal())
+    for path in directory.glob("records/*.npz"):
+        with np.load(path) as found:
+            arrays = dict(found)
+        cut = {name: arrays[name][..., :12] for name in ("share_users", "share_sums", "share_weights")}
+        np.savez(path, allow_pickle=False, **(arrays | cut))
+    results = Results.read(directory)
+    why = "too few users: 12 with a value in one of the folds, and at least 20 are needed"
+    assert results.certainty == {} and results.near("rmse") == [] and results.unknown("rmse") == why
+    assert f"How sure differences in rmse are is not known: {why}." in words.summary(results)
+    assert {square.mark for square in heatmaps.accuracy(results).squares} == {"", "best"}
+    text = build(directory).read_text() + (directory / "report.md").read_text()
+    assert f"How sure rmse is cannot be said: {why}." in text
+    assert "nan" not in re.findall(r"\w+", text.lower())
+
+
 def test_a_failed_fold_stands_in_its_own_square(half: Results) -> None:
     drawn = fold_heatmaps.by_fold(half, "rmse")
     assert drawn and [column.name for column in drawn.columns] == [f"fold {fold}" for fold in range(5)]
