@@ -1,7 +1,7 @@
 """Makes a run the baseline that later runs are compared with: the only way to change what a build is gated by."""
 
-import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,10 +10,12 @@ from typer import Argument, Option
 
 from benchmarks.command_line import FINE, serve
 from benchmarks.compare import table, terminal
-from benchmarks.gate import compare, parse
+from benchmarks.gate import compare, parse, refuse_absent
 from benchmarks.results import Run
 from benchmarks.samples import KEPT
 from datasets.spec import UsageError
+
+PARTS = ("plan.json", "records")
 
 
 def accept(
@@ -23,26 +25,56 @@ def accept(
 ) -> int:
     """Print what changes, and put the plan, the records and the gated columns of the raw answers in the baseline."""
     limits = [parse(text) for text in gated]
+    _refuse_place(run.resolve(), baseline.resolve())
     source = Run(run)
     records = source.records()
     bad = [f"{record.cell.row} {record.cell.place}" for record in records if record.status != "ok"]
     if bad:
         raise UsageError(f"{run} cannot be a baseline: not ok are {', '.join(bad)}")
+    refuse_absent(source, limits)
     console = terminal()
     if (baseline / "plan.json").exists():
         console.print(table(compare(Run(baseline), source, limits, suspicious=np.inf)))
-        shutil.rmtree(baseline)
     else:
         console.print(f"{baseline} is new", markup=False)
-    cells, about = source.read_plan()
-    target = Run(baseline)
-    (baseline / "records").mkdir(parents=True)
-    target.write_plan(cells, about)
-    for record in records:
-        target.write(record, _trimmed(source.path(record.cell, ".npz"), [limit.column for limit in limits]))
+    baseline.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{baseline.name}.", dir=baseline.parent) as scratch:
+        accepted, replaced = Path(scratch, "accepted"), Path(scratch, "replaced")
+        _write(Run(accepted), source, [limit.column for limit in limits])
+        _replace(baseline, accepted, replaced)
     size = sum(path.stat().st_size for path in baseline.rglob("*") if path.is_file())
     console.print(f"{len(records)} records accepted into {baseline}, {size / 2**20:.1f} MB", markup=False)
     return FINE
+
+
+def _refuse_place(run: Path, baseline: Path) -> None:
+    """UsageError for a baseline that shares files with the run, or that would take more than a baseline with it."""
+    if run == baseline or run in baseline.parents or baseline in run.parents:
+        raise UsageError(f"{baseline} and {run} lie in each other: a baseline needs a directory of its own")
+    if baseline.exists():
+        others = {path.name for path in baseline.iterdir()} - set(PARTS) if baseline.is_dir() else {"a file"}
+        if others:
+            raise UsageError(f"{baseline} is no baseline, it holds {', '.join(sorted(others))}: name another")
+
+
+def _write(target: Run, source: Run, columns: list[str]) -> None:
+    cells, about = source.read_plan()
+    (target.directory / "records").mkdir(parents=True)
+    target.write_plan(cells, about)
+    for record in source.records():
+        target.write(record, _trimmed(source.path(record.cell, ".npz"), columns))
+
+
+def _replace(baseline: Path, accepted: Path, replaced: Path) -> None:
+    """Put `accepted` in the place of `baseline`, which is kept until the new one is there."""
+    if baseline.exists():
+        baseline.rename(replaced)
+    try:
+        accepted.rename(baseline)
+    except BaseException:
+        if replaced.exists():
+            replaced.rename(baseline)
+        raise
 
 
 def _trimmed(path: Path, columns: list[str]) -> dict[str, NDArray[Any]]:

@@ -1,6 +1,8 @@
 """The gate: two runs in, one exit code out."""
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,14 +11,15 @@ from rich.console import Console
 from rich.table import Table
 from typer import Argument, Option
 
-from benchmarks.command_line import FAILED, FINE, serve
-from benchmarks.gate import FAILING, Verdict, compare, parse, unresolved
+from benchmarks.command_line import FAILED, FINE, USAGE, serve
+from benchmarks.gate import compare, parse, refuse_idle
 from benchmarks.results import Run
+from benchmarks.verdicts import FAILING, Verdict
 from datasets.cache import write_atomically
 from datasets.spec import UsageError
 
 HEADS = ("row", "column", "base", "head", "worse by", "95 % interval", "detectable", "verdict")
-STYLES = {"REGRESSED": "bold red", "MISSING": "bold red", "INCOMPARABLE": "bold red", "SUSPICIOUS": "yellow"}
+STYLES = dict.fromkeys((*FAILING, "UNRESOLVED"), "bold red") | {"SUSPICIOUS": "yellow"}
 
 
 def gate(
@@ -28,41 +31,47 @@ def gate(
     json_file: Annotated[Path | None, Option("--json", help="write every number here")] = None,
 ) -> int:
     """Compare the rows of two runs on the same users; exit code 1 if one of them got worse beyond its tolerance."""
-    limits = [parse(text) for text in fail_on]
-    verdicts = compare(Run(base), Run(head), limits, suspicious)
+    limits, old, new = [parse(text) for text in fail_on], Run(base), Run(head)
+    verdicts = compare(old, new, limits, suspicious)
+    refuse_idle(old, limits, verdicts)
     if not any(verdict.verdict != "NEW" for verdict in verdicts):
         raise UsageError(f"{base} has no rows to compare with")
-    failed = [verdict for verdict in verdicts if verdict.verdict in FAILING]
     console = terminal()
     console.print(table(verdicts))
-    for path, text in ((markdown, _markdown(verdicts, failed)), (json_file, _json(verdicts))):
+    for path, text in ((markdown, _markdown(verdicts)), (json_file, _json(verdicts))):
         if path:
             write_atomically(path, text.encode())
     for verdict in verdicts:
         if verdict.reason:
             line = f"{verdict.verdict} {verdict.row}, {verdict.limit.column}: {verdict.reason}"
             console.print(line, markup=False, soft_wrap=True)
-    if failed:
-        return FAILED
-    if fine := unresolved(verdicts):
-        raise UsageError(_too_fine(fine))
-    return FINE
+    code = exit_code(verdicts)
+    if code == USAGE:
+        raise UsageError(_unresolved([verdict for verdict in verdicts if verdict.verdict == "UNRESOLVED"]))
+    return code
 
 
-def _too_fine(verdicts: list[Verdict]) -> str:
-    """What to say of tolerances below the minimum detectable effect."""
+def exit_code(verdicts: Iterable[Verdict]) -> int:
+    """1 if a row fails; else 2 if one is unresolved, since nothing could have been seen there; else 0."""
+    found = {verdict.verdict for verdict in verdicts}
+    return FAILED if found & set(FAILING) else USAGE if "UNRESOLVED" in found else FINE
+
+
+def _unresolved(verdicts: list[Verdict]) -> str:
+    """What to say of rows that could not be judged: above all by how much a tolerance is too fine."""
     parts = []
     for limit in dict.fromkeys(verdict.limit for verdict in verdicts):
         mine = [verdict for verdict in verdicts if verdict.limit == limit]
-        worst = max(mine, key=lambda verdict: verdict.detectable or 0)
-        least = limit.show(worst.detectable or 0).removeprefix("+")
-        parts.append(
-            f"{limit.text}: the minimum detectable effect is {least} for {worst.row} ({len(mine)} rows above)"
-        )
-    return (
-        f"tolerances finer than the data can resolve: {'; '.join(parts)}. Nothing has visibly got worse, but it "
-        "could not have been seen. Allow more, or compare on more users."
-    )
+        fine = [verdict for verdict in mine if verdict.detectable is not None]
+        if fine:
+            worst = max(fine, key=lambda verdict: verdict.detectable or 0)
+            least = limit.show(worst.detectable or 0).removeprefix("+")
+            parts.append(
+                f"tolerances finer than the data can resolve: {limit.text}: the minimum detectable effect is {least} "
+                f"for {worst.row} ({len(fine)} rows above)"
+            )
+        parts += [f"{v.row}, {limit.column}: {v.reason}" for v in mine if v.detectable is None]
+    return f"{'; '.join(parts)}. Nothing has visibly got worse, but it could not have been seen."
 
 
 def _cells(verdict: Verdict) -> list[str]:
@@ -97,12 +106,22 @@ def table(verdicts: list[Verdict]) -> Table:
     return lines
 
 
-def _markdown(verdicts: list[Verdict], failed: list[Verdict]) -> str:
-    """For a pull request: one sentence, the table, the reasons."""
+def _outcome(verdicts: list[Verdict]) -> str:
+    """One sentence that agrees with the exit code."""
     rows = {verdict.row for verdict in verdicts}
-    bad = {verdict.row for verdict in failed}
-    outcome = f"**{len(bad)} of {len(rows)} rows fail.**" if bad else f"All {len(rows)} rows pass."
-    lines = ["## recbench", "", outcome, "", f"| {' | '.join(HEADS)} |"]
+    for which, said in ((FAILING, "fail"), (("UNRESOLVED",), "cannot be resolved, so nothing is known to pass")):
+        bad = {verdict.row for verdict in verdicts if verdict.verdict in which}
+        if bad:
+            return f"**{len(bad)} of {len(rows)} rows {said}.**"
+    counts = Counter(verdict.verdict for verdict in verdicts)
+    if counts.keys() <= {"PASS", "IMPROVED"}:
+        return f"All {len(rows)} rows pass."
+    return f"No row fails: {', '.join(f'{count} {name}' for name, count in counts.items())}."
+
+
+def _markdown(verdicts: list[Verdict]) -> str:
+    """For a pull request: one sentence, the table, the reasons."""
+    lines = ["## recbench", "", _outcome(verdicts), "", f"| {' | '.join(HEADS)} |"]
     lines.append(f"|{'|'.join(' :-- ' if h in ('row', 'column', 'verdict') else ' --: ' for h in HEADS)}|")
     for verdict in verdicts:
         cells = [cell.replace("|", r"\|") for cell in _cells(verdict)]
@@ -112,8 +131,10 @@ def _markdown(verdicts: list[Verdict], failed: list[Verdict]) -> str:
 
 
 def _json(verdicts: list[Verdict]) -> str:
+    code = exit_code(verdicts)
     entries: list[dict[str, Any]] = [asdict(verdict) for verdict in verdicts]
-    return json.dumps({"failed": any(v.verdict in FAILING for v in verdicts), "verdicts": entries}, indent=1) + "\n"
+    content = {"exit_code": code, "failed": code != FINE, "verdicts": entries}
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,58 +1,37 @@
 """Whether a new run is worse than an old one by more than is allowed, and more than chance explains.
 
 Both runs are compared row by row on the same users: the interval is that of the paired bootstrap of
-`benchmarks.statistics`. A row has REGRESSED only if its whole interval lies beyond the tolerance. Times are compared
-as ratios to a fixed kernel that was timed in the same cell, fold by fold.
+`benchmarks.statistics`. A row has REGRESSED only if its whole interval lies beyond the tolerance, and passes only if
+the data could have shown that; else it is UNRESOLVED. Times are compared as ratios to a fixed kernel timed in the
+same cell, fold by fold.
+
+Only initialisations with the run's own seed count: others, of `--repeats`, are there to tell variances apart. What
+`--also-split` measured is a row of its own, `ROW (split time)`.
 """
 
 import re
-import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from benchmarks.estimate import Estimate
 from benchmarks.measure import PHASES
-from benchmarks.metrics import Floats, Metric, find
-from benchmarks.results import Record, Run
+from benchmarks.metrics import find
+from benchmarks.results import Record, Run, parted
 from benchmarks.samples import samples
-from benchmarks.statistics import Sample, bootstrap, interval
+from benchmarks.statistics import FEWEST, Sample, bootstrap
+from benchmarks.verdicts import UNJUDGED, Limit, Verdict, judged, timed
 from datasets.spec import UsageError
 
-FAILING = ("MISSING", "INCOMPARABLE", "REGRESSED")
-POWER = 2.8  # standard errors: found at the 5 % level with a chance of 80 %
 TIMES = tuple(f"{phase}_seconds" for phase in PHASES)
-MACHINE = ("cpu", "cores", "platform", "python", "threads")
 
 
 @dataclass(frozen=True)
-class Limit:
-    """How much worse a column may become: `tolerance` of its value, or in its own unit if not `relative`."""
+class Side:
+    """One of the runs that are compared: its rows by name, and by column what the users add to them."""
 
-    text: str
-    column: str
-    tolerance: float
-    relative: bool
-
-    def show(self, change: float) -> str:
-        """A change in the limit's own terms, above 0 is worse."""
-        return f"{100 * change:+.2f} %" if self.relative else f"{change:+.4f}"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of one row in one column. `change`, `low` and `high` are above 0 where it got worse."""
-
-    row: str
-    limit: Limit
-    verdict: str
-    reason: str = ""
-    base: float | None = None
-    head: float | None = None
-    change: float | None = None
-    low: float | None = None
-    high: float | None = None
-    detectable: float | None = None  # the smallest true change that would be found four times out of five
+    rows: dict[str, list[Record]]
+    samples: Mapping[str, Mapping[str, Sample]]
+    estimates: Mapping[str, Mapping[str, Estimate]]  # of samples that have enough users
 
 
 def parse(text: str) -> Limit:
@@ -63,6 +42,8 @@ def parse(text: str) -> Limit:
         raise UsageError(f"--fail-on {text!r}: expected COLUMN:+AMOUNT or COLUMN:-AMOUNT, as in rmse:+0.5%")
     sign, number, percent = found.groups()
     tolerance = float(number) / (100 if percent else 1)
+    if tolerance == 0:
+        raise UsageError(f"--fail-on {text!r}: no data resolve a change of 0; allow what may pass unnoticed")
     if column in TIMES:
         if sign == "-" or not percent:
             raise UsageError(f"--fail-on {text!r}: times are compared as ratios; write {column}:+50%")
@@ -82,38 +63,112 @@ def parse(text: str) -> Limit:
 
 def compare(base: Run, head: Run, limits: Sequence[Limit], suspicious: float) -> list[Verdict]:
     """One verdict for each row of either run and each limit that it has values for, in the order of `base`."""
-    old, new = _rows(base), _rows(head)
-    columns = [limit.column for limit in limits if limit.column not in TIMES]
-    old_samples, new_samples = samples(base, old, columns), samples(head, new, columns)
-    verdicts = []
-    for row in dict.fromkeys([*old, *new]):
-        reason = _obstacle(old.get(row), new.get(row))
+    old, new = read([base, head], limits)
+    return verdicts(old, new, limits, suspicious)
+
+
+def read(runs: Sequence[Run], limits: Sequence[Limit]) -> list[Side]:
+    """The runs with what `limits` ask of them; their rows' numbers share the draws of users."""
+    rows = [_rows(run) for run in runs]
+    columns = _metrics(limits)
+    found = [samples(run, by_name, columns) for run, by_name in zip(runs, rows, strict=True)]
+    numbers: list[dict[str, dict[str, Estimate]]] = [{column: {} for column in columns} for _ in runs]
+    for column in columns:
+        groups: dict[int, list[tuple[int, str]]] = {}  # runs on other data can have other users
+        for place, by_column in enumerate(found):
+            for row, sample in by_column[column].items():
+                if sample.n_users >= FEWEST:
+                    groups.setdefault(sample.sums.shape[1], []).append((place, row))
+        for group in groups.values():
+            boot = bootstrap(find(column), [found[place][column][row] for place, row in group])
+            for index, (place, row) in enumerate(group):
+                numbers[place][column][row] = boot.estimate(index)
+    return [Side(*parts) for parts in zip(rows, found, numbers, strict=True)]
+
+
+def verdicts(old: Side, new: Side, limits: Sequence[Limit], suspicious: float) -> list[Verdict]:
+    """The verdicts of `compare` on two runs that were read together."""
+    found = []
+    for row in dict.fromkeys([*old.rows, *new.rows]):
+        reason = _obstacle(old.rows.get(row), new.rows.get(row))
         for limit in limits:
             if reason:
-                verdicts.append(Verdict(row, limit, *reason))
+                found.append(Verdict(row, limit, *reason))
             elif limit.column in TIMES:
-                verdicts.append(_time(row, limit, old[row], new[row]))
-            else:
-                pair = old_samples[limit.column].get(row), new_samples[limit.column].get(row)
-                if pair != (None, None):  # an algorithm that only ranks has no errors
-                    verdicts.append(judged(row, limit, pair, suspicious))
-    return verdicts
+                found.append(timed(row, limit, old.rows[row], new.rows[row]))
+            elif _has_any(old, row, limit.column) or _has_any(new, row, limit.column):  # else it only ranks
+                found.append(_metric(row, limit, old, new, suspicious))
+    return found
 
 
-def unresolved(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Those whose limit is finer than the data can resolve, although nothing is known to have got worse."""
-    return [
-        v
-        for v in verdicts
-        if v.detectable is not None and v.limit.tolerance < v.detectable and v.verdict in ("PASS", "IMPROVED")
-    ]
+def _metric(row: str, limit: Limit, old: Side, new: Side, suspicious: float) -> Verdict:
+    """The verdict on a metric that one of both rows has in some fold."""
+    column = limit.column
+    before, after = (side.samples[column].get(row) for side in (old, new))
+    if before is None and _defined(old.rows[row], column):
+        return Verdict(row, limit, "INCOMPARABLE", f"the base was accepted without {column}; accept it anew")
+    if before is None:
+        return Verdict(row, limit, "NOT GATED", "undefined in the base")
+    if after is None:
+        return Verdict(row, limit, "MISSING", "undefined in the head")
+    n_users = min(before.n_users, after.n_users)
+    if n_users < FEWEST:
+        reason = f"too few users: {n_users} with a value in one of the folds, and at least {FEWEST} are needed"
+        return Verdict(row, limit, "UNRESOLVED", reason)
+    return judged(row, limit, old.estimates[column][row], new.estimates[column][row], suspicious)
+
+
+def _has_any(side: Side, row: str, column: str) -> bool:
+    return any(record.metrics.get(column) is not None for record in side.rows[row])
+
+
+def _defined(records: Sequence[Record], column: str) -> bool:
+    return all(record.metrics.get(column) is not None for record in records)
+
+
+def _metrics(limits: Iterable[Limit]) -> list[str]:
+    return list(dict.fromkeys(limit.column for limit in limits if limit.column not in TIMES))
+
+
+def refuse_idle(run: Run, limits: Sequence[Limit], found: Iterable[Verdict]) -> None:
+    """UsageError for a limit on a metric that has judged no row: it would pass whatever happens."""
+    busy = {verdict.limit for verdict in found if verdict.verdict not in UNJUDGED}
+    _refuse(run, [limit.column for limit in limits if limit.column not in TIMES and limit not in busy])
+
+
+def refuse_absent(run: Run, limits: Sequence[Limit]) -> None:
+    """UsageError for a limit on a metric that no row of `run` has in all its folds."""
+    found = samples(run, _rows(run), _metrics(limits))
+    _refuse(run, [column for column, by_row in found.items() if not by_row])
+
+
+def _refuse(run: Run, columns: Sequence[str]) -> None:
+    if columns:
+        values = [record.metrics for record in run.records()]
+        known = dict.fromkeys(column for metrics in values for column in metrics if metrics[column] is not None)
+        there = ", ".join(column for column in known if find(column).kind != "set")
+        raise UsageError(
+            f"no row of {run.directory} can be gated by {', '.join(columns)}. Columns there, with their cutoffs and "
+            f"protocols: {there or 'none'}"
+        )
 
 
 def _rows(run: Run) -> dict[str, list[Record]]:
-    rows: dict[str, list[Record]] = {}
+    """The records of each row, and of each row under another split, by division and fold."""
+    by_name: dict[str, list[Record]] = {}
     for record in run.records():
-        rows.setdefault(record.cell.row, []).append(record)
-    return rows
+        by_name.setdefault(record.cell.row, []).append(record)
+    rows: dict[str, list[Record]] = {}
+    for name, records in by_name.items():
+        main, _, also = parted(records)
+        rows[name] = main
+        for record in also:
+            rows.setdefault(f"{name} (split {record.cell.split})", []).append(record)
+    return {name: sorted(records, key=_place) for name, records in rows.items()}
+
+
+def _place(record: Record) -> tuple[int, int]:
+    return record.cell.split_seed, record.cell.fold
 
 
 def _obstacle(old: list[Record] | None, new: list[Record] | None) -> tuple[str, str] | None:
@@ -131,71 +186,19 @@ def _obstacle(old: list[Record] | None, new: list[Record] | None) -> tuple[str, 
         there, here = ({getattr(record.cell, key) for record in records} for records in (old, new))
         if there != here:
             return "INCOMPARABLE", f"{key} differs: {_listed(there)} in the base, {_listed(here)} in the head"
+    if [_place(record) for record in old] != [_place(record) for record in new]:
+        return "INCOMPARABLE", "the divisions have other folds"
     for key in ("version", "protocols"):
         was, now = old[0].cell.protocol[key], new[0].cell.protocol[key]
         if was != now:
             return "INCOMPARABLE", f"the protocol's {key} differs: {was} in the base, {now} in the head"
     for key in ("train_rows", "test_rows"):
-        there, here = ({record.data.get(key) for record in records} for records in (old, new))
-        if there != here and None not in there | here:  # older records do not say
-            return "INCOMPARABLE", f"the folds have other ratings: {key} differ"
+        for was, now in zip(old, new, strict=True):
+            known = {was.data.get(key), now.data.get(key)} - {None}  # older records do not say
+            if len(known) > 1:
+                return "INCOMPARABLE", f"the folds have other ratings: {key} differ"
     return None
 
 
 def _listed(values: Iterable[object]) -> str:
     return ", ".join(sorted(map(str, values)))
-
-
-def judged(row: str, limit: Limit, pair: tuple[Sample | None, Sample | None], suspicious: float) -> Verdict:
-    """The verdict on a metric that both rows have, or that one of them has not."""
-    old, new = pair
-    if old is None:
-        return Verdict(row, limit, "NOT GATED", "undefined in the base")
-    if new is None:
-        return Verdict(row, limit, "MISSING", "undefined in the head")
-    metric = find(limit.column)
-    found = bootstrap(metric, [old, new])
-    before, after = (float(value) for value in found.values)
-    change = float(_worsening(metric, limit, found.values[:1], found.values[1:])[0])
-    drawn = _worsening(metric, limit, found.drawn[0], found.drawn[1])
-    low, high = interval(drawn)
-    if low > limit.tolerance:
-        verdict, reason = "REGRESSED", f"worse by more than {limit.text}"
-    elif high < -suspicious and limit.relative:
-        verdict, reason = "SUSPICIOUS", f"better by more than {suspicious:.0%}: too good to be taken on trust"
-    else:
-        verdict, reason = ("IMPROVED", "") if high < 0 else ("PASS", "")
-    return Verdict(row, limit, verdict, reason, before, after, change, low, high, POWER * float(drawn.std()))
-
-
-def _worsening(metric: Metric, limit: Limit, before: Floats, after: Floats) -> Floats:
-    worse = metric.loss(after) - metric.loss(before)
-    return worse / np.abs(before) if limit.relative else worse
-
-
-def _time(row: str, limit: Limit, old: list[Record], new: list[Record]) -> Verdict:
-    """The verdict on a time: a ratio for each fold, and the whole range of them instead of an interval."""
-    if any(record.environment["contended"] for record in [*old, *new]):
-        return Verdict(row, limit, "NOT GATED", "contended: other cells ran at the same time")
-    for key in MACHINE:
-        there, here = old[0].environment.get(key), new[0].environment.get(key)
-        if there != here:
-            return Verdict(row, limit, "NOT GATED", f"another machine: {key} was {there} and is {here}")
-    before, after = ([_in_kernels(record, limit) for record in records] for records in (old, new))
-    ratios = [a / b - 1 for a, b in zip(after, before, strict=True) if a and b]
-    if len(ratios) < len(old):
-        return Verdict(row, limit, "NOT GATED", "a cell has no time, or none of the kernel")
-    low, change, high = min(ratios), statistics.median(ratios), max(ratios)
-    verdict = "REGRESSED" if low > limit.tolerance else "IMPROVED" if high < 0 else "PASS"
-    was, now = (statistics.fmean(r.costs[_phase(limit)]["seconds"] for r in records) for records in (old, new))
-    reason = "slower in every fold, as a multiple of a fixed kernel" if verdict == "REGRESSED" else ""
-    return Verdict(row, limit, verdict, reason, was, now, change, low, high)
-
-
-def _phase(limit: Limit) -> str:
-    return limit.column.removesuffix("_seconds")
-
-
-def _in_kernels(record: Record, limit: Limit) -> float | None:
-    seconds = record.costs.get(_phase(limit), {}).get("seconds")
-    return seconds / record.kernel_seconds if seconds and record.kernel_seconds else None

@@ -222,6 +222,15 @@ def _refuse_other_rows(records: Iterable[Record]) -> None:
                 )
 
 
+def parted(records: Sequence[Record]) -> tuple[list[Record], list[Record], list[Record]]:
+    """The records of one row in three: its own, other initialisations (`--repeats`), and those of another split."""
+    first = records[0].cell
+    own = [record for record in records if record.cell.split == first.split]
+    main = [record for record in own if record.cell.seed == first.seed]
+    again = [record for record in own if record.cell.seed != first.seed]
+    return main, again, [record for record in records if record.cell.split != first.split]
+
+
 def not_run(cell: Cell, about: Mapping[str, Any], reason: str) -> Record:
     """The record of a cell that was planned but never started."""
     return Record(cell, "not_run", reason, "", about["data"], about["environment"])

@@ -5,7 +5,7 @@ import statistics
 from typing import Any
 
 from benchmarks import splits
-from benchmarks.statistics import LEVEL
+from benchmarks.estimate import LEVEL
 from reports import differences, figures, words
 from reports.sections import headlines, section, titled
 from reports.tables import Certainty, Results
@@ -16,13 +16,15 @@ Entry = dict[str, str]
 @section("Can we tell them apart?")
 def certainty(results: Results) -> dict[str, Any]:
     """For the headline columns: who cannot be told apart, all pairs, ranks, and each row against the best."""
-    tables = []
+    tables, unknown = [], []
     for column in headlines(results):
-        if column in results.certainty:
+        if column not in results.certainty:
+            unknown.append({"column": column, "why": results.unknown(column)})
+        else:
             found = results.certainty[column]
             table = {"column": column, "entries": [_entry(found, index) for index in found.order]}
             tables.append(table | {"neighbours": _neighbours(found)} | _pairs(results, found, column))
-    return {"tables": tables, "variances": _variances(results)}
+    return {"tables": tables, "unknown": unknown, "variances": _variances(results)}
 
 
 def _pairs(results: Results, found: Certainty, column: str) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def _entry(found: Certainty, index: int) -> Entry:
         bounds = f"{words.signed(low_)} to {words.signed(high_)}"
         entry["difference"] = f"{words.signed(difference)} ({bounds})"
         entry["p"] = words.chance(boot.holm[index])
-        entry["effect"] = f"{boot.effect(index, boot.best):+.2f}".replace("-", "−")
+        entry["effect"] = words.effect(boot.effect(index, boot.best))
     return entry
 
 

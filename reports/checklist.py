@@ -115,10 +115,8 @@ def _future(results: Results) -> Answer:
 def _uncertainty(results: Results) -> Answer:
     column = results.first_error() or results.first_ranking()
     if column not in results.certainty:
-        return (
-            False,
-            "raw answers are missing; the deviation over folds is no standard error",
-        )
+        why = results.unknown(column) if column else "no metric is shown"
+        return False, f"{why}; the deviation over folds is no standard error"
     return True, "paired bootstrap over users with Holm's correction; deviations over folds are named as such"
 
 

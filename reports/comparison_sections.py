@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from benchmarks.gate import MACHINE
 from benchmarks.protocols import CANDIDATES, TIES
+from benchmarks.verdicts import MACHINE
 from reports import comparison_words, figures, heatmaps, words
 from reports.comparison_words import titled
 from reports.critical_difference import Ranking, diagram

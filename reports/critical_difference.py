@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
+from benchmarks.estimate import LEVEL
 from benchmarks.metrics import Floats
-from benchmarks.statistics import LEVEL
 from reports.words import p_value, rank
 
 DRAWS = 9999

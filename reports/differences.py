@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from benchmarks.estimate import LEVEL
 from benchmarks.metrics import Floats
-from benchmarks.statistics import LEVEL, interval
 from reports.heatmaps import fence, on
 from reports.tables import Certainty
 from reports.words import chance, signed
@@ -74,8 +74,8 @@ def matrix(found: Certainty, column: str) -> Matrix:
     gaps: list[list[Gap | None]] = [[None] * len(shown) for _ in shown]
     for y, one in enumerate(shown):
         for x, other in enumerate(shown[:y]):
-            low, high = interval(boot.drawn[one] - boot.drawn[other])
-            difference, p = float(boot.values[one] - boot.values[other]), float(boot.apart[one, other])
+            difference, low, high = boot.difference(one, other)
+            p = float(boot.apart[one, other])
             shade = min(1.0, abs(difference) / largest)
             for row, col, sign, bounds in ((y, x, 1, (low, high)), (x, y, -1, (-high, -low))):
                 verdict = "told apart" if p < LEVEL else "not told apart"

@@ -1,7 +1,6 @@
 """Records as a table: rows in families, means with their spread, and what has no mean."""
 
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,33 +10,14 @@ import numpy as np
 
 from adapters import available
 from benchmarks.metrics import Metric, find
-from benchmarks.results import Record, Run
+from benchmarks.results import Record, Run, parted
 from benchmarks.samples import samples
-from benchmarks.statistics import Bootstrap, bootstrap
+from benchmarks.statistics import FEWEST, Bootstrap, Sample, bootstrap
 from datasets.profile import read_profile
 from datasets.spec import UsageError
+from reports.spread import Spread
 
 ABOUT = ("command", "reproduce", "metrics", "protocol", "published", "data", "environment")  # what a plan has to say
-
-
-@dataclass(frozen=True)
-class Spread:
-    """What one row's folds say about one metric. `deviation` is their standard deviation (n - 1), None for one fold.
-
-    It tells how much the folds differ. It is no standard error: folds share their training data.
-    """
-
-    mean: float
-    deviation: float | None
-    lowest: float
-    highest: float
-    n_folds: int
-
-    @staticmethod
-    def of(values: Sequence[float]) -> "Spread":
-        """The spread of at least one value."""
-        deviation = statistics.stdev(values) if len(values) > 1 else None
-        return Spread(statistics.fmean(values), deviation, min(values), max(values), len(values))
 
 
 @dataclass(frozen=True)
@@ -159,12 +139,9 @@ class Results:
         adapters, names = available(), dict.fromkeys(record.cell.row for record in self.records)
         rows = []
         for name in names:
-            records = tuple(record for record in self.records if record.cell.row == name)
-            first, adapter = records[0].cell, adapters.get(records[0].cell.algorithm)
-            own = [record for record in records if record.cell.split == first.split]
-            main = tuple(record for record in own if record.cell.seed == first.seed)
-            again = tuple(record for record in own if record.cell.seed != first.seed)
-            also = tuple(record for record in records if record.cell.split != first.split)
+            records = [record for record in self.records if record.cell.row == name]
+            adapter = adapters.get(records[0].cell.algorithm)
+            main, again, also = map(tuple, parted(records))
             rows.append(Row(name, adapter.family if adapter else "other", main, again, also))
         order = list(dict.fromkeys(row.family for row in rows))
         return sorted(rows, key=lambda row: order.index(row.family))
@@ -199,18 +176,31 @@ class Results:
         return [row for row, lost in losses if lost == min(other for _, other in losses)]
 
     @cached_property
-    def certainty(self) -> dict[str, "Certainty"]:
-        """For each shown column that is a ratio over users: how sure its differences are, where answers are there."""
+    def _samples(self) -> dict[str, dict[str, Sample]]:
+        """For each shown column that is a ratio over users: what users add to the rows whose answers are there."""
         whole = {
             row.name: row.records
             for row in self.contestants
             if not row.failures and all(self.run.has_answers(record.cell) for record in row.records)
         }
-        columns = [column for column in self.columns if find(column).kind != "set"]
+        return samples(self.run, whole, [column for column in self.columns if find(column).kind != "set"])
+
+    def unknown(self, column: str) -> str:
+        """Why nothing is known of the certainty of `column`; empty if it is known."""
+        by_row = self._samples.get(column)
+        if not by_row:
+            return "no row has all its folds and their raw answers"
+        fewest = min(sample.n_users for sample in by_row.values())
+        few = f"too few users: {fewest} with a value in one of the folds, and at least {FEWEST} are needed"
+        return few if fewest < FEWEST else ""
+
+    @cached_property
+    def certainty(self) -> dict[str, "Certainty"]:
+        """For each column whose users are known and not too few: how sure its differences are."""
         found = {}
-        for column, by_row in samples(self.run, whole, columns).items():
+        for column, by_row in self._samples.items():
             rows = [row for row in self.contestants if row.name in by_row]
-            if rows:
+            if not self.unknown(column):
                 found[column] = Certainty(rows, bootstrap(find(column), [by_row[row.name] for row in rows]))
         return found
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from markupsafe import Markup
 
 from benchmarks.metrics import find
-from reports.tables import Results, Row, Spread
+from reports.spread import Spread
+from reports.tables import Results, Row
 
 NONE = "–"
 
@@ -26,6 +27,11 @@ def signed(value: float) -> str:
 def chance(p: float) -> str:
     """A p-value: four decimals."""
     return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"
+
+
+def effect(size: float) -> str:
+    """Cohen's d: two decimals, with its sign."""
+    return NONE if math.isnan(size) else f"{size:+.2f}".replace("-", "−")
 
 
 def slug(text: str) -> str:
@@ -206,7 +212,7 @@ def between(bounds: tuple[float, float] | None, before: str = "") -> str:
 
 def _separation(results: Results, column: str, near: list[Row]) -> str:
     if column not in results.certainty:
-        return f"How sure differences in {column} are is not known, because raw answers are missing."
+        return f"How sure differences in {column} are is not known: {results.unknown(column)}."
     if not near:
         return f"Every other row's {column} is worse by more than the choice of users explains."
     named = listed(f"{row.name} ({number(row.mean(column))})" for row in near)

@@ -16,8 +16,12 @@ from benchmarks.accept import accept
 from benchmarks.cell import Cell
 from benchmarks.command_line import application
 from benchmarks.compare import gate
-from benchmarks.gate import Limit, parse
+from benchmarks.estimate import Estimate
+from benchmarks.gate import parse
+from benchmarks.metrics import METRICS, Floats
 from benchmarks.results import Record, Run
+from benchmarks.statistics import Sample, bootstrap
+from benchmarks.verdicts import Limit, judged
 from datasets import UsageError
 from tests.conftest import RunBench
 
@@ -227,6 +231,8 @@ def test_limits_are_read(text: str, limit: tuple[str, float, bool]) -> None:
         ("rmse", "expected COLUMN:+AMOUNT"),
         ("rmse:0.5%", "expected COLUMN:+AMOUNT"),
         ("rmse:+a%", "expected COLUMN:+AMOUNT"),
+        ("rmse:+0%", "no data resolve a change of 0"),
+        ("rmse:+0.000", "no data resolve a change of 0"),
         ("rmse:-1%", "gets worse towards +; write rmse:+1%"),
         ("precision@10:+3%", "gets worse towards -"),
         ("precision:-3%", "expected a cutoff"),
@@ -275,3 +281,185 @@ def test_an_accepted_baseline_is_small_and_gates_the_next_run(base: Path, head: 
         assert arrays["share_columns"].tolist() == ["rmse", "precision@10"]
     change(head, "item-mean", status="timeout", reason="killed")
     assert accepted(head).exit_code == 2
+
+
+def made(hits: Floats, weights: Floats | None = None) -> Estimate:
+    """A number of users who have one value each in one fold, as the gate sees it."""
+    sample = Sample(hits[None], np.ones((1, len(hits))) if weights is None else weights[None])
+    return bootstrap(METRICS["precision"], [sample], n_draws=400).estimate(0)
+
+
+def test_what_is_0_in_the_base_has_no_percent_and_is_never_passed() -> None:
+    rng = np.random.default_rng(0)
+    some, none, rare = rng.random(100), np.zeros(100), np.eye(1, 100)[0]
+    relative, absolute = parse("precision@10:-3%"), parse("precision@10:-0.01")
+    for old, new in ((none, some), (none, none), (rare, none)):
+        verdict = judged("row", relative, made(old), made(new), 0.1)
+        assert verdict.verdict == "UNRESOLVED" and "as in precision@10:-0.01" in verdict.reason
+        assert verdict.low is None
+    assert judged("row", absolute, made(some), made(none), 0.1).verdict == "REGRESSED"
+    assert judged("row", absolute, made(none), made(none), 0.1).verdict == "PASS"
+
+
+def test_a_gain_is_suspicious_whatever_the_form_of_the_limit() -> None:
+    rng = np.random.default_rng(1)
+    some = rng.random(200)
+    for text in ("precision@10:-3%", "precision@10:-0.01"):
+        assert judged("row", parse(text), made(some), made(1.3 * some), 0.1).verdict == "SUSPICIOUS"
+        assert judged("row", parse(text), made(some), made(1.05 * some), 0.1).verdict == "IMPROVED"
+    assert judged("row", parse("precision@10:-0.01"), made(0 * some), made(some), 0.1).verdict == "SUSPICIOUS"
+    assert judged("row", parse("mean_error:+0.01"), made(some), made(0.1 * some), 0.1).verdict == "IMPROVED"
+
+
+def few_users(factor: float) -> Edit:
+    """Only three users have something to find, and they find `factor` times as much."""
+
+    def cut(arrays: dict[str, Any]) -> None:
+        place = arrays["share_columns"].tolist().index("precision@10")
+        arrays["share_weights"][place, 3:] = 0
+        arrays["share_sums"][place] *= factor * (np.arange(arrays["share_sums"].shape[1]) < 3)
+
+    return cut
+
+
+def test_too_few_users_are_no_pass(base: Path, head: Path, tmp_path: Path) -> None:
+    """A draw that misses them all is no number, and a comparison with no number is always false."""
+    shutil.copytree(base, tmp_path / "few")
+    for row in ("item-mean", "user-item-bias", "popularity"):
+        change(tmp_path / "few", row, few_users(1))
+        change(head, row, few_users(0.3))
+    files = ("--json", str(tmp_path / "verdict.json"), "--markdown", str(tmp_path / "verdict.md"))
+    result = compared(tmp_path / "few", head, "precision@10:-3%", more=files)
+    assert result.exit_code == 2
+    assert "too few users: 3 with a value in one of the folds, and at least 20 are needed" in result.output
+    assert set(verdicts(tmp_path).values()) == {"UNRESOLVED"}
+    assert "cannot be resolved" in (tmp_path / "verdict.md").read_text()
+
+
+def test_all_outputs_say_that_a_tolerance_is_too_fine(base: Path, head: Path, tmp_path: Path) -> None:
+    change(head, "item-mean", worse("rmse", 1.0, noise=0.5))
+    files = ("--json", str(tmp_path / "verdict.json"), "--markdown", str(tmp_path / "verdict.md"))
+    assert compared(base, head, "rmse:+0.1%", more=files).exit_code == 2
+    content = json.loads((tmp_path / "verdict.json").read_text())
+    assert (content["exit_code"], content["failed"]) == (2, True)
+    assert verdicts(tmp_path) == {("item-mean", "rmse"): "UNRESOLVED", ("user-item-bias", "rmse"): "PASS"}
+    written = (tmp_path / "verdict.md").read_text()
+    assert "**1 of 2 rows cannot be resolved, so nothing is known to pass.**" in written
+    assert "UNRESOLVED `item-mean`, rmse: too fine: the minimum detectable effect is" in written
+
+
+def test_a_limit_that_judges_no_row_is_refused(base: Path, head: Path) -> None:
+    for column in ("precision@20", "lightfm:precision@10", "diversity@10"):
+        result = compared(base, base, f"{column}:-3%")
+        assert result.exit_code == 2
+        assert f"can be gated by {column}. Columns there" in result.output and "precision@10" in result.output
+    for row in ("item-mean", "user-item-bias"):
+        change(head, row, without("rmse"), metrics={"precision@10": 0.1})
+    assert compared(head, head, "rmse:+1%").exit_code == 2
+    assert compared(head, base, "rmse:+1%").exit_code == 2, "and none of the base either"
+    result = compared(base, head, "rmse:+1%")
+    assert result.exit_code == 1 and "MISSING item-mean, rmse: undefined in the head" in result.output
+
+
+def without(column: str) -> Edit:
+    """Take a column out of the raw answers."""
+
+    def cut(arrays: dict[str, Any]) -> None:
+        kept = arrays["share_columns"] != column
+        arrays.update({name: arrays[name][kept] for name in ("share_columns", "share_sums", "share_weights")})
+
+    return cut
+
+
+def test_a_baseline_without_a_column_cannot_be_compared_by_it(base: Path, tmp_path: Path) -> None:
+    arguments = [str(base), str(tmp_path / "baseline"), "--fail-on", "rmse:+1%"]
+    assert CliRunner().invoke(application(accept), arguments).exit_code == 0
+    result = compared(tmp_path / "baseline", base)
+    assert result.exit_code == 1
+    assert "INCOMPARABLE popularity, precision@10: the base was accepted without precision@10" in result.output
+    again = CliRunner().invoke(application(accept), [*arguments, "--fail-on", "precision@10:-3%"])
+    assert again.exit_code == 0 and compared(tmp_path / "baseline", base).exit_code == 0
+    absent = CliRunner().invoke(application(accept), [*arguments[:2], "--fail-on", "recall@20:-3%"])
+    assert absent.exit_code == 2 and "can be gated by recall@20" in absent.output
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_nothing_is_lost_by_accepting(
+    base: Path, head: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def accepted(run: Path, baseline: Path) -> Result:
+        arguments = [str(run), str(baseline), "--fail-on", "rmse:+1%"]
+        return CliRunner().invoke(application(accept), arguments)
+
+    before = files(head)
+    link = tmp_path / "link"
+    link.symlink_to(head)
+    for place in (head, head / "records", head / "baseline", head.parent, link):
+        assert accepted(head, place).exit_code == 2 and files(head) == before
+    assert accepted(base, head).exit_code == 2 and files(head) == before, "a run is more than a baseline"
+    assert accepted(base, tmp_path / "baseline").exit_code == 0
+    kept = files(tmp_path / "baseline")
+    written = Run.write
+
+    def broken(run: Run, *arguments: Any) -> None:
+        if run.directory.name == "accepted" and len(list((run.directory / "records").iterdir())) > 4:
+            raise OSError("no space left")
+        written(run, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write", broken)
+        assert accepted(base, tmp_path / "baseline").exit_code == 3
+    renamed = Path.rename
+
+    def killed(path: Path, target: Path) -> Path:
+        if path.name == "accepted":
+            raise OSError("interrupted")
+        return renamed(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        assert accepted(base, tmp_path / "baseline").exit_code == 3
+    assert files(tmp_path / "baseline") == kept
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["baseline", "head", "link"]
+
+
+@pytest.fixture(scope="module")
+def repeated(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two divisions, two initialisations and another split."""
+    directory = tmp_path_factory.mktemp("repeated")
+    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, "--algorithm", "item-mean", "--out", directory]
+    run_bench(*arguments, "--repeats", 2, "--also-split", "last-out", "--no-report", check=0)
+    return directory
+
+
+def test_other_splits_are_rows_and_other_initialisations_are_left_out(repeated: Path, tmp_path: Path) -> None:
+    head = Path(shutil.copytree(repeated, tmp_path / "head"))
+    run = Run(head)
+    records = run.records()
+    assert len(records) == 7
+    scale = worse("rmse", 9.0)
+    for record in records:
+        if record.cell.seed != records[0].cell.seed:
+            rewrite(run, record, scale)
+    assert compared(repeated, head, "rmse:+1%").exit_code == 0, "initialisations do not count"
+    last = next(record for record in records if record.cell.split != "kfold")
+    rewrite(run, last, worse("rmse", 1.05**2))
+    result = compared(repeated, head, "rmse:+1%", "fit_seconds:+50%", more=("--json", str(tmp_path / "verdict.json")))
+    assert result.exit_code == 1
+    name = f"item-mean (split {last.cell.split})"
+    found = verdicts(tmp_path)
+    assert (found["item-mean", "rmse"], found[name, "rmse"]) == ("PASS", "REGRESSED")
+    assert found[name, "fit_seconds"] == "NOT GATED" and "one fold: a single ratio" in result.output
+    main = json.loads((tmp_path / "verdict.json").read_text())["verdicts"][0]
+    own = [r.metrics["rmse"] or 0 for r in records if r.cell.split == "kfold" and r.cell.seed == records[0].cell.seed]
+    assert main["base"] == pytest.approx(np.mean(own), rel=1e-6) and len(own) == 4
+
+
+def rewrite(run: Run, record: Record, shares: Edit) -> None:
+    with np.load(run.path(record.cell, ".npz")) as found:
+        arrays = dict(found)
+    shares(arrays)
+    run.write(record, arrays)

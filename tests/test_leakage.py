@@ -39,7 +39,8 @@ from benchmarks.statistics import bootstrap
 from datasets import UsageError
 from datasets.cache import reopen, save
 from datasets.ratings import Catalogue, Dataset, Provenance, Ratings
-from reports.tables import Results, Row, Spread
+from reports.spread import Spread
+from reports.tables import Results, Row
 from tests import cheats
 from tests.conftest import RunBench
 from tests.invented_runs import COLUMNS, failed, normal, write

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from benchmarks.estimate import LEVEL
 from benchmarks.metrics import METRICS, find
 from benchmarks.results import Record
-from benchmarks.statistics import LEVEL, Sample, bootstrap
+from benchmarks.statistics import Sample, bootstrap
 from reports import differences, fold_heatmaps, heatmaps, labels, scatter, words
 from reports.build import build
 from reports.tables import Certainty, Results, Row
@@ -57,6 +58,24 @@ def test_no_answers_no_interval(tmp_path: Path) -> None:
     assert "small: 95 % interval over users" not in heatmaps.accuracy(results).legend
     assert "95 %" not in " ".join(scatter.sentences(results, "rmse"))
     build(directory)
+
+
+def test_too_few_users_are_said_to_be_too_few(tmp_path: Path) -> None:
+    """Of twelve users nothing is said: no interval, no tie, no best within uncertainty, and never a nan."""
+    directory = write(tmp_path, normal())
+    for path in directory.glob("records/*.npz"):
+        with np.load(path) as found:
+            arrays = dict(found)
+        cut = {name: arrays[name][..., :12] for name in ("share_users", "share_sums", "share_weights")}
+        np.savez(path, allow_pickle=False, **(arrays | cut))
+    results = Results.read(directory)
+    why = "too few users: 12 with a value in one of the folds, and at least 20 are needed"
+    assert results.certainty == {} and results.near("rmse") == [] and results.unknown("rmse") == why
+    assert f"How sure differences in rmse are is not known: {why}." in words.summary(results)
+    assert {square.mark for square in heatmaps.accuracy(results).squares} == {"", "best"}
+    assert f"How sure rmse is cannot be said: {why}." in build(directory).read_text()
+    text = (directory / "report.md").read_text()
+    assert f"How sure rmse is cannot be said: {why}." in text and "nan" not in re.findall(r"\w+", text)
 
 
 def test_a_failed_fold_stands_in_its_own_square(half: Results) -> None:

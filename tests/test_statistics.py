@@ -1,17 +1,19 @@
 """The bootstrap against what it promises: coverage by simulation, and cases whose answer is known."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.metrics import METRICS
-from benchmarks.statistics import Sample, bootstrap, holm
+from benchmarks.statistics import FEWEST, Sample, bootstrap, holm
 
 RMSE, PRECISION = METRICS["rmse"], METRICS["precision"]
 
 
-def errors(rng: np.random.Generator, n_users: int, deviation: float, n_folds: int = 2) -> Sample:
+def errors(rng: np.random.Generator, n_users: int, deviation: float = 0.9, n_folds: int = 2) -> Sample:
     """Squared errors of users with 1 to 30 ratings a fold and habits of their own: clustered, unevenly active."""
     n = rng.integers(1, 31, (n_folds, n_users))
     habit = deviation * np.exp(rng.normal(0, 0.3, n_users))
@@ -19,16 +21,91 @@ def errors(rng: np.random.Generator, n_users: int, deviation: float, n_folds: in
     return Sample(sums, n.astype(float))
 
 
-def test_intervals_cover_what_they_should() -> None:
-    """500 studies of 400 users: the 95 % interval of RMSE covers the population's RMSE in 93 to 97 % of them."""
-    rng = np.random.default_rng(0)
-    population = errors(rng, 400_000, 0.9)
-    truth = np.mean(np.sqrt(population.sums.sum(axis=1) / population.weights.sum(axis=1)))
+def precisions(rng: np.random.Generator, n_users: int, n_folds: int = 3) -> Sample:
+    """Hits among ten of users of whom most have none: skewed, and one in ten has nothing to find in a fold."""
+    weights = (rng.random((n_folds, n_users)) < 0.9).astype(float)
+    return Sample(rng.binomial(10, rng.beta(0.4, 3, n_users), (n_folds, n_users)) / 10 * weights, weights)
+
+
+def gains(rng: np.random.Generator, n_users: int, n_folds: int = 3) -> Sample:
+    """As nDCG: nothing for most users, something between 0 and 1 for the rest."""
+    found = rng.random((n_folds, n_users)) < 2.5 * rng.beta(0.3, 3, n_users)
+    return Sample(found * rng.beta(1, 2, (n_folds, n_users)), np.ones((n_folds, n_users)))
+
+
+@pytest.mark.parametrize("n_users", [100, 200, 400])
+@pytest.mark.parametrize(("column", "drawn"), [("rmse", errors), ("precision", precisions), ("ndcg", gains)])
+def test_intervals_cover_93_to_97_percent_from_100_users_up(
+    column: str, drawn: Callable[..., Sample], n_users: int
+) -> None:
+    """2,000 studies, as many as it takes for a standard error of half a percent."""
+    assert 0.93 <= coverage(column, drawn, n_users, n_studies=2000) <= 0.97
+
+
+@pytest.mark.parametrize(("column", "drawn"), [("rmse", errors), ("precision", precisions), ("ndcg", gains)])
+def test_the_fewest_users_of_whom_anything_is_said_are_covered_nearly_as_often(
+    column: str, drawn: Callable[..., Sample]
+) -> None:
+    assert 0.9 <= coverage(column, drawn, FEWEST, n_studies=2000) <= 0.97
+
+
+def coverage(column: str, drawn: Callable[..., Sample], n_users: int, n_studies: int) -> float:
+    """In which share of studies the 95 % interval holds the population's value. 100 studies share their draws."""
+    metric, rng = METRICS[column], np.random.default_rng(n_users)
+    population = drawn(rng, 500_000)
+    truth = metric.finish(population.sums.sum(axis=1) / population.weights.sum(axis=1)).mean()
     covered = []
-    for study in range(500):
-        low, high = bootstrap(RMSE, [errors(rng, 400, 0.9)], seed=study, n_draws=400).interval(0)
-        covered.append(low <= truth <= high)
-    assert 0.92 <= np.mean(covered) <= 0.98  # .93 to .97, and two standard errors of this simulation
+    for block in range(n_studies // 100):
+        found = bootstrap(metric, [drawn(rng, n_users) for _ in range(100)], seed=block, n_draws=1000)
+        covered += [low <= truth <= high for low, high in map(found.interval, range(100))]
+    return float(np.mean(covered))
+
+
+def test_equal_rows_are_told_from_the_best_in_one_study_of_twenty_however_many_there_are() -> None:
+    """The best is chosen by the same data, so p-values that count rows alone would be too small."""
+    for n_rows, n_studies in ((2, 300), (12, 200), (120, 60)):
+        wrong = 0
+        for study in range(n_studies):
+            rng = np.random.default_rng([n_rows, study])
+            habit = np.exp(rng.normal(0, 0.3, 300))
+            rows = [Sample((habit**2 * rng.chisquare(10, 300) / 10)[None], np.ones((1, 300))) for _ in range(n_rows)]
+            wrong += len(bootstrap(RMSE, rows, seed=study, n_draws=400).tied) < n_rows
+        assert wrong <= 0.05 * n_studies + 3 * np.sqrt(0.05 * 0.95 * n_studies), n_rows
+
+
+def test_a_hundred_far_worse_rows_are_not_tied_with_the_best() -> None:
+    """No draw is on the other side, and 2 in 4,001 times the number of pairs would be no small chance."""
+    rng = np.random.default_rng(0)
+    rows = [Sample(rng.chisquare(3, (1, 200)) * factor, np.ones((1, 200))) for factor in [1] + [50] * 119]
+    assert bootstrap(RMSE, rows).tied == [0]
+
+
+def test_p_values_are_the_levels_at_which_intervals_end_at_zero() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        base = precisions(rng, 60)
+        other = Sample((base.sums * rng.normal(1.05, 0.3, base.sums.shape)).clip(0), base.weights)
+        gap = bootstrap(PRECISION, [base, other]).gap(1, 0)
+        p = gap.p_value()
+        if 0.002 < p < 0.9:
+            low, high = gap.interval(p)
+            assert min(abs(low), abs(high)) < 0.05 * gap.deviation
+
+
+def test_pairs_that_do_not_differ_are_told_apart_as_often_as_they_should() -> None:
+    wrong = []
+    for study in range(1000):
+        rng = np.random.default_rng(study)
+        p = rng.beta(0.4, 3, 100)
+        rows = [Sample(rng.binomial(10, p)[None] / 10, np.ones((1, 100))) for _ in range(2)]
+        wrong.append(bootstrap(PRECISION, rows, seed=study % 4, n_draws=400).p_value(0, 1) < 0.05)
+    assert 0.03 <= np.mean(wrong) <= 0.07
+
+
+def test_users_are_counted_in_the_fold_that_has_the_fewest() -> None:
+    weights = np.ones((2, 30))
+    weights[1, 7:] = 0
+    assert Sample(weights, weights).n_users == 7
 
 
 def test_intervals_of_differences_cover_and_pairs_are_sharper_than_single_rows() -> None:
