@@ -22,7 +22,9 @@ bench: install   ## run the standard suite on netflix-filtered and print where t
 test: install    ## run the tests
 	$(BIN)/python -m pytest -n 2
 
+# Records of earlier code would be kept: an adapter's source is no part of a cell's key.
 gate: install    ## run suite ci and fail if it is worse than reports/baselines by more than chance explains
+	rm -rf runs/ci-simulated runs/ci-movielens
 	$(BENCH) --dataset "$(TWIN)" --out runs/ci-simulated
 	$(BIN)/python -m benchmarks.compare reports/baselines/simulated runs/ci-simulated $(LIMITS)
 	@$(BENCH) --dataset movielens-100k --dry-run > /dev/null; found=$$?; \
@@ -31,6 +33,7 @@ gate: install    ## run suite ci and fail if it is worse than reports/baselines 
 	$(BIN)/python -m benchmarks.compare reports/baselines/movielens-100k runs/ci-movielens $(LIMITS)
 
 accept-baseline: install ## make the present numbers of suite ci the baseline, and print what changes
+	rm -rf runs/ci-simulated runs/ci-movielens
 	$(BENCH) --dataset "$(TWIN)" --out runs/ci-simulated
 	$(BENCH) --dataset movielens-100k --out runs/ci-movielens
 	$(BIN)/python -m benchmarks.accept runs/ci-simulated reports/baselines/simulated $(LIMITS)
