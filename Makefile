@@ -10,6 +10,8 @@ TWIN := netflix-filtered[simulated_users=0.1]
 # What may be published of data whose licence forbids to pass them on: all but the ratings of single users.
 AGGREGATES := summary,accuracy,cost,certainty,division,slices,learning,data,published,failures,method
 LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-2.5%
+# Rating predictors have next to no precision on MovieLens 100k, so percent of it would be percent of nothing.
+MOVIELENS_LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-0.006
 
 .PHONY: help bench test gate accept-baseline install browser lint format peers publish speed lock clean
 
@@ -30,14 +32,14 @@ gate: install    ## run suite ci and fail if it is worse than reports/baselines 
 	@$(BENCH) --dataset movielens-100k --dry-run > /dev/null; found=$$?; \
 	if [ $$found -eq 2 ]; then echo "movielens-100k cannot be had here, so nothing is gated on it"; exit 0; fi; \
 	$(BENCH) --dataset movielens-100k --out runs/ci-movielens && \
-	$(BIN)/python -m benchmarks.compare reports/baselines/movielens-100k runs/ci-movielens $(LIMITS)
+	$(BIN)/python -m benchmarks.compare reports/baselines/movielens-100k runs/ci-movielens $(MOVIELENS_LIMITS)
 
 accept-baseline: install ## make the present numbers of suite ci the baseline, and print what changes
 	rm -rf runs/ci-simulated runs/ci-movielens
 	$(BENCH) --dataset "$(TWIN)" --out runs/ci-simulated
 	$(BENCH) --dataset movielens-100k --out runs/ci-movielens
 	$(BIN)/python -m benchmarks.accept runs/ci-simulated reports/baselines/simulated $(LIMITS)
-	$(BIN)/python -m benchmarks.accept runs/ci-movielens reports/baselines/movielens-100k $(LIMITS)
+	$(BIN)/python -m benchmarks.accept runs/ci-movielens reports/baselines/movielens-100k $(MOVIELENS_LIMITS)
 
 publish: install ## remake reports/published, whose reports the README shows; takes a quarter of an hour
 	$(BIN)/python -m benchmarks.run --dataset movielens-100k --out runs/publish/movielens-100k
