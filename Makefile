@@ -13,7 +13,7 @@ LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-2.5%
 # Rating predictors have next to no precision on MovieLens 100k, so percent of it would be percent of nothing.
 MOVIELENS_LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-0.006
 
-.PHONY: help bench test gate accept-baseline install browser lint format peers publish speed lock clean
+.PHONY: help bench test gate accept-baseline install browser lint format peers publish published speed lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 18
@@ -41,16 +41,22 @@ accept-baseline: install ## make the present numbers of suite ci the baseline, a
 	$(BIN)/python -m benchmarks.accept runs/ci-simulated reports/baselines/simulated $(LIMITS)
 	$(BIN)/python -m benchmarks.accept runs/ci-movielens reports/baselines/movielens-100k $(MOVIELENS_LIMITS)
 
-publish: install ## remake reports/published, whose reports the README shows; takes a quarter of an hour
+publish: install ## remake reports/published, whose heatmap the README shows; takes a quarter of an hour
+	rm -rf runs/publish
 	$(BIN)/python -m benchmarks.run --dataset movielens-100k --out runs/publish/movielens-100k
 	$(BIN)/python -m benchmarks.run --dataset movielens-100k --suite surprise-readme --out runs/publish/surprise-readme
 	$(BIN)/python -m benchmarks.run --dataset netflix-filtered --out runs/publish/netflix-filtered-simulated
-	rm -rf reports/published
+	$(MAKE) published
+
+published: install ## build reports/published again from the runs of `make publish`
 	for run in movielens-100k surprise-readme netflix-filtered-simulated; do \
-	    $(BIN)/python -m reports.build runs/publish/$$run --sections $(AGGREGATES) --out reports/published/$$run && \
-	    cp runs/publish/$$run/results.csv reports/published/$$run || exit 1; \
+	    case $$run in *-simulated) more=,recommendations;; *) more=;; esac; \
+	    $(BIN)/python -m reports.build runs/publish/$$run --sections $(AGGREGATES)$$more --out runs/published/$$run && \
+	    cp runs/publish/$$run/results.csv runs/published/$$run || exit 1; \
 	done
-	cd reports/published && rm */report.html */report.sha256 && find . -name "*.png" ! -name accuracy.png -delete
+	cd runs/published && rm */report.html */report.sha256 && find . -name "*.png" ! -name accuracy.png -delete
+	rm -rf reports/published
+	mv runs/published reports/published
 
 install: $(INSTALLED) ## create .venv with the pinned versions
 

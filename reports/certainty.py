@@ -22,7 +22,11 @@ def certainty(results: Results) -> dict[str, Any]:
             unknown.append({"column": column, "why": results.unknown(column)})
         else:
             found = results.certainty[column]
-            table = {"column": column, "entries": [_entry(found, index) for index in found.order]}
+            absent = [
+                row.name for row in results.contestants if row not in found.rows and row.mean(column) is not None
+            ]
+            entries = [_entry(found, index) for index in found.order]
+            table: dict[str, Any] = {"column": column, "entries": entries, "absent": absent}
             tables.append(table | {"neighbours": _neighbours(found)} | _pairs(results, found, column))
     return {"tables": tables, "unknown": unknown, "variances": _variances(results)}
 
@@ -76,25 +80,31 @@ def _entry(found: Certainty, index: int) -> Entry:
 
 
 def _neighbours(found: Certainty) -> str:
-    """How many pairs, and which rows next to each other in the table, cannot be told apart, in words."""
+    """How many pairs, and which groups of neighbours in the table, cannot be told apart, in words."""
     order, apart = found.order, found.bootstrap.apart
     if len(order) < 2:
-        return "There is only one row."
+        return f"Nothing is there to compare {found.rows[0].name} with."
     pairs = [apart[one, other] >= LEVEL for one, other in itertools.combinations(order, 2)]
     if not any(pairs):
         return "Every row can be told from every other."
     said = f"Of {words.count(len(pairs), 'pair')} of rows, {sum(pairs):,} cannot be told apart."
-    alike = [pair for pair in itertools.pairwise(order) if apart[pair] >= LEVEL]
-    if not alike:
+    groups = _groups([[apart[one, other] >= LEVEL for other in order] for one in order])
+    if not groups:
         return f"{said} Every row can be told from its neighbours in this table."
-    chains: list[list[int]] = []
-    for one, other in alike:
-        if chains and chains[-1][-1] == one:
-            chains[-1].append(other)
-        else:
-            chains.append([one, other])
-    named = [words.listed(found.rows[index].name for index in chain) for chain in chains]
-    return f"{said} In this table these cannot be told from the next: {'; '.join(named)}."
+    named = [words.listed(found.rows[order[place]].name for place in group) for group in groups]
+    return f"{said} Neighbours in this table of which no two can be told apart: {'; '.join(named)}."
+
+
+def _groups(alike: list[list[bool]]) -> list[range]:
+    """The longest runs of at least two places in which every pair is `alike`; they may overlap."""
+    found: list[range] = []
+    for start in range(len(alike)):
+        end = start + 1
+        while end < len(alike) and all(alike[place][end] for place in range(start, end)):
+            end += 1
+        if end - start > 1 and (not found or end > found[-1].stop):
+            found.append(range(start, end))
+    return found
 
 
 def _variances(results: Results) -> list[Entry]:

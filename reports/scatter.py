@@ -15,7 +15,7 @@ from benchmarks.metrics import ARROWS, Metric, find
 from reports.heatmaps import fence
 from reports.labels import Label, Spot, place
 from reports.tables import Results
-from reports.words import count, interval, listed, number, seconds
+from reports.words import count, duration, interval, listed, number
 
 # Okabe & Ito's colours, which colour-blind eyes tell apart, without the yellow that is lost on white; every family
 # has a shape of its own too, so that nothing hangs on colour alone.
@@ -78,8 +78,15 @@ def sentences(results: Results, column: str) -> list[str]:
     return said
 
 
+def in_words(found: Sequence[Point], column: str) -> list[tuple[str, str, str, str]]:
+    """Of every point, the fastest first, its name, mean, time, and whether it is on the front."""
+    best = front(found, find(column)) if found else []
+    ordered = sorted(found, key=lambda point: point.time)
+    return [(p.name, number(p.value), duration(p.time), "yes" if p in best else "no") for p in ordered]
+
+
 def _both(point: Point) -> str:
-    return f"{number(point.value)}, {seconds(point.time)} s"
+    return f"{number(point.value)}, {duration(point.time)}"
 
 
 def draw(found: Sequence[Point], column: str, families: Sequence[str], title: str) -> Figure:
@@ -145,7 +152,7 @@ def _limit(axes: Axes, found: Sequence[Point], heights: Sequence[float], column:
     factor = max((max(times) / min(times)) ** 0.06, 100 / (max(times) / min(times)), 1.6)
     axes.set_xscale("log")
     axes.set_xlim(min(times) / factor, max(times) * factor**1.5)  # names stand to the right, where they find room
-    axes.xaxis.set_major_formatter(FuncFormatter(_duration))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: _tick(time)))
     axes.set_xlabel("time to fit, mean over folds (logarithmic)")
     axes.set_ylabel(f"mean {column} ({metric.unit}) {ARROWS[metric.better]}")
     axes.spines[["top", "right"]].set_visible(False)
@@ -153,7 +160,7 @@ def _limit(axes: Axes, found: Sequence[Point], heights: Sequence[float], column:
     axes.set_axisbelow(True)
 
 
-def _duration(time: float, _: object) -> str:
+def _tick(time: float) -> str:
     """A time as it is said beside an axis: `10 µs`, `100 ms`, `1,000 s`."""
     unit, scale = ("µs", 1e6) if time < 0.99e-3 else ("ms", 1e3) if time < 0.99 else ("s", 1.0)
     return f"{round(time * scale, 3):,g} {unit}"

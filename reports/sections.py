@@ -51,12 +51,6 @@ def headlines(results: Results) -> list[str]:
     return [column for column in (results.first_error(), results.first_ranking()) if column]
 
 
-@section("What came out?")
-def summary(results: Results) -> dict[str, Any]:
-    """The run in sentences."""
-    return {"sentences": words.summary(results)}
-
-
 @section("How accurate?")
 def accuracy(results: Results) -> dict[str, Any]:
     """The error heatmap, the headline columns fold by fold, and the means with their spread."""
@@ -86,6 +80,7 @@ def cost(results: Results) -> dict[str, Any]:
             {
                 "column": column,
                 "sentences": scatter.sentences(results, column),
+                "points": scatter.in_words(found, column),
                 "picture": _scatter(results, found, column) if found else None,
             }
         )

@@ -206,9 +206,9 @@ class Results:
 
     def near(self, column: str) -> list[Row]:
         """The rows, best first and the best left out, that cannot be told from the best; see `Certainty.tied`."""
-        if column not in self.certainty:
-            return []
         best, metric = self.best(column), find(column)
+        if column not in self.certainty or not all(row in self.certainty[column].rows for row in best):
+            return []
         tied = [row for row in self.certainty[column].tied if row not in best]
         return sorted(tied, key=lambda row: metric.loss(row.mean(column) or 0.0))
 

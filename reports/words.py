@@ -1,4 +1,4 @@
-"""Numbers as they are printed, and the sentences that sum up a run. The only place that rounds."""
+"""Numbers as they are printed, and names of what is shown. The only place that rounds."""
 
 import math
 import re
@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from benchmarks.metrics import find
 from reports.spread import Spread
 from reports.tables import Results, Row
 
@@ -54,6 +53,12 @@ def seconds(value: float | None) -> str:
 def stars(value: float) -> str:
     """A predicted rating or a mean of ratings: two decimals."""
     return f"{value:.2f}"
+
+
+def duration(value: float) -> str:
+    """A time in the unit that suits it, three significant digits: `2.43 µs`, `135 ms`, `3.35 s`."""
+    unit, scale = ("µs", 1e6) if value < 0.9995e-3 else ("ms", 1e3) if value < 0.9995 else ("s", 1.0)
+    return f"{seconds(value * scale)} {unit}"
 
 
 def megabytes(value: float | None) -> str:
@@ -153,52 +158,6 @@ def split(results: Results) -> str:
     return f"{name}{part}, {'seed' if len(seeds) == 1 else 'seeds'} {listed(map(str, seeds))}"
 
 
-def summary(results: Results) -> list[str]:
-    """The run in sentences, each of which follows from the records."""
-    shown = [column for column in (results.first_error(), results.first_ranking()) if column]
-    sentences = [_compared(results)]
-    for column in shown:
-        sentences += _accuracy(results, column)
-    sentences += _fastest(results, shown)
-    sentences.append(_failed(results))
-    return sentences
-
-
-def _compared(results: Results) -> str:
-    data = results.about["data"]
-    kind = "simulated ratings" if results.simulated else "ratings"
-    lowest, highest = data["scale"]
-    return (
-        f"{count(len(results.contestants), 'recommender')} on {data['name']}: {data['ratings']:,} {kind} "
-        f"from {lowest:g} to {highest:g} by {count(data['users'], 'user')} of "
-        f"{count(data['items'], 'item')}; {split(results)}."
-    )
-
-
-def _names(rows: Iterable[Row]) -> str:
-    return listed(row.name for row in rows)
-
-
-def _accuracy(results: Results, column: str) -> list[str]:
-    """Who has the best mean of `column`, who cannot be told from it, and who has none for want of ratings."""
-    extreme = {"lower": "lowest", "higher": "highest", "zero": "smallest"}[find(column).better]
-    best, near = results.best(column), results.near(column)
-    only_rank = [row for row in results.rows if row.missing(column) == "only ranks"]
-    sentences = []
-    if not best:
-        sentences.append(f"No row has a mean {column}.")
-    else:
-        value = number(best[0].mean(column)) + between(interval(results, best[0], column), ", 95 % interval ")
-        if sum(row.mean(column) is not None for row in results.contestants) == 1:
-            sentences.append(f"Only {best[0].name} has a mean {column}: {value}.")
-        else:
-            sentences.append(f"{extreme.capitalize()} mean {column}: {_names(best)} ({value}).")
-            sentences.append(_separation(results, column, near))
-    if only_rank and find(column).needs_ratings:
-        sentences.append(f"Without {column}, because they only rank: {_names(only_rank)}.")
-    return sentences
-
-
 def interval(results: Results, row: Row, column: str) -> tuple[float, float] | None:
     """The 95 % interval of a mean over users; None where it is not known."""
     certainty = results.certainty.get(column)
@@ -208,38 +167,3 @@ def interval(results: Results, row: Row, column: str) -> tuple[float, float] | N
 def between(bounds: tuple[float, float] | None, before: str = "") -> str:
     """`before` and `low to high`; nothing if there are no bounds."""
     return "" if bounds is None else f"{before}{number(bounds[0])} to {number(bounds[1])}"
-
-
-def _separation(results: Results, column: str, near: list[Row]) -> str:
-    if column not in results.certainty:
-        return f"How sure differences in {column} are is not known: {results.unknown(column)}."
-    if not near:
-        return f"Every other row's {column} is worse by more than the choice of users explains."
-    named = listed(f"{row.name} ({number(row.mean(column))})" for row in near)
-    return f"Not to be told from it by a paired bootstrap over users: {named}."
-
-
-def _fastest(results: Results, columns: list[str]) -> list[str]:
-    """Who fits fastest among the rows that the sentences before have named as best or not to be told from it."""
-    named = [row for row in results.rows if any(row in results.best(c) + results.near(c) for c in columns)]
-    timed = [(time, row) for row in named if (time := row.seconds("fit")) is not None]
-    if not timed:
-        return []
-    time, fastest = min(timed, key=lambda pair: pair[0])
-    if len(timed) > 1:
-        subject = f"Fastest to fit among the best and those not to be told from them: {fastest.name}"
-    else:
-        subject = f"Time to fit {fastest.name}"
-    contended = " Cells ran side by side, so times are contended." if any(row.contended for _, row in timed) else ""
-    return [f"{subject}, {seconds(time)} s on average over the folds.{contended}"]
-
-
-def _failed(results: Results) -> str:
-    if not results.n_failures:
-        return f"All {count(len(results.records), 'cell')} ran." if len(results.records) > 1 else "Its one cell ran."
-    rows = [row for row in results.rows if row.failures or row.elsewhere.failures]
-    verb = "is" if results.n_failures == 1 else "are"
-    return (
-        f"{results.n_failures} of {count(len(results.records), 'cell')} {verb} not ok, in "
-        f"{'row' if len(rows) == 1 else 'rows'} {_names(rows)}: no mean is given there."
-    )

@@ -19,6 +19,7 @@ from benchmarks.results import Record
 from benchmarks.statistics import Sample, bootstrap
 from reports import differences, fold_heatmaps, heatmaps, labels, scatter, words
 from reports.build import build
+from reports.summary import sentences
 from reports.tables import Certainty, Results, Row
 from tests.invented_runs import ENVIRONMENT, LEVELS, ROWS, SIMULATED, cell, half_failed, normal, ok, write
 
@@ -71,7 +72,7 @@ def test_too_few_users_are_said_to_be_too_few(tmp_path: Path) -> None:
     results = Results.read(directory)
     why = "too few users: 12 with a value in one of the folds, and at least 20 are needed"
     assert results.certainty == {} and results.near("rmse") == [] and results.unknown("rmse") == why
-    assert f"How sure differences in rmse are is not known: {why}." in words.summary(results)
+    assert f"How sure differences in rmse are is not known: {why}." in sentences(results)
     assert {square.mark for square in heatmaps.accuracy(results).squares} == {"", "best"}
     assert f"How sure rmse is cannot be said: {why}." in build(directory).read_text()
     text = (directory / "report.md").read_text()

@@ -46,7 +46,7 @@ def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
     without = [record for record in normal() if record.cell.algorithm not in ("random", "surprise-svd")]
     assert turned("baselines", without)["Are strong simple baselines in the table?"] == (
         "no",
-        "no row for chance and matrix factorisation",
+        "no row that ran for chance and matrix factorisation",
     )
     together = [replace(record, environment=record.environment | {"contended": True}) for record in normal()]
     assert turned("contended", together)["Were times taken alone?"][0] == "no"

@@ -19,11 +19,13 @@ from benchmarks.results import Run
 from datasets.spec import UsageError
 from reports import heatmaps, words
 from reports.build import build
+from reports.summary import sentences
 from reports.tables import Results
 from tests.invented_runs import (
     COLUMNS,
     DATA,
     ENVIRONMENT,
+    LEVELS,
     MARKUP,
     ROWS,
     SIMULATED,
@@ -171,7 +173,7 @@ def test_the_sentences_agree_with_the_records(tmp_path: Path) -> None:
     for text in (page.text, plain(markdown)):
         assert re.search(rf"Lowest mean rmse: {best} \({means[best]:.4f}, 95 % interval 0\.9\d+ to 0\.9\d+\)\.", text)
         assert f"Not to be told from it by a paired bootstrap over users: {other} ({means[other]:.4f})." in text
-        neighbours = f"In this table these cannot be told from the next: {best} and {other}."
+        neighbours = f"Neighbours in this table of which no two can be told apart: {best} and {other}."
         assert neighbours in text
         assert "Without rmse, because they only rank: popularity." in text
         assert "All 35 cells ran." in text
@@ -185,11 +187,42 @@ def test_best_ranking_and_fastest_are_those_of_the_records(tmp_path: Path) -> No
     fit = {row.name: row.seconds("fit") or 0 for row in results.rows}
     (best,) = results.best("ndcg@10")
     assert best.name == max(ndcg, key=lambda row: ndcg[row])
-    named = {row.name for column in ("rmse", "ndcg@10") for row in results.best(column) + results.near(column)}
-    fastest = min(named, key=lambda row: fit[row])
-    text = " ".join(words.summary(results))
+    text = " ".join(sentences(results))
     assert f"Highest mean ndcg@10: {best.name} (" in text
-    assert f"not to be told from them: {fastest}, {words.seconds(fit[fastest])} s on average" in text
+    for column in ("rmse", "ndcg@10"):
+        named = [row.name for row in results.best(column) + results.near(column)]
+        fastest = min(named, key=lambda row: fit[row])
+        among = f"Fastest of these {len(named)} to fit: {fastest}, in" if len(named) > 1 else "Its fit takes"
+        assert f"{among} {words.duration(fit[fastest])} on average over the folds." in text
+
+
+def without_answers(directory: Path, rows: tuple[str, ...]) -> Results:
+    """A run of which only the raw answers of other rows are there."""
+    write(directory, normal())
+    for record in Results.read(directory).records:
+        if record.cell.row in rows:
+            Run(directory).path(record.cell, ".npz").unlink()
+    return Results.read(directory)
+
+
+def test_what_was_not_tested_is_not_said_to_be_told_apart(tmp_path: Path) -> None:
+    best = min(LEVELS, key=lambda row: LEVELS[row])
+    text = " ".join(sentences(without_answers(tmp_path / "best", (best,))))
+    assert f"How sure differences in rmse are is not known: raw answers of {best} are missing." in text
+    assert "rmse is worse by more" not in text and "Not to be told from it" not in text.partition("Highest")[0]
+    results = without_answers(tmp_path / "others", ("item-mean", "random"))
+    text = " ".join(sentences(results))
+    assert "Not tested in rmse, because raw answers are missing: random and item-mean." in text
+    assert "Every other row's rmse" not in text
+    (page,) = [read(tmp_path / "others")[1]]
+    assert "Left out here, because raw answers are missing: random and item-mean." in page.text
+
+
+def test_rows_that_are_all_equal_leave_nothing_to_tell_apart(tmp_path: Path) -> None:
+    records = [ok(cell(name, fold), 1.0) for name in ("item-mean", "user-mean") for fold in range(5)]
+    same = [replace(record, metrics=records[0].metrics) for record in records]
+    text = " ".join(sentences(Results.read(write(tmp_path, same))))
+    assert "Lowest mean rmse: item-mean and user-mean" in text and "Every other row" not in text
 
 
 def test_a_row_with_a_failed_fold_has_no_mean(tmp_path: Path) -> None:
@@ -206,7 +239,8 @@ def test_a_row_with_a_failed_fold_has_no_mean(tmp_path: Path) -> None:
     _, page, markdown = read(tmp_path)
     for text in (page.text, plain(markdown), (tmp_path / "figures/accuracy.svg").read_text()):
         assert "timeout in 1 of 5 folds" in text and "timeout in 5 of 5 folds" in text
-    assert "7 of 35 cells are not ok, in rows item-mean, popularity and surprise-knn-baseline" in page.text
+    assert "7 of 35 cells are not ok." in page.text
+    assert "Without a mean, because a fold is missing: item-mean, popularity and surprise-knn-baseline." in page.text
     assert page.text.count("killed after 600 s") == 3  # once a row, its folds together
     again = "--seed 0 --algorithm item-mean --out again"
     assert again in page.text and again in markdown
@@ -215,7 +249,7 @@ def test_a_row_with_a_failed_fold_has_no_mean(tmp_path: Path) -> None:
 def test_a_single_algorithm_is_compared_with_nothing(tmp_path: Path) -> None:
     _, page, _ = read(KINDS["single"](tmp_path))
     assert "Only surprise-svd has a mean rmse" in page.text and "Only surprise-svd has a mean ndcg@10" in page.text
-    assert "Time to fit surprise-svd" in page.text
+    assert "Its fit takes" in page.text
     assert not re.search("Lowest mean|Highest mean|separated|★|Fastest", page.text)
 
 

@@ -77,7 +77,7 @@ for (const table of document.querySelectorAll("table.heat")) {
 for (const table of document.querySelectorAll("table.sortable")) {
   const groups = [...table.tBodies], original = groups.map(group => [...group.rows]);
   const heads = [...table.tHead.rows[0].cells];
-  const number = text => parseFloat(text.replace("−", "-").replace(/,(?=\d{3})/g, ""));
+  const number = text => parseFloat(text.replace("< ", "").replace("−", "-").replace(/,(?=\d{3})/g, ""));
   const values = index => {
     const cells = original.flat().map(row => row.cells.length === heads.length ? row.cells[index] : index ? null : row.cells[0]);
     const texts = cells.map(cell => cell ? cell.dataset.value ?? cell.textContent.trim() : "");
