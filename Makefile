@@ -22,7 +22,7 @@ bench: install   ## run the standard suite on netflix-filtered and print where t
 	$(BIN)/python -m benchmarks.run --dataset netflix-filtered
 
 test: install    ## run the tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # Records of earlier code would be kept: an adapter's source is no part of a cell's key.
 gate: install    ## run suite ci and fail if it is worse than reports/baselines by more than chance explains
