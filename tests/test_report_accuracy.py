@@ -93,6 +93,28 @@ def test_a_failed_fold_stands_in_its_own_square(half: Results) -> None:
     assert any("hatched" in meaning for meaning in drawn.legend)
 
 
+def test_markdown_has_the_numbers_of_its_pictures(half: Results) -> None:
+    markdown = build(half.run.directory).with_suffix(".md").read_text()
+    part = markdown.partition("## How accurate?")[2].partition("\n## ")[0]
+    tables = [table.splitlines() for table in re.findall(r"(?:^\|.*\n)+", part, re.M)]
+    views = [fold_heatmaps.by_fold(half, column) for column in ("rmse", "ndcg@10")]
+    drawn = [heatmaps.accuracy(half), *(view for view in views if view)]
+    assert len(tables) == len(drawn) + 1 == part.count("![") + 1
+    for shown, (head, _, *lines) in zip(drawn, tables, strict=False):
+        assert [column.name for column in shown.columns] == re.findall(r"\| ([^|<]+)<br>", head)
+        for wanted, line in zip(shown.lines, lines, strict=True):
+            name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+            assert name == wanted.name
+            if wanted.failure:
+                assert cells[0] == wanted.failure and not any(re.search(r"\d", cell) for cell in cells[1:])
+                continue
+            for square, cell in zip(wanted.squares, cells, strict=True):
+                sign = f"{square.sign.sign} " if square.sign else ""
+                assert cell == sign + square.text + (f"<br>{square.note}" if square.note else "")
+    assert "★: best mean." in part and "★: best of its fold." in part and "| timeout |" in part
+    assert "Below a number: its 95 % interval over users." in part
+
+
 def test_each_fold_marks_its_best(whole: Results) -> None:
     drawn = fold_heatmaps.by_fold(whole, "rmse")
     assert drawn
