@@ -19,6 +19,7 @@ from benchmarks.results import Record
 from benchmarks.statistics import Sample, bootstrap
 from reports import differences, fold_heatmaps, heatmaps, labels, scatter, words
 from reports.build import build
+from reports.certainty import certainty
 from reports.tables import Certainty, Results, Row
 from tests.invented_runs import ENVIRONMENT, LEVELS, ROWS, SIMULATED, cell, half_failed, normal, ok, write
 
@@ -279,3 +280,29 @@ def test_file_names_have_no_odd_characters() -> None:
     assert words.slug("lightfm:precision@10") == "lightfm-precision-10"
     assert words.signed(-0.25) == "−0.2500" and words.signed(0.0) == "+0.0000"
     assert len(ROWS) == len({words.slug(row) for row in ROWS})
+
+
+def test_who_only_ranks_has_variances_too_and_one_mean_has_no_deviation(tmp_path: Path) -> None:
+    rows = {"surprise-svd": False, "popularity": True}
+    main = [ok(cell(name, fold), 1.0, ranks_only=only) for name, only in rows.items() for fold in range(5)]
+    again = [replace(record, cell=replace(record.cell, seed=7)) for record in main]
+    found = certainty(Results.read(write(tmp_path, [*main, *again])))
+    assert found
+    said = [(entry["row"], entry["column"], entry["divisions"], entry["starts"]) for entry in found["variances"]]
+    nothing = "0.00000 (2)"
+    assert said == [("surprise-svd", "rmse", "– (1)", nothing), ("popularity", "ndcg@10", "– (1)", nothing)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "first"),
+    [
+        (["lightfm:precision@10", "rmse", "precision@10"], "precision@10"),
+        (["lightfm:ndcg@10", "precision@10", "ndcg@5"], "ndcg@5"),
+        (["lightfm:precision@10", "rmse"], "lightfm:precision@10"),
+        (["rmse"], None),
+    ],
+)
+def test_the_headline_ranking_is_of_the_standard_protocol(
+    columns: list[str], first: str | None, whole: Results
+) -> None:
+    assert replace(whole, about=whole.about | {"metrics": columns}).first_ranking() == first
