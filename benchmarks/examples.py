@@ -52,7 +52,7 @@ class Person:
     n_train: int
     n_test: int
     n_relevant: int
-    favourites: list[Stars]
+    favourites: list[Stars]  # none rated lower than the user's own mean
     tested: dict[int, float]  # the ratings of the test part
     compared: list[int]  # the test items that have the most training ratings
     answers: list[Answer]
@@ -178,6 +178,7 @@ class _Questions:
         known, self.asked = train.take(np.flatnonzero(train.users == user)), test.take(self.rows)
         popularity = np.bincount(train.items, minlength=train.n_items)
         best = np.lexsort((known.items, -popularity[known.items], -known.values))[:N_FAVOURITES]
+        best = best[known.values[best] >= known.values.sum(dtype=np.float64) / max(1, len(known))]  # no dislikes
         self.compared = np.lexsort((self.asked.items, -popularity[self.asked.items]))[:N_COMPARED]
         self.person = Person(
             str(dataset.user_ids[user]),

@@ -109,10 +109,10 @@ def _groups(alike: list[list[bool]]) -> list[range]:
 
 def _variances(results: Results) -> list[Entry]:
     """With `--repeats`: how much each row's mean varies with the division and with the initialisation."""
-    column = results.first_error() or results.first_ranking()
     entries = []
     for row in results.rows:
-        if row.initialisations and not row.failures and column:
+        column = next((name for name in headlines(results) if row.mean(name) is not None), None)
+        if row.initialisations and column:
             by_division = _means(row.records, column, "split_seed")
             first = row.records[0].cell.split_seed
             own = [record for record in row.records if record.cell.split_seed == first]
@@ -131,7 +131,7 @@ def _variances(results: Results) -> list[Entry]:
 
 
 def _deviation(means: list[float]) -> str:
-    return f"{statistics.stdev(means):.5f} ({len(means)})"
+    return f"{statistics.stdev(means):.5f} ({len(means)})" if len(means) > 1 else f"{words.NONE} (1)"
 
 
 def _means(records: "tuple[Any, ...]", column: str, seed: str) -> list[float]:

@@ -22,7 +22,16 @@ def division(results: Results) -> dict[str, Any] | None:
     columns = [column for column in (results.first_error(), results.first_ranking()) if column and other]
     tables = [_table(results, column) for column in columns]
     cold = _cold(results) if other else ""
-    return {"is_random": is_random, "main": main, "other": other, "tables": tables, "cold": cold}
+    n_means = sum(any(row.elsewhere.mean(c) is not None for c in results.columns) for row in results.contestants)
+    return {
+        "is_random": is_random,
+        "main": main,
+        "other": other,
+        "tables": tables,
+        "cold": cold,
+        "n_rows": len(results.contestants),
+        "n_means": n_means,
+    }
 
 
 def _table(results: Results, column: str) -> dict[str, Any]:

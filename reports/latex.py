@@ -123,4 +123,4 @@ def of_comparison(comparison: Comparison) -> Iterator[Table]:
 
 
 def _caption(*sentences: str) -> str:
-    return " ".join(f"{s[0].upper()}{s[1:].rstrip('.')}." for s in sentences if s)
+    return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences if sentence)

@@ -1,5 +1,6 @@
 """The report's answer to how it was measured: definitions, protocol, machine, data, licences, and commands."""
 
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.determinism import VERDICTS
@@ -36,13 +37,7 @@ def _protocol(results: Results) -> list[tuple[str, str]]:
     """How answers became numbers, as pairs of a word and its value."""
     protocol = results.about["protocol"]
     ran = [record for record in results.records if "train" in record.data]
-    pairs = [("split", words.split(results))]
-    for part in ("train", "test"):
-        counts = [record.data[part] for record in ran]
-        if counts:
-            low, high = min(counts), max(counts)
-            pairs.append((f"{part} ratings a fold", f"{low:,}" if low == high else f"{low:,} to {high:,}"))
-    pairs += [("cutoffs", words.listed(map(str, protocol["ks"])))]
+    pairs = [*_divisions(results), ("cutoffs", words.listed(map(str, protocol["ks"])))]
     for name, rules in protocol["protocols"].items():
         relevant = f"relevant is a test rating of at least {rules['relevant_share']:.0%} of the scale"
         if name == STANDARD:
@@ -54,6 +49,32 @@ def _protocol(results: Results) -> list[tuple[str, str]]:
     pairs += [("users counted in ranking metrics", "those with at least one relevant test item")]
     pairs += [("predictions", "no opinion becomes the training mean; then clipped to the scale")]
     return [*pairs, ("protocol version", str(protocol["version"]))]
+
+
+def _divisions(results: Results) -> list[tuple[str, str]]:
+    """Each split of the run, with the sizes of its folds; behind the first one each word names its split."""
+    by_split: dict[str, list[Record]] = {}
+    for record in results.records:
+        by_split.setdefault(record.cell.split, []).append(record)
+    pairs = []
+    for place, (split, records) in enumerate(by_split.items()):
+        where = f", split {split}" if place else ""
+        pairs.append(("also split" if place else "split", words.split(replace(results, records=records))))
+        for part in ("train", "test"):
+            counts = [record.data[part] for record in records if part in record.data]
+            if counts:
+                pairs.append((f"{part} ratings a fold{where}", _range(counts)))
+        asked = [[e["n_lists"] for e in record.slices if "n_lists" in e] for record in records]
+        if any(asked):
+            counted = f"{_range([sum(groups) for groups in asked if groups])} of {results.about['data']['users']:,}"
+            own = ", by the bench's own protocol" if len(results.about["protocol"]["protocols"]) > 1 else ""
+            pairs.append((f"users in ranking metrics a fold{where}", counted + own))
+    return pairs
+
+
+def _range(counts: list[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _environment(results: Results) -> list[tuple[str, str]]:

@@ -57,7 +57,8 @@ def slices(results: Results) -> dict[str, Any] | None:
     if not whole:
         return None
     kinds = [{"kind": kind, **_kind(results, whole, kind)} for kind in ALL_KINDS]
-    return {"kinds": kinds}
+    shown = {table["column"] for kind in kinds for table in kind["tables"]} - {RECOMMENDED, *results.columns}
+    return {"kinds": kinds, "definitions": [(column, find(column).definition) for column in sorted(shown)]}
 
 
 def _kind(results: Results, whole: list[Row], kind: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from adapters import available
 from benchmarks.metrics import Metric, find
+from benchmarks.protocols import STANDARD, named
 from benchmarks.results import Record, Run, parted
 from benchmarks.samples import samples
 from benchmarks.statistics import FEWEST, Bootstrap, Sample, bootstrap
@@ -156,9 +157,10 @@ class Results:
         return next((column for column in self.columns if find(column).better == "lower"), None)
 
     def first_ranking(self) -> str | None:
-        """The first nDCG column, else the first ranking column."""
-        ranking = [column for column in self.columns if find(column).kind == "ranking"]
-        return next((column for column in ranking if column.startswith("ndcg@")), ranking[0] if ranking else None)
+        """The first nDCG column, else the first ranking column; other protocols come last."""
+        ranking = {column: named(column) for column in self.columns if find(column).kind == "ranking"}
+        place = {c: (protocol != STANDARD, not rest.startswith("ndcg@")) for c, (protocol, rest) in ranking.items()}
+        return min(place, key=lambda column: place[column], default=None)
 
     @cached_property
     def oracle(self) -> Row | None:

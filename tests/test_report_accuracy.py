@@ -19,6 +19,7 @@ from benchmarks.results import Record
 from benchmarks.statistics import Sample, bootstrap
 from reports import differences, fold_heatmaps, heatmaps, labels, scatter, words
 from reports.build import build
+from reports.certainty import certainty
 from reports.summary import sentences
 from reports.tables import Certainty, Results, Row
 from tests.invented_runs import ENVIRONMENT, LEVELS, ROWS, SIMULATED, cell, half_failed, normal, ok, write
@@ -92,6 +93,28 @@ def test_a_failed_fold_stands_in_its_own_square(half: Results) -> None:
                 assert square.value == record.metrics["rmse"]
     assert sum(square.failed for square in drawn.squares) == half.n_failures == 7
     assert any("hatched" in meaning for meaning in drawn.legend)
+
+
+def test_markdown_has_the_numbers_of_its_pictures(half: Results) -> None:
+    markdown = build(half.run.directory).with_suffix(".md").read_text()
+    part = markdown.partition("## How accurate?")[2].partition("\n## ")[0]
+    tables = [table.splitlines() for table in re.findall(r"(?:^\|.*\n)+", part, re.M)]
+    views = [fold_heatmaps.by_fold(half, column) for column in ("rmse", "ndcg@10")]
+    drawn = [heatmaps.accuracy(half), *(view for view in views if view)]
+    assert len(tables) == len(drawn) + 1 == part.count("![") + 1
+    for shown, (head, _, *lines) in zip(drawn, tables, strict=False):
+        assert [column.name for column in shown.columns] == re.findall(r"\| ([^|<]+)<br>", head)
+        for wanted, line in zip(shown.lines, lines, strict=True):
+            name, *found = (text.strip() for text in line.strip("|").split("|"))
+            assert name == wanted.name
+            if wanted.failure:
+                assert found == [wanted.failure] + ["–"] * (len(found) - 1)
+                continue
+            for square, text in zip(wanted.squares, found, strict=True):
+                sign = f"{square.sign.sign} " if square.sign else ""
+                assert text == sign + square.text + (f"<br>{square.note}" if square.note else "")
+    assert "★: best mean." in part and "★: best of its fold." in part and "| timeout |" in part
+    assert "Below a number: its 95 % interval over users." in part
 
 
 def test_each_fold_marks_its_best(whole: Results) -> None:
@@ -258,3 +281,29 @@ def test_file_names_have_no_odd_characters() -> None:
     assert words.slug("lightfm:precision@10") == "lightfm-precision-10"
     assert words.signed(-0.25) == "−0.2500" and words.signed(0.0) == "+0.0000"
     assert len(ROWS) == len({words.slug(row) for row in ROWS})
+
+
+def test_who_only_ranks_has_variances_too_and_one_mean_has_no_deviation(tmp_path: Path) -> None:
+    rows = {"surprise-svd": False, "popularity": True}
+    main = [ok(cell(name, fold), 1.0, ranks_only=only) for name, only in rows.items() for fold in range(5)]
+    again = [replace(record, cell=replace(record.cell, seed=7)) for record in main]
+    found = certainty(Results.read(write(tmp_path, [*main, *again])))
+    assert found
+    said = [(entry["row"], entry["column"], entry["divisions"], entry["starts"]) for entry in found["variances"]]
+    nothing = "0.00000 (2)"
+    assert said == [("surprise-svd", "rmse", "– (1)", nothing), ("popularity", "ndcg@10", "– (1)", nothing)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "first"),
+    [
+        (["lightfm:precision@10", "rmse", "precision@10"], "precision@10"),
+        (["lightfm:ndcg@10", "precision@10", "ndcg@5"], "ndcg@5"),
+        (["lightfm:precision@10", "rmse"], "lightfm:precision@10"),
+        (["rmse"], None),
+    ],
+)
+def test_the_headline_ranking_is_of_the_standard_protocol(
+    columns: list[str], first: str | None, whole: Results
+) -> None:
+    assert replace(whole, about=whole.about | {"metrics": columns}).first_ranking() == first

@@ -12,6 +12,8 @@ from benchmarks.results import Record
 from reports.build import build
 from reports.checklist import checklist
 from reports.division_sections import division
+from reports.failures import not_ok
+from reports.method import method
 from reports.tables import Results
 from tests.invented_runs import COLUMNS, SIMULATED, cell, failed, normal, ok, write
 
@@ -129,3 +131,47 @@ def test_every_cell_has_its_key_and_every_row_its_source(tmp_path: Path) -> None
     for text in (html, markdown):
         assert "scikit-surprise 1.1.5 (BSD License)" in text
         assert "Koren" in text
+
+
+@pytest.fixture(scope="module")
+def two_splits(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Five folds, and one of the split by time, where `random` failed and parts have other sizes."""
+    records = normal()
+    for record in normal():
+        if record.cell.fold == 0:
+            planned = replace(record.cell, split="time", n_folds=1)
+            beside = ok(planned, 1.1, ranks_only=planned.algorithm == "popularity")
+            later = replace(beside, data=beside.data | {"train": 50_000, "test": 10_000})
+            records.append(failed(planned, "timeout", "slow") if planned.algorithm == "random" else later)
+    groups = [{"kind": "users", "group": "cold", "n_lists": 30}, {"kind": "users", "group": "middle", "n_lists": 900}]
+    items = {"kind": "items", "group": "head"}
+    sliced = [replace(r, slices=[*groups, items]) if r.cell.fold == 0 and r.status == "ok" else r for r in records]
+    return Results.read(write(tmp_path_factory.mktemp("two"), sliced, timed=True))
+
+
+def test_each_split_has_its_own_sizes(two_splits: Results) -> None:
+    pairs = dict(method(two_splits)["protocol"])  # type: ignore[index]
+    assert pairs["split"] == "5-fold cross-validation, seed 0"
+    assert (pairs["train ratings a fold"], pairs["test ratings a fold"]) == ("80,000", "20,000")
+    assert pairs["also split"].startswith("split time, 1 fold")
+    assert pairs["train ratings a fold, split time"] == "50,000"
+    assert pairs["test ratings a fold, split time"] == "10,000"
+    assert pairs["users in ranking metrics a fold"] == "930 of 943"
+
+
+def test_a_failure_elsewhere_names_its_split(two_splits: Results) -> None:
+    (entry,) = not_ok(two_splits)
+    assert (entry["row"], entry["folds"]) == ("random", ["time fold 0"])
+    build(two_splits.run.directory)
+    html = (two_splits.run.directory / "report.html").read_text()
+    assert "time fold 0</td>" in html
+    assert "Of 7 rows, 6 have means with the split <code>time</code> too." in html
+    assert "errors may be lower" in html and "errors are lower" not in html
+
+
+def test_failures_of_other_divisions_and_starts_name_their_seeds(tmp_path: Path) -> None:
+    cells = [cell("random", fold) for fold in (0, 1)]
+    cells += [replace(cells[0], split_seed=1), replace(cells[0], seed=2)]
+    records = [failed(planned, "timeout", "slow") for planned in cells]
+    (entry,) = not_ok(Results.read(write(tmp_path, records)))
+    assert entry["folds"] == ["0", "1", "fold 0 (split seed 1, seed 0)", "fold 0 (split seed 0, seed 2)"]

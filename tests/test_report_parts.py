@@ -164,6 +164,11 @@ def test_latex_of_failures_simulated_data_and_published_numbers(tmp_path: Path) 
     assert r"A\_B, 100\% \& more" in source
 
 
+def test_latex_captions_keep_the_name_of_the_data(tmp_path: Path) -> None:
+    for table in latex.of_run(Results.read(write(tmp_path, normal()))):
+        assert r"\caption{movielens-100k: " in table.source()
+
+
 def test_latex_prints_what_the_data_say(tmp_path: Path) -> None:
     records = [ok(cell("plug-in", fold, 2, a=HOSTILE.replace(",", "")), 0.9) for fold in range(2)]
     records += [failed(cell("*[x]", fold, 2), "failed", HOSTILE) for fold in range(2)]

@@ -85,6 +85,16 @@ def usual(directory: Path) -> Path:
     return example(directory, person(first_fold(directory)))
 
 
+def tables_are_whole(markdown: str) -> None:
+    """All rows of each table have the same number of cells, and the second row is a ruler."""
+    tables = re.findall(r"(?:^\|.*\n)+", markdown + "\n", re.M)
+    assert tables
+    for table in tables:
+        lines = table.splitlines()
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1, table
+        assert re.fullmatch(r"\|( :?--:? \|)+", lines[1]), table
+
+
 def test_titles_are_text_and_relevant_ones_are_marked_in_words(tmp_path: Path) -> None:
     _, page, html, markdown = shown(usual(tmp_path))
     assert EVIL not in html and EVIL not in markdown and EVIL in page.text
@@ -96,8 +106,7 @@ def test_titles_are_text_and_relevant_ones_are_marked_in_words(tmp_path: Path) -
     assert third == "Fargo (1996)<br>rated 2" and "✓" not in third and none == "–"
     assert n == str(1 + (last == "✓ Plain<br>rated 4"))
     assert page.text.count("in the test part, relevant") == html.count(" hit") == markdown.count("✓ ")
-    for table in re.findall(r"(?:^\|.*\n)+", markdown, re.M):
-        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1, table
+    tables_are_whole(markdown)
 
 
 def test_rows_come_best_first_and_predictions_nearest_first(tmp_path: Path) -> None:
@@ -174,6 +183,8 @@ def test_the_best_rated_titles_are_shown_where_the_profile_has_them(tmp_path: Pa
     assert EVIL not in html + markdown and page.text.count(EVIL) == 2
     assert "4.25" in page.text and "1,234" in page.text and "m = 1,000" in page.text
     assert "| 4.25 | 4.50 | 1,234 |" in markdown
+    assert "| title | weighted mean | mean | ratings |\n| :-- | --: | --: | --: |\n" in markdown
+    tables_are_whole(markdown)
     (tmp_path / "profile.json").unlink()
     assert shown(tmp_path)[0] == {}
 

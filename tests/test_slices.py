@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 from adapters import create
 from adapters.base import Recommender
 from benchmarks.evaluate import Answers, ask
+from benchmarks.metrics import METRICS
 from benchmarks.protocols import Evaluation
 from benchmarks.results import Record, Run
 from benchmarks.scoring import score
 from benchmarks.slices import ITEMS, USERS, slices, thirds
 from datasets.ratings import Catalogue, Ratings
 from reports.build import build
+from reports.tables import Results
 from tests.conftest import RunBench
 from tests.invented_runs import failed, normal, write
 from tests.planted import EMPTY, direct, taste
@@ -217,3 +219,15 @@ def test_nothing_is_averaged_over_some_folds_and_old_records_have_no_section(tmp
     assert "cold" not in first, "an empty group is no column"
     text = plain(build(write(tmp_path / "b", normal())).with_suffix(".md").read_text())
     assert "For whom?" not in text
+
+
+def test_metrics_that_no_column_shows_are_defined_below_the_tables(tmp_path: Path) -> None:
+    directory = write(tmp_path, [sliced(record, 0.9) for record in normal()])
+    results = Results.read(directory)
+    part = f"ndcg@10: {METRICS['ndcg'].definition}"
+    for columns, wanted in ((["rmse", "ndcg@10"], 0), (["rmse", "precision@10"], 0), (["lightfm:precision@1"], 1)):
+        cells = [record.cell for record in results.records]
+        results.run.write_plan(cells, results.about | {"metrics": columns})
+        text = plain(build(directory, sections=["slices"]).with_suffix(".md").read_text())
+        assert text.count(part) == wanted, columns
+        assert text.count(f"rmse: {METRICS['rmse'].definition}") == wanted, columns
