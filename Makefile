@@ -7,11 +7,11 @@ INSTALLED := .venv/.installed
 # What is gated, see `python -m tests.gate_experiment`: enough users that -5 % of precision is seen through the noise.
 BENCH := $(BIN)/python -m benchmarks.run --suite ci --no-report
 TWIN := netflix-filtered[simulated_users=0.1]
-# What may be published of data whose licence forbids to pass them on: all but the ratings of single users.
-AGGREGATES := summary,accuracy,cost,certainty,division,slices,learning,data,published,failures,method
 LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-2.5%
 # Rating predictors have next to no precision on MovieLens 100k, so percent of it would be percent of nothing.
 MOVIELENS_LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-0.006
+# What may be published of data whose licence forbids to pass them on: all but the ratings of single users.
+AGGREGATES := summary,accuracy,cost,certainty,division,slices,learning,data,published,failures,method
 
 .PHONY: help bench test gate accept-baseline install browser lint format peers publish published speed lock clean
 

@@ -11,7 +11,7 @@ from typer import Argument, Option
 from benchmarks.command_line import FINE, serve
 from benchmarks.compare import table, terminal
 from benchmarks.gate import compare, parse, refuse_absent
-from benchmarks.results import Run
+from benchmarks.results import Record, Run
 from benchmarks.samples import KEPT
 from datasets.spec import UsageError
 
@@ -40,7 +40,7 @@ def accept(
     baseline.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{baseline.name}.", dir=baseline.parent) as scratch:
         accepted, replaced = Path(scratch, "accepted"), Path(scratch, "replaced")
-        _write(Run(accepted), source, [limit.column for limit in limits])
+        _write(Run(accepted), source, records, [limit.column for limit in limits])
         _replace(baseline, accepted, replaced)
     size = sum(path.stat().st_size for path in baseline.rglob("*") if path.is_file())
     console.print(f"{len(records)} records accepted into {baseline}, {size / 2**20:.1f} MB", markup=False)
@@ -57,11 +57,11 @@ def _refuse_place(run: Path, baseline: Path) -> None:
             raise UsageError(f"{baseline} is no baseline, it holds {', '.join(sorted(others))}: name another")
 
 
-def _write(target: Run, source: Run, columns: list[str]) -> None:
+def _write(target: Run, source: Run, records: list[Record], columns: list[str]) -> None:
     cells, about = source.read_plan()
     (target.directory / "records").mkdir(parents=True)
     target.write_plan(cells, about)
-    for record in source.records():
+    for record in records:
         target.write(record, _trimmed(source.path(record.cell, ".npz"), columns))
 
 

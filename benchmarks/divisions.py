@@ -25,28 +25,30 @@ class Split:
 
     Folds are "parts": every rating is tested once over all folds; "draws": each fold is drawn anew; "one": the
     ratings themselves decide, whatever the seed, so there is one fold. Of the order in time the split respects
-    "none", "user": no user's own future is trained on, or "all": nobody's is.
+    "none", "user": no user's own future is trained on, or "all": nobody's is. `even` parts are of one size, give or
+    take a rating, so none is empty where there are as many ratings as folds.
     """
 
     divide: Division
     folds: Folds
     order: Order = "none"
+    even: bool = False
 
 
 SPLITS: dict[str, Split] = {}
 
 
-def split(name: str, folds: Folds, order: Order = "none") -> Callable[[Division], Division]:
+def split(name: str, folds: Folds, order: Order = "none", *, even: bool = False) -> Callable[[Division], Division]:
     """Register a function under `name`; its parameters after `seed` are what may stand in brackets."""
 
     def register(function: Division) -> Division:
-        SPLITS[name] = Split(function, folds, order)
+        SPLITS[name] = Split(function, folds, order, even)
         return function
 
     return register
 
 
-@split("kfold", "parts")
+@split("kfold", "parts", even=True)
 def kfold(ratings: Ratings, n_folds: int, fold: int, seed: int) -> tuple[Rows, Rows]:
     """Shuffle all ratings with the seed and cut them into `n_folds` blocks; block `fold` is the test part.
 

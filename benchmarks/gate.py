@@ -18,7 +18,7 @@ from benchmarks.measure import PHASES
 from benchmarks.metrics import find
 from benchmarks.results import Record, Run, parted
 from benchmarks.samples import samples
-from benchmarks.statistics import FEWEST, Sample, bootstrap
+from benchmarks.statistics import Sample, bootstrap, too_few
 from benchmarks.verdicts import UNJUDGED, Limit, Verdict, judged, timed
 from datasets.spec import UsageError
 
@@ -77,7 +77,7 @@ def read(runs: Sequence[Run], limits: Sequence[Limit]) -> list[Side]:
         groups: dict[int, list[tuple[int, str]]] = {}  # runs on other data can have other users
         for place, by_column in enumerate(found):
             for row, sample in by_column[column].items():
-                if sample.n_users >= FEWEST:
+                if not too_few(sample.n_users):
                     groups.setdefault(sample.sums.shape[1], []).append((place, row))
         for group in groups.values():
             boot = bootstrap(find(column), [found[place][column][row] for place, row in group])
@@ -111,9 +111,7 @@ def _metric(row: str, limit: Limit, old: Side, new: Side, suspicious: float) -> 
         return Verdict(row, limit, "NOT GATED", "undefined in the base")
     if after is None:
         return Verdict(row, limit, "MISSING", "undefined in the head")
-    n_users = min(before.n_users, after.n_users)
-    if n_users < FEWEST:
-        reason = f"too few users: {n_users} with a value in one of the folds, and at least {FEWEST} are needed"
+    if reason := too_few(min(before.n_users, after.n_users)):
         return Verdict(row, limit, "UNRESOLVED", reason)
     return judged(row, limit, old.estimates[column][row], new.estimates[column][row], suspicious)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.estimate import LEVEL, Estimate
 from benchmarks.metrics import Floats, Metric
@@ -147,6 +148,12 @@ class Bootstrap:
         return float(gaps.mean() / deviation) if deviation > 0 else 0.0 if deviation == 0 else float("nan")
 
 
+def too_few(n_users: int) -> str:
+    """Why nothing can be said with so few users in the emptiest fold; empty if there are enough."""
+    said = f"too few users: {n_users} with a value in one of the folds, and at least {FEWEST} are needed"
+    return said if n_users < FEWEST else ""
+
+
 def bootstrap(metric: Metric, samples: Sequence[Sample], seed: int = 0, n_draws: int = DRAWS) -> Bootstrap:
     """Draw the users `n_draws` times. Samples must have the same users; folds may differ in number between rows.
 
@@ -178,6 +185,18 @@ def _draws(n_users: int, n_draws: int, seed: int) -> Iterator[Floats]:
         n = min(block, n_draws - start)
         chosen = rng.integers(0, n_users, (n, n_users)) + n_users * np.arange(n)[:, None]
         yield np.bincount(chosen.ravel(), minlength=n * n_users).reshape(n, n_users).astype(np.float64)
+
+
+def runs_alike(alike: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last place of the longest runs, two places or more, in which every pair is `alike`; runs may overlap."""
+    found: list[tuple[int, int]] = []
+    for first in range(len(alike)):
+        last = first
+        while last + 1 < len(alike) and alike[first : last + 1, last + 1].all():
+            last += 1
+        if last > first and (not found or last > found[-1][1]):
+            found.append((first, last))
+    return found
 
 
 def holm(p_values: Sequence[float], factors: Floats | None = None) -> Floats:

@@ -4,8 +4,11 @@ import itertools
 import statistics
 from typing import Any
 
+import numpy as np
+
 from benchmarks import splits
 from benchmarks.estimate import LEVEL
+from benchmarks.statistics import runs_alike
 from reports import differences, figures, words
 from reports.sections import headlines, section, titled
 from reports.tables import Certainty, Results
@@ -57,13 +60,11 @@ def _pairs(results: Results, found: Certainty, column: str) -> dict[str, Any]:
 def _entry(found: Certainty, index: int) -> Entry:
     """One row of the table in words: value, interval, and how it stands to the best."""
     boot = found.bootstrap
-    low, high = boot.rank_interval(index)
-    ranks = f"{low}" if low == high else f"{low} to {high}"
     entry = {
         "row": found.rows[index].name,
         "value": words.number(float(boot.values[index])),
         "interval": words.between(boot.interval(index)),
-        "ranks": ranks,
+        "ranks": words.span(boot.rank_interval(index)),
         "first": f"{boot.chance_of_first[index]:.1%}",
         "difference": words.NONE,
         "p": words.NONE,
@@ -88,23 +89,11 @@ def _neighbours(found: Certainty) -> str:
     if not any(pairs):
         return "Every row can be told from every other."
     said = f"Of {words.count(len(pairs), 'pair')} of rows, {sum(pairs):,} cannot be told apart."
-    groups = _groups([[apart[one, other] >= LEVEL for other in order] for one in order])
+    groups = runs_alike(apart[np.ix_(order, order)] >= LEVEL)
     if not groups:
         return f"{said} Every row can be told from its neighbours in this table."
-    named = [words.listed(found.rows[order[place]].name for place in group) for group in groups]
+    named = [words.listed(found.rows[place].name for place in order[first : last + 1]) for first, last in groups]
     return f"{said} Neighbours in this table of which no two can be told apart: {'; '.join(named)}."
-
-
-def _groups(alike: list[list[bool]]) -> list[range]:
-    """The longest runs of at least two places in which every pair is `alike`; they may overlap."""
-    found: list[range] = []
-    for start in range(len(alike)):
-        end = start + 1
-        while end < len(alike) and all(alike[place][end] for place in range(start, end)):
-            end += 1
-        if end - start > 1 and (not found or end > found[-1].stop):
-            found.append(range(start, end))
-    return found
 
 
 def _variances(results: Results) -> list[Entry]:

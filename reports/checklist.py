@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from benchmarks import splits
+from benchmarks.metrics import find
 from benchmarks.protocols import PROTOCOLS, named
 from reports import words
 from reports.tables import Results
@@ -49,25 +50,22 @@ def _marked(results: Results) -> Answer:
 
 
 def _full_catalogue(results: Results) -> Answer:
-    rated = [c for c in _ranking(results) if PROTOCOLS[named(c)[0]].candidates == "rated"]
-    if not _ranking(results):
-        return None, "no ranking metric is shown"
-    if rated:
-        return False, f"{words.listed(rated)}: only items rated in the test part are ranked"
-    return True, "every item of the catalogue is ranked, none is sampled"
+    why = "{columns}: only items rated in the test part are ranked"
+    return _without(results, "rated", why, "every item of the catalogue is ranked, none is sampled")
 
 
 def _training_items(results: Results) -> Answer:
-    left = [c for c in _ranking(results) if PROTOCOLS[named(c)[0]].candidates == "all"]
-    if not _ranking(results):
+    why = "they stay among the candidates in {columns}, under names that say so"
+    return _without(results, "all", why, "the user's training items are no candidates")
+
+
+def _without(results: Results, candidates: str, why: str, else_: str) -> Answer:
+    """Whether no shown column has a protocol with these `candidates`; all but errors have one."""
+    judged = [column for column in results.columns if find(column).kind != "rating"]
+    if not judged:
         return None, "no ranking metric is shown"
-    if left:
-        return False, f"they stay among the candidates in {words.listed(left)}, under names that say so"
-    return True, "the user's training items are no candidates"
-
-
-def _ranking(results: Results) -> list[str]:
-    return [column for column in results.columns if "@" in column or column.endswith("auc")]
+    found = [column for column in judged if PROTOCOLS[named(column)[0]].candidates == candidates]
+    return (False, why.format(columns=words.listed(found))) if found else (True, else_)
 
 
 def _definitions(results: Results) -> Answer:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from benchmarks.protocols import CANDIDATES, TIES
 from benchmarks.verdicts import MACHINE
 from reports import comparison_words, figures, heatmaps, words
 from reports.comparison_words import titled
 from reports.critical_difference import Ranking, diagram
 from reports.failures import not_ok
+from reports.method import in_words
 from reports.sections import Section
 from reports.several import Comparison, Overview
 from reports.tables import Results, metrics
@@ -132,9 +132,7 @@ def method(comparison: Comparison) -> Context:
     runs = [(label, _facts(comparison, results)) for label, results in comparison.runs.items()]
     protocol = comparison.first.about["protocol"]
     rules = [("cutoffs", words.listed(map(str, protocol["ks"])))]
-    for name, rule in protocol["protocols"].items():
-        relevant = f"relevant is a test rating of at least {rule['relevant_share']:.0%} of the scale"
-        rules.append((name, f"{relevant}; candidates are {CANDIDATES[rule['candidates']]}; {TIES[rule['ties']]}"))
+    rules += [(name, in_words(rule)) for name, rule in protocol["protocols"].items()]
     rules.append(("protocol version", str(protocol["version"])))
     return {"runs": runs, "metrics": metrics(comparison.first), "protocol": rules, "literature": LITERATURE}
 

@@ -18,6 +18,7 @@ from scipy import stats
 
 from benchmarks.estimate import LEVEL
 from benchmarks.metrics import Floats
+from benchmarks.statistics import runs_alike
 from reports.words import p_value, rank
 
 DRAWS = 9999
@@ -93,12 +94,7 @@ class Ranking:
     @property
     def groups(self) -> list[tuple[int, int]]:
         """First and last place of rows whose mean ranks all differ by less than the critical difference."""
-        found: list[tuple[int, int]] = []
-        for first, lowest in enumerate(self.means):
-            last = int(np.flatnonzero(self.means - lowest < self.difference)[-1])
-            if last > first and (not found or last > found[-1][1]):
-                found.append((first, last))
-        return found
+        return runs_alike(np.abs(self.means[:, None] - self.means) < self.difference)
 
     @cached_property
     def obstacle(self) -> str:
@@ -135,7 +131,7 @@ def diagram(ranking: Ranking, title: str) -> Figure:
     top = 0.8 + 0.2 * len(titles)
     below = top + 0.25 + BAR * (max(levels, default=0) + 1)
     spots = _spots(labels)
-    figure = Figure(figsize=(width, below + max(y for _, y in spots) + 0.3), facecolor="none")
+    figure = Figure(figsize=(width, below + max(y for _, y in spots) + 0.3))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(figure.get_figheight(), 0))
     axes.axis("off")

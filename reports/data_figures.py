@@ -126,7 +126,7 @@ def _canvas(title: str, height: float = HEIGHT, right: float = RIGHT) -> tuple[F
     lines = textwrap.wrap(title, LETTERS)
     above = 0.1 + 0.165 * len(lines)
     total = above + height
-    figure = Figure(figsize=(WIDTH, total), facecolor="none")
+    figure = Figure(figsize=(WIDTH, total))
     figure.text(0.02 / WIDTH, 1 - 0.04 / total, "\n".join(lines), va="top", fontsize=9, fontweight="bold")
     inside = (WIDTH - LEFT - right) / WIDTH, (height - TOP - BOTTOM) / total
     axes = figure.add_axes((LEFT / WIDTH, BOTTOM / total, *inside), facecolor="none")

@@ -12,9 +12,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
+from scipy.stats import rankdata
 
 from benchmarks.estimate import LEVEL
-from benchmarks.metrics import Floats
 from reports.heatmaps import fence, on
 from reports.tables import Certainty
 from reports.words import chance, signed
@@ -131,7 +131,7 @@ def _matrix_key(axes: Axes, x: float, y: float) -> None:
 def draw_ranks(found: Certainty, title: str) -> Figure:
     """For each row, best first, its rank and the ranks between which it lies in 95 % of the draws."""
     boot, order = found.bootstrap, found.order
-    losses = boot.metric.loss(boot.values)
+    ranks = rankdata(boot.metric.loss(boot.values))  # equal rows share the mean of their ranks
     names = [found.rows[index].name for index in order]
     left = 0.3 + 0.072 * max(map(len, names))
     width, titles = left + 5.2, textwrap.wrap(title, int((left + 5) / 0.095))
@@ -142,7 +142,7 @@ def draw_ranks(found: Certainty, title: str) -> Figure:
     for y, index in enumerate(order):
         colour = STRONG if index in boot.tied else SOFT
         axes.plot(boot.rank_interval(index), (y, y), color=colour, linewidth=1.4, solid_capstyle="butt")
-        axes.plot(_rank(losses, index), y, "o", color=colour, markersize=3.5)
+        axes.plot(ranks[index], y, "o", color=colour, markersize=3.5)
     axes.set(
         ylim=(len(order) - 0.3, -0.7), xlim=(0.5, len(order) + 0.5), xlabel="rank, and its 95 % interval over users"
     )
@@ -159,9 +159,3 @@ def draw_ranks(found: Certainty, title: str) -> Figure:
     style: dict[str, Any] = {"frameon": False, "fontsize": 7, "handlelength": 1, "handleheight": 0.4, "ncols": 2}
     figure.legend(handles=entries, loc="lower right", bbox_to_anchor=(1, 0.05 / height), **style)
     return figure
-
-
-def _rank(losses: Floats, index: int) -> float:
-    """From 1; rows with equal values share the mean of their ranks."""
-    below, equal = (losses < losses[index]).sum(), (losses == losses[index]).sum()
-    return float(below + (equal + 1) / 2)

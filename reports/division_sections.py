@@ -7,7 +7,7 @@ from scipy.stats import kendalltau
 from benchmarks import splits
 from benchmarks.metrics import find
 from reports import words
-from reports.sections import section
+from reports.sections import headlines, section
 from reports.tables import Results
 
 
@@ -19,8 +19,7 @@ def division(results: Results) -> dict[str, Any] | None:
     other = next((row.also[0].cell.split for row in results.rows if row.also), None)
     if not is_random and other is None:
         return None
-    columns = [column for column in (results.first_error(), results.first_ranking()) if column and other]
-    tables = [_table(results, column) for column in columns]
+    tables = [_table(results, column) for column in headlines(results)] if other else []
     cold = _cold(results) if other else ""
     n_means = sum(any(row.elsewhere.mean(c) is not None for c in results.columns) for row in results.contestants)
     return {

@@ -96,7 +96,7 @@ def draw(shown: Sequence[dict[str, Curves]], title: str) -> Figure:
     titles = textwrap.wrap(title, int(width / 0.085))
     top = 0.25 + 0.18 * len(titles)  # inches from the upper edge to the key
     height = top + 0.85 + HEIGHT * n_lines
-    figure = Figure(figsize=(width, height), facecolor="none")
+    figure = Figure(figsize=(width, height))
     panels = figure.subplots(n_lines, n_columns, sharey=True, squeeze=False).ravel()
     figure.subplots_adjust(
         left=0.62 / width,
@@ -184,16 +184,11 @@ def _entry(curves: dict[str, Curves]) -> dict[str, Any]:
             means = (firsts, lasts, [value for _, value in one.lowest()])
             values = [words.number(statistics.fmean(v for v in part if v is not None)) for part in means]
         ends[part] = values
-    return {"row": row.name, "epochs": _span(_lengths(row)), "ends": ends, "failure": row.failure}
+    return {"row": row.name, "epochs": words.span(_lengths(row)), "ends": ends, "failure": row.failure}
 
 
 def _lengths(row: Row) -> list[int]:
     return [len(record.trace) for record in row.records if record.status == "ok" and record.trace]
-
-
-def _span(values: Sequence[int]) -> str:
-    low, high = min(values), max(values)
-    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _sentences(shown: Sequence[dict[str, Curves]]) -> list[str]:
@@ -208,7 +203,7 @@ def _sentences(shown: Sequence[dict[str, Curves]]) -> list[str]:
 def _told(row: Row, curves: dict[str, Curves]) -> str:
     """How many epochs ran, where the lowest inner-validation error was, whether early stopping ended a fold."""
     lengths, n = _lengths(row), len(row.records)
-    epochs = f"{_span(lengths)} {'epoch' if max(lengths) == 1 else 'epochs'}"
+    epochs = f"{words.span(lengths)} {'epoch' if max(lengths) == 1 else 'epochs'}"
     where = "" if n == 1 else f" in each of {n} folds" if len(set(lengths)) == 1 else f" in {n} folds"
     if len(lengths) < n:
         where = f" in the {words.count(len(lengths), 'fold')} of {n} with a record of it"
@@ -216,7 +211,7 @@ def _told(row: Row, curves: dict[str, Curves]) -> str:
     if "val" in curves:
         at = [epoch for epoch, _ in curves["val"].lowest()]
         last = all(epoch == len(curve) for epoch, curve in zip(at, curves["val"].folds, strict=True))
-        place = f"in {'epoch' if min(at) == max(at) else 'epochs'} {_span(at)}"
+        place = f"in {'epoch' if min(at) == max(at) else 'epochs'} {words.span(at)}"
         place = f"in the last epoch{' of each fold' if len(at) > 1 else ''}" if last else place
         parts.append(f"lowest inner-validation RMSE {place}")
     parameters = row.records[0].cell.parameters

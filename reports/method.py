@@ -1,5 +1,6 @@
 """The report's answer to how it was measured: definitions, protocol, machine, data, licences, and commands."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,16 +40,19 @@ def _protocol(results: Results) -> list[tuple[str, str]]:
     ran = [record for record in results.records if "train" in record.data]
     pairs = [*_divisions(results), ("cutoffs", words.listed(map(str, protocol["ks"])))]
     for name, rules in protocol["protocols"].items():
-        relevant = f"relevant is a test rating of at least {rules['relevant_share']:.0%} of the scale"
-        if name == STANDARD:
-            thresholds = sorted({record.data["threshold"] for record in ran})
-            relevant += f", here {words.listed(f'{value:g}' for value in thresholds)}" if thresholds else ""
-        parts = [relevant, f"candidates are {CANDIDATES[rules['candidates']]}", TIES[rules["ties"]]]
+        thresholds = sorted({record.data["threshold"] for record in ran}) if name == STANDARD else []
         title = "ranking" if name == STANDARD else f"ranking, columns {name}: ({PROTOCOLS[name].about})"
-        pairs.append((title, "; ".join(parts)))
+        pairs.append((title, in_words(rules, thresholds)))
     pairs += [("users counted in ranking metrics", "those with at least one relevant test item")]
     pairs += [("predictions", "no opinion becomes the training mean; then clipped to the scale")]
     return [*pairs, ("protocol version", str(protocol["version"]))]
+
+
+def in_words(rules: dict[str, Any], thresholds: Sequence[float] = ()) -> str:
+    """What a protocol calls relevant, where known with the ratings that this means, its candidates, and its ties."""
+    relevant = f"relevant is a test rating of at least {rules['relevant_share']:.0%} of the scale"
+    relevant += f", here {words.listed(f'{value:g}' for value in thresholds)}" if thresholds else ""
+    return f"{relevant}; candidates are {CANDIDATES[rules['candidates']]}; {TIES[rules['ties']]}"
 
 
 def _divisions(results: Results) -> list[tuple[str, str]]:
@@ -63,18 +67,14 @@ def _divisions(results: Results) -> list[tuple[str, str]]:
         for part in ("train", "test"):
             counts = [record.data[part] for record in records if part in record.data]
             if counts:
-                pairs.append((f"{part} ratings a fold{where}", _range(counts)))
+                pairs.append((f"{part} ratings a fold{where}", words.span(counts)))
         asked = [[e["n_lists"] for e in record.slices if "n_lists" in e] for record in records]
         if any(asked):
-            counted = f"{_range([sum(groups) for groups in asked if groups])} of {results.about['data']['users']:,}"
+            counted = words.span(sum(groups) for groups in asked if groups)
+            counted += f" of {results.about['data']['users']:,}"
             own = ", by the bench's own protocol" if len(results.about["protocol"]["protocols"]) > 1 else ""
             pairs.append((f"users in ranking metrics a fold{where}", counted + own))
     return pairs
-
-
-def _range(counts: list[int]) -> str:
-    low, high = min(counts), max(counts)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _environment(results: Results) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from benchmarks.metrics import ARROWS, Metric, find
 from reports.heatmaps import fence
 from reports.labels import Label, Spot, place
 from reports.tables import Results
-from reports.words import count, duration, interval, listed, number
+from reports.words import count, duration, interval, listed, number, unit_of_time
 
 # Okabe & Ito's colours, which colour-blind eyes tell apart, without the yellow that is lost on white; every family
 # has a shape of its own too, so that nothing hangs on colour alone.
@@ -162,8 +162,8 @@ def _limit(axes: Axes, found: Sequence[Point], heights: Sequence[float], column:
 
 def _tick(time: float) -> str:
     """A time as it is said beside an axis: `10 µs`, `100 ms`, `1,000 s`."""
-    unit, scale = ("µs", 1e6) if time < 0.99e-3 else ("ms", 1e3) if time < 0.99 else ("s", 1.0)
-    return f"{round(time * scale, 3):,g} {unit}"
+    name, scale = unit_of_time(time)
+    return f"{round(time * scale, 3):,g} {name}"
 
 
 def _steps(axes: Axes, corners: Sequence[Spot], *, worst_is_up: bool) -> list[Spot]:

@@ -4,12 +4,14 @@ templates show, `templates/sections/NN-name.html` and `.md`; the name is that of
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from reports import figures, fold_heatmaps, heatmaps, scatter, words
 from reports.tables import Results
 
 Context = Callable[[Any], dict[str, Any] | None]  # of Results, or of a Comparison; None: nothing to say, no section
+
+Function = TypeVar("Function", bound=Context)
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,10 @@ class Section:
 SECTIONS: dict[str, Section] = {}
 
 
-def section(heading: str) -> Callable[[Context], Context]:
+def section(heading: str) -> Callable[[Function], Function]:
     """Register a function under its own name, as the section `heading`."""
 
-    def register(function: Context) -> Context:
+    def register(function: Function) -> Function:
         SECTIONS[function.__name__] = Section(heading, function)
         return function
 
@@ -75,13 +77,13 @@ def cost(results: Results) -> dict[str, Any]:
     drawn = heatmaps.cost(results)
     plots = []
     for column in headlines(results):
-        found = scatter.points(results, column)
+        found, said = scatter.points(results, column), scatter.sentences(results, column)
         plots.append(
             {
                 "column": column,
-                "sentences": scatter.sentences(results, column),
+                "sentences": said,
                 "points": scatter.in_words(found, column),
-                "picture": _scatter(results, found, column) if found else None,
+                "picture": _scatter(results, found, column, said) if found else None,
             }
         )
     return {
@@ -93,9 +95,9 @@ def cost(results: Results) -> dict[str, Any]:
     }
 
 
-def _scatter(results: Results, found: list[scatter.Point], column: str) -> figures.Picture:
+def _scatter(results: Results, found: list[scatter.Point], column: str, said: list[str]) -> figures.Picture:
     title = titled(results, f"{column} against time to fit")
-    alternative = f"Scatter plot. {title}. {' '.join(scatter.sentences(results, column))}"
+    alternative = f"Scatter plot. {title}. {' '.join(said)}"
     families = list(dict.fromkeys(row.family for row in results.rows))
     name = f"{words.slug(column)}-against-time"
     return figures.Picture(name, alternative, lambda: scatter.draw(found, column, families, title))

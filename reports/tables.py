@@ -13,7 +13,7 @@ from benchmarks.metrics import Metric, find
 from benchmarks.protocols import STANDARD, named
 from benchmarks.results import Record, Run, parted
 from benchmarks.samples import samples
-from benchmarks.statistics import FEWEST, Bootstrap, Sample, bootstrap
+from benchmarks.statistics import Bootstrap, Sample, bootstrap, too_few
 from datasets.profile import read_profile
 from datasets.spec import UsageError
 from reports.spread import Spread
@@ -192,9 +192,7 @@ class Results:
         by_row = self._samples.get(column)
         if not by_row:
             return "no row has all its folds and their raw answers"
-        fewest = min(sample.n_users for sample in by_row.values())
-        few = f"too few users: {fewest} with a value in one of the folds, and at least {FEWEST} are needed"
-        return few if fewest < FEWEST else ""
+        return too_few(min(sample.n_users for sample in by_row.values()))
 
     @cached_property
     def certainty(self) -> dict[str, "Certainty"]:

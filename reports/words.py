@@ -57,8 +57,13 @@ def stars(value: float) -> str:
 
 def duration(value: float) -> str:
     """A time in the unit that suits it, three significant digits: `2.43 µs`, `135 ms`, `3.35 s`."""
-    unit, scale = ("µs", 1e6) if value < 0.9995e-3 else ("ms", 1e3) if value < 0.9995 else ("s", 1.0)
-    return f"{seconds(value * scale)} {unit}"
+    name, scale = unit_of_time(value)
+    return f"{seconds(value * scale)} {name}"
+
+
+def unit_of_time(value: float) -> tuple[str, float]:
+    """The unit that suits a number of seconds, and how many of it make a second."""
+    return ("µs", 1e6) if value < 0.9995e-3 else ("ms", 1e3) if value < 0.9995 else ("s", 1.0)
 
 
 def megabytes(value: float | None) -> str:
@@ -100,6 +105,13 @@ def plus_minus(spread: Spread) -> str:
 def count(n: int, one: str, many: str = "") -> str:
     """`1 row`, `1,200 rows`."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def span(values: Iterable[int]) -> str:
+    """`7`, or `7 to 1,200` for the lowest and the highest."""
+    found = list(values)
+    low, high = min(found), max(found)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def listed(names: Iterable[str]) -> str:

@@ -1,7 +1,6 @@
 """Ranking metrics, from scores to columns, against trec_eval, recometrics, LightFM and scikit-learn, user by user."""
 
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -128,11 +127,9 @@ def test_scores_without_ties_have_lightfms_numbers(seed: int) -> None:
 
 @pytest.fixture
 def recometrics() -> Iterator[Callable[..., Any]]:
-    if find_spec("recometrics") is None:
-        pytest.skip("recometrics is not installed; `make peers` compiles it")
-    from recometrics import calc_reco_metrics  # type: ignore[import-not-found]
+    library = pytest.importorskip("recometrics", reason="recometrics is not installed; `make peers` compiles it")
 
-    yield calc_reco_metrics
+    yield library.calc_reco_metrics
 
 
 @pytest.mark.parametrize("seed", range(5))

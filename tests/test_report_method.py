@@ -150,7 +150,7 @@ def two_splits(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def test_each_split_has_its_own_sizes(two_splits: Results) -> None:
-    pairs = dict(method(two_splits)["protocol"])  # type: ignore[index]
+    pairs = dict(method(two_splits)["protocol"])
     assert pairs["split"] == "5-fold cross-validation, seed 0"
     assert (pairs["train ratings a fold"], pairs["test ratings a fold"]) == ("80,000", "20,000")
     assert pairs["also split"].startswith("split time, 1 fold")
