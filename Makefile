@@ -13,7 +13,7 @@ MOVIELENS_LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-0.006
 # What may be published of data whose licence forbids to pass them on: all but the ratings of single users.
 AGGREGATES := summary,accuracy,cost,certainty,division,slices,learning,data,published,failures,method
 
-.PHONY: help bench test gate accept-baseline install browser lint format peers publish published speed lock clean
+.PHONY: help bench test gate accept-baseline install browser lint format peers publish published speed page same lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 18
@@ -90,6 +90,12 @@ peers: install   ## compile recometrics (needs a C++ compiler): tests compare me
 
 speed: peers     ## compare speeds as ratios in one run; takes some minutes on a quiet machine
 	$(BIN)/python -m pytest tests/test_speed.py tests/test_speed_data.py tests/test_speed_sgd.py tests/test_speed_metrics.py --benchmark-only -s
+
+page: install    ## print how the pages of the source read, beside eight good houses; more with python -m tests.proof.page
+	$(BIN)/python -m tests.proof.page
+
+same: install    ## make same BASE=commit: is every number of suite ci, on both data sets, equal to the commit's to the bit?
+	$(BIN)/python -m tests.proof.same $(BASE)
 
 lock: install    ## choose the newest versions that pyproject.toml allows
 	$(BIN)/python -m pip install --quiet uv
