@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from adapters.base import Recommender
-from datasets.spec import UsageError, import_all, pick, validated
+from datasets.spec import UsageError, import_all, pick, refuse_path, validated
 
 __all__ = ["Recommender", "available", "create"]
 
@@ -49,6 +49,7 @@ def _check(adapter: type[Recommender], other: type[Recommender] | None) -> None:
     who = f"{adapter.__module__}.{adapter.__name__}"
     if other is not None:
         raise UsageError(f"{who} has the name {adapter.name!r} of {other.__module__}.{other.__name__}: rename it")
+    refuse_path(f"algorithm ({who})", adapter.name)
     if not is_dataclass(adapter):
         raise UsageError(f"{who} must be a dataclass: put @dataclass(eq=False) above it")
     if missing := sorted(getattr(adapter, "__abstractmethods__", ())):

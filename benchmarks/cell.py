@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from datasets.spec import format_spec
+from datasets.spec import format_spec, refuse_path
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,10 @@ class Cell:
     protocol: dict[str, Any]
     threads: int
     split_seed: int = 0  # fixes the folds; `seed` fixes initialisations and ties
+
+    def __post_init__(self) -> None:
+        """UsageError for a name, which may come from a foreign file, that would lead out of `records/`."""
+        refuse_path("algorithm", self.algorithm)
 
     @cached_property
     def key(self) -> str:

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -23,6 +24,7 @@ from datasets.spec import UsageError
 
 LAYOUT = 3  # raise it when the files below a cache entry change
 SETTLED_NS = 2_000_000_000  # a file that changed less than this ago may change again without its time showing it
+COLUMN = re.compile(r"users|items|values|times|user_ids|item_ids|truth|split [^/\\]+ \d+|user [^/\\]+")
 
 
 class Damaged(UsageError):
@@ -188,6 +190,8 @@ def _reopen(entry: Path) -> Dataset:
     about = json.loads((entry / "about.json").read_text())
     columns = {}
     for name, n_bytes in about["columns"].items():
+        if not (isinstance(name, str) and COLUMN.fullmatch(name)):
+            raise ValueError(f"{name!r} is no column")
         path = entry / f"{name}.npy"
         if path.stat().st_size != n_bytes:
             raise ValueError(f"expected {n_bytes:,} bytes in {path.name}, got {path.stat().st_size:,}")

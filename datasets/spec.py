@@ -70,6 +70,23 @@ def pick(kind: str, name: str, valid: Iterable[str]) -> str:
     raise UsageError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(choices) or '(none)'}")
 
 
+NAME_BYTES = 100  # with a key, an ending and a temporary file's addition it stays below the 255 of file systems
+
+
+def refuse_path(kind: str, name: object) -> None:
+    """UsageError unless `name`, wherever it comes from, is a text that can begin the name of a file and no path."""
+    if isinstance(name, str):
+        plain = name.isprintable() and not set(name) & set("/\\:")
+        if name and plain and not name.startswith(".") and len(name.encode()) <= NAME_BYTES:
+            return
+    written = ascii(name)
+    shown = written if len(written) <= NAME_BYTES else f"{written[:NAME_BYTES]}..."
+    raise UsageError(
+        f"{shown} cannot be the name of an {kind}: expected printable text without / \\ and :, at most {NAME_BYTES} "
+        "bytes long, that does not begin with a dot"
+    )
+
+
 def validated(owner: str, function: Callable[..., Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """`parameters` as the keyword arguments of `function`, converted and checked by their annotations.
 

@@ -193,6 +193,10 @@ def test_records_of_other_schemas_and_edited_cells_are_refused(ratings_file: Pat
             "has the name 'random' of",
         ),
         (
+            "@dataclass\nclass A(Base):\n    name = '../a'; family = 'x'; predicts = 'order'\n    fit = score = 1",
+            "'../a' cannot be the name of an algorithm (bad_plugin.A): expected printable text without /",
+        ),
+        (
             "@dataclass\nclass A(Base):\n    name = family = predicts = 'order'\n    fit = score = sees_truth = 1",
             'family "oracle", which takes no part in the contest, is for what sees the truth',
         ),
