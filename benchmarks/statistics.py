@@ -188,7 +188,7 @@ def _draws(n_users: int, n_draws: int, seed: int) -> Iterator[Floats]:
 
 
 def runs_alike(alike: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last place of the longest runs, two places or more, in which every pair is `alike`; runs may overlap."""
+    """First and last place of the longest runs, two or more places, whose pairs are all `alike`; they may overlap."""
     found: list[tuple[int, int]] = []
     for first in range(len(alike)):
         last = first
