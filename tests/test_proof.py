@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tests.proof import figures
 from tests.proof.figures import Page
 from tests.proof.page import by_room, densest, draw, show_alone, table
-from tests.proof.same import CellId, MeasuredCell, compare_cells, describe, read_cells
+from tests.proof.same import CellId, MeasuredCell, RunFailed, compare_cells, describe, read_cells
 from tests.proof.trees import UnknownCommit, commit_id
 
 SVD = CellId("svd", "kfold", n_folds=2, fold=0, split_seed=0, seed=0)
@@ -65,7 +65,7 @@ def test_equal_cells_are_equal_and_counted() -> None:
     comparison = compare_cells(cells, {RANDOM: measured_cell(), SVD: measured_cell()})
 
     assert comparison.differences == []
-    said = "movielens-100k: equal to the bit: 2 cells, 4 numbers and 4 arrays"
+    said = "movielens-100k: equal to the bit: 2 cells (2 ok), 4 numbers and 4 arrays"
     assert describe("movielens-100k", comparison) == said
 
 
@@ -146,6 +146,12 @@ def test_a_status_is_seen() -> None:
     assert difference.endswith("the status was ok and is failed")
 
 
+def test_cells_that_failed_on_both_sides_are_not_counted_as_ok() -> None:
+    comparison = compare_cells({SVD: MeasuredCell("failed")}, {SVD: MeasuredCell("failed")})
+
+    assert "1 cells (0 ok), 0 numbers" in describe("movielens-100k", comparison)
+
+
 def write_run(directory: Path, key: str, fit_seconds: float) -> None:
     """A run of two planned cells, one of which has a record."""
     cell = {"algorithm": "svd", "given": {"n_factors": 2}, "split": "kfold", "n_folds": 2, "fold": 0}
@@ -182,7 +188,7 @@ def test_two_records_of_one_cell_are_refused(tmp_path: Path) -> None:
     write_run(tmp_path, key="0a", fit_seconds=1.5)
     (tmp_path / "records" / "svd-1b.json").write_bytes((tmp_path / "records" / "svd-0a.json").read_bytes())
 
-    with pytest.raises(ValueError, match="two records of one cell: svd"):
+    with pytest.raises(RunFailed, match="two records of one cell: svd"):
         read_cells(tmp_path)
 
 

@@ -77,6 +77,7 @@ class Comparison:
     """How much was compared, and what differs."""
 
     n_cells: int = 0
+    n_ok: int = 0  # cells with answers on both sides: only these say something about numbers
     n_numbers: int = 0
     n_arrays: int = 0
     differences: list[str] = field(default_factory=list)
@@ -127,7 +128,7 @@ def run_suite(tree: Path, dataset: str, suite: str, out: Path, cache: Path) -> N
 def read_cells(run: Path) -> dict[CellId, MeasuredCell]:
     """All planned cells of a results directory; those without a record have the status `not_run`.
 
-    ValueError if two records are about the same cell.
+    RunFailed if two records are about the same cell.
     """
     plan = json.loads((run / "plan.json").read_bytes())
     cells = {_cell_id(cell): MeasuredCell("not_run") for cell in plan["cells"]}
@@ -137,7 +138,7 @@ def read_cells(run: Path) -> dict[CellId, MeasuredCell]:
         record = json.loads(path.read_bytes())
         cell_id = _cell_id(record["cell"])
         if cell_id in seen:
-            raise ValueError(f"{run} has two records of one cell: {cell_id}")
+            raise RunFailed(f"{run} has two records of one cell: {cell_id}")
         seen.add(cell_id)
         arrays = _read_arrays(path.with_suffix(".npz"))
         cells[cell_id] = MeasuredCell(record["status"], _read_numbers(record), arrays)
@@ -163,7 +164,7 @@ def compare_cells(
 def describe(dataset: str, comparison: Comparison) -> str:
     """What was found, a line a difference."""
     numbers_and_arrays = f"{comparison.n_numbers:,} numbers and {comparison.n_arrays:,} arrays"
-    compared = f"{comparison.n_cells} cells, {numbers_and_arrays}"
+    compared = f"{comparison.n_cells} cells ({comparison.n_ok} ok), {numbers_and_arrays}"
     if not comparison.differences:
         return f"{dataset}: equal to the bit: {compared}"
     first_line = f"{dataset}: {len(comparison.differences):,} differences in {compared}"
@@ -174,6 +175,8 @@ def _compare_cell(
     cell_id: CellId, base: MeasuredCell, head: MeasuredCell, comparison: Comparison
 ) -> None:
     differences = comparison.differences
+    if base.status == head.status == "ok":
+        comparison.n_ok += 1
     if base.status != head.status:
         differences.append(f"{cell_id}: the status was {base.status} and is {head.status}")
 
@@ -281,7 +284,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.proof.same", description=description)
     parser.add_argument("base", metavar="COMMIT", help="whose numbers are expected")
     parser.add_argument("--suite", default="ci", help="what is measured (default: ci)")
-    data_help = f"may be given more than once (default: {' and '.join(DATASETS)})"
+    data_help = f"repeatable; files by absolute path (default: {' and '.join(DATASETS)})"
     parser.add_argument("--dataset", action="append", metavar="NAME", help=data_help)
     return parser
 
