@@ -1,5 +1,6 @@
 """Makes a run the baseline that later runs are compared with: the only way to change what a build is gated by."""
 
+from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from typer import Argument, Option
 from benchmarks.command_line import FINE, serve
 from benchmarks.compare import table, terminal
 from benchmarks.gate import compare, parse, refuse_absent
-from benchmarks.results import Record, Run
+from benchmarks.results import MADE_BELOW, Record, Run
 from benchmarks.samples import KEPT
 from datasets.spec import UsageError
 
@@ -53,8 +54,28 @@ def _refuse_place(run: Path, baseline: Path) -> None:
         raise UsageError(f"{baseline} and {run} lie in each other: a baseline needs a directory of its own")
     if baseline.exists():
         others = {path.name for path in baseline.iterdir()} - set(PARTS) if baseline.is_dir() else {"a file"}
+        others = others or _strangers(baseline)
         if others:
             raise UsageError(f"{baseline} is no baseline, it holds {', '.join(sorted(others))}: name another")
+
+
+def _strangers(baseline: Path) -> set[str]:
+    """What in the directory of a baseline no baseline holds: it is a plan and the records of its rows, or empty."""
+    if not any(baseline.iterdir()):
+        return set()
+    cells, _ = Run(baseline).read_plan()
+    planned = {cell.algorithm for cell in cells}
+    records = baseline / "records"
+    if records.is_symlink() or not records.is_dir():
+        return {"a plan without its records"}
+    return {f"records/{path.name}" for path in records.iterdir() if not _is_record(path, planned)}
+
+
+def _is_record(path: Path, planned: Collection[str]) -> bool:
+    """Whether `path` is called like the record or the raw answers of a planned algorithm, under whichever key."""
+    algorithm = path.name.rpartition("-")[0]
+    is_named = MADE_BELOW["records"].fullmatch(path.name) is not None
+    return is_named and algorithm in planned and path.is_file() and not path.is_symlink()
 
 
 def _write(target: Run, source: Run, records: list[Record], columns: list[str]) -> None:

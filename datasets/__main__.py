@@ -110,12 +110,13 @@ def fetch(name: Name) -> int:
 
 
 def cache(
-    clear: Annotated[bool, Option("--clear", help="remove everything that is not being written")] = False,
+    clear: Annotated[bool, Option("--clear", help="remove what the bench made and is not being written")] = False,
 ) -> int:
     """What the cache holds; `--clear` empties it. Nothing is lost but the time to parse again."""
     if clear:
-        freed = housekeeping.clear()
-        _print(("cleared", f"{freed / 1e6:,.1f} MB in {cache_directory()}"))
+        cleared = housekeeping.clear()
+        left = [("left alone", f"{path}: this bench has not written all of it") for path in cleared.left]
+        _print(("cleared", f"{cleared.n_bytes / 1e6:,.1f} MB in {cache_directory()}"), *left)
         return FINE
     entries = housekeeping.entries()
     rows = [(e.name, f"{e.n_ratings:,}", f"{e.n_bytes / 1e6:,.1f}", str(e.path)) for e in entries]

@@ -19,12 +19,15 @@ from numpy.typing import NDArray
 
 from datasets import overviews
 from datasets.fetch import cache_directory
+from datasets.ownership import is_marked, mark, remove_own, strangers
 from datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Source
 from datasets.spec import UsageError
 
 LAYOUT = 3  # raise it when the files below a cache entry change
 SETTLED_NS = 2_000_000_000  # a file that changed less than this ago may change again without its time showing it
 COLUMN = re.compile(r"users|items|values|times|user_ids|item_ids|truth|split [^/\\]+ \d+|user [^/\\]+")
+FILES = re.compile(rf"about\.json|(?:{COLUMN.pattern})\.npy")  # of an entry
+ENTRY = re.compile(r"[0-9a-f]{16}|\.[0-9a-f]{16}\.[a-z0-9_]+\.tmp")  # what entries are called, and unfinished ones
 
 
 class Damaged(UsageError):
@@ -98,7 +101,13 @@ def cached(name: str, sources: list[Path], parameters: Mapping[str, Any], parse:
         with suppress(FileNotFoundError, Damaged):
             return reopen(entry)  # somebody else made it in the meantime
         for leftover in (entry, *entry.parent.glob(f".{key}.*.tmp")):  # nobody else writes here under this lock
-            discard(leftover)
+            if is_own(leftover):
+                discard(leftover)
+        if entry.exists() or entry.is_symlink():
+            raise UsageError(
+                f"{entry} is in the way: it holds files that this bench has not written. Move it away, or keep "
+                "parsed data elsewhere (RECBENCH_CACHE)."
+            )
         parsed = parse()
         dataset = overviews.attach(parsed)
         used = digests if dataset is not parsed else digests[: len(sources)]
@@ -112,12 +121,41 @@ def cached(name: str, sources: list[Path], parameters: Mapping[str, Any], parse:
         return reopen(entry)
 
 
+def is_own(directory: Path) -> bool:
+    """Whether `directory` is an entry of the cache, whole, damaged or unfinished, and holds nothing else.
+
+    It is called like one and carries the bench's mark. One without a mark is either just begun, and empty, or made
+    by an earlier version: then its description has the form that was written, and names exactly the columns there.
+    """
+    if not ENTRY.fullmatch(directory.name) or directory.is_symlink() or not directory.is_dir():
+        return False
+    if any(strangers(directory, FILES)):
+        return False
+    if is_marked(directory):
+        return True
+    if not any(directory.iterdir()):
+        return directory.suffix == ".tmp"
+    return _is_early(directory)
+
+
+def _is_early(entry: Path) -> bool:
+    """Whether `entry` is what versions without a mark have written."""
+    try:
+        about = json.loads((entry / "about.json").read_text())
+    except (OSError, ValueError):
+        return False
+    if not isinstance(about, dict) or not {"columns", "provenance", "digest"} <= about.keys():
+        return False
+    described = about["columns"]
+    return isinstance(described, dict) and {path.stem for path in entry.glob("*.npy")} <= described.keys()
+
+
 def discard(directory: Path) -> None:
-    """Remove a directory that others may be opening: they find all of it or nothing."""
+    """Remove an entry that is the bench's own; others who may be opening it find all of it or nothing."""
     with suppress(FileNotFoundError):
         if not directory.name.endswith(".tmp"):
             directory = directory.rename(directory.with_name(f".{directory.name}.{os.getpid()}.tmp"))
-        shutil.rmtree(directory, ignore_errors=True)
+        remove_own(directory, FILES)
 
 
 def save(dataset: Dataset, entry: Path) -> None:
@@ -125,6 +163,7 @@ def save(dataset: Dataset, entry: Path) -> None:
     entry.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=entry.parent, prefix=f".{entry.name}.", suffix=".tmp"))
     try:
+        mark(temporary)
         sizes = {}
         for column, values in _columns(dataset).items():
             sizes[column] = _write_column(temporary / f"{column}.npy", values)

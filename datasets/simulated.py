@@ -1,6 +1,7 @@
 """The simulated Netflix as files: `datasets.twin` made flesh in the very format of Kaggle's archive."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from datasets.cache import locked
 from datasets.fetch import data_directory
 from datasets.invented import metadata, movie_titles, titles_file
+from datasets.ownership import is_marked, mark, remove_own
 from datasets.twin import (
     ALL_RATERS,
     FILE_MOVIES,
@@ -27,6 +29,7 @@ from datasets.twin import (
 )
 
 TITLES, TRUTH, OVERVIEWS = "movie_titles.csv", "truth.npz", "movies_metadata.csv"
+FILES = re.compile(rf"combined_data_\d\.txt|{re.escape(TITLES)}|{re.escape(TRUTH)}|{re.escape(OVERVIEWS)}")
 BLOCK_PAIRS = 4_000_000  # pairs of user and movie in memory at a time: about 100 MB
 GOLDEN = 0.6180339887498949  # its multiples fill a user's span evenly, whatever the number of sessions
 
@@ -45,7 +48,8 @@ def simulated_netflix(share: float, seed: int, n_files: int = 1) -> Path:
     if not all(path.exists() for path in wanted):
         with locked(directory.with_name(f"{directory.name}.lock")):
             for stale in directory.parent.glob(f".{directory.name}.*"):  # of a writer that was killed
-                shutil.rmtree(stale)
+                if is_marked(stale):
+                    remove_own(stale, FILES)
             if not directory.exists():
                 _write_first(directory, share, seed)
             for number, path in enumerate(wanted, start=1):
@@ -89,7 +93,9 @@ def _write_more(path: Path, number: int, seed: int) -> None:
 
 def _beside(directory: Path) -> Path:
     directory.parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+    temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+    mark(temporary)
+    return temporary
 
 
 def _write(path: Path, pieces: Iterable[bytes]) -> None:

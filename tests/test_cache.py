@@ -18,6 +18,9 @@ from datasets import Catalogue, Dataset, Provenance, Ratings, UsageError, __main
 from datasets.cache import Damaged, cached, reopen, source
 from datasets.command_line import application
 from datasets.fetch import cache_directory
+from datasets.ownership import MARK, mark
+from datasets.simulated import simulated_netflix
+from datasets.twin import VERSION
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -201,20 +204,102 @@ def show(*arguments: object) -> Result:
 def test_the_cache_is_listed_and_cleared_but_for_what_is_being_written(tmp_path: Path) -> None:
     spec = write(tmp_path / "t.csv", "user,item,rating\n1,1,3\n2,1,4\n")
     still_open = datasets.load(spec)
-    (cache_directory() / "datasets" / ".abc.123.tmp").mkdir()
+    (cache_directory() / "datasets" / ".0123456789abcdef.abcd1234.tmp").mkdir()
     assert "table:t.csv" in show("cache").output
     assert "(unfinished)" in show("cache").output
-    lock = (cache_directory() / "datasets" / "abc.lock").open("a")
+    lock = (cache_directory() / "datasets" / "0123456789abcdef.lock").open("a")
     with lock:
         import fcntl
 
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "cleared" in show("cache", "--clear").output
-        assert entries() == [".abc.123.tmp"]
+        assert entries() == [".0123456789abcdef.abcd1234.tmp"]
     assert show("cache", "--clear").exit_code == 0
     assert entries() == []
     assert still_open.ratings.values.tolist() == [3, 4]
     assert datasets.load(spec).ratings.values.tolist() == [3, 4]
+
+
+PRECIOUS = [
+    "precious.csv",
+    "datasets/precious.csv",
+    "datasets/my-precious/ratings.csv",
+    "datasets/my-precious/about.json",
+    "datasets/.my-precious.abcd1234.tmp/ratings.csv",
+    "datasets/0123456789abcdef/ratings.csv",
+    "datasets/0123456789abcdee/users.npy",
+    "datasets/.0123456789abcdef.abcd1234.tmp/values.npy",
+    "digests/precious.txt",
+    "digests/0123456789abcdef01234567",
+    "digests/my-precious/0123456789abcdef01234567",
+]
+
+
+def snapshot(directory: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_what_is_not_the_benchs_own_is_never_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECBENCH_CACHE", str(tmp_path / "shared"))
+    monkeypatch.setattr("datasets.cache.SETTLED_NS", 0)
+    for name in PRECIOUS:
+        (tmp_path / "shared" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "shared" / name).write_text("mine")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "users.npy").write_text("mine")
+    (tmp_path / "shared" / "datasets" / "0123456789abcdea").symlink_to(tmp_path / "elsewhere")
+    before = snapshot(tmp_path / "shared")
+    stored = datasets.load(write(tmp_path / "t.csv", "user,item,rating\n1,1,3\n2,1,4\n")).stored
+    assert stored is not None and stored.exists()
+    assert len(list((tmp_path / "shared" / "digests").iterdir())) == 4
+    result = show("cache", "--clear")
+    assert result.exit_code == 0
+    assert not stored.exists()
+    assert {name for name in snapshot(tmp_path / "shared") if not name.endswith(".lock")} == set(PRECIOUS)
+    assert snapshot(tmp_path / "shared").items() >= before.items()
+    assert snapshot(tmp_path / "elsewhere") == {"users.npy": b"mine"}
+    for name in ("datasets/my-precious", "datasets/0123456789abcdef", "digests/precious.txt"):
+        assert f"{tmp_path / 'shared' / name}: this bench has not written all of it" in result.output
+
+
+def test_a_file_that_somebody_put_into_an_entry_keeps_it(tmp_path: Path) -> None:
+    spec = write(tmp_path / "t.csv", "user,item,rating\n1,1,3\n2,1,4\n")
+    entry = datasets.load(spec).stored
+    assert entry is not None
+    (entry / "notes.txt").write_text("mine")
+    assert show("cache", "--clear").exit_code == 0
+    assert datasets.load(spec).stored == entry, "what is whole is used"
+    _truncate(entry / "items.npy")
+    before = snapshot(tmp_path)
+    with pytest.raises(UsageError, match="is in the way: it holds files that this bench has not written"):
+        datasets.load(spec)
+    assert {name: content for name, content in snapshot(tmp_path).items() if name in before} == before
+
+
+def test_entries_of_versions_without_a_mark_are_known_by_their_form(tmp_path: Path) -> None:
+    spec = write(tmp_path / "t.csv", "user,item,rating\n1,1,3\n2,1,4\n")
+    entry = datasets.load(spec).stored
+    assert entry is not None
+    (entry / MARK).unlink()
+    assert datasets.load(spec).stored == entry
+    assert [found.name for found in housekeeping.entries()] == ["table:t.csv"]
+    np.save(entry / "user shoe size.npy", np.zeros(2))
+    assert housekeeping.clear().left == [entry], "not one of the columns that its description names"
+    (entry / "user shoe size.npy").unlink()
+    assert housekeeping.clear().left == []
+    assert not entry.exists()
+
+
+def test_what_a_killed_writer_of_the_simulated_netflix_left_goes_and_nothing_else(tmp_path: Path) -> None:
+    simulated = tmp_path / "data" / "simulated"
+    name = f".netflix-users0.001-seed0-v{VERSION}"
+    for folder in ("backup", "abcd1234"):
+        (simulated / f"{name}.{folder}").mkdir(parents=True)
+        (simulated / f"{name}.{folder}" / "truth.npz").write_text("half")
+    mark(simulated / f"{name}.abcd1234")
+    simulated_netflix(0.001, 0)
+    assert (simulated / f"{name}.backup" / "truth.npz").read_text() == "half"
+    assert not (simulated / f"{name}.abcd1234").exists()
 
 
 def test_a_data_set_is_shown_with_all_that_is_known_about_it(tmp_path: Path) -> None:

@@ -103,8 +103,8 @@ def test_what_is_written_is_small_sorted_and_verified(finished: Path) -> None:
     assert keys == sorted(keys) and len(content) < 30_000
     result = CliRunner().invoke(application(verify), [str(finished), "--plugin", "tests.faulty"])
     assert result.exit_code == 0, result.output
-    (finished / f".{FILE}.x.tmp").write_text("half")
-    assert [path.name for path in leftovers(finished)] == [f".{FILE}.x.tmp"]
+    (finished / f".{FILE}.abcd1234.tmp").write_text("half")
+    assert [path.name for path in leftovers(finished)] == [f".{FILE}.abcd1234.tmp"]
 
 
 def test_other_users_are_shown_without_fitting_anything(

@@ -426,6 +426,28 @@ def test_nothing_is_lost_by_accepting(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["baseline", "head", "link"]
 
 
+@pytest.mark.parametrize("theirs", ["records/song.mp3", "records/deep/er.json", "records/item-mean-notes.json"])
+def test_a_directory_with_files_of_others_is_no_baseline(base: Path, tmp_path: Path, theirs: str) -> None:
+    arguments = [str(base), str(tmp_path / "baseline"), "--fail-on", "rmse:+1%"]
+    assert CliRunner().invoke(application(accept), arguments).exit_code == 0
+    precious = tmp_path / "baseline" / theirs
+    precious.parent.mkdir(exist_ok=True)
+    precious.write_text("mine")
+    before = files(tmp_path)
+    result = CliRunner().invoke(application(accept), arguments)
+    assert result.exit_code == 2 and "is no baseline, it holds records/" in result.output
+    assert files(tmp_path) == before
+
+
+def test_a_stranger_with_the_same_names_is_no_baseline(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs" / "records").mkdir(parents=True)
+    (tmp_path / "theirs" / "records" / "song.mp3").write_text("mine")
+    arguments = [str(base), str(tmp_path / "theirs"), "--fail-on", "rmse:+1%"]
+    result = CliRunner().invoke(application(accept), arguments)
+    assert result.exit_code == 2 and "holds no results" in result.output
+    assert files(tmp_path) == {"theirs/records/song.mp3": b"mine"}
+
+
 @pytest.fixture(scope="module")
 def repeated(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two divisions, two initialisations and another split."""

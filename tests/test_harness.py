@@ -210,14 +210,26 @@ def test_only_its_own_leftovers_are_removed_from_the_results_directory(
     ratings_file: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
     (tmp_path / "sub" / ".cache.tmp").mkdir(parents=True)
-    (tmp_path / ".precious.tmp").write_text("mine")
-    (tmp_path / "records").mkdir()
-    (tmp_path / "records" / ".random-0123456789ab.json.x.tmp").write_text("half a record")
+    theirs = [
+        ".precious.tmp",
+        ".plan.json.mine.tmp",
+        "records/.notes.abcd1234.tmp",
+        "records/.random-x.json.abcd1234.tmp",
+    ]
+    theirs += ["figures/.sketch.psd.abcd1234.tmp", "tables/.tex.tmp", "records/notes.log"]
+    for name in theirs:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "records" / ".random-0123456789ab.json.abcd1234.tmp").write_text("half a record")
+    (tmp_path / ".report.md.a_cd1234.tmp").write_text("half a report")
+    (tmp_path / "figures" / ".accuracy.svg.abcd1234.tmp").write_text("half a figure")
     arguments = ["--algorithm", "random", "--folds", 2, "--out", tmp_path, "--no-report"]
     run_bench("--dataset", f"table:{ratings_file}", *arguments, check=0)
-    assert (tmp_path / ".precious.tmp").read_text() == "mine"
+    assert [(tmp_path / name).read_text() for name in theirs] == ["mine"] * len(theirs)
     assert (tmp_path / "sub" / ".cache.tmp").is_dir()
-    assert not list(tmp_path.glob("records/.*"))
+    assert (
+        not {path.name for path in tmp_path.rglob(".*.tmp")} - {Path(name).name for name in theirs} - {".cache.tmp"}
+    )
 
 
 def test_a_budget_never_replaces_what_is_there(ratings_file: Path, run_bench: RunBench, tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_odd_data_have_a_section_too(kind: str, tmp_path: Path) -> None:
 
 def test_a_run_keeps_the_profile_of_its_data(ratings_file: Path, run_bench: RunBench, tmp_path: Path) -> None:
     name = f"table:{ratings_file}"
-    (tmp_path / ".profile.json.x.tmp").write_text("half a profile")
+    (tmp_path / ".profile.json.abcd1234.tmp").write_text("half a profile")
     run_bench("--dataset", name, "--algorithm", "random", "--folds", 2, "--out", tmp_path, "--no-report", check=0)
     kept = json.loads((tmp_path / "profile.json").read_bytes())
     assert kept == profile(datasets.load(name))

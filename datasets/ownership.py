@@ -1,0 +1,48 @@
+"""Which directories are the bench's own, so that nothing of anybody else's is ever removed."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+MARK = "RECBENCH.TAG"
+SIGNATURE = b"recbench made this directory and may remove it. Whoever puts a file of their own here keeps it.\n"
+
+
+def temporary_of(ours: re.Pattern[str]) -> re.Pattern[str]:
+    """What `write_atomically` calls the temporary files of those that are called `ours`."""
+    return re.compile(rf"\.(?:{ours.pattern})\.[a-z0-9_]{{8}}\.tmp", ours.flags)
+
+
+def mark(directory: Path) -> None:
+    """Say in the new `directory` that it is the bench's own, before anything else is written there."""
+    (directory / MARK).write_bytes(SIGNATURE)
+
+
+def is_marked(directory: Path) -> bool:
+    """Whether `directory` itself, and not what a link leads to, carries the mark."""
+    tag = directory / MARK
+    if directory.is_symlink() or tag.is_symlink() or not tag.is_file():
+        return False
+    return tag.read_bytes() == SIGNATURE
+
+
+def strangers(directory: Path, ours: re.Pattern[str]) -> Iterator[Path]:
+    """What in `directory` is no plain file, or is not called like the mark, one of `ours` or a temporary one."""
+    temporary = temporary_of(ours)
+    for path in directory.iterdir():
+        named = path.name == MARK or ours.fullmatch(path.name) or temporary.fullmatch(path.name)
+        if not named or path.is_symlink() or not path.is_file():
+            yield path
+
+
+def remove_own(directory: Path, ours: re.Pattern[str]) -> None:
+    """Remove the files of `directory` that are `ours`, the mark last, and the directory if nothing else is in it."""
+    others = set(strangers(directory, ours))
+    for path in directory.iterdir():
+        if path not in others and path.name != MARK:
+            path.unlink(missing_ok=True)
+    if not others:
+        (directory / MARK).unlink(missing_ok=True)
+        with suppress(OSError):  # somebody has put something there in the meantime
+            directory.rmdir()
