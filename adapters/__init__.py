@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import chdir
 from dataclasses import is_dataclass
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from adapters.base import Recommender
@@ -35,7 +37,8 @@ def _import_installed() -> None:
     """Import what installed distributions name as their plug-ins. UsageError, naming whose it is, if one breaks."""
     for point in entry_points(group=PLUGINS):
         try:
-            point.load()
+            with chdir(Path.cwd()):
+                point.load()
         except (Exception, SystemExit) as error:  # it is somebody else's code: anything can happen in it
             owner = point.dist.name if point.dist else "an unnamed distribution"
             raise UsageError(
@@ -64,4 +67,6 @@ def create(name: str, parameters: Mapping[str, Any] | None = None) -> Recommende
     """A new, unfitted algorithm. UsageError for an unknown name, an unknown parameter or a value out of range."""
     adapters = available()
     adapter = adapters[pick("algorithm", name, adapters)]
-    return adapter(**validated(name, adapter, parameters or {}))
+    arguments = validated(name, adapter, parameters or {})
+    with chdir(Path.cwd()):  # whatever it does, relative paths of the command line mean the same afterwards
+        return adapter(**arguments)

@@ -1,5 +1,6 @@
 """The command lines of the bench: those of `datasets.command_line`, which also know what breaks the bench."""
 
+import contextlib
 import functools
 import importlib
 import sys
@@ -28,10 +29,13 @@ def serve(main: Main) -> None:
 
 def import_plugin(module: str) -> None:
     """Import a module with more adapters, which may lie in the working directory; UsageError if it cannot be."""
-    sys.path.insert(0, str(Path.cwd()))
+    working_directory = str(Path.cwd())
+    sys.path.insert(0, working_directory)
     try:
-        importlib.import_module(module)
+        with contextlib.chdir(working_directory):  # relative paths on the command line mean the same afterwards
+            importlib.import_module(module)
     except (Exception, SystemExit) as error:  # it is the user's code: anything can happen in it
         raise UsageError(f"--plugin {module}: cannot import it: {type(error).__name__}: {error}") from None
     finally:
-        sys.path.remove(str(Path.cwd()))
+        with contextlib.suppress(ValueError):  # the module has taken it away itself
+            sys.path.remove(working_directory)

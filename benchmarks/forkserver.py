@@ -119,6 +119,7 @@ def _become_cell(job: dict[str, Any], server: int, close: tuple[int, ...]) -> No
     code = 70
     try:
         os.setsid()
+        os.chdir(job["working_directory"])  # a library that was imported here may have left it
         _follow(server, signal.SIGKILL)
         if job["processors"]:
             os.sched_setaffinity(0, job["processors"])

@@ -19,6 +19,7 @@ from benchmarks.cell import Cell
 from benchmarks.measure import processor_sets
 from benchmarks.results import Record, Run, not_run
 from benchmarks.watch import Limits, Watched
+from datasets.fetch import cache_directory, data_directory
 
 WATCH_SECONDS = 0.05
 LOG_SHOWN = 600  # characters of a crashed cell's output that go into its reason
@@ -47,8 +48,12 @@ class Pool:
         self._running: dict[str, Watched] = {}
         self._log = tempfile.TemporaryFile("w+b")  # noqa: SIM115  # closed with the pool
         root = str(Path(__file__).resolve().parent.parent)
-        path = os.pathsep.join([root, str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
-        flags = {"PYTHONPATH": path, "PYTHONHASHSEED": "0"}
+        self._working_directory = str(Path.cwd())
+        given = os.environ.get("PYTHONPATH")
+        searched = [str(Path(part).absolute()) for part in given.split(os.pathsep)] if given else []
+        flags = {"PYTHONPATH": os.pathsep.join([root, self._working_directory, *searched]), "PYTHONHASHSEED": "0"}
+        # Absolute, since a cell may change its directory and still load data or start processes of its own.
+        flags |= {"RECBENCH_DATA": str(data_directory()), "RECBENCH_CACHE": str(cache_directory())}
         self._server = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.forkserver", str(os.getpid())],
             stdin=subprocess.PIPE,
@@ -132,9 +137,10 @@ class Pool:
             "processors": processors,
             "preload": list(available()[cell.algorithm].requires),
             "plugins": self._plugins,
-            "dataset": str(dataset),
-            "directory": str(self._run.directory),
-            "log": str(self._run.path(cell, ".log")),
+            "working_directory": self._working_directory,
+            "dataset": str(dataset.absolute()),
+            "directory": str(self._run.directory.absolute()),
+            "log": str(self._run.path(cell, ".log").absolute()),
             "memory_mb": limits.memory_mb,
             "data": about["data"],
             "environment": about["environment"],

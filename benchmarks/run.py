@@ -93,7 +93,7 @@ def run(
         limits.seconds("--budget", budget) if budget else None,
     )
     datasets.check(dataset)
-    results = Run(out or Path("runs") / _directory_name(dataset))
+    results = Run((out or Path("runs") / _directory_name(dataset)).absolute())  # an adapter may change the directory
     evaluation = Evaluation(ks, used(shown))
 
     def planned(data: Dataset) -> list[Cell]:

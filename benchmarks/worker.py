@@ -2,9 +2,11 @@
 
 import importlib
 import math
+import os
 import random
 import traceback
 from collections.abc import Callable
+from contextlib import chdir
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,8 +39,9 @@ Truth = Floats | None  # `Dataset.truth`, for an algorithm that sees it
 def run(job: dict[str, Any]) -> None:
     """Measure the cell of `job` and write its record. Any exception of the algorithm becomes a status."""
     start_seconds = (datetime.now(UTC) - datetime.fromisoformat(job["started"])).total_seconds()
-    for module in job["plugins"]:
-        importlib.import_module(module)
+    with chdir(Path.cwd()):
+        for module in job["plugins"]:
+            importlib.import_module(module)
     cell = Cell(**job["cell"])
     arguments = {name: job[name] for name in ("started", "environment")} | {"cell": cell, "data": dict(job["data"])}
     directory = Run(Path(job["directory"]))
@@ -66,7 +69,10 @@ def _measured(
     truth, meter = dataset.truth, Meter()
     if algorithm.sees_truth:
         algorithm.truth_ = truth
-    with sealed(entry.parent, (source.file for source in dataset.provenance.sources)):
+    with (
+        sealed(entry.parent, (source.file for source in dataset.provenance.sources)),
+        chdir(Path.cwd()),  # an adapter may leave it; whatever comes later begins where the cell began
+    ):
         reason = algorithm.skip(train, dataset.catalogue, memory_mb)
         if reason:
             return Record(status="skipped", reason=reason, **arguments), None
@@ -111,7 +117,8 @@ def describe_fold(train: Ratings, train_rows: Rows, test: Ratings, test_rows: Ro
 
 def _require(module: str) -> None:
     try:
-        importlib.import_module(module)
+        with chdir(Path.cwd()):
+            importlib.import_module(module)
     except ImportError as error:
         raise MissingLibrary(
             f"cannot import {module}: {error}. Install it, for example with `make install`."
@@ -127,7 +134,9 @@ def _fitted(
 ) -> tuple[Recommender, list[Floats]]:
     """A fitted algorithm. Short fits are repeated on fresh instances; every time is kept, and a sample of scores."""
     samples: list[Floats] = []
+    working_directory = Path.cwd()
     for _ in range(REPEATS):
+        os.chdir(working_directory)  # each instance begins where the first one did
         meter.repeat("convert", "fit")
         algorithm = _fit(cell, train, catalogue, truth, meter)
         if meter.seconds("convert") + meter.seconds("fit") > REPEAT_BELOW_SECONDS or len(samples) == REPEATS - 1:
@@ -160,10 +169,11 @@ def _on_toy(cell: Cell, scale: tuple[float, float], *, warm_up: bool = False) ->
     """
     ratings, catalogue, truth = toy(scale)
     try:
-        algorithm = _fit(replace(cell, given=cell.given | _few_epochs(cell)), ratings, catalogue, truth, _untimed)
-        if warm_up:
-            ask(algorithm, ratings, ratings, Evaluation.from_json(cell.protocol), cell.seed, _untimed)
-        return [sample(algorithm, ratings)]
+        with chdir(Path.cwd()):  # the data themselves are fitted where the toy was
+            algorithm = _fit(replace(cell, given=cell.given | _few_epochs(cell)), ratings, catalogue, truth, _untimed)
+            if warm_up:
+                ask(algorithm, ratings, ratings, Evaluation.from_json(cell.protocol), cell.seed, _untimed)
+            return [sample(algorithm, ratings)]
     except Exception:
         traceback.print_exc()
         return []

@@ -23,12 +23,12 @@ class MissingData(UsageError):
 
 def data_directory() -> Path:
     """Where users place raw files: $RECBENCH_DATA, else the platform's cache directory."""
-    return Path(os.environ.get("RECBENCH_DATA") or platformdirs.user_cache_path("recbench"))
+    return Path(os.environ.get("RECBENCH_DATA") or platformdirs.user_cache_path("recbench")).absolute()
 
 
 def cache_directory() -> Path:
     """Where parsed columns are kept: $RECBENCH_CACHE, else `cache` below the data directory."""
-    return Path(os.environ.get("RECBENCH_CACHE") or data_directory() / "cache")
+    return Path(os.environ.get("RECBENCH_CACHE") or data_directory() / "cache").absolute()
 
 
 def placed(*names: str) -> Path | None:
