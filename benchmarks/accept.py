@@ -12,7 +12,8 @@ from typer import Argument, Option
 from benchmarks.command_line import FINE, serve
 from benchmarks.compare import table, terminal
 from benchmarks.gate import compare, parse, refuse_absent
-from benchmarks.results import MADE_BELOW, Record, Run
+from benchmarks.leftovers import MADE_BELOW
+from benchmarks.results import Record, Run
 from benchmarks.samples import KEPT
 from datasets.spec import UsageError
 

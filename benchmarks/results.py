@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -17,7 +16,6 @@ from pydantic import TypeAdapter, ValidationError
 from benchmarks.cell import Cell
 from benchmarks.determinism import Certificate
 from datasets.cache import write_atomically
-from datasets.ownership import temporary_of
 from datasets.spec import UsageError
 
 SCHEMA = 1
@@ -103,32 +101,6 @@ def _legible(text: str, longest: int = 2000) -> str:
     encodable = text.encode("utf-8", "backslashreplace").decode()
     printable = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in encodable)
     return printable if len(printable) <= longest else f"{printable[:longest]} ... ({len(printable):,} characters)"
-
-
-MADE = re.compile(r"(?:plan|profile|examples)\.json|results\.csv|report\.(?:md|html|sha256)")
-MADE_BELOW = {
-    "records": re.compile(r"[^/]+-[0-9a-f]{12}\.(?:json|npz)"),
-    "figures": re.compile(r"[\w.@-]+\.(?:svg|png)", re.ASCII),
-    "tables": re.compile(r"[\w.@-]+\.tex", re.ASCII),
-}
-
-
-def leftovers(directory: Path) -> list[Path]:
-    """Temporary files that a run killed while it wrote has left in its results directory.
-
-    They are called like a file of a run, with what `write_atomically` adds; anything else is somebody else's.
-    """
-    found = _temporary_files(directory, MADE)
-    for name, made in MADE_BELOW.items():
-        if not (directory / name).is_symlink():
-            found += _temporary_files(directory / name, made)
-    return found
-
-
-def _temporary_files(folder: Path, made: re.Pattern[str]) -> list[Path]:
-    half = temporary_of(made)
-    inside = [path for path in folder.glob(".*.tmp") if half.fullmatch(path.name)]
-    return [path for path in inside if path.is_file() and not path.is_symlink()]
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,11 @@ from benchmarks.describe import describe_algorithms, describe_data
 from benchmarks.display import Display, announce, print_plan
 from benchmarks.divisions import SPLITS
 from benchmarks.examples import find_users, write_examples
+from benchmarks.leftovers import leftovers
 from benchmarks.measure import environment
 from benchmarks.pool import Pool
 from benchmarks.protocols import Evaluation, used
-from benchmarks.results import Record, Run, leftovers
+from benchmarks.results import Record, Run
 from benchmarks.table import write_table
 from benchmarks.watch import Limits
 from datasets.profile import write_profile

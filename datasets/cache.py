@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -19,15 +18,12 @@ from numpy.typing import NDArray
 
 from datasets import overviews
 from datasets.fetch import cache_directory
-from datasets.ownership import is_marked, mark, remove_own, strangers
+from datasets.ownership import COLUMN, ENTRY_FILES, is_cache_entry, mark, remove_own
 from datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Source
 from datasets.spec import UsageError
 
 LAYOUT = 3  # raise it when the files below a cache entry change
 SETTLED_NS = 2_000_000_000  # a file that changed less than this ago may change again without its time showing it
-COLUMN = re.compile(r"users|items|values|times|user_ids|item_ids|truth|split [^/\\]+ \d+|user [^/\\]+")
-FILES = re.compile(rf"about\.json|(?:{COLUMN.pattern})\.npy")  # of an entry
-ENTRY = re.compile(r"[0-9a-f]{16}|\.[0-9a-f]{16}\.[a-z0-9_]+\.tmp")  # what entries are called, and unfinished ones
 
 
 class Damaged(UsageError):
@@ -101,7 +97,7 @@ def cached(name: str, sources: list[Path], parameters: Mapping[str, Any], parse:
         with suppress(FileNotFoundError, Damaged):
             return reopen(entry)  # somebody else made it in the meantime
         for leftover in (entry, *entry.parent.glob(f".{key}.*.tmp")):  # nobody else writes here under this lock
-            if is_own(leftover):
+            if is_cache_entry(leftover):
                 discard(leftover)
         if entry.exists() or entry.is_symlink():
             raise UsageError(
@@ -121,41 +117,12 @@ def cached(name: str, sources: list[Path], parameters: Mapping[str, Any], parse:
         return reopen(entry)
 
 
-def is_own(directory: Path) -> bool:
-    """Whether `directory` is an entry of the cache, whole, damaged or unfinished, and holds nothing else.
-
-    It is called like one and carries the bench's mark. One without a mark is either just begun, and empty, or made
-    by an earlier version: then its description has the form that was written, and names exactly the columns there.
-    """
-    if not ENTRY.fullmatch(directory.name) or directory.is_symlink() or not directory.is_dir():
-        return False
-    if any(strangers(directory, FILES)):
-        return False
-    if is_marked(directory):
-        return True
-    if not any(directory.iterdir()):
-        return directory.suffix == ".tmp"
-    return _is_early(directory)
-
-
-def _is_early(entry: Path) -> bool:
-    """Whether `entry` is what versions without a mark have written."""
-    try:
-        about = json.loads((entry / "about.json").read_text())
-    except (OSError, ValueError):
-        return False
-    if not isinstance(about, dict) or not {"columns", "provenance", "digest"} <= about.keys():
-        return False
-    described = about["columns"]
-    return isinstance(described, dict) and {path.stem for path in entry.glob("*.npy")} <= described.keys()
-
-
 def discard(directory: Path) -> None:
     """Remove an entry that is the bench's own; others who may be opening it find all of it or nothing."""
     with suppress(FileNotFoundError):
         if not directory.name.endswith(".tmp"):
             directory = directory.rename(directory.with_name(f".{directory.name}.{os.getpid()}.tmp"))
-        remove_own(directory, FILES)
+        remove_own(directory, ENTRY_FILES)
 
 
 def save(dataset: Dataset, entry: Path) -> None:

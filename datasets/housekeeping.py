@@ -5,9 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.cache import Damaged, discard, is_own, locked, reopen
+from datasets.cache import Damaged, discard, locked, reopen
 from datasets.fetch import cache_directory
-from datasets.ownership import temporary_of
+from datasets.ownership import is_cache_entry, temporary_of
 
 NOTE = re.compile(r"[0-9a-f]{24}")  # what a remembered checksum is called
 CHECKSUM = re.compile(rb"[0-9a-f]{64}")
@@ -36,7 +36,7 @@ def entries() -> list[Entry]:
     """What is in the cache, by name; nothing that is not the bench's own."""
     found = []
     for path in sorted((cache_directory() / "datasets").glob("*/")):
-        if not is_own(path):
+        if not is_cache_entry(path):
             continue
         n_bytes = sum(file.stat().st_size for file in path.iterdir())
         try:
@@ -57,7 +57,7 @@ def clear() -> Cleared:
     for entry in entries():
         key = entry.path.name.removeprefix(".").partition(".")[0]
         with suppress(BlockingIOError), locked(entry.path.with_name(f"{key}.lock"), wait=False):
-            if is_own(entry.path):
+            if is_cache_entry(entry.path):
                 discard(entry.path)
                 freed += entry.n_bytes
     _forget_checksums()
@@ -66,7 +66,7 @@ def clear() -> Cleared:
 
 def strange() -> list[Path]:
     """Directories among the cache's entries, and anything among its checksums, that the bench has not written."""
-    among_entries = [path for path in (cache_directory() / "datasets").glob("*/") if not is_own(path)]
+    among_entries = [path for path in (cache_directory() / "datasets").glob("*/") if not is_cache_entry(path)]
     among_notes = [path for path in (cache_directory() / "digests").glob("*") if not _is_note(path)]
     return sorted([*among_entries, *among_notes])
 

@@ -1,5 +1,6 @@
 """Which directories are the bench's own, so that nothing of anybody else's is ever removed."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -7,6 +8,9 @@ from pathlib import Path
 
 MARK = "RECBENCH.TAG"
 SIGNATURE = b"recbench made this directory and may remove it. Whoever puts a file of their own here keeps it.\n"
+COLUMN = re.compile(r"users|items|values|times|user_ids|item_ids|truth|split [^/\\]+ \d+|user [^/\\]+")
+ENTRY_FILES = re.compile(rf"about\.json|(?:{COLUMN.pattern})\.npy")  # of an entry
+ENTRY = re.compile(r"[0-9a-f]{16}|\.[0-9a-f]{16}\.[a-z0-9_]+\.tmp")  # what entries are called, and unfinished ones
 
 
 def temporary_of(ours: re.Pattern[str]) -> re.Pattern[str]:
@@ -46,3 +50,32 @@ def remove_own(directory: Path, ours: re.Pattern[str]) -> None:
         (directory / MARK).unlink(missing_ok=True)
         with suppress(OSError):  # somebody has put something there in the meantime
             directory.rmdir()
+
+
+def is_cache_entry(directory: Path) -> bool:
+    """Whether `directory` is an entry of the cache, whole, damaged or unfinished, and holds nothing else.
+
+    It is called like one and carries the bench's mark. One without a mark is either just begun, and empty, or made
+    by an earlier version: then its description has the form that was written, and names exactly the columns there.
+    """
+    if not ENTRY.fullmatch(directory.name) or directory.is_symlink() or not directory.is_dir():
+        return False
+    if any(strangers(directory, ENTRY_FILES)):
+        return False
+    if is_marked(directory):
+        return True
+    if not any(directory.iterdir()):
+        return directory.suffix == ".tmp"
+    return _is_early(directory)
+
+
+def _is_early(entry: Path) -> bool:
+    """Whether `entry` is what versions without a mark have written."""
+    try:
+        about = json.loads((entry / "about.json").read_text())
+    except (OSError, ValueError):
+        return False
+    if not isinstance(about, dict) or not {"columns", "provenance", "digest"} <= about.keys():
+        return False
+    described = about["columns"]
+    return isinstance(described, dict) and {path.stem for path in entry.glob("*.npy")} <= described.keys()

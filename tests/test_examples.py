@@ -14,7 +14,8 @@ import datasets
 from benchmarks import splits
 from benchmarks.command_line import application
 from benchmarks.examples import FILE, Examples, Person, draw, find_users, read_examples, write_examples
-from benchmarks.results import Record, Run, leftovers
+from benchmarks.leftovers import leftovers
+from benchmarks.results import Record, Run
 from benchmarks.run import run
 from benchmarks.verify import verify
 from datasets.ratings import Catalogue, Dataset, Provenance, Ratings
