@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.cell import Cell
 from benchmarks.results import Record, Run, not_run
+from benchmarks.schema import unreadable_record
 from benchmarks.table import embedded, row
 from datasets.spec import UsageError
 
@@ -104,7 +105,7 @@ def _read_records(run: Run, ledger: Ledger) -> dict[str, Record]:
         try:
             record, key = Record.with_key(path.read_bytes())
         except (OSError, ValueError) as error:
-            raise UsageError(f"{path} is damaged: {error}. Delete it to measure this cell again.") from None
+            raise unreadable_record(path, error) from None
         ledger.compare("keys", file, "key", record.cell.key, key)
         ledger.compare("keys", file, "name of the file", f"{record.cell.name}.json", path.name)
         found[path.stem] = record

@@ -15,10 +15,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from benchmarks.cell import Cell
 from benchmarks.determinism import Certificate
+from benchmarks.schema import SCHEMA, UNREADABLE, refuse_schema, unreadable_plan, unreadable_record
 from datasets.cache import write_atomically
 from datasets.spec import UsageError
 
-SCHEMA = 1
 STATUSES = (
     "ok",
     "skipped",
@@ -79,8 +79,7 @@ class Record:
         """A record and the key written in it, which need not be its cell's. ValueError as in `from_json`."""
         fields = json.loads(text)
         schema = fields.get("schema") if isinstance(fields, dict) else None
-        if schema != SCHEMA:
-            raise ValueError(f"expected a record of schema {SCHEMA}, got schema {schema}")
+        refuse_schema(schema, "record")
         try:
             record = _RECORD.validate_python(fields)
             missing = {"simulated", "digest", "name"} - set(record.data)
@@ -94,6 +93,7 @@ class Record:
 
 
 _RECORD = TypeAdapter(Record)
+_CELLS = TypeAdapter(list[Cell])
 
 
 def _legible(text: str, longest: int = 2000) -> str:
@@ -132,7 +132,7 @@ class Run:
         try:
             return Record.from_json(path.read_bytes())
         except ValueError as error:
-            raise UsageError(f"{path} is damaged: {error}. Delete it to measure this cell again.") from None
+            raise unreadable_record(path, error) from None
 
     def has_answers(self, cell: Cell) -> bool:
         """Whether the raw answers that an ok record promises are there and whole."""
@@ -161,15 +161,11 @@ class Run:
         path = self.directory / "plan.json"
         try:
             plan = json.loads(path.read_bytes())
-            if plan["schema"] != SCHEMA:
-                raise ValueError(f"schema {plan['schema']}; this version reads schema {SCHEMA}")
-            return [Cell(**cell) for cell in plan["cells"]], plan["about"]
-        except OSError:
-            raise UsageError(
-                f"{self.directory} holds no results: expected {path}, written by benchmarks.run"
-            ) from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{path} cannot be read: {error}") from None
+            refuse_schema(plan["schema"], "plan")
+            _CELLS.validate_python(plan["cells"])
+            return [Cell(**cell) for cell in plan["cells"]], dict(plan["about"])
+        except (OSError, *UNREADABLE) as error:
+            raise unreadable_plan(path, error) from None
 
     def records(self) -> list[Record]:
         """One record for each planned cell, in the plan's order; `not_run` for those that have none.

@@ -1,11 +1,10 @@
 """The command line of the bench: plan -> run -> records -> report. The composition root."""
 
-import fcntl
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
@@ -20,11 +19,12 @@ from benchmarks import limits, metrics, plan, splits
 from benchmarks.cell import Cell
 from benchmarks.command_line import FINE, INCOMPLETE, import_plugin, serve
 from benchmarks.describe import describe_algorithms, describe_data
+from benchmarks.destination import choose_directory, describe_replacement, files_of
 from benchmarks.display import Display, announce, print_plan
 from benchmarks.divisions import SPLITS
 from benchmarks.examples import find_users, write_examples
-from benchmarks.leftovers import leftovers
 from benchmarks.measure import environment
+from benchmarks.ownership import claimed, refuse_strangers
 from benchmarks.pool import Pool
 from benchmarks.protocols import Evaluation, used
 from benchmarks.results import Record, Run
@@ -32,7 +32,7 @@ from benchmarks.table import write_table
 from benchmarks.watch import Limits
 from datasets.profile import write_profile
 from datasets.ratings import Dataset
-from datasets.spec import UsageError, parse_spec, pick
+from datasets.spec import UsageError, pick
 
 SHOWN = ("rmse", "ndcg@10")  # in the live table, when the report shows them too
 
@@ -94,7 +94,9 @@ def run(
         limits.seconds("--budget", budget) if budget else None,
     )
     datasets.check(dataset)
-    results = Run((out or Path("runs") / _directory_name(dataset)).absolute())  # an adapter may change the directory
+    # absolute, since an adapter may change the directory
+    results = Run((out or choose_directory(dataset)).absolute())
+    refuse_strangers(results.directory, files_of(dataset))
     evaluation = Evaluation(ks, used(shown))
 
     def planned(data: Dataset) -> list[Cell]:
@@ -111,13 +113,19 @@ def run(
 
     if dry_run:
         cells = planned(datasets.load(dataset, real_only=real_only))
+        for line in describe_replacement(cells, results):
+            console.print(line, markup=False)
         print_plan(console, [(cell, _kept(results, cell, forced)) for cell in cells], results.directory)
         return FINE
     with ExitStack() as stack:
         pool = stack.enter_context(Pool(threads, plugin or []))
         data = datasets.load(dataset, real_only=real_only)  # while the pool imports the libraries
-        stack.enter_context(_claimed(results.directory))
+        stack.enter_context(claimed(results.directory, files_of(dataset)))
         cells = planned(data)
+        # Before anything is written: a record that cannot be read, and what the new plan replaces.
+        kept = {cell.name for cell in cells if _kept(results, cell, forced)}
+        for line in describe_replacement(cells, results):
+            console.print(line, markup=False)
         reproduce = _reproduce(dataset, cells[0], repeats, shown, plugin or [])
         about: dict[str, Any] = {
             "command": shlex.join(["python", "-m", "benchmarks.run", *sys.argv[1:]]),
@@ -131,7 +139,6 @@ def run(
         }
         results.write_plan(cells, about)
         write_profile(results.directory / "profile.json", data)
-        kept = {cell.name for cell in cells if _kept(results, cell, forced)}
         waiting = [cell for cell in cells if cell.name not in kept]
         for name in kept:  # a run killed right after the cell had ended could not remove its log
             (results.directory / "records" / f"{name}.log").unlink(missing_ok=True)
@@ -171,34 +178,6 @@ def _memory(memory_limit: str | None) -> float:
     if memory_limit:
         return limits.megabytes("--memory-limit", memory_limit)
     return 0.8 * psutil.virtual_memory().total / 2**20
-
-
-def _directory_name(dataset: str) -> str:
-    """`table:/data/my ratings.csv[user=u]` -> `table-my-ratings`: what a data set's directory is called."""
-    name, parameters = parse_spec(dataset)
-    prefix, _, path = name.partition(":")
-    parts = [prefix, Path(path).stem if path else "", *(f"{key}-{value}" for key, value in parameters.items())]
-    return "".join(c if c.isalnum() or c in "-._" else "-" for c in "-".join(filter(None, parts)))
-
-
-@contextmanager
-def _claimed(directory: Path) -> Iterator[None]:
-    """Hold `directory` for this run alone. UsageError if it cannot be written or another run holds it."""
-    try:
-        (directory / "records").mkdir(parents=True, exist_ok=True)
-        lock = (directory / ".lock").open("w")
-    except OSError as error:
-        raise UsageError(
-            f"--out {directory}: cannot write there ({error.strerror}); name another directory"
-        ) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(f"--out {directory}: another run is using it; wait, or name another directory") from None
-        for leftover in leftovers(directory):
-            leftover.unlink()
-        yield
 
 
 def _reproduce(dataset: str, cell: Cell, repeats: int, shown: list[str], plugins: list[str]) -> str:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 import reports
 from benchmarks.command_line import FAILED, FINE, serve
+from benchmarks.ownership import refuse_foreign_report
 from benchmarks.table import embedded
 from datasets.cache import write_atomically
 from datasets.spec import UsageError, import_all, pick
@@ -54,12 +55,14 @@ def build(*directories: Path, out: Path | None = None, sections: Collection[str]
 
     `sections` are all if none is named; `tex` adds `tables/`. Figures and tables of an earlier report that this one
     has not are removed. UsageError if a directory holds no results, if several are not comparable, or if the report
-    cannot be written.
+    cannot be written or would replace a file that no build wrote.
     """
     target = out or destination(directories)
     files = made(*directories, out=target, sections=sections, tex=tex)
+    refuse_foreign_report(target, files)
     try:
         stale.remove(target, files)
+        write_atomically(target / stale.LIST, stale.announced(target, files))
         for name, content in files.items():
             write_atomically(target / name, content)
     except OSError as error:

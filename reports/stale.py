@@ -5,7 +5,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-LIST = "report.sha256"  # the files of a report, as `sha256sum --check` reads them
+from benchmarks.ownership import REPORT_LIST, report_digests
+
+LIST = REPORT_LIST
 OURS = re.compile(r"(figures/[\w.@-]+\.(svg|png)|tables/[\w.@-]+\.tex)", re.ASCII)  # what may be taken away
 
 
@@ -13,6 +15,16 @@ def listed(files: Mapping[str, bytes]) -> bytes:
     """The content of `LIST` for a report's files."""
     lines = [f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in sorted(files.items())]
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def announced(directory: Path, files: Mapping[str, bytes]) -> bytes:
+    """The content of `LIST` before `files` are written: theirs and the earlier ones, whose digests stay known.
+
+    So a build that is killed among its files leaves none behind that the next one takes for somebody else's.
+    """
+    lines = [f"{digest}  {name}\n" for name, digests in report_digests(directory).items() for digest in digests]
+    content = {name: content for name, content in files.items() if name != LIST}
+    return "".join(sorted(lines)).encode() + listed(content)
 
 
 def remove(directory: Path, files: Mapping[str, bytes]) -> list[str]:
