@@ -162,8 +162,9 @@ class Run:
         try:
             plan = json.loads(path.read_bytes())
             refuse_schema(plan["schema"], "plan")
+            cells = [Cell(**cell) for cell in plan["cells"]]
             _CELLS.validate_python(plan["cells"])
-            return [Cell(**cell) for cell in plan["cells"]], dict(plan["about"])
+            return cells, dict(plan["about"])
         except (OSError, *UNREADABLE) as error:
             raise unreadable_plan(path, error) from None
 

@@ -44,4 +44,4 @@ def unreadable_plan(path: Path, error: Exception) -> UsageError:
         reason = f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}"
     elif isinstance(error, KeyError):
         reason = f"it lacks {error}"
-    return UsageError(f"{path} cannot be read, it is damaged or no plan of benchmarks.run: {reason}")
+    return UsageError(f"{path} cannot be read: {reason} (it is damaged, or no plan of benchmarks.run)")

@@ -13,6 +13,7 @@ from benchmarks.destination import choose_directory, dataset_of, describe_replac
 from benchmarks.ownership import refuse_strangers
 from benchmarks.results import Run
 from benchmarks.run import run as run_command
+from datasets.cache import write_atomically
 from datasets.spec import UsageError
 from reports import build as building
 from reports.build import build
@@ -310,7 +311,7 @@ def test_a_build_killed_between_any_two_files_can_be_repeated(
     out = tmp_path / "out"
     small = building.made(invented, out=out, sections=["failures", "summary"])
     large = building.made(invented, out=out, sections=["accuracy", "summary"])
-    write_file = building.write_atomically
+    write_file = write_atomically
 
     class Killed(BaseException):
         pass
@@ -326,7 +327,7 @@ def test_a_build_killed_between_any_two_files_can_be_repeated(
             write_file(path, content)
 
         with monkeypatch.context() as patch:
-            patch.setattr(building, "write_atomically", write_or_die)
+            patch.setattr("reports.build.write_atomically", write_or_die)
             patch.setattr(building, "made", lambda *_, **__: files)
             with pytest.raises(Killed):
                 build(invented, out=out)
