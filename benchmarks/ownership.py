@@ -23,7 +23,7 @@ MARKS = {  # by which a file of ours is known
     "examples.json": {"schema", "digest", "people"},
     "results.csv": {"dataset", "algorithm", "fold", "seed", "key", "status"},
 }
-RECORD = re.compile(r"records/[^/]+-[0-9a-f]{8,64}\.(json|npz|log)")
+RECORD = re.compile(r"records/[^/]+-[0-9a-f]{12}\.(json|npz|log)")
 LONGEST = 2**26  # bytes; no file that is known by its content is longer
 N_NAMED = 3  # strangers' files that a message names
 

@@ -15,21 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from benchmarks.cell import Cell
 from benchmarks.determinism import Certificate
-from benchmarks.schema import SCHEMA, UNREADABLE, refuse_schema, unreadable_plan, unreadable_record
+from benchmarks.schema import SCHEMA, STATUSES, UNREADABLE, refuse_schema, unreadable_plan, unreadable_record
 from datasets.cache import write_atomically
 from datasets.spec import UsageError
-
-STATUSES = (
-    "ok",
-    "skipped",
-    "not_installed",
-    "failed",
-    "diverged",
-    "timeout",
-    "out_of_memory",
-    "crashed",
-    "not_run",
-)
 
 
 @dataclass(frozen=True)

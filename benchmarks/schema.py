@@ -1,4 +1,4 @@
-"""The version of what a run writes, and what is said of a plan or a record that this one cannot read."""
+"""What a run writes: its schema and statuses, and what is said of a plan or a record that this version cannot read."""
 
 from pathlib import Path
 
@@ -7,6 +7,17 @@ from pydantic import ValidationError
 from datasets.spec import UsageError
 
 SCHEMA = 1
+STATUSES = (
+    "ok",
+    "skipped",
+    "not_installed",
+    "failed",
+    "diverged",
+    "timeout",
+    "out_of_memory",
+    "crashed",
+    "not_run",
+)
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what reading damaged JSON raises
 
 

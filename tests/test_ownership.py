@@ -117,7 +117,7 @@ def test_a_run_without_its_plan_is_known_by_its_files_and_goes_on(
     own: Path, ratings_file: Path, run_bench: RunBench
 ) -> None:
     (own / "plan.json").unlink()
-    (own / ".plan.json.abc.tmp").write_text("half a plan")
+    (own / ".plan.json.abcd1234.tmp").write_text("half a plan")
     result = run_bench("--dataset", f"table:{ratings_file}", *ROWS, "--out", own, check=0)
     assert "4 kept from before" in result.stdout
     assert not list(own.glob(".plan*"))
