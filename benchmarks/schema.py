@@ -1,4 +1,4 @@
-"""What a run writes: its schema and statuses, and what is said of a plan or a record that this version cannot read."""
+"""The schema and the statuses of what a run writes, and what is said of a plan or a record that cannot be read."""
 
 from pathlib import Path
 
