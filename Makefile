@@ -24,7 +24,7 @@ bench: install   ## run the standard suite on netflix-filtered and print where t
 test: install    ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# Records of earlier code would be kept: an adapter's source is no part of a cell's key.
+# Everything is measured anew, times too; by themselves, runs keep the records of unchanged code only.
 gate: install    ## run suite ci and fail if it is worse than reports/baselines by more than chance explains
 	rm -rf runs/ci-simulated runs/ci-movielens
 	$(BENCH) --dataset "$(TWIN)" --out runs/ci-simulated

@@ -11,7 +11,7 @@ from datasets.spec import format_spec, refuse_path
 
 @dataclass(frozen=True)
 class Cell:
-    """One measurement to be made: everything that fixes its numbers, and nothing else."""
+    """One measurement to be made: what fixes its raw answers, and under which names it is shown."""
 
     dataset: str
     digest: str  # of the data, and of the split's rows where the data set brings them
@@ -27,6 +27,7 @@ class Cell:
     protocol: dict[str, Any]
     threads: int
     split_seed: int = 0  # fixes the folds; `seed` fixes initialisations and ties
+    source: str = ""  # `source.answers_source`, the code; empty in records of before it was kept
 
     def __post_init__(self) -> None:
         """UsageError for a name, which may come from a foreign file, that would lead out of `records/`."""
@@ -34,8 +35,16 @@ class Cell:
 
     @cached_property
     def key(self) -> str:
-        """Twelve hexadecimal digits over everything that fixes the numbers; names are left out."""
+        """Twelve hexadecimal digits over everything that fixes the raw answers; names are left out.
+
+        Candidates, ties, cutoffs and thresholds of relevance are part of it; the version of the metrics is not,
+        since it changes no answer. Records without a `source` have the key that they were written with.
+        """
         fixed = {name: value for name, value in asdict(self).items() if name not in ("dataset", "given")}
+        if self.source:
+            fixed["protocol"] = {name: value for name, value in self.protocol.items() if name != "version"}
+        else:
+            del fixed["source"]
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:12]
 
     @cached_property

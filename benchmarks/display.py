@@ -97,12 +97,11 @@ class Display:
         return Group(table, self._progress)
 
 
-def print_plan(console: Console, plan: Sequence[tuple[Cell, bool]], directory: Path) -> None:
-    """Every cell of a plan and whether it is kept, one a line."""
-    for cell, is_kept in plan:
-        state = "kept" if is_kept else "to run"
+def print_plan(console: Console, plan: Sequence[tuple[Cell, str]], directory: Path) -> None:
+    """Every cell of a plan and what is to be done about it, one a line."""
+    for cell, state in plan:
         console.print(f"{cell.key}  {cell.row}  {cell.place}  {state}", markup=False)
-    waiting = sum(not is_kept for _, is_kept in plan)
+    waiting = sum(state == "to run" for _, state in plan)
     console.print(f"{len(plan)} cells, {waiting} to run, into {directory}", markup=False)
 
 

@@ -1,7 +1,5 @@
 """From what the user asked for to the cells that answer it. Everything is checked here, before any long work."""
 
-import hashlib
-import inspect
 import json
 import tomllib
 from collections.abc import Iterable
@@ -16,6 +14,7 @@ from benchmarks.cell import Cell
 from benchmarks.metrics import find
 from benchmarks.protocols import Evaluation
 from benchmarks.published import Published, published
+from benchmarks.source import answers_source, is_plugin, plugin_source
 from datasets.ratings import Dataset
 from datasets.spec import UsageError, format_spec, parse_spec, pick
 
@@ -108,13 +107,12 @@ def hyperparameters(algorithm: Recommender) -> dict[str, Any]:
 def library_versions(adapter: type[Recommender]) -> dict[str, str]:
     """Module -> version of the distribution behind it, for numpy, scipy and what the adapter wraps.
 
-    "" where it is not installed. A plug-in's own module stands there with the hash of its source.
+    "" where it is not installed. A plug-in's module stands there with the hash of all its own code.
     """
     owners = packages_distributions()
     found = {}
-    if not adapter.__module__.startswith("adapters."):
-        source = Path(inspect.getfile(adapter)).read_bytes()
-        found[adapter.__module__] = hashlib.sha256(source).hexdigest()[:12]
+    if is_plugin(adapter):
+        found[adapter.__module__] = plugin_source(adapter)
     for module in ("numpy", "scipy", *adapter.requires):
         try:
             found[module] = version(owners.get(module, [module])[0])
@@ -155,6 +153,7 @@ def cells(dataset: Dataset, table: Iterable[Row], how: How) -> list[Cell]:
         algorithm = create(row.algorithm, row.given)
         parameters = hyperparameters(algorithm)
         libraries = library_versions(adapter)
+        source = answers_source(adapter)
         planned += [
             Cell(
                 dataset=dataset.name,
@@ -171,6 +170,7 @@ def cells(dataset: Dataset, table: Iterable[Row], how: How) -> list[Cell]:
                 protocol=how.evaluation.to_json(),
                 threads=how.threads,
                 split_seed=split_seed,
+                source=source,
             )
             for split_seed, own_seed in [*divisions, *initialisations]
             for fold in range(how.n_folds)

@@ -144,6 +144,7 @@ class Pool:
             "memory_mb": limits.memory_mb,
             "data": about["data"],
             "environment": about["environment"],
+            "evaluation": about["evaluation"],
         }
         assert self._server.stdin is not None
         try:

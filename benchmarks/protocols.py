@@ -64,7 +64,11 @@ PROTOCOLS = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that decides how answers become metrics. All of it is part of a cell's key."""
+    """The questions that are put to an algorithm, and how its answers become metrics.
+
+    In a cell's key stands all of it but the version: candidates, ties and cutoffs are questions, and so is what is
+    relevant, since only users with a relevant test item are asked, and AUC is stored.
+    """
 
     ks: tuple[int, ...] = (10,)
     protocols: tuple[str, ...] = (STANDARD,)

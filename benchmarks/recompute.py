@@ -13,12 +13,13 @@ from benchmarks import splits
 from benchmarks.audit import Ledger, is_early
 from benchmarks.cell import Cell
 from benchmarks.describe import describe_data
-from benchmarks.evaluate import Answers, pairs
+from benchmarks.evaluate import Answers
 from benchmarks.metrics import find
-from benchmarks.protocols import PROTOCOLS, Evaluation, prefixed
+from benchmarks.protocols import PROTOCOLS, Evaluation
+from benchmarks.reevaluate import Division, division_of, evaluate_answers, misfits
 from benchmarks.results import Record, Run
-from benchmarks.scoring import Scored, score
-from benchmarks.slices import slices
+from benchmarks.scoring import Scored
+from benchmarks.source import evaluation_source
 from benchmarks.worker import describe_fold
 from datasets.ratings import Dataset, Ratings
 from datasets.spec import UsageError
@@ -31,7 +32,6 @@ FROM_SHARES = (1e-5, 1e-6)  # of metrics that are made from stored shares
 WORDS = ("name", "licence", "citation", "notice", "remarks")  # of the data: no numbers
 
 Arrays = Mapping[str, NDArray[Any]]
-Division = tuple[str, int, int, int]
 
 
 def recompute(run: Run, records: list[Record], about: Mapping[str, Any], dataset: Dataset, ledger: Ledger) -> None:
@@ -42,6 +42,9 @@ def recompute(run: Run, records: list[Record], about: Mapping[str, Any], dataset
     ok = [record for record in records if record.status == "ok"]
     for record in ok:
         _refuse(run, record, dataset)
+    now = evaluation_source()
+    if others := sum(record.evaluation not in (None, now) for record in ok):
+        ledger.remarks.append(f"ok records whose metrics were made by other code than this version's: {others}")
     expected = _described(dataset, about["data"])
     ledger.compare("plan", "plan.json", "about.data", expected, {name: about["data"][name] for name in expected})
     columns = dict.fromkeys(column for record in ok for column in record.metrics)  # one that a record lacks is found
@@ -72,8 +75,7 @@ def _file(cell: Cell, ending: str = "json") -> str:
 
 
 def _division(record: Record) -> Division:
-    cell = record.cell
-    return cell.split, cell.n_folds, cell.fold, cell.split_seed
+    return division_of(record.cell)
 
 
 def _refuse(run: Run, record: Record, dataset: Dataset) -> None:
@@ -119,37 +121,23 @@ def _rescore(
     evaluation, arrays = Evaluation.from_json(cell.protocol), _answers(run, cell, ledger)
     if not arrays or not _fitting(cell, arrays, evaluation, test, ledger):
         return
-    answers, rates = Answers.from_arrays(arrays, evaluation.protocols), available()[cell.algorithm].predicts
-    scored = score(answers, train, test, dataset.catalogue, evaluation, predicts_ratings=rates == "ratings")
+    answers = Answers.from_arrays(arrays, evaluation.protocols)
+    numbers = evaluate_answers(cell, answers, train, test, dataset.catalogue)
+    scored = numbers.scored
     for column in columns:
         again, found = scored.values.get(column), record.metrics.get(column)
         ledger.compare("metrics", _file(cell), f"metrics.{column}", again, found, TOLERANCE)
         ledger.compared["bit for bit"] += again == found
     if not is_early(record):
-        groups = slices(answers, scored, train, test, evaluation.ks[0])
-        ledger.compare("slices", _file(cell), "slices", groups, record.slices, TOLERANCE)
+        ledger.compare("slices", _file(cell), "slices", numbers.slices, record.slices, TOLERANCE)
     _compare_shares(cell, scored, arrays, record, ledger)
 
 
 def _fitting(cell: Cell, arrays: Arrays, evaluation: Evaluation, test: Ratings, ledger: Ledger) -> bool:
     """Whether the arrays have the shapes and ranges that the test part asks for; findings if not."""
-    shapes: dict[str, tuple[int, ...]] = {"scores": (len(test),)}
     n_before = len(ledger.findings)
-    for name in evaluation.protocols:
-        users = np.flatnonzero(np.diff(pairs(test, PROTOCOLS[name].threshold(test.scale)).indptr))
-        top = arrays.get(prefixed(name, "top_items"), np.empty((0, 0), np.int32))
-        depth = top.shape[-1] if top.ndim else 0
-        lists = {"users": (len(users),), "top_items": (len(users), depth), "ranks": (len(users), depth)}
-        lists["auc"] = (len(users),)
-        shapes |= {prefixed(name, column): shape for column, shape in lists.items()}
-        if not np.array_equal(users, arrays.get(prefixed(name, "users"), ())):
-            ledger.note(_file(cell, "npz"), prefixed(name, "users"), "the users with a relevant test item", "others")
-        if top.size and not (top.min() >= -1 and top.max() < test.n_items):
-            ledger.note(_file(cell, "npz"), prefixed(name, "top_items"), "items or -1", f"{top.min()} to {top.max()}")
-    for name, shape in shapes.items():
-        found = arrays[name].shape if name in arrays else None
-        if found != shape:
-            ledger.note(_file(cell, "npz"), f"shape of {name}", shape, found)
+    for place, expected, found in misfits(arrays, evaluation, test):
+        ledger.note(_file(cell, "npz"), place, expected, found)
     return len(ledger.findings) == n_before
 
 

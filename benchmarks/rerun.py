@@ -18,6 +18,7 @@ from benchmarks.measure import environment
 from benchmarks.plan import hyperparameters, library_versions
 from benchmarks.pool import Pool
 from benchmarks.results import Record, Run
+from benchmarks.source import answers_source, evaluation_source
 from benchmarks.watch import Limits
 from datasets.ratings import Dataset
 from datasets.spec import UsageError
@@ -53,6 +54,7 @@ def rerun(run: Run, cell: Cell, about: Mapping[str, Any], dataset: Dataset, plug
     if cell.algorithm not in available():
         raise UsageError(f"--rerun {cell.key}: unknown algorithm {cell.algorithm}: name its module with --plugin")
     here = dict(about) | {"environment": environment(cell.threads, 1), "data": describe_data(dataset)}
+    here["evaluation"] = evaluation_source()
     limits = Limits(math.inf, 0.8 * psutil.virtual_memory().total / 2**20)
     assert dataset.stored is not None
     with tempfile.TemporaryDirectory() as directory, Pool(cell.threads, plugins) as pool:
@@ -101,6 +103,7 @@ def excuse(old: Record, new: Record) -> str:
         ("revision", cell.revision, adapter.revision),
         ("hyperparameters", cell.parameters, hyperparameters(create(cell.algorithm, cell.given))),
         ("libraries", cell.libraries, library_versions(adapter)),
+        ("source", cell.source, answers_source(adapter) if cell.source else ""),
         *((name, old.environment.get(name), new.environment.get(name)) for name in MACHINE),
     ):
         if was != now:

@@ -38,6 +38,7 @@ class Record:
     slices: list[dict[str, Any]] = field(default_factory=list)  # see benchmarks/slices.py
     kernel_seconds: float | None = None  # of a fixed piece of work, just before the fit: how fast the machine was
     answers: str | None = None  # sha256 of the file with its raw answers
+    evaluation: str | None = None  # `source.evaluation_source`: the code that made the metrics of the answers
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -165,7 +166,12 @@ class Run:
         found = [(cell, self.read(cell)) for cell in cells]
         self._refuse_mixture(found, about)
         records = [
-            replace(record, cell=cell) if record else not_run(cell, about, "no record yet") for cell, record in found
+            not_run(cell, about, "no record yet")
+            if record is None
+            else not_run(cell, about, "its metrics were made by other code than the plan's: run it again")
+            if _is_stale(record, about)
+            else replace(record, cell=cell)
+            for cell, record in found
         ]
         _refuse_other_rows(records)
         return records
@@ -182,6 +188,12 @@ class Run:
             if wanted != digest:
                 what = f"{path} mixes data: the digest of {cell.name} is {digest[:12]}, that of the run {wanted[:12]}"
                 raise UsageError(f"{what}. Run benchmarks.run again with a directory of its own (--out).")
+
+
+def _is_stale(record: Record, about: Mapping[str, Any]) -> bool:
+    """Whether a run that was to evaluate its kept cells again was stopped before it came to this one."""
+    wanted = about.get("evaluation")  # earlier plans do not say
+    return record.status == "ok" and wanted is not None and record.evaluation != wanted
 
 
 def _refuse_other_rows(records: Iterable[Record]) -> None:

@@ -27,7 +27,9 @@ from benchmarks.measure import environment
 from benchmarks.ownership import claimed, refuse_strangers
 from benchmarks.pool import Pool
 from benchmarks.protocols import Evaluation, used
+from benchmarks.reevaluate import resume, state_of
 from benchmarks.results import Record, Run
+from benchmarks.source import evaluation_source
 from benchmarks.table import write_table
 from benchmarks.watch import Limits
 from datasets.profile import write_profile
@@ -97,7 +99,7 @@ def run(
     # absolute, since an adapter may change the directory
     results = Run((out or choose_directory(dataset)).absolute())
     refuse_strangers(results.directory, files_of(dataset))
-    evaluation = Evaluation(ks, used(shown))
+    evaluation, made_by = Evaluation(ks, used(shown)), evaluation_source()
 
     def planned(data: Dataset) -> list[Cell]:
         find_users(data, show_user or [])  # refuses unknown ones before anything runs
@@ -115,7 +117,8 @@ def run(
         cells = planned(datasets.load(dataset, real_only=real_only))
         for line in describe_replacement(cells, results):
             console.print(line, markup=False)
-        print_plan(console, [(cell, _kept(results, cell, forced)) for cell in cells], results.directory)
+        planned_states = [(cell, state_of(results, cell, forced, made_by)) for cell in cells]
+        print_plan(console, planned_states, results.directory)
         return FINE
     with ExitStack() as stack:
         pool = stack.enter_context(Pool(threads, plugin or []))
@@ -123,7 +126,7 @@ def run(
         stack.enter_context(claimed(results.directory, files_of(dataset)))
         cells = planned(data)
         # Before anything is written: a record that cannot be read, and what the new plan replaces.
-        kept = {cell.name for cell in cells if _kept(results, cell, forced)}
+        states = {cell.name: state_of(results, cell, forced, made_by) for cell in cells}
         for line in describe_replacement(cells, results):
             console.print(line, markup=False)
         reproduce = _reproduce(dataset, cells[0], repeats, shown, plugin or [])
@@ -132,6 +135,7 @@ def run(
             "reproduce": reproduce,
             "metrics": shown,
             "protocol": evaluation.to_json(),
+            "evaluation": made_by,
             "published": _published(chosen, data, cells[0]),
             "data": describe_data(data),
             "algorithms": describe_algorithms(cells),
@@ -139,10 +143,14 @@ def run(
         }
         results.write_plan(cells, about)
         write_profile(results.directory / "profile.json", data)
-        waiting = [cell for cell in cells if cell.name not in kept]
-        for name in kept:  # a run killed right after the cell had ended could not remove its log
+        resumed = resume(results, cells, states, data, made_by)
+        waiting = resumed.waiting
+        for name in {cell.name for cell in cells} - {cell.name for cell in waiting}:
+            # a run killed right after the cell had ended could not remove its log
             (results.directory / "records" / f"{name}.log").unlink(missing_ok=True)
         announce(console, data, len(cells), len(waiting))
+        for remark in resumed.remarks:
+            console.print(f"  {remark}", markup=False)
         assert data.stored is not None
         live = [column for column in SHOWN if column in shown] or shown[:2]
         with Display(console, len(waiting), live) as display:
@@ -199,12 +207,6 @@ def _published(suite: plan.Suite, data: Dataset, cell: Cell) -> list[dict[str, A
     if not as_defined or data.provenance.simulated:
         return []
     return [asdict(number) for number in suite.published if number.dataset == data.name]
-
-
-def _kept(results: Run, cell: Cell, forced: set[str]) -> bool:
-    """Whether the cell need not run: it has an ok record and is not forced."""
-    record = results.read(cell)
-    return record is not None and record.status == "ok" and cell.row not in forced and results.has_answers(cell)
 
 
 def _close(console: Console, results: Run, records: list[Record], seconds: float, *, report: bool) -> int:

@@ -21,10 +21,9 @@ from benchmarks.determinism import Certificate, certify, sample, toy
 from benchmarks.evaluate import DivergedError, ask
 from benchmarks.measure import Meter, kernel_seconds
 from benchmarks.protocols import PROTOCOLS, STANDARD, Evaluation
+from benchmarks.reevaluate import evaluate_answers
 from benchmarks.results import Record, Run
-from benchmarks.scoring import score
 from benchmarks.sealing import sealed
-from benchmarks.slices import slices
 from benchmarks.splits import divide, fingerprint
 from datasets.cache import reopen
 from datasets.ratings import Catalogue, Ratings, Rows
@@ -52,6 +51,8 @@ def run(job: dict[str, Any]) -> None:
         traceback.print_exc()
         status, reason = _status(error)
         record, answers = Record(status=status, reason=reason, **arguments), None
+    if record.status == "ok":
+        record = replace(record, evaluation=job["evaluation"])
     directory.write(replace(record, start_seconds=start_seconds), answers)
 
 
@@ -81,20 +82,19 @@ def _measured(
         algorithm, samples = _fitted(cell, train, dataset.catalogue, truth, meter)
         answers = ask(algorithm, train, test, evaluation, cell.seed, meter)
         samples.append(sample(algorithm, train))
-    rates = algorithm.predicts == "ratings"
-    scored = score(answers, train, test, dataset.catalogue, evaluation, predicts_ratings=rates)
+    numbers = evaluate_answers(cell, answers, train, test, dataset.catalogue)
     record = Record(
         status="ok",
         reason=None,
         costs=meter.costs(),
-        metrics=scored.values,
-        slices=slices(answers, scored, train, test, evaluation.ks[0]),
+        metrics=numbers.scored.values,
+        slices=numbers.slices,
         trace=[{name: _finite(value) for name, value in point.items()} for point in getattr(algorithm, "trace_", [])],
         determinism=_certificate(cell, algorithm.nondeterminism(), samples, on_toy, train.scale),
         kernel_seconds=speed,
         **arguments,
     )
-    return record, answers.to_arrays() | scored.to_arrays()
+    return record, answers.to_arrays() | numbers.scored.to_arrays()
 
 
 def describe_fold(train: Ratings, train_rows: Rows, test: Ratings, test_rows: Rows) -> dict[str, Any]:
