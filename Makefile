@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# What is gated, see `python -m tests.gate_experiment`: enough users that -5 % of precision is seen through the noise.
+# What is gated, see `python -m tests.proof.gate_experiment`: enough users that -5 % of precision is seen through the noise.
 BENCH := $(BIN)/python -m benchmarks.run --suite ci --no-report
 TWIN := netflix-filtered[simulated_users=0.1]
 LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-2.5%
@@ -89,7 +89,7 @@ peers: install   ## compile recometrics (needs a C++ compiler): tests compare me
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check recometrics==0.1.6.post13
 
 speed: peers     ## compare speeds as ratios in one run; takes some minutes on a quiet machine
-	$(BIN)/python -m pytest tests/test_speed.py tests/test_speed_data.py tests/test_speed_sgd.py tests/test_speed_metrics.py --benchmark-only -s
+	$(BIN)/python -m pytest tests/proof/test_speed.py tests/proof/test_speed_data.py tests/proof/test_speed_sgd.py tests/proof/test_speed_metrics.py --benchmark-only -s
 
 page: install    ## print how the pages of the source read, beside eight good houses; more with python -m tests.proof.page
 	$(BIN)/python -m tests.proof.page

@@ -8,8 +8,8 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from adapters.base import Floats, Indices, Recommender
-from adapters.interactions import RelevantShare, likes, picked
-from adapters.texts import item_tfidf
+from adapters.shared.interactions import RelevantShare, likes, picked
+from adapters.shared.texts import item_tfidf
 from datasets.ratings import Catalogue, Ratings
 
 

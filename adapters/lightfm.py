@@ -7,9 +7,9 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import coo_matrix, csr_matrix, hstack, identity
 
-from adapters.factors import Factorised
-from adapters.interactions import RelevantShare
-from adapters.texts import item_tfidf
+from adapters.shared.factors import Factorised
+from adapters.shared.interactions import RelevantShare
+from adapters.shared.texts import item_tfidf
 from datasets.ratings import Catalogue, Ratings, share_of_scale
 
 Count = Annotated[int, Field(ge=1)]

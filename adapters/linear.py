@@ -9,8 +9,8 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from adapters.base import Floats
-from adapters.compiled import compiled
-from adapters.interactions import ItemItem, RelevantShare, gram, likes, too_many_items
+from adapters.shared.compiled import compiled
+from adapters.shared.interactions import ItemItem, RelevantShare, gram, likes, too_many_items
 from datasets.ratings import Catalogue, Ratings
 
 MIRROR_BLOCK = 1024

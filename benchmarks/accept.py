@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from typer import Argument, Option
 
-from benchmarks.command_line import FINE, serve
+from benchmarks.certainty.samples import KEPT
 from benchmarks.compare import table, terminal
-from benchmarks.gate import compare, parse, refuse_absent
-from benchmarks.leftovers import MADE_BELOW
-from benchmarks.results import Record, Run
-from benchmarks.samples import KEPT
-from datasets.spec import UsageError
+from benchmarks.console.command_line import FINE, serve
+from benchmarks.gating.gate import compare, parse, refuse_absent
+from benchmarks.records.leftovers import MADE_BELOW
+from benchmarks.records.record import Record, Run
+from datasets.foundation.spec import UsageError
 
 PARTS = ("plan.json", "records")
 

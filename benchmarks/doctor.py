@@ -9,10 +9,10 @@ from typing import Any
 from rich.console import Console
 
 from adapters import available
-from benchmarks.command_line import FINE, INCOMPLETE, serve
-from benchmarks.measure import environment
-from benchmarks.pool import Pool
-from datasets.fetch import cache_directory, data_directory, placed
+from benchmarks.console.command_line import FINE, INCOMPLETE, serve
+from benchmarks.execution.fork_pool import Pool
+from benchmarks.execution.measure import environment
+from datasets.storage.fetch import cache_directory, data_directory, placed
 
 
 def examine() -> int:

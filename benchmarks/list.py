@@ -10,11 +10,11 @@ from typer import Argument
 
 import datasets
 from adapters import available
-from benchmarks import plan
-from benchmarks.command_line import FINE, serve
-from benchmarks.divisions import SPLITS
-from benchmarks.metrics import METRICS
-from datasets.spec import format_spec, pick
+from benchmarks.console.command_line import FINE, serve
+from benchmarks.metrics.registry import METRICS
+from benchmarks.planning import cells as plan
+from benchmarks.splits.ways import SPLITS
+from datasets.foundation.spec import format_spec, pick
 
 Lines = list[tuple[str, ...]]
 

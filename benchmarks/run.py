@@ -15,26 +15,29 @@ from rich.console import Console
 from typer import Option
 
 import datasets
-from benchmarks import limits, metrics, plan, splits
-from benchmarks.cell import Cell
-from benchmarks.command_line import FINE, INCOMPLETE, import_plugin, serve
-from benchmarks.describe import describe_algorithms, describe_data
-from benchmarks.destination import choose_directory, describe_replacement, files_of
-from benchmarks.display import Display, announce, print_plan
-from benchmarks.divisions import SPLITS
-from benchmarks.examples import find_users, write_examples
-from benchmarks.measure import environment
-from benchmarks.ownership import claimed, refuse_strangers
-from benchmarks.pool import Pool
-from benchmarks.protocols import Evaluation, used
-from benchmarks.reevaluate import resume, state_of
-from benchmarks.results import Record, Run
-from benchmarks.source import evaluation_source
-from benchmarks.table import write_table
-from benchmarks.watch import Limits
+from benchmarks.console.command_line import FINE, INCOMPLETE, import_plugin, serve
+from benchmarks.console.display import Display, announce, print_plan
+from benchmarks.execution.fork_pool import Pool
+from benchmarks.execution.measure import environment
+from benchmarks.execution.watch import Limits
+from benchmarks.metrics import registry as metrics
+from benchmarks.metrics.protocols import Evaluation, used
+from benchmarks.planning import cells as plan
+from benchmarks.planning import units as limits
+from benchmarks.planning.destination import choose_directory, describe_replacement, files_of
+from benchmarks.planning.resume import resume, state_of
+from benchmarks.records.cell import Cell
+from benchmarks.records.csv_table import write_table
+from benchmarks.records.describe import describe_algorithms, describe_data
+from benchmarks.records.examples import find_users, write_examples
+from benchmarks.records.ownership import claimed, refuse_strangers
+from benchmarks.records.record import Record, Run
+from benchmarks.records.source import evaluation_source
+from benchmarks.splits import folds as splits
+from benchmarks.splits.ways import SPLITS
+from datasets.foundation.spec import UsageError, pick
 from datasets.profile import write_profile
 from datasets.ratings import Dataset
-from datasets.spec import UsageError, pick
 
 SHOWN = ("rmse", "ndcg@10")  # in the live table, when the report shows them too
 

@@ -9,13 +9,13 @@ from rich.console import Console
 from typer import Argument, Option
 
 import datasets
-from benchmarks.audit import Ledger, audit
-from benchmarks.command_line import FAILED, FINE, import_plugin, serve
-from benchmarks.recompute import from_shares, recompute
-from benchmarks.rerun import find_cell, rerun
-from benchmarks.results import Record, Run
+from benchmarks.console.command_line import FAILED, FINE, import_plugin, serve
+from benchmarks.records.record import Record, Run
+from benchmarks.verification.files import Ledger, audit
+from benchmarks.verification.numbers import from_shares, recompute
+from benchmarks.verification.rerun import find_cell, rerun
+from datasets.foundation.spec import UsageError
 from datasets.ratings import Dataset
-from datasets.spec import UsageError
 
 
 def verify(

@@ -9,10 +9,11 @@ from rich.table import Table
 from typer import Argument, Option
 
 import datasets
-from datasets import Dataset, housekeeping
-from datasets.command_line import FINE, application
-from datasets.fetch import cache_directory, data_directory
+from datasets import Dataset
+from datasets.foundation.command_line import FINE, application
 from datasets.ratings import Step
+from datasets.storage import cached_entries as housekeeping
+from datasets.storage.fetch import cache_directory, data_directory
 
 Name = Annotated[str, Argument(help="a data set, as in name[key=value,...] or table:PATH")]
 Rows = list[tuple[str, str]]

@@ -13,16 +13,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import reports
-from benchmarks.command_line import FAILED, FINE, serve
-from benchmarks.ownership import refuse_foreign_report
-from benchmarks.table import embedded
-from datasets.cache import write_atomically
-from datasets.spec import UsageError, import_all, pick
-from reports import comparison_sections, comparison_words, latex, stale, words
-from reports.figures import pictures
-from reports.sections import SECTIONS, Section
-from reports.several import Comparison
-from reports.tables import Results
+from benchmarks.console.command_line import FAILED, FINE, serve
+from benchmarks.records.csv_table import embedded
+from benchmarks.records.ownership import refuse_foreign_report
+from datasets.foundation.spec import UsageError, import_all, pick
+from datasets.storage.cache import write_atomically
+from reports import latex, stale, words
+from reports.drawing.picture import pictures
+from reports.results import Results
+from reports.sections.registry import SECTIONS, Section
+from reports.several import sections as comparison_sections
+from reports.several import words as comparison_words
+from reports.several.comparison import Comparison
 
 TEMPLATES = Path(__file__).parent / "templates"
 TOGETHER = Path("runs") / "comparison"  # where a report on several runs goes

@@ -8,12 +8,14 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import comparison_words, heatmaps, words
-from reports.heatmaps import Column, Heatmap, Line, Square
-from reports.published_numbers import published
-from reports.sections import titled
-from reports.several import Comparison
-from reports.tables import Results
+from reports import words
+from reports.drawing import heatmap as heatmaps
+from reports.drawing.heatmap import Column, Heatmap, Line, Square
+from reports.results import Results
+from reports.sections.published import published
+from reports.sections.registry import titled
+from reports.several import words as comparison_words
+from reports.several.comparison import Comparison
 
 TEMPLATES = Path(__file__).parent / "templates"
 LETTERS = str.maketrans(

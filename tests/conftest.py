@@ -13,7 +13,7 @@ from hypothesis import settings
 
 import datasets
 from datasets import Dataset
-from datasets.fetch import MissingData
+from datasets.storage.fetch import MissingData
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.load_profile("patient")
@@ -79,7 +79,7 @@ def run_bench(own_data: Path) -> RunBench:
     """Run `python -m benchmarks.run` for real, with the fault plug-in in reach."""
 
     def run(
-        *arguments: object, data: Path = own_data, path: Path = ROOT / "tests", check: int | None = None
+        *arguments: object, data: Path = own_data, path: Path = ROOT / "tests" / "plugins", check: int | None = None
     ) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(
             [sys.executable, "-m", "benchmarks.run", *map(str, arguments)],

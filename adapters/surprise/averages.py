@@ -1,0 +1,111 @@
+"""Surprise's two models that are built of averages of whole ratings: Slope One and co-clustering."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from adapters.base import Indices
+from adapters.surprise.base import Converted, Count, Doubles, SurpriseModel, by_row
+from datasets.ratings import Catalogue, Ratings
+
+
+@dataclass(eq=False)
+class SlopeOne(SurpriseModel):
+    """mu_u + the mean of dev(i, j) over the items j that u rated and that share a rater with i (Lemire 2005).
+
+    dev(i, j) is the mean of r_vi - r_vj over the users v who rated both. Without such a j the score is mu_u; for an
+    unknown user or item it is the training mean. Surprise truncates ratings to integers here. So ratings with
+    fractions are fitted as multiples of their step (halves, tenths ...) and the scores divided again: the textbook's
+    numbers for half stars, Surprise's own for whole ones.
+    """
+
+    name = "surprise-slope-one"
+    personal = False  # where tastes are opposite, its deviations cancel out
+    truncates = True
+
+    def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
+        """Deviations and counts are two dense matrices of 8 bytes over all pairs of items."""
+        n_items = len(np.unique(train.items))
+        needed_mb = 2 * 8 * n_items**2 / 1e6
+        if needed_mb <= memory_mb:
+            return None
+        return (
+            f"needs about {needed_mb:,.0f} MB for the deviations of {n_items:,} x {n_items:,} items, "
+            f"{memory_mb:,.0f} MB are allowed: raise the memory limit or filter out rarely rated items"
+        )
+
+    def algorithm(self, seed: int) -> Any:
+        """Surprise's SlopeOne; nothing in it is random."""
+        from surprise import SlopeOne
+
+        return SlopeOne()
+
+    def _take(self, algorithm: Any, data: Converted) -> None:
+        self.mean_if_unknown_ = True
+        self.base_ = 0.0
+        self._take_biases(np.array(algorithm.user_mean) * data.unit, 0, data)
+        self.known_, self.inner_items_ = data.known_items, np.zeros(data.ratings.n_items, np.int32)
+        self.inner_items_[self.known_] = np.arange(len(self.known_), dtype=np.int32)
+        self.common_ = (algorithm.freq > 0).astype(np.float32)
+        self.deviations_ = np.where(algorithm.freq > 0, algorithm.dev, 0.0) * data.unit
+        ones = np.ones(len(data.items), np.float32)
+        self.rated_ = by_row(data.ratings.users, data.items, ones, (data.ratings.n_users, len(self.known_)))
+
+    def _personal(self, users: Indices, items: Indices) -> Doubles:
+        sums, counts = np.zeros((2, len(users)))
+        for start in range(0, len(users), 4096):  # a block has 4096 times as many terms as its users have ratings
+            part = slice(start, start + 4096)
+            rated = self.rated_[users[part]]
+            pair = np.repeat(np.arange(rated.shape[0]), np.diff(rated.indptr))
+            i = self.inner_items_[items[part]][pair]
+            sums[part] = np.bincount(pair, self.deviations_[i, rated.indices], rated.shape[0])
+            counts[part] = np.bincount(pair, self.common_[i, rated.indices], rated.shape[0])
+        return np.divide(sums, counts, out=sums, where=counts > 0)
+
+    def _personal_items(self, users: Indices) -> Doubles:
+        rated = self.rated_[users]
+        sums = -(rated @ self.deviations_)  # dev(j, i) = -dev(i, j), which spares a transposed copy
+        counts = rated @ self.common_
+        personal = np.zeros((len(users), self.n_items_))
+        personal[:, self.known_] = np.divide(sums, counts, out=sums, where=counts > 0)
+        return personal
+
+
+@dataclass(eq=False)
+class CoClustering(SurpriseModel):
+    """C_ui + (mu_u - C_u) + (mu_i - C_i) with the means C of the clusters of u, of i and of both (George 2005).
+
+    An unknown user or item gets the training mean, as in Surprise, whose documentation promises mu_i or mu_u.
+    Defaults: Surprise's. Half stars: as in `surprise-slope-one`.
+    """
+
+    name = "surprise-co-clustering"
+    truncates = True
+    n_cltr_u: Count = 3
+    n_cltr_i: Count = 3
+    n_epochs: Count = 20
+
+    def algorithm(self, seed: int) -> Any:
+        """Surprise's CoClustering."""
+        from surprise import CoClustering
+
+        return CoClustering(**asdict(self), random_state=seed)
+
+    def _take(self, algorithm: Any, data: Converted) -> None:
+        self.mean_if_unknown_ = True
+        self.base_ = 0.0
+        user_part = algorithm.user_mean - algorithm.avg_cltr_u[algorithm.cltr_u]
+        item_part = algorithm.item_mean - algorithm.avg_cltr_i[algorithm.cltr_i]
+        self._take_biases(user_part * data.unit, item_part * data.unit, data)
+        self.user_clusters_ = np.zeros(data.ratings.n_users, np.intp)
+        self.item_clusters_ = np.zeros(data.ratings.n_items, np.intp)
+        self.user_clusters_[data.known_users] = algorithm.cltr_u
+        self.item_clusters_[data.known_items] = algorithm.cltr_i
+        self.both_: Doubles = algorithm.avg_cocltr * data.unit
+
+    def _personal(self, users: Indices, items: Indices) -> Doubles:
+        return self.both_[self.user_clusters_[users], self.item_clusters_[items]]
+
+    def _personal_items(self, users: Indices) -> Doubles:
+        return self.both_[self.user_clusters_[users]][:, self.item_clusters_]

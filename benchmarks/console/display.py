@@ -1,0 +1,118 @@
+"""What a person sees while the cells run: a bar and a growing table, or plain lines where there is no terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.records.cell import Cell
+from benchmarks.records.record import Record
+from datasets.ratings import Dataset
+
+ROWS_SHOWN = 15  # the newest cells; the report has them all
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def cost(record: Record, phase: str) -> float | None:
+    """Seconds of a phase, or None if it was not reached."""
+    seconds = record.costs.get(phase, {}).get("seconds")
+    return None if seconds is None else float(seconds)
+
+
+def summary(record: Record, metrics: Sequence[str]) -> list[str]:
+    """A finished cell in words: row, fold, status, the metrics, fit seconds, peak memory."""
+    values = [_number(record.metrics.get(name), 4) for name in metrics]
+    fit, peak = _number(cost(record, "fit"), 3), _number(record.peak_mb, 0)
+    return [record.cell.row, record.cell.place, record.status, *values, fit, peak]
+
+
+class Display:
+    """Shows the progress of `total` cells on `console`. Use as a context manager."""
+
+    def __init__(self, console: Console, total: int, metrics: Sequence[str]) -> None:
+        self._console, self._metrics = console, list(metrics)
+        self._finished: list[Record] = []
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("elapsed"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task("starting", total=total)
+        self._total = total
+        self._live = Live(self._view(), console=console, refresh_per_second=4) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.update(self._view())
+            self._live.stop()
+
+    def started(self, cell: Cell) -> None:
+        """Name the cell that is running now."""
+        self._progress.update(self._task, description=f"{cell.row} {cell.place}")
+        if self._live:
+            self._live.update(self._view())
+
+    def finished(self, record: Record) -> None:
+        """Add a finished cell."""
+        self._finished.append(record)
+        self._progress.advance(self._task)
+        if self._live:
+            self._live.update(self._view())
+            return
+        row, fold, status, *values, fit, peak = summary(record, self._metrics)
+        numbers = "  ".join(f"{name} {value}" for name, value in zip(self._metrics, values, strict=True))
+        line = f"[{len(self._finished)}/{self._total}] {row} {fold}: {status}"
+        tail = (
+            f"  {numbers}  fit {fit} s  peak {peak} MB"
+            if status == "ok"
+            else f": {(record.reason or '').partition(chr(10))[0]}"
+        )
+        self._console.print(Text(line + tail), soft_wrap=True)
+
+    def _view(self) -> Group:
+        table = Table(box=None, pad_edge=False)
+        for name in ("algorithm", "fold", "status", *self._metrics, "fit s", "peak MB"):
+            table.add_column(name, justify="left" if name in ("algorithm", "status") else "right", no_wrap=True)
+        for record in self._finished[-ROWS_SHOWN:]:
+            style = "" if record.status == "ok" else "red"
+            table.add_row(*(Text(value, style) for value in summary(record, self._metrics)))
+        return Group(table, self._progress)
+
+
+def print_plan(console: Console, plan: Sequence[tuple[Cell, str]], directory: Path) -> None:
+    """Every cell of a plan and what is to be done about it, one a line."""
+    for cell, state in plan:
+        console.print(f"{cell.key}  {cell.row}  {cell.place}  {state}", markup=False)
+    waiting = sum(state == "to run" for _, state in plan)
+    console.print(f"{len(plan)} cells, {waiting} to run, into {directory}", markup=False)
+
+
+def announce(console: Console, data: Dataset, n_cells: int, n_waiting: int) -> None:
+    """What will be run on what: the notice of simulated data, counts, and what the loader remarked."""
+    ratings = data.ratings
+    if data.provenance.simulated:
+        console.print(data.provenance.notice, style="bold yellow", markup=False)
+    title = f"{data.name} (SIMULATED)" if data.provenance.simulated else data.name
+    counts = f"{len(ratings):,} ratings, {ratings.n_users:,} users, {ratings.n_items:,} items"
+    kept = f", {n_cells - n_waiting} kept from before" if n_waiting < n_cells else ""
+    console.print(f"{title}: {counts}; {n_cells} cells{kept}", markup=False)
+    for remark in data.provenance.remarks:
+        console.print(f"  {remark}", markup=False)

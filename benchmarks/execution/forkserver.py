@@ -1,0 +1,173 @@
+"""The process that cells are forked from: it has imported the libraries, so a cell starts in milliseconds.
+
+Started by `fork_pool` as `python -m benchmarks.execution.forkserver`. It reads one JSON job a line from its standard
+input and writes one JSON line when a cell has started or ended. When its input closes, because the run has ended or
+was killed, it kills every cell and leaves.
+"""
+
+import contextlib
+import ctypes
+import faulthandler
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import sys
+from typing import Any
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def main() -> None:
+    """Serve until the input closes or the run dies."""
+    cells: dict[int, str] = {}
+    signal.signal(signal.SIGTERM, lambda *_: _leave(cells))
+    _follow(int(sys.argv[1]), signal.SIGTERM)  # also while it imports, when it does not look at its input
+    if sys.platform == "linux":  # orphans of a cell come here, to be ended when it has ended
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    replies = os.dup(1)
+    os.dup2(2, 1)  # nothing a library prints may disturb the protocol
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    os.set_blocking(0, False)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    _preload(["benchmarks.execution.worker"])
+    received = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(0, selectors.EVENT_READ)
+        selector.register(wake_read, selectors.EVENT_READ)
+        _reply(replies, {"ready": os.getpid()})
+        while True:
+            ready = {key.fd for key, _ in selector.select()}
+            if wake_read in ready:
+                os.read(wake_read, 4096)
+                _reap(cells, replies)
+            if 0 in ready:
+                chunk = os.read(0, 1 << 20)
+                if not chunk:
+                    break
+                *lines, received = (received + chunk).split(b"\n")
+                for line in lines:
+                    _start(json.loads(line), cells, replies, close=(replies, wake_read, wake_write))
+    _leave(cells)
+
+
+def _follow(parent: int, number: signal.Signals) -> None:
+    """Have the kernel send `number` to this process when `parent` dies; leave if it is dead already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _leave(cells: dict[int, str]) -> None:
+    """Kill all cells and what they have started; never returns."""
+    for pid in cells:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    _end_orphans()
+    os._exit(0)
+
+
+def _reply(replies: int, message: dict[str, Any]) -> None:
+    """One line to the run. It has gone if the pipe is broken; then the closed input ends this process too."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(replies, json.dumps(message).encode() + b"\n")
+
+
+def _preload(modules: list[str]) -> None:
+    """Import what can be imported; the cell itself reports what cannot. Threads must not start here: see DESIGN."""
+    missing = [module for module in modules if module not in sys.modules]
+    if not missing:
+        return
+    for module in missing:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+    if "benchmarks.evaluation.ranking" in sys.modules:
+        _compile_ranking()
+    gc.collect()
+    gc.freeze()  # collections in the cells skip all this, and do not copy its pages
+
+
+def _compile_ranking() -> None:
+    """Have the ranking kernels compiled once, here, instead of in every cell."""
+    import numpy as np
+    from scipy.sparse import csr_matrix
+
+    from benchmarks.evaluation.ranking import auc, top_items
+
+    scores, users, none = np.zeros((1, 2), np.float32), np.zeros(1, np.int32), csr_matrix((1, 2), dtype=np.bool_)
+    top_items(scores, users, none, 1, 0)
+    auc(scores, users, none, none)
+
+
+def _start(job: dict[str, Any], cells: dict[int, str], replies: int, close: tuple[int, ...]) -> None:
+    _preload(job["preload"])
+    server = os.getpid()
+    pid = os.fork()
+    if not pid:
+        _become_cell(job, server, close)
+    cells[pid] = job["name"]
+    _reply(replies, {"started": job["name"], "pid": pid})
+
+
+def _become_cell(job: dict[str, Any], server: int, close: tuple[int, ...]) -> None:
+    """Never returns: run the job in a session of its own, with its output in its log, and leave."""
+    code = 70
+    try:
+        os.setsid()
+        os.chdir(job["working_directory"])  # a library that was imported here may have left it
+        _follow(server, signal.SIGKILL)
+        if job["processors"]:
+            os.sched_setaffinity(0, job["processors"])
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        null = os.open(os.devnull, os.O_RDONLY)
+        for target, descriptor in ((0, null), (1, log), (2, log)):
+            os.dup2(descriptor, target)
+        for descriptor in (log, null, *close):
+            os.close(descriptor)
+        faulthandler.enable()
+        from benchmarks.execution.worker import run
+
+        run(job)
+        code = 0
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else 1
+        sys.excepthook(*sys.exc_info())
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _reap(cells: dict[int, str], replies: int) -> None:
+    """Tell the run which cells have ended, and end what they have left behind once no cell runs."""
+    with contextlib.suppress(ChildProcessError):  # there are no children left
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, status = ended
+            if pid in cells:
+                _reply(replies, {"ended": cells.pop(pid), "pid": pid, "code": os.waitstatus_to_exitcode(status)})
+    if not cells:
+        _end_orphans()
+
+
+def _end_orphans() -> None:
+    """Kill every child of this process; with no cell running, these are processes that cells have abandoned."""
+    import psutil
+
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""What a call costs in seconds and megabytes, and on what machine."""
+
+import gc
+import os
+import platform
+import statistics
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+import psutil
+
+PHASES = ("convert", "fit", "rate", "rank")
+PACKAGES = ("numpy", "scipy", "numba", "scikit-surprise", "rectools-lightfm", "keras", "jax", "polars", "pandas")
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def _memory_mb(line: str) -> float | None:
+    """VmRSS, or VmHWM, the peak since the last reset, of this process in MB; None elsewhere than on Linux."""
+    if not _STATUS.exists():
+        return None
+    values = dict(row.split(":", 1) for row in _STATUS.read_text().splitlines())
+    return int(values[line].split()[0]) / 1024
+
+
+def _reset_peak() -> None:
+    if _CLEAR.exists():
+        _CLEAR.write_text("5")
+
+
+@dataclass
+class _Sample:
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_mb: float | None = None
+    grown_mb: float | None = None
+
+
+@dataclass
+class Meter:
+    """Measures calls by phase. A phase called again adds to its sample, unless `repeat` has begun a new one."""
+
+    samples: dict[str, list[_Sample]] = field(default_factory=dict)
+
+    def __call__(self, phase: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """`function(*arguments)`, with its costs booked on `phase`. The garbage collector is off meanwhile."""
+        if phase not in self.samples:
+            self.repeat(phase)
+        sample = self.samples[phase][-1]
+        if not sample.seconds:
+            gc.collect()
+        gc.disable()
+        _reset_peak()
+        before = _memory_mb("VmRSS")
+        try:
+            cpu, wall = process_time(), perf_counter()
+            result = function(*arguments)
+            seconds, cpu_seconds = perf_counter() - wall, process_time() - cpu
+        finally:
+            gc.enable()
+        sample.seconds += seconds
+        sample.cpu_seconds += cpu_seconds
+        peak = _memory_mb("VmHWM")
+        if peak is not None and before is not None:
+            sample.peak_mb = max(sample.peak_mb or 0.0, peak)
+            sample.grown_mb = max(sample.grown_mb or 0.0, peak - before)
+        return result
+
+    def repeat(self, *phases: str) -> None:
+        """Begin a new sample of each of `phases`."""
+        for phase in phases:
+            self.samples.setdefault(phase, []).append(_Sample())
+
+    def seconds(self, phase: str) -> float:
+        """All samples of `phase` together."""
+        return sum(sample.seconds for sample in self.samples[phase])
+
+    def costs(self) -> dict[str, dict[str, Any]]:
+        """Per phase: median wall and CPU seconds, greatest memory peak and growth in MB, every wall-time sample."""
+        return {
+            phase: {
+                "seconds": statistics.median(sample.seconds for sample in samples),
+                "cpu_seconds": statistics.median(sample.cpu_seconds for sample in samples),
+                "peak_mb": max((s.peak_mb for s in samples if s.peak_mb is not None), default=None),
+                "grown_mb": max((s.grown_mb for s in samples if s.grown_mb is not None), default=None),
+                "samples": [sample.seconds for sample in samples],
+            }
+            for phase, samples in self.samples.items()
+        }
+
+
+def kernel_seconds(n_tries: int = 5) -> float:
+    """The shortest of some timings of a fixed piece of work: a product of matrices, a sort and random reads."""
+    rng = np.random.default_rng(0)
+    matrix = rng.random((192, 192), np.float32)
+    numbers, places = rng.random(1 << 16, np.float32), rng.integers(0, 1 << 16, 1 << 16)
+    seconds = []
+    for _ in range(n_tries):
+        begun = perf_counter()
+        float((matrix @ matrix).sum() + np.sort(numbers)[places].sum())
+        seconds.append(perf_counter() - begun)
+    return min(seconds)
+
+
+def _git(*arguments: str) -> str:
+    """What git says of this project, or "" where there is no git or no checkout."""
+    root = Path(__file__).resolve().parents[2]
+    try:
+        answer = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return answer.stdout.strip()
+
+
+def _cpu() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages whose numbers a table can depend on; those not installed are left out."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def processor_sets(threads: int, jobs: int) -> list[list[int]]:
+    """`jobs` disjoint sets of `threads` processors, to which cells are bound so that no library can take more.
+
+    Empty sets, that is no binding, where there are too few processors or the platform has no such thing. Which
+    processors come first depends on the process, so that two runs on one machine do not meet on the same.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return [[]] * jobs
+    allowed = sorted(os.sched_getaffinity(0))
+    if threads * jobs > len(allowed):
+        return [[]] * jobs
+    first = os.getpid() % len(allowed)
+    rotated = allowed[first:] + allowed[:first]
+    return [rotated[job * threads : (job + 1) * threads] for job in range(jobs)]
+
+
+def environment(threads: int, jobs: int) -> dict[str, Any]:
+    """The machine, the versions and the commit: what has to be known to believe a number."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "memory_mb": psutil.virtual_memory().total / 2**20,
+        "threads": threads,
+        "bound": all(processor_sets(threads, jobs)),
+        "contended": jobs > 1,
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": bool(_git("status", "--porcelain")),
+        "versions": versions(),
+    }

@@ -1,0 +1,38 @@
+"""Published numbers that a suite is measured against."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.metrics.registry import find
+from datasets.foundation.spec import UsageError, pick
+
+
+@dataclass(frozen=True)
+class Published:
+    """One number of a published table, and how far from it the same protocol may come out."""
+
+    row: str
+    column: str
+    value: float
+    tolerance: float
+    dataset: str
+    source: str
+
+
+def published(suite: str, tables: Iterable[Mapping[str, Any]], rows: Iterable[str]) -> tuple[Published, ...]:
+    """The numbers in the `[[published]]` tables of a suite's file.
+
+    UsageError for a row that the suite does not have, an unknown metric, or a metric without a tolerance.
+    """
+    names, found = list(rows), []
+    for table in tables:
+        for row, values in table["rows"].items():
+            pick(f"row of suite {suite}", row, names)
+            for column, value in values.items():
+                find(column)
+                if column not in table["tolerance"]:
+                    raise UsageError(f"suite {suite}: no tolerance is given for the published {column} of {row}")
+                tolerance = table["tolerance"][column]
+                found.append(Published(row, column, value, tolerance, table["dataset"], table["source"]))
+    return tuple(found)

@@ -1,0 +1,205 @@
+"""From raw answers to a cell's numbers: of one just measured, of a kept one, and of one that `verify` looks at.
+
+A run keeps what it need not do again. A cell whose key has changed is measured again; one whose key is
+the same but whose numbers were made by other code is evaluated again, from its raw answers, without a fit.
+"""
+
+import hashlib
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters import available
+from benchmarks.evaluation.ask import Answers, pairs
+from benchmarks.evaluation.scoring import Scored, score
+from benchmarks.evaluation.slices import Slice, slices
+from benchmarks.metrics.protocols import PROTOCOLS, Evaluation, prefixed
+from benchmarks.records.cell import Cell
+from benchmarks.records.record import Record, Run
+from benchmarks.splits import folds as splits
+from datasets.foundation.spec import UsageError
+from datasets.ratings import Catalogue, Dataset, Ratings
+
+Division = tuple[str, int, int, int]
+State = Literal["kept", "to evaluate", "to run"]
+
+# What may differ between two records of one row and place, and how a message calls it.
+CHANGES = {
+    "source": "code",
+    "revision": "revision",
+    "libraries": "versions of libraries",
+    "digest": "data",
+    "protocol": "protocol or cutoffs",
+    "threads": "number of threads",
+}
+PLACE = ("parameters", "split", "n_folds", "fold", "seed", "split_seed")
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What the raw answers of a cell are worth."""
+
+    scored: Scored
+    slices: list[Slice]
+
+
+def evaluate_answers(cell: Cell, answers: Answers, train: Ratings, test: Ratings, catalogue: Catalogue) -> Numbers:
+    """Every metric, every user's share in it, and the slices."""
+    evaluation = Evaluation.from_json(cell.protocol)
+    predicts_ratings = available()[cell.algorithm].predicts == "ratings"
+    scored = score(answers, train, test, catalogue, evaluation, predicts_ratings=predicts_ratings)
+    return Numbers(scored, slices(answers, scored, train, test, evaluation.ks[0]))
+
+
+def division_of(cell: Cell) -> Division:
+    """What `splits.divide` asks for."""
+    return cell.split, cell.n_folds, cell.fold, cell.split_seed
+
+
+def misfits(
+    arrays: Mapping[str, NDArray[Any]], evaluation: Evaluation, test: Ratings
+) -> Iterator[tuple[str, object, object]]:
+    """Where raw answers lack the shapes and ranges that the test part asks for: place, expected, found."""
+    shapes: dict[str, tuple[int, ...]] = {"scores": (len(test),)}
+    for name in evaluation.protocols:
+        threshold = PROTOCOLS[name].threshold(test.scale)
+        users = np.flatnonzero(np.diff(pairs(test, threshold).indptr))
+        top = arrays.get(prefixed(name, "top_items"), np.empty((0, 0), np.int32))
+        depth = top.shape[-1] if top.ndim else 0
+        lists = {"users": (len(users),), "top_items": (len(users), depth), "ranks": (len(users), depth)}
+        lists["auc"] = (len(users),)
+        shapes |= {prefixed(name, column): shape for column, shape in lists.items()}
+
+        if not np.array_equal(users, arrays.get(prefixed(name, "users"), ())):
+            yield prefixed(name, "users"), "the users with a relevant test item", "others"
+        if top.size and not (top.min() >= -1 and top.max() < test.n_items):
+            yield prefixed(name, "top_items"), "items or -1", f"{top.min()} to {top.max()}"
+    for name, shape in shapes.items():
+        found = arrays[name].shape if name in arrays else None
+        if found != shape:
+            yield f"shape of {name}", shape, found
+
+
+def state_of(run: Run, cell: Cell, forced: Iterable[str], evaluation: str) -> State:
+    """What is to be done about a planned cell whose numbers the code `evaluation` should make."""
+    record = run.read(cell)
+    if record is None or record.status != "ok" or cell.row in forced or not run.has_answers(cell):
+        return "to run"
+    return "kept" if record.evaluation == evaluation else "to evaluate"
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """What is left of a plan: the cells to be measured, and in words why earlier work was not kept as it was."""
+
+    waiting: list[Cell]
+    remarks: list[str]
+
+
+def resume(
+    run: Run, cells: Sequence[Cell], states: Mapping[str, State], dataset: Dataset, evaluation: str
+) -> Resumed:
+    """Evaluate again what can be, and say what has to be measured; `states` are by the cells' names.
+
+    Measured again is also what should be evaluated again and has lost its raw answers.
+    """
+    stale = [cell for cell in cells if states[cell.name] == "to evaluate"]
+    lost = _evaluate_again(run, stale, dataset, evaluation)
+    waiting = [cell for cell in cells if states[cell.name] == "to run" or cell.name in lost]
+
+    remarks = []
+    n_again = len(stale) - len(lost)
+    if n_again:
+        remarks.append(
+            f"{_counted(n_again)} evaluated again from the raw answers, without a fit: "
+            "the code of the evaluation has changed"
+        )
+    reasons: Counter[tuple[str, str]] = Counter()
+    for cell in waiting:
+        if cell.name in lost:
+            reasons[cell.row, "the code of the evaluation has changed, and the raw answers do not serve"] += 1
+        elif run.read(cell) is None and (changes := changed_since(run, cell)):
+            reasons[cell.row, f"changed since: {', '.join(changes)}"] += 1
+    remarks += [f"{row}: {_counted(n)} measured again: {why}" for (row, why), n in reasons.items()]
+    return Resumed(waiting, remarks)
+
+
+def _counted(n: int) -> str:
+    return "1 cell is" if n == 1 else f"{n} cells are"
+
+
+def changed_since(run: Run, cell: Cell) -> list[str]:
+    """In words what the nearest ok record of the same row and place does not share with `cell`.
+
+    Empty if there is none: then the cell is new.
+    """
+    nearest: list[str] = []
+    for path in sorted((run.directory / "records").glob(f"{cell.algorithm}-*.json")):
+        try:
+            record = Record.from_json(path.read_bytes())
+        except ValueError:
+            continue  # a damaged record of another key: no part of this plan
+        if record.status != "ok" or any(getattr(record.cell, name) != getattr(cell, name) for name in PLACE):
+            continue
+        changes = _changes(record.cell, cell)
+        if changes and (not nearest or len(changes) < len(nearest)):
+            nearest = changes
+    return nearest
+
+
+def _changes(old: Cell, new: Cell) -> list[str]:
+    """The fields of CHANGES that differ, in words; a plug-in's own module counts as code."""
+    own = available()[new.algorithm].__module__
+    libraries = [{name: value for name, value in cell.libraries.items() if name != own} for cell in (old, new)]
+    changes = []
+    for name, words in CHANGES.items():
+        was, now = getattr(old, name), getattr(new, name)
+        if name == "libraries":
+            was, now = libraries
+        if was != now:
+            changes.append(words)
+    return changes
+
+
+def _evaluate_again(run: Run, cells: Iterable[Cell], dataset: Dataset, evaluation: str) -> set[str]:
+    """Write the records of `cells` anew from their raw answers; the names of those where these do not serve."""
+    lost = set()
+    for division, group in itertools.groupby(sorted(cells, key=division_of), division_of):
+        train_rows, test_rows = splits.divide(dataset, *division)
+        train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
+        for cell in group:
+            record, arrays = run.read(cell), _sound_answers(run, cell, test)
+            if record is None or arrays is None:
+                lost.add(cell.name)
+                continue
+            protocols = Evaluation.from_json(cell.protocol).protocols
+            answers = Answers.from_arrays(arrays, protocols)
+            numbers = evaluate_answers(cell, answers, train, test, dataset.catalogue)
+            record = replace(
+                record,
+                cell=cell,
+                metrics=numbers.scored.values,
+                slices=numbers.slices,
+                evaluation=evaluation,
+            )
+            run.write(record, answers.to_arrays() | numbers.scored.to_arrays())
+    return lost
+
+
+def _sound_answers(run: Run, cell: Cell, test: Ratings) -> dict[str, NDArray[Any]] | None:
+    """The raw answers of a cell if they are those of its record and fit the test part, else None."""
+    record = run.read(cell)
+    written = run.path(cell, ".npz").read_bytes()
+    if record is None or record.answers != hashlib.sha256(written).hexdigest():
+        return None
+    try:
+        arrays = run.answers(cell)
+    except UsageError:
+        return None
+    is_sound = not any(misfits(arrays, Evaluation.from_json(cell.protocol), test))
+    return arrays if is_sound else None

@@ -1,0 +1,198 @@
+"""Which code makes a cell's answers, and which makes numbers of them: two hashes over syntax trees.
+
+*The answers' source* stands in a cell's key. It covers the module of the adapter with all that it
+imports, transitively, of the house and, for a plug-in, of its own modules; and the harness's code
+that divides the data, fits, and puts the questions. Whatever could change a stored answer is here:
+with the candidates and the ties also the threshold of relevance (the class `Protocol`), because only
+users with a relevant test item are asked for a ranking, and because the stored AUC is over relevant
+items. The values of protocols and cutoffs stand in the key themselves.
+
+*The evaluation's source* stands in the record. It covers what makes numbers of stored answers:
+fallback, clipping, hits, metrics, sums over users, slices, and the table of protocols with its VERSION.
+
+Both go over syntax trees, see `syntax.py`, so comments and docstrings do not count, and modules go by
+their dotted name and not by their path. What no `import` statement names is not seen: modules imported by a name
+made at run time, data files, and the libraries, whose versions stand in the key.
+"""
+
+import hashlib
+import json
+import sysconfig
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from pkgutil import iter_modules
+
+import adapters
+import benchmarks
+import datasets
+from adapters import Recommender
+from benchmarks.records.syntax import file_of, locate, read_module
+from datasets.foundation.spec import UsageError
+
+# The packages of the house. Their own `__init__` holds a registry and no algorithm, so it is left out.
+ADAPTERS = adapters.__name__
+DATASETS = datasets.__name__
+HARNESS = benchmarks.__name__
+HOUSE = (ADAPTERS, DATASETS, HARNESS)
+
+QUESTIONS = (f"{HARNESS}.evaluation.ask", f"{HARNESS}.splits.folds", f"{DATASETS}.ratings")
+# Modules of which only some definitions can change an answer; what they import is not followed.
+PARTS = {
+    f"{HARNESS}.metrics.protocols": ("Protocol",),
+    f"{HARNESS}.execution.worker": ("_measured", "_fitted", "_fit"),
+}
+NUMBERS = (
+    f"{HARNESS}.evaluation.scoring",
+    f"{HARNESS}.evaluation.slices",
+    f"{HARNESS}.metrics.protocols",
+)
+METRICS = f"{HARNESS}.metrics"  # every file of this package is found by itself
+# Reads what a user has typed; what came out of it stands in the key.
+LEFT_OUT = f"{DATASETS}.foundation.spec"
+
+DIGITS = 12
+NOWHERE: Mapping[str, tuple[str, ...]] = {}
+
+
+def answers_source(adapter: type[Recommender]) -> str:
+    """Twelve hexadecimal digits over the code that makes the answers of `adapter`.
+
+    UsageError if its module has no file that could be read.
+    """
+    modules = _reached([*QUESTIONS, *PARTS], None, PARTS)
+    modules |= _reached_from(adapter)
+    return _hashed(modules)
+
+
+def is_plugin(adapter: type[Recommender]) -> bool:
+    """Whether an adapter comes from outside the house."""
+    return not _is_of_house(adapter.__module__)
+
+
+def plugin_source(adapter: type[Recommender]) -> str:
+    """The same over the modules of a plug-in alone, without those of the house."""
+    modules = _reached_from(adapter)
+    return _hashed({name: digest for name, digest in modules.items() if not _is_of_house(name)})
+
+
+def evaluation_source() -> str:
+    """Twelve hexadecimal digits over the code that makes numbers of stored answers."""
+    package = locate(METRICS)
+    if package is None or package.submodule_search_locations is None:
+        raise RuntimeError(f"{__name__} names the package {METRICS}, which is gone")
+    metrics = [f"{METRICS}.{module.name}" for module in iter_modules(package.submodule_search_locations)]
+    return _hashed(_reached([*NUMBERS, METRICS, *metrics], None))
+
+
+def _hashed(modules: Mapping[str, str]) -> str:
+    listed = json.dumps(sorted(modules.items()))
+    return hashlib.sha256(listed.encode()).hexdigest()[:DIGITS]
+
+
+@dataclass(frozen=True)
+class _PlugIn:
+    """Which modules are a plug-in's own: those of its packages, and what lies in its directory.
+
+    An installed plug-in has no directory of its own: libraries lie in the same one.
+    """
+
+    packages: frozenset[str]
+    directory: Path | None
+
+    def owns(self, name: str) -> bool:
+        if name.partition(".")[0] in self.packages:
+            return True
+        if self.directory is None:
+            return False
+        spec = locate(name, self.directory)
+        file = file_of(spec)
+        return file is not None and file.is_relative_to(self.directory) and not _is_installed(file)
+
+
+def _plugin_of(adapter: type[Recommender]) -> _PlugIn | None:
+    """What belongs to the plug-in that brings `adapter`; None for an adapter of the house."""
+    if not is_plugin(adapter):
+        return None
+    package = adapter.__module__.partition(".")[0]
+    spec = locate(package)
+    file = file_of(spec)
+    if file is None:
+        return _PlugIn(frozenset([package]), None)
+    if _is_installed(file):
+        return _PlugIn(frozenset([package, *_same_distribution(package)]), None)
+    is_package = spec is not None and spec.submodule_search_locations is not None
+    directory = file.parent.parent if is_package else file.parent
+    return _PlugIn(frozenset([package]), directory)
+
+
+def _same_distribution(package: str) -> list[str]:
+    """The other top-level names of the distributions that have installed `package`."""
+    owners = packages_distributions()
+    mine = set(owners.get(package, ()))
+    return [name for name, distributions in owners.items() if mine & set(distributions)]
+
+
+def _is_of_house(name: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in HOUSE)
+
+
+def _is_installed(file: Path) -> bool:
+    """Whether a file belongs to Python or to what is installed in it or in another environment."""
+    if {"site-packages", "dist-packages"} & set(file.parts):
+        return True
+    return any(file.is_relative_to(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib"))
+
+
+def _reached_from(adapter: type[Recommender]) -> dict[str, str]:
+    """The digests, by module, of the adapter's module and all of its own that it imports."""
+    modules = _reached([adapter.__module__], _plugin_of(adapter), PARTS)
+    if adapter.__module__ not in modules:
+        raise UsageError(
+            f"{adapter.__module__}.{adapter.__qualname__}: the source of its module cannot be read, "
+            "so nobody could tell when its numbers are out of date: put it into a file of its own"
+        )
+    return modules
+
+
+def _reached(
+    roots: Iterable[str],
+    plugin: _PlugIn | None,
+    parts: Mapping[str, tuple[str, ...]] = NOWHERE,
+) -> dict[str, str]:
+    """The digests, by module, of `roots` and of what they import, transitively.
+
+    Followed are modules of the house and those that `plugin` owns, whose packages' `__init__` count
+    too. Of the modules in `parts` the named definitions count. RuntimeError if one is gone.
+    """
+    digests: dict[str, str] = {}
+    seen: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if not name or name in seen or name in HOUSE or name == LEFT_OUT:
+            continue
+        seen.add(name)
+        if not _is_of_house(name):
+            if plugin is None or not plugin.owns(name):
+                continue
+            waiting.append(name.rpartition(".")[0])
+
+        spec = locate(name, plugin.directory if plugin else None)
+        file = file_of(spec)
+        if spec is None or file is None:
+            continue  # a name inside a module, or a folder without an `__init__`
+        if file.suffix != ".py":
+            digests[name] = hashlib.sha256(file.read_bytes()).hexdigest()
+            continue
+
+        is_package = spec.submodule_search_locations is not None
+        digest, imported = read_module(file.read_bytes(), name, is_package, parts.get(name))
+        digests[name] = digest
+        waiting += imported
+
+    lost = [name for name in roots if _is_of_house(name) and name not in digests]
+    if lost:
+        raise RuntimeError(f"{__name__} names the modules {', '.join(lost)}, which are gone")
+    return digests

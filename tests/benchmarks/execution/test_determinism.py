@@ -1,0 +1,117 @@
+"""The certificate in every record: whether the same seed gives the same numbers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adapters.base import Floats
+from benchmarks.execution.determinism import certify, toy
+from benchmarks.records.record import Record, Run
+from tests.conftest import RunBench
+
+SCORES = np.array([1, 2, 5, np.nan], np.float32)
+
+PLUGIN = '''
+import time
+from dataclasses import dataclass
+import numpy as np
+from adapters.base import Recommender
+
+class _Noisy(Recommender):
+    family = "noisy"
+    predicts = "ratings"
+    noise = 1.0
+    def fit(self, data, seed):
+        self.numbers_ = np.random.default_rng(seed).random(data.n_items).astype(np.float32)
+        self.numbers_ += np.float32(self.noise) * np.random.default_rng().random(data.n_items).astype(np.float32)
+    def score(self, users, items):
+        return self.numbers_[items]
+
+@dataclass(eq=False)
+class Noisy(_Noisy):
+    """Draws anew, whatever the seed."""
+    name = "noisy"
+
+@dataclass(eq=False)
+class Slow(_Noisy):
+    """The same, and too slow to be fitted to the data again."""
+    name = "noisy-slow"
+    def fit(self, data, seed):
+        super().fit(data, seed)
+        time.sleep(0.6)
+
+@dataclass(eq=False)
+class Nearly(_Noisy):
+    """Noise in the last digits."""
+    name = "noisy-little"
+    noise = 1e-6
+
+@dataclass(eq=False)
+class Declared(_Noisy):
+    """The same numbers by chance, but it makes no promise."""
+    name = "noisy-declared"
+    noise = 0.0
+    def nondeterminism(self):
+        return "threads race"
+'''
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict", "difference"),
+    [
+        (SCORES, "bit-identical", 0),
+        (SCORES + np.float32(1e-5), "within tolerance", 1e-5),
+        (SCORES + np.float32(1e-3), "not deterministic", 1e-3),
+        (np.nan_to_num(SCORES), "not deterministic", 0),  # an opinion where there was none
+    ],
+)
+def test_verdicts(other: Floats, verdict: str, difference: float) -> None:
+    found = certify(None, [SCORES, SCORES, other], "3 fits")
+    assert found is not None and found.verdict == verdict
+    assert found.largest_difference == pytest.approx(difference, abs=1e-6)
+
+
+def test_a_declared_reason_beats_lucky_agreement_and_one_fit_proves_nothing() -> None:
+    lucky = certify("threads race", [SCORES, SCORES], "2 fits")
+    assert lucky is not None and (lucky.verdict, lucky.reason) == ("not deterministic", "threads race")
+    alone = certify("threads race", [SCORES], "1 fit")
+    assert alone is not None and alone.largest_difference is None
+    assert certify(None, [SCORES], "1 fit") is None
+
+
+def test_the_toy_covers_all_users_and_items_and_both_ends_of_the_scale() -> None:
+    ratings, catalogue, truth = toy((-10.0, 10.0))
+    assert set(ratings.users.tolist()) == set(range(40)) and set(ratings.items.tolist()) == set(range(30))
+    assert set(ratings.values.tolist()) == {-10.0, 10.0} and 0.4 < len(ratings) / 1200 < 0.6
+    assert len(catalogue.titles) == 30 and truth.shape == (3, 40, 30)
+
+
+def test_records_carry_the_certificate(ratings_file: Path, run_bench: RunBench, tmp_path: Path) -> None:
+    (tmp_path / "noisy_plugin.py").write_text(PLUGIN)
+    expected = {
+        "item-mean": ("bit-identical", "3 fits, 750 training pairs"),
+        "surprise-svd[n_epochs=3]": ("bit-identical", "3 fits, 750 training pairs"),
+        "noisy": ("not deterministic", "3 fits, 750 training pairs"),
+        "noisy-slow": ("not deterministic", "2 fits to a toy"),
+        "noisy-little": ("within tolerance", "3 fits, 750 training pairs"),
+        "noisy-declared": ("not deterministic", "3 fits, 750 training pairs"),
+    }
+    rows = [part for row in expected for part in ("--algorithm", row)]
+    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, *rows, "--plugin", "noisy_plugin"]
+    run_bench(*arguments, "--out", tmp_path / "out", path=tmp_path, check=0)
+    for record in Run(tmp_path / "out").records():
+        if record.cell.row == "noisy-slow" and record.cell.fold > 0:
+            assert record.determinism is None  # one look at the toy is enough
+            continue
+        assert record.determinism is not None
+        found = record.determinism.verdict, record.determinism.checked_on
+        assert found == expected[record.cell.row], record.cell.row
+        assert record.determinism.reason == ("threads race" if record.cell.row == "noisy-declared" else None)
+        assert Record.from_json(record.to_json()) == record
+        older = json.loads(record.to_json()) | {"nondeterminism": None}
+        del older["determinism"]
+        assert Record.from_json(json.dumps(older)).determinism is None
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert "| noisy-declared | not deterministic; seen in 3 fits, 750 training pairs; threads race |" in report

@@ -1,0 +1,606 @@
+"""Canaries: each check below holds for the harness, and dies in one that was broken on purpose.
+
+A check raises AssertionError, or what the harness itself raises, when something of the test part has leaked.
+"""
+
+import gc
+import mmap
+import os
+import shutil
+import sqlite3
+import subprocess
+import types
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from adapters import available
+from benchmarks.certainty.bootstrap import bootstrap
+from benchmarks.certainty.samples import samples
+from benchmarks.evaluation import ask as evaluate
+from benchmarks.evaluation import scoring
+from benchmarks.evaluation.ask import Lists
+from benchmarks.evaluation.scoring import ranked
+from benchmarks.execution import worker
+from benchmarks.execution.determinism import sample
+from benchmarks.execution.sealing import SealedError, sealed
+from benchmarks.gating.gate import compare, parse
+from benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluation
+from benchmarks.metrics.registry import find
+from benchmarks.planning import cells as plan
+from benchmarks.records.describe import describe_data
+from benchmarks.records.record import Record, Run
+from benchmarks.splits import ways as divisions
+from benchmarks.splits.folds import divide
+from datasets import UsageError
+from datasets.ratings import Catalogue, Dataset, Provenance, Ratings
+from datasets.storage.cache import reopen, save
+from reports.results import Results, Row
+from reports.spread import Spread
+from tests.adapters.planted import taste
+from tests.conftest import RunBench
+from tests.plugins import cheats
+from tests.reports.invented_runs import COLUMNS, failed, normal, write
+
+N_USERS, N_ITEMS, N_ROWS = 200, 61, 5000
+Patch = pytest.MonkeyPatch
+HOW = plan.How("kfold", 2, 0, Evaluation())
+ENVIRONMENT: dict[str, Any] = {"threads": 1, "contended": False}
+LEARNERS = ["user-item-bias", "numpy-sgd[n_epochs=5]", "popularity", "ease", "surprise-svd[n_epochs=5]"]
+
+
+@pytest.fixture(autouse=True)
+def _frozen() -> Iterator[None]:
+    """As in the fork server: the collections that come before each measured call skip what is there already."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _forgetful() -> Iterator[None]:
+    """No cheat remembers another test."""
+    yield
+    cheats._hoard.clear()
+    cheats.Listener.heard.clear()
+    cheats.Spy.seen.clear()
+    cheats.EarlyStopper.validation = None
+
+
+def wrapped(ratings: Ratings) -> Dataset:
+    """`ratings` as a data set of its own."""
+    about = Catalogue(("film",) * ratings.n_items, (None,) * ratings.n_items, ((),) * ratings.n_items)
+    ids = np.arange(ratings.n_users), np.arange(ratings.n_items)
+    return Dataset("planted", ratings, about, *ids, Provenance((), "", ""))
+
+
+PLANTED = wrapped(taste(N_USERS, N_ITEMS, N_ROWS))
+
+
+def changed(rows: NDArray[np.int64], **columns: NDArray[Any]) -> Dataset:
+    """The planted data with other users, items or values in some rows."""
+    ratings = PLANTED.ratings
+    fields = {name: getattr(ratings, name).copy() for name in ("users", "items", "values")}
+    for name, column in columns.items():
+        fields[name][rows] = column
+    return wrapped(Ratings(**fields, n_users=ratings.n_users, n_items=ratings.n_items, scale=ratings.scale))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Measures cells in this process, as `benchmarks.execution.worker` does it in a process for each."""
+
+    directory: Path
+
+    def measure(self, spec: str, fold: int = 0, dataset: Dataset = PLANTED) -> tuple[Record, dict[str, Any]]:
+        """The record and the raw answers of one cell."""
+        entry = self.directory / "cache" / "datasets" / dataset.digest[:12]
+        if not entry.exists():
+            save(dataset, entry)
+        cell = plan.cells(dataset, plan.rows([spec]), HOW)[fold]
+        run = Run(self.directory / dataset.digest[:6])
+        job = {
+            "started": "2025-11-21T12:00:00+00:00",
+            "plugins": [],
+            "cell": asdict(cell),
+            "environment": ENVIRONMENT,
+            "data": describe_data(dataset),
+            "directory": str(run.directory),
+            "dataset": str(entry),
+            "memory_mb": 4000,
+        }
+        worker.run(job)
+        record = run.read(cell)
+        assert record is not None
+        if record.status != "ok":
+            return record, {}
+        with np.load(run.path(cell, ".npz")) as arrays:
+            return record, dict(arrays)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: Patch) -> Bench:
+    monkeypatch.setattr(plan, "library_versions", lambda adapter: {})  # slow, and the same for all
+    return Bench(tmp_path)
+
+
+def parts(fold: int = 0, dataset: Dataset = PLANTED) -> tuple[Ratings, Ratings]:
+    rows = divide(dataset, "kfold", 2, fold, 0)
+    return dataset.ratings.take(rows[0]), dataset.ratings.take(rows[1])
+
+
+# The test part is not known before it is asked for
+
+
+def check_blind(bench: Bench, spec: str) -> None:
+    """Nothing an algorithm answers may change when only the test part does: its values, then its items."""
+    _, test_rows = divide(PLANTED, "kfold", 2, 0, 0)
+    values, items = PLANTED.ratings.values[test_rows], PLANTED.ratings.items[test_rows]
+    record, answers = bench.measure(spec)
+    assert record.status == "ok", record.reason
+    _, with_other_values = bench.measure(spec, dataset=changed(test_rows, values=6 - values))
+    assert np.array_equal(answers["scores"], with_other_values["scores"], equal_nan=True), "test values are known"
+    _, with_other_items = bench.measure(spec, dataset=changed(test_rows, items=(items + 7) % N_ITEMS))
+    for other in (with_other_values, with_other_items):
+        _, mine, theirs = np.intersect1d(answers["users"], other["users"], return_indices=True)
+        assert len(mine) > N_USERS / 2
+        assert np.array_equal(answers["top_items"][mine], other["top_items"][theirs]), "the test part is known"
+
+
+def train_on_everything(patch: Patch) -> None:
+    def broken(dataset: Dataset, *arguments: Any) -> Any:
+        return np.arange(len(dataset.ratings)), divide(dataset, *arguments)[1]
+
+    patch.setattr(worker, "divide", broken)
+
+
+def fit_everything(patch: Patch) -> None:
+    """The algorithm gets all ratings, everything else the right ones."""
+    whole: list[Ratings] = []
+    fit, take = worker._fit, Ratings.take
+
+    def remember(ratings: Ratings, rows: Any) -> Ratings:
+        whole[:] = [ratings]
+        return take(ratings, rows)
+
+    def broken(cell: Any, train: Ratings, *rest: Any) -> Any:
+        return fit(cell, whole[0] if train.n_users == N_USERS else train, *rest)
+
+    patch.setattr(Ratings, "take", remember)
+    patch.setattr(worker, "_fit", broken)
+
+
+def keep_the_mean(patch: Patch) -> None:
+    """What was fitted on all data, here their mean, comes along with a part of them."""
+    take = Ratings.take
+
+    def broken(ratings: Ratings, rows: Any) -> Ratings:
+        part = take(ratings, rows)
+        part.__dict__["mean"] = ratings.mean
+        return part
+
+    patch.setattr(Ratings, "take", broken)
+
+
+def validate_on_test(patch: Patch) -> None:
+    def broken(dataset: Dataset, *arguments: Any) -> Any:
+        rows = divide(dataset, *arguments)
+        cheats.EarlyStopper.validation = dataset.ratings.take(rows[1])
+        return rows
+
+    patch.setattr(worker, "divide", broken)
+
+
+@pytest.mark.parametrize("spec", [*LEARNERS, "global-mean", "cheats-early-stopper"])
+def test_answers_do_not_depend_on_the_test_part(bench: Bench, spec: str) -> None:
+    check_blind(bench, spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "broken"),
+    [
+        ("user-item-bias", train_on_everything),
+        ("popularity", train_on_everything),
+        ("ease", fit_everything),
+        ("global-mean", keep_the_mean),
+        ("cheats-early-stopper", validate_on_test),
+    ],
+)
+def test_a_harness_that_leaks_the_test_part_is_caught(
+    bench: Bench, monkeypatch: Patch, spec: str, broken: Callable[[Patch], None]
+) -> None:
+    broken(monkeypatch)
+    with pytest.raises(AssertionError, match="known"):
+        check_blind(bench, spec)
+
+
+def check_rows_are_divided(bench: Bench) -> None:
+    record, _ = bench.measure("global-mean")
+    assert record.status == "ok", record.reason
+
+
+def test_a_split_that_puts_a_row_into_both_parts_is_refused(bench: Bench, monkeypatch: Patch) -> None:
+    check_rows_are_divided(bench)
+
+    def overlapping(ratings: Ratings, n_folds: int, fold: int, seed: int) -> Any:
+        train, test = divisions.kfold(ratings, n_folds, fold, seed)
+        return np.append(train, test[:3]), test
+
+    monkeypatch.setitem(divisions.SPLITS, "kfold", divisions.Split(overlapping, "parts"))
+    with pytest.raises(AssertionError, match="3 ratings are in the training and in the test part"):
+        check_rows_are_divided(bench)
+
+
+# What an algorithm gets holds nothing but the training part
+
+
+def reachable(root: Any) -> list[Any]:
+    """Everything that can be got at from `root`, the arrays behind views included, but for code."""
+    code = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.FrameType)
+    found: dict[int, Any] = {}
+    pending = [root]
+    while pending:
+        thing = pending.pop()
+        if id(thing) in found or isinstance(thing, code):
+            continue
+        found[id(thing)] = thing
+        pending += gc.get_referents(thing)
+        base = getattr(thing, "base", None)
+        pending += [base] if isinstance(thing, np.ndarray) and base is not None else []
+    return list(found.values())
+
+
+def check_nothing_else_in_reach(bench: Bench) -> None:
+    """From the arguments of all calls up to the ranking, only arrays of the training part's size can be reached."""
+    bench.measure("cheats-spy")
+    calls = dict(cheats.Spy.seen)  # of each the last, after the warm-up
+    assert set(calls) == {"skip", "prepare", "convert", "fit", "score_items"}
+    train, test = parts()
+    assert len(test) not in (N_USERS, N_ITEMS)
+    for call, arguments in calls.items():
+        for thing in reachable(arguments):
+            assert not isinstance(thing, np.memmap | mmap.mmap | Dataset | Path), f"{call}: {type(thing)} in reach"
+            if isinstance(thing, np.ndarray):
+                assert thing.size <= len(train), f"{call}: {thing.size} numbers in reach"
+                for column in (test.users, test.items, test.values):
+                    assert not np.array_equal(thing, column), f"{call}: a test column in reach"
+            if isinstance(thing, Ratings):
+                columns = ((getattr(thing, c), getattr(train, c)) for c in ("users", "items", "values"))
+                assert all(np.array_equal(*pair) for pair in columns), f"{call}: other ratings in reach"
+
+
+def test_nothing_but_the_training_part_is_in_reach(bench: Bench) -> None:
+    check_nothing_else_in_reach(bench)
+
+
+def test_views_of_the_whole_and_parts_that_hold_the_whole_are_caught(bench: Bench, monkeypatch: Patch) -> None:
+    def view(ratings: Ratings, rows: NDArray[np.int64]) -> Ratings:
+        n, shape = len(rows), (ratings.n_users, ratings.n_items, ratings.scale)
+        return Ratings(ratings.users[:n], ratings.items[:n], ratings.values[:n], *shape)
+
+    take = Ratings.take
+
+    def holding(ratings: Ratings, rows: NDArray[np.int64]) -> Ratings:
+        part = take(ratings, rows)
+        part.__dict__["whole"] = ratings
+        return part
+
+    for broken in (view, holding):
+        cheats.Spy.seen.clear()
+        monkeypatch.setattr(Ratings, "take", broken)
+        with pytest.raises(AssertionError, match="in reach"):
+            check_nothing_else_in_reach(bench)
+
+
+def test_only_the_oracle_sees_the_truth() -> None:
+    for name, adapter in available().items():
+        assert adapter.sees_truth == (adapter.family == "oracle"), name
+
+
+# Numbers are made from the training part's mean, and lists without its items
+
+
+def check_fallback(bench: Bench) -> None:
+    """What has no prediction is predicted by the mean of the training part."""
+    train, test = parts()
+    record, answers = bench.measure("cheats-hoarder")
+    assert np.isnan(answers["scores"]).all() and record.metrics["coverage"] == 0
+    expected = np.sqrt(np.mean((test.values.astype(float) - train.values.mean(dtype=float)) ** 2))
+    assert record.metrics["rmse"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_fallback_is_the_training_mean_and_the_whole_mean_is_caught(bench: Bench, monkeypatch: Patch) -> None:
+    check_fallback(bench)
+    cheats._hoard.clear()
+    whole, rated = PLANTED.ratings.mean, scoring.rated
+    monkeypatch.setattr(scoring, "rated", lambda answers, test, mean: rated(answers, test, whole))
+    with pytest.raises(AssertionError):
+        check_fallback(bench)
+
+
+def check_candidates(bench: Bench) -> None:
+    """No recommendation is an item of the user's training part."""
+    train, _ = parts()
+    _, answers = bench.measure("popularity")
+    known = train.users.astype(int) * N_ITEMS + train.items
+    recommended = answers["users"][:, None].astype(int) * N_ITEMS + answers["top_items"]
+    assert not np.isin(recommended[answers["top_items"] >= 0], known).any(), "training items are recommended"
+
+
+@pytest.mark.parametrize("candidates", ["all", "unliked"])
+def test_training_items_among_the_candidates_are_caught(bench: Bench, monkeypatch: Patch, candidates: Any) -> None:
+    check_candidates(bench)
+    monkeypatch.setitem(PROTOCOLS, STANDARD, replace(PROTOCOLS[STANDARD], candidates=candidates))
+    with pytest.raises(AssertionError, match="training items"):
+        check_candidates(bench)
+
+
+# Algorithms are compared on the same folds, by the mean of all of them
+
+
+def check_same_rows(bench: Bench) -> None:
+    records = [bench.measure(spec)[0] for spec in ("global-mean", "item-mean")]
+    run = Run(bench.directory / PLANTED.digest[:6])
+    run.write_plan([record.cell for record in records], {"data": {}, "environment": {}})
+    assert all(len(record.data["train_rows"]) == 12 for record in run.records())
+
+
+def divide_with(patch: Patch, *seeds: int) -> None:
+    """One cell after the other is divided with the next seed, whatever it asks for."""
+    left = iter(seeds)
+
+    def broken(dataset: Dataset, spec: str, n_folds: int, fold: int, seed: int) -> Any:
+        return divide(dataset, spec, n_folds, fold, next(left))
+
+    patch.setattr(worker, "divide", broken)
+
+
+def test_folds_that_differ_between_algorithms_are_refused(bench: Bench, monkeypatch: Patch) -> None:
+    check_same_rows(bench)
+    divide_with(monkeypatch, 0, 1)
+    with pytest.raises(UsageError, match="fold 0: global-mean and item-mean were not measured on the same ratings"):
+        check_same_rows(bench)
+
+
+def test_the_gate_does_not_compare_other_folds(bench: Bench, tmp_path: Path, monkeypatch: Patch) -> None:
+    limits = [parse("rmse:+1%")]
+    runs = []
+    for name, seed in (("base", 0), ("same", 0), ("other", 1)):
+        with monkeypatch.context() as patch:
+            divide_with(patch, seed)
+            one = Bench(tmp_path / name)
+            record, _ = one.measure("item-mean")
+        runs.append(Run(one.directory / PLANTED.digest[:6]))
+        runs[-1].write_plan([record.cell], {"data": {}, "environment": {}})
+    base, same, other = runs
+    assert [verdict.verdict for verdict in compare(base, same, limits, 0.1)] == ["PASS"]
+    [verdict] = compare(base, other, limits, 0.1)
+    assert (verdict.verdict, verdict.reason) == ("INCOMPARABLE", "the folds have other ratings: train_rows differ")
+
+
+def check_means(directory: Path) -> None:
+    """A row's number is the mean over all its folds, in the table as in the statistics; none if a fold has failed."""
+    records = normal()
+    lost = [failed(records[0].cell, "timeout", "too slow"), *records[1:]]
+    for written, name in ((records, "all"), (lost, "lost")):
+        results = Results.read(write(directory / name, written))
+        for row in results.rows:
+            values = [record.metrics.get("ndcg@10") for record in row.records]
+            if row.failures:
+                assert row.mean("ndcg@10") is None, "a mean over the folds that survived"
+                continue
+            known = [value for value in values if value is not None]
+            assert row.mean("ndcg@10") == pytest.approx(np.mean(known), rel=1e-12), "not the mean of the folds"
+            drawn = samples(results.run, {row.name: row.records}, COLUMNS)["ndcg@10"][row.name]
+            value = bootstrap(find("ndcg@10"), [drawn], n_draws=1).values[0]
+            assert value == pytest.approx(np.mean(known), rel=1e-5)
+
+
+def test_the_best_fold_and_the_mean_of_survivors_are_caught(tmp_path: Path, monkeypatch: Patch) -> None:
+    check_means(tmp_path / "real")
+    with monkeypatch.context() as patch:
+        patch.setattr(Spread, "of", lambda values: Spread(max(values), None, min(values), max(values), len(values)))
+        with pytest.raises(AssertionError, match="not the mean"):
+            check_means(tmp_path / "best")
+
+    def surviving(row: Row, column: str) -> Spread | None:
+        values = [value for value in row.values(column) if value is not None]
+        return Spread.of(values) if values else None
+
+    monkeypatch.setattr(Row, "spread", surviving)
+    with pytest.raises(AssertionError, match="survived"):
+        check_means(tmp_path / "survivors")
+
+
+# Nobody remembers
+
+
+def check_asked_too_early(bench: Bench) -> None:
+    """Who remembers every pair it was asked about recommends no better than who does not."""
+    found = []
+    for listens in ("true", "false"):
+        cheats.Listener.heard.clear()
+        _, answers = bench.measure(f"cheats-listener[listens={listens}]")
+        found.append(answers["top_items"])
+    assert np.array_equal(*found), "the test pairs were known before recommendations were asked for"
+
+
+def rate_first(patch: Patch) -> None:
+    def broken(algorithm: Any, train: Ratings, test: Ratings, *rest: Any) -> Any:
+        algorithm.score(test.users, test.items)
+        return evaluate.ask(algorithm, train, test, *rest)
+
+    patch.setattr(worker, "ask", broken)
+
+
+def sample_the_test_part(patch: Patch) -> None:
+    _, test = parts()
+    patch.setattr(worker, "sample", lambda algorithm, train: sample(algorithm, test))
+
+
+@pytest.mark.parametrize("broken", [rate_first, sample_the_test_part])
+def test_test_pairs_told_before_the_ranking_are_caught(
+    bench: Bench, monkeypatch: Patch, broken: Callable[[Patch], None]
+) -> None:
+    check_asked_too_early(bench)
+    broken(monkeypatch)
+    with pytest.raises(AssertionError, match="known before"):
+        check_asked_too_early(bench)
+
+
+def check_folds_are_strangers(records: list[Record]) -> None:
+    assert [record.metrics.get("coverage") for record in records] == [0, 0], (
+        "a fold knows what another one trained on"
+    )
+
+
+def test_in_a_real_run_folds_are_strangers_and_the_data_closed(
+    bench: Bench, ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    reader = "cheats-reader"
+    rows = ["cheats-hoarder", f"{reader}[dataset=table:{ratings_file}]", f"{reader}[file={ratings_file}]", reader]
+    chosen = [part for row in rows for part in ("--algorithm", row)]
+    more = ["--folds", 2, "--plugin", "cheats", "--no-report", "--out", tmp_path / "out"]
+    run_bench("--dataset", f"table:{ratings_file}", *chosen, *more, check=4)
+    records = {row: [r for r in Run(tmp_path / "out").records() if r.cell.row == row] for row in rows}
+    check_folds_are_strangers(records[rows[0]])
+    for row in rows[1:3]:
+        for record in records[row]:
+            assert record.status == "failed" and "no algorithm may open it" in (record.reason or "")
+    assert [record.status for record in records[reader]] == ["ok", "ok"], "the data are still there"
+    with pytest.raises(AssertionError, match="another one"):  # one process for both folds
+        check_folds_are_strangers([bench.measure("cheats-hoarder", fold)[0] for fold in (0, 1)])
+
+
+def check_alone_as_in_company(bench: Bench, spec: str, forget: Callable[[], None]) -> None:
+    """A fold that is measured alone, with nothing left over from before, gives the same answers as after another."""
+    bench.measure(spec, 0)
+    _, after = bench.measure(spec, 1)
+    forget()
+    _, alone = bench.measure(spec, 1)
+    assert all(np.array_equal(after[name], alone[name], equal_nan=True) for name in ("scores", "top_items")), (
+        "a fold depends on what ran before"
+    )
+
+
+def test_an_algorithm_that_remembers_in_a_file_is_found_out(bench: Bench, tmp_path: Path) -> None:
+    check_alone_as_in_company(bench, "numpy-sgd[n_epochs=2]", lambda: None)
+    file = tmp_path / "hoard"
+    with pytest.raises(AssertionError, match="what ran before"):
+        check_alone_as_in_company(bench, f"cheats-hoarder[where=file,file={file}]", file.unlink)
+
+
+def check_files_are_closed(bench: Bench, column: str) -> None:
+    entry = bench.directory / "cache" / "datasets" / PLANTED.digest[:12]
+    bench.measure("global-mean")
+    record, _ = bench.measure(f"cheats-reader[file={entry / column}]")
+    assert record.status == "failed" and SealedError.__name__ in (record.reason or ""), "test ratings can be read"
+    assert len(reopen(entry).ratings) == N_ROWS, "and the entry is as it was"
+
+
+@pytest.mark.parametrize("column", ["values.npy", "about.json"])
+def test_the_files_of_the_data_set_are_closed_to_algorithms(bench: Bench, monkeypatch: Patch, column: str) -> None:
+    check_files_are_closed(bench, column)
+    monkeypatch.setattr(worker, "sealed", lambda *arguments: nullcontext())
+    with pytest.raises(AssertionError, match="can be read"):
+        check_files_are_closed(bench, column)
+
+
+WAYS: dict[str, Callable[[Path], object]] = {
+    "open": lambda file: file.open(),
+    "os.open": lambda file: os.open(file, os.O_RDONLY),
+    "a link": lambda file: (file.parent / "link").read_bytes(),
+    "numpy text": np.loadtxt,
+    "numpy bytes": np.fromfile,
+    "numpy map": np.memmap,
+    "pandas": pd.read_csv,
+    "pandas in Python": lambda file: pd.read_csv(file, engine="python"),
+    "sqlite": sqlite3.connect,
+    "a copy": lambda file: shutil.copy(file, file.with_name("copy")),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_python_opens_is_closed_while_sealed(tmp_path: Path, way: str) -> None:
+    file = tmp_path / "ratings.csv"
+    file.write_text("1\n2\n3\n")
+    (tmp_path / "link").symlink_to(file)
+    WAYS[way](file)
+    for directory, names in ((tmp_path, []), (tmp_path / "elsewhere", [file.name])):
+        with sealed(directory, names), pytest.raises(SealedError, match="no algorithm may open it"):
+            WAYS[way](file)
+
+
+NATIVE: dict[str, Callable[[Path], str]] = {
+    "polars": lambda file: str(pl.read_csv(file, has_header=False).item(2, 0)),
+    "another process": lambda file: subprocess.run(["tail", "-1", file], capture_output=True, text=True).stdout,
+}
+
+
+@pytest.mark.parametrize("way", NATIVE)
+def test_the_limit_of_the_seal_is_what_native_code_opens(tmp_path: Path, way: str) -> None:
+    """No promise but a fact that README and benchmarks/execution/sealing.py state: Python does not tell of these.
+
+    Should this fail, the seal has become tighter than they say.
+    """
+    file = tmp_path / "ratings.csv"
+    file.write_text("1\n2\n3\n")
+    with sealed(tmp_path, [file.name]):
+        assert NATIVE[way](file).strip() == "3"
+
+
+# From noise nothing can be learned
+
+
+def _losses(answers: dict[str, Any], test: Ratings, *, of_values: bool) -> NDArray[np.float64]:
+    """What each user adds to the squared error, or to the precision at 10 with its sign turned."""
+    if of_values:
+        squares = (np.clip(answers["scores"], 1, 5) - test.values) ** 2
+        return np.bincount(test.users, squares, N_USERS).astype(np.float64)
+    lists = Lists(*(answers[name] for name in ("users", "top_items", "ranks", "auc")))
+    return -ranked(lists, test).n_hits(10) / 10
+
+
+def check_no_skill(bench: Bench, shuffled: str, spec: str, baseline: str) -> None:
+    """Trained on labels dealt out anew, no algorithm may beat the baseline by more than three standard errors."""
+    train_rows, _ = divide(PLANTED, "kfold", 2, 0, 0)
+    labels = np.random.default_rng(0).permutation(getattr(PLANTED.ratings, shuffled)[train_rows])
+    noise = changed(train_rows, **{shuffled: labels})
+    losses = []
+    for row in (spec, baseline):
+        record, answers = bench.measure(row, dataset=noise)
+        assert record.status == "ok", record.reason
+        losses.append(_losses(answers, parts(dataset=noise)[1], of_values=shuffled == "values"))
+    gain = losses[1] - losses[0]
+    assert gain.mean() <= 3 * gain.std() / np.sqrt(len(gain)), f"{spec} has learned from noise"
+
+
+SKILLS = [
+    ("values", "user-item-bias", "global-mean"),
+    ("values", "numpy-sgd[n_epochs=20]", "global-mean"),
+    ("values", "surprise-svd", "global-mean"),
+    ("items", "ease", "popularity"),
+    ("items", "als", "popularity"),
+]
+
+
+@pytest.mark.parametrize(("shuffled", "spec", "baseline"), SKILLS)
+def test_nothing_is_learned_from_permuted_labels(bench: Bench, shuffled: str, spec: str, baseline: str) -> None:
+    check_no_skill(bench, shuffled, spec, baseline)
+
+
+@pytest.mark.parametrize(("shuffled", "spec", "baseline"), SKILLS)
+def test_what_is_learned_in_spite_of_permuted_labels_is_a_leak(
+    bench: Bench, monkeypatch: Patch, shuffled: str, spec: str, baseline: str
+) -> None:
+    fit_everything(monkeypatch)
+    with pytest.raises(AssertionError, match="learned from noise"):
+        check_no_skill(bench, shuffled, spec, baseline)

