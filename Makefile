@@ -69,7 +69,8 @@ $(INSTALLED): requirements.lock requirements-build.lock pyproject.toml
 	@echo "Installing the pinned packages into .venv; this takes a minute or two ..."
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . \
+	    --config-settings editable_mode=compat
 	@touch $@
 
 browser:         ## install Chromium, in which the tests open the report

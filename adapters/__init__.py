@@ -4,7 +4,10 @@
 which holds what some of them share. Adapters know ratings, and nothing of how they are measured.
 """
 
-from adapters.base import Recommender
-from adapters.registry import available, create
+import recbench
+from recbench.adapters.base import Recommender
+from recbench.adapters.registry import available, create
 
 __all__ = ["Recommender", "available", "create"]
+
+recbench.refuse_short_name(__name__)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.ratings import Catalogue, Ratings
+from recbench.datasets.ratings import Catalogue, Ratings
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int32]

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from adapters.base import Floats, Indices, Recommender
-from datasets.ratings import Ratings
+from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.datasets.ratings import Ratings
 
 Damping = Annotated[float, Field(ge=0)]
 

@@ -7,10 +7,10 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
-from adapters.base import Floats, Indices, Recommender
-from adapters.shared.interactions import RelevantShare, likes, picked
-from adapters.shared.texts import item_tfidf
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.adapters.shared.interactions import RelevantShare, likes, picked
+from recbench.adapters.shared.texts import item_tfidf
+from recbench.datasets.ratings import Catalogue, Ratings
 
 
 class _Described(NamedTuple):

@@ -7,10 +7,10 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import coo_matrix, csr_matrix, hstack, identity
 
-from adapters.shared.factors import Factorised
-from adapters.shared.interactions import RelevantShare
-from adapters.shared.texts import item_tfidf
-from datasets.ratings import Catalogue, Ratings, share_of_scale
+from recbench.adapters.shared.factors import Factorised
+from recbench.adapters.shared.interactions import RelevantShare
+from recbench.adapters.shared.texts import item_tfidf
+from recbench.datasets.ratings import Catalogue, Ratings, share_of_scale
 
 Count = Annotated[int, Field(ge=1)]
 Alpha = Annotated[float, Field(ge=0)]

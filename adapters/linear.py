@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
-from adapters.base import Floats
-from adapters.shared.compiled import compiled
-from adapters.shared.interactions import ItemItem, RelevantShare, gram, likes, too_many_items
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Floats
+from recbench.adapters.shared.compiled import compiled
+from recbench.adapters.shared.interactions import ItemItem, RelevantShare, gram, likes, too_many_items
+from recbench.datasets.ratings import Catalogue, Ratings
 
 MIRROR_BLOCK = 1024
 

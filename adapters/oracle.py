@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adapters.base import Floats, Indices, Recommender
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.datasets.ratings import Catalogue, Ratings
 
 
 @dataclass(eq=False)

@@ -9,15 +9,15 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from adapters.base import Recommender
-from datasets.foundation.spec import UsageError, import_all, pick, refuse_path, validated
+from recbench.adapters.base import Recommender
+from recbench.datasets.foundation.spec import UsageError, import_all, pick, refuse_path, validated
 
 PLUGINS = "recbench.adapters"  # the entry points by which an installed distribution names modules with adapters
 
 
 def available() -> dict[str, type[Recommender]]:
     """Every concrete adapter by name: of this package, of installed plug-ins and of modules imported before."""
-    import_all(sys.modules["adapters"])
+    import_all(sys.modules["recbench.adapters"])
     _import_installed()
     found: dict[str, type[Recommender]] = {}
     pending = Recommender.__subclasses__()

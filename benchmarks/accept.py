@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from typer import Argument, Option
 
-from benchmarks.certainty.samples import KEPT
-from benchmarks.compare import table, terminal
-from benchmarks.console.command_line import FINE, serve
-from benchmarks.gating.gate import compare, parse, refuse_absent
-from benchmarks.records.leftovers import MADE_BELOW
-from benchmarks.records.record import Record, Run
-from datasets.foundation.spec import UsageError
+from recbench.benchmarks.certainty.samples import KEPT
+from recbench.benchmarks.compare import table, terminal
+from recbench.benchmarks.console.command_line import FINE, serve
+from recbench.benchmarks.gating.gate import compare, parse, refuse_absent
+from recbench.benchmarks.records.leftovers import MADE_BELOW
+from recbench.benchmarks.records.record import Record, Run
+from recbench.datasets.foundation.spec import UsageError
 
 PARTS = ("plan.json", "records")
 

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from typer import Argument, Option
 
-from benchmarks.console.command_line import FAILED, FINE, USAGE, serve
-from benchmarks.gating.gate import compare, parse, refuse_idle
-from benchmarks.gating.verdicts import FAILING, Verdict
-from benchmarks.records.record import Run
-from datasets.foundation.spec import UsageError
-from datasets.storage.cache import write_atomically
+from recbench.benchmarks.console.command_line import FAILED, FINE, USAGE, serve
+from recbench.benchmarks.gating.gate import compare, parse, refuse_idle
+from recbench.benchmarks.gating.verdicts import FAILING, Verdict
+from recbench.benchmarks.records.record import Run
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.storage.cache import write_atomically
 
 HEADS = ("row", "column", "base", "head", "worse by", "95 % interval", "detectable", "verdict")
 STYLES = dict.fromkeys((*FAILING, "UNRESOLVED"), "bold red") | {"SUSPICIOUS": "yellow"}

@@ -8,11 +8,11 @@ from typing import Any
 
 from rich.console import Console
 
-from adapters import available
-from benchmarks.console.command_line import FINE, INCOMPLETE, serve
-from benchmarks.execution.fork_pool import Pool
-from benchmarks.execution.measure import environment
-from datasets.storage.fetch import cache_directory, data_directory, placed
+from recbench.adapters import available
+from recbench.benchmarks.console.command_line import FINE, INCOMPLETE, serve
+from recbench.benchmarks.execution.fork_pool import Pool
+from recbench.benchmarks.execution.measure import environment
+from recbench.datasets.storage.fetch import cache_directory, data_directory, placed
 
 
 def examine() -> int:

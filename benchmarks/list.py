@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from typer import Argument
 
-import datasets
-from adapters import available
-from benchmarks.console.command_line import FINE, serve
-from benchmarks.metrics.registry import METRICS
-from benchmarks.planning import cells as plan
-from benchmarks.splits.ways import SPLITS
-from datasets.foundation.spec import format_spec, pick
+from recbench import datasets
+from recbench.adapters import available
+from recbench.benchmarks.console.command_line import FINE, serve
+from recbench.benchmarks.metrics.registry import METRICS
+from recbench.benchmarks.planning import cells as plan
+from recbench.benchmarks.splits.ways import SPLITS
+from recbench.datasets.foundation.spec import format_spec, pick
 
 Lines = list[tuple[str, ...]]
 

@@ -14,30 +14,30 @@ import psutil
 from rich.console import Console
 from typer import Option
 
-import datasets
-from benchmarks.console.command_line import FINE, INCOMPLETE, import_plugin, serve
-from benchmarks.console.display import Display, announce, print_plan
-from benchmarks.execution.fork_pool import Pool
-from benchmarks.execution.measure import environment
-from benchmarks.execution.watch import Limits
-from benchmarks.metrics import registry as metrics
-from benchmarks.metrics.protocols import Evaluation, used
-from benchmarks.planning import cells as plan
-from benchmarks.planning import units as limits
-from benchmarks.planning.destination import choose_directory, describe_replacement, files_of
-from benchmarks.planning.resume import resume, state_of
-from benchmarks.records.cell import Cell
-from benchmarks.records.csv_table import write_table
-from benchmarks.records.describe import describe_algorithms, describe_data
-from benchmarks.records.examples import find_users, write_examples
-from benchmarks.records.ownership import claimed, refuse_strangers
-from benchmarks.records.record import Record, Run
-from benchmarks.records.source import evaluation_source
-from benchmarks.splits import folds as splits
-from benchmarks.splits.ways import SPLITS
-from datasets.foundation.spec import UsageError, pick
-from datasets.profile import write_profile
-from datasets.ratings import Dataset
+from recbench import datasets
+from recbench.benchmarks.console.command_line import FINE, INCOMPLETE, import_plugin, serve
+from recbench.benchmarks.console.display import Display, announce, print_plan
+from recbench.benchmarks.execution.fork_pool import Pool
+from recbench.benchmarks.execution.measure import environment
+from recbench.benchmarks.execution.watch import Limits
+from recbench.benchmarks.metrics import registry as metrics
+from recbench.benchmarks.metrics.protocols import Evaluation, used
+from recbench.benchmarks.planning import cells as plan
+from recbench.benchmarks.planning import units as limits
+from recbench.benchmarks.planning.destination import choose_directory, describe_replacement, files_of
+from recbench.benchmarks.planning.resume import resume, state_of
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.csv_table import write_table
+from recbench.benchmarks.records.describe import describe_algorithms, describe_data
+from recbench.benchmarks.records.examples import find_users, write_examples
+from recbench.benchmarks.records.ownership import claimed, refuse_strangers
+from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.records.source import evaluation_source
+from recbench.benchmarks.splits import folds as splits
+from recbench.benchmarks.splits.ways import SPLITS
+from recbench.datasets.foundation.spec import UsageError, pick
+from recbench.datasets.profile import write_profile
+from recbench.datasets.ratings import Dataset
 
 SHOWN = ("rmse", "ndcg@10")  # in the live table, when the report shows them too
 
@@ -222,7 +222,7 @@ def _close(console: Console, results: Run, records: list[Record], seconds: float
         counted = ", ".join(f"{count} {status}" for status, count in statuses.items())
         console.print(f"  {row}: {counted}; the reasons are in results.csv and in the report", markup=False)
     if report:
-        from reports.build import build
+        from recbench.reports.build import build
 
         console.print(f"report: {build(results.directory).resolve().as_uri()}", markup=False)
     return INCOMPLETE if bad else FINE

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 from rich.console import Console
 from typer import Argument, Option
 
-import datasets
-from benchmarks.console.command_line import FAILED, FINE, import_plugin, serve
-from benchmarks.records.record import Record, Run
-from benchmarks.verification.files import Ledger, audit
-from benchmarks.verification.numbers import from_shares, recompute
-from benchmarks.verification.rerun import find_cell, rerun
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Dataset
+from recbench import datasets
+from recbench.benchmarks.console.command_line import FAILED, FINE, import_plugin, serve
+from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.verification.files import Ledger, audit
+from recbench.benchmarks.verification.numbers import from_shares, recompute
+from recbench.benchmarks.verification.rerun import find_cell, rerun
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Dataset
 
 
 def verify(

@@ -5,9 +5,10 @@ The only door of the package. Below it are rooms for the formats that ratings co
 or metrics.
 """
 
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Catalogue, Dataset, Provenance, Ratings
-from datasets.registry import Entry, check, dataset, entry, load, names
+import recbench
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
+from recbench.datasets.registry import Entry, check, dataset, entry, load, names
 
 __all__ = [
     "Catalogue",
@@ -22,3 +23,5 @@ __all__ = [
     "load",
     "names",
 ]
+
+recbench.refuse_short_name(__name__)

@@ -8,12 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from typer import Argument, Option
 
-import datasets
-from datasets import Dataset
-from datasets.foundation.command_line import FINE, application
-from datasets.ratings import Step
-from datasets.storage import cached_entries as housekeeping
-from datasets.storage.fetch import cache_directory, data_directory
+import recbench
+from recbench import datasets
+from recbench.datasets import Dataset
+from recbench.datasets.foundation.command_line import FINE, application
+from recbench.datasets.ratings import Step
+from recbench.datasets.storage import cached_entries as housekeeping
+from recbench.datasets.storage.fetch import cache_directory, data_directory
 
 Name = Annotated[str, Argument(help="a data set, as in name[key=value,...] or table:PATH")]
 Rows = list[tuple[str, str]]
@@ -127,4 +128,5 @@ def cache(
 
 
 if __name__ == "__main__":
+    recbench.forget_short_names()
     application(list_, info, fetch, cache, interrupted="interrupted: nothing half-written is kept")()

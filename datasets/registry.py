@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from datasets.foundation.spec import UsageError, import_all, parse_spec, pick, validated
-from datasets.ratings import Dataset
-from datasets.storage.fetch import cache_directory, data_directory
+from recbench.datasets.foundation.spec import UsageError, import_all, parse_spec, pick, validated
+from recbench.datasets.ratings import Dataset
+from recbench.datasets.storage.fetch import cache_directory, data_directory
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def dataset(
 
 def names() -> list[str]:
     """The names that `load` knows."""
-    import_all(sys.modules["datasets"])
+    import_all(sys.modules["recbench.datasets"])
     return sorted(f"{name}:PATH" if loader.takes_path else name for name, loader in _loaders.items())
 
 

@@ -12,19 +12,19 @@ import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-import reports
-from benchmarks.console.command_line import FAILED, FINE, serve
-from benchmarks.records.csv_table import embedded
-from benchmarks.records.ownership import refuse_foreign_report
-from datasets.foundation.spec import UsageError, import_all, pick
-from datasets.storage.cache import write_atomically
-from reports import latex, stale, words
-from reports.drawing.picture import pictures
-from reports.results import Results
-from reports.sections.registry import SECTIONS, Section
-from reports.several import sections as comparison_sections
-from reports.several import words as comparison_words
-from reports.several.comparison import Comparison
+from recbench import reports
+from recbench.benchmarks.console.command_line import FAILED, FINE, serve
+from recbench.benchmarks.records.csv_table import embedded
+from recbench.benchmarks.records.ownership import refuse_foreign_report
+from recbench.datasets.foundation.spec import UsageError, import_all, pick
+from recbench.datasets.storage.cache import write_atomically
+from recbench.reports import latex, stale, words
+from recbench.reports.drawing.picture import pictures
+from recbench.reports.results import Results
+from recbench.reports.sections.registry import SECTIONS, Section
+from recbench.reports.several import sections as comparison_sections
+from recbench.reports.several import words as comparison_words
+from recbench.reports.several.comparison import Comparison
 
 TEMPLATES = Path(__file__).parent / "templates"
 TOGETHER = Path("runs") / "comparison"  # where a report on several runs goes

@@ -8,14 +8,14 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import words
-from reports.drawing import heatmap as heatmaps
-from reports.drawing.heatmap import Column, Heatmap, Line, Square
-from reports.results import Results
-from reports.sections.published import published
-from reports.sections.registry import titled
-from reports.several import words as comparison_words
-from reports.several.comparison import Comparison
+from recbench.reports import words
+from recbench.reports.drawing import heatmap as heatmaps
+from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square
+from recbench.reports.results import Results
+from recbench.reports.sections.published import published
+from recbench.reports.sections.registry import titled
+from recbench.reports.several import words as comparison_words
+from recbench.reports.several.comparison import Comparison
 
 TEMPLATES = Path(__file__).parent / "templates"
 LETTERS = str.maketrans(

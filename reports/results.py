@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from adapters import available
-from benchmarks.certainty.bootstrap import Bootstrap, Sample, bootstrap, too_few
-from benchmarks.certainty.samples import samples
-from benchmarks.metrics.protocols import STANDARD, named
-from benchmarks.metrics.registry import Metric, find
-from benchmarks.records.record import Record, Run, parted
-from datasets.foundation.spec import UsageError
-from datasets.profile import read_profile
-from reports.spread import Spread
+from recbench.adapters import available
+from recbench.benchmarks.certainty.bootstrap import Bootstrap, Sample, bootstrap, too_few
+from recbench.benchmarks.certainty.samples import samples
+from recbench.benchmarks.metrics.protocols import STANDARD, named
+from recbench.benchmarks.metrics.registry import Metric, find
+from recbench.benchmarks.records.record import Record, Run, parted
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.profile import read_profile
+from recbench.reports.spread import Spread
 
 ABOUT = ("command", "reproduce", "metrics", "protocol", "published", "data", "environment")  # what a plan has to say
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from reports.results import Results, Row
-from reports.spread import Spread
+from recbench.reports.results import Results, Row
+from recbench.reports.spread import Spread
 
 NONE = "–"
 

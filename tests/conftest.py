@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-import datasets
-from datasets import Dataset
-from datasets.storage.fetch import MissingData
+from recbench import datasets
+from recbench.datasets import Dataset
+from recbench.datasets.storage.fetch import MissingData
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.load_profile("patient")

@@ -23,7 +23,7 @@ def imported(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             assert node.level == 0, f"{path}: relative import"
-            found.add(node.module)
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
 
 
@@ -33,7 +33,12 @@ def test_imports_follow_the_one_arrow(path: Path) -> None:
     above = LAYERS[layer + 1 :]
     if path == ROOT / "benchmarks" / "run.py":
         return  # the composition root builds the report at the end
-    assert not {name for name in imported(path) if name.partition(".")[0] in above}
+    assert not {name for name in imported(path) if name.startswith(tuple(f"recbench.{layer}" for layer in above))}
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_all_imports_go_by_the_one_name(path: Path) -> None:
+    assert not {name for name in imported(path) if name.partition(".")[0] in LAYERS}
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))

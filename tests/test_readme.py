@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from benchmarks.records.record import Run
+from recbench.benchmarks.records.record import Run
 from tests.conftest import ROOT, RunBench
 
 

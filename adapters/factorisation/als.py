@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from adapters.base import Indices
-from adapters.shared.compiled import compiled
-from adapters.shared.factors import Factorised
-from datasets.ratings import Ratings
+from recbench.adapters.base import Indices
+from recbench.adapters.shared.compiled import compiled
+from recbench.adapters.shared.factors import Factorised
+from recbench.datasets.ratings import Ratings
 
 Doubles = NDArray[np.float64]
 

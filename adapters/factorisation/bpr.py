@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
-from adapters.shared.compiled import compiled
-from adapters.shared.factors import Factorised
-from adapters.shared.interactions import RelevantShare, likes
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.shared.compiled import compiled
+from recbench.adapters.shared.factors import Factorised
+from recbench.adapters.shared.interactions import RelevantShare, likes
+from recbench.datasets.ratings import Catalogue, Ratings
 
 
 @compiled(fastmath={"reassoc", "contract", "nsz", "arcp"})  # NaN stays NaN

@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
-from adapters.shared.factors import Factorised
-from adapters.shared.interactions import RelevantShare, likes
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.shared.factors import Factorised
+from recbench.adapters.shared.interactions import RelevantShare, likes
+from recbench.datasets.ratings import Catalogue, Ratings
 
 Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]

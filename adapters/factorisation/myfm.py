@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_matrix, diags_array, hstack, identity
 
-from adapters.base import Floats, Indices
-from adapters.shared.factors import Factorised
-from adapters.shared.interactions import likes
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Floats, Indices
+from recbench.adapters.shared.factors import Factorised
+from recbench.adapters.shared.interactions import likes
+from recbench.datasets.ratings import Catalogue, Ratings
 
 Count = Annotated[int, Field(ge=1)]
 Doubles = NDArray[np.float64]

@@ -8,10 +8,10 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 
-from adapters.base import Floats
-from adapters.shared.factors import Factorised
-from adapters.shared.interactions import RelevantShare, likes
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Floats
+from recbench.adapters.shared.factors import Factorised
+from recbench.adapters.shared.interactions import RelevantShare, likes
+from recbench.datasets.ratings import Catalogue, Ratings
 
 
 @dataclass(eq=False)

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from adapters.base import Floats
-from adapters.keras.base import Arrays, Count
-from adapters.keras.products import Product
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Floats
+from recbench.adapters.keras.base import Arrays, Count
+from recbench.adapters.keras.products import Product
+from recbench.datasets.ratings import Catalogue, Ratings
 
 MATRICES = 6  # dense items x users, held at a time: inputs, outputs, their copies on the way, and predictions
 

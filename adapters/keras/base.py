@@ -9,9 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from adapters.base import Floats, Indices, Recommender
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Catalogue, Ratings
 
 os.environ.setdefault("KERAS_BACKEND", "jax")  # Keras reads it when it is imported
 os.environ.setdefault("JAX_PLATFORMS", "cpu")

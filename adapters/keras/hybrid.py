@@ -7,10 +7,10 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
-from adapters.base import Floats, Indices
-from adapters.keras.base import Count, KerasModel, embedded
-from adapters.shared.texts import item_tfidf
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Floats, Indices
+from recbench.adapters.keras.base import Count, KerasModel, embedded
+from recbench.adapters.shared.texts import item_tfidf
+from recbench.datasets.ratings import Catalogue, Ratings
 
 
 @dataclass(eq=False)

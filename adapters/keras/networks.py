@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from adapters.base import Floats, Indices
-from adapters.keras.base import Count, KerasModel, embedded
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Floats, Indices
+from recbench.adapters.keras.base import Count, KerasModel, embedded
+from recbench.datasets.ratings import Catalogue, Ratings
 
 
 @dataclass(eq=False)

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from adapters.base import Floats, Indices
-from adapters.keras.base import Count, KerasModel, embedded
-from datasets.ratings import Ratings
+from recbench.adapters.base import Floats, Indices
+from recbench.adapters.keras.base import Count, KerasModel, embedded
+from recbench.datasets.ratings import Ratings
 
 
 class Product(KerasModel):

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_matrix, diags_array
 
-from adapters.base import Floats, Indices, Recommender
-from adapters.shared.interactions import ItemItem, RelevantShare, likes, picked
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.adapters.shared.interactions import ItemItem, RelevantShare, likes, picked
+from recbench.datasets.ratings import Catalogue, Ratings
 
 BLOCK = 1 << 22  # similarities held at a time
 DENSE_FROM = 0.05

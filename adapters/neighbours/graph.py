@@ -7,9 +7,9 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
-from adapters.base import Floats
-from adapters.shared.interactions import ItemItem, RelevantShare, likes
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Floats
+from recbench.adapters.shared.interactions import ItemItem, RelevantShare, likes
+from recbench.datasets.ratings import Catalogue, Ratings
 
 WALK_BLOCK = 1 << 22  # entries of the item-item matrix held dense at a time
 

@@ -7,9 +7,9 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
-from adapters.base import Floats
-from adapters.shared.interactions import ItemItem, gram, likes, too_many_items
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Floats
+from recbench.adapters.shared.interactions import ItemItem, gram, likes, too_many_items
+from recbench.datasets.ratings import Catalogue, Ratings
 
 DAY_SECONDS = 24 * 60 * 60
 

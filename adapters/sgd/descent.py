@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
-from adapters.base import Floats, Indices
-from adapters.sgd.loops import LANES, aligned, compiled_descent, compiled_grouping
-from adapters.shared.factors import Factorised
-from datasets.ratings import Ratings, Rows
+from recbench.adapters.base import Floats, Indices
+from recbench.adapters.sgd.loops import LANES, aligned, compiled_descent, compiled_grouping
+from recbench.adapters.shared.factors import Factorised
+from recbench.datasets.ratings import Ratings, Rows
 
 Reals = NDArray[Any]  # float32; with order=file float64
 PAIRS_AT_ONCE = 2048  # whose factors NumPy gathers at a time, so that they stay in the cache

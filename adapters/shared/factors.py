@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.base import Floats, Indices, Recommender
+from recbench.adapters.base import Floats, Indices, Recommender
 
 PAIRS_AT_ONCE = 1 << 16  # bounds the memory of gathered factors: 52 MB for 100 of them
 

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
-from adapters.base import Floats, Indices, Recommender
-from datasets.ratings import Ratings, share_of_scale
+from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.datasets.ratings import Ratings, share_of_scale
 
 RelevantShare = Annotated[float, Field(ge=0, le=1)]
 PAIRS_BLOCK = 1 << 22  # scores held at a time while pairs are picked from whole rows

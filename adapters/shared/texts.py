@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from datasets.ratings import Catalogue
+from recbench.datasets.ratings import Catalogue
 
 
 def item_tfidf(catalogue: Catalogue, max_features: int | None = None) -> csr_matrix:

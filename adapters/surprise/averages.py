@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from adapters.base import Indices
-from adapters.surprise.base import Converted, Count, Doubles, SurpriseModel, by_row
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Indices
+from recbench.adapters.surprise.base import Converted, Count, Doubles, SurpriseModel, by_row
+from recbench.datasets.ratings import Catalogue, Ratings
 
 
 @dataclass(eq=False)

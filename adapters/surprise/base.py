@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from adapters.base import Floats, Indices, Recommender
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.datasets.ratings import Catalogue, Ratings
 
 Doubles = NDArray[np.float64]
 Count = Annotated[int, Field(ge=1)]

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from adapters.shared.compiled import compiled
-from adapters.surprise.base import Doubles
+from recbench.adapters.shared.compiled import compiled
+from recbench.adapters.surprise.base import Doubles
 
 
 @compiled()

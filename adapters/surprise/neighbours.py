@@ -7,10 +7,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.base import Indices
-from adapters.surprise.base import Converted, Count, Doubles, SurpriseModel, Weight, by_row
-from adapters.surprise.loops import near_grid, near_pairs
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Indices
+from recbench.adapters.surprise.base import Converted, Count, Doubles, SurpriseModel, Weight, by_row
+from recbench.adapters.surprise.loops import near_grid, near_pairs
+from recbench.datasets.ratings import Catalogue, Ratings
 
 _MATRICES = {
     "msd": 3,

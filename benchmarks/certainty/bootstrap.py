@@ -15,8 +15,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.certainty.estimate import LEVEL, Estimate
-from benchmarks.metrics.registry import Floats, Metric
+from recbench.benchmarks.certainty.estimate import LEVEL, Estimate
+from recbench.benchmarks.metrics.registry import Floats, Metric
 
 DRAWS = 4000
 BLOCK = 1 << 24  # drawn users held at a time

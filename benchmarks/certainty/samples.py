@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.certainty.bootstrap import Sample
-from benchmarks.records.record import Record, Run
+from recbench.benchmarks.certainty.bootstrap import Sample
+from recbench.benchmarks.records.record import Record, Run
 
 KEPT = ("share_users", "share_columns", "share_sums", "share_weights")  # what statistics need of the raw answers
 

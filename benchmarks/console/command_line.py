@@ -6,10 +6,11 @@ import importlib
 import sys
 from pathlib import Path
 
-from benchmarks.execution.fork_pool import HarnessError
-from datasets.foundation import command_line
-from datasets.foundation.command_line import BROKEN, FINE, INCOMPLETE, INTERRUPTED, USAGE, Main
-from datasets.foundation.spec import UsageError
+import recbench
+from recbench.benchmarks.execution.fork_pool import HarnessError
+from recbench.datasets.foundation import command_line
+from recbench.datasets.foundation.command_line import BROKEN, FINE, INCOMPLETE, INTERRUPTED, USAGE, Main
+from recbench.datasets.foundation.spec import UsageError
 
 __all__ = ["BROKEN", "FAILED", "FINE", "INCOMPLETE", "INTERRUPTED", "USAGE", "application", "import_plugin", "serve"]
 
@@ -24,6 +25,7 @@ application = functools.partial(
 
 def serve(main: Main) -> None:
     """Run `main` as the command line of this process."""
+    recbench.forget_short_names()
     application(main)()
 
 

@@ -10,9 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.records.cell import Cell
-from benchmarks.records.record import Record
-from datasets.ratings import Dataset
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.record import Record
+from recbench.datasets.ratings import Dataset
 
 ROWS_SHOWN = 15  # the newest cells; the report has them all
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from adapters.base import Recommender
-from benchmarks.evaluation.ranking import auc, pessimistic_ranks, top_items
-from benchmarks.metrics.protocols import PROTOCOLS, Evaluation, Protocol, prefixed
-from datasets.ratings import Ratings
+from recbench.adapters.base import Recommender
+from recbench.benchmarks.evaluation.ranking import auc, pessimistic_ranks, top_items
+from recbench.benchmarks.metrics.protocols import PROTOCOLS, Evaluation, Protocol, prefixed
+from recbench.datasets.ratings import Ratings
 
 BLOCK_BYTES = 1 << 25  # scores of one block of users; small enough for the processor's cache to help
 BLOCK_PAIRS = 1 << 18

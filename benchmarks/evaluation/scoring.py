@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
-from benchmarks.evaluation.ask import Answers, Lists, pairs
-from benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluation, prefixed
-from benchmarks.metrics.registry import METRICS, Listed, Metric, Ranked, Rated, Shares
-from datasets.ratings import Catalogue, Ratings
+from recbench.benchmarks.evaluation.ask import Answers, Lists, pairs
+from recbench.benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluation, prefixed
+from recbench.benchmarks.metrics.registry import METRICS, Listed, Metric, Ranked, Rated, Shares
+from recbench.datasets.ratings import Catalogue, Ratings
 
 
 def rated(answers: Answers, test: Ratings, train_mean: float) -> Rated:

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evaluation.ask import Answers
-from benchmarks.evaluation.scoring import Scored, rated
-from benchmarks.metrics.protocols import STANDARD
-from benchmarks.metrics.registry import METRICS, Floats
-from datasets.ratings import Ratings
+from recbench.benchmarks.evaluation.ask import Answers
+from recbench.benchmarks.evaluation.scoring import Scored, rated
+from recbench.benchmarks.metrics.protocols import STANDARD
+from recbench.benchmarks.metrics.registry import METRICS, Floats
+from recbench.datasets.ratings import Ratings
 
 USERS = ("cold", "least active", "middle", "most active")
 ITEMS = ("cold", "tail", "middle", "head")

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from adapters import Recommender
-from adapters.base import Floats
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters import Recommender
+from recbench.adapters.base import Floats
+from recbench.datasets.ratings import Catalogue, Ratings
 
 TOLERANCE = 1e-4  # of the range of the scores
 N_PAIRS = 4096

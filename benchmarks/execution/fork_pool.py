@@ -14,14 +14,22 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Self
 
-from adapters import available
-from benchmarks.execution.measure import processor_sets
-from benchmarks.execution.watch import Limits, Watched
-from benchmarks.records.cell import Cell
-from benchmarks.records.record import Record, Run, not_run
-from datasets.storage.fetch import cache_directory, data_directory
+import recbench
+from recbench.adapters import available
+from recbench.benchmarks.execution.measure import processor_sets
+from recbench.benchmarks.execution.watch import Limits, Watched
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.record import Record, Run, not_run
+from recbench.datasets.storage.fetch import cache_directory, data_directory
 
 WATCH_SECONDS = 0.05
+# The server finds modules where the run finds them, in the same order: not where PYTHONPATH would put them.
+SERVER = """
+import json, sys
+sys.path[:] = json.loads(sys.argv.pop(1))
+from recbench.benchmarks.execution.forkserver import main
+main()
+"""
 LOG_SHOWN = 600  # characters of a crashed cell's output that go into its reason
 LOG_KEPT = 1 << 16  # bytes of it that stay in its log
 THREAD_VARIABLES = (
@@ -47,15 +55,17 @@ class Pool:
         self._plugins = list(plugins)
         self._running: dict[str, Watched] = {}
         self._log = tempfile.TemporaryFile("w+b")  # noqa: SIM115  # closed with the pool
-        root = str(Path(__file__).resolve().parents[2])
         self._working_directory = str(Path.cwd())
+        path = [str(Path(entry).absolute()) for entry in sys.path]
+        path += [self._working_directory, str(recbench.ROOT)]
+        # PYTHONPATH is for processes that cells start: absolute, since a cell may change its directory.
         given = os.environ.get("PYTHONPATH")
         searched = [str(Path(part).absolute()) for part in given.split(os.pathsep)] if given else []
-        flags = {"PYTHONPATH": os.pathsep.join([root, self._working_directory, *searched]), "PYTHONHASHSEED": "0"}
-        # Absolute, since a cell may change its directory and still load data or start processes of its own.
+        flags = {"PYTHONPATH": os.pathsep.join(searched), "PYTHONHASHSEED": "0"}
+        # Absolute for the same reason: a cell may load data of its own.
         flags |= {"RECBENCH_DATA": str(data_directory()), "RECBENCH_CACHE": str(cache_directory())}
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.execution.forkserver", str(os.getpid())],
+            [sys.executable, "-c", SERVER, json.dumps(path), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -1,6 +1,6 @@
 """The process that cells are forked from: it has imported the libraries, so a cell starts in milliseconds.
 
-Started by `fork_pool` as `python -m benchmarks.execution.forkserver`. It reads one JSON job a line from its standard
+Started by `fork_pool`, which hands over its own path for modules. It reads one JSON job a line from its standard
 input and writes one JSON line when a cell has started or ended. When its input closes, because the run has ended or
 was killed, it kills every cell and leaves.
 """
@@ -34,7 +34,7 @@ def main() -> None:
     os.set_blocking(0, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    _preload(["benchmarks.execution.worker"])
+    _preload(["recbench.benchmarks.execution.worker"])
     received = b""
     with selectors.DefaultSelector() as selector:
         selector.register(0, selectors.EVENT_READ)
@@ -86,7 +86,7 @@ def _preload(modules: list[str]) -> None:
     for module in missing:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
-    if "benchmarks.evaluation.ranking" in sys.modules:
+    if "recbench.benchmarks.evaluation.ranking" in sys.modules:
         _compile_ranking()
     gc.collect()
     gc.freeze()  # collections in the cells skip all this, and do not copy its pages
@@ -97,7 +97,7 @@ def _compile_ranking() -> None:
     import numpy as np
     from scipy.sparse import csr_matrix
 
-    from benchmarks.evaluation.ranking import auc, top_items
+    from recbench.benchmarks.evaluation.ranking import auc, top_items
 
     scores, users, none = np.zeros((1, 2), np.float32), np.zeros(1, np.int32), csr_matrix((1, 2), dtype=np.bool_)
     top_items(scores, users, none, 1, 0)
@@ -133,7 +133,7 @@ def _become_cell(job: dict[str, Any], server: int, close: tuple[int, ...]) -> No
         for descriptor in (log, null, *close):
             os.close(descriptor)
         faulthandler.enable()
-        from benchmarks.execution.worker import run
+        from recbench.benchmarks.execution.worker import run
 
         run(job)
         code = 0
@@ -167,7 +167,3 @@ def _end_orphans() -> None:
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             process.kill()
-
-
-if __name__ == "__main__":
-    main()

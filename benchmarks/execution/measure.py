@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import psutil
 
+import recbench
+
 PHASES = ("convert", "fit", "rate", "rank")
 PACKAGES = ("numpy", "scipy", "numba", "scikit-surprise", "rectools-lightfm", "keras", "jax", "polars", "pandas")
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -109,9 +111,10 @@ def kernel_seconds(n_tries: int = 5) -> float:
 
 def _git(*arguments: str) -> str:
     """What git says of this project, or "" where there is no git or no checkout."""
-    root = Path(__file__).resolve().parents[2]
+    if not recbench.is_checkout():
+        return ""
     try:
-        answer = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True, check=True)
+        answer = subprocess.run(["git", "-C", recbench.ROOT, *arguments], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return ""
     return answer.stdout.strip()

@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from adapters import Recommender, create
-from adapters.base import Floats
-from benchmarks.evaluation.ask import DivergedError, ask
-from benchmarks.execution.determinism import Certificate, certify, sample, toy
-from benchmarks.execution.measure import Meter, kernel_seconds
-from benchmarks.execution.sealing import sealed
-from benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluation
-from benchmarks.planning.resume import evaluate_answers
-from benchmarks.records.cell import Cell
-from benchmarks.records.record import Record, Run
-from benchmarks.splits.folds import divide, fingerprint
-from datasets.ratings import Catalogue, Ratings, Rows
-from datasets.storage.cache import reopen
+from recbench.adapters import Recommender, create
+from recbench.adapters.base import Floats
+from recbench.benchmarks.evaluation.ask import DivergedError, ask
+from recbench.benchmarks.execution.determinism import Certificate, certify, sample, toy
+from recbench.benchmarks.execution.measure import Meter, kernel_seconds
+from recbench.benchmarks.execution.sealing import sealed
+from recbench.benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluation
+from recbench.benchmarks.planning.resume import evaluate_answers
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.splits.folds import divide, fingerprint
+from recbench.datasets.ratings import Catalogue, Ratings, Rows
+from recbench.datasets.storage.cache import reopen
 
 REPEAT_BELOW_SECONDS = 0.5  # as long as all fits together took less, it is measured again
 REPEATS = 3

@@ -13,14 +13,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.certainty.bootstrap import Sample, bootstrap, too_few
-from benchmarks.certainty.estimate import Estimate
-from benchmarks.certainty.samples import samples
-from benchmarks.execution.measure import PHASES
-from benchmarks.gating.verdicts import UNJUDGED, Limit, Verdict, judged, timed
-from benchmarks.metrics.registry import find
-from benchmarks.records.record import Record, Run, parted
-from datasets.foundation.spec import UsageError
+from recbench.benchmarks.certainty.bootstrap import Sample, bootstrap, too_few
+from recbench.benchmarks.certainty.estimate import Estimate
+from recbench.benchmarks.certainty.samples import samples
+from recbench.benchmarks.execution.measure import PHASES
+from recbench.benchmarks.gating.verdicts import UNJUDGED, Limit, Verdict, judged, timed
+from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.records.record import Record, Run, parted
+from recbench.datasets.foundation.spec import UsageError
 
 TIMES = tuple(f"{phase}_seconds" for phase in PHASES)
 

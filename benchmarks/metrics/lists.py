@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from benchmarks.metrics.registry import Floats, Listed, list_metric, set_metric
+from recbench.benchmarks.metrics.registry import Floats, Listed, list_metric, set_metric
 
 
 def _shown(listed: Listed, k: int) -> csr_matrix:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.metrics.registry import Floats, Ranked, ranking_metric
+from recbench.benchmarks.metrics.registry import Floats, Ranked, ranking_metric
 
 
 @ranking_metric("higher", "share", headline=True)

@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from benchmarks.metrics.registry import Rated, Shares, rating_metric
+from recbench.benchmarks.metrics.registry import Rated, Shares, rating_metric
 
 
 @rating_metric("lower", "rating points", finish=np.sqrt, headline=True)

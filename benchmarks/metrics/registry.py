@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from benchmarks.metrics.protocols import STANDARD, named, prefixed
-from datasets.foundation.spec import UsageError, import_all, pick
+from recbench.benchmarks.metrics.protocols import STANDARD, named, prefixed
+from recbench.datasets.foundation.spec import UsageError, import_all, pick
 
 Floats = NDArray[np.float64]
 Number = TypeVar("Number", float, NDArray[np.float64])
@@ -161,6 +161,6 @@ def columns(ks: tuple[int, ...], protocols: tuple[str, ...] = (STANDARD,), *, he
     ]
 
 
-import_all(sys.modules["benchmarks.metrics"])
+import_all(sys.modules["recbench.benchmarks.metrics"])
 _KINDS = ("rating", "ranking", "list", "set")
 METRICS = dict(sorted(METRICS.items(), key=lambda entry: _KINDS.index(entry[1].kind)))

@@ -8,15 +8,15 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from pathlib import Path
 from typing import Any, cast
 
-from adapters import Recommender, available, create
-from benchmarks.metrics.protocols import Evaluation
-from benchmarks.metrics.registry import find
-from benchmarks.planning.published import Published, published
-from benchmarks.records.cell import Cell
-from benchmarks.records.source import answers_source, is_plugin, plugin_source
-from benchmarks.splits import folds as splits
-from datasets.foundation.spec import UsageError, format_spec, parse_spec, pick
-from datasets.ratings import Dataset
+from recbench.adapters import Recommender, available, create
+from recbench.benchmarks.metrics.protocols import Evaluation
+from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.planning.published import Published, published
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.source import answers_source, is_plugin, plugin_source
+from recbench.benchmarks.splits import folds as splits
+from recbench.datasets.foundation.spec import UsageError, format_spec, parse_spec, pick
+from recbench.datasets.ratings import Dataset
 
 SUITES = Path(__file__).parent / "suites"
 SEEDS = 2**32  # how many seeds numpy's generators know

@@ -14,16 +14,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters import available
-from benchmarks.evaluation.ask import Answers, pairs
-from benchmarks.evaluation.scoring import Scored, score
-from benchmarks.evaluation.slices import Slice, slices
-from benchmarks.metrics.protocols import PROTOCOLS, Evaluation, prefixed
-from benchmarks.records.cell import Cell
-from benchmarks.records.record import Record, Run
-from benchmarks.splits import folds as splits
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Catalogue, Dataset, Ratings
+from recbench.adapters import available
+from recbench.benchmarks.evaluation.ask import Answers, pairs
+from recbench.benchmarks.evaluation.scoring import Scored, score
+from recbench.benchmarks.evaluation.slices import Slice, slices
+from recbench.benchmarks.metrics.protocols import PROTOCOLS, Evaluation, prefixed
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.splits import folds as splits
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Catalogue, Dataset, Ratings
 
 Division = tuple[str, int, int, int]
 State = Literal["kept", "to evaluate", "to run"]

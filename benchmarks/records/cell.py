@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from datasets.foundation.spec import format_spec, refuse_path
+from recbench.datasets.foundation.spec import format_spec, refuse_path
 
 
 @dataclass(frozen=True)

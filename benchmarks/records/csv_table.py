@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.execution.measure import PHASES
-from benchmarks.metrics.registry import columns
-from benchmarks.records.record import Record
-from datasets.storage.cache import write_atomically
+from recbench.benchmarks.execution.measure import PHASES
+from recbench.benchmarks.metrics.registry import columns
+from recbench.benchmarks.records.record import Record
+from recbench.datasets.storage.cache import write_atomically
 
 TEXTS = ("dataset", "split", "algorithm", "params", "status", "reason")  # numbers stay as they are, below zero too
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from importlib.metadata import metadata, packages_distributions
 from typing import Any
 
-from adapters import available
-from benchmarks.records.cell import Cell
-from datasets.ratings import Dataset
+from recbench.adapters import available
+from recbench.benchmarks.records.cell import Cell
+from recbench.datasets.ratings import Dataset
 
 
 def describe_data(dataset: Dataset) -> dict[str, Any]:

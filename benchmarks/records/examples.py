@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from adapters.content import TfidfContent
-from benchmarks.evaluation.ask import Answers
-from benchmarks.evaluation.scoring import rated
-from benchmarks.metrics.protocols import PROTOCOLS, STANDARD
-from benchmarks.records.record import Record, Run
-from benchmarks.splits import folds as splits
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Catalogue, Dataset, Ratings
-from datasets.storage.cache import write_atomically
+from recbench.adapters.content import TfidfContent
+from recbench.benchmarks.evaluation.ask import Answers
+from recbench.benchmarks.evaluation.scoring import rated
+from recbench.benchmarks.metrics.protocols import PROTOCOLS, STANDARD
+from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.splits import folds as splits
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Catalogue, Dataset, Ratings
+from recbench.datasets.storage.cache import write_atomically
 
 FILE = "examples.json"
 SCHEMA = 1

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.records.leftovers import leftovers
-from benchmarks.records.record import Run
-from datasets.foundation.spec import UsageError
+from recbench.benchmarks.records.leftovers import leftovers
+from recbench.benchmarks.records.record import Run
+from recbench.datasets.foundation.spec import UsageError
 
 REPORT_LIST = "report.sha256"  # the files of a report, as `sha256sum --check` reads them
 PAGES = ("report.md", "report.html")

@@ -13,11 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from benchmarks.execution.determinism import Certificate
-from benchmarks.records.cell import Cell
-from benchmarks.records.schema import SCHEMA, STATUSES, UNREADABLE, refuse_schema, unreadable_plan, unreadable_record
-from datasets.foundation.spec import UsageError
-from datasets.storage.cache import write_atomically
+from recbench.benchmarks.execution.determinism import Certificate
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.schema import (
+    SCHEMA,
+    STATUSES,
+    UNREADABLE,
+    refuse_schema,
+    unreadable_plan,
+    unreadable_record,
+)
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.storage.cache import write_atomically
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,10 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from pkgutil import iter_modules
 
-import adapters
-import benchmarks
-import datasets
-from adapters import Recommender
-from benchmarks.records.syntax import file_of, locate, read_module
-from datasets.foundation.spec import UsageError
+from recbench import adapters, benchmarks, datasets
+from recbench.adapters import Recommender
+from recbench.benchmarks.records.syntax import file_of, locate, read_module
+from recbench.datasets.foundation.spec import UsageError
 
 # The packages of the house. Their own `__init__` holds a registry and no algorithm, so it is left out.
 ADAPTERS = adapters.__name__

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.splits.ways import SPLITS, Order, Rows, Split, moment_of, without
-from datasets.foundation.spec import UsageError, format_spec, parse_spec, pick, validated
-from datasets.ratings import Dataset
+from recbench.benchmarks.splits.ways import SPLITS, Order, Rows, Split, moment_of, without
+from recbench.datasets.foundation.spec import UsageError, format_spec, parse_spec, pick, validated
+from recbench.datasets.ratings import Dataset
 
 # What the official splits do with time: those of MovieLens are random, the probe is drawn from each user's latest.
 OFFICIAL: dict[str, Order] = {"u": "none", "ua": "none", "ub": "none", "probe": "user"}

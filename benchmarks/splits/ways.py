@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Ratings
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Ratings
 
 Rows = NDArray[np.int64]
 Division = Callable[..., tuple[Rows, Rows]]

@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters import available
-from benchmarks.evaluation.ask import Answers
-from benchmarks.evaluation.scoring import Scored
-from benchmarks.execution.worker import describe_fold
-from benchmarks.metrics.protocols import PROTOCOLS, Evaluation
-from benchmarks.metrics.registry import find
-from benchmarks.planning.resume import Division, division_of, evaluate_answers, misfits
-from benchmarks.records.cell import Cell
-from benchmarks.records.describe import describe_data
-from benchmarks.records.record import Record, Run
-from benchmarks.records.source import evaluation_source
-from benchmarks.splits import folds as splits
-from benchmarks.verification.files import Ledger, is_early
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Dataset, Ratings
+from recbench.adapters import available
+from recbench.benchmarks.evaluation.ask import Answers
+from recbench.benchmarks.evaluation.scoring import Scored
+from recbench.benchmarks.execution.worker import describe_fold
+from recbench.benchmarks.metrics.protocols import PROTOCOLS, Evaluation
+from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.planning.resume import Division, division_of, evaluate_answers, misfits
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.describe import describe_data
+from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.records.source import evaluation_source
+from recbench.benchmarks.splits import folds as splits
+from recbench.benchmarks.verification.files import Ledger, is_early
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Dataset, Ratings
 
 # Relative, absolute. The same machine gives the same bits; on another one sums of many numbers end differently in
 # the last digits, because vector instructions of another width add in another order.

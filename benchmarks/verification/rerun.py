@@ -11,17 +11,17 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from adapters import available, create
-from benchmarks.execution.fork_pool import Pool
-from benchmarks.execution.measure import environment
-from benchmarks.execution.watch import Limits
-from benchmarks.planning.cells import hyperparameters, library_versions
-from benchmarks.records.cell import Cell
-from benchmarks.records.describe import describe_data
-from benchmarks.records.record import Record, Run
-from benchmarks.records.source import answers_source, evaluation_source
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Dataset
+from recbench.adapters import available, create
+from recbench.benchmarks.execution.fork_pool import Pool
+from recbench.benchmarks.execution.measure import environment
+from recbench.benchmarks.execution.watch import Limits
+from recbench.benchmarks.planning.cells import hyperparameters, library_versions
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.describe import describe_data
+from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.records.source import answers_source, evaluation_source
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Dataset
 
 MACHINE = ("cpu", "platform", "python")  # numbers are promised to be the same where these are
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import typer
 from rich.console import Console
 
-from datasets.foundation.spec import UsageError
+from recbench.datasets.foundation.spec import UsageError
 
 FINE, USAGE, BROKEN, INCOMPLETE, INTERRUPTED = 0, 2, 3, 4, 130
 

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import dataset
-from datasets.foundation.spec import UsageError
-from datasets.movielens.releases import ATOMIC, CITATION, M100K, RELEASES, URL, Release
-from datasets.movielens.side_files import (
+from recbench.datasets import dataset
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.movielens.releases import ATOMIC, CITATION, M100K, RELEASES, URL, Release
+from recbench.datasets.movielens.side_files import (
     Facts,
     Films,
     films_atomic,
@@ -24,13 +24,13 @@ from datasets.movielens.side_files import (
     official_splits,
     user_facts,
 )
-from datasets.parsing.rating_lines import Layout, Lines, dense_ids, read_lines
-from datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Rows, Step
-from datasets.storage.archives import Archive
-from datasets.storage.cache import cached
-from datasets.storage.fetch import MissingData, data_directory, digest_of, download, download_wheel, placed
-from datasets.transforms.duplicates import Policy, resolve
-from datasets.transforms.filters import sizes
+from recbench.datasets.parsing.rating_lines import Layout, Lines, dense_ids, read_lines
+from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Rows, Step
+from recbench.datasets.storage.archives import Archive
+from recbench.datasets.storage.cache import cached
+from recbench.datasets.storage.fetch import MissingData, data_directory, digest_of, download, download_wheel, placed
+from recbench.datasets.transforms.duplicates import Policy, resolve
+from recbench.datasets.transforms.filters import sizes
 
 PARSER = 2  # raise it when what is parsed from the same bytes changes
 WHEEL = "recbole-1.2.1-py3-none-any.whl"

@@ -6,16 +6,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from datasets import dataset
-from datasets.netflix.assemble import CITATION, LICENCE, Wanted, parse
-from datasets.netflix.calibration import calibrated
-from datasets.netflix.locate import COMBINED, TITLES, Found, advice, find
-from datasets.netflix.ratings_files import PARSER
-from datasets.netflix.twin.model import Twin
-from datasets.netflix.twin.write import OVERVIEWS, TRUTH, simulated_netflix
-from datasets.ratings import Dataset
-from datasets.storage.cache import cached
-from datasets.storage.fetch import MissingData, data_directory
+from recbench.datasets import dataset
+from recbench.datasets.netflix.assemble import CITATION, LICENCE, Wanted, parse
+from recbench.datasets.netflix.calibration import calibrated
+from recbench.datasets.netflix.locate import COMBINED, TITLES, Found, advice, find
+from recbench.datasets.netflix.ratings_files import PARSER
+from recbench.datasets.netflix.twin.model import Twin
+from recbench.datasets.netflix.twin.write import OVERVIEWS, TRUTH, simulated_netflix
+from recbench.datasets.ratings import Dataset
+from recbench.datasets.storage.cache import cached
+from recbench.datasets.storage.fetch import MissingData, data_directory
 
 FILES = (COMBINED[0], TITLES[0])  # the least that is needed
 MOST_PAIRS = 200_000_000  # users times items whose truth is kept: 2.4 GB

@@ -9,9 +9,16 @@ from typing import Any, BinaryIO, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.foundation.spec import UsageError
-from datasets.parsing.netflix_lines import LAST_MOVIE, LAST_USER, SHORTEST_LINE, compiled, day_numbers, diagnose
-from datasets.ratings import Ratings
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.parsing.netflix_lines import (
+    LAST_MOVIE,
+    LAST_USER,
+    SHORTEST_LINE,
+    compiled,
+    day_numbers,
+    diagnose,
+)
+from recbench.datasets.ratings import Ratings
 
 PARSER = 2  # raise it when the same file should give other arrays
 BLOCK_BYTES = 1 << 22  # small enough for the processor's cache

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Source
-from datasets.storage import overviews
-from datasets.storage.fetch import cache_directory
-from datasets.storage.ownership import COLUMN, ENTRY_FILES, is_cache_entry, mark, remove_own
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Source
+from recbench.datasets.storage import overviews
+from recbench.datasets.storage.fetch import cache_directory
+from recbench.datasets.storage.ownership import COLUMN, ENTRY_FILES, is_cache_entry, mark, remove_own
 
 LAYOUT = 3  # raise it when the files below a cache entry change
 SETTLED_NS = 2_000_000_000  # a file that changed less than this ago may change again without its time showing it

@@ -5,9 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.storage.cache import Damaged, discard, locked, reopen
-from datasets.storage.fetch import cache_directory
-from datasets.storage.ownership import is_cache_entry, temporary_of
+from recbench.datasets.storage.cache import Damaged, discard, locked, reopen
+from recbench.datasets.storage.fetch import cache_directory
+from recbench.datasets.storage.ownership import is_cache_entry, temporary_of
 
 NOTE = re.compile(r"[0-9a-f]{24}")  # what a remembered checksum is called
 CHECKSUM = re.compile(rb"[0-9a-f]{64}")

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Dataset
-from datasets.storage.fetch import placed
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Dataset
+from recbench.datasets.storage.fetch import placed
 
 PARSER = 2  # raise it when what is parsed from the same bytes changes
 FILE = "overviews/movies_metadata.csv"  # below the data directory

@@ -6,9 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Catalogue
-from datasets.table.dialect import BLANKS, Form, separator_of, shape, unpacked
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Catalogue
+from recbench.datasets.table.dialect import BLANKS, Form, separator_of, shape, unpacked
 
 Fact = tuple[str, int | None, tuple[str, ...]]  # title, year, genres
 USUAL_NAMES = {

@@ -5,14 +5,14 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from datasets import dataset
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Catalogue, Dataset, Provenance, Ratings
-from datasets.storage.cache import cached
-from datasets.table.items import catalogue, plain_name
-from datasets.table.read import read_columns
-from datasets.table.values import raw_ids, scale_of, times, values
-from datasets.transforms.duplicates import Policy, resolve
+from recbench.datasets import dataset
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
+from recbench.datasets.storage.cache import cached
+from recbench.datasets.table.items import catalogue, plain_name
+from recbench.datasets.table.read import read_columns
+from recbench.datasets.table.values import raw_ids, scale_of, times, values
+from recbench.datasets.transforms.duplicates import Policy, resolve
 
 PARSER = 2  # raise it when what is parsed from the same bytes changes
 USUAL_NAMES = {  # without blanks, underscores and hyphens

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from datasets.foundation.spec import UsageError
-from datasets.table.dialect import BLANKS, Form, separator_of, shape, unpacked
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.table.dialect import BLANKS, Form, separator_of, shape, unpacked
 
 CHUNK_ROWS = 100_000
 Names = Callable[[list[str]], dict[str, int]]  # from the header's names to the position of each role's column

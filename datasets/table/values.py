@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from datasets.foundation.spec import UsageError
-from datasets.table.dialect import BLANKS
-from datasets.table.read import Columns
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.table.dialect import BLANKS
+from recbench.datasets.table.read import Columns
 
 LONGEST_ID = 256
 LAST_SECOND = 4_102_444_800  # the year 2100; later "seconds" are milliseconds, earlier "milliseconds" seconds

@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Ratings, Step
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Ratings, Step
 
 Policy = Literal["last", "mean", "error"]
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.ratings import Ratings, Step
+from recbench.datasets.ratings import Ratings, Step
 
 
 def more_than(counts: NDArray[Any], threshold: float) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from datasets.ratings import Ratings, Step
+from recbench.datasets.ratings import Ratings, Step
 
 
 def k_core(ratings: Ratings, users: int, items: int) -> tuple[Ratings, Step]:

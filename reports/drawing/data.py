@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from reports import words
+from recbench.reports import words
 
 WIDTH, HEIGHT = 4.6, 2.5  # inches; the height is that below the title
 LEFT, RIGHT, TOP, BOTTOM = 0.65, 0.3, 0.2, 0.5

@@ -14,10 +14,10 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import rankdata
 
-from benchmarks.certainty.estimate import LEVEL
-from reports.drawing.heatmap import fence, on
-from reports.results import Certainty
-from reports.words import chance, signed
+from recbench.benchmarks.certainty.estimate import LEVEL
+from recbench.reports.drawing.heatmap import fence, on
+from recbench.reports.results import Certainty
+from recbench.reports.words import chance, signed
 
 COLOURS = colormaps["PuOr_r"]  # purple where the row is better, orange where it is worse: safe for colour-blind eyes
 MOST_ROWS = 20  # what can still be read as a matrix

@@ -1,10 +1,10 @@
 """The second view of accuracy: one metric, algorithms against folds, where every fold has a status of its own."""
 
-from benchmarks.metrics.registry import ARROWS, find
-from benchmarks.records.record import Record
-from reports.drawing.heatmap import Column, Heatmap, Line, Square, fit_and_test, shades
-from reports.results import Results, Row
-from reports.words import NONE, number, slug
+from recbench.benchmarks.metrics.registry import ARROWS, find
+from recbench.benchmarks.records.record import Record
+from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square, fit_and_test, shades
+from recbench.reports.results import Results, Row
+from recbench.reports.words import NONE, number, slug
 
 MOST_FOLDS = 12  # what is still read as a table; with `--repeats` there may be a hundred
 

@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import Colormap, to_hex, to_rgb
 
-from benchmarks.execution.measure import PHASES
-from benchmarks.metrics.registry import ARROWS, Floats
-from reports.results import Results, Row, metrics
-from reports.words import NONE, between, interval, megabytes, number, plus_minus, seconds
+from recbench.benchmarks.execution.measure import PHASES
+from recbench.benchmarks.metrics.registry import ARROWS, Floats
+from recbench.reports.results import Results, Row, metrics
+from recbench.reports.words import NONE, between, interval, megabytes, number, plus_minus, seconds
 
 COLOURS = colormaps["YlGnBu"]  # safe for colour-blind eyes; grows evenly darker, so it works in grey print too
 MEDIAN_PHASES = ("convert", "fit")  # timed several times where that takes little time; the others once

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from reports.drawing.heatmap import Column, Heatmap, Line, Square, key
+from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square, key
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from benchmarks.metrics.registry import ARROWS, Metric, find
-from reports.drawing.heatmap import fence
-from reports.drawing.labels import Label, Spot, place
-from reports.results import Results
-from reports.words import count, duration, interval, listed, number, unit_of_time
+from recbench.benchmarks.metrics.registry import ARROWS, Metric, find
+from recbench.reports.drawing.heatmap import fence
+from recbench.reports.drawing.labels import Label, Spot, place
+from recbench.reports.results import Results
+from recbench.reports.words import count, duration, interval, listed, number, unit_of_time
 
 # Okabe & Ito's colours, which colour-blind eyes tell apart, without the yellow that is lost on white; every family
 # has a shape of its own too, so that nothing hangs on colour alone.

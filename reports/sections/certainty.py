@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.certainty.bootstrap import runs_alike
-from benchmarks.certainty.estimate import LEVEL
-from benchmarks.splits import folds as splits
-from reports import words
-from reports.drawing import differences
-from reports.drawing import picture as figures
-from reports.results import Certainty, Results
-from reports.sections.registry import headlines, section, titled
+from recbench.benchmarks.certainty.bootstrap import runs_alike
+from recbench.benchmarks.certainty.estimate import LEVEL
+from recbench.benchmarks.splits import folds as splits
+from recbench.reports import words
+from recbench.reports.drawing import differences
+from recbench.reports.drawing import picture as figures
+from recbench.reports.results import Certainty, Results
+from recbench.reports.sections.registry import headlines, section, titled
 
 Entry = dict[str, str]
 

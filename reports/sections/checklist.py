@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from benchmarks.metrics.protocols import PROTOCOLS, named
-from benchmarks.metrics.registry import find
-from benchmarks.splits import folds as splits
-from reports import words
-from reports.results import Results
+from recbench.benchmarks.metrics.protocols import PROTOCOLS, named
+from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.splits import folds as splits
+from recbench.reports import words
+from recbench.reports.results import Results
 
 Answer = tuple[bool | None, str]  # whether the pitfall is avoided, None where it cannot arise; and the evidence
 

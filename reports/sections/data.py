@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.metrics.registry import find
-from reports import words
-from reports.drawing import data as data_figures
-from reports.drawing.picture import Picture
-from reports.results import Results
-from reports.sections.registry import section, titled
+from recbench.benchmarks.metrics.registry import find
+from recbench.reports import words
+from recbench.reports.drawing import data as data_figures
+from recbench.reports.drawing.picture import Picture
+from recbench.reports.results import Results
+from recbench.reports.sections.registry import section, titled
 
 Pairs = list[tuple[str, str]]
 ACTIVITY = ("lowest", "lower_quartile", "median", "mean", "upper_quartile", "highest")

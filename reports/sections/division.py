@@ -4,11 +4,11 @@ from typing import Any
 
 from scipy.stats import kendalltau
 
-from benchmarks.metrics.registry import find
-from benchmarks.splits import folds as splits
-from reports import words
-from reports.results import Results
-from reports.sections.registry import headlines, section
+from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.splits import folds as splits
+from recbench.reports import words
+from recbench.reports.results import Results
+from recbench.reports.sections.registry import headlines, section
 
 
 @section("Does the split matter?")

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from benchmarks.records.cell import Cell
-from reports.results import Results
-from reports.sections.registry import section
+from recbench.benchmarks.records.cell import Cell
+from recbench.reports.results import Results
+from recbench.reports.sections.registry import section
 
 
 @section("What did not run?")

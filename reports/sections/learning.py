@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
-from reports import words
-from reports.drawing.picture import Picture
-from reports.results import Results, Row
-from reports.sections.registry import section, titled
+from recbench.reports import words
+from recbench.reports.drawing.picture import Picture
+from recbench.reports.results import Results, Row
+from recbench.reports.sections.registry import section, titled
 
 PARTS = {"train": "training", "val": "inner validation"}
 COLOURS = {"train": "#2166ac", "val": "#c2570c"}

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.execution.determinism import VERDICTS
-from benchmarks.metrics.protocols import CANDIDATES, PROTOCOLS, STANDARD, TIES
-from benchmarks.records.record import Record
-from reports import words
-from reports.results import Results, Row, metrics
-from reports.sections.checklist import checklist
-from reports.sections.registry import section
+from recbench.benchmarks.execution.determinism import VERDICTS
+from recbench.benchmarks.metrics.protocols import CANDIDATES, PROTOCOLS, STANDARD, TIES
+from recbench.benchmarks.records.record import Record
+from recbench.reports import words
+from recbench.reports.results import Results, Row, metrics
+from recbench.reports.sections.checklist import checklist
+from recbench.reports.sections.registry import section
 
 
 @section("How was it measured?")

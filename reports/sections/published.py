@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Any
 
-from reports import words
-from reports.results import Results
-from reports.sections.registry import section
+from recbench.reports import words
+from recbench.reports.results import Results
+from recbench.reports.sections.registry import section
 
 Entry = dict[str, str]
 

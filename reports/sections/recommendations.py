@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.metrics.registry import find
-from benchmarks.records.examples import ENOUGH, Answer, Examples, Person, read_examples
-from benchmarks.records.record import Record
-from reports import words
-from reports.results import Results
-from reports.sections.registry import section
+from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.records.examples import ENOUGH, Answer, Examples, Person, read_examples
+from recbench.benchmarks.records.record import Record
+from recbench.reports import words
+from recbench.reports.results import Results
+from recbench.reports.sections.registry import section
 
 ALL_SHOWN = 12  # as many rows fit into one table; of more, the best of each family are shown and the others folded
 TOPS = {"top_by_mean": "mean", "top_by_weighted_mean": "weighted"}

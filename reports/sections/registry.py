@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from reports import words
-from reports.drawing import fold_heatmap as fold_heatmaps
-from reports.drawing import heatmap as heatmaps
-from reports.drawing import picture as figures
-from reports.drawing import scatter
-from reports.results import Results
+from recbench.reports import words
+from recbench.reports.drawing import fold_heatmap as fold_heatmaps
+from recbench.reports.drawing import heatmap as heatmaps
+from recbench.reports.drawing import picture as figures
+from recbench.reports.drawing import scatter
+from recbench.reports.results import Results
 
 Context = Callable[[Any], dict[str, Any] | None]  # of Results, or of a Comparison; None: nothing to say, no section
 

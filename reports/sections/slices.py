@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.evaluation.slices import RANKING, Slice
-from benchmarks.metrics.registry import find
-from reports import words
-from reports.results import Results, Row
-from reports.sections.registry import section
+from recbench.benchmarks.evaluation.slices import RANKING, Slice
+from recbench.benchmarks.metrics.registry import find
+from recbench.reports import words
+from recbench.reports.results import Results, Row
+from recbench.reports.sections.registry import section
 
 RECOMMENDED = "recommended"
 ALL_KINDS = {"users": ("least active", "user"), "items": ("head", "item")}  # the telling group, and one of them

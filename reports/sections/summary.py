@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from benchmarks.metrics.registry import find
-from reports.results import Results, Row
-from reports.sections.registry import headlines, section
-from reports.words import between, count, duration, interval, listed, number, split
+from recbench.benchmarks.metrics.registry import find
+from recbench.reports.results import Results, Row
+from recbench.reports.sections.registry import headlines, section
+from recbench.reports.words import between, count, duration, interval, listed, number, split
 
 
 @section("What came out?")

@@ -7,10 +7,10 @@ everything that fixes the numbers otherwise has to be the same.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.records.cell import Cell
-from benchmarks.records.record import Record
-from datasets.foundation.spec import UsageError
-from reports.results import Results
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.record import Record
+from recbench.datasets.foundation.spec import UsageError
+from recbench.reports.results import Results
 
 Difference = tuple[str, Any, Any]  # a key, and what it is in the one and in the other
 ABSENT = "nothing"

@@ -10,14 +10,14 @@ from urllib.parse import quote
 
 import numpy as np
 
-from benchmarks.metrics.registry import find
-from datasets.foundation.spec import UsageError
-from reports import words
-from reports.drawing import heatmap as heatmaps
-from reports.drawing.heatmap import Column, Heatmap, Line, Square
-from reports.results import Results, Row
-from reports.several.comparable import refuse_mixture
-from reports.several.critical_difference import Ranking
+from recbench.benchmarks.metrics.registry import find
+from recbench.datasets.foundation.spec import UsageError
+from recbench.reports import words
+from recbench.reports.drawing import heatmap as heatmaps
+from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square
+from recbench.reports.results import Results, Row
+from recbench.reports.several.comparable import refuse_mixture
+from recbench.reports.several.critical_difference import Ranking
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from benchmarks.certainty.bootstrap import runs_alike
-from benchmarks.certainty.estimate import LEVEL
-from benchmarks.metrics.registry import Floats
-from reports.words import p_value, rank
+from recbench.benchmarks.certainty.bootstrap import runs_alike
+from recbench.benchmarks.certainty.estimate import LEVEL
+from recbench.benchmarks.metrics.registry import Floats
+from recbench.reports.words import p_value, rank
 
 DRAWS = 9999
 LARGE = 10, 5  # data sets and rows; with more than so many of both, F is distributed as its table says (Demšar 2006)

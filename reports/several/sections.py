@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from benchmarks.gating.verdicts import MACHINE
-from reports import words
-from reports.drawing import heatmap as heatmaps
-from reports.drawing import picture as figures
-from reports.results import Results, metrics
-from reports.sections.failures import not_ok
-from reports.sections.method import in_words
-from reports.sections.registry import Section
-from reports.several import words as comparison_words
-from reports.several.comparison import Comparison, Overview
-from reports.several.critical_difference import Ranking, diagram
-from reports.several.words import titled
+from recbench.benchmarks.gating.verdicts import MACHINE
+from recbench.reports import words
+from recbench.reports.drawing import heatmap as heatmaps
+from recbench.reports.drawing import picture as figures
+from recbench.reports.results import Results, metrics
+from recbench.reports.sections.failures import not_ok
+from recbench.reports.sections.method import in_words
+from recbench.reports.sections.registry import Section
+from recbench.reports.several import words as comparison_words
+from recbench.reports.several.comparison import Comparison, Overview
+from recbench.reports.several.critical_difference import Ranking, diagram
+from recbench.reports.several.words import titled
 
 Context = dict[str, Any]
 LITERATURE = [

@@ -1,10 +1,10 @@
 """A report on several data sets in words: its title, and the sentences that sum it up."""
 
-from benchmarks.metrics.registry import find
-from reports import words
-from reports.results import Results
-from reports.several.comparison import Comparison
-from reports.several.critical_difference import Ranking
+from recbench.benchmarks.metrics.registry import find
+from recbench.reports import words
+from recbench.reports.results import Results
+from recbench.reports.several.comparison import Comparison
+from recbench.reports.several.critical_difference import Ranking
 
 NAMED = 4  # rows that are named; of more, their number
 EXTREMES = {"lower": "lowest", "higher": "highest", "zero": "smallest"}

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters import create
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters import create
+from recbench.datasets.ratings import Catalogue, Ratings
 
 EMPTY = Catalogue((), (), ())
 

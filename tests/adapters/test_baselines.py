@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters import create
-from datasets import Ratings
+from recbench.adapters import create
+from recbench.datasets import Ratings
 from tests.adapters.planted import EMPTY
 
 VALUES = [(0, 0, 5.0), (0, 1, 3.0), (1, 0, 4.0), (1, 2, 1.0), (1, 3, 2.0), (2, 1, 2.5)]  # users 3, items 4 unknown

@@ -9,8 +9,8 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
-from adapters import create
-from datasets import Catalogue, Dataset, Ratings
+from recbench.adapters import create
+from recbench.datasets import Catalogue, Dataset, Ratings
 
 OVERVIEWS = (
     "A robot dreams of stars and distant planets.",
@@ -101,5 +101,5 @@ def test_the_sequels_of_a_film_are_near(movielens: Dataset) -> None:
 
 
 def test_listing_does_not_import_scikit_learn() -> None:
-    code = "import sys, adapters.content, adapters.lightfm; sys.exit('sklearn' in sys.modules)"
+    code = "import sys, recbench.adapters.content, recbench.adapters.lightfm; sys.exit('sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

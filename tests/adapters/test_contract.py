@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from adapters import Recommender, available, create
-from adapters.base import Floats
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters import Recommender, available, create
+from recbench.adapters.base import Floats
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Catalogue, Ratings
 from tests.conftest import ROOT
 
-OWN = {name: adapter for name, adapter in available().items() if adapter.__module__.startswith("adapters.")}
+OWN = {name: adapter for name, adapter in available().items() if adapter.__module__.startswith("recbench.adapters.")}
 SCALES = [(1.0, 5.0), (0.5, 5.0), (-10.0, 10.0)]
 UNSEEN = 2  # users, and items, at the end of each index space that have no ratings
 
@@ -144,7 +144,7 @@ def test_no_test_is_skipped_because_a_library_is_missing() -> None:
 
 def test_listing_imports_none_of_their_libraries() -> None:
     wrapped = {module for adapter in OWN.values() for module in adapter.requires} - {"numpy", "scipy"}
-    code = "import sys, adapters; adapters.available(); sys.stdout.write(' '.join(sys.modules))"
+    code = "import sys; from recbench import adapters; adapters.available(); sys.stdout.write(' '.join(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert wrapped and not wrapped & set(result.stdout.split())
 

@@ -8,9 +8,9 @@ from lightfm import LightFM
 from lightfm.evaluation import auc_score, precision_at_k
 from scipy.sparse import coo_matrix, csr_matrix
 
-from adapters import create
-from adapters.lightfm import LightFMData, item_features
-from datasets import Catalogue, Dataset, Ratings
+from recbench.adapters import create
+from recbench.adapters.lightfm import LightFMData, item_features
+from recbench.datasets import Catalogue, Dataset, Ratings
 
 LOSSES = ("warp", "bpr", "logistic", "warp-kos")
 NAMES = tuple(f"lightfm-{kind}" for kind in (*LOSSES, "hybrid"))

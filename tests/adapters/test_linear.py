@@ -5,16 +5,16 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import ElasticNet
 
-from adapters import create
-from adapters.base import Recommender
-from adapters.shared.interactions import gram, likes
-from benchmarks.evaluation.ask import ask
-from benchmarks.evaluation.scoring import ranked
-from benchmarks.metrics.protocols import Evaluation
-from benchmarks.metrics.rankings import ndcg
-from benchmarks.splits.folds import divide
-from datasets import Dataset
-from datasets.ratings import Ratings
+from recbench.adapters import create
+from recbench.adapters.base import Recommender
+from recbench.adapters.shared.interactions import gram, likes
+from recbench.benchmarks.evaluation.ask import ask
+from recbench.benchmarks.evaluation.scoring import ranked
+from recbench.benchmarks.metrics.protocols import Evaluation
+from recbench.benchmarks.metrics.rankings import ndcg
+from recbench.benchmarks.splits.folds import divide
+from recbench.datasets import Dataset
+from recbench.datasets.ratings import Ratings
 from tests.adapters.planted import EMPTY, dense_likes, everybody, fitted, taste
 
 
@@ -22,13 +22,15 @@ def test_gram_is_the_product_in_any_number_of_blocks(monkeypatch: pytest.MonkeyP
     X = likes(taste(), 0.75)
     expected = X.toarray().T @ X.toarray()
     np.testing.assert_array_equal(gram(X), expected)
-    monkeypatch.setattr("adapters.shared.interactions.GRAM_BLOCK", 60)  # two rows at a time, and one left over
+    monkeypatch.setattr(
+        "recbench.adapters.shared.interactions.GRAM_BLOCK", 60
+    )  # two rows at a time, and one left over
     np.testing.assert_array_equal(gram(X), expected)
 
 
 @pytest.mark.parametrize("regularisation", [0.5, 20.0, 500.0])
 def test_ease_is_stecks_formula(regularisation: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.linear.MIRROR_BLOCK", 7)
+    monkeypatch.setattr("recbench.adapters.linear.MIRROR_BLOCK", 7)
     train = taste()
     X = dense_likes(train)
     P = np.linalg.inv(X.T @ X + regularisation * np.eye(train.n_items))

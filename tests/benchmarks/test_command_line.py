@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from benchmarks import doctor
-from benchmarks import list as listing
-from benchmarks.console.command_line import application
-from benchmarks.execution.fork_pool import HarnessError
-from benchmarks.planning.cells import How, cells, rows, suite, suites
-from benchmarks.planning.units import megabytes, seconds
-from benchmarks.records.record import Record, Run
-from benchmarks.run import run
-from datasets import UsageError
+from recbench.benchmarks import doctor
+from recbench.benchmarks import list as listing
+from recbench.benchmarks.console.command_line import application
+from recbench.benchmarks.execution.fork_pool import HarnessError
+from recbench.benchmarks.planning.cells import How, cells, rows, suite, suites
+from recbench.benchmarks.planning.units import megabytes, seconds
+from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.run import run
+from recbench.datasets import UsageError
 from tests.conftest import RunBench
 
 
@@ -157,8 +157,8 @@ def test_rows_are_named_by_what_was_set_on_purpose() -> None:
 
 
 def test_a_key_covers_what_fixes_the_numbers_and_nothing_else(ratings_file: Path) -> None:
-    import datasets
-    from benchmarks.metrics.protocols import Evaluation
+    from recbench import datasets
+    from recbench.benchmarks.metrics.protocols import Evaluation
 
     data = datasets.load(f"table:{ratings_file}")
     base = How("kfold", n_folds=2, seed=0, evaluation=Evaluation())

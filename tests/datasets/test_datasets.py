@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets import Ratings, UsageError
-from datasets.foundation.spec import format_spec, parse_spec, pick
+from recbench.datasets import Ratings, UsageError
+from recbench.datasets.foundation.spec import format_spec, parse_spec, pick
 
 
 def small(values: list[float], scale: tuple[float, float] = (1, 5)) -> Ratings:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import datasets
-from datasets import Dataset, UsageError
-from datasets.filmtrust import WHEEL
-from datasets.storage.fetch import MissingData
+from recbench import datasets
+from recbench.datasets import Dataset, UsageError
+from recbench.datasets.filmtrust import WHEEL
+from recbench.datasets.storage.fetch import MissingData
 
 TXT = b"1 1 2\r\n1 2 3.5\r\n1 1 4\n7 2 0.5"
 

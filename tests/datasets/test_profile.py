@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets import Catalogue, Dataset, Provenance, Ratings
-from datasets.foundation.spec import UsageError
-from datasets.profile import BINS, BLOCKS, profile, read_profile, write_profile
+from recbench.datasets import Catalogue, Dataset, Provenance, Ratings
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.profile import BINS, BLOCKS, profile, read_profile, write_profile
 
 Rating = tuple[int, int, float, int]  # user, item, stars, time
 

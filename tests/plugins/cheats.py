@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-import datasets
-from adapters.base import Floats, Indices, Recommender
-from datasets.ratings import Catalogue, Ratings
+from recbench import datasets
+from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.datasets.ratings import Catalogue, Ratings
 
 _hoard: dict[tuple[int, int], float] = {}  # survives a cell only if the process does
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adapters import available, create
-from adapters.surprise.base import SurpriseModel
-from benchmarks.planning.cells import suite
-from benchmarks.records.record import Record, Run
-from benchmarks.splits.folds import divide
-from datasets import Dataset
 from pytest_benchmark.fixture import BenchmarkFixture
 from surprise import Dataset as SurpriseDataset
 from surprise import Reader
 from surprise.model_selection import KFold, cross_validate
 
+from recbench.adapters import available, create
+from recbench.adapters.surprise.base import SurpriseModel
+from recbench.benchmarks.planning.cells import suite
+from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.splits.folds import divide
+from recbench.datasets import Dataset
 from tests.conftest import RunBench, movielens_directory
 
 
@@ -62,9 +62,7 @@ def test_the_harness_is_faster_than_surprises_cross_validate(
     mine, theirs = benchmark.pedantic(ours, rounds=1), sum(seconds.values())  # type: ignore[no-untyped-call]
     for name, value in seconds.items():
         print(f"cross_validate {name:<28} {value:7.1f} s")
-    print(
-        f"all eleven: cross_validate {theirs:.1f} s, recbench with ranking {mine:.1f} s, ratio {theirs / mine:.2f}"
-    )
+    print(f"all eleven: cross_validate {theirs:.1f} s, recbench with ranking {mine:.1f} s, ratio {theirs / mine:.2f}")
     assert mine < theirs
 
 
@@ -98,9 +96,7 @@ def test_scores_come_many_times_as_fast_as_from_surprises_test(
             adapter.score_items(everybody)
         mine = (time.process_time() - begun) / rounds
         ratios[name] = theirs / mine
-        print(
-            f"{name:<28} algo.test {theirs:6.1f} s, score_items {mine:6.3f} s, {ratios[name]:6.0f} times as fast"
-        )
+        print(f"{name:<28} algo.test {theirs:6.1f} s, score_items {mine:6.3f} s, {ratios[name]:6.0f} times as fast")
 
     names = [name for name, adapter in available().items() if adapter.family == "surprise"]
     benchmark.pedantic(lambda: list(map(compare, names)), rounds=1)  # type: ignore[no-untyped-call]

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from datasets.netflix.twin.write import simulated_netflix
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from recbench.datasets.netflix.twin.write import simulated_netflix
 from tests.conftest import ROOT
 
 # Each runs in a process of its own, since a process's peak of memory never falls.
@@ -28,8 +28,8 @@ print(json.dumps({"seconds": seconds, "peak_mb": peak, "counts": counts}))
 """
 OURS = """
 import io, json, sys, time
-import datasets
-from datasets.netflix.ratings_files import Reader, Text
+from recbench import datasets
+from recbench.datasets.netflix.ratings_files import Reader, Text
 datasets.names()
 reader = Reader()
 reader.read(Text("toy", io.BytesIO(b"1:\\n1,1,2000-01-01\\n")))
@@ -39,9 +39,7 @@ found = datasets.load(sys.argv[1])
 ratings = found.ratings
 counts = [len(ratings), ratings.n_users, ratings.n_items]
 """
-SECOND = "\n".join(
-    line for line in OURS.splitlines() if "eader" not in line
-)  # nothing is parsed any more
+SECOND = "\n".join(line for line in OURS.splitlines() if "eader" not in line)  # nothing is parsed any more
 # The source notebook's way, step by step: one table, a copy of its slice per movie, all put together, filtered.
 NOTEBOOK = """
 import json, sys, time
@@ -97,9 +95,7 @@ def test_a_full_file_is_parsed_and_filtered_eight_times_as_fast_as_by_the_notebo
 ) -> None:
     """Ours includes the sha256 of the source, the digest and writing the cache; theirs ends with a data frame."""
     data = placed(speed_data, tmp_path, 1)
-    measured(
-        OURS, "netflix-filtered[min_user_ratings=1000]", data
-    )  # warms the file up for both, and numba
+    measured(OURS, "netflix-filtered[min_user_ratings=1000]", data)  # warms the file up for both, and numba
     shutil.rmtree(data / "cache" / "digests")  # so that the sum of the file is made again
     ours = benchmark.pedantic(measured, (OURS, "netflix-filtered", data), rounds=1)  # type: ignore[no-untyped-call]
     again = measured(SECOND, "netflix-filtered", data)
@@ -111,18 +107,12 @@ def test_a_full_file_is_parsed_and_filtered_eight_times_as_fast_as_by_the_notebo
     assert again["seconds"] < 0.1
 
 
-@pytest.mark.skipif(
-    not os.environ.get("RECBENCH_FULL"), reason="takes minutes and 6 GB: set RECBENCH_FULL=1"
-)
+@pytest.mark.skipif(not os.environ.get("RECBENCH_FULL"), reason="takes minutes and 6 GB: set RECBENCH_FULL=1")
 def test_a_hundred_million_ratings_fit_into_four_gigabytes(
     benchmark: BenchmarkFixture, speed_data: Path, tmp_path: Path
 ) -> None:
     data = placed(speed_data, tmp_path, 4)
     ours = benchmark.pedantic(measured, (OURS, "netflix", data), rounds=1)  # type: ignore[no-untyped-call]
     again = measured(SECOND, "netflix", data)
-    assert (
-        ours["counts"] == again["counts"]
-        and ours["counts"][0] > 90_000_000
-        and ours["counts"][2] == 17_770
-    )
+    assert ours["counts"] == again["counts"] and ours["counts"][0] > 90_000_000 and ours["counts"][2] == 17_770
     assert ours["peak_mb"] < 4000

@@ -4,18 +4,18 @@ import time
 
 import numpy as np
 import pytest
-from adapters.base import Floats, Indices
-from benchmarks.evaluation.ask import ask
-from benchmarks.evaluation.scoring import ranked
-from benchmarks.metrics.protocols import Evaluation
-from benchmarks.metrics.registry import METRICS
-from benchmarks.splits.folds import divide
-from datasets import Dataset, Ratings
 from lightfm import LightFM
 from lightfm.evaluation import precision_at_k
 from pytest_benchmark.fixture import BenchmarkFixture
 from scipy.sparse import csr_matrix
 
+from recbench.adapters.base import Floats, Indices
+from recbench.benchmarks.evaluation.ask import ask
+from recbench.benchmarks.evaluation.scoring import ranked
+from recbench.benchmarks.metrics.protocols import Evaluation
+from recbench.benchmarks.metrics.registry import METRICS
+from recbench.benchmarks.splits.folds import divide
+from recbench.datasets import Dataset, Ratings
 from tests.adapters.planted import direct
 from tests.benchmarks.evaluation.test_protocols import Fixed, matrix
 
@@ -56,9 +56,7 @@ def ours(algorithm: Fixed, train: Ratings, test: Ratings) -> None:
                 metric.function(recommendations, k)
 
 
-def test_all_metrics_take_less_than_lightfms_precision(
-    benchmark: BenchmarkFixture, movielens: Dataset
-) -> None:
+def test_all_metrics_take_less_than_lightfms_precision(benchmark: BenchmarkFixture, movielens: Dataset) -> None:
     """On ML-100k, of the same model, for the same users: everything here against one metric there."""
     train, test = (movielens.ratings.take(rows) for rows in divide(movielens, "ua", 1, 0, 0))
     train_matrix, test_matrix = matrix(train, 1), matrix(test, 1)
@@ -68,17 +66,13 @@ def test_all_metrics_take_less_than_lightfms_precision(
     benchmark.pedantic(ours, (algorithm, train, test))  # type: ignore[no-untyped-call]
     mine = seconds(ours, algorithm, train, test)
     theirs = seconds(lambda: precision_at_k(model, test_matrix, train_matrix, k=10, num_threads=1))
-    print(
-        f"ML-100k: all metrics at 3 cutoffs {mine:.3f} s, precision_at_k {theirs:.3f} s, {theirs / mine:.1f} x"
-    )
+    print(f"ML-100k: all metrics at 3 cutoffs {mine:.3f} s, precision_at_k {theirs:.3f} s, {theirs / mine:.1f} x")
     assert mine < theirs
 
 
 def test_all_metrics_take_no_longer_than_recometrics(benchmark: BenchmarkFixture) -> None:
     """20,000 users and 5,000 items, 50 factors, one thread, every metric that both have, all cutoffs up to 20."""
-    library = pytest.importorskip(
-        "recometrics", reason="recometrics is not installed; `make peers` compiles it"
-    )
+    library = pytest.importorskip("recometrics", reason="recometrics is not installed; `make peers` compiles it")
 
     rng = np.random.default_rng(0)
     n_users, n_items = 20_000, 5_000
@@ -87,9 +81,7 @@ def test_all_metrics_take_no_longer_than_recometrics(benchmark: BenchmarkFixture
     pairs = np.unique(users.astype(np.int64) * n_items + items)
     rng.shuffle(pairs)
     users, items = (column.astype(np.int32) for column in np.divmod(pairs, n_items))
-    ratings = Ratings(
-        users, items, np.full(len(users), 5, np.float32), n_users, n_items, (1.0, 5.0)
-    )
+    ratings = Ratings(users, items, np.full(len(users), 5, np.float32), n_users, n_items, (1.0, 5.0))
     n_train = 5 * len(ratings) // 6
     train, test = ratings.take(np.arange(n_train)), ratings.take(np.arange(n_train, len(ratings)))
     A, B = (rng.normal(size=(n, 50)).astype(np.float32) for n in (n_users, n_items))
@@ -97,9 +89,7 @@ def test_all_metrics_take_no_longer_than_recometrics(benchmark: BenchmarkFixture
     benchmark.pedantic(ours, (algorithm, train, test))  # type: ignore[no-untyped-call]
     mine = seconds(ours, algorithm, train, test)
     matrices = [csr_matrix(matrix(part, 1), dtype=np.float32) for part in (train, test)]
-    metrics = dict.fromkeys(
-        ("precision", "recall", "average_precision", "ndcg", "hit", "rr", "roc_auc"), True
-    )
+    metrics = dict.fromkeys(("precision", "recall", "average_precision", "ndcg", "hit", "rr", "roc_auc"), True)
     others = dict.fromkeys(("trunc_precision", "trunc_average_precision", "pr_auc"), False)
     theirs = seconds(
         lambda: library.calc_reco_metrics(
@@ -107,7 +97,5 @@ def test_all_metrics_take_no_longer_than_recometrics(benchmark: BenchmarkFixture
         ),
         tries=1,
     )
-    print(
-        f"20,000 x 5,000: all metrics {mine:.2f} s, recometrics {theirs:.2f} s: {theirs / mine:.1f} x"
-    )
+    print(f"20,000 x 5,000: all metrics {mine:.2f} s, recometrics {theirs:.2f} s: {theirs / mine:.1f} x")
     assert mine < theirs

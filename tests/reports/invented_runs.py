@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.metrics.protocols import Evaluation
-from benchmarks.records.cell import Cell
-from benchmarks.records.record import Record, Run
+from recbench.benchmarks.metrics.protocols import Evaluation
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.record import Record, Run
 
 COLUMNS = ["rmse", "mae", "precision@10", "recall@10", "ndcg@10", "coverage"]
 MARKUP = "<script>alert(1)</script> | *bold*\n`tick` & <b>second</b> line"

@@ -12,10 +12,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
 
-from benchmarks.records.record import Record
-from reports import words
-from reports.build import build
-from reports.results import Results
+from recbench.benchmarks.records.record import Record
+from recbench.reports import words
+from recbench.reports.build import build
+from recbench.reports.results import Results
 from tests.conftest import RunBench
 from tests.reports.invented_runs import LEVELS, MARKUP, ROWS, SIMULATED, cell, failed, half_failed, normal, ok, write
 

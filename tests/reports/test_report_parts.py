@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.console.command_line import application
-from benchmarks.records.csv_table import row, write_table
-from benchmarks.records.record import Run
-from benchmarks.verification.files import Ledger, _results
-from datasets.foundation.spec import UsageError
-from reports import latex, words
-from reports.build import build, main
-from reports.results import Results
-from reports.sections.registry import SECTIONS
+from recbench.benchmarks.console.command_line import application
+from recbench.benchmarks.records.csv_table import row, write_table
+from recbench.benchmarks.records.record import Run
+from recbench.benchmarks.verification.files import Ledger, _results
+from recbench.datasets.foundation.spec import UsageError
+from recbench.reports import latex, words
+from recbench.reports.build import build, main
+from recbench.reports.results import Results
+from recbench.reports.sections.registry import SECTIONS
 from tests.reports.invented_runs import SIMULATED, cell, failed, half_failed, normal, ok, write
 
 HOSTILE = r"a_b & 50% $x$ #1 {y} ~z ^w \end{table} <i> é±“"

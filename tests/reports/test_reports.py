@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.execution.determinism import Certificate
-from benchmarks.records.record import Run
-from datasets.foundation.spec import UsageError
-from reports import words
-from reports.build import build
-from reports.drawing import heatmap as heatmaps
-from reports.results import Results
-from reports.sections.summary import sentences
+from recbench.benchmarks.execution.determinism import Certificate
+from recbench.benchmarks.records.record import Run
+from recbench.datasets.foundation.spec import UsageError
+from recbench.reports import words
+from recbench.reports.build import build
+from recbench.reports.drawing import heatmap as heatmaps
+from recbench.reports.results import Results
+from recbench.reports.sections.summary import sentences
 from tests.reports.invented_runs import (
     COLUMNS,
     DATA,

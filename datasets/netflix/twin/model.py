@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from datasets.netflix.twin.curves import (
+from recbench.datasets.netflix.twin.curves import (
     SELECTION,
     TASTE_SD,
     midpoints,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.netflix.twin.model import (
+from recbench.datasets.netflix.twin.model import (
     ALL_RATERS,
     FILE_MOVIES,
     FIRST_DAY,
@@ -23,10 +23,10 @@ from datasets.netflix.twin.model import (
     plant,
     site_level,
 )
-from datasets.netflix.twin.titles import metadata, movie_titles, titles_file
-from datasets.storage.cache import locked
-from datasets.storage.fetch import data_directory
-from datasets.storage.ownership import is_marked, mark, remove_own
+from recbench.datasets.netflix.twin.titles import metadata, movie_titles, titles_file
+from recbench.datasets.storage.cache import locked
+from recbench.datasets.storage.fetch import data_directory
+from recbench.datasets.storage.ownership import is_marked, mark, remove_own
 
 TITLES, TRUTH, OVERVIEWS = "movie_titles.csv", "truth.npz", "movies_metadata.csv"
 FILES = re.compile(rf"combined_data_\d\.txt|{re.escape(TITLES)}|{re.escape(TRUTH)}|{re.escape(OVERVIEWS)}")

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets import Dataset
-from datasets.ratings import Ratings
+from recbench.datasets import Dataset
+from recbench.datasets.ratings import Ratings
 from tests.adapters.planted import everybody, fitted, taste
 
 

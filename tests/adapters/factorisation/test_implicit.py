@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters import create
-from datasets.ratings import Ratings
+from recbench.adapters import create
+from recbench.datasets.ratings import Ratings
 from tests.adapters.planted import EMPTY, everybody, fitted, taste
 from tests.conftest import ROOT
 
@@ -84,8 +84,8 @@ def test_without_likes_all_scores_are_zero(name: str) -> None:
 def test_the_console_stays_silent(name: str) -> None:
     code = f"""
 import numpy as np
-from adapters import create
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters import create
+from recbench.datasets.ratings import Catalogue, Ratings
 users, items = np.divmod(np.arange(600, dtype=np.int32), np.int32(20))
 train = Ratings(users, items, ((users + items) % 5 + 1).astype(np.float32), 30, 20, (1.0, 5.0))
 algorithm = create("{name}", {{"iterations": 2}})

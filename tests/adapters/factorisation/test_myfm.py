@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, hstack
 
-from adapters import create
-from datasets import Dataset
-from datasets.ratings import Ratings
+from recbench.adapters import create
+from recbench.datasets import Dataset
+from recbench.datasets.ratings import Ratings
 from tests.adapters.planted import EMPTY, everybody, fitted, taste
 
 CASES = [("myfm-mf", {}), ("myfm-fm", {}), ("myfm-fm", {"flipped": False})]
@@ -82,7 +82,7 @@ def test_pairs_are_scored_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
     train = taste()
     algorithm = fitted("myfm-mf", train, **SHORT)
     at_once = algorithm.score(train.users, train.items)
-    monkeypatch.setattr("adapters.factorisation.myfm.SCORE_BLOCK", 1000)
+    monkeypatch.setattr("recbench.adapters.factorisation.myfm.SCORE_BLOCK", 1000)
     np.testing.assert_array_equal(algorithm.score(train.users, train.items), at_once)
     assert algorithm.score(train.users[:0], train.items[:0]).shape == (0,)
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from adapters import available, create
-from adapters.base import Floats, Indices
-from adapters.keras.autorec import stretched, vectors
-from adapters.keras.base import KerasModel, held_apart
-from adapters.keras.hybrid import first_text_layer, term_lists, with_texts_looked_up
-from adapters.keras.products import Product
-from adapters.shared.texts import item_tfidf
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters import available, create
+from recbench.adapters.base import Floats, Indices
+from recbench.adapters.keras.autorec import stretched, vectors
+from recbench.adapters.keras.base import KerasModel, held_apart
+from recbench.adapters.keras.hybrid import first_text_layer, term_lists, with_texts_looked_up
+from recbench.adapters.keras.products import Product
+from recbench.adapters.shared.texts import item_tfidf
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Catalogue, Ratings
 
 N_USERS, N_ITEMS = 40, 20  # the last of both are unseen in training
 NAMES = [name for name, adapter in available().items() if issubclass(adapter, KerasModel)]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets import Dataset
-from datasets.ratings import Ratings
+from recbench.datasets import Dataset
+from recbench.datasets.ratings import Ratings
 from tests.adapters.planted import EMPTY, dense_likes, everybody, fitted, taste
 
 
@@ -26,7 +26,7 @@ def walked(train: Ratings, alpha: float, beta: float) -> Any:
 
 @pytest.mark.parametrize(("alpha", "beta"), [(1.0, 0.0), (0.85, 0.65), (0.0, 0.4), (1.3, 1.2)])
 def test_rp3beta_is_its_definition(alpha: float, beta: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.neighbours.graph.WALK_BLOCK", 100)  # four items at a time
+    monkeypatch.setattr("recbench.adapters.neighbours.graph.WALK_BLOCK", 100)  # four items at a time
     train = taste()
     W = walked(train, alpha, beta)
     plain = fitted("rp3beta", train, alpha=alpha, beta=beta, n_neighbours=1000, normalise=False)
@@ -34,7 +34,7 @@ def test_rp3beta_is_its_definition(alpha: float, beta: float, monkeypatch: pytes
 
 
 def test_rp3beta_keeps_and_scales_the_best_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.neighbours.graph.WALK_BLOCK", 100)
+    monkeypatch.setattr("recbench.adapters.neighbours.graph.WALK_BLOCK", 100)
     train = taste()
     W = walked(train, 0.85, 0.65)
     few = fitted("rp3beta", train, alpha=0.85, beta=0.65, n_neighbours=4)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from adapters import create
-from adapters.neighbours import cosine as cosine_module
-from adapters.shared.interactions import likes
-from datasets import Dataset, Ratings
-from datasets.netflix.calibration import cosine
+from recbench.adapters import create
+from recbench.adapters.neighbours import cosine as cosine_module
+from recbench.adapters.shared.interactions import likes
+from recbench.datasets import Dataset, Ratings
+from recbench.datasets.netflix.calibration import cosine
 from tests.adapters.planted import EMPTY, everybody, fitted
 
 NAMES = ("cosine-user", "cosine-user-centred", "item-knn")

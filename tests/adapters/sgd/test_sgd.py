@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters import create
-from adapters.base import Recommender
-from adapters.sgd.descent import NumbaSGD, NumpySGD
-from adapters.sgd.loops import LANES, aligned, compiled_descent
-from datasets import Dataset
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Ratings
+from recbench.adapters import create
+from recbench.adapters.base import Recommender
+from recbench.adapters.sgd.descent import NumbaSGD, NumpySGD
+from recbench.adapters.sgd.loops import LANES, aligned, compiled_descent
+from recbench.datasets import Dataset
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Ratings
 from tests.adapters.planted import EMPTY
 
 BOTH = pytest.mark.parametrize("name", ["numba-sgd", "numpy-sgd"])
@@ -266,5 +266,5 @@ def test_both_reach_the_same_error_on_real_ratings(movielens: Dataset) -> None:
 
 
 def test_listing_does_not_import_numba() -> None:
-    code = "import sys, adapters.sgd.descent; sys.exit('numba' in sys.modules)"
+    code = "import sys, recbench.adapters.sgd.descent; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from surprise import Dataset, Reader
 
-from adapters import available, create
-from adapters.base import Floats, Indices
-from adapters.surprise.base import Converted, SurpriseModel
-from datasets.ratings import Ratings
+from recbench.adapters import available, create
+from recbench.adapters.base import Floats, Indices
+from recbench.adapters.surprise.base import Converted, SurpriseModel
+from recbench.datasets.ratings import Ratings
 from tests.adapters.planted import EMPTY
 
 NAMES = [name for name, adapter in available().items() if adapter.family == "surprise"]
@@ -301,6 +301,7 @@ def test_skip_points_at_the_smaller_side() -> None:
 
 
 def test_listing_needs_neither_surprise_nor_numba() -> None:
-    modules = "adapters.surprise.factors, adapters.surprise.averages, adapters.surprise.neighbours"
+    names = ("factors", "averages", "neighbours")
+    modules = ", ".join(f"recbench.adapters.surprise.{name}" for name in names)
     code = f"import sys, {modules}; sys.exit(bool({{'surprise', 'numba', 'scipy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

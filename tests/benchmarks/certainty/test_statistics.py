@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.certainty.bootstrap import FEWEST, Sample, bootstrap, holm
-from benchmarks.metrics.registry import METRICS
+from recbench.benchmarks.certainty.bootstrap import FEWEST, Sample, bootstrap, holm
+from recbench.benchmarks.metrics.registry import METRICS
 
 RMSE, PRECISION = METRICS["rmse"], METRICS["precision"]
 
@@ -153,7 +153,7 @@ def test_the_best_is_the_highest_where_higher_is_better() -> None:
 def test_the_same_seed_gives_the_same_draws_whatever_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     sample = errors(np.random.default_rng(4), 50, 1.0)
     whole = bootstrap(RMSE, [sample], n_draws=100).drawn
-    monkeypatch.setattr("benchmarks.certainty.bootstrap.BLOCK", 50 * 7)
+    monkeypatch.setattr("recbench.benchmarks.certainty.bootstrap.BLOCK", 50 * 7)
     assert bootstrap(RMSE, [sample], n_draws=100).drawn == pytest.approx(whole, rel=1e-12)
 
 

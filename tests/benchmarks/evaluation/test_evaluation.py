@@ -12,16 +12,16 @@ from surprise import Dataset as SurpriseDataset
 from surprise import Reader
 from surprise.model_selection import KFold
 
-from adapters import create
-from benchmarks.evaluation.ask import DivergedError, ask
-from benchmarks.evaluation.ranking import top_items
-from benchmarks.evaluation.scoring import score
-from benchmarks.metrics.protocols import Evaluation, Protocol
-from benchmarks.metrics.rankings import precision
-from benchmarks.metrics.registry import Ranked
-from benchmarks.splits.ways import kfold
-from datasets import Dataset, Ratings
-from datasets.ratings import Catalogue
+from recbench.adapters import create
+from recbench.benchmarks.evaluation.ask import DivergedError, ask
+from recbench.benchmarks.evaluation.ranking import top_items
+from recbench.benchmarks.evaluation.scoring import score
+from recbench.benchmarks.metrics.protocols import Evaluation, Protocol
+from recbench.benchmarks.metrics.rankings import precision
+from recbench.benchmarks.metrics.registry import Ranked
+from recbench.benchmarks.splits.ways import kfold
+from recbench.datasets import Dataset, Ratings
+from recbench.datasets.ratings import Catalogue
 from tests.adapters.planted import direct
 
 

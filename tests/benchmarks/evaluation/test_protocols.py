@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 from sklearn.metrics import roc_auc_score
 
-from adapters.base import Floats, Indices, Recommender
-from benchmarks.evaluation.ask import Answers, ask
-from benchmarks.evaluation.ranking import auc
-from benchmarks.evaluation.scoring import ranked, score
-from benchmarks.metrics.protocols import PROTOCOLS, Evaluation, Protocol, named, prefixed, used
-from benchmarks.metrics.registry import columns, find
-from datasets import Ratings, UsageError
-from datasets.ratings import Catalogue
+from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.benchmarks.evaluation.ask import Answers, ask
+from recbench.benchmarks.evaluation.ranking import auc
+from recbench.benchmarks.evaluation.scoring import ranked, score
+from recbench.benchmarks.metrics.protocols import PROTOCOLS, Evaluation, Protocol, named, prefixed, used
+from recbench.benchmarks.metrics.registry import columns, find
+from recbench.datasets import Ratings, UsageError
+from recbench.datasets.ratings import Catalogue
 from tests.adapters.planted import direct
 
 NOTHING = Catalogue(("film",) * 25, (None,) * 25, ((),) * 25)

@@ -14,17 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters import create
-from adapters.base import Recommender
-from benchmarks.evaluation.ask import Answers, ask
-from benchmarks.evaluation.scoring import score
-from benchmarks.evaluation.slices import ITEMS, USERS, slices, thirds
-from benchmarks.metrics.protocols import Evaluation
-from benchmarks.metrics.registry import METRICS
-from benchmarks.records.record import Record, Run
-from datasets.ratings import Catalogue, Ratings
-from reports.build import build
-from reports.results import Results
+from recbench.adapters import create
+from recbench.adapters.base import Recommender
+from recbench.benchmarks.evaluation.ask import Answers, ask
+from recbench.benchmarks.evaluation.scoring import score
+from recbench.benchmarks.evaluation.slices import ITEMS, USERS, slices, thirds
+from recbench.benchmarks.metrics.protocols import Evaluation
+from recbench.benchmarks.metrics.registry import METRICS
+from recbench.benchmarks.records.record import Record, Run
+from recbench.datasets.ratings import Catalogue, Ratings
+from recbench.reports.build import build
+from recbench.reports.results import Results
 from tests.adapters.planted import EMPTY, direct, taste
 from tests.conftest import RunBench
 from tests.reports.invented_runs import failed, normal, write

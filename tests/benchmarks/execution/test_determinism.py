@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.base import Floats
-from benchmarks.execution.determinism import certify, toy
-from benchmarks.records.record import Record, Run
+from recbench.adapters.base import Floats
+from recbench.benchmarks.execution.determinism import certify, toy
+from recbench.benchmarks.records.record import Record, Run
 from tests.conftest import RunBench
 
 SCORES = np.array([1, 2, 5, np.nan], np.float32)
@@ -17,7 +17,7 @@ PLUGIN = '''
 import time
 from dataclasses import dataclass
 import numpy as np
-from adapters.base import Recommender
+from recbench.adapters.base import Recommender
 
 class _Noisy(Recommender):
     family = "noisy"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.records.record import Run
+from recbench.benchmarks.records.record import Run
 from tests.conftest import ROOT
 
 PLUGIN = """
@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from adapters.base import Recommender
-from datasets.storage.fetch import data_directory
+from recbench.adapters.base import Recommender
+from recbench.datasets.storage.fetch import data_directory
 
 if os.environ["EVERYWHERE"]:
     os.chdir("elsewhere")

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from benchmarks.records.record import Record, Run
+from recbench.benchmarks.records.record import Record, Run
 from tests.conftest import ROOT, RunBench
 
 SOUND = ["user-item-bias", "faulty-dawdles", "numpy-sgd[n_epochs=5]", "random"]

@@ -22,29 +22,29 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from adapters import available
-from benchmarks.certainty.bootstrap import bootstrap
-from benchmarks.certainty.samples import samples
-from benchmarks.evaluation import ask as evaluate
-from benchmarks.evaluation import scoring
-from benchmarks.evaluation.ask import Lists
-from benchmarks.evaluation.scoring import ranked
-from benchmarks.execution import worker
-from benchmarks.execution.determinism import sample
-from benchmarks.execution.sealing import SealedError, sealed
-from benchmarks.gating.gate import compare, parse
-from benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluation
-from benchmarks.metrics.registry import find
-from benchmarks.planning import cells as plan
-from benchmarks.records.describe import describe_data
-from benchmarks.records.record import Record, Run
-from benchmarks.splits import ways as divisions
-from benchmarks.splits.folds import divide
-from datasets import UsageError
-from datasets.ratings import Catalogue, Dataset, Provenance, Ratings
-from datasets.storage.cache import reopen, save
-from reports.results import Results, Row
-from reports.spread import Spread
+from recbench.adapters import available
+from recbench.benchmarks.certainty.bootstrap import bootstrap
+from recbench.benchmarks.certainty.samples import samples
+from recbench.benchmarks.evaluation import ask as evaluate
+from recbench.benchmarks.evaluation import scoring
+from recbench.benchmarks.evaluation.ask import Lists
+from recbench.benchmarks.evaluation.scoring import ranked
+from recbench.benchmarks.execution import worker
+from recbench.benchmarks.execution.determinism import sample
+from recbench.benchmarks.execution.sealing import SealedError, sealed
+from recbench.benchmarks.gating.gate import compare, parse
+from recbench.benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluation
+from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.planning import cells as plan
+from recbench.benchmarks.records.describe import describe_data
+from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.splits import ways as divisions
+from recbench.benchmarks.splits.folds import divide
+from recbench.datasets import UsageError
+from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
+from recbench.datasets.storage.cache import reopen, save
+from recbench.reports.results import Results, Row
+from recbench.reports.spread import Spread
 from tests.adapters.planted import taste
 from tests.conftest import RunBench
 from tests.plugins import cheats

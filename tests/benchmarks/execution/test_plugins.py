@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.records.record import Run
+from recbench.benchmarks.records.record import Run
 from tests.conftest import ROOT, RunBench
 
 SOURCE = """
 from dataclasses import dataclass
 import numpy as np
-from adapters.base import Recommender
+from recbench.adapters.base import Recommender
 
 @dataclass(eq=False)
 class Seven(Recommender):

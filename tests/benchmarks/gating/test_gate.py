@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from benchmarks.accept import accept
-from benchmarks.certainty.bootstrap import Sample, bootstrap
-from benchmarks.certainty.estimate import Estimate
-from benchmarks.compare import gate
-from benchmarks.console.command_line import application
-from benchmarks.gating.gate import parse
-from benchmarks.gating.verdicts import Limit, judged
-from benchmarks.metrics.registry import METRICS, Floats
-from benchmarks.records.cell import Cell
-from benchmarks.records.record import Record, Run
-from datasets import UsageError
+from recbench.benchmarks.accept import accept
+from recbench.benchmarks.certainty.bootstrap import Sample, bootstrap
+from recbench.benchmarks.certainty.estimate import Estimate
+from recbench.benchmarks.compare import gate
+from recbench.benchmarks.console.command_line import application
+from recbench.benchmarks.gating.gate import parse
+from recbench.benchmarks.gating.verdicts import Limit, judged
+from recbench.benchmarks.metrics.registry import METRICS, Floats
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.record import Record, Run
+from recbench.datasets import UsageError
 from tests.conftest import RunBench
 
 LIMITS = ["rmse:+1%", "precision@10:-5%"]

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from adapters.base import Floats, Indices, Recommender
-from benchmarks.evaluation.ask import ask
-from benchmarks.evaluation.scoring import score
-from benchmarks.evaluation.slices import slices
-from benchmarks.metrics.protocols import PROTOCOLS, VERSION, Evaluation
-from datasets.ratings import Catalogue, Ratings
+from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.benchmarks.evaluation.ask import ask
+from recbench.benchmarks.evaluation.scoring import score
+from recbench.benchmarks.evaluation.slices import slices
+from recbench.benchmarks.metrics.protocols import PROTOCOLS, VERSION, Evaluation
+from recbench.datasets.ratings import Catalogue, Ratings
 from tests.adapters.planted import direct
 from tests.conftest import ROOT
 

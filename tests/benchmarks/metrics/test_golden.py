@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.metrics.protocols import PROTOCOLS, VERSION, Evaluation
-from benchmarks.metrics.registry import METRICS, Ranked
+from recbench.benchmarks.metrics.protocols import PROTOCOLS, VERSION, Evaluation
+from recbench.benchmarks.metrics.registry import METRICS, Ranked
 from tests.benchmarks.metrics import golden
 
 

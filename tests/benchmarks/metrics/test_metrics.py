@@ -15,8 +15,8 @@ from scipy.sparse import csr_matrix
 from sklearn.metrics import mean_absolute_error, ndcg_score, r2_score, root_mean_squared_error
 from surprise import Prediction, accuracy
 
-from benchmarks.metrics.registry import METRICS, Listed, Ranked, Rated, columns, find
-from datasets import UsageError
+from recbench.benchmarks.metrics.registry import METRICS, Listed, Ranked, Rated, columns, find
+from recbench.datasets import UsageError
 
 KS = (1, 3, 10, 30)
 

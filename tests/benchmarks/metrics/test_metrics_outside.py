@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.metrics import ndcg_score, roc_auc_score
 
-from adapters.base import Floats
-from benchmarks.evaluation.ask import Answers, ask
-from benchmarks.evaluation.scoring import ranked
-from benchmarks.metrics.protocols import STANDARD, Evaluation
-from benchmarks.metrics.registry import METRICS
-from datasets import Ratings
+from recbench.adapters.base import Floats
+from recbench.benchmarks.evaluation.ask import Answers, ask
+from recbench.benchmarks.evaluation.scoring import ranked
+from recbench.benchmarks.metrics.protocols import STANDARD, Evaluation
+from recbench.benchmarks.metrics.registry import METRICS
+from recbench.datasets import Ratings
 from tests.adapters.planted import direct
 from tests.benchmarks.evaluation.test_protocols import Fixed, lightfm_with, made, matrix
 

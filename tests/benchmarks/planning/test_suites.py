@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from scipy.stats import kendalltau
 
-from benchmarks.planning.cells import suite, suites
-from benchmarks.planning.published import published
-from benchmarks.records.record import Run
-from datasets import UsageError
-from reports.results import Results
-from reports.sections.published import published as section
+from recbench.benchmarks.planning.cells import suite, suites
+from recbench.benchmarks.planning.published import published
+from recbench.benchmarks.records.record import Run
+from recbench.datasets import UsageError
+from recbench.reports.results import Results
+from recbench.reports.sections.published import published as section
 from tests.conftest import RunBench
 from tests.reports.test_reports import KINDS
 

@@ -10,16 +10,24 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import datasets
-from benchmarks.console.command_line import application
-from benchmarks.records.examples import FILE, Examples, Person, draw, find_users, read_examples, write_examples
-from benchmarks.records.leftovers import leftovers
-from benchmarks.records.record import Record, Run
-from benchmarks.run import run
-from benchmarks.splits import folds as splits
-from benchmarks.verify import verify
-from datasets.foundation.spec import UsageError
-from datasets.ratings import Catalogue, Dataset, Provenance, Ratings
+from recbench import datasets
+from recbench.benchmarks.console.command_line import application
+from recbench.benchmarks.records.examples import (
+    FILE,
+    Examples,
+    Person,
+    draw,
+    find_users,
+    read_examples,
+    write_examples,
+)
+from recbench.benchmarks.records.leftovers import leftovers
+from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.run import run
+from recbench.benchmarks.splits import folds as splits
+from recbench.benchmarks.verify import verify
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
 from tests.conftest import RunBench
 from tests.reports.invented_runs import cell, failed, ok, write
 

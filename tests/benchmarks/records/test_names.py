@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-import datasets
-from benchmarks.accept import accept
-from benchmarks.compare import gate
-from benchmarks.console.command_line import application
-from benchmarks.records.record import Record, Run
-from benchmarks.verify import verify
-from datasets import UsageError
-from datasets.storage.cache import Damaged, reopen
-from reports.build import main as build
+from recbench import datasets
+from recbench.benchmarks.accept import accept
+from recbench.benchmarks.compare import gate
+from recbench.benchmarks.console.command_line import application
+from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.verify import verify
+from recbench.datasets import UsageError
+from recbench.datasets.storage.cache import Damaged, reopen
+from recbench.reports.build import main as build
 from tests.conftest import RunBench
 
 DOES_NOT_FIT = "cannot be the name of an algorithm: expected printable text without /"

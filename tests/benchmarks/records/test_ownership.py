@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from benchmarks.console.command_line import application
-from benchmarks.planning.destination import choose_directory, dataset_of, describe_replacement
-from benchmarks.records.ownership import refuse_strangers
-from benchmarks.records.record import Run
-from benchmarks.run import run as run_command
-from datasets.foundation.spec import UsageError
-from datasets.storage.cache import write_atomically
-from reports import build as building
-from reports.build import build
+from recbench.benchmarks.console.command_line import application
+from recbench.benchmarks.planning.destination import choose_directory, dataset_of, describe_replacement
+from recbench.benchmarks.records.ownership import refuse_strangers
+from recbench.benchmarks.records.record import Run
+from recbench.benchmarks.run import run as run_command
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.storage.cache import write_atomically
+from recbench.reports import build as building
+from recbench.reports.build import build
 from tests.conftest import RunBench
 from tests.reports.invented_runs import normal, write
 
@@ -327,7 +327,7 @@ def test_a_build_killed_between_any_two_files_can_be_repeated(
             write_file(path, content)
 
         with monkeypatch.context() as patch:
-            patch.setattr("reports.build.write_atomically", write_or_die)
+            patch.setattr("recbench.reports.build.write_atomically", write_or_die)
             patch.setattr(building, "made", lambda *_, **__: files)
             with pytest.raises(Killed):
                 build(invented, out=out)

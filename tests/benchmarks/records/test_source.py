@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from adapters import available
-from adapters.baselines import UserMean
-from benchmarks.metrics.protocols import Evaluation
-from benchmarks.planning import cells as plan
-from benchmarks.records import source, syntax
-from benchmarks.records.record import Record, Run
-from datasets import UsageError
+from recbench.adapters import available
+from recbench.adapters.baselines import UserMean
+from recbench.benchmarks.metrics.protocols import Evaluation
+from recbench.benchmarks.planning import cells as plan
+from recbench.benchmarks.records import source, syntax
+from recbench.benchmarks.records.record import Record, Run
+from recbench.datasets import UsageError
 from tests.conftest import ROOT, RunBench
 
 ADAPTER = '''
@@ -30,7 +30,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adapters.base import Recommender
+from recbench.adapters.base import Recommender
 
 
 @dataclass(eq=False)
@@ -263,7 +263,7 @@ def test_own_modules_are_found_wherever_they_are_imported(monkeypatch: pytest.Mo
     )
     (package / "cycle.py").write_text("from wide_plugin.adapter import Tried\nfrom wide_plugin.nowhere import x\n")
     (package / "unused.py").write_text("")
-    (tmp_path / "beside.py").write_text("from adapters.shared.factors import Factorised\n")
+    (tmp_path / "beside.py").write_text("from recbench.adapters.shared.factors import Factorised\n")
     library = tmp_path / ".venv" / "site-packages"
     library.mkdir(parents=True)
     (library / "some_library.py").write_text("")
@@ -309,7 +309,7 @@ def test_an_adapter_without_a_file_is_refused() -> None:
 
 
 def test_a_key_goes_by_code_and_not_by_the_version_of_metrics(ratings_file: Path) -> None:
-    import datasets
+    from recbench import datasets
 
     data = datasets.load(f"table:{ratings_file}")
     how = plan.How("kfold", n_folds=2, seed=0, evaluation=Evaluation())

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.metrics.protocols import Evaluation
-from benchmarks.planning import cells as plan
-from benchmarks.records.cell import Cell
-from benchmarks.splits.folds import OFFICIAL, divide, is_seeded, n_folds_of, normal, order
-from benchmarks.splits.ways import SPLITS, recommenders
-from datasets import Dataset, Ratings, UsageError
-from datasets.ratings import Catalogue, Provenance
+from recbench.benchmarks.metrics.protocols import Evaluation
+from recbench.benchmarks.planning import cells as plan
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.splits.folds import OFFICIAL, divide, is_seeded, n_folds_of, normal, order
+from recbench.benchmarks.splits.ways import SPLITS, recommenders
+from recbench.datasets import Dataset, Ratings, UsageError
+from recbench.datasets.ratings import Catalogue, Provenance
 
 SPECS = [
     "kfold", "user-kfold", "holdout", "holdout[test=7]", "holdout[test=0.5]", "last-out", "last-out[n=3]", "time",

@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from benchmarks.console.command_line import application
-from benchmarks.execution.determinism import Certificate
-from benchmarks.metrics.protocols import Evaluation
-from benchmarks.records.record import Record, Run
-from benchmarks.verification.rerun import Comparison, excuse
-from benchmarks.verify import verify
-from datasets import UsageError
-from reports.build import build, main
-from reports.results import Results
+from recbench.benchmarks.console.command_line import application
+from recbench.benchmarks.execution.determinism import Certificate
+from recbench.benchmarks.metrics.protocols import Evaluation
+from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.verification.rerun import Comparison, excuse
+from recbench.benchmarks.verify import verify
+from recbench.datasets import UsageError
+from recbench.reports.build import build, main
+from recbench.reports.results import Results
 from tests.conftest import ROOT, RunBench
 
 HISTORIC = ROOT / "tests" / "historic"
@@ -380,12 +380,12 @@ def test_lost_data_can_be_named_or_left_out(run: Path, tmp_path: Path, ratings_f
 
 
 def test_unknown_algorithms_and_other_definitions_are_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.metrics.protocols.VERSION", 99)
+    monkeypatch.setattr("recbench.benchmarks.metrics.protocols.VERSION", 99)
     said = found(run, code=2)
     assert "defines the protocol differently: use that of commit" in said
     assert "no metric recomputed" in found(run, "--without-data", code=0)
     monkeypatch.undo()
-    monkeypatch.setattr("benchmarks.verification.numbers.available", dict)
+    monkeypatch.setattr("recbench.benchmarks.verification.numbers.available", dict)
     assert "unknown algorithm: name its module with --plugin" in found(run, code=2)
 
 
@@ -403,7 +403,9 @@ def test_a_cell_is_fitted_again(run: Path) -> None:
 
 
 def test_excused_differences_do_not_fail(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.verify.rerun", lambda *_: Comparison(["scores: all differ"], 0, "threads race"))
+    monkeypatch.setattr(
+        "recbench.benchmarks.verify.rerun", lambda *_: Comparison(["scores: all differ"], 0, "threads race")
+    )
     said = found(run, "--rerun", record_of(run, "item-mean").name, code=0)
     assert "scores: all differ" in said
     assert "Not judged: threads race." in said

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import datasets
-from datasets import Dataset, UsageError
-from datasets.movielens.loaders import FACTS_1M, FACTS_100K, WHEEL
-from datasets.movielens.releases import COLONS, COMMAS, HALF_COLONS, RELEASES, TABS
-from datasets.movielens.side_files import films_csv, films_dat, films_item, title_and_year, user_facts
-from datasets.parsing.rating_lines import BLOCK_BYTES, LAST_ID, LAST_TIME, Layout, Lines, read_lines
-from datasets.storage.fetch import cache_directory
+from recbench import datasets
+from recbench.datasets import Dataset, UsageError
+from recbench.datasets.movielens.loaders import FACTS_1M, FACTS_100K, WHEEL
+from recbench.datasets.movielens.releases import COLONS, COMMAS, HALF_COLONS, RELEASES, TABS
+from recbench.datasets.movielens.side_files import films_csv, films_dat, films_item, title_and_year, user_facts
+from recbench.datasets.parsing.rating_lines import BLOCK_BYTES, LAST_ID, LAST_TIME, Layout, Lines, read_lines
+from recbench.datasets.storage.fetch import cache_directory
 from tests.conftest import movielens_directory
 
 # fmt: off

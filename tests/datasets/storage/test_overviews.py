@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import datasets
-from datasets import UsageError
-from datasets.storage.overviews import overviews
+from recbench import datasets
+from recbench.datasets import UsageError
+from recbench.datasets.storage.overviews import overviews
 from tests.datasets.table.test_table import mutations
 
 HEADER = ["adult", "id", "original_title", "overview", "release_date", "title", "vote_average", "vote_count"]

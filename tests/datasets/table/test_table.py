@@ -15,11 +15,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-import datasets
-from datasets import Dataset, UsageError
-from datasets.foundation.spec import parse_spec
-from datasets.table.dialect import BLANKS, COMPILE_FROM_BYTES, Form, shape
-from datasets.table.loader import table
+from recbench import datasets
+from recbench.datasets import Dataset, UsageError
+from recbench.datasets.foundation.spec import parse_spec
+from recbench.datasets.table.dialect import BLANKS, COMPILE_FROM_BYTES, Form, shape
+from recbench.datasets.table.loader import table
 from tests.conftest import RunBench
 
 Row = tuple[Any, Any, float, int | None]
@@ -411,7 +411,7 @@ def test_long_tables_are_read_fast_and_mean_the_same(
     tmp_path: Path, dialect: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The compiled look at the bytes agrees with the plain one, and polars does the work."""
-    monkeypatch.delattr("datasets.table.read._Text._slow")
+    monkeypatch.delattr("recbench.datasets.table.read._Text._slow")
     rng = random.Random(dialect)
     separator = "::" if dialect == "colons" else ","
     rows = []
@@ -426,10 +426,10 @@ def test_long_tables_are_read_fast_and_mean_the_same(
     assert len(text) > COMPILE_FROM_BYTES
     spec = write(tmp_path / "t.csv", text)
     assert rows_of(datasets.load(spec)) == slow_reference(text.encode(), separator)
-    monkeypatch.setattr("datasets.table.dialect.COMPILE_FROM_BYTES", 10**9)
+    monkeypatch.setattr("recbench.datasets.table.dialect.COMPILE_FROM_BYTES", 10**9)
     form = Form(separator, "utf-8", tmp_path / "t.csv")
     plainly = shape(tmp_path / "t.csv", form)
-    monkeypatch.setattr("datasets.table.dialect.COMPILE_FROM_BYTES", 0)
+    monkeypatch.setattr("recbench.datasets.table.dialect.COMPILE_FROM_BYTES", 0)
     assert shape(tmp_path / "t.csv", form) == plainly
 
 

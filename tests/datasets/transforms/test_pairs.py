@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets import Ratings, UsageError
-from datasets.transforms.duplicates import Policy, resolve
-from datasets.transforms.filters import compact, min_ratings
-from datasets.transforms.pruning import k_core
+from recbench.datasets import Ratings, UsageError
+from recbench.datasets.transforms.duplicates import Policy, resolve
+from recbench.datasets.transforms.filters import compact, min_ratings
+from recbench.datasets.transforms.pruning import k_core
 
 Row = tuple[int, int, int]  # user, item, rating
 N_USERS, N_ITEMS = 7, 5

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from benchmarks.certainty.bootstrap import Sample, bootstrap
-from benchmarks.certainty.estimate import LEVEL
-from benchmarks.metrics.registry import METRICS, find
-from benchmarks.records.record import Record
-from reports import words
-from reports.build import build
-from reports.drawing import differences, labels, scatter
-from reports.drawing import fold_heatmap as fold_heatmaps
-from reports.drawing import heatmap as heatmaps
-from reports.results import Certainty, Results, Row
-from reports.sections.certainty import certainty
-from reports.sections.summary import sentences
+from recbench.benchmarks.certainty.bootstrap import Sample, bootstrap
+from recbench.benchmarks.certainty.estimate import LEVEL
+from recbench.benchmarks.metrics.registry import METRICS, find
+from recbench.benchmarks.records.record import Record
+from recbench.reports import words
+from recbench.reports.build import build
+from recbench.reports.drawing import differences, labels, scatter
+from recbench.reports.drawing import fold_heatmap as fold_heatmaps
+from recbench.reports.drawing import heatmap as heatmaps
+from recbench.reports.results import Certainty, Results, Row
+from recbench.reports.sections.certainty import certainty
+from recbench.reports.sections.summary import sentences
 from tests.reports.invented_runs import ENVIRONMENT, LEVELS, ROWS, SIMULATED, cell, half_failed, normal, ok, write
 
 

@@ -12,14 +12,14 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-import datasets
-from benchmarks.records.record import Run
-from datasets.foundation.spec import UsageError
-from datasets.profile import profile
-from reports import words
-from reports.build import build
-from reports.drawing import data as data_figures
-from reports.drawing.picture import STYLE
+from recbench import datasets
+from recbench.benchmarks.records.record import Run
+from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.profile import profile
+from recbench.reports import words
+from recbench.reports.build import build
+from recbench.reports.drawing import data as data_figures
+from recbench.reports.drawing.picture import STYLE
 from tests.conftest import RunBench
 from tests.datasets.test_profile import dataset, drawn
 from tests.reports.invented_runs import DATA, SIMULATED, cell, ok, write

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from benchmarks.execution.determinism import Certificate
-from benchmarks.records.describe import describe_algorithms
-from benchmarks.records.record import Record
-from reports.build import build
-from reports.results import Results
-from reports.sections.checklist import checklist
-from reports.sections.division import division
-from reports.sections.failures import not_ok
-from reports.sections.method import method
+from recbench.benchmarks.execution.determinism import Certificate
+from recbench.benchmarks.records.describe import describe_algorithms
+from recbench.benchmarks.records.record import Record
+from recbench.reports.build import build
+from recbench.reports.results import Results
+from recbench.reports.sections.checklist import checklist
+from recbench.reports.sections.division import division
+from recbench.reports.sections.failures import not_ok
+from recbench.reports.sections.method import method
 from tests.reports.invented_runs import COLUMNS, SIMULATED, cell, failed, normal, ok, write
 
 DRAWN = Certificate("not deterministic", 0.1, "2 fits", "threads race")

@@ -6,16 +6,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.records.examples import FILE, Answer, Examples, Person, Similar
-from benchmarks.records.record import Record, Run
-from datasets.profile import SCHEMA
-from reports import words
-from reports.build import Part, Subject
-from reports.build import render as rendered
-from reports.drawing.picture import pictures
-from reports.results import Results
-from reports.sections import learning, recommendations
-from reports.sections.registry import SECTIONS
+from recbench.benchmarks.records.examples import FILE, Answer, Examples, Person, Similar
+from recbench.benchmarks.records.record import Record, Run
+from recbench.datasets.profile import SCHEMA
+from recbench.reports import words
+from recbench.reports.build import Part, Subject
+from recbench.reports.build import render as rendered
+from recbench.reports.drawing.picture import pictures
+from recbench.reports.results import Results
+from recbench.reports.sections import learning, recommendations
+from recbench.reports.sections.registry import SECTIONS
 from tests.reports.invented_runs import DATA, cell, failed, normal, ok, write
 from tests.reports.test_reports import Page, plain
 

@@ -14,16 +14,16 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
-from benchmarks.console.command_line import application
-from benchmarks.metrics.protocols import Evaluation
-from benchmarks.records.record import Record
-from datasets.foundation.spec import UsageError
-from reports import words
-from reports.build import build, made, main
-from reports.results import Results
-from reports.several import words as comparison_words
-from reports.several.comparison import Comparison
-from reports.several.critical_difference import Ranking, critical_difference, diagram
+from recbench.benchmarks.console.command_line import application
+from recbench.benchmarks.metrics.protocols import Evaluation
+from recbench.benchmarks.records.record import Record
+from recbench.datasets.foundation.spec import UsageError
+from recbench.reports import words
+from recbench.reports.build import build, made, main
+from recbench.reports.results import Results
+from recbench.reports.several import words as comparison_words
+from recbench.reports.several.comparison import Comparison
+from recbench.reports.several.critical_difference import Ranking, critical_difference, diagram
 from tests.reports.invented_runs import MARKUP, SIMULATED, cell, failed, ok, write
 
 ROWS = ("random", "item-mean", "user-item-bias", "surprise-svd", "popularity")
