@@ -1,30 +1,16 @@
 """Whether the same seed gives the same numbers: declared by the adapter, or found by fitting twice and comparing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from recbench.adapters import Recommender
 from recbench.adapters.base import Floats
+from recbench.benchmarks.records.certificate import Certificate, Verdict
 from recbench.datasets.ratings import Catalogue, Ratings
 
 TOLERANCE = 1e-4  # of the range of the scores
 N_PAIRS = 4096
-
-Verdict = Literal["bit-identical", "within tolerance", "not deterministic"]
-VERDICTS: tuple[Verdict, ...] = ("bit-identical", "within tolerance", "not deterministic")  # from best to worst
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """What is known about an algorithm's numbers when it is fitted again with the same seed on the same machine."""
-
-    verdict: Verdict
-    largest_difference: float | None  # between scores of the same pair; None if nothing could be compared
-    checked_on: str  # in words
-    reason: str | None  # why the adapter does not promise the same numbers
 
 
 def certify(reason: str | None, fits: Sequence[Floats], checked_on: str) -> Certificate | None:

@@ -17,7 +17,6 @@ import psutil
 
 import recbench
 
-PHASES = ("convert", "fit", "rate", "rank")
 PACKAGES = ("numpy", "scipy", "numba", "scikit-surprise", "rectools-lightfm", "keras", "jax", "polars", "pandas")
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from recbench.benchmarks.certainty.bootstrap import Sample, bootstrap, too_few
 from recbench.benchmarks.certainty.estimate import Estimate
 from recbench.benchmarks.certainty.samples import samples
-from recbench.benchmarks.execution.measure import PHASES
 from recbench.benchmarks.gating.verdicts import UNJUDGED, Limit, Verdict, judged, timed
 from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.records.cell import PHASES
 from recbench.benchmarks.records.record import Record, Run, parted
 from recbench.datasets.foundation.spec import UsageError
 

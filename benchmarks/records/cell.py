@@ -8,6 +8,8 @@ from typing import Any
 
 from recbench.datasets.foundation.spec import format_spec, refuse_path
 
+PHASES = ("convert", "fit", "rate", "rank")  # the calls of an algorithm that are timed, each apart
+
 
 @dataclass(frozen=True)
 class Cell:

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recbench.benchmarks.execution.measure import PHASES
 from recbench.benchmarks.metrics.registry import columns
+from recbench.benchmarks.records.cell import PHASES
 from recbench.benchmarks.records.record import Record
 from recbench.datasets.storage.cache import write_atomically
 

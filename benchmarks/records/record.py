@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from recbench.benchmarks.execution.determinism import Certificate
 from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.certificate import Certificate
 from recbench.benchmarks.records.schema import (
     SCHEMA,
     STATUSES,

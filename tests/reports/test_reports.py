@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recbench.benchmarks.execution.determinism import Certificate
+from recbench.benchmarks.records.certificate import Certificate
 from recbench.benchmarks.records.record import Run
 from recbench.datasets.foundation.spec import UsageError
 from recbench.reports import words

@@ -16,8 +16,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from recbench.benchmarks.console.command_line import application
-from recbench.benchmarks.execution.determinism import Certificate
 from recbench.benchmarks.metrics.protocols import Evaluation
+from recbench.benchmarks.records.certificate import Certificate
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.verification.rerun import Comparison, excuse
 from recbench.benchmarks.verify import verify

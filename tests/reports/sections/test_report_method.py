@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from recbench.benchmarks.execution.determinism import Certificate
+from recbench.benchmarks.records.certificate import Certificate
 from recbench.benchmarks.records.describe import describe_algorithms
 from recbench.benchmarks.records.record import Record
 from recbench.reports.build import build
