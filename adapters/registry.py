@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from recbench.adapters.base import Recommender
-from recbench.datasets.foundation.spec import UsageError, import_all, pick, refuse_path, validated
+from recbench.datasets.foundation import UsageError, import_all, pick, refuse_path, validated
 
 PLUGINS = "recbench.adapters"  # the entry points by which an installed distribution names modules with adapters
 

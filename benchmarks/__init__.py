@@ -1,7 +1,8 @@
-"""How algorithms are compared: the commands one can type, and a room for each step from plan to verdict.
+"""How algorithms are compared: the commands one can type, and a room for each step from plan to
+verdict.
 
-`run`, `compare`, `verify`, `accept`, `list` and `doctor` are command lines and nothing else; what they do is in the
-rooms. Nothing here knows of reports, but for `run`, which builds one at the end.
+`run`, `compare`, `verify`, `accept`, `list` and `doctor` are command lines and nothing else; what
+they do is in the rooms. Nothing here knows of reports, but for `run`, which builds one at the end.
 """
 
 import recbench

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from typer import Argument, Option
 
-from recbench.benchmarks.certainty.samples import KEPT
+from recbench.benchmarks.certainty import KEPT
 from recbench.benchmarks.compare import table, terminal
-from recbench.benchmarks.console.command_line import FINE, serve
-from recbench.benchmarks.gating.gate import compare, parse, refuse_absent
-from recbench.benchmarks.records.leftovers import MADE_BELOW
-from recbench.benchmarks.records.record import Record, Run
-from recbench.datasets.foundation.spec import UsageError
+from recbench.benchmarks.console import FINE, serve
+from recbench.benchmarks.gating import compare, parse, refuse_absent
+from recbench.benchmarks.records import MADE_BELOW, Record, Run
+from recbench.datasets.foundation import UsageError
 
 PARTS = ("plan.json", "records")
 

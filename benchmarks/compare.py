@@ -11,12 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from typer import Argument, Option
 
-from recbench.benchmarks.console.command_line import FAILED, FINE, USAGE, serve
-from recbench.benchmarks.gating.gate import compare, parse, refuse_idle
-from recbench.benchmarks.gating.verdicts import FAILING, Verdict
-from recbench.benchmarks.records.record import Run
-from recbench.datasets.foundation.spec import UsageError
-from recbench.datasets.storage.cache import write_atomically
+from recbench.benchmarks.console import FAILED, FINE, USAGE, serve
+from recbench.benchmarks.gating import FAILING, Verdict, compare, parse, refuse_idle
+from recbench.benchmarks.records import Run
+from recbench.datasets.foundation import UsageError
+from recbench.datasets.storage import write_atomically
 
 HEADS = ("row", "column", "base", "head", "worse by", "95 % interval", "detectable", "verdict")
 STYLES = dict.fromkeys((*FAILING, "UNRESOLVED"), "bold red") | {"SUSPICIOUS": "yellow"}

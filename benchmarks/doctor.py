@@ -9,10 +9,9 @@ from typing import Any
 from rich.console import Console
 
 from recbench.adapters import available
-from recbench.benchmarks.console.command_line import FINE, INCOMPLETE, serve
-from recbench.benchmarks.execution.fork_pool import Pool
-from recbench.benchmarks.execution.measure import environment
-from recbench.datasets.storage.fetch import cache_directory, data_directory, placed
+from recbench.benchmarks.console import FINE, INCOMPLETE, serve
+from recbench.benchmarks.execution import Pool, environment
+from recbench.datasets.storage import cache_directory, data_directory, placed
 
 
 def examine() -> int:

@@ -10,11 +10,11 @@ from typer import Argument
 
 from recbench import datasets
 from recbench.adapters import available
-from recbench.benchmarks.console.command_line import FINE, serve
-from recbench.benchmarks.metrics.registry import METRICS
+from recbench.benchmarks.console import FINE, serve
+from recbench.benchmarks.metrics import METRICS
 from recbench.benchmarks.planning import cells as plan
-from recbench.benchmarks.splits.ways import SPLITS
-from recbench.datasets.foundation.spec import format_spec, pick
+from recbench.benchmarks.splits import SPLITS
+from recbench.datasets.foundation import format_spec, pick
 
 Lines = list[tuple[str, ...]]
 

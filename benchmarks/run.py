@@ -15,27 +15,29 @@ from rich.console import Console
 from typer import Option
 
 from recbench import datasets
-from recbench.benchmarks.console.command_line import FINE, INCOMPLETE, import_plugin, serve
-from recbench.benchmarks.console.display import Display, announce, print_plan
-from recbench.benchmarks.execution.fork_pool import Pool
-from recbench.benchmarks.execution.measure import environment
-from recbench.benchmarks.execution.watch import Limits
+from recbench.benchmarks.console import FINE, INCOMPLETE, Display, announce, import_plugin, print_plan, serve
+from recbench.benchmarks.execution import Limits, Pool, environment
+from recbench.benchmarks.metrics import Evaluation, used
 from recbench.benchmarks.metrics import registry as metrics
-from recbench.benchmarks.metrics.protocols import Evaluation, used
 from recbench.benchmarks.planning import cells as plan
+from recbench.benchmarks.planning import choose_directory, describe_replacement, files_of, resume, state_of
 from recbench.benchmarks.planning import units as limits
-from recbench.benchmarks.planning.destination import choose_directory, describe_replacement, files_of
-from recbench.benchmarks.planning.resume import resume, state_of
-from recbench.benchmarks.records.cell import Cell
-from recbench.benchmarks.records.csv_table import write_table
-from recbench.benchmarks.records.describe import describe_algorithms, describe_data
-from recbench.benchmarks.records.examples import find_users, write_examples
-from recbench.benchmarks.records.ownership import claimed, refuse_strangers
-from recbench.benchmarks.records.record import Record, Run
-from recbench.benchmarks.records.source import evaluation_source
+from recbench.benchmarks.records import (
+    Cell,
+    Record,
+    Run,
+    claimed,
+    describe_algorithms,
+    describe_data,
+    evaluation_source,
+    find_users,
+    refuse_strangers,
+    write_examples,
+    write_table,
+)
+from recbench.benchmarks.splits import SPLITS
 from recbench.benchmarks.splits import folds as splits
-from recbench.benchmarks.splits.ways import SPLITS
-from recbench.datasets.foundation.spec import UsageError, pick
+from recbench.datasets.foundation import UsageError, pick
 from recbench.datasets.profile import write_profile
 from recbench.datasets.ratings import Dataset
 

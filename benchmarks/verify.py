@@ -9,12 +9,10 @@ from rich.console import Console
 from typer import Argument, Option
 
 from recbench import datasets
-from recbench.benchmarks.console.command_line import FAILED, FINE, import_plugin, serve
-from recbench.benchmarks.records.record import Record, Run
-from recbench.benchmarks.verification.files import Ledger, audit
-from recbench.benchmarks.verification.numbers import from_shares, recompute
-from recbench.benchmarks.verification.rerun import find_cell, rerun
-from recbench.datasets.foundation.spec import UsageError
+from recbench.benchmarks.console import FAILED, FINE, import_plugin, serve
+from recbench.benchmarks.records import Record, Run
+from recbench.benchmarks.verification import Ledger, audit, find_cell, from_shares, recompute, rerun
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset
 
 

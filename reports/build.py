@@ -13,18 +13,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from recbench import reports
-from recbench.benchmarks.console.command_line import FAILED, FINE, serve
-from recbench.benchmarks.records.csv_table import embedded
-from recbench.benchmarks.records.ownership import refuse_foreign_report
-from recbench.datasets.foundation.spec import UsageError, import_all, pick
-from recbench.datasets.storage.cache import write_atomically
+from recbench.benchmarks.console import FAILED, FINE, serve
+from recbench.benchmarks.records import embedded, refuse_foreign_report
+from recbench.datasets.foundation import UsageError, import_all, pick
+from recbench.datasets.storage import write_atomically
 from recbench.reports import latex, stale, words
-from recbench.reports.drawing.picture import pictures
+from recbench.reports.drawing import pictures
 from recbench.reports.results import Results
-from recbench.reports.sections.registry import SECTIONS, Section
+from recbench.reports.sections import SECTIONS, Section
+from recbench.reports.several import Comparison
 from recbench.reports.several import sections as comparison_sections
 from recbench.reports.several import words as comparison_words
-from recbench.reports.several.comparison import Comparison
 
 TEMPLATES = Path(__file__).parent / "templates"
 TOGETHER = Path("runs") / "comparison"  # where a report on several runs goes

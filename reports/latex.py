@@ -9,13 +9,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from recbench.reports import words
+from recbench.reports.drawing import Column, Heatmap, Line, Square
 from recbench.reports.drawing import heatmap as heatmaps
-from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square
 from recbench.reports.results import Results
-from recbench.reports.sections.published import published
-from recbench.reports.sections.registry import titled
+from recbench.reports.sections import published, titled
+from recbench.reports.several import Comparison
 from recbench.reports.several import words as comparison_words
-from recbench.reports.several.comparison import Comparison
 
 TEMPLATES = Path(__file__).parent / "templates"
 LETTERS = str.maketrans(

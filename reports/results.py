@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from recbench.adapters import available
-from recbench.benchmarks.certainty.bootstrap import Bootstrap, Sample, bootstrap, too_few
-from recbench.benchmarks.certainty.samples import samples
-from recbench.benchmarks.metrics.protocols import STANDARD, named
-from recbench.benchmarks.metrics.registry import Metric, find
-from recbench.benchmarks.records.record import Record, Run, parted
-from recbench.datasets.foundation.spec import UsageError
+from recbench.benchmarks.certainty import Bootstrap, Sample, bootstrap, samples, too_few
+from recbench.benchmarks.metrics import STANDARD, Metric, find, named
+from recbench.benchmarks.records import Record, Run, parted
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.profile import read_profile
 from recbench.reports.spread import Spread
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from recbench.benchmarks.records.ownership import REPORT_LIST, report_digests
+from recbench.benchmarks.records import REPORT_LIST, report_digests
 
 LIST = REPORT_LIST
 OURS = re.compile(r"(figures/[\w.@-]+\.(svg|png)|tables/[\w.@-]+\.tex)", re.ASCII)  # what may be taken away

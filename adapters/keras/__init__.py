@@ -1,0 +1,5 @@
+"""Small Keras models of ratings, from the notebooks this bench began with, each beside the same
+done right.
+
+Nobody comes in: adapters are found by themselves. Keras is imported only when a model is built.
+"""

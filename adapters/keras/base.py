@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from recbench.adapters.base import Floats, Indices, Recommender
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Ratings
 
 os.environ.setdefault("KERAS_BACKEND", "jax")  # Keras reads it when it is imported

@@ -1,0 +1,5 @@
+"""What several algorithms share: factor models, interactions, texts, compiled loops.
+
+Adapters come in, and import the module they need, so that the code that makes an algorithm's
+answers is known exactly. Its exports are its modules.
+"""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from recbench.adapters.base import Indices
 from recbench.adapters.surprise.base import Converted, Count, Doubles, Rate, SurpriseModel, Weight, by_row
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 
 Mean = Annotated[float, Field(ge=-10, le=10)]
 _PAIRS_AT_ONCE = 1 << 16  # bounds the memory of gathered factors: 105 MB for 100 of them

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.benchmarks.certainty.estimate import LEVEL, Estimate
-from recbench.benchmarks.metrics.registry import Floats, Metric
+from recbench.benchmarks.metrics import Floats, Metric
 
 DRAWS = 4000
 BLOCK = 1 << 24  # drawn users held at a time

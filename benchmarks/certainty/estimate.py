@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from recbench.benchmarks.metrics.registry import Floats
+from recbench.benchmarks.metrics import Floats
 
 LEVEL = 0.05
 

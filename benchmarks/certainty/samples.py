@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.benchmarks.certainty.bootstrap import Sample
-from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.records import Record, Run
 
 KEPT = ("share_users", "share_columns", "share_sums", "share_weights")  # what statistics need of the raw answers
 

@@ -7,10 +7,8 @@ import sys
 from pathlib import Path
 
 import recbench
-from recbench.benchmarks.execution.fork_pool import HarnessError
-from recbench.datasets.foundation import command_line
-from recbench.datasets.foundation.command_line import BROKEN, FINE, INCOMPLETE, INTERRUPTED, USAGE, Main
-from recbench.datasets.foundation.spec import UsageError
+from recbench.benchmarks.execution import HarnessError
+from recbench.datasets.foundation import BROKEN, FINE, INCOMPLETE, INTERRUPTED, USAGE, Main, UsageError, command_line
 
 __all__ = ["BROKEN", "FAILED", "FINE", "INCOMPLETE", "INTERRUPTED", "USAGE", "application", "import_plugin", "serve"]
 

@@ -10,8 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from recbench.benchmarks.records.cell import Cell
-from recbench.benchmarks.records.record import Record
+from recbench.benchmarks.records import Cell, Record
 from recbench.datasets.ratings import Dataset
 
 ROWS_SHOWN = 15  # the newest cells; the report has them all

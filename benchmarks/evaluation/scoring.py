@@ -8,9 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
-from recbench.benchmarks.evaluation.ask import Answers, Lists, pairs
-from recbench.benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluation, prefixed
-from recbench.benchmarks.metrics.registry import METRICS, Listed, Metric, Ranked, Rated, Shares
+from recbench.benchmarks.evaluation.questions import Answers, Lists, pairs
+from recbench.benchmarks.metrics import (
+    METRICS,
+    PROTOCOLS,
+    STANDARD,
+    Evaluation,
+    Listed,
+    Metric,
+    Ranked,
+    Rated,
+    Shares,
+    prefixed,
+)
 from recbench.datasets.ratings import Catalogue, Ratings
 
 

@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.benchmarks.evaluation.ask import Answers
+from recbench.benchmarks.evaluation.questions import Answers
 from recbench.benchmarks.evaluation.scoring import Scored, rated
-from recbench.benchmarks.metrics.protocols import STANDARD
-from recbench.benchmarks.metrics.registry import METRICS, Floats
+from recbench.benchmarks.metrics import METRICS, STANDARD, Floats
 from recbench.datasets.ratings import Ratings
 
 USERS = ("cold", "least active", "middle", "most active")

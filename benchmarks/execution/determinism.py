@@ -6,7 +6,7 @@ import numpy as np
 
 from recbench.adapters import Recommender
 from recbench.adapters.base import Floats
-from recbench.benchmarks.records.certificate import Certificate, Verdict
+from recbench.benchmarks.records import Certificate, Verdict
 from recbench.datasets.ratings import Catalogue, Ratings
 
 TOLERANCE = 1e-4  # of the range of the scores

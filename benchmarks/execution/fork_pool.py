@@ -18,9 +18,8 @@ import recbench
 from recbench.adapters import available
 from recbench.benchmarks.execution.measure import processor_sets
 from recbench.benchmarks.execution.watch import Limits, Watched
-from recbench.benchmarks.records.cell import Cell
-from recbench.benchmarks.records.record import Record, Run, not_run
-from recbench.datasets.storage.fetch import cache_directory, data_directory
+from recbench.benchmarks.records import Cell, Record, Run, not_run
+from recbench.datasets.storage import cache_directory, data_directory
 
 WATCH_SECONDS = 0.05
 # The server finds modules where the run finds them, in the same order: not where PYTHONPATH would put them.

@@ -97,7 +97,7 @@ def _compile_ranking() -> None:
     import numpy as np
     from scipy.sparse import csr_matrix
 
-    from recbench.benchmarks.evaluation.ranking import auc, top_items
+    from recbench.benchmarks.evaluation import auc, top_items
 
     scores, users, none = np.zeros((1, 2), np.float32), np.zeros(1, np.int32), csr_matrix((1, 2), dtype=np.bool_)
     top_items(scores, users, none, 1, 0)

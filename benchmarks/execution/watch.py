@@ -8,7 +8,7 @@ from time import monotonic
 
 import psutil
 
-from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records import Cell
 
 FAMILY_SECONDS = 0.5  # how often descendants are looked for: that walks the process table
 BUDGET_GRACE = 1.05

@@ -16,18 +16,16 @@ import numpy as np
 
 from recbench.adapters import Recommender, create
 from recbench.adapters.base import Floats
-from recbench.benchmarks.evaluation.ask import DivergedError, ask
+from recbench.benchmarks.evaluation import DivergedError, ask
 from recbench.benchmarks.execution.determinism import certify, sample, toy
 from recbench.benchmarks.execution.measure import Meter, kernel_seconds
 from recbench.benchmarks.execution.sealing import sealed
-from recbench.benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluation
-from recbench.benchmarks.planning.resume import evaluate_answers
-from recbench.benchmarks.records.cell import Cell
-from recbench.benchmarks.records.certificate import Certificate
-from recbench.benchmarks.records.record import Record, Run
-from recbench.benchmarks.splits.folds import divide, fingerprint
+from recbench.benchmarks.metrics import PROTOCOLS, STANDARD, Evaluation
+from recbench.benchmarks.planning import evaluate_answers
+from recbench.benchmarks.records import Cell, Certificate, Record, Run
+from recbench.benchmarks.splits import divide, fingerprint
 from recbench.datasets.ratings import Catalogue, Ratings, Rows
-from recbench.datasets.storage.cache import reopen
+from recbench.datasets.storage import reopen
 
 REPEAT_BELOW_SECONDS = 0.5  # as long as all fits together took less, it is measured again
 REPEATS = 3

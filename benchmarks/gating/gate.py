@@ -13,14 +13,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from recbench.benchmarks.certainty.bootstrap import Sample, bootstrap, too_few
-from recbench.benchmarks.certainty.estimate import Estimate
-from recbench.benchmarks.certainty.samples import samples
+from recbench.benchmarks.certainty import Estimate, Sample, bootstrap, samples, too_few
 from recbench.benchmarks.gating.verdicts import UNJUDGED, Limit, Verdict, judged, timed
-from recbench.benchmarks.metrics.registry import find
-from recbench.benchmarks.records.cell import PHASES
-from recbench.benchmarks.records.record import Record, Run, parted
-from recbench.datasets.foundation.spec import UsageError
+from recbench.benchmarks.metrics import find
+from recbench.benchmarks.records import PHASES, Record, Run, parted
+from recbench.datasets.foundation import UsageError
 
 TIMES = tuple(f"{phase}_seconds" for phase in PHASES)
 

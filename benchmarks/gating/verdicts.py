@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recbench.benchmarks.certainty.estimate import Estimate
-from recbench.benchmarks.metrics.registry import Floats, find
-from recbench.benchmarks.records.record import Record
+from recbench.benchmarks.certainty import Estimate
+from recbench.benchmarks.metrics import Floats, find
+from recbench.benchmarks.records import Record
 
 FAILING = ("MISSING", "INCOMPARABLE", "REGRESSED")
 UNJUDGED = ("NEW", "NOT GATED")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from recbench.datasets.foundation.spec import UsageError, pick
+from recbench.datasets.foundation import UsageError, pick
 from recbench.datasets.ratings import share_of_scale
 
 VERSION = 2  # raise it when the meaning of a protocol or a metric changes

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recbench.benchmarks.metrics.protocols import STANDARD, named, prefixed
-from recbench.datasets.foundation.spec import UsageError, import_all, pick
+from recbench.datasets.foundation import UsageError, import_all, pick
 
 Floats = NDArray[np.float64]
 Number = TypeVar("Number", float, NDArray[np.float64])

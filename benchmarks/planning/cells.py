@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from recbench.adapters import Recommender, available, create
-from recbench.benchmarks.metrics.protocols import Evaluation
-from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.metrics import Evaluation, find
 from recbench.benchmarks.planning.published import Published, published
-from recbench.benchmarks.records.cell import Cell
-from recbench.benchmarks.records.source import answers_source, is_plugin, plugin_source
+from recbench.benchmarks.records import Cell, answers_source, is_plugin, plugin_source
 from recbench.benchmarks.splits import folds as splits
-from recbench.datasets.foundation.spec import UsageError, format_spec, parse_spec, pick
+from recbench.datasets.foundation import UsageError, format_spec, parse_spec, pick
 from recbench.datasets.ratings import Dataset
 
 SUITES = Path(__file__).parent / "suites"

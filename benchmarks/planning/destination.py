@@ -5,9 +5,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from recbench.benchmarks.records.cell import Cell
-from recbench.benchmarks.records.record import Run
-from recbench.datasets.foundation.spec import UsageError, format_spec, parse_spec
+from recbench.benchmarks.records import Cell, Run
+from recbench.datasets.foundation import UsageError, format_spec, parse_spec
 
 RUNS = Path("runs")  # where results go that are not told where to go
 FACTS = ("data", "split", "folds", "seed", "split seed", "k", "protocols", "threads")  # in which two plans may differ

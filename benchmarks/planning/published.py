@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from recbench.benchmarks.metrics.registry import find
-from recbench.datasets.foundation.spec import UsageError, pick
+from recbench.benchmarks.metrics import find
+from recbench.datasets.foundation import UsageError, pick
 
 
 @dataclass(frozen=True)

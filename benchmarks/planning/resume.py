@@ -15,14 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters import available
-from recbench.benchmarks.evaluation.ask import Answers, pairs
-from recbench.benchmarks.evaluation.scoring import Scored, score
-from recbench.benchmarks.evaluation.slices import Slice, slices
-from recbench.benchmarks.metrics.protocols import PROTOCOLS, Evaluation, prefixed
-from recbench.benchmarks.records.cell import Cell
-from recbench.benchmarks.records.record import Record, Run
+from recbench.benchmarks.evaluation import Answers, Scored, Slice, pairs, score, slices
+from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, prefixed
+from recbench.benchmarks.records import Cell, Record, Run
 from recbench.benchmarks.splits import folds as splits
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
 
 Division = tuple[str, int, int, int]

@@ -2,7 +2,7 @@
 
 import re
 
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _MEGABYTES = {"M": 1, "MB": 1, "G": 1024, "GB": 1024}

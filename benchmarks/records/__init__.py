@@ -1,0 +1,65 @@
+"""What is planned and what came out: cells, records, the directory of a run, the table of results,
+which code made them.
+
+Everybody above comes in; this room knows nothing of processes. Yesterday's files must load today.
+"""
+
+from recbench.benchmarks.records.cell import PHASES, Cell
+from recbench.benchmarks.records.certificate import VERDICTS, Certificate, Verdict
+from recbench.benchmarks.records.csv_table import embedded, row, write_table
+from recbench.benchmarks.records.describe import describe_algorithms, describe_data
+from recbench.benchmarks.records.examples import (
+    ENOUGH,
+    Answer,
+    Examples,
+    Person,
+    find_users,
+    read_examples,
+    write_examples,
+)
+from recbench.benchmarks.records.leftovers import MADE_BELOW
+from recbench.benchmarks.records.ownership import (
+    REPORT_LIST,
+    claimed,
+    refuse_foreign_report,
+    refuse_strangers,
+    report_digests,
+)
+from recbench.benchmarks.records.record import Record, Run, not_run, parted
+from recbench.benchmarks.records.schema import unreadable_record
+from recbench.benchmarks.records.source import answers_source, evaluation_source, is_plugin, plugin_source
+
+__all__ = [
+    "ENOUGH",
+    "MADE_BELOW",
+    "PHASES",
+    "REPORT_LIST",
+    "VERDICTS",
+    "Answer",
+    "Cell",
+    "Certificate",
+    "Examples",
+    "Person",
+    "Record",
+    "Run",
+    "Verdict",
+    "answers_source",
+    "claimed",
+    "describe_algorithms",
+    "describe_data",
+    "embedded",
+    "evaluation_source",
+    "find_users",
+    "is_plugin",
+    "not_run",
+    "parted",
+    "plugin_source",
+    "read_examples",
+    "refuse_foreign_report",
+    "refuse_strangers",
+    "report_digests",
+    "row",
+    "unreadable_record",
+    "write_examples",
+    "write_table",
+]

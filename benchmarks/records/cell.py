@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from recbench.datasets.foundation.spec import format_spec, refuse_path
+from recbench.datasets.foundation import format_spec, refuse_path
 
 PHASES = ("convert", "fit", "rate", "rank")  # the calls of an algorithm that are timed, each apart
 

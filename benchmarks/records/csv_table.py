@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recbench.benchmarks.metrics.registry import columns
+from recbench.benchmarks.metrics import columns
 from recbench.benchmarks.records.cell import PHASES
 from recbench.benchmarks.records.record import Record
-from recbench.datasets.storage.cache import write_atomically
+from recbench.datasets.storage import write_atomically
 
 TEXTS = ("dataset", "split", "algorithm", "params", "status", "reason")  # numbers stay as they are, below zero too
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from recbench.adapters.content import TfidfContent
-from recbench.benchmarks.evaluation.ask import Answers
-from recbench.benchmarks.evaluation.scoring import rated
-from recbench.benchmarks.metrics.protocols import PROTOCOLS, STANDARD
+from recbench.benchmarks.evaluation import Answers, rated
+from recbench.benchmarks.metrics import PROTOCOLS, STANDARD
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.splits import folds as splits
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
-from recbench.datasets.storage.cache import write_atomically
+from recbench.datasets.storage import write_atomically
 
 FILE = "examples.json"
 SCHEMA = 1

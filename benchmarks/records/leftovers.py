@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from recbench.datasets.storage.ownership import temporary_of
+from recbench.datasets.storage import temporary_of
 
 MADE = re.compile(r"(?:plan|profile|examples)\.json|results\.csv|report\.(?:md|html|sha256)")
 MADE_BELOW = {

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from recbench.benchmarks.records.leftovers import leftovers
 from recbench.benchmarks.records.record import Run
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 
 REPORT_LIST = "report.sha256"  # the files of a report, as `sha256sum --check` reads them
 PAGES = ("report.md", "report.html")

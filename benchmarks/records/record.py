@@ -23,8 +23,8 @@ from recbench.benchmarks.records.schema import (
     unreadable_plan,
     unreadable_record,
 )
-from recbench.datasets.foundation.spec import UsageError
-from recbench.datasets.storage.cache import write_atomically
+from recbench.datasets.foundation import UsageError
+from recbench.datasets.storage import write_atomically
 
 
 @dataclass(frozen=True)

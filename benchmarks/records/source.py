@@ -26,8 +26,8 @@ from pkgutil import iter_modules
 
 from recbench import adapters, benchmarks, datasets
 from recbench.adapters import Recommender
-from recbench.benchmarks.records.syntax import file_of, locate, read_module
-from recbench.datasets.foundation.spec import UsageError
+from recbench.benchmarks.records.syntax import Imported, exported_from, file_of, locate, read_module
+from recbench.datasets.foundation import UsageError
 
 # The packages of the house. Their own `__init__` holds a registry and no algorithm, so it is left out.
 ADAPTERS = adapters.__name__
@@ -35,7 +35,7 @@ DATASETS = datasets.__name__
 HARNESS = benchmarks.__name__
 HOUSE = (ADAPTERS, DATASETS, HARNESS)
 
-QUESTIONS = (f"{HARNESS}.evaluation.ask", f"{HARNESS}.splits.folds", f"{DATASETS}.ratings")
+QUESTIONS = (f"{HARNESS}.evaluation.questions", f"{HARNESS}.splits.folds", f"{DATASETS}.ratings")
 # Modules of which only some definitions can change an answer; what they import is not followed.
 PARTS = {
     f"{HARNESS}.metrics.protocols": ("Protocol",),
@@ -154,6 +154,27 @@ def _reached_from(adapter: type[Recommender]) -> dict[str, str]:
     return modules
 
 
+def _origin(imported: Imported, plugin: _PlugIn | None) -> Imported:
+    """The module behind `from module import name`.
+
+    The `__init__` of a room of the house is a door: who takes a name from it gets the module that the name comes
+    from, and nothing else of the room. A plug-in's own packages are whole.
+    """
+    directory = plugin.directory if plugin else None
+    inside = f"{imported.module}.{imported.name}"
+    if file_of(locate(inside, directory)) is not None:
+        return Imported(inside)
+
+    spec = locate(imported.module, directory)
+    file = file_of(spec)
+    is_door = spec is not None and spec.submodule_search_locations is not None and _is_of_house(imported.module)
+    if is_door and file is not None and imported.name is not None:
+        exported = exported_from(file.read_bytes(), imported.module)
+        if imported.name in exported:
+            return exported[imported.name]
+    return Imported(imported.module)
+
+
 def _reached(
     roots: Iterable[str],
     plugin: _PlugIn | None,
@@ -165,30 +186,34 @@ def _reached(
     too. Of the modules in `parts` the named definitions count. RuntimeError if one is gone.
     """
     digests: dict[str, str] = {}
-    seen: set[str] = set()
-    waiting = list(roots)
+    seen: set[Imported] = set()
+    waiting = [Imported(name) for name in roots]
     while waiting:
-        name = waiting.pop()
-        if not name or name in seen or name in HOUSE or name == LEFT_OUT:
+        imported = waiting.pop()
+        name = imported.module
+        if not name or imported in seen or name == LEFT_OUT:
             continue
-        seen.add(name)
+        seen.add(imported)
         if not _is_of_house(name):
             if plugin is None or not plugin.owns(name):
                 continue
-            waiting.append(name.rpartition(".")[0])
+            waiting.append(Imported(name.rpartition(".")[0]))
 
+        if imported.name is not None:
+            waiting.append(_origin(imported, plugin))
+            continue
         spec = locate(name, plugin.directory if plugin else None)
         file = file_of(spec)
-        if spec is None or file is None:
-            continue  # a name inside a module, or a folder without an `__init__`
+        if spec is None or file is None or name in digests or name in HOUSE:
+            continue  # a name inside a module, a folder without an `__init__`, or seen by another way
         if file.suffix != ".py":
             digests[name] = hashlib.sha256(file.read_bytes()).hexdigest()
             continue
 
         is_package = spec.submodule_search_locations is not None
-        digest, imported = read_module(file.read_bytes(), name, is_package, parts.get(name))
+        digest, imports = read_module(file.read_bytes(), name, is_package, parts.get(name))
         digests[name] = digest
-        waiting += imported
+        waiting += imports
 
     lost = [name for name in roots if _is_of_house(name) and name not in digests]
     if lost:

@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -50,11 +51,19 @@ def file_of(spec: ModuleSpec | None) -> Path | None:
     return Path(spec.origin).resolve()
 
 
+@dataclass(frozen=True)
+class Imported:
+    """What an import statement names: a module, and what is taken from it, if it is `from module import name`."""
+
+    module: str
+    name: str | None = None
+
+
 @lru_cache(maxsize=1024)
 def read_module(
     source: bytes, name: str, is_package: bool, only: tuple[str, ...] | None
-) -> tuple[str, tuple[str, ...]]:
-    """The digest of a module's code, and the names of all modules that it may import.
+) -> tuple[str, tuple[Imported, ...]]:
+    """The digest of a module's code, and all that it may import.
 
     With `only`, the digest of these top-level definitions, and no imports.
     """
@@ -79,22 +88,35 @@ def read_module(
     return _digest([definitions[definition] for definition in only]), ()
 
 
-def _imports(tree: ast.Module, package: str) -> Iterator[str]:
-    """The modules that `tree`, which lies in `package`, names in its imports, those inside functions included.
+@lru_cache(maxsize=256)
+def exported_from(source: bytes, package: str) -> dict[str, Imported]:
+    """Where the names come from that the `__init__` of a package imports, for those who import them from it."""
+    found: dict[str, Imported] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ImportFrom):
+            module = _absolute(node, package)
+            found |= {alias.asname or alias.name: Imported(module, alias.name) for alias in node.names}
+    return found
 
-    `from a import b` may mean the module a.b or a name in a; both are given.
-    """
+
+def _imports(tree: ast.Module, package: str) -> Iterator[Imported]:
+    """What `tree`, which lies in `package`, imports, inside functions too."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from (Imported(alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            if node.level:
-                above = package.split(".")
-                above = above[: len(above) - (node.level - 1)]
-                module = ".".join([*above, *filter(None, [module])])
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+            module = _absolute(node, package)
+            yield from (Imported(module, alias.name) for alias in node.names)
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    """The module that a `from` statement in `package` names, also where it begins with dots."""
+    module = node.module or ""
+    if not node.level:
+        return module
+    above = package.split(".")
+    above = above[: len(above) - (node.level - 1)]
+    return ".".join([*above, *filter(None, [module])])
 
 
 def _digest(nodes: list[ast.stmt]) -> str:

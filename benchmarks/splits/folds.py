@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recbench.benchmarks.splits.ways import SPLITS, Order, Rows, Split, moment_of, without
-from recbench.datasets.foundation.spec import UsageError, format_spec, parse_spec, pick, validated
+from recbench.datasets.foundation import UsageError, format_spec, parse_spec, pick, validated
 from recbench.datasets.ratings import Dataset
 
 # What the official splits do with time: those of MovieLens are random, the probe is drawn from each user's latest.

@@ -12,11 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from recbench.benchmarks.records.cell import Cell
-from recbench.benchmarks.records.csv_table import embedded, row
-from recbench.benchmarks.records.record import Record, Run, not_run
-from recbench.benchmarks.records.schema import unreadable_record
-from recbench.datasets.foundation.spec import UsageError
+from recbench.benchmarks.records import Cell, Record, Run, embedded, not_run, row, unreadable_record
+from recbench.datasets.foundation import UsageError
 
 ABOUT = ("data", "environment", "protocol", "reproduce")  # what a plan has to say to be verified
 NAMES = ("dataset", "given")  # of a cell's fields those that its key leaves out

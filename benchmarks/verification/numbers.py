@@ -9,19 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters import available
-from recbench.benchmarks.evaluation.ask import Answers
-from recbench.benchmarks.evaluation.scoring import Scored
-from recbench.benchmarks.execution.worker import describe_fold
-from recbench.benchmarks.metrics.protocols import PROTOCOLS, Evaluation
-from recbench.benchmarks.metrics.registry import find
-from recbench.benchmarks.planning.resume import Division, division_of, evaluate_answers, misfits
-from recbench.benchmarks.records.cell import Cell
-from recbench.benchmarks.records.describe import describe_data
-from recbench.benchmarks.records.record import Record, Run
-from recbench.benchmarks.records.source import evaluation_source
+from recbench.benchmarks.evaluation import Answers, Scored
+from recbench.benchmarks.execution import describe_fold
+from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, find
+from recbench.benchmarks.planning import Division, division_of, evaluate_answers, misfits
+from recbench.benchmarks.records import Cell, Record, Run, describe_data, evaluation_source
 from recbench.benchmarks.splits import folds as splits
 from recbench.benchmarks.verification.files import Ledger, is_early
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset, Ratings
 
 # Relative, absolute. The same machine gives the same bits; on another one sums of many numbers end differently in

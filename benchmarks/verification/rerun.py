@@ -12,15 +12,10 @@ import psutil
 from numpy.typing import NDArray
 
 from recbench.adapters import available, create
-from recbench.benchmarks.execution.fork_pool import Pool
-from recbench.benchmarks.execution.measure import environment
-from recbench.benchmarks.execution.watch import Limits
-from recbench.benchmarks.planning.cells import hyperparameters, library_versions
-from recbench.benchmarks.records.cell import Cell
-from recbench.benchmarks.records.describe import describe_data
-from recbench.benchmarks.records.record import Record, Run
-from recbench.benchmarks.records.source import answers_source, evaluation_source
-from recbench.datasets.foundation.spec import UsageError
+from recbench.benchmarks.execution import Limits, Pool, environment
+from recbench.benchmarks.planning import hyperparameters, library_versions
+from recbench.benchmarks.records import Cell, Record, Run, answers_source, describe_data, evaluation_source
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset
 
 MACHINE = ("cpu", "platform", "python")  # numbers are promised to be the same where these are

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.datasets import dataset
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.movielens.releases import ATOMIC, CITATION, M100K, RELEASES, URL, Release
 from recbench.datasets.movielens.side_files import (
     Facts,
@@ -24,13 +24,19 @@ from recbench.datasets.movielens.side_files import (
     official_splits,
     user_facts,
 )
-from recbench.datasets.parsing.rating_lines import Layout, Lines, dense_ids, read_lines
+from recbench.datasets.parsing import Layout, Lines, dense_ids, read_lines
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Rows, Step
-from recbench.datasets.storage.archives import Archive
-from recbench.datasets.storage.cache import cached
-from recbench.datasets.storage.fetch import MissingData, data_directory, digest_of, download, download_wheel, placed
-from recbench.datasets.transforms.duplicates import Policy, resolve
-from recbench.datasets.transforms.filters import sizes
+from recbench.datasets.storage import (
+    Archive,
+    MissingData,
+    cached,
+    data_directory,
+    digest_of,
+    download,
+    download_wheel,
+    placed,
+)
+from recbench.datasets.transforms import Policy, resolve, sizes
 
 PARSER = 2  # raise it when what is parsed from the same bytes changes
 WHEEL = "recbole-1.2.1-py3-none-any.whl"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from recbench.datasets.parsing.rating_lines import Layout
+from recbench.datasets.parsing import Layout
 
 URL = "https://files.grouplens.org/datasets/movielens"
 CITATION = (

@@ -9,10 +9,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.datasets.foundation.spec import UsageError
-from recbench.datasets.parsing.rating_lines import LAST_ID, Layout, Lines, read_lines
+from recbench.datasets.foundation import UsageError
+from recbench.datasets.parsing import LAST_ID, Layout, Lines, read_lines
 from recbench.datasets.ratings import Rows
-from recbench.datasets.storage.archives import Archive
+from recbench.datasets.storage import Archive
 
 T = TypeVar("T")
 Film = tuple[str, int | None, tuple[str, ...]]  # title, year, genres

@@ -6,16 +6,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.netflix.locate import TITLES, Found, advice
 from recbench.datasets.netflix.ratings_files import Mask, RawRatings, Reader
 from recbench.datasets.netflix.titles_and_probe import Probe, Titles, read_probe, read_titles, rows_of
-from recbench.datasets.parsing.netflix_lines import LAST_MOVIE, LAST_USER
+from recbench.datasets.parsing import LAST_MOVIE, LAST_USER
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Rows, Step
-from recbench.datasets.storage.fetch import MissingData
-from recbench.datasets.storage.netflix_archives import intact
-from recbench.datasets.storage.overviews import overviews
-from recbench.datasets.transforms.filters import filter_rule, more_than
+from recbench.datasets.storage import MissingData, intact, overviews
+from recbench.datasets.transforms import filter_rule, more_than
 
 LICENCE = "Netflix Prize: research only, no redistribution without permission, no commercial use"
 CITATION = "J. Bennett, S. Lanning: The Netflix Prize. Proceedings of KDD Cup and Workshop, 2007"

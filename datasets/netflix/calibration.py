@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.datasets.netflix.ratings_files import read_ratings
-from recbench.datasets.netflix.twin.model import Twin
+from recbench.datasets.netflix.twin import Twin
 from recbench.datasets.ratings import Quantity
-from recbench.datasets.storage.cache import write_atomically
-from recbench.datasets.transforms.filters import dense, more_than
+from recbench.datasets.storage import write_atomically
+from recbench.datasets.transforms import dense, more_than
 
 SMALLEST_SHARE = 0.05  # of the users: below it chance alone moves the numbers out of their tolerances
 COSINE_USERS, NEIGHBOURS = 2_000, 100  # users whose ratings the cosine predicts; raters it averages over

@@ -11,11 +11,9 @@ from recbench.datasets.netflix.assemble import CITATION, LICENCE, Wanted, parse
 from recbench.datasets.netflix.calibration import calibrated
 from recbench.datasets.netflix.locate import COMBINED, TITLES, Found, advice, find
 from recbench.datasets.netflix.ratings_files import PARSER
-from recbench.datasets.netflix.twin.model import Twin
-from recbench.datasets.netflix.twin.write import OVERVIEWS, TRUTH, simulated_netflix
+from recbench.datasets.netflix.twin import OVERVIEWS, TRUTH, Twin, simulated_netflix
 from recbench.datasets.ratings import Dataset
-from recbench.datasets.storage.cache import cached
-from recbench.datasets.storage.fetch import MissingData, data_directory
+from recbench.datasets.storage import MissingData, cached, data_directory
 
 FILES = (COMBINED[0], TITLES[0])  # the least that is needed
 MOST_PAIRS = 200_000_000  # users times items whose truth is kept: 2.4 GB

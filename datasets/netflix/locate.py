@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.netflix.ratings_files import Text
-from recbench.datasets.storage.cache import write_atomically
-from recbench.datasets.storage.fetch import MissingData, cache_directory, data_directory
-from recbench.datasets.storage.netflix_archives import tar_members, zip_members, zip_names
+from recbench.datasets.storage import (
+    MissingData,
+    cache_directory,
+    data_directory,
+    tar_members,
+    write_atomically,
+    zip_members,
+    zip_names,
+)
 
 KAGGLE = "https://www.kaggle.com/datasets/netflix-inc/netflix-prize-data"
 COMBINED = tuple(f"combined_data_{number}.txt" for number in (1, 2, 3, 4))

@@ -9,15 +9,8 @@ from typing import Any, BinaryIO, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.datasets.foundation.spec import UsageError
-from recbench.datasets.parsing.netflix_lines import (
-    LAST_MOVIE,
-    LAST_USER,
-    SHORTEST_LINE,
-    compiled,
-    day_numbers,
-    diagnose,
-)
+from recbench.datasets.foundation import UsageError
+from recbench.datasets.parsing import LAST_MOVIE, LAST_USER, SHORTEST_LINE, compiled, day_numbers, diagnose
 from recbench.datasets.ratings import Ratings
 
 PARSER = 2  # raise it when the same file should give other arrays

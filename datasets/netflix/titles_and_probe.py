@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.datasets.foundation.spec import UsageError
-from recbench.datasets.parsing.netflix_lines import LAST_MOVIE, LAST_USER
+from recbench.datasets.foundation import UsageError
+from recbench.datasets.parsing import LAST_MOVIE, LAST_USER
 
 Titles = dict[int, tuple[str, int | None]]
 Rows = NDArray[np.int64]

@@ -1,0 +1,30 @@
+"""From the bytes of rating files to columns: the compiled parsers for one rating a line, in every
+usual form.
+
+The rooms of the formats (`movielens`, `netflix`) and `filmtrust` come in. What a column means is
+their business.
+"""
+
+from recbench.datasets.parsing.netflix_lines import (
+    LAST_MOVIE,
+    LAST_USER,
+    SHORTEST_LINE,
+    compiled,
+    day_numbers,
+    diagnose,
+)
+from recbench.datasets.parsing.rating_lines import LAST_ID, Layout, Lines, dense_ids, read_lines
+
+__all__ = [
+    "LAST_ID",
+    "LAST_MOVIE",
+    "LAST_USER",
+    "SHORTEST_LINE",
+    "Layout",
+    "Lines",
+    "compiled",
+    "day_numbers",
+    "dense_ids",
+    "diagnose",
+    "read_lines",
+]

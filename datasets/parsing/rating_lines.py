@@ -9,8 +9,8 @@ from typing import IO, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.datasets.foundation.spec import UsageError
-from recbench.datasets.transforms.filters import dense
+from recbench.datasets.foundation import UsageError
+from recbench.datasets.transforms import dense
 
 LAST_ID, LAST_TIME = 2**31 - 1, 2**32 - 1  # int32; a second in the year 2106
 BLOCK_BYTES = 1 << 22  # small enough for the processor's cache

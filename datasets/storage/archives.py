@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 
 LARGEST_RATIO = 100  # unpacked to packed; the text of ratings compresses to a third or a sixth
 ALWAYS_FINE = 8 << 20  # bytes that an archive may unpack to, whatever the ratio

@@ -11,7 +11,7 @@ import platformdirs
 import pooch
 import requests  # pooch's own
 
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 
 pooch.get_logger().setLevel("WARNING")  # only command lines print
 CONNECT_SECONDS, STALLED_SECONDS, RETRIES = 4, 30, 2

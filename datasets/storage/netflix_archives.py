@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, cast
 
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 
 MOST_MEMBERS, MOST_BYTES = 100_000, 1 << 33  # four times what the whole Netflix Prize unpacks to
 NESTED = "training_set.tar"  # nf_prize_dataset.tar.gz has it inside

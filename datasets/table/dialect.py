@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 
 SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "double-colon": "::", "pipe": "|", "\\t": "\t"}
 BLANKS = " \t\u00a0"  # what is ignored around names and values

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue
 from recbench.datasets.table.dialect import BLANKS, Form, separator_of, shape, unpacked
 

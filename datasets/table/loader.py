@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 from recbench.datasets import dataset
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
-from recbench.datasets.storage.cache import cached
+from recbench.datasets.storage import cached
 from recbench.datasets.table.items import catalogue, plain_name
 from recbench.datasets.table.read import read_columns
 from recbench.datasets.table.values import raw_ids, scale_of, times, values
-from recbench.datasets.transforms.duplicates import Policy, resolve
+from recbench.datasets.transforms import Policy, resolve
 
 PARSER = 2  # raise it when what is parsed from the same bytes changes
 USUAL_NAMES = {  # without blanks, underscores and hyphens

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from recbench.datasets.foundation.spec import UsageError
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.table.dialect import BLANKS, Form, separator_of, shape, unpacked
 
 CHUNK_ROWS = 100_000

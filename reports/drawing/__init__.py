@@ -1,0 +1,9 @@
+"""What a report draws: heatmaps, scatter plots, intervals, data, each from plain numbers.
+
+Sections come in. Pictures are the same bytes for the same numbers.
+"""
+
+from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square
+from recbench.reports.drawing.picture import Picture, pictures
+
+__all__ = ["Column", "Heatmap", "Line", "Picture", "Square", "pictures"]

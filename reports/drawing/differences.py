@@ -14,7 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import rankdata
 
-from recbench.benchmarks.certainty.estimate import LEVEL
+from recbench.benchmarks.certainty import LEVEL
 from recbench.reports.drawing.heatmap import fence, on
 from recbench.reports.results import Certainty
 from recbench.reports.words import chance, signed

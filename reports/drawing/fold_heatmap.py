@@ -1,7 +1,7 @@
 """The second view of accuracy: one metric, algorithms against folds, where every fold has a status of its own."""
 
-from recbench.benchmarks.metrics.registry import ARROWS, find
-from recbench.benchmarks.records.record import Record
+from recbench.benchmarks.metrics import ARROWS, find
+from recbench.benchmarks.records import Record
 from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square, fit_and_test, shades
 from recbench.reports.results import Results, Row
 from recbench.reports.words import NONE, number, slug

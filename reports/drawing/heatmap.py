@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import Colormap, to_hex, to_rgb
 
-from recbench.benchmarks.metrics.registry import ARROWS, Floats
-from recbench.benchmarks.records.cell import PHASES
+from recbench.benchmarks.metrics import ARROWS, Floats
+from recbench.benchmarks.records import PHASES
 from recbench.reports.results import Results, Row, metrics
 from recbench.reports.words import NONE, between, interval, megabytes, number, plus_minus, seconds
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from recbench.benchmarks.metrics.registry import ARROWS, Metric, find
+from recbench.benchmarks.metrics import ARROWS, Metric, find
 from recbench.reports.drawing.heatmap import fence
 from recbench.reports.drawing.labels import Label, Spot, place
 from recbench.reports.results import Results

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recbench.benchmarks.certainty.bootstrap import runs_alike
-from recbench.benchmarks.certainty.estimate import LEVEL
+from recbench.benchmarks.certainty import LEVEL, runs_alike
 from recbench.benchmarks.splits import folds as splits
 from recbench.reports import words
 from recbench.reports.drawing import differences

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from recbench.benchmarks.metrics.protocols import PROTOCOLS, named
-from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.metrics import PROTOCOLS, find, named
 from recbench.benchmarks.splits import folds as splits
 from recbench.reports import words
 from recbench.reports.results import Results

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.metrics import find
 from recbench.reports import words
+from recbench.reports.drawing import Picture
 from recbench.reports.drawing import data as data_figures
-from recbench.reports.drawing.picture import Picture
 from recbench.reports.results import Results
 from recbench.reports.sections.registry import section, titled
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from scipy.stats import kendalltau
 
-from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.metrics import find
 from recbench.benchmarks.splits import folds as splits
 from recbench.reports import words
 from recbench.reports.results import Results

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records import Cell
 from recbench.reports.results import Results
 from recbench.reports.sections.registry import section
 

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from recbench.reports import words
-from recbench.reports.drawing.picture import Picture
+from recbench.reports.drawing import Picture
 from recbench.reports.results import Results, Row
 from recbench.reports.sections.registry import section, titled
 

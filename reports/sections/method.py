@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from recbench.benchmarks.metrics.protocols import CANDIDATES, PROTOCOLS, STANDARD, TIES
-from recbench.benchmarks.records.certificate import VERDICTS
-from recbench.benchmarks.records.record import Record
+from recbench.benchmarks.metrics import CANDIDATES, PROTOCOLS, STANDARD, TIES
+from recbench.benchmarks.records import VERDICTS, Record
 from recbench.reports import words
 from recbench.reports.results import Results, Row, metrics
 from recbench.reports.sections.checklist import checklist

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recbench.benchmarks.metrics.registry import find
-from recbench.benchmarks.records.examples import ENOUGH, Answer, Examples, Person, read_examples
-from recbench.benchmarks.records.record import Record
+from recbench.benchmarks.metrics import find
+from recbench.benchmarks.records import ENOUGH, Answer, Examples, Person, Record, read_examples
 from recbench.reports import words
 from recbench.reports.results import Results
 from recbench.reports.sections.registry import section

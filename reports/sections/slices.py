@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recbench.benchmarks.evaluation.slices import RANKING, Slice
-from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.evaluation import RANKING, Slice
+from recbench.benchmarks.metrics import find
 from recbench.reports import words
 from recbench.reports.results import Results, Row
 from recbench.reports.sections.registry import section

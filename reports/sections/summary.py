@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.metrics import find
 from recbench.reports.results import Results, Row
 from recbench.reports.sections.registry import headlines, section
 from recbench.reports.words import between, count, duration, interval, listed, number, split

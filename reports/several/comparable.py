@@ -7,9 +7,8 @@ everything that fixes the numbers otherwise has to be the same.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from recbench.benchmarks.records.cell import Cell
-from recbench.benchmarks.records.record import Record
-from recbench.datasets.foundation.spec import UsageError
+from recbench.benchmarks.records import Cell, Record
+from recbench.datasets.foundation import UsageError
 from recbench.reports.results import Results
 
 Difference = tuple[str, Any, Any]  # a key, and what it is in the one and in the other

@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 import numpy as np
 
-from recbench.benchmarks.metrics.registry import find
-from recbench.datasets.foundation.spec import UsageError
+from recbench.benchmarks.metrics import find
+from recbench.datasets.foundation import UsageError
 from recbench.reports import words
+from recbench.reports.drawing import Column, Heatmap, Line, Square
 from recbench.reports.drawing import heatmap as heatmaps
-from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square
 from recbench.reports.results import Results, Row
 from recbench.reports.several.comparable import refuse_mixture
 from recbench.reports.several.critical_difference import Ranking

@@ -16,9 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from recbench.benchmarks.certainty.bootstrap import runs_alike
-from recbench.benchmarks.certainty.estimate import LEVEL
-from recbench.benchmarks.metrics.registry import Floats
+from recbench.benchmarks.certainty import LEVEL, runs_alike
+from recbench.benchmarks.metrics import Floats
 from recbench.reports.words import p_value, rank
 
 DRAWS = 9999

@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from recbench.benchmarks.gating.verdicts import MACHINE
+from recbench.benchmarks.gating import MACHINE
 from recbench.reports import words
 from recbench.reports.drawing import heatmap as heatmaps
 from recbench.reports.drawing import picture as figures
 from recbench.reports.results import Results, metrics
-from recbench.reports.sections.failures import not_ok
-from recbench.reports.sections.method import in_words
-from recbench.reports.sections.registry import Section
+from recbench.reports.sections import Section, in_words, not_ok
 from recbench.reports.several import words as comparison_words
 from recbench.reports.several.comparison import Comparison, Overview
 from recbench.reports.several.critical_difference import Ranking, diagram

@@ -1,6 +1,6 @@
 """A report on several data sets in words: its title, and the sentences that sum it up."""
 
-from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.metrics import find
 from recbench.reports import words
 from recbench.reports.results import Results
 from recbench.reports.several.comparison import Comparison

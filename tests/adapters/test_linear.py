@@ -8,7 +8,7 @@ from sklearn.linear_model import ElasticNet
 from recbench.adapters import create
 from recbench.adapters.base import Recommender
 from recbench.adapters.shared.interactions import gram, likes
-from recbench.benchmarks.evaluation.ask import ask
+from recbench.benchmarks.evaluation.questions import ask
 from recbench.benchmarks.evaluation.scoring import ranked
 from recbench.benchmarks.metrics.protocols import Evaluation
 from recbench.benchmarks.metrics.rankings import ndcg

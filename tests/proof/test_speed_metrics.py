@@ -11,7 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices
-from recbench.benchmarks.evaluation.ask import ask
+from recbench.benchmarks.evaluation.questions import ask
 from recbench.benchmarks.evaluation.scoring import ranked
 from recbench.benchmarks.metrics.protocols import Evaluation
 from recbench.benchmarks.metrics.registry import METRICS

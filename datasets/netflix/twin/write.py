@@ -24,9 +24,7 @@ from recbench.datasets.netflix.twin.model import (
     site_level,
 )
 from recbench.datasets.netflix.twin.titles import metadata, movie_titles, titles_file
-from recbench.datasets.storage.cache import locked
-from recbench.datasets.storage.fetch import data_directory
-from recbench.datasets.storage.ownership import is_marked, mark, remove_own
+from recbench.datasets.storage import data_directory, is_marked, locked, mark, remove_own
 
 TITLES, TRUTH, OVERVIEWS = "movie_titles.csv", "truth.npz", "movies_metadata.csv"
 FILES = re.compile(rf"combined_data_\d\.txt|{re.escape(TITLES)}|{re.escape(TRUTH)}|{re.escape(OVERVIEWS)}")

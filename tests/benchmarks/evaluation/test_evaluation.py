@@ -13,7 +13,7 @@ from surprise import Reader
 from surprise.model_selection import KFold
 
 from recbench.adapters import create
-from recbench.benchmarks.evaluation.ask import DivergedError, ask
+from recbench.benchmarks.evaluation.questions import DivergedError, ask
 from recbench.benchmarks.evaluation.ranking import top_items
 from recbench.benchmarks.evaluation.scoring import score
 from recbench.benchmarks.metrics.protocols import Evaluation, Protocol

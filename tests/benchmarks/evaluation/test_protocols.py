@@ -10,7 +10,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 from sklearn.metrics import roc_auc_score
 
 from recbench.adapters.base import Floats, Indices, Recommender
-from recbench.benchmarks.evaluation.ask import Answers, ask
+from recbench.benchmarks.evaluation.questions import Answers, ask
 from recbench.benchmarks.evaluation.ranking import auc
 from recbench.benchmarks.evaluation.scoring import ranked, score
 from recbench.benchmarks.metrics.protocols import PROTOCOLS, Evaluation, Protocol, named, prefixed, used

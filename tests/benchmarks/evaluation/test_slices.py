@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from recbench.adapters import create
 from recbench.adapters.base import Recommender
-from recbench.benchmarks.evaluation.ask import Answers, ask
+from recbench.benchmarks.evaluation.questions import Answers, ask
 from recbench.benchmarks.evaluation.scoring import score
 from recbench.benchmarks.evaluation.slices import ITEMS, USERS, slices, thirds
 from recbench.benchmarks.metrics.protocols import Evaluation

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from recbench.adapters import available
 from recbench.benchmarks.certainty.bootstrap import bootstrap
 from recbench.benchmarks.certainty.samples import samples
-from recbench.benchmarks.evaluation import ask as evaluate
+from recbench.benchmarks.evaluation import questions as evaluate
 from recbench.benchmarks.evaluation import scoring
-from recbench.benchmarks.evaluation.ask import Lists
+from recbench.benchmarks.evaluation.questions import Lists
 from recbench.benchmarks.evaluation.scoring import ranked
 from recbench.benchmarks.execution import worker
 from recbench.benchmarks.execution.determinism import sample

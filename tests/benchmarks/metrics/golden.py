@@ -1,24 +1,24 @@
 """Fixed answers and the numbers that the bench has made of them, by version of its definitions.
 
-`python -m tests.benchmarks.metrics.golden` adds the numbers of a new version and of new metrics, and changes none: whoever
-changes a definition raises `protocols.VERSION` first.
+`python -m tests.benchmarks.metrics.golden` adds the numbers of a new version and of new metrics, and
+changes none: whoever changes a definition raises `protocols.VERSION` first.
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recbench.adapters.base import Floats, Indices, Recommender
-from recbench.benchmarks.evaluation.ask import ask
+from recbench.benchmarks.evaluation.questions import ask
 from recbench.benchmarks.evaluation.scoring import score
 from recbench.benchmarks.evaluation.slices import slices
 from recbench.benchmarks.metrics.protocols import PROTOCOLS, VERSION, Evaluation
 from recbench.datasets.ratings import Catalogue, Ratings
 from tests.adapters.planted import direct
-from tests.conftest import ROOT
 
-FILE = ROOT / "tests" / "golden.json"
+FILE = Path(__file__).with_name("golden.json")
 N_USERS, N_ITEMS = 17, 23
 GENRES = ("crime", "comedy", "war", "music")
 CATALOGUE = Catalogue(

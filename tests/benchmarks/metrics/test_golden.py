@@ -56,7 +56,7 @@ def test_a_moved_number_and_a_version_without_numbers_are_found(monkeypatch: pyt
         with pytest.raises(AssertionError, match=r"numbers moved.*precision@1"):
             check()
     monkeypatch.setattr("tests.benchmarks.metrics.test_golden.VERSION", VERSION + 1)
-    with pytest.raises(AssertionError, match=r"python -m tests\.golden"):
+    with pytest.raises(AssertionError, match=r"python -m tests\.benchmarks\.metrics\.golden"):
         check()
 
 

@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 from sklearn.metrics import ndcg_score, roc_auc_score
 
 from recbench.adapters.base import Floats
-from recbench.benchmarks.evaluation.ask import Answers, ask
+from recbench.benchmarks.evaluation.questions import Answers, ask
 from recbench.benchmarks.evaluation.scoring import ranked
 from recbench.benchmarks.metrics.protocols import STANDARD, Evaluation
 from recbench.benchmarks.metrics.registry import METRICS

@@ -79,7 +79,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("house")
     for package in ("datasets", "adapters", "benchmarks"):
         shutil.copytree(ROOT / package, root / package)
-    (root / "adapters" / "tried.py").write_text(ADAPTER.replace("PACKAGE", "adapters.tried_part"))
+    shutil.copytree(ROOT / "recbench", root / "recbench", symlinks=True)
+    (root / "recbench" / "reports").unlink()
+    shutil.copy(ROOT / "pyproject.toml", root)
+    (root / "adapters" / "tried.py").write_text(ADAPTER.replace("PACKAGE", "recbench.adapters.tried_part"))
     (root / "adapters" / "tried_part.py").write_text(HELPER)
     return root
 
@@ -141,7 +144,9 @@ def test_what_an_adapter_computes_is_measured_again_and_its_comments_are_not(
     with (
         edited(adapter, '    """A number for every pair."""\n', "    # a number\n"),
         edited(helper, "  # of each user", ""),
-        edited(house / "benchmarks" / "evaluate.py", f'{asked}"rank"', f'        # asked\n{asked}"rank"'),
+        edited(
+            house / "benchmarks" / "evaluation" / "questions.py", f'{asked}"rank"', f'        # asked\n{asked}"rank"'
+        ),
     ):
         assert "4 kept from before" in bench("run", *arguments).stdout
         assert started(tmp_path / "out") == begun
@@ -216,7 +221,7 @@ def test_another_threshold_asks_other_users_and_so_is_a_question(
     arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", "popularity", "--folds", "2", "--no-report"]
     arguments += ["--out", str(tmp_path)]
     bench("run", *arguments)
-    protocols = house / "benchmarks" / "protocols.py"
+    protocols = house / "benchmarks" / "metrics" / "protocols.py"
     with edited(protocols, "relevant_share: float = 0.75", "relevant_share: float = 0.5"):
         said = bench("run", *arguments).stdout
         assert "popularity: 2 cells are measured again: changed since: code, protocol or cutoffs" in said
@@ -279,7 +284,7 @@ def test_own_modules_are_found_wherever_they_are_imported(monkeypatch: pytest.Mo
         found = set(source._reached_from(adapter))
         own = {"", ".adapter", ".inner", ".inner.lazy", ".cycle"}
         assert found == {f"wide_plugin{name}" for name in own} | {
-            "beside", "adapters.base", "adapters.shared.factors", "datasets.ratings",
+            "beside", "recbench.adapters.base", "recbench.adapters.shared.factors", "recbench.datasets.ratings",
         }  # fmt: skip
         assert "wide_plugin.inner.lazy" not in sys.modules, "looking at code must not import it"
 
@@ -364,8 +369,18 @@ def test_only_what_runs_counts(one: str, other: str, same: bool) -> None:
 
 def test_every_metric_file_and_every_question_is_covered() -> None:
     evaluation = source._reached([*source.NUMBERS, source.METRICS], None)
-    assert {"benchmarks.evaluation.scoring", "benchmarks.evaluation.slices", "benchmarks.metrics"} <= set(evaluation)
-    questions = source._reached([*source.QUESTIONS, *source.PARTS], None, source.PARTS)
-    wanted = {"evaluate", "ranking", "splits", "divisions", "protocols", "worker"}
-    assert {f"benchmarks.{name}" for name in wanted} <= set(questions)
-    assert not {name for name in questions if ".metrics" in name or name.endswith(("scoring", "slices"))}
+    numbers = {"evaluation.scoring", "evaluation.slices", "metrics", "metrics.registry", "metrics.protocols"}
+    assert {f"recbench.benchmarks.{name}" for name in numbers} <= set(evaluation)
+    questions = set(source._reached([*source.QUESTIONS, *source.PARTS], None, source.PARTS))
+    wanted = {
+        "evaluation.questions",
+        "evaluation.ranking",
+        "execution.worker",
+        "metrics.protocols",
+        "splits.folds",
+        "splits.ways",
+    }
+    assert {f"recbench.benchmarks.{name}" for name in wanted} <= questions
+    rooms = ("recbench.benchmarks.metrics", "recbench.benchmarks.evaluation")
+    others = {name for name in questions if name.startswith(rooms)}
+    assert others == {f"recbench.benchmarks.{name}" for name in wanted if name.startswith(("metrics", "evaluation"))}

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Recommender
 from recbench.benchmarks.evaluation.ranking import auc, pessimistic_ranks, top_items
-from recbench.benchmarks.metrics.protocols import PROTOCOLS, Evaluation, Protocol, prefixed
+from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, Protocol, prefixed
 from recbench.datasets.ratings import Ratings
 
 BLOCK_BYTES = 1 << 25  # scores of one block of users; small enough for the processor's cache to help
