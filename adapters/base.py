@@ -21,13 +21,23 @@ class Recommender(ABC):
     """
 
     name: ClassVar[str]
-    family: ClassVar[str]  # "baseline", "neighbours", "linear", "factors", "keras" ...: groups rows in the report
-    predicts: ClassVar[Literal["ratings", "order"]]  # "order": scores only rank items, so there is no RMSE
+    family: ClassVar[
+        str
+    ]  # "baseline", "neighbours", "linear", "factors", "keras" ...: groups rows in the report
+    predicts: ClassVar[
+        Literal["ratings", "order"]
+    ]  # "order": scores only rank items, so there is no RMSE
     requires: ClassVar[tuple[str, ...]] = ()  # modules it needs; imported only inside methods
     revision: ClassVar[int] = 1  # raise it when the numbers should change
-    abstains: ClassVar[bool] = False  # True: a NaN score means "no opinion"; otherwise NaN is divergence
-    personal: ClassVar[bool] = True  # False: cannot learn that tastes differ; a baseline need not say so
-    sees_truth: ClassVar[bool] = False  # True: the bench sets `truth_`; such rows join every run on simulated data
+    abstains: ClassVar[bool] = (
+        False  # True: a NaN score means "no opinion"; otherwise NaN is divergence
+    )
+    personal: ClassVar[bool] = (
+        True  # False: cannot learn that tastes differ; a baseline need not say so
+    )
+    sees_truth: ClassVar[bool] = (
+        False  # True: the bench sets `truth_`; such rows join every run on simulated data
+    )
 
     threads: int = 1  # how many the bench allows; no hyperparameter
     truth_: Floats | None = None  # `Dataset.truth`, if there is one and the algorithm sees it
@@ -60,5 +70,7 @@ class Recommender(ABC):
     def score_items(self, users: Indices) -> Floats:
         """The scores of all items for each of `users`, float32 of shape (len(users), n_items)."""
         n_items = self.n_items_
-        pairs = self.score(np.repeat(users, n_items), np.tile(np.arange(n_items, dtype=np.int32), len(users)))
+        pairs = self.score(
+            np.repeat(users, n_items), np.tile(np.arange(n_items, dtype=np.int32), len(users))
+        )
         return pairs.reshape(len(users), n_items)

@@ -20,7 +20,9 @@ def _hashed_uniform(seed: int, users: Indices, items: Indices) -> Floats:
         state = (state + np.uint64(seed) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
         state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((state ^ (state >> np.uint64(31))) >> np.uint64(40)).astype(np.float32) * np.float32(2**-24)
+    return ((state ^ (state >> np.uint64(31))) >> np.uint64(40)).astype(np.float32) * np.float32(
+        2**-24
+    )
 
 
 @dataclass(eq=False)
@@ -38,7 +40,9 @@ class Random(Recommender):
     def score(self, users: Indices, items: Indices) -> Floats:
         """lowest + (highest - lowest) * uniform(seed, user, item)."""
         lowest, highest = self.scale_
-        return np.float32(lowest) + np.float32(highest - lowest) * _hashed_uniform(self.seed_, users, items)
+        return np.float32(lowest) + np.float32(highest - lowest) * _hashed_uniform(
+            self.seed_, users, items
+        )
 
 
 @dataclass(eq=False)
@@ -187,9 +191,13 @@ class UserItemBias(Recommender):
         self.user_biases_ = np.zeros(data.n_users)
         for _ in range(self.n_epochs):
             without_users = centred - self.user_biases_[data.users]
-            self.item_biases_ = _shrunk_means(without_users, data.items, data.n_items, self.damping_items)
+            self.item_biases_ = _shrunk_means(
+                without_users, data.items, data.n_items, self.damping_items
+            )
             without_items = centred - self.item_biases_[data.items]
-            self.user_biases_ = _shrunk_means(without_items, data.users, data.n_users, self.damping_users)
+            self.user_biases_ = _shrunk_means(
+                without_items, data.users, data.n_users, self.damping_users
+            )
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """mu + b_u + b_i."""
@@ -197,4 +205,6 @@ class UserItemBias(Recommender):
 
     def score_items(self, users: Indices) -> Floats:
         """mu + b_u + b_i for every item."""
-        return (self.mean_ + self.user_biases_[users][:, None] + self.item_biases_[None, :]).astype(np.float32)
+        return (self.mean_ + self.user_biases_[users][:, None] + self.item_biases_[None, :]).astype(
+            np.float32
+        )

@@ -51,7 +51,9 @@ class TfidfContent(Recommender):
             counts = np.maximum(np.bincount(train.users, minlength=train.n_users), 1)
             means = np.bincount(train.users, train.values, train.n_users) / counts
             centred = train.values - means[train.users]
-            weights = csr_matrix((centred, (train.users, train.items)), (train.n_users, train.n_items))
+            weights = csr_matrix(
+                (centred, (train.users, train.items)), (train.n_users, train.n_items)
+            )
         return _Described(weights, item_tfidf(catalogue, self.max_features))
 
     def fit(self, data: _Described, seed: int) -> None:

@@ -61,7 +61,10 @@ class _LightFM(Factorised):
             rows, values = np.ones(len(train), bool), np.where(liked, np.float32(1), np.float32(-1))
         else:
             rows, values = liked, np.ones(len(train), np.float32)
-        columns = values[rows], (train.users[rows], train.items[rows])  # copies: the library wants them writable
+        columns = (
+            values[rows],
+            (train.users[rows], train.items[rows]),
+        )  # copies: the library wants them writable
         interactions = coo_matrix(columns, (train.n_users, train.n_items))
         return LightFMData(interactions, self._item_features(catalogue))
 
@@ -88,7 +91,9 @@ class _LightFM(Factorised):
         """Train, then keep the biases and factors of users and of whole items as plain arrays."""
         interactions, item_features = data
         model = self.model(seed)
-        model.fit(interactions, item_features=item_features, epochs=self.epochs, num_threads=self.threads)
+        model.fit(
+            interactions, item_features=item_features, epochs=self.epochs, num_threads=self.threads
+        )
         self.user_biases_, self.P_ = model.get_user_representations()
         self.item_biases_, self.Q_ = model.get_item_representations(item_features)
 
@@ -162,7 +167,9 @@ class LightFMWarpKOS(_LightFM):
             super().fit(data, seed)
             return
         n_users, n_items = data.interactions.shape
-        self.P_, self.Q_ = (np.zeros((n, self.no_components), np.float32) for n in (n_users, n_items))
+        self.P_, self.Q_ = (
+            np.zeros((n, self.no_components), np.float32) for n in (n_users, n_items)
+        )
         self.user_biases_, self.item_biases_ = (np.zeros(n, np.float32) for n in (n_users, n_items))
 
 
@@ -187,12 +194,21 @@ class LightFMHybrid(LightFMWarp):
 def item_features(catalogue: Catalogue, max_features: int | None) -> csr_matrix:
     """Per item: itself, its genres in alphabetical order, its words; float32 rows of length one."""
     n_items = len(catalogue.titles)
-    column = {genre: j for j, genre in enumerate(sorted({genre for genres in catalogue.genres for genre in genres}))}
-    pairs = [(i, column[genre]) for i, genres in enumerate(catalogue.genres) for genre in set(genres)]
+    column = {
+        genre: j
+        for j, genre in enumerate(
+            sorted({genre for genres in catalogue.genres for genre in genres})
+        )
+    }
+    pairs = [
+        (i, column[genre]) for i, genres in enumerate(catalogue.genres) for genre in set(genres)
+    ]
     rows, columns = np.array(pairs, np.int32).reshape(-1, 2).T
     genres = csr_matrix((np.ones(len(pairs)), (rows, columns)), (n_items, len(column)))
     blocks = [identity(n_items), genres, item_tfidf(catalogue, max_features)]
     features = hstack([block for block in blocks if block.shape[1]], format="csr", dtype=np.float32)
-    squares = np.asarray(features.multiply(features).sum(axis=1)).ravel()  # above 0: every item is its own feature
+    squares = np.asarray(
+        features.multiply(features).sum(axis=1)
+    ).ravel()  # above 0: every item is its own feature
     features.data /= np.repeat(np.sqrt(squares), np.diff(features.indptr))
     return features

@@ -10,7 +10,13 @@ from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats
 from recbench.adapters.shared.compiled import compiled
-from recbench.adapters.shared.interactions import ItemItem, RelevantShare, gram, likes, too_many_items
+from recbench.adapters.shared.interactions import (
+    ItemItem,
+    RelevantShare,
+    gram,
+    likes,
+    too_many_items,
+)
 from recbench.datasets.ratings import Catalogue, Ratings
 
 MIRROR_BLOCK = 1024
@@ -69,7 +75,9 @@ def _invert(matrix: NDArray[np.float64]) -> None:
     failures = [lapack.dpotrf(by_columns, lower=1, clean=0, overwrite_a=1)[1]]
     failures.append(lapack.dpotri(by_columns, lower=1, overwrite_c=1)[1])  # leaves one triangle
     if any(failures):
-        raise ArithmeticError("X'X + regularisation is singular in double precision: raise the regularisation")
+        raise ArithmeticError(
+            "X'X + regularisation is singular in double precision: raise the regularisation"
+        )
     for start in range(0, len(matrix), MIRROR_BLOCK):
         stop = start + MIRROR_BLOCK
         block = np.triu(matrix[start:stop, start:stop], 1)
@@ -113,7 +121,9 @@ class SLIM(_Linear):
 
 
 @compiled()
-def _elastic_nets(products: Floats, l1: float, l2: float, n_epochs: int, tolerance: float) -> Floats:
+def _elastic_nets(
+    products: Floats, l1: float, l2: float, n_epochs: int, tolerance: float
+) -> Floats:
     """The weights that predict each item, as rows, from the matrix X'X.
 
     `slopes` holds x_k'(x_j - X w) for each k. No product of likes is negative, so slopes only fall from x_k'x_j
@@ -146,7 +156,12 @@ def _elastic_nets(products: Floats, l1: float, l2: float, n_epochs: int, toleran
 
 @compiled()
 def _sweep(
-    weights: NDArray[np.float64], slopes: NDArray[np.float64], places: Any, products: Floats, l1: float, l2: float
+    weights: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+    places: Any,
+    products: Floats,
+    l1: float,
+    l2: float,
 ) -> float:
     """Set each weight to its best value given the others; returns the largest change."""
     largest = 0.0

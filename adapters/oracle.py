@@ -26,7 +26,11 @@ class Oracle(Recommender):
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """Skipped wherever nobody knows the truth."""
-        return "only simulated data know the truth about their ratings" if self.truth_ is None else None
+        return (
+            "only simulated data know the truth about their ratings"
+            if self.truth_ is None
+            else None
+        )
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Nothing is learned but the training part's share of all ratings that were to be expected."""

@@ -37,7 +37,10 @@ def _import_installed() -> None:
         try:
             with chdir(Path.cwd()):
                 point.load()
-        except (Exception, SystemExit) as error:  # it is somebody else's code: anything can happen in it
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # it is somebody else's code: anything can happen in it
             owner = point.dist.name if point.dist else "an unnamed distribution"
             raise UsageError(
                 f"the plug-in {point.name} = {point.value} of {owner} cannot be imported: "
@@ -49,16 +52,22 @@ def _check(adapter: type[Recommender], other: type[Recommender] | None) -> None:
     """UsageError if `adapter` does not keep the form of the contract, or has the name of an `other` one."""
     who = f"{adapter.__module__}.{adapter.__name__}"
     if other is not None:
-        raise UsageError(f"{who} has the name {adapter.name!r} of {other.__module__}.{other.__name__}: rename it")
+        raise UsageError(
+            f"{who} has the name {adapter.name!r} of {other.__module__}.{other.__name__}: rename it"
+        )
     refuse_path(f"algorithm ({who})", adapter.name)
     if not is_dataclass(adapter):
         raise UsageError(f"{who} must be a dataclass: put @dataclass(eq=False) above it")
     if missing := sorted(getattr(adapter, "__abstractmethods__", ())):
         raise UsageError(f"{who} lacks the methods {', '.join(missing)}, see adapters/base.py")
-    if getattr(adapter, "predicts", None) not in ("ratings", "order") or not getattr(adapter, "family", ""):
+    if getattr(adapter, "predicts", None) not in ("ratings", "order") or not getattr(
+        adapter, "family", ""
+    ):
         raise UsageError(f'{who} must say its family, and that it predicts "ratings" or "order"')
     if adapter.sees_truth != (adapter.family == "oracle"):
-        raise UsageError(f'{who}: family "oracle", which takes no part in the contest, is for what sees the truth')
+        raise UsageError(
+            f'{who}: family "oracle", which takes no part in the contest, is for what sees the truth'
+        )
 
 
 def create(name: str, parameters: Mapping[str, Any] | None = None) -> Recommender:
@@ -66,5 +75,7 @@ def create(name: str, parameters: Mapping[str, Any] | None = None) -> Recommende
     adapters = available()
     adapter = adapters[pick("algorithm", name, adapters)]
     arguments = validated(name, adapter, parameters or {})
-    with chdir(Path.cwd()):  # whatever it does, relative paths of the command line mean the same afterwards
+    with chdir(
+        Path.cwd()
+    ):  # whatever it does, relative paths of the command line mean the same afterwards
         return adapter(**arguments)

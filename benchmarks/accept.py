@@ -21,8 +21,12 @@ PARTS = ("plan.json", "records")
 
 def accept(
     run: Annotated[Path, Argument(help="results of benchmarks.run, all cells ok")],
-    baseline: Annotated[Path, Argument(help="the directory of the baseline, such as reports/baselines/simulated")],
-    gated: Annotated[list[str], Option("--fail-on", help="COLUMN:+5%, as for benchmarks.compare; repeatable")],
+    baseline: Annotated[
+        Path, Argument(help="the directory of the baseline, such as reports/baselines/simulated")
+    ],
+    gated: Annotated[
+        list[str], Option("--fail-on", help="COLUMN:+5%, as for benchmarks.compare; repeatable")
+    ],
 ) -> int:
     """Print what changes, and put the plan, the records and the gated columns of the raw answers in the baseline."""
     limits = [parse(text) for text in gated]
@@ -44,19 +48,29 @@ def accept(
         _write(Run(accepted), source, records, [limit.column for limit in limits])
         _replace(baseline, accepted, replaced)
     size = sum(path.stat().st_size for path in baseline.rglob("*") if path.is_file())
-    console.print(f"{len(records)} records accepted into {baseline}, {size / 2**20:.1f} MB", markup=False)
+    console.print(
+        f"{len(records)} records accepted into {baseline}, {size / 2**20:.1f} MB", markup=False
+    )
     return FINE
 
 
 def _refuse_place(run: Path, baseline: Path) -> None:
     """UsageError for a baseline that shares files with the run, or that would take more than a baseline with it."""
     if run == baseline or run in baseline.parents or baseline in run.parents:
-        raise UsageError(f"{baseline} and {run} lie in each other: a baseline needs a directory of its own")
+        raise UsageError(
+            f"{baseline} and {run} lie in each other: a baseline needs a directory of its own"
+        )
     if baseline.exists():
-        others = {path.name for path in baseline.iterdir()} - set(PARTS) if baseline.is_dir() else {"a file"}
+        others = (
+            {path.name for path in baseline.iterdir()} - set(PARTS)
+            if baseline.is_dir()
+            else {"a file"}
+        )
         others = others or _strangers(baseline)
         if others:
-            raise UsageError(f"{baseline} is no baseline, it holds {', '.join(sorted(others))}: name another")
+            raise UsageError(
+                f"{baseline} is no baseline, it holds {', '.join(sorted(others))}: name another"
+            )
 
 
 def _strangers(baseline: Path) -> set[str]:

@@ -24,8 +24,12 @@ STYLES = dict.fromkeys((*FAILING, "UNRESOLVED"), "bold red") | {"SUSPICIOUS": "y
 def gate(
     base: Annotated[Path, Argument(help="results of the old code")],
     head: Annotated[Path, Argument(help="results of the new code")],
-    fail_on: Annotated[list[str], Option(help="COLUMN:+5% or COLUMN:-5%, by which it may get worse; repeatable")],
-    suspicious: Annotated[float, Option(help="a relative gain beyond which a row is SUSPICIOUS", min=0)] = 0.1,
+    fail_on: Annotated[
+        list[str], Option(help="COLUMN:+5% or COLUMN:-5%, by which it may get worse; repeatable")
+    ],
+    suspicious: Annotated[
+        float, Option(help="a relative gain beyond which a row is SUSPICIOUS", min=0)
+    ] = 0.1,
     markdown: Annotated[Path | None, Option(help="write the table for a pull request here")] = None,
     json_file: Annotated[Path | None, Option("--json", help="write every number here")] = None,
 ) -> int:
@@ -46,7 +50,9 @@ def gate(
             console.print(line, markup=False, soft_wrap=True)
     code = exit_code(verdicts)
     if code == USAGE:
-        raise UsageError(_unresolved([verdict for verdict in verdicts if verdict.verdict == "UNRESOLVED"]))
+        raise UsageError(
+            _unresolved([verdict for verdict in verdicts if verdict.verdict == "UNRESOLVED"])
+        )
     return code
 
 
@@ -84,7 +90,13 @@ def _cells(verdict: Verdict) -> list[str]:
 
     interval = "–" if verdict.low is None else f"{change(verdict.low)} to {change(verdict.high)}"
     detectable = change(verdict.detectable).removeprefix("+")
-    values = [number(verdict.base), number(verdict.head), change(verdict.change), interval, detectable]
+    values = [
+        number(verdict.base),
+        number(verdict.head),
+        change(verdict.change),
+        interval,
+        detectable,
+    ]
     return [verdict.row, verdict.limit.text, *values, verdict.verdict]
 
 
@@ -98,7 +110,11 @@ def table(verdicts: list[Verdict]) -> Table:
     """The verdicts as a table for the terminal."""
     lines = Table(box=None, pad_edge=False)
     for head in HEADS:
-        lines.add_column(head, justify="left" if head in ("row", "column", "verdict") else "right", overflow="fold")
+        lines.add_column(
+            head,
+            justify="left" if head in ("row", "column", "verdict") else "right",
+            overflow="fold",
+        )
     for verdict in verdicts:
         cells = [cell.replace("[", r"\[") for cell in _cells(verdict)]
         lines.add_row(*cells, style=STYLES.get(verdict.verdict))
@@ -108,7 +124,10 @@ def table(verdicts: list[Verdict]) -> Table:
 def _outcome(verdicts: list[Verdict]) -> str:
     """One sentence that agrees with the exit code."""
     rows = {verdict.row for verdict in verdicts}
-    for which, said in ((FAILING, "fail"), (("UNRESOLVED",), "cannot be resolved, so nothing is known to pass")):
+    for which, said in (
+        (FAILING, "fail"),
+        (("UNRESOLVED",), "cannot be resolved, so nothing is known to pass"),
+    ):
         bad = {verdict.row for verdict in verdicts if verdict.verdict in which}
         if bad:
             return f"**{len(bad)} of {len(rows)} rows {said}.**"
@@ -121,11 +140,15 @@ def _outcome(verdicts: list[Verdict]) -> str:
 def _markdown(verdicts: list[Verdict]) -> str:
     """For a pull request: one sentence, the table, the reasons."""
     lines = ["## recbench", "", _outcome(verdicts), "", f"| {' | '.join(HEADS)} |"]
-    lines.append(f"|{'|'.join(' :-- ' if h in ('row', 'column', 'verdict') else ' --: ' for h in HEADS)}|")
+    lines.append(
+        f"|{'|'.join(' :-- ' if h in ('row', 'column', 'verdict') else ' --: ' for h in HEADS)}|"
+    )
     for verdict in verdicts:
         cells = [cell.replace("|", r"\|") for cell in _cells(verdict)]
         lines.append(f"| {' | '.join(cells)} |")
-    reasons = [f"- {v.verdict} `{v.row}`, {v.limit.column}: {v.reason}" for v in verdicts if v.reason]
+    reasons = [
+        f"- {v.verdict} `{v.row}`, {v.limit.column}: {v.reason}" for v in verdicts if v.reason
+    ]
     return "\n".join([*lines, "", *reasons]).rstrip() + "\n"
 
 

@@ -28,7 +28,9 @@ def examine() -> int:
     for module, problem in broken.items():
         console.print(f"{'cannot import':<22} {module}: {problem}", style="bold red")
     if broken:
-        console.print("Algorithms that need these will be not_installed; `make install` installs everything.")
+        console.print(
+            "Algorithms that need these will be not_installed; `make install` installs everything."
+        )
         return INCOMPLETE
     console.print(f"{'algorithms':<22} all {len(available())} can run")
     return FINE
@@ -64,7 +66,9 @@ def _machine(found: dict[str, Any]) -> dict[str, str]:
 
 def _broken_libraries() -> dict[str, str]:
     broken = {}
-    for module in sorted({module for adapter in available().values() for module in adapter.requires}):
+    for module in sorted(
+        {module for adapter in available().values() for module in adapter.requires}
+    ):
         try:
             importlib.import_module(module)
         except ImportError as error:

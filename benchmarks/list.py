@@ -27,7 +27,9 @@ def _datasets() -> Lines:
     lines: Lines = [("name", "what it is", "licence and citation")]
     for name in datasets.names():
         found = datasets.entry(name)
-        lines.append((name, found.description, "\n".join(filter(None, [found.licence, found.citation]))))
+        lines.append(
+            (name, found.description, "\n".join(filter(None, [found.licence, found.citation])))
+        )
     return lines
 
 
@@ -43,13 +45,23 @@ def _algorithms() -> Lines:
 def _metrics() -> Lines:
     lines: Lines = [("name", "better", "unit", "definition")]
     for name, metric in METRICS.items():
-        lines.append((f"{name}@k" if metric.has_cutoff else name, metric.better, metric.unit, metric.definition))
+        lines.append(
+            (
+                f"{name}@k" if metric.has_cutoff else name,
+                metric.better,
+                metric.unit,
+                metric.definition,
+            )
+        )
     return lines
 
 
 def _suites() -> Lines:
     found = [plan.suite(name) for name in plan.suites()]
-    rows = [(suite.name, suite.description, ", ".join(row.name for row in suite.rows)) for suite in found]
+    rows = [
+        (suite.name, suite.description, ", ".join(row.name for row in suite.rows))
+        for suite in found
+    ]
     return [("name", "what it is", "rows"), *rows]
 
 
@@ -58,7 +70,11 @@ def _splits() -> Lines:
         "(official)",
         "splits that a data set brings, such as u, ua, ub of movielens-100k; see `datasets info`",
     )
-    return [("name", "what it is"), *((name, _first_line(split.divide)) for name, split in SPLITS.items()), official]
+    return [
+        ("name", "what it is"),
+        *((name, _first_line(split.divide)) for name, split in SPLITS.items()),
+        official,
+    ]
 
 
 KINDS: dict[str, Callable[[], Lines]] = {
@@ -70,7 +86,9 @@ KINDS: dict[str, Callable[[], Lines]] = {
 }
 
 
-def show(kind: Annotated[str, Argument(help="datasets, algorithms, metrics, suites or splits")]) -> int:
+def show(
+    kind: Annotated[str, Argument(help="datasets, algorithms, metrics, suites or splits")],
+) -> int:
     """List what can be chosen."""
     heading, *lines = KINDS[pick("list", kind, KINDS)]()
     table = Table(box=None, pad_edge=False)

@@ -15,12 +15,26 @@ from rich.console import Console
 from typer import Option
 
 from recbench import datasets
-from recbench.benchmarks.console import FINE, INCOMPLETE, Display, announce, import_plugin, print_plan, serve
+from recbench.benchmarks.console import (
+    FINE,
+    INCOMPLETE,
+    Display,
+    announce,
+    import_plugin,
+    print_plan,
+    serve,
+)
 from recbench.benchmarks.execution import Limits, Pool, environment
 from recbench.benchmarks.metrics import Evaluation, used
 from recbench.benchmarks.metrics import registry as metrics
 from recbench.benchmarks.planning import cells as plan
-from recbench.benchmarks.planning import choose_directory, describe_replacement, files_of, resume, state_of
+from recbench.benchmarks.planning import (
+    choose_directory,
+    describe_replacement,
+    files_of,
+    resume,
+    state_of,
+)
 from recbench.benchmarks.planning import units as limits
 from recbench.benchmarks.records import (
     Cell,
@@ -46,42 +60,75 @@ SHOWN = ("rmse", "ndcg@10")  # in the live table, when the report shows them too
 
 def run(
     dataset: Annotated[str, Option(help="a name from `python -m benchmarks.list datasets`")],
-    suite: Annotated[str, Option(help="the rows of the table; overridden by --algorithm")] = "standard",
-    algorithm: Annotated[list[str] | None, Option(help="NAME or NAME[key=value,...]; repeatable")] = None,
-    folds: Annotated[int | None, Option(help="number of folds [default: the suite's, or 5]", min=1)] = None,
+    suite: Annotated[
+        str, Option(help="the rows of the table; overridden by --algorithm")
+    ] = "standard",
+    algorithm: Annotated[
+        list[str] | None, Option(help="NAME or NAME[key=value,...]; repeatable")
+    ] = None,
+    folds: Annotated[
+        int | None, Option(help="number of folds [default: the suite's, or 5]", min=1)
+    ] = None,
     split: Annotated[
-        str | None, Option(help="from `python -m benchmarks.list splits` [default: the suite's, or kfold]")
+        str | None,
+        Option(help="from `python -m benchmarks.list splits` [default: the suite's, or kfold]"),
     ] = None,
     seed: Annotated[
-        int | None, Option(help="fixes folds, initialisations and ties [default: 0]", min=0, max=2**32 - 1)
+        int | None,
+        Option(help="fixes folds, initialisations and ties [default: 0]", min=0, max=2**32 - 1),
     ] = None,
     split_seed: Annotated[
         int | None, Option(help="fixes the folds alone [default: --seed]", min=0, max=2**32 - 1)
     ] = None,
     also_split: Annotated[
-        str | None, Option(help="divide in this way too, such as time, and show how the order of the rows changes")
+        str | None,
+        Option(
+            help="divide in this way too, such as time, and show how the order of the rows changes"
+        ),
     ] = None,
     repeats: Annotated[
-        int, Option(help="more than 1: as many divisions, if seeds make any, and initialisations of the first", min=1)
+        int,
+        Option(
+            help="more than 1: as many divisions, if seeds make any, and initialisations of the first",
+            min=1,
+        ),
     ] = 1,
-    k: Annotated[list[int] | None, Option(help="cutoff of the ranking metrics; repeatable [default: 10]")] = None,
-    metric: Annotated[
-        list[str] | None, Option(help="column of the report, or all; repeatable [default: the suite's, or the usual]")
+    k: Annotated[
+        list[int] | None, Option(help="cutoff of the ranking metrics; repeatable [default: 10]")
     ] = None,
-    jobs: Annotated[int, Option(help="cells at a time; more than 1 makes times contended", min=1)] = 1,
+    metric: Annotated[
+        list[str] | None,
+        Option(
+            help="column of the report, or all; repeatable [default: the suite's, or the usual]"
+        ),
+    ] = None,
+    jobs: Annotated[
+        int, Option(help="cells at a time; more than 1 makes times contended", min=1)
+    ] = 1,
     threads: Annotated[int, Option(help="threads of each cell", min=1)] = 1,
     time_limit: Annotated[str, Option(help="per cell: 90s, 10m, 1.5h")] = "10m",
-    memory_limit: Annotated[str | None, Option(help="per cell: 512M, 8G [default: 80 % of the machine]")] = None,
-    budget: Annotated[str | None, Option(help="for the whole run; cells without room are not run")] = None,
+    memory_limit: Annotated[
+        str | None, Option(help="per cell: 512M, 8G [default: 80 % of the machine]")
+    ] = None,
+    budget: Annotated[
+        str | None, Option(help="for the whole run; cells without room are not run")
+    ] = None,
     out: Annotated[Path | None, Option(help="where results go [default: runs/DATASET]")] = None,
-    force: Annotated[list[str] | None, Option(help="measure this row again although it is there; repeatable")] = None,
-    plugin: Annotated[list[str] | None, Option(help="module with more adapters; repeatable")] = None,
+    force: Annotated[
+        list[str] | None, Option(help="measure this row again although it is there; repeatable")
+    ] = None,
+    plugin: Annotated[
+        list[str] | None, Option(help="module with more adapters; repeatable")
+    ] = None,
     show_user: Annotated[
-        list[str] | None, Option(help="this user's recommendations go into the report [default: three drawn users']")
+        list[str] | None,
+        Option(help="this user's recommendations go into the report [default: three drawn users']"),
     ] = None,
     real_only: Annotated[bool, Option("--real-only", help="never stand in simulated data")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="print the plan and leave")] = False,
-    no_report: Annotated[bool, Option("--no-report", help="all but report.md, report.html and figures")] = False,
+    no_report: Annotated[
+        bool, Option("--no-report", help="all but report.md, report.html and figures")
+    ] = False,
 ) -> int:
     """Run algorithms on a data set, each fold in a process of its own, and report errors and costs."""
     begun = perf_counter()
@@ -90,10 +137,17 @@ def run(
         import_plugin(module)
     chosen = plan.Suite("", "", plan.rows(algorithm)) if algorithm else plan.suite(suite)
     table, divided = chosen.rows, splits.normal(split or chosen.split or "kfold")
-    start, also = seed if seed is not None else chosen.seed or 0, splits.normal(also_split) if also_split else None
+    start, also = (
+        seed if seed is not None else chosen.seed or 0,
+        splits.normal(also_split) if also_split else None,
+    )
     if also == divided:
-        raise UsageError(f"--also-split {also} is the split of the run itself; name another, such as time")
-    forced = {pick("row to force", row, [r.name for r in plan.with_truth(table)]) for row in force or []}
+        raise UsageError(
+            f"--also-split {also} is the split of the run itself; name another, such as time"
+        )
+    forced = {
+        pick("row to force", row, [r.name for r in plan.with_truth(table)]) for row in force or []
+    }
     ks, shown = _columns(k, metric or chosen.metrics)
     limit = Limits(
         limits.seconds("--time-limit", time_limit),
@@ -109,7 +163,9 @@ def run(
     def planned(data: Dataset) -> list[Cell]:
         find_users(data, show_user or [])  # refuses unknown ones before anything runs
         if not split and divided.partition("[")[0] not in {*SPLITS, *data.splits}:
-            raise UsageError(f"suite {suite!r} is defined for the split {divided!r}, which {data.name} does not have")
+            raise UsageError(
+                f"suite {suite!r} is defined for the split {divided!r}, which {data.name} does not have"
+            )
         n_folds = splits.n_folds_of(data, divided, folds, None if split else chosen.folds)
         rows = table if algorithm else plan.with_truth(table, data)
         how = plan.How(divided, n_folds, start, evaluation, threads, repeats, split_seed)
@@ -174,7 +230,9 @@ def run(
     return _close(console, results, records, perf_counter() - begun, report=not no_report)
 
 
-def _columns(k: list[int] | None, metric: Sequence[str] | None) -> tuple[tuple[int, ...], list[str]]:
+def _columns(
+    k: list[int] | None, metric: Sequence[str] | None
+) -> tuple[tuple[int, ...], list[str]]:
     """The cutoffs, and the metric columns the report shows; UsageError for an unknown metric or a k below 1."""
     if min(k or [1]) < 1:
         raise UsageError(f"--k {min(k or [1])}: expected a cutoff of at least 1")
@@ -202,7 +260,11 @@ def _reproduce(dataset: str, cell: Cell, repeats: int, shown: list[str], plugins
     command += [part for k in ks for part in ("--k", str(k))]
     if shown != metrics.columns(tuple(ks), headline=True):
         command += [part for column in shown for part in ("--metric", column)]
-    command += ["--threads", str(cell.threads), *(["--repeats", str(repeats)] if repeats > 1 else [])]
+    command += [
+        "--threads",
+        str(cell.threads),
+        *(["--repeats", str(repeats)] if repeats > 1 else []),
+    ]
     return shlex.join([*command, *(part for plugin in plugins for part in ("--plugin", plugin))])
 
 
@@ -214,15 +276,21 @@ def _published(suite: plan.Suite, data: Dataset, cell: Cell) -> list[dict[str, A
     return [asdict(number) for number in suite.published if number.dataset == data.name]
 
 
-def _close(console: Console, results: Run, records: list[Record], seconds: float, *, report: bool) -> int:
+def _close(
+    console: Console, results: Run, records: list[Record], seconds: float, *, report: bool
+) -> int:
     """Write the table and the report, say where they are, and give the exit code."""
     write_table(results.directory, records)
     bad = [record for record in records if record.status != "ok"]
-    console.print(f"{len(records) - len(bad)} of {len(records)} cells ok after {seconds:.0f} s", markup=False)
+    console.print(
+        f"{len(records) - len(bad)} of {len(records)} cells ok after {seconds:.0f} s", markup=False
+    )
     for row in dict.fromkeys(record.cell.row for record in bad):
         statuses = Counter(record.status for record in bad if record.cell.row == row)
         counted = ", ".join(f"{count} {status}" for status, count in statuses.items())
-        console.print(f"  {row}: {counted}; the reasons are in results.csv and in the report", markup=False)
+        console.print(
+            f"  {row}: {counted}; the reasons are in results.csv and in the report", markup=False
+        )
     if report:
         from recbench.reports.build import build
 

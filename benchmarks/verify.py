@@ -18,14 +18,19 @@ from recbench.datasets.ratings import Dataset
 
 def verify(
     directory: Annotated[Path, Argument(metavar="DIR", help="what benchmarks.run has left")],
-    dataset: Annotated[str | None, Option(help="where the data are now [default: as the run named them]")] = None,
+    dataset: Annotated[
+        str | None, Option(help="where the data are now [default: as the run named them]")
+    ] = None,
     without_data: Annotated[
         bool, Option("--without-data", help="only what can be verified without the data")
     ] = False,
     rerun_key: Annotated[
-        str | None, Option("--rerun", metavar="KEY", help="fit this one cell again instead, and compare")
+        str | None,
+        Option("--rerun", metavar="KEY", help="fit this one cell again instead, and compare"),
     ] = None,
-    plugin: Annotated[list[str] | None, Option(help="module with more adapters; repeatable")] = None,
+    plugin: Annotated[
+        list[str] | None, Option(help="module with more adapters; repeatable")
+    ] = None,
 ) -> int:
     """Recompute every metric in DIR from its raw answers, and compare all files with each other.
 
@@ -62,7 +67,11 @@ def _load(about: Mapping[str, Any], spec: str | None) -> Dataset:
     """The data of the run, found as its plan names them unless `spec` does; real ones if those were real."""
     if spec is None:
         words = shlex.split(about["reproduce"])
-        spec = words[words.index("--dataset") + 1] if "--dataset" in words[:-1] else str(about["data"].get("name"))
+        spec = (
+            words[words.index("--dataset") + 1]
+            if "--dataset" in words[:-1]
+            else str(about["data"].get("name"))
+        )
     try:
         return datasets.load(spec, real_only=not about["data"].get("simulated"))
     except UsageError as error:
@@ -76,7 +85,9 @@ def _summary(ledger: Ledger, records: list[Record], directory: Path) -> list[str
     """What was compared, in numbers, and what came out."""
     n, lines = ledger.compared, []
     n_ok = sum(record.status == "ok" for record in records)
-    lines.append(f"{len(records)} planned cells, {n_ok} of them ok; {n['keys']} keys and names of files")
+    lines.append(
+        f"{len(records)} planned cells, {n_ok} of them ok; {n['keys']} keys and names of files"
+    )
     if n["metrics"]:
         exact = f"{n['bit for bit']:,} of them equal bit for bit"
         lines.append(
@@ -84,16 +95,25 @@ def _summary(ledger: Ledger, records: list[Record], directory: Path) -> list[str
         )
         lines.append(f"{n['slices']:,} values of slices recomputed")
     else:
-        lines.append(f"no metric recomputed; {n['from shares']:,} compared with the stored shares of the users")
-    lines.append(f"{n['plan']:,} values of the plan and the cells, {n['digests']} digests of answers")
+        lines.append(
+            f"no metric recomputed; {n['from shares']:,} compared with the stored shares of the users"
+        )
+    lines.append(
+        f"{n['plan']:,} values of the plan and the cells, {n['digests']} digests of answers"
+    )
     files = ("results.csv", "report.html")
     lines += [f"{file}: {n[file]:,} values" if n[file] else f"{file}: not there" for file in files]
     if n["report.html"]:
-        lines.append(f"the visible figures of the report: compared by `python -m reports.build {directory} --check`")
+        lines.append(
+            f"the visible figures of the report: compared by `python -m reports.build {directory} --check`"
+        )
     lines += ledger.remarks
     n_found = len(ledger.findings)
     found = "1 discrepancy" if n_found == 1 else f"{n_found} discrepancies"
-    return [*(f"  {line}" for line in lines), f"FAILED: {found}, see above" if n_found else "All as it should be."]
+    return [
+        *(f"  {line}" for line in lines),
+        f"FAILED: {found}, see above" if n_found else "All as it should be.",
+    ]
 
 
 def _again(console: Console, run: Run, key: str, dataset: str | None, plugins: list[str]) -> int:

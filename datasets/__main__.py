@@ -37,7 +37,9 @@ def list_() -> int:
     rows = []
     for name in datasets.names():
         entry = datasets.entry(name)
-        rows.append((name, entry.description, "\n".join(filter(None, [entry.licence, entry.citation]))))
+        rows.append(
+            (name, entry.description, "\n".join(filter(None, [entry.licence, entry.citation])))
+        )
     _print(*rows, heading=("name", "what it is", "licence and citation"))
     return FINE
 
@@ -47,7 +49,10 @@ def info(name: Name) -> int:
     dataset = datasets.load(name)
     provenance = dataset.provenance
     rows = [("data set", dataset.name), *_simulated(dataset), *_numbers(dataset)]
-    rows += [("file", f"{file.file}, {file.n_bytes:,} bytes, sha256 {file.sha256}") for file in provenance.sources]
+    rows += [
+        ("file", f"{file.file}, {file.n_bytes:,} bytes, sha256 {file.sha256}")
+        for file in provenance.sources
+    ]
     rows += [("licence", provenance.licence), ("citation", provenance.citation)]
     rows += [("filter", text) for step in provenance.steps for text in _dropped(step)]
     rows += [("remark", remark) for remark in provenance.remarks]
@@ -70,10 +75,17 @@ def _numbers(dataset: Dataset) -> Rows:
         ("scale", f"{ratings.scale[0]:g} to {ratings.scale[1]:g}, mean {ratings.mean:.4f}"),
     ]
     if ratings.times is not None and len(ratings):
-        first, last = (datetime.fromtimestamp(int(time), UTC) for time in (ratings.times.min(), ratings.times.max()))
+        first, last = (
+            datetime.fromtimestamp(int(time), UTC)
+            for time in (ratings.times.min(), ratings.times.max())
+        )
         rows.append(("times", f"{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC"))
     described = sum(map(bool, catalogue.overviews))
-    rows += [("overviews", f"{described:,} of {ratings.n_items:,} items")] if catalogue.overviews else []
+    rows += (
+        [("overviews", f"{described:,} of {ratings.n_items:,} items")]
+        if catalogue.overviews
+        else []
+    )
     rows += [("split", f"{name}, {len(folds)} folds") for name, folds in dataset.splits.items()]
     rows += [("users' facts", ", ".join(dataset.user_facts))] if dataset.user_facts else []
     return rows + _histogram(dataset)
@@ -89,14 +101,19 @@ def _histogram(dataset: Dataset) -> Rows:
     shares, most = counts / max(counts.sum(), 1), counts.max(initial=1)
     bars = ["█" * round(BAR * count / most) for count in counts]
     lines = zip(labels, counts, shares, bars, strict=True)
-    return [(f"rated {label}", f"{count:>12,} {100 * share:5.1f} % {bar}") for label, count, share, bar in lines]
+    return [
+        (f"rated {label}", f"{count:>12,} {100 * share:5.1f} % {bar}")
+        for label, count, share, bar in lines
+    ]
 
 
 def _dropped(step: Step) -> list[str]:
     lines = [step.rule]
     for what, before in step.before.items():
         gone = before - step.after[what]
-        lines.append(f"  {what}: {gone:,} of {before:,} dropped ({100 * gone / max(before, 1):.2f} %)")
+        lines.append(
+            f"  {what}: {gone:,} of {before:,} dropped ({100 * gone / max(before, 1):.2f} %)"
+        )
     return lines
 
 
@@ -105,28 +122,44 @@ def fetch(name: Name) -> int:
     dataset = datasets.load(name)
     rows = []
     for source in dataset.provenance.sources:
-        found = (path for path in data_directory().rglob(source.file) if path.stat().st_size == source.n_bytes)
-        rows.append((str(next(found, source.file)), f"{source.n_bytes:,} bytes, sha256 {source.sha256}"))
+        found = (
+            path
+            for path in data_directory().rglob(source.file)
+            if path.stat().st_size == source.n_bytes
+        )
+        rows.append(
+            (str(next(found, source.file)), f"{source.n_bytes:,} bytes, sha256 {source.sha256}")
+        )
     _print(*_simulated(dataset), *rows, ("parsed columns", str(dataset.stored)))
     return FINE
 
 
 def cache(
-    clear: Annotated[bool, Option("--clear", help="remove what the bench made and is not being written")] = False,
+    clear: Annotated[
+        bool, Option("--clear", help="remove what the bench made and is not being written")
+    ] = False,
 ) -> int:
     """What the cache holds; `--clear` empties it. Nothing is lost but the time to parse again."""
     if clear:
         cleared = housekeeping.clear()
-        left = [("left alone", f"{path}: this bench has not written all of it") for path in cleared.left]
+        left = [
+            ("left alone", f"{path}: this bench has not written all of it") for path in cleared.left
+        ]
         _print(("cleared", f"{cleared.n_bytes / 1e6:,.1f} MB in {cache_directory()}"), *left)
         return FINE
     entries = housekeeping.entries()
     rows = [(e.name, f"{e.n_ratings:,}", f"{e.n_bytes / 1e6:,.1f}", str(e.path)) for e in entries]
     total = sum(entry.n_bytes for entry in entries) / 1e6
-    _print(*rows, ("total", "", f"{total:,.1f}", ""), heading=("data set", "ratings", "MB", "directory"))
+    _print(
+        *rows,
+        ("total", "", f"{total:,.1f}", ""),
+        heading=("data set", "ratings", "MB", "directory"),
+    )
     return FINE
 
 
 if __name__ == "__main__":
     recbench.forget_short_names()
-    application(list_, info, fetch, cache, interrupted="interrupted: nothing half-written is kept")()
+    application(
+        list_, info, fetch, cache, interrupted="interrupted: nothing half-written is kept"
+    )()

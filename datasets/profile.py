@@ -13,7 +13,10 @@ from recbench.datasets.ratings import Catalogue, Dataset, Ratings
 from recbench.datasets.storage import write_atomically
 
 SCHEMA = 1
-VALUES, BINS = 50, 40  # up to so many different ratings are counted one by one, more in so many bins
+VALUES, BINS = (
+    50,
+    40,
+)  # up to so many different ratings are counted one by one, more in so many bins
 DAYS, MONTHS = 732, 600  # up to two years are counted by day, up to fifty by month
 BLOCKS = 60  # of users, and of items, in the grid
 YEARS = 150  # that many bars at most
@@ -57,9 +60,13 @@ def profile(dataset: Dataset) -> dict[str, Any]:
 def write_profile(path: Path, dataset: Dataset) -> None:
     """Keep the profile of `dataset` as JSON at `path`. UsageError if that cannot be written."""
     try:
-        write_atomically(path, (json.dumps(profile(dataset), sort_keys=True, allow_nan=False) + "\n").encode())
+        write_atomically(
+            path, (json.dumps(profile(dataset), sort_keys=True, allow_nan=False) + "\n").encode()
+        )
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}; name another directory with --out") from None
+        raise UsageError(
+            f"cannot write {path}: {error.strerror}; name another directory with --out"
+        ) from None
 
 
 def read_profile(path: Path, digest: str) -> dict[str, Any] | None:
@@ -76,7 +83,9 @@ def read_profile(path: Path, digest: str) -> dict[str, Any] | None:
         if not isinstance(found, dict) or found.get(key) != value:
             got = found.get(key) if isinstance(found, dict) else found
             wanted, came = str(value)[:12], str(got)[:12]
-            raise UsageError(f"{path} is not about this run's data: expected {key} {wanted}, got {came}. {mend}")
+            raise UsageError(
+                f"{path} is not about this run's data: expected {key} {wanted}, got {came}. {mend}"
+            )
     return dict(found)
 
 
@@ -84,13 +93,21 @@ def _stars(ratings: Ratings) -> dict[str, Any]:
     """The different ratings and how often each is given; on a fine scale `edges` of bins in their place."""
     values, counts = np.unique(ratings.values, return_counts=True)
     summed = np.cumsum(counts)
-    middle = values[np.searchsorted(summed, [(len(ratings) - 1) // 2, len(ratings) // 2], side="right")]
+    middle = values[
+        np.searchsorted(summed, [(len(ratings) - 1) // 2, len(ratings) // 2], side="right")
+    ]
     deviation = ratings.values.std(dtype=np.float64)
-    found: dict[str, Any] = {"mean": ratings.mean, "median": float(middle.mean()), "deviation": float(deviation)}
+    found: dict[str, Any] = {
+        "mean": ratings.mean,
+        "median": float(middle.mean()),
+        "deviation": float(deviation),
+    }
     if len(values) <= VALUES:
         return found | {"values": values.tolist(), "edges": None, "counts": counts.tolist()}
     edges = np.linspace(*ratings.scale, BINS + 1)
-    places = np.searchsorted(edges[1:-1], values, side="right")  # the last bin holds its upper edge too
+    places = np.searchsorted(
+        edges[1:-1], values, side="right"
+    )  # the last bin holds its upper edge too
     binned = np.bincount(places, counts, BINS).astype(np.int64)
     return found | {"values": None, "edges": edges.tolist(), "counts": binned.tolist()}
 
@@ -104,7 +121,11 @@ def _times(ratings: Ratings) -> dict[str, Any] | None:
     by_day = np.bincount(days - start)
     dates = np.arange(start, start + len(by_day)).astype("M8[D]")
     found: dict[str, Any] = {"first": str(dates[0]), "last": str(dates[-1])}
-    for step, unit, most in (("day", "D", DAYS), ("month", "M", MONTHS), ("year", "Y", len(by_day))):
+    for step, unit, most in (
+        ("day", "D", DAYS),
+        ("month", "M", MONTHS),
+        ("year", "Y", len(by_day)),
+    ):
         places = dates.astype(f"M8[{unit}]").astype(np.int64)
         counts = np.bincount(places - places[0], by_day).astype(np.int64).tolist()
         found |= {"step": step, "counts": counts}
@@ -148,7 +169,12 @@ def _years(catalogue: Catalogue) -> dict[str, Any] | None:
     places = years // step
     counts = np.bincount(places - places.min())
     unknown = len(catalogue.titles) - len(known)
-    return {"first": int(places.min() * step), "step": step, "counts": counts.tolist(), "unknown": unknown}
+    return {
+        "first": int(places.min() * step),
+        "step": step,
+        "counts": counts.tolist(),
+        "unknown": unknown,
+    }
 
 
 def _year(title: str, year: int | None) -> int | None:
@@ -193,7 +219,11 @@ def _top(dataset: Dataset, counts: Counts) -> dict[str, Any]:
         ]
 
     with np.errstate(invalid="ignore"):  # 0 / 0 where an item has no rating
-        return {"prior": prior, "top_by_mean": best(sums / counts), "top_by_weighted_mean": best(weighted)}
+        return {
+            "prior": prior,
+            "top_by_mean": best(sums / counts),
+            "top_by_weighted_mean": best(weighted),
+        }
 
 
 def _title(dataset: Dataset, item: int) -> str:
@@ -204,4 +234,6 @@ def _title(dataset: Dataset, item: int) -> str:
         title = f"{title[:LONGEST]} ..."
     year = catalogue.years[item]
     known = title if year is None or title.endswith(f"({year})") else f"{title} ({year})"
-    return "".join(c if c.isprintable() or c in "\u200c\u200d" else "\N{REPLACEMENT CHARACTER}" for c in known)
+    return "".join(
+        c if c.isprintable() or c in "\u200c\u200d" else "\N{REPLACEMENT CHARACTER}" for c in known
+    )

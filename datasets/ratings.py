@@ -94,7 +94,9 @@ class Catalogue:
     titles: tuple[str, ...]
     years: tuple[int | None, ...]
     genres: tuple[tuple[str, ...], ...]
-    overviews: tuple[str, ...] = ()  # descriptions, "" where there is none; empty if the data set has none at all
+    overviews: tuple[
+        str, ...
+    ] = ()  # descriptions, "" where there is none; empty if the data set has none at all
 
     def texts(self) -> tuple[str, ...]:
         """What is known about each item in words: its overview, or else its title and genres."""
@@ -147,8 +149,12 @@ class Provenance:
     simulated: bool = False
     notice: str = ""  # for simulated data: what the real files are and where to put them
     steps: tuple[Step, ...] = ()
-    remarks: tuple[str, ...] = ()  # what a reader should know: an inferred scale, a match rate, counts that differ
-    calibration: tuple[Quantity, ...] = ()  # for simulated data: how close they come to the real ones
+    remarks: tuple[
+        str, ...
+    ] = ()  # what a reader should know: an inferred scale, a match rate, counts that differ
+    calibration: tuple[
+        Quantity, ...
+    ] = ()  # for simulated data: how close they come to the real ones
 
     @staticmethod
     def from_json(record: dict[str, Any]) -> "Provenance":
@@ -159,7 +165,9 @@ class Provenance:
                 "sources": tuple(Source(**source) for source in record["sources"]),
                 "steps": tuple(Step(**step) for step in record["steps"]),
                 "remarks": tuple(record["remarks"]),
-                "calibration": tuple(Quantity(**quantity) for quantity in record.get("calibration", ())),
+                "calibration": tuple(
+                    Quantity(**quantity) for quantity in record.get("calibration", ())
+                ),
             }
         )
 

@@ -48,7 +48,9 @@ def dataset(
 def names() -> list[str]:
     """The names that `load` knows."""
     import_all(sys.modules["recbench.datasets"])
-    return sorted(f"{name}:PATH" if loader.takes_path else name for name, loader in _loaders.items())
+    return sorted(
+        f"{name}:PATH" if loader.takes_path else name for name, loader in _loaders.items()
+    )
 
 
 def entry(name: str) -> Entry:

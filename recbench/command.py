@@ -22,7 +22,9 @@ def main() -> None:
         wants_help = arguments[:1] in ([], ["--help"], ["-h"])
         problem = "" if wants_help else f"unknown command {arguments[0]!r}\n"
         known = "".join(f"  recbench {name}\n" for name in COMMANDS)
-        (sys.stdout if wants_help else sys.stderr).write(f"{problem}usage: recbench COMMAND ...\n{known}")
+        (sys.stdout if wants_help else sys.stderr).write(
+            f"{problem}usage: recbench COMMAND ...\n{known}"
+        )
         sys.exit(0 if wants_help else 2)
     name = arguments.pop(0)
     sys.argv[:] = [f"recbench {name}", *arguments]

@@ -51,7 +51,9 @@ class Part:
     context: dict[str, Any]
 
 
-def build(*directories: Path, out: Path | None = None, sections: Collection[str] = (), tex: bool = False) -> Path:
+def build(
+    *directories: Path, out: Path | None = None, sections: Collection[str] = (), tex: bool = False
+) -> Path:
     """Write `report.md`, `report.html` and `figures/` from the records in `directories`; the path of the HTML.
 
     `sections` are all if none is named; `tex` adds `tables/`. Figures and tables of an earlier report that this one
@@ -87,7 +89,9 @@ def made(
     parts = gather(subject, sections)
     names = {part.name for part in parts}
     drawn = [picture for part in parts for picture in pictures(part.context)]
-    files = {f"figures/{name}": content for picture in drawn for name, content in picture.files.items()}
+    files = {
+        f"figures/{name}": content for picture in drawn for name, content in picture.files.items()
+    }
     if tex:
         kept = [table for table in subject.tables if table.section in names]
         files |= {f"tables/{table.drawn.name}.tex": table.source().encode() for table in kept}
@@ -99,14 +103,20 @@ def _subject(directories: Sequence[Path], out: Path) -> Subject:
     """One run or several, as what a report is about."""
     import_all(reports)
     if (out / "plan.json").exists() and [path.resolve() for path in directories] != [out.resolve()]:
-        raise UsageError(f"--out {out} holds a run, whose report would be lost: name another directory")
+        raise UsageError(
+            f"--out {out} holds a run, whose report would be lost: name another directory"
+        )
     if len(directories) == 1:
         results = Results.read(directories[0])
         shown = embedded(results.about, results.records)
-        return Subject(results, words.title(results), "sections", SECTIONS, shown, latex.of_run(results))
+        return Subject(
+            results, words.title(results), "sections", SECTIONS, shown, latex.of_run(results)
+        )
     several = Comparison.read(directories, out)
     tables, title = latex.of_comparison(several), comparison_words.title(several)
-    return Subject(several, title, "comparison", comparison_sections.SECTIONS, several.shown(), tables)
+    return Subject(
+        several, title, "comparison", comparison_sections.SECTIONS, several.shown(), tables
+    )
 
 
 def gather(subject: Subject, wanted: Collection[str] = ()) -> list[Part]:
@@ -114,7 +124,10 @@ def gather(subject: Subject, wanted: Collection[str] = ()) -> list[Part]:
 
     UsageError if a wanted one does not exist, or if none of them has anything to say.
     """
-    files = {path.stem.partition("-")[2]: path.stem for path in sorted((TEMPLATES / subject.folder).glob("*.html"))}
+    files = {
+        path.stem.partition("-")[2]: path.stem
+        for path in sorted((TEMPLATES / subject.folder).glob("*.html"))
+    }
     for name in wanted:
         pick("section", name, files)
     parts = []
@@ -125,7 +138,9 @@ def gather(subject: Subject, wanted: Collection[str] = ()) -> list[Part]:
         if context is not None:
             parts.append(Part(file, name, subject.sections[name].heading, context))
     if not parts:
-        raise UsageError(f"nothing to say under {words.listed(wanted)}: leave --sections out to see what there is")
+        raise UsageError(
+            f"nothing to say under {words.listed(wanted)}: leave --sections out to see what there is"
+        )
     return parts
 
 
@@ -138,12 +153,16 @@ def render(subject: Subject, parts: list[Part], kind: str) -> str:
             "name": part.name,
             "heading": part.heading,
             "body": Markup(
-                templates.get_template(f"{subject.folder}/{part.file}.{kind}").render(common | part.context)
+                templates.get_template(f"{subject.folder}/{part.file}.{kind}").render(
+                    common | part.context
+                )
             ),
         }
         for part in parts
     ]
-    page = templates.get_template(f"page.{kind}").render(common, sections=sections, shown=subject.shown)
+    page = templates.get_template(f"page.{kind}").render(
+        common, sections=sections, shown=subject.shown
+    )
     return page.rstrip() + "\n"
 
 
@@ -163,21 +182,36 @@ def _environment(kind: str) -> Environment:
 
 
 def main(
-    directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="What benchmarks.run has left.")],
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="What benchmarks.run has left.")
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="where the report goes [default: DIR; runs/comparison for several]")
+        Path | None,
+        typer.Option(help="where the report goes [default: DIR; runs/comparison for several]"),
     ] = None,
-    sections: Annotated[str, typer.Option(help="only these, as in accuracy,cost [default: all]")] = "",
-    tex: Annotated[bool, typer.Option("--latex", help="write tables/*.tex too, for LaTeX with booktabs")] = False,
-    check: Annotated[bool, typer.Option("--check", help="write nothing; exit code 1 if a file would differ")] = False,
+    sections: Annotated[
+        str, typer.Option(help="only these, as in accuracy,cost [default: all]")
+    ] = "",
+    tex: Annotated[
+        bool, typer.Option("--latex", help="write tables/*.tex too, for LaTeX with booktabs")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="write nothing; exit code 1 if a file would differ")
+    ] = False,
 ) -> int:
     """Build report.md, report.html and figures from the records in DIR, or from several data sets together."""
     target = out or destination(directories)
     wanted = [name.strip() for name in sections.split(",") if name.strip()]
     if check:
         files = made(*directories, out=target, sections=wanted, tex=tex).items()
-        other = [name for name, new in files if not (file := target / name).exists() or file.read_bytes() != new]
-        typer.echo("".join(f"{target / name}: not what the records give\n" for name in other), nl=False)
+        other = [
+            name
+            for name, new in files
+            if not (file := target / name).exists() or file.read_bytes() != new
+        ]
+        typer.echo(
+            "".join(f"{target / name}: not what the records give\n" for name in other), nl=False
+        )
         return FAILED if other else FINE
     typer.echo(build(*directories, out=out, sections=wanted, tex=tex).resolve().as_uri())
     return FINE

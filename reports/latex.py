@@ -26,7 +26,14 @@ LETTERS = str.maketrans(
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
         **{letter: f"\\{letter}" for letter in "&%$#_{}"},
-        **{"±": r"$\pm$", "≈": r"$\approx$", "−": "$-$", "–": "--", "→": r"$\rightarrow$", "∞": r"$\infty$"},
+        **{
+            "±": r"$\pm$",
+            "≈": r"$\approx$",
+            "−": "$-$",
+            "–": "--",
+            "→": r"$\rightarrow$",
+            "∞": r"$\infty$",
+        },
         **{"↓": r"$\downarrow$", "↑": r"$\uparrow$", "★": r"$\star$"},
     }
 )
@@ -44,7 +51,9 @@ class Table:
 
     def source(self) -> str:
         """The LaTeX of a `table`; everything from data is escaped, and what is not ASCII is UTF-8."""
-        return _environment().get_template("table.tex").render(drawn=self.drawn, caption=self.caption)
+        return (
+            _environment().get_template("table.tex").render(drawn=self.drawn, caption=self.caption)
+        )
 
 
 def escaped(value: object) -> Markup:
@@ -80,18 +89,28 @@ def of_run(results: Results) -> Iterator[Table]:
     folds = "Mean ± standard deviation over the folds, which is no standard error, because folds share training data"
     marks = {square.mark for line in lines for square in line.squares}
     said = [folds, *([BOLD] if "best" in marks else []), *([NEAR] if "near" in marks else [])]
-    yield Table("accuracy", replace(drawn, lines=lines), _caption(titled(results, "Accuracy"), *said))
-    caption = _caption(titled(results, "Cost"), "Wall-clock seconds, mean over the folds, and the greatest memory")
+    yield Table(
+        "accuracy", replace(drawn, lines=lines), _caption(titled(results, "Accuracy"), *said)
+    )
+    caption = _caption(
+        titled(results, "Cost"), "Wall-clock seconds, mean over the folds, and the greatest memory"
+    )
     yield Table("cost", heatmaps.cost(results), caption)
     context = published(results)
     if context:
         heads = ("metric", "published", "measured", "difference", "tolerance", "verdict", "source")
         entries = context["entries"]
-        rows = [Line(e["row"], "", [Square(e.get(h, e["column"]), "") for h in heads]) for e in entries]
-        sources = [f"[{number}] {source}" for number, source in enumerate(context["sources"], start=1)]
+        rows = [
+            Line(e["row"], "", [Square(e.get(h, e["column"]), "") for h in heads]) for e in entries
+        ]
+        sources = [
+            f"[{number}] {source}" for number, source in enumerate(context["sources"], start=1)
+        ]
         numbers = Heatmap("published", "", [Column(head, "", "") for head in heads], rows)
         yield Table(
-            "published", numbers, _caption(titled(results, "Published numbers"), context["verdict"], *sources)
+            "published",
+            numbers,
+            _caption(titled(results, "Published numbers"), context["verdict"], *sources),
         )
 
 
@@ -115,10 +134,15 @@ def of_comparison(comparison: Comparison) -> Iterator[Table]:
     lines = []
     ranked = {name for ranking in rankings.values() for name in ranking.names}
     for name in [name for name in comparison.contestants if name in ranked]:
-        means = [dict(zip(ranking.names, ranking.means, strict=True)).get(name) for ranking in rankings.values()]
+        means = [
+            dict(zip(ranking.names, ranking.means, strict=True)).get(name)
+            for ranking in rankings.values()
+        ]
         squares = [Square(words.NONE if mean is None else words.rank(mean), "") for mean in means]
         lines.append(Line(name, comparison.rows[name], squares))
-    heads = [Column(column, f"{len(ranking.names)} rows", "") for column, ranking in rankings.items()]
+    heads = [
+        Column(column, f"{len(ranking.names)} rows", "") for column, ranking in rankings.items()
+    ]
     title = comparison_words.titled(comparison, f"mean ranks over {words.listed(comparison.runs)}")
     yield Table("ranks", Heatmap("ranks", "", heads, lines), _caption(title, "1 is the best"))
 

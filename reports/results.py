@@ -16,7 +16,15 @@ from recbench.datasets.foundation import UsageError
 from recbench.datasets.profile import read_profile
 from recbench.reports.spread import Spread
 
-ABOUT = ("command", "reproduce", "metrics", "protocol", "published", "data", "environment")  # what a plan has to say
+ABOUT = (
+    "command",
+    "reproduce",
+    "metrics",
+    "protocol",
+    "published",
+    "data",
+    "environment",
+)  # what a plan has to say
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,9 @@ class Row:
     name: str
     family: str
     records: tuple[Record, ...]
-    initialisations: tuple[Record, ...] = ()  # folds of the first division, fitted again with other seeds
+    initialisations: tuple[
+        Record, ...
+    ] = ()  # folds of the first division, fitted again with other seeds
     also: tuple[Record, ...] = ()  # the folds of another split, see `--also-split`
 
     @cached_property
@@ -37,7 +47,9 @@ class Row:
     @cached_property
     def failures(self) -> tuple[Record, ...]:
         """The records that are not ok."""
-        return tuple(record for record in (*self.records, *self.initialisations) if record.status != "ok")
+        return tuple(
+            record for record in (*self.records, *self.initialisations) if record.status != "ok"
+        )
 
     @property
     def failure(self) -> str:
@@ -45,7 +57,10 @@ class Row:
         if not self.failures:
             return ""
         statuses = dict.fromkeys(record.status.replace("_", " ") for record in self.failures)
-        n, folds = len(self.records) + len(self.initialisations), "fold" if len(self.records) == 1 else "folds"
+        n, folds = (
+            len(self.records) + len(self.initialisations),
+            "fold" if len(self.records) == 1 else "folds",
+        )
         return f"{', '.join(statuses)} in {len(self.failures)} of {n} {folds}"
 
     def values(self, column: str) -> list[float | None]:
@@ -55,7 +70,11 @@ class Row:
     def spread(self, column: str) -> Spread | None:
         """Mean and spread over all planned folds; None unless every one of them is ok and has a value."""
         values = [value for value in self.values(column) if value is not None]
-        return Spread.of(values) if values and len(values) == len(self.records) and not self.failures else None
+        return (
+            Spread.of(values)
+            if values and len(values) == len(self.records) and not self.failures
+            else None
+        )
 
     def mean(self, column: str) -> float | None:
         """The mean of `spread`."""
@@ -80,7 +99,9 @@ class Row:
 
     def samples(self, phase: str) -> list[int]:
         """How often the phase was timed in a fold: the different counts, in order."""
-        return sorted({len(record.costs.get(phase, {}).get("samples", ())) for record in self.records})
+        return sorted(
+            {len(record.costs.get(phase, {}).get("samples", ())) for record in self.records}
+        )
 
     def memory_mb(self, cost: str) -> float | None:
         """The greatest `peak_mb` or `grown_mb` of any phase in any fold; None if it was not measured everywhere."""
@@ -91,7 +112,9 @@ class Row:
     @property
     def contended(self) -> bool:
         """Whether other cells ran at the same time in any fold."""
-        return any(record.environment.get("contended") for record in self.records if record.status == "ok")
+        return any(
+            record.environment.get("contended") for record in self.records if record.status == "ok"
+        )
 
 
 @dataclass(frozen=True)
@@ -109,12 +132,16 @@ class Results:
         _, about = run.read_plan()
         absent = [name for name in ABOUT if name not in about]
         if absent:
-            raise UsageError(f"{directory / 'plan.json'} lacks {', '.join(absent)}: run benchmarks.run again")
+            raise UsageError(
+                f"{directory / 'plan.json'} lacks {', '.join(absent)}: run benchmarks.run again"
+            )
         for column in about["metrics"]:
             find(column)
         records = run.records()
         if not records:
-            raise UsageError(f"{directory / 'plan.json'} plans no cells, so there is nothing to report")
+            raise UsageError(
+                f"{directory / 'plan.json'} plans no cells, so there is nothing to report"
+            )
         return Results(about, records, run)
 
     @property
@@ -156,8 +183,13 @@ class Results:
 
     def first_ranking(self) -> str | None:
         """The first nDCG column, else the first ranking column; other protocols come last."""
-        ranking = {column: named(column) for column in self.columns if find(column).kind == "ranking"}
-        place = {c: (protocol != STANDARD, not rest.startswith("ndcg@")) for c, (protocol, rest) in ranking.items()}
+        ranking = {
+            column: named(column) for column in self.columns if find(column).kind == "ranking"
+        }
+        place = {
+            c: (protocol != STANDARD, not rest.startswith("ndcg@"))
+            for c, (protocol, rest) in ranking.items()
+        }
         return min(place, key=lambda column: place[column], default=None)
 
     @cached_property
@@ -172,7 +204,11 @@ class Results:
 
     def best(self, column: str) -> list[Row]:
         """The rows with the best mean; more than one only if the means are equal. Empty if no row has a mean."""
-        losses = [(row, find(column).loss(m)) for row in self.contestants if (m := row.mean(column)) is not None]
+        losses = [
+            (row, find(column).loss(m))
+            for row in self.contestants
+            if (m := row.mean(column)) is not None
+        ]
         return [row for row, lost in losses if lost == min(other for _, other in losses)]
 
     @cached_property
@@ -183,7 +219,9 @@ class Results:
             for row in self.contestants
             if not row.failures and all(self.run.has_answers(record.cell) for record in row.records)
         }
-        return samples(self.run, whole, [column for column in self.columns if find(column).kind != "set"])
+        return samples(
+            self.run, whole, [column for column in self.columns if find(column).kind != "set"]
+        )
 
     def unknown(self, column: str) -> str:
         """Why nothing is known of the certainty of `column`; empty if it is known."""
@@ -199,13 +237,17 @@ class Results:
         for column, by_row in self._samples.items():
             rows = [row for row in self.contestants if row.name in by_row]
             if not self.unknown(column):
-                found[column] = Certainty(rows, bootstrap(find(column), [by_row[row.name] for row in rows]))
+                found[column] = Certainty(
+                    rows, bootstrap(find(column), [by_row[row.name] for row in rows])
+                )
         return found
 
     def near(self, column: str) -> list[Row]:
         """The rows, best first and the best left out, that cannot be told from the best; see `Certainty.tied`."""
         best, metric = self.best(column), find(column)
-        if column not in self.certainty or not all(row in self.certainty[column].rows for row in best):
+        if column not in self.certainty or not all(
+            row in self.certainty[column].rows for row in best
+        ):
             return []
         tied = [row for row in self.certainty[column].tied if row not in best]
         return sorted(tied, key=lambda row: metric.loss(row.mean(column) or 0.0))
@@ -226,7 +268,12 @@ class Certainty:
     @property
     def order(self) -> list[int]:
         """The places of the rows in `rows`, best first."""
-        return [int(place) for place in np.argsort(self.bootstrap.metric.loss(self.bootstrap.values), kind="stable")]
+        return [
+            int(place)
+            for place in np.argsort(
+                self.bootstrap.metric.loss(self.bootstrap.values), kind="stable"
+            )
+        ]
 
     def interval(self, row: Row) -> tuple[float, float] | None:
         """The 95 % interval of a row's value over users, or None if its answers are missing."""

@@ -45,7 +45,9 @@ def seconds(value: float | None) -> str:
     if value < 1e-4:
         return f"{value:.2e}" if value else "0"
     digits = 2 - math.floor(math.log10(value))
-    if round(value, digits) >= 10 ** (3 - digits):  # rounding gave it one more digit, as in 9.999 -> 10.0
+    if round(value, digits) >= 10 ** (
+        3 - digits
+    ):  # rounding gave it one more digit, as in 9.999 -> 10.0
         digits -= 1
     return f"{round(value, digits):,.{max(0, digits)}f}"
 

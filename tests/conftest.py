@@ -79,7 +79,10 @@ def run_bench(own_data: Path) -> RunBench:
     """Run `python -m benchmarks.run` for real, with the fault plug-in in reach."""
 
     def run(
-        *arguments: object, data: Path = own_data, path: Path = ROOT / "tests" / "plugins", check: int | None = None
+        *arguments: object,
+        data: Path = own_data,
+        path: Path = ROOT / "tests" / "plugins",
+        check: int | None = None,
     ) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(
             [sys.executable, "-m", "benchmarks.run", *map(str, arguments)],

@@ -33,7 +33,11 @@ def test_imports_follow_the_one_arrow(path: Path) -> None:
     above = LAYERS[layer + 1 :]
     if path == ROOT / "benchmarks" / "run.py":
         return  # the composition root builds the report at the end
-    assert not {name for name in imported(path) if name.startswith(tuple(f"recbench.{layer}" for layer in above))}
+    assert not {
+        name
+        for name in imported(path)
+        if name.startswith(tuple(f"recbench.{layer}" for layer in above))
+    }
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
@@ -69,9 +73,13 @@ def test_exceptions_are_caught_by_name_but_for_a_few_places() -> None:
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "suppress":
                 caught = node.args[0]
             broad = caught is not None and re.search(r"'(Base)?Exception'", ast.dump(caught))
-            if broad and "raise" not in ast.unparse(node).split("\n")[-1]:  # another error in its place is fine
+            if (
+                broad and "raise" not in ast.unparse(node).split("\n")[-1]
+            ):  # another error in its place is fine
                 found[path.name] = found.get(path.name, 0) + 1
-            assert not (isinstance(node, ast.ExceptHandler) and node.type is None), f"{path}: bare except"
+            assert not (isinstance(node, ast.ExceptHandler) and node.type is None), (
+                f"{path}: bare except"
+            )
     assert found == BROAD
 
 

@@ -26,7 +26,9 @@ class _Side(NamedTuple):
 
 def _side(own: Indices, others: Indices, size: int) -> _Side:
     order = np.argsort(own, kind="stable")
-    return _Side(np.concatenate([[0], np.cumsum(np.bincount(own, minlength=size))]), order, others[order])
+    return _Side(
+        np.concatenate([[0], np.cumsum(np.bincount(own, minlength=size))]), order, others[order]
+    )
 
 
 @dataclass(eq=False)
@@ -59,7 +61,10 @@ class ALS(Factorised):
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Alternate users and items `n_epochs` times."""
-        sides = _side(data.users, data.items, data.n_users), _side(data.items, data.users, data.n_items)
+        sides = (
+            _side(data.users, data.items, data.n_users),
+            _side(data.items, data.users, data.n_items),
+        )
         self.mean_ = np.float32(data.mean if self.biased else 0)
         centred = data.values - np.float64(self.mean_)
         users = np.zeros((data.n_users, self.n_factors + 1))
@@ -70,14 +75,18 @@ class ALS(Factorised):
             self._solve(sides[0], centred, users, items)
             squared = self._solve(sides[1], centred, items, users)
             rmse = float(np.sqrt(squared / len(data)))
-            self.trace_.append({"epoch": epoch, "seconds": perf_counter() - begun, "train_rmse": rmse})
+            self.trace_.append(
+                {"epoch": epoch, "seconds": perf_counter() - begun, "train_rmse": rmse}
+            )
         self._keep(data, users, items)
 
     def _first_items(self, data: Ratings, centred: Doubles, rng: np.random.Generator) -> Doubles:
         """Small random factors and, as the bias or else as the first factor, the item's mean."""
         items = rng.normal(0, self.init_deviation, (data.n_items, self.n_factors + 1))
         counts = np.bincount(data.items, minlength=data.n_items)
-        items[:, -1 if self.biased else 0] = np.bincount(data.items, centred, data.n_items) / np.maximum(counts, 1)
+        items[:, -1 if self.biased else 0] = np.bincount(
+            data.items, centred, data.n_items
+        ) / np.maximum(counts, 1)
         return items
 
     def _solve(self, side: _Side, centred: Doubles, own: Doubles, other: Doubles) -> float:
@@ -106,9 +115,13 @@ class ALS(Factorised):
             for factors, indices in ((users, data.users), (items, data.items)):
                 rated = np.bincount(indices, minlength=len(factors)) > 0
                 factors[~rated] = factors[rated].mean(axis=0)
-        self.P_, self.Q_ = (np.ascontiguousarray(factors[:, :-1], np.float32) for factors in (users, items))
+        self.P_, self.Q_ = (
+            np.ascontiguousarray(factors[:, :-1], np.float32) for factors in (users, items)
+        )
         if self.biased:
-            self.user_biases_, self.item_biases_ = (factors[:, -1].astype(np.float32) for factors in (users, items))
+            self.user_biases_, self.item_biases_ = (
+                factors[:, -1].astype(np.float32) for factors in (users, items)
+            )
 
 
 @compiled()

@@ -42,7 +42,10 @@ class _Implicit(Factorised):
         from threadpoolctl import threadpool_limits
 
         if not data.nnz:
-            self.P_, self.Q_ = np.zeros((data.shape[0], 1), np.float32), np.zeros((data.shape[1], 1), np.float32)
+            self.P_, self.Q_ = (
+                np.zeros((data.shape[0], 1), np.float32),
+                np.zeros((data.shape[1], 1), np.float32),
+            )
             return
         with threadpool_limits(1, "blas"):
             model = self.model(seed)
@@ -107,7 +110,11 @@ class ImplicitBPR(_Implicit):
 
     def nondeterminism(self) -> str | None:
         """Threads update the same factors without locks."""
-        return "implicit's BPR threads race for the same factors (Hogwild)" if self.threads > 1 else None
+        return (
+            "implicit's BPR threads race for the same factors (Hogwild)"
+            if self.threads > 1
+            else None
+        )
 
     def model(self, seed: int) -> Any:
         """implicit's BayesianPersonalizedRanking."""

@@ -97,12 +97,21 @@ class _GibbsFM(Factorised):
         kept = min(self.n_kept_samples, self.n_iter)
         with redirect_stderr(StringIO()):
             model.fit(
-                None, values, data.blocks(), n_iter=self.n_iter, n_kept_samples=kept, group_shapes=data.group_shapes
+                None,
+                values,
+                data.blocks(),
+                n_iter=self.n_iter,
+                n_kept_samples=kept,
+                group_shapes=data.group_shapes,
             )
         self._keep(data, model.predictor_.samples)
 
     def _keep(self, data: Design, samples: list[Any]) -> None:
-        n_users, n_items, n_of_users = data.train.n_users, data.train.n_items, data.of_users.shape[1]
+        n_users, n_items, n_of_users = (
+            data.train.n_users,
+            data.train.n_items,
+            data.of_users.shape[1],
+        )
         P = np.empty((n_users, len(samples), self.rank), np.float32)
         Q = np.empty((n_items, len(samples), self.rank), np.float32)
         biases: tuple[Doubles, Doubles] = np.zeros(n_users), np.zeros(n_items)

@@ -37,7 +37,8 @@ class PureSVD(Factorised):
             return likes(train, self.relevant_share)
         pairs, shape = (train.users, train.items), (train.n_users, train.n_items)
         ratings, counts = (
-            csr_matrix((column, pairs), shape) for column in (train.values, np.ones_like(train.values))
+            csr_matrix((column, pairs), shape)
+            for column in (train.values, np.ones_like(train.values))
         )
         ratings.data /= counts.data  # a pair rated twice has been summed
         return ratings

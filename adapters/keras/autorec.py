@@ -50,11 +50,17 @@ class KerasAutoRec(Product):
         from keras import layers
 
         self.mean_ = train.mean
-        share = self.regularisation / (2 * len(np.unique(train.items)))  # the data term is a mean over items as well
+        share = self.regularisation / (
+            2 * len(np.unique(train.items))
+        )  # the data term is a mean over items as well
         vector = keras.Input((train.n_users,), name="ratings")
         decay = keras.regularizers.L2(share)
-        hidden = layers.Dense(self.n_hidden, "sigmoid", kernel_regularizer=decay, name="hidden")(vector)
-        return keras.Model([vector], layers.Dense(train.n_users, kernel_regularizer=decay, name="output")(hidden))
+        hidden = layers.Dense(self.n_hidden, "sigmoid", kernel_regularizer=decay, name="hidden")(
+            vector
+        )
+        return keras.Model(
+            [vector], layers.Dense(train.n_users, kernel_regularizer=decay, name="output")(hidden)
+        )
 
     def loss(self, scale: tuple[float, float]) -> Any:
         """The sum of squared errors over the ratings that are known."""
@@ -72,7 +78,9 @@ class KerasAutoRec(Product):
         from keras import ops
 
         class ObservedError(keras.metrics.RootMeanSquaredError):  # type: ignore[misc]
-            def update_state(self, ratings: Any, predictions: Any, sample_weight: Any = None) -> None:
+            def update_state(
+                self, ratings: Any, predictions: Any, sample_weight: Any = None
+            ) -> None:
                 unknown = ops.isnan(ratings)
                 weights = ops.cast(ops.logical_not(unknown), "float32")
                 super().update_state(ops.where(unknown, predictions, ratings), predictions, weights)
@@ -100,12 +108,16 @@ class KerasAutoRec(Product):
         import keras
 
         encoder = keras.Model(self.model_.inputs, self.model_.get_layer("hidden").output)
-        hidden = encoder.predict(vectors(train, stretched(train), unknown=0), batch_size=self.batch_size, verbose=0)
+        hidden = encoder.predict(
+            vectors(train, stretched(train), unknown=0), batch_size=self.batch_size, verbose=0
+        )
         seen = np.bincount(train.items, minlength=train.n_items) > 0
         hidden = np.where(seen[:, None], hidden, hidden[seen].mean(0))
         kernel, bias = self.model_.get_layer("output").get_weights()
         ones = np.ones((len(hidden), 1), np.float32)
-        return np.vstack([kernel, bias + np.float32(self.mean_)]).T.copy(), np.hstack([hidden, ones])
+        return np.vstack([kernel, bias + np.float32(self.mean_)]).T.copy(), np.hstack(
+            [hidden, ones]
+        )
 
 
 def stretched(ratings: Ratings) -> Floats:

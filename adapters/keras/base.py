@@ -18,7 +18,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 Count = Annotated[int, Field(ge=1)]
 PREDICT_BATCH = 1 << 14  # pairs at a time; one shape, so one compilation
-WATCH_BATCH = 1 << 12  # fewer, because the trained model may need more memory for a pair than the one that answers
+WATCH_BATCH = (
+    1 << 12
+)  # fewer, because the trained model may need more memory for a pair than the one that answers
 
 Arrays = tuple[Any, Any]  # the model's inputs and the outputs it should have
 
@@ -86,7 +88,9 @@ class KerasModel(Recommender):
         known, held_out = held_apart(train, self.validation, seed)
         self.model_ = self.build(known, about)
         optimizer = {"class_name": self.optimizer, "config": {"learning_rate": self.learning_rate}}
-        self.model_.compile(keras.optimizers.get(optimizer), self.loss(train.scale), metrics=[self.metric()])
+        self.model_.compile(
+            keras.optimizers.get(optimizer), self.loss(train.scale), metrics=[self.metric()]
+        )
         inputs, outputs = self.arrays(known, known)
         size = min(self.batch_size, -(-len(outputs) // self.min_batches))
         self.model_.fit(
@@ -107,9 +111,13 @@ class KerasModel(Recommender):
         begun, self.trace_ = perf_counter(), []
 
         def note(epoch: int, logs: dict[str, float]) -> None:
-            errors = {"train_rmse": logs["rmse"]} | ({"val_rmse": logs["val_rmse"]} if "val_rmse" in logs else {})
+            errors = {"train_rmse": logs["rmse"]} | (
+                {"val_rmse": logs["val_rmse"]} if "val_rmse" in logs else {}
+            )
             seconds = perf_counter() - begun
-            self.trace_.append({"epoch": epoch + 1, "seconds": seconds, **{k: float(v) for k, v in errors.items()}})
+            self.trace_.append(
+                {"epoch": epoch + 1, "seconds": seconds, **{k: float(v) for k, v in errors.items()}}
+            )
 
         callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=note)]
         if self.patience and stop_early:
@@ -122,7 +130,10 @@ class KerasModel(Recommender):
 
     def fill_unseen(self, known: Ratings) -> None:
         """The mean embedding, for those who have none that was trained."""
-        for column, size, prefix in ((known.users, known.n_users, "user"), (known.items, known.n_items, "item")):
+        for column, size, prefix in (
+            (known.users, known.n_users, "user"),
+            (known.items, known.n_items, "item"),
+        ):
             seen = np.bincount(column, minlength=size) > 0
             for layer in self.model_.layers:
                 if layer.name.startswith(f"{prefix}_") and not seen.all():
@@ -174,7 +185,9 @@ def batches(inputs: list[Any], outputs: Any, size: int, seed: int) -> Any:
     return Batches()
 
 
-def embedded(train: Ratings, n_user_factors: int, n_item_factors: int) -> tuple[list[Any], list[Any]]:
+def embedded(
+    train: Ratings, n_user_factors: int, n_item_factors: int
+) -> tuple[list[Any], list[Any]]:
     """The inputs user and item, and an embedding of each, named user_factors and item_factors."""
     import keras
 

@@ -43,7 +43,9 @@ class KerasHybrid(KerasModel):
         from keras import layers
 
         inputs, (p, q) = embedded(train, self.n_factors, self.n_factors)
-        text = layers.Dense(32, activation="relu", name="text")(first_text_layer(about, 128)(inputs[1]))
+        text = layers.Dense(32, activation="relu", name="text")(
+            first_text_layer(about, 128)(inputs[1])
+        )
         head = [layers.Dense(512, activation="relu"), layers.Dropout(self.dropout), layers.Dense(1)]
         rating = keras.Sequential(head, name="head")(layers.Concatenate()([p, q, text]))
         return keras.Model(inputs, rating)
@@ -83,14 +85,20 @@ def first_text_layer(tfidf: csr_matrix, n_units: int) -> Any:
         def build(self, shape: Any) -> None:
             self.kernel = self.add_weight((tfidf.shape[1], n_units), name="kernel")
             self.bias = self.add_weight((n_units,), "zeros", name="bias")
-            self.terms = self.add_weight(terms.shape, "zeros", "int32", trainable=False, name="terms")
-            self.weights_of_terms = self.add_weight(weights.shape, "zeros", trainable=False, name="weights")
+            self.terms = self.add_weight(
+                terms.shape, "zeros", "int32", trainable=False, name="terms"
+            )
+            self.weights_of_terms = self.add_weight(
+                weights.shape, "zeros", trainable=False, name="weights"
+            )
             self.terms.assign(terms)
             self.weights_of_terms.assign(weights)
 
         def call(self, items: Any) -> Any:
             n_pairs = items.shape[0]  # unknown while the model is being built
-            if isinstance(n_pairs, int) and n_pairs > len(terms):  # then once for each item there is, is cheaper
+            if isinstance(n_pairs, int) and n_pairs > len(
+                terms
+            ):  # then once for each item there is, is cheaper
                 return ops.take(self.units(ops.arange(len(terms))), items, axis=0)
             return self.units(items)
 

@@ -45,7 +45,9 @@ class KerasDeep(KerasModel):
 
     def build(self, train: Ratings, about: Any) -> Any:
         """Embeddings, concatenation, 256, 1."""
-        return network(*embedded(train, self.n_user_factors, self.n_item_factors), (256,), self.activation)
+        return network(
+            *embedded(train, self.n_user_factors, self.n_item_factors), (256,), self.activation
+        )
 
 
 @dataclass(eq=False)
@@ -73,7 +75,9 @@ class KerasRanking(KerasModel):
         unique, pair_of = np.unique(pairs, return_inverse=True)
         means = np.bincount(pair_of, train.values) / np.bincount(pair_of)
         users, titles = (column.astype(np.int32) for column in np.divmod(unique, len(numbers)))
-        merged = Ratings(users, titles, means.astype(np.float32), train.n_users, len(numbers), train.scale)
+        merged = Ratings(
+            users, titles, means.astype(np.float32), train.n_users, len(numbers), train.scale
+        )
         return merged, title_of
 
     def build(self, train: Ratings, about: Any) -> Any:
@@ -90,7 +94,9 @@ class KerasRanking(KerasModel):
         return super().score(users, self.title_of_[items])
 
 
-def network(inputs: list[Any], features: list[Any], widths: tuple[int, ...], activation: str = "relu") -> Any:
+def network(
+    inputs: list[Any], features: list[Any], widths: tuple[int, ...], activation: str = "relu"
+) -> Any:
     """The features side by side, dense layers of these widths on them, and one linear unit."""
     import keras
 

@@ -85,7 +85,9 @@ class KerasTwoTower(Product):
         P, Q = super().factors(train)
         slope, intercept = self.model_.get_layer("linear").get_weights()
         intercepts = np.full((len(P), 1), intercept[0], np.float32)
-        return np.hstack([P * slope[0, 0], intercepts]), np.hstack([Q, np.ones((len(Q), 1), np.float32)])
+        return np.hstack([P * slope[0, 0], intercepts]), np.hstack(
+            [Q, np.ones((len(Q), 1), np.float32)]
+        )
 
 
 @dataclass(eq=False)
@@ -156,5 +158,7 @@ class KerasRecommenderNet(Product):
 
     def _on_scale(self, sums: Floats) -> Floats:
         lowest, highest = self.scale_
-        with np.errstate(over="ignore"):  # the exponential of a hopeless pair is infinite, and its share 0
+        with np.errstate(
+            over="ignore"
+        ):  # the exponential of a hopeless pair is infinite, and its share 0
             return np.asarray(lowest + (highest - lowest) / (1 + np.exp(-sums)), np.float32)

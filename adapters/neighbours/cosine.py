@@ -58,7 +58,9 @@ def _inverse(values: NDArray[np.floating[Any]]) -> Floats:
 def _megabytes(n_rows: int, n_columns: int, n_ratings: int, k: int) -> float:
     """What `nearest` takes: twice the neighbours, some blocks, and the matrix, dense if that is faster."""
     entries = n_rows * n_columns if n_ratings > DENSE_FROM * n_rows * n_columns else 4 * n_ratings
-    return (12 * 2 * n_rows * min(k, n_rows) + 4 * 6 * max(BLOCK, n_rows) + 4 * entries + 24 * n_ratings) / 1e6
+    return (
+        12 * 2 * n_rows * min(k, n_rows) + 4 * 6 * max(BLOCK, n_rows) + 4 * entries + 24 * n_ratings
+    ) / 1e6
 
 
 def _too_large(needed: float, memory_mb: float, what: str) -> str | None:
@@ -82,8 +84,12 @@ class _AlikeUsers(Recommender):
     def fit(self, data: Ratings, seed: int) -> None:
         """Means of users, residuals to them, then all neighbours; a pair rated twice counts with its mean."""
         shape = data.n_users, data.n_items
-        self.residuals_ = csr_matrix((data.values.astype(np.float64), (data.users, data.items)), shape)
-        self.residuals_.data /= csr_matrix((np.ones(len(data)), (data.users, data.items)), shape).data
+        self.residuals_ = csr_matrix(
+            (data.values.astype(np.float64), (data.users, data.items)), shape
+        )
+        self.residuals_.data /= csr_matrix(
+            (np.ones(len(data)), (data.users, data.items)), shape
+        ).data
         counts = np.diff(self.residuals_.indptr)
         totals = np.asarray(self.residuals_.sum(axis=1)).ravel()
         means = np.divide(totals, counts, out=np.full(data.n_users, data.mean), where=counts > 0)
@@ -91,7 +97,9 @@ class _AlikeUsers(Recommender):
         self.residuals_ = self.residuals_.astype(np.float32)
         self.means_ = means.astype(np.float32)
         self.known_ = counts > 0
-        squares = np.asarray(self.residuals_.multiply(self.residuals_).sum(axis=1), np.float64).ravel()
+        squares = np.asarray(
+            self.residuals_.multiply(self.residuals_).sum(axis=1), np.float64
+        ).ravel()
         self.neighbours_ = self._nearest(squares)
 
     @abstractmethod
@@ -220,11 +228,15 @@ class ItemKNN(ItemItem):
         """Weigh the likes, then find each item's neighbours."""
         self.X_ = weighted(data, self.weighting)
         by_item = self.X_.T.tocsr()
-        lengths = np.sqrt(np.asarray(by_item.multiply(by_item).sum(axis=1), np.float64).ravel()).astype(np.float32)
+        lengths = np.sqrt(
+            np.asarray(by_item.multiply(by_item).sum(axis=1), np.float64).ravel()
+        ).astype(np.float32)
 
         def cosines(products: Floats, rows: slice) -> Floats:
             if self.normalise:
-                products /= np.maximum(lengths[rows][:, None] * lengths + np.float32(self.shrink), np.float32(1e-12))
+                products /= np.maximum(
+                    lengths[rows][:, None] * lengths + np.float32(self.shrink), np.float32(1e-12)
+                )
             return products
 
         self.W_ = nearest(by_item, self.k, cosines, lengths > 0).T.tocsr()
@@ -236,7 +248,9 @@ def weighted(liked: csr_matrix, weighting: str) -> csr_matrix:
         return liked
     n_items = liked.shape[1]
     per_user, per_item = liked.getnnz(axis=1), liked.getnnz(axis=0)
-    weights = np.log((1 + n_items) / (1 + per_user))  # of users: the more they like, the less a like says
+    weights = np.log(
+        (1 + n_items) / (1 + per_user)
+    )  # of users: the more they like, the less a like says
     result = (diags_array(weights) @ liked).tocsr()
     if weighting == "bm25":
         lengths = 0.25 + 0.75 * per_item / max(per_item.mean(), 1e-12)

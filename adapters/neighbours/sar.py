@@ -58,6 +58,10 @@ class SAR(ItemItem):
         if self.similarity_type == "cooccurrence":
             return counts
         own = counts.diagonal()
-        bounds = own[:, None] * own if self.similarity_type == "lift" else own[:, None] + own - counts
-        similarities: Floats = np.divide(counts, bounds, out=np.zeros_like(counts), where=bounds > 0)
+        bounds = (
+            own[:, None] * own if self.similarity_type == "lift" else own[:, None] + own - counts
+        )
+        similarities: Floats = np.divide(
+            counts, bounds, out=np.zeros_like(counts), where=bounds > 0
+        )
         return similarities

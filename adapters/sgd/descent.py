@@ -44,11 +44,15 @@ class _Descent(Factorised):
         begun, self.trace_ = perf_counter(), []
         rng = np.random.default_rng(seed)
         self._begin(data, rng, seed)
-        with np.errstate(over="ignore", invalid="ignore"):  # the bench sees for itself whether a descent diverged
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # the bench sees for itself whether a descent diverged
             for epoch, on_the_way in enumerate(self._epochs(data, rng), 1):
                 squared = self._squared_error(data) if self.order == "file" else on_the_way
                 rmse = float(np.sqrt(squared / len(data)))
-                self.trace_.append({"epoch": epoch, "seconds": perf_counter() - begun, "train_rmse": rmse})
+                self.trace_.append(
+                    {"epoch": epoch, "seconds": perf_counter() - begun, "train_rmse": rmse}
+                )
             self._give_the_mean_to_the_unseen(data)
 
     def _begin(self, data: Ratings, rng: np.random.Generator, seed: int) -> None:
@@ -62,13 +66,18 @@ class _Descent(Factorised):
                 factors[distinct[np.argsort(first)]] = drawn
         else:
             width = np.float32(self.init_deviation * 12**0.5)
-            self.P_, self.Q_ = ((rng.random(shape, np.float32) - np.float32(0.5)) * width for shape in (users, items))
+            self.P_, self.Q_ = (
+                (rng.random(shape, np.float32) - np.float32(0.5)) * width
+                for shape in (users, items)
+            )
         real = self.P_.dtype.type
         self.mean_ = real(data.mean if self.biased else 0)
         self.biases_ = np.zeros(data.n_users, real), np.zeros(data.n_items, real)
         self.user_biases_, self.item_biases_ = self.biases_
         self.rate_ = real(self.learning_rate)
-        self.keep_ = real(1 - self.learning_rate * self.regularisation)  # what regularisation leaves of a parameter
+        self.keep_ = real(
+            1 - self.learning_rate * self.regularisation
+        )  # what regularisation leaves of a parameter
 
     def _squared_error(self, data: Ratings) -> float:
         """The sum of squared errors on `data`, with predictions clipped to its scale."""
@@ -151,7 +160,11 @@ class _Batch(NamedTuple):
         distinct, starts, counts = np.unique(users[order], return_index=True, return_counts=True)
         rated, places = np.unique(items[order], return_inverse=True)
         owners = np.repeat(np.arange(len(distinct), dtype=np.int32), counts)
-        grid = (np.zeros_like(values), places.astype(np.int32), np.append(starts, len(users)).astype(np.int32))
+        grid = (
+            np.zeros_like(values),
+            places.astype(np.int32),
+            np.append(starts, len(users)).astype(np.int32),
+        )
         errors = csr_matrix(grid, (len(distinct), len(rated)))
         return _Batch(distinct, rated, owners, values[order], errors, errors.T)
 
@@ -224,10 +237,14 @@ class NumpySGD(_Descent):
                 biases[who] = keep * biases[who] + rate * np.bincount(numbers, errors)
         return float(errors @ errors)
 
-    def _level_step(self, users: Indices, items: Indices, values: Floats, scale: tuple[float, float]) -> float:
+    def _level_step(
+        self, users: Indices, items: Indices, values: Floats, scale: tuple[float, float]
+    ) -> float:
         """What numba-sgd does for each of these ratings, none of which shares a user or an item with another."""
         P, Q, (user_biases, item_biases) = self.P_[users], self.Q_[items], self.biases_
-        predicted = self.mean_ + user_biases[users] + item_biases[items] + np.einsum("jf,jf->j", P, Q)
+        predicted = (
+            self.mean_ + user_biases[users] + item_biases[items] + np.einsum("jf,jf->j", P, Q)
+        )
         errors = values - np.clip(predicted, *scale)
         steps = self.rate_ * errors
         if self.biased:

@@ -15,7 +15,9 @@ class _Waiting:
     def __call__(self, *arguments: Any) -> Any:
         from numba import njit
 
-        names = self.function.__globals__  # they call each other by these names, so compiled ones have to stand there
+        names = (
+            self.function.__globals__
+        )  # they call each other by these names, so compiled ones have to stand there
         for name, value in list(names.items()):
             if isinstance(value, _Waiting):
                 names[name] = njit(cache=True, error_model="numpy", **value.options)(value.function)

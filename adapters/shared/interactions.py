@@ -22,7 +22,9 @@ def likes(train: Ratings, relevant_share: float) -> csr_matrix:
     """
     liked = train.values >= share_of_scale(train.scale, relevant_share)
     users, items = train.users[liked], train.items[liked]
-    matrix = csr_matrix((np.ones(len(users), np.float32), (users, items)), (train.n_users, train.n_items))
+    matrix = csr_matrix(
+        (np.ones(len(users), np.float32), (users, items)), (train.n_users, train.n_items)
+    )
     matrix.sum_duplicates()
     matrix.data[:] = 1
     return matrix

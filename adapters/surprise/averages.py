@@ -50,11 +50,15 @@ class SlopeOne(SurpriseModel):
         self.common_ = (algorithm.freq > 0).astype(np.float32)
         self.deviations_ = np.where(algorithm.freq > 0, algorithm.dev, 0.0) * data.unit
         ones = np.ones(len(data.items), np.float32)
-        self.rated_ = by_row(data.ratings.users, data.items, ones, (data.ratings.n_users, len(self.known_)))
+        self.rated_ = by_row(
+            data.ratings.users, data.items, ones, (data.ratings.n_users, len(self.known_))
+        )
 
     def _personal(self, users: Indices, items: Indices) -> Doubles:
         sums, counts = np.zeros((2, len(users)))
-        for start in range(0, len(users), 4096):  # a block has 4096 times as many terms as its users have ratings
+        for start in range(
+            0, len(users), 4096
+        ):  # a block has 4096 times as many terms as its users have ratings
             part = slice(start, start + 4096)
             rated = self.rated_[users[part]]
             pair = np.repeat(np.arange(rated.shape[0]), np.diff(rated.indptr))

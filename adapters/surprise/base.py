@@ -38,8 +38,12 @@ def _inner_ids(column: Indices, size: int) -> tuple[Indices, Indices]:
     """The index behind each inner id, by first appearance as in Surprise, and the inner id of each row."""
     rows = np.arange(len(column))
     first = np.full(size, len(column))
-    first[column[::-1]] = rows[::-1]  # of repeated assignments the last one stays: the first appearance
-    known = np.argsort(first, kind="stable")[: np.count_nonzero(first < len(column))].astype(np.int32)
+    first[column[::-1]] = rows[
+        ::-1
+    ]  # of repeated assignments the last one stays: the first appearance
+    known = np.argsort(first, kind="stable")[: np.count_nonzero(first < len(column))].astype(
+        np.int32
+    )
     inner = np.zeros(size, np.int32)
     inner[known] = np.arange(len(known), dtype=np.int32)
     return known, inner[column]
@@ -50,17 +54,23 @@ def by_row(rows: Indices, columns: Indices, values: NDArray[Any], shape: tuple[i
     from scipy.sparse import csr_array
 
     n = len(rows)
-    grouped = csr_array((values, rows, np.arange(n + 1)), (n, shape[0])).tocsc()  # a stable sort in linear time
+    grouped = csr_array(
+        (values, rows, np.arange(n + 1)), (n, shape[0])
+    ).tocsc()  # a stable sort in linear time
     return csr_array((grouped.data, columns[grouped.indices], grouped.indptr), shape)
 
 
-def _lists(rows: Indices, columns: Indices, values: Doubles, n_rows: int) -> dict[int, list[tuple[int, float]]]:
+def _lists(
+    rows: Indices, columns: Indices, values: Doubles, n_rows: int
+) -> dict[int, list[tuple[int, float]]]:
     """For each row its (column, value) tuples in the order of the ratings, as Trainset.ur and .ir hold them."""
     grouped = by_row(rows, columns, values, (n_rows, int(columns.max()) + 1))
     steps = np.unique(values)
     step = np.searchsorted(steps, grouped.data)
     n_distinct = grouped.shape[1] * len(steps)
-    if n_distinct < len(rows):  # equal tuples as one object take half the time and a tenth of the memory
+    if n_distinct < len(
+        rows
+    ):  # equal tuples as one object take half the time and a tenth of the memory
         distinct = product(range(grouped.shape[1]), steps.tolist())
         tuples = np.fromiter(distinct, object, n_distinct)
         pairs = tuples[grouped.indices * len(steps) + step].tolist()
@@ -73,7 +83,11 @@ def _lists(rows: Indices, columns: Indices, values: Doubles, n_rows: int) -> dic
 def _parts_per_point(values: NDArray[np.float32]) -> int:
     """By what to multiply `values` to make whole numbers of them; a thousandth is the finest step told apart."""
     steps = np.unique(values).astype(np.float64)
-    fitting = (parts for parts in (1, 2, 10, 100) if np.allclose(steps * parts, np.rint(steps * parts), 0, 1e-4))
+    fitting = (
+        parts
+        for parts in (1, 2, 10, 100)
+        if np.allclose(steps * parts, np.rint(steps * parts), 0, 1e-4)
+    )
     return next(fitting, 1000)
 
 
@@ -212,7 +226,11 @@ class NormalPredictor(SurpriseModel):
         self.sigma_ = float(algorithm.sigma)
 
     def _draws(self, *shape: int) -> Floats:
-        return np.random.RandomState(self.seed_).normal(self.mean_, self.sigma_, shape).astype(np.float32)
+        return (
+            np.random.RandomState(self.seed_)
+            .normal(self.mean_, self.sigma_, shape)
+            .astype(np.float32)
+        )
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """The first draws of the stream, one a pair; the ids play no part."""

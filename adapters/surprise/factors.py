@@ -7,7 +7,15 @@ import numpy as np
 from pydantic import Field
 
 from recbench.adapters.base import Indices
-from recbench.adapters.surprise.base import Converted, Count, Doubles, Rate, SurpriseModel, Weight, by_row
+from recbench.adapters.surprise.base import (
+    Converted,
+    Count,
+    Doubles,
+    Rate,
+    SurpriseModel,
+    Weight,
+    by_row,
+)
 from recbench.datasets.foundation import UsageError
 
 Mean = Annotated[float, Field(ge=-10, le=10)]
@@ -89,7 +97,9 @@ class SVDpp(_Factors):
         return SVDpp(**asdict(self), random_state=seed, cache_ratings=True)
 
     def _take(self, algorithm: Any, data: Converted) -> None:
-        rated = by_row(data.users, data.items, np.ones(len(data.users)), (len(algorithm.pu), len(algorithm.qi)))
+        rated = by_row(
+            data.users, data.items, np.ones(len(data.users)), (len(algorithm.pu), len(algorithm.qi))
+        )
         implicit = (rated @ algorithm.yj) / np.sqrt(np.diff(rated.indptr))[:, None]
         self._take_biases(algorithm.bu, algorithm.bi, data)
         self._take_factors(algorithm.pu + implicit, algorithm.qi, data)

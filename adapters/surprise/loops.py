@@ -44,7 +44,9 @@ def near_pairs(xs: Any, ys: Any, similar: Any, by_y: Any, k: int, min_k: int) ->
 
 
 @compiled()
-def near_grid(xs: Any, order: Any, similar: Any, by_x: Any, by_y: Any, k: int, min_k: int) -> Doubles:
+def near_grid(
+    xs: Any, order: Any, similar: Any, by_x: Any, by_y: Any, k: int, min_k: int
+) -> Doubles:
     """What `near_pairs` finds for each of `xs` with each row y of `by_y`, of shape (len(xs), n_y).
 
     Walks the neighbours of x from the nearest on, in the `order` given, and adds each of their ratings (CSR rows

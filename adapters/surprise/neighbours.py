@@ -47,7 +47,9 @@ class _Neighbours(SurpriseModel):
         advice = "raise the memory limit or filter the data"
         if needed[other] <= memory_mb:
             flag = str(not self.user_based).lower()
-            advice = f"user_based={flag} would need {needed[other]:,.0f} MB for {sides[other]:,} {other}"
+            advice = (
+                f"user_based={flag} would need {needed[other]:,.0f} MB for {sides[other]:,} {other}"
+            )
         return (
             f"needs about {needed[side]:,.0f} MB for the {self.similarity} similarities of "
             f"{sides[side]:,} x {sides[side]:,} {side}, {memory_mb:,.0f} MB are allowed: {advice}"
@@ -67,10 +69,17 @@ class _Neighbours(SurpriseModel):
         self.similarities_ = algorithm.sim
         self.order_: NDArray[Any] | None = None
         self.known_ = data.known_users, data.known_items
-        self.inner_ = np.zeros(data.ratings.n_users, np.int32), np.zeros(data.ratings.n_items, np.int32)
+        self.inner_ = (
+            np.zeros(data.ratings.n_users, np.int32),
+            np.zeros(data.ratings.n_items, np.int32),
+        )
         for inner, known in zip(self.inner_, self.known_, strict=True):
             inner[known] = np.arange(len(known), dtype=np.int32)
-        centres = self.base_ + self.user_biases_[data.ratings.users] + self.item_biases_[data.ratings.items]
+        centres = (
+            self.base_
+            + self.user_biases_[data.ratings.users]
+            + self.item_biases_[data.ratings.items]
+        )
         xs, ys = (data.users, data.items) if self.user_based else (data.items, data.users)
         residuals = data.ratings.values - centres
         np.divide(residuals, self.scale_[xs], out=residuals, where=self.scale_[xs] > 0)
@@ -88,7 +97,9 @@ class _Neighbours(SurpriseModel):
     def _personal(self, users: Indices, items: Indices) -> Doubles:
         u, i = self.inner_[0][users], self.inner_[1][items]
         xs, ys = (u, i) if self.user_based else (i, u)
-        means = near_pairs(xs, ys, self.similarities_, _columns(self.residuals_), self.k, self.min_k)
+        means = near_pairs(
+            xs, ys, self.similarities_, _columns(self.residuals_), self.k, self.min_k
+        )
         means *= self.scale_[xs]
         means[~(self.known_users_[users] & self.known_items_[items])] = 0.0
         return np.asarray(means)
@@ -118,8 +129,12 @@ class _Neighbours(SurpriseModel):
     def _nearest_first(self, xs: Indices) -> NDArray[np.uint32]:
         """For each of `xs` all of its kind, the most similar first."""
         order = np.empty((len(xs), len(self.similarities_)), np.uint32)
-        for start in range(0, len(xs), 256):  # argsort answers in 8 bytes and needs a copy of what it sorts
-            order[start : start + 256] = np.argsort(-self.similarities_[xs[start : start + 256]], axis=1)
+        for start in range(
+            0, len(xs), 256
+        ):  # argsort answers in 8 bytes and needs a copy of what it sorts
+            order[start : start + 256] = np.argsort(
+                -self.similarities_[xs[start : start + 256]], axis=1
+            )
         return order
 
 

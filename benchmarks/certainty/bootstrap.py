@@ -88,7 +88,9 @@ class Bootstrap:
         others = [row for row in range(n) if row != self.best]
         left = np.arange(n, 1, -1)
         adjusted = np.ones(n)
-        adjusted[others] = holm([self.p_value(row, self.best) for row in others], left * (left - 1) / 2)
+        adjusted[others] = holm(
+            [self.p_value(row, self.best) for row in others], left * (left - 1) / 2
+        )
         return adjusted
 
     @property
@@ -104,7 +106,10 @@ class Bootstrap:
         deviations away from its own difference as this pair is from zero. Holm's factors would need more draws than
         there are pairs to call anything significant. A pair that differs equally in all draws gets 1.
         """
-        spreads, largest = np.zeros((2, len(self.values), len(self.values))), np.zeros(self.drawn.shape[1])
+        spreads, largest = (
+            np.zeros((2, len(self.values), len(self.values))),
+            np.zeros(self.drawn.shape[1]),
+        )
         for row, value in enumerate(self.values):
             gaps = value - self.values
             around = np.abs(self.drawn[row] - self.drawn - gaps[:, None])
@@ -112,11 +117,15 @@ class Bootstrap:
             varies = deviation > 1e-12
             spreads[:, row, varies] = np.abs(gaps[varies]), deviation[varies]
             if varies.any():
-                largest = np.maximum(largest, (around[varies] / deviation[varies, None]).max(axis=0))
+                largest = np.maximum(
+                    largest, (around[varies] / deviation[varies, None]).max(axis=0)
+                )
         gaps, deviations = spreads
         distance = np.divide(gaps, deviations, out=np.zeros_like(gaps), where=deviations > 0)
         below = np.searchsorted(np.sort(largest), distance)
-        return np.asarray(np.where(distance > 0, (1 + len(largest) - below) / (1 + len(largest)), 1.0))
+        return np.asarray(
+            np.where(distance > 0, (1 + len(largest) - below) / (1 + len(largest)), 1.0)
+        )
 
     @cached_property
     def _ranks(self) -> Floats:
@@ -145,7 +154,13 @@ class Bootstrap:
         gaps = self.per_user[row] - self.per_user[other]
         gaps = gaps[~np.isnan(gaps)]
         deviation = gaps.std(ddof=1) if len(gaps) > 1 else np.nan
-        return float(gaps.mean() / deviation) if deviation > 0 else 0.0 if deviation == 0 else float("nan")
+        return (
+            float(gaps.mean() / deviation)
+            if deviation > 0
+            else 0.0
+            if deviation == 0
+            else float("nan")
+        )
 
 
 def too_few(n_users: int) -> str:
@@ -154,7 +169,9 @@ def too_few(n_users: int) -> str:
     return said if n_users < FEWEST else ""
 
 
-def bootstrap(metric: Metric, samples: Sequence[Sample], seed: int = 0, n_draws: int = DRAWS) -> Bootstrap:
+def bootstrap(
+    metric: Metric, samples: Sequence[Sample], seed: int = 0, n_draws: int = DRAWS
+) -> Bootstrap:
     """Draw the users `n_draws` times. Samples must have the same users; folds may differ in number between rows.
 
     A value is the mean over folds of finish(sum of sums / sum of weights), as everywhere in this bench.
@@ -166,14 +183,22 @@ def bootstrap(metric: Metric, samples: Sequence[Sample], seed: int = 0, n_draws:
 
     def values(sums: Floats, weights: Floats) -> Floats:
         """Rows x anything from anything x folds."""
-        return np.array([part.mean(axis=1) for part in np.split(metric.finish(sums / weights), ends, axis=1)])
+        return np.array(
+            [part.mean(axis=1) for part in np.split(metric.finish(sums / weights), ends, axis=1)]
+        )
 
     total, total_weight = sums.sum(axis=1), weights.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        blocks = [values(counts @ sums.T, counts @ weights.T) for counts in _draws(int(seen.sum()), n_draws, seed)]
+        blocks = [
+            values(counts @ sums.T, counts @ weights.T)
+            for counts in _draws(int(seen.sum()), n_draws, seed)
+        ]
         value = values(total[None], total_weight[None])[:, 0]
         without = values(total - sums.T, total_weight - weights.T)
-        own = [sample.sums[:, seen].sum(axis=0) / sample.weights[:, seen].sum(axis=0) for sample in samples]
+        own = [
+            sample.sums[:, seen].sum(axis=0) / sample.weights[:, seen].sum(axis=0)
+            for sample in samples
+        ]
     return Bootstrap(metric, value, np.concatenate(blocks, axis=1), without, np.array(own))
 
 
@@ -184,7 +209,11 @@ def _draws(n_users: int, n_draws: int, seed: int) -> Iterator[Floats]:
     for start in range(0, n_draws, block):
         n = min(block, n_draws - start)
         chosen = rng.integers(0, n_users, (n, n_users)) + n_users * np.arange(n)[:, None]
-        yield np.bincount(chosen.ravel(), minlength=n * n_users).reshape(n, n_users).astype(np.float64)
+        yield (
+            np.bincount(chosen.ravel(), minlength=n * n_users)
+            .reshape(n, n_users)
+            .astype(np.float64)
+        )
 
 
 def runs_alike(alike: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -25,7 +25,9 @@ class Estimate:
     def of(function: Callable[..., Any], *estimates: "Estimate") -> "Estimate":
         """A function of numbers that have the same draws, such as their difference."""
         value = function(*(np.array([estimate.value]) for estimate in estimates))[0]
-        drawn, without = ([getattr(estimate, name) for estimate in estimates] for name in ("drawn", "without"))
+        drawn, without = (
+            [getattr(estimate, name) for estimate in estimates] for name in ("drawn", "without")
+        )
         return Estimate(float(value), function(*drawn), function(*without))
 
     @cached_property
@@ -44,7 +46,9 @@ class Estimate:
         if np.ptp(self.drawn) == 0:
             return float(self.drawn[0]), float(self.drawn[0])
         bias, acceleration = self._correction
-        z = bias + self._widening * stdtrit(len(self.without) - 1, np.array([level / 2, 1 - level / 2]))
+        z = bias + self._widening * stdtrit(
+            len(self.without) - 1, np.array([level / 2, 1 - level / 2])
+        )
         low, high = np.quantile(self.drawn, ndtr(bias + z / np.maximum(1 - acceleration * z, 1e-9)))
         return float(low), float(high)
 

@@ -8,10 +8,17 @@ from numpy.typing import NDArray
 from recbench.benchmarks.certainty.bootstrap import Sample
 from recbench.benchmarks.records import Record, Run
 
-KEPT = ("share_users", "share_columns", "share_sums", "share_weights")  # what statistics need of the raw answers
+KEPT = (
+    "share_users",
+    "share_columns",
+    "share_sums",
+    "share_weights",
+)  # what statistics need of the raw answers
 
 
-def samples(run: Run, rows: Mapping[str, Sequence[Record]], columns: Sequence[str]) -> dict[str, dict[str, Sample]]:
+def samples(
+    run: Run, rows: Mapping[str, Sequence[Record]], columns: Sequence[str]
+) -> dict[str, dict[str, Sample]]:
     """For each of `columns` the `Sample` of each row that has all its folds and a value of it in each.
 
     UsageError, naming the file, where an ok record's answers are gone or damaged.
@@ -28,7 +35,9 @@ def samples(run: Run, rows: Mapping[str, Sequence[Record]], columns: Sequence[st
     return found
 
 
-def _shares(run: Run, record: Record, columns: Sequence[str]) -> dict[str, tuple[NDArray[np.float64], ...]]:
+def _shares(
+    run: Run, record: Record, columns: Sequence[str]
+) -> dict[str, tuple[NDArray[np.float64], ...]]:
     """By column the sums and weights of all users, (n_users,) each, in one cell."""
     arrays = run.answers(record.cell, KEPT)
     users, known = arrays["share_users"], arrays["share_columns"].tolist()

@@ -3,7 +3,24 @@
 Commands come in, and nobody else prints.
 """
 
-from recbench.benchmarks.console.command_line import FAILED, FINE, INCOMPLETE, USAGE, import_plugin, serve
+from recbench.benchmarks.console.command_line import (
+    FAILED,
+    FINE,
+    INCOMPLETE,
+    USAGE,
+    import_plugin,
+    serve,
+)
 from recbench.benchmarks.console.display import Display, announce, print_plan
 
-__all__ = ["FAILED", "FINE", "INCOMPLETE", "USAGE", "Display", "announce", "import_plugin", "print_plan", "serve"]
+__all__ = [
+    "FAILED",
+    "FINE",
+    "INCOMPLETE",
+    "USAGE",
+    "Display",
+    "announce",
+    "import_plugin",
+    "print_plan",
+    "serve",
+]

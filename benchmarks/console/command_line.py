@@ -8,9 +8,28 @@ from pathlib import Path
 
 import recbench
 from recbench.benchmarks.execution import HarnessError
-from recbench.datasets.foundation import BROKEN, FINE, INCOMPLETE, INTERRUPTED, USAGE, Main, UsageError, command_line
+from recbench.datasets.foundation import (
+    BROKEN,
+    FINE,
+    INCOMPLETE,
+    INTERRUPTED,
+    USAGE,
+    Main,
+    UsageError,
+    command_line,
+)
 
-__all__ = ["BROKEN", "FAILED", "FINE", "INCOMPLETE", "INTERRUPTED", "USAGE", "application", "import_plugin", "serve"]
+__all__ = [
+    "BROKEN",
+    "FAILED",
+    "FINE",
+    "INCOMPLETE",
+    "INTERRUPTED",
+    "USAGE",
+    "application",
+    "import_plugin",
+    "serve",
+]
 
 FAILED = 1  # a gate or a verification: what was asked for was done, and the answer is no
 
@@ -32,10 +51,14 @@ def import_plugin(module: str) -> None:
     working_directory = str(Path.cwd())
     sys.path.insert(0, working_directory)
     try:
-        with contextlib.chdir(working_directory):  # relative paths on the command line mean the same afterwards
+        with contextlib.chdir(
+            working_directory
+        ):  # relative paths on the command line mean the same afterwards
             importlib.import_module(module)
     except (Exception, SystemExit) as error:  # it is the user's code: anything can happen in it
-        raise UsageError(f"--plugin {module}: cannot import it: {type(error).__name__}: {error}") from None
+        raise UsageError(
+            f"--plugin {module}: cannot import it: {type(error).__name__}: {error}"
+        ) from None
     finally:
         with contextlib.suppress(ValueError):  # the module has taken it away itself
             sys.path.remove(working_directory)

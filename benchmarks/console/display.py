@@ -6,7 +6,14 @@ from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -51,7 +58,11 @@ class Display:
         )
         self._task = self._progress.add_task("starting", total=total)
         self._total = total
-        self._live = Live(self._view(), console=console, refresh_per_second=4) if console.is_terminal else None
+        self._live = (
+            Live(self._view(), console=console, refresh_per_second=4)
+            if console.is_terminal
+            else None
+        )
 
     def __enter__(self) -> Self:
         if self._live:
@@ -77,7 +88,9 @@ class Display:
             self._live.update(self._view())
             return
         row, fold, status, *values, fit, peak = summary(record, self._metrics)
-        numbers = "  ".join(f"{name} {value}" for name, value in zip(self._metrics, values, strict=True))
+        numbers = "  ".join(
+            f"{name} {value}" for name, value in zip(self._metrics, values, strict=True)
+        )
         line = f"[{len(self._finished)}/{self._total}] {row} {fold}: {status}"
         tail = (
             f"  {numbers}  fit {fit} s  peak {peak} MB"
@@ -89,7 +102,9 @@ class Display:
     def _view(self) -> Group:
         table = Table(box=None, pad_edge=False)
         for name in ("algorithm", "fold", "status", *self._metrics, "fit s", "peak MB"):
-            table.add_column(name, justify="left" if name in ("algorithm", "status") else "right", no_wrap=True)
+            table.add_column(
+                name, justify="left" if name in ("algorithm", "status") else "right", no_wrap=True
+            )
         for record in self._finished[-ROWS_SHOWN:]:
             style = "" if record.status == "ok" else "red"
             table.add_row(*(Text(value, style) for value in summary(record, self._metrics)))

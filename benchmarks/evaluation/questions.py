@@ -13,7 +13,9 @@ from recbench.benchmarks.evaluation.ranking import auc, pessimistic_ranks, top_i
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, Protocol, prefixed
 from recbench.datasets.ratings import Ratings
 
-BLOCK_BYTES = 1 << 25  # scores of one block of users; small enough for the processor's cache to help
+BLOCK_BYTES = (
+    1 << 25
+)  # scores of one block of users; small enough for the processor's cache to help
 BLOCK_PAIRS = 1 << 18
 DEPTH = 20  # recommendations stored per user, so that other cutoffs can be computed from the raw answers
 
@@ -29,8 +31,12 @@ class Lists:
     """What a protocol made of the scores of all items, for the users with at least one relevant test item."""
 
     users: NDArray[np.int32]  # ascending
-    top_items: NDArray[np.int32]  # (len(users), at most depth), best first; -1 where candidates ran out
-    ranks: NDArray[np.int32]  # of the same shape, from 0; equal for tied items if ties are pessimistic
+    top_items: NDArray[
+        np.int32
+    ]  # (len(users), at most depth), best first; -1 where candidates ran out
+    ranks: NDArray[
+        np.int32
+    ]  # of the same shape, from 0; equal for tied items if ties are pessimistic
     auc: NDArray[np.float64]  # (len(users),), NaN where there was nothing to compare
 
 
@@ -52,14 +58,19 @@ class Answers:
     def from_arrays(arrays: Mapping[str, NDArray[Any]], protocols: tuple[str, ...]) -> "Answers":
         """The inverse of `to_arrays`."""
         columns = Lists.__dataclass_fields__
-        lists = {name: Lists(**{column: arrays[prefixed(name, column)] for column in columns}) for name in protocols}
+        lists = {
+            name: Lists(**{column: arrays[prefixed(name, column)] for column in columns})
+            for name in protocols
+        }
         return Answers(arrays["scores"], lists)
 
 
 def _checked(scores: Any, shape: tuple[int, ...], algorithm: Recommender) -> NDArray[np.float32]:
     """`scores` if they keep the contract; TypeError, ValueError or DivergedError, in words, if not."""
     if not isinstance(scores, np.ndarray) or scores.dtype != np.float32:
-        raise TypeError(f"{algorithm.name}: expected float32 scores, got {getattr(scores, 'dtype', type(scores))}")
+        raise TypeError(
+            f"{algorithm.name}: expected float32 scores, got {getattr(scores, 'dtype', type(scores))}"
+        )
     if scores.shape != shape:
         raise ValueError(f"{algorithm.name}: expected scores of shape {shape}, got {scores.shape}")
     n_nan, n_infinite = int(np.isnan(scores).sum()), int(np.isinf(scores).sum())
@@ -69,14 +80,22 @@ def _checked(scores: Any, shape: tuple[int, ...], algorithm: Recommender) -> NDA
 
 
 def ask(
-    algorithm: Recommender, train: Ratings, test: Ratings, evaluation: Evaluation, seed: int, timed: Call
+    algorithm: Recommender,
+    train: Ratings,
+    test: Ratings,
+    evaluation: Evaluation,
+    seed: int,
+    timed: Call,
 ) -> Answers:
     """Put the test questions to a fitted algorithm; `timed(phase, function, *arguments)` makes each call.
 
     Only the algorithm's own calls go through `timed`. DivergedError for scores that are not numbers. Ranking comes
     first: the pairs to be rated are the test part, and who has seen them knows what to recommend.
     """
-    judges = {name: _Judge(PROTOCOLS[name], train, test, max(DEPTH, *evaluation.ks)) for name in evaluation.protocols}
+    judges = {
+        name: _Judge(PROTOCOLS[name], train, test, max(DEPTH, *evaluation.ks))
+        for name in evaluation.protocols
+    }
     users = np.unique(np.concatenate([judge.users for judge in judges.values()]))
     users.flags.writeable = False
     block = max(1, BLOCK_BYTES // (4 * train.n_items))
@@ -90,7 +109,9 @@ def ask(
     for start in range(0, len(test), BLOCK_PAIRS):
         part = slice(start, start + BLOCK_PAIRS)
         scores = timed("rate", algorithm.score, test.users[part], test.items[part])
-        blocks.append(_checked(scores, test.users[part].shape, algorithm).copy())  # it may use its array again
+        blocks.append(
+            _checked(scores, test.users[part].shape, algorithm).copy()
+        )  # it may use its array again
     scores = np.concatenate(blocks) if blocks else np.empty(0, np.float32)
     return Answers(scores, {name: judge.lists() for name, judge in judges.items()})
 
@@ -112,11 +133,25 @@ class _Judge:
         mine = np.isin(asked, self.users)
         if not mine.all():
             scores, asked = scores[mine], asked[mine]
-        only_listed, pessimistic = self.protocol.candidates == "rated", self.protocol.ties == "pessimistic"
+        only_listed, pessimistic = (
+            self.protocol.candidates == "rated",
+            self.protocol.ties == "pessimistic",
+        )
         depth = self.depth + pessimistic  # one more place shows whether the last tie goes on
         top, best = top_items(scores, asked, self.listed, depth, seed, only_listed=only_listed)
-        ranks = pessimistic_ranks(best) if pessimistic else np.tile(np.arange(depth, dtype=np.int32), (len(asked), 1))
-        areas = auc(scores, asked, self.listed, self.relevant, only_listed=only_listed, pessimistic=pessimistic)
+        ranks = (
+            pessimistic_ranks(best)
+            if pessimistic
+            else np.tile(np.arange(depth, dtype=np.int32), (len(asked), 1))
+        )
+        areas = auc(
+            scores,
+            asked,
+            self.listed,
+            self.relevant,
+            only_listed=only_listed,
+            pessimistic=pessimistic,
+        )
         self.parts.append((top[:, : self.depth], ranks, areas))
 
     def lists(self) -> Lists:
@@ -131,6 +166,8 @@ def pairs(ratings: Ratings, threshold: float) -> csr_matrix:
     """The users x items matrix of the ratings of at least `threshold`, each pair once, items ascending."""
     chosen = ratings.values >= threshold
     users, items = ratings.users[chosen], ratings.items[chosen]
-    matrix = csr_matrix((np.ones(len(users), np.bool_), (users, items)), (ratings.n_users, ratings.n_items))
+    matrix = csr_matrix(
+        (np.ones(len(users), np.bool_), (users, items)), (ratings.n_users, ratings.n_items)
+    )
     matrix.sum_duplicates()
     return matrix

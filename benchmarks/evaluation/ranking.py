@@ -11,7 +11,11 @@ Ints = NDArray[np.int32]
 @numba.njit(cache=True)
 def _tie_break(seed: int, user: int, item: int) -> np.uint64:
     """A pseudo-random number that depends on its arguments only (SplitMix64's mixing function)."""
-    state = (np.uint64(user) << np.uint64(32)) + np.uint64(item) + np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15)
+    state = (
+        (np.uint64(user) << np.uint64(32))
+        + np.uint64(item)
+        + np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15)
+    )
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return state ^ (state >> np.uint64(31))
@@ -43,7 +47,8 @@ def _top_items(scores, users, listed_from, listed_items, only_listed, depth, see
             order = _tie_break(seed, user, item)
             place = count if count < depth else depth
             while place > 0 and (
-                value > values[place - 1] or (value == values[place - 1] and order < hashes[place - 1])
+                value > values[place - 1]
+                or (value == values[place - 1] and order < hashes[place - 1])
             ):
                 place -= 1
             if place == depth:
@@ -60,7 +65,13 @@ def _top_items(scores, users, listed_from, listed_items, only_listed, depth, see
 
 
 def top_items(
-    scores: NDArray[np.float32], users: Ints, listed: csr_matrix, depth: int, seed: int, *, only_listed: bool = False
+    scores: NDArray[np.float32],
+    users: Ints,
+    listed: csr_matrix,
+    depth: int,
+    seed: int,
+    *,
+    only_listed: bool = False,
 ) -> tuple[Ints, NDArray[np.float32]]:
     """The `depth` best candidates of each row of `scores` and their scores, best first, (len(users), depth) each.
 
@@ -88,7 +99,14 @@ def pessimistic_ranks(best: NDArray[np.float32]) -> Ints:
 
 @numba.njit(cache=True)
 def _auc(  # type: ignore[no-untyped-def]
-    scores, users, listed_from, listed_items, only_listed, relevant_from, relevant_items, pessimistic
+    scores,
+    users,
+    listed_from,
+    listed_items,
+    only_listed,
+    relevant_from,
+    relevant_items,
+    pessimistic,
 ):
     n_items = scores.shape[1]
     found = np.full(len(users), np.nan)
@@ -113,7 +131,10 @@ def _auc(  # type: ignore[no-untyped-def]
             if barred[item] or is_relevant[item]:
                 continue
             value = _known(scores[row, item])
-            low, high = 0, n_liked  # bisection: in the end `low` liked items have a score of at most `value`
+            low, high = (
+                0,
+                n_liked,
+            )  # bisection: in the end `low` liked items have a score of at most `value`
             while low < high:
                 middle = (low + high) // 2
                 if liked[middle] <= value:
@@ -152,5 +173,12 @@ def auc(
     Candidates and NaN are as in `top_items`. A tie counts a half; if `pessimistic`, nothing, and ties among relevant
     items cost a pair each, as in LightFM's `auc_score`. NaN for a user without candidates of either kind.
     """
-    arrays = (listed.indptr, listed.indices, only_listed, relevant.indptr, relevant.indices, pessimistic)
+    arrays = (
+        listed.indptr,
+        listed.indices,
+        only_listed,
+        relevant.indptr,
+        relevant.indices,
+        pessimistic,
+    )
     return np.asarray(_auc(scores, users, *arrays))

@@ -38,7 +38,9 @@ def ranked(lists: Lists, test: Ratings, protocol: str = STANDARD) -> Ranked:
     keys = relevant.tocoo()
     known = keys.row.astype(np.int64) * test.n_items + keys.col
     recommended = lists.users[:, None].astype(np.int64) * test.n_items + lists.top_items
-    is_hit = np.isin(recommended, known) & (lists.top_items >= 0) & (lists.ranks < lists.ranks.shape[1])
+    is_hit = (
+        np.isin(recommended, known) & (lists.top_items >= 0) & (lists.ranks < lists.ranks.shape[1])
+    )
     hits = np.zeros(is_hit.shape, np.int64)
     np.add.at(hits, (np.nonzero(is_hit)[0], lists.ranks[is_hit]), 1)
     return Ranked(hits, np.diff(relevant.indptr)[lists.users].astype(np.int64), lists.auc)
@@ -88,7 +90,11 @@ class Scored:
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The shares as they are written: users, columns, and float32 sums and weights of shape (columns, users)."""
         empty = np.empty((0, 0))
-        sums, weights = map(np.array, zip(*self.shares.values(), strict=True)) if self.shares else (empty, empty)
+        sums, weights = (
+            map(np.array, zip(*self.shares.values(), strict=True))
+            if self.shares
+            else (empty, empty)
+        )
         users = np.flatnonzero(weights.any(axis=0)).astype(np.int32)
         return {
             "share_users": users,
@@ -119,14 +125,20 @@ def score(
     features = _features(catalogue)
     for protocol in evaluation.protocols:
         lists = answers.lists[protocol]
-        by_kind: dict[str, Any] = {"ranking": ranked(lists, test, protocol), "list": listed(lists, train, features)}
+        by_kind: dict[str, Any] = {
+            "ranking": ranked(lists, test, protocol),
+            "list": listed(lists, train, features),
+        }
         by_kind["set"] = by_kind["list"]
         for metric in METRICS.values():
             for column, k in metric.columns(evaluation.ks) if metric.kind in by_kind else ():
                 found = metric.function(by_kind[metric.kind], k)
                 if metric.kind != "set":
                     weights, values = np.zeros(test.n_users), np.zeros(test.n_users)
-                    weights[lists.users], values[lists.users] = ~np.isnan(found), np.nan_to_num(found)
+                    weights[lists.users], values[lists.users] = (
+                        ~np.isnan(found),
+                        np.nan_to_num(found),
+                    )
                     found = values, weights
                 _add(scored, metric, prefixed(protocol, column), found)
     return scored

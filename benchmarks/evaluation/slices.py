@@ -30,10 +30,15 @@ def slices(answers: Answers, scored: Scored, train: Ratings, test: Ratings, k: i
     by_user = np.bincount(train.users, minlength=train.n_users)
     by_item = np.bincount(train.items, minlength=train.n_items)
     of_users, of_items = thirds(by_user, by_user > 0), thirds(by_item, by_item)
-    users, items = _counted("users", USERS, of_users, by_user), _counted("items", ITEMS, of_items, by_item)
+    users, items = (
+        _counted("users", USERS, of_users, by_user),
+        _counted("items", ITEMS, of_items, by_item),
+    )
     for entry, more in zip(users, _user_numbers(scored, of_users, k), strict=True):
         entry |= more
-    for entry, more in zip(items, _item_numbers(answers, scored, of_items, train, test, k), strict=True):
+    for entry, more in zip(
+        items, _item_numbers(answers, scored, of_items, train, test, k), strict=True
+    ):
         entry |= more
     return users + items
 
@@ -53,13 +58,17 @@ def thirds(counts: NDArray[np.int64], weights: NDArray[Any]) -> NDArray[np.int64
     return np.where(counts > 0, 1 + np.searchsorted(borders, counts), 0)
 
 
-def _counted(kind: str, names: tuple[str, ...], groups: NDArray[np.int64], counts: NDArray[np.int64]) -> list[Slice]:
+def _counted(
+    kind: str, names: tuple[str, ...], groups: NDArray[np.int64], counts: NDArray[np.int64]
+) -> list[Slice]:
     """The groups with their names, borders and sizes."""
     entries: list[Slice] = []
     for group, name in enumerate(names):
         mine = counts[groups == group]
         lowest, highest = (int(mine.min()), int(mine.max())) if len(mine) else (None, None)
-        entries.append({"kind": kind, "group": name, "lowest": lowest, "highest": highest, "size": len(mine)})
+        entries.append(
+            {"kind": kind, "group": name, "lowest": lowest, "highest": highest, "size": len(mine)}
+        )
     return entries
 
 
@@ -81,13 +90,20 @@ def _user_numbers(scored: Scored, groups: NDArray[np.int64], k: int) -> list[Sli
 
 
 def _item_numbers(
-    answers: Answers, scored: Scored, groups: NDArray[np.int64], train: Ratings, test: Ratings, k: int
+    answers: Answers,
+    scored: Scored,
+    groups: NDArray[np.int64],
+    train: Ratings,
+    test: Ratings,
+    k: int,
 ) -> list[Slice]:
     """Errors from the single ratings, and the places of the bench's own protocol."""
     judged, of_ratings = rated(answers, test, train.mean), groups[test.items]
     errors = judged.truth - judged.predicted
     n_test = _sums(of_ratings)
-    rated_weight = n_test if "rmse" in scored.shares else np.zeros(N_GROUPS)  # who only ranks has no errors
+    rated_weight = (
+        n_test if "rmse" in scored.shares else np.zeros(N_GROUPS)
+    )  # who only ranks has no errors
     top = answers.lists[STANDARD].top_items[:, :k]
     places = _sums(groups[top[top >= 0]])
     found = {

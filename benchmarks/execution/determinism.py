@@ -53,4 +53,8 @@ def toy(scale: tuple[float, float]) -> tuple[Ratings, Catalogue, Floats]:
     ratings = Ratings(users[keep], items[keep], values[keep], n_users, n_items, scale, times[keep])
     titles = tuple(f"Toy {item}" for item in range(n_items))
     genres = tuple((("Comedy",), ("Drama", "War"))[item % 2] for item in range(n_items))
-    return ratings, Catalogue(titles, (None,) * n_items, genres), np.full((3, n_users, n_items), 0.5, np.float32)
+    return (
+        ratings,
+        Catalogue(titles, (None,) * n_items, genres),
+        np.full((3, n_users, n_items), 0.5, np.float32),
+    )

@@ -118,9 +118,17 @@ class Pool:
         while waiting or running:
             while waiting and len(running) < jobs:
                 cell = waiting.pop(0)
-                left = None if limits.budget_seconds is None else limits.budget_seconds - (monotonic() - begun)
+                left = (
+                    None
+                    if limits.budget_seconds is None
+                    else limits.budget_seconds - (monotonic() - begun)
+                )
                 if left is not None and left < spent.get(cell.row, 0.0):
-                    yield self._closed(not_run(cell, about, f"the budget of {limits.budget_seconds:g} s has no room"))
+                    yield self._closed(
+                        not_run(
+                            cell, about, f"the budget of {limits.budget_seconds:g} s has no room"
+                        )
+                    )
                     continue
                 on_start(cell)
                 running[cell.name] = self._start(cell, free.pop(), dataset, about, limits)
@@ -136,7 +144,12 @@ class Pool:
                 watched.enforce(limits, begun)
 
     def _start(
-        self, cell: Cell, processors: list[int], dataset: Path, about: Mapping[str, Any], limits: Limits
+        self,
+        cell: Cell,
+        processors: list[int],
+        dataset: Path,
+        about: Mapping[str, Any],
+        limits: Limits,
     ) -> Watched:
         started = datetime.now(UTC).isoformat()
         job = {
@@ -198,7 +211,9 @@ class Pool:
             "crashed",
             f"{_describe(code)}: {last}\n{said}" if said else _describe(code),
         )
-        return self._closed(Record(ended.cell, status, reason, ended.started, about["data"], about["environment"]))
+        return self._closed(
+            Record(ended.cell, status, reason, ended.started, about["data"], about["environment"])
+        )
 
     def _closed(self, record: Record) -> Record:
         """Write a record that its cell could not write itself; `not_run` never replaces what is there."""

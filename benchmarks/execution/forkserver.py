@@ -24,7 +24,9 @@ def main() -> None:
     """Serve until the input closes or the run dies."""
     cells: dict[int, str] = {}
     signal.signal(signal.SIGTERM, lambda *_: _leave(cells))
-    _follow(int(sys.argv[1]), signal.SIGTERM)  # also while it imports, when it does not look at its input
+    _follow(
+        int(sys.argv[1]), signal.SIGTERM
+    )  # also while it imports, when it does not look at its input
     if sys.platform == "linux":  # orphans of a cell come here, to be ended when it has ended
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     replies = os.dup(1)
@@ -99,12 +101,18 @@ def _compile_ranking() -> None:
 
     from recbench.benchmarks.evaluation import auc, top_items
 
-    scores, users, none = np.zeros((1, 2), np.float32), np.zeros(1, np.int32), csr_matrix((1, 2), dtype=np.bool_)
+    scores, users, none = (
+        np.zeros((1, 2), np.float32),
+        np.zeros(1, np.int32),
+        csr_matrix((1, 2), dtype=np.bool_),
+    )
     top_items(scores, users, none, 1, 0)
     auc(scores, users, none, none)
 
 
-def _start(job: dict[str, Any], cells: dict[int, str], replies: int, close: tuple[int, ...]) -> None:
+def _start(
+    job: dict[str, Any], cells: dict[int, str], replies: int, close: tuple[int, ...]
+) -> None:
     _preload(job["preload"])
     server = os.getpid()
     pid = os.fork()
@@ -155,7 +163,14 @@ def _reap(cells: dict[int, str], replies: int) -> None:
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             pid, status = ended
             if pid in cells:
-                _reply(replies, {"ended": cells.pop(pid), "pid": pid, "code": os.waitstatus_to_exitcode(status)})
+                _reply(
+                    replies,
+                    {
+                        "ended": cells.pop(pid),
+                        "pid": pid,
+                        "code": os.waitstatus_to_exitcode(status),
+                    },
+                )
     if not cells:
         _end_orphans()
 

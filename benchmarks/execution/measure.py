@@ -17,7 +17,17 @@ import psutil
 
 import recbench
 
-PACKAGES = ("numpy", "scipy", "numba", "scikit-surprise", "rectools-lightfm", "keras", "jax", "polars", "pandas")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "scikit-surprise",
+    "rectools-lightfm",
+    "keras",
+    "jax",
+    "polars",
+    "pandas",
+)
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -88,7 +98,9 @@ class Meter:
                 "seconds": statistics.median(sample.seconds for sample in samples),
                 "cpu_seconds": statistics.median(sample.cpu_seconds for sample in samples),
                 "peak_mb": max((s.peak_mb for s in samples if s.peak_mb is not None), default=None),
-                "grown_mb": max((s.grown_mb for s in samples if s.grown_mb is not None), default=None),
+                "grown_mb": max(
+                    (s.grown_mb for s in samples if s.grown_mb is not None), default=None
+                ),
                 "samples": [sample.seconds for sample in samples],
             }
             for phase, samples in self.samples.items()
@@ -113,7 +125,9 @@ def _git(*arguments: str) -> str:
     if not recbench.is_checkout():
         return ""
     try:
-        answer = subprocess.run(["git", "-C", recbench.ROOT, *arguments], capture_output=True, text=True, check=True)
+        answer = subprocess.run(
+            ["git", "-C", recbench.ROOT, *arguments], capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return ""
     return answer.stdout.strip()

@@ -15,7 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-EVENTS = ("open", "sqlite3.connect")  # of Python's audit events those whose first argument is a file to be read
+EVENTS = (
+    "open",
+    "sqlite3.connect",
+)  # of Python's audit events those whose first argument is a file to be read
 
 _directories: list[str] = []
 _names: set[str] = set()
@@ -42,7 +45,11 @@ def sealed(directory: Path, names: Iterable[str]) -> Iterator[None]:
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
-    if event not in EVENTS or not _directories or not isinstance(arguments[0], str | bytes | os.PathLike):
+    if (
+        event not in EVENTS
+        or not _directories
+        or not isinstance(arguments[0], str | bytes | os.PathLike)
+    ):
         return
     path = os.path.realpath(os.fsdecode(arguments[0]))
     if path.startswith(tuple(_directories)) or path.rpartition(os.sep)[2] in _names:

@@ -46,7 +46,9 @@ class Watched:
         self._look_for_family()
         used = sum(self._memory(process, "rss") for process in self.family)
         if used > self.memory_mb and len(self.family) > 1:
-            used = sum(self._memory(process, "pss") for process in self.family)  # exact, but slow to ask for
+            used = sum(
+                self._memory(process, "pss") for process in self.family
+            )  # exact, but slow to ask for
         return used
 
     def _memory(self, process: psutil.Process, kind: str) -> float:
@@ -59,7 +61,10 @@ class Watched:
         with contextlib.suppress(psutil.Error):
             if monotonic() - self.family_since > FAMILY_SECONDS:
                 process = psutil.Process(self.pid)
-                self.family, self.family_since = [process, *process.children(recursive=True)], monotonic()
+                self.family, self.family_since = (
+                    [process, *process.children(recursive=True)],
+                    monotonic(),
+                )
 
     def kill(self, status: str, reason: str) -> None:
         """Kill the cell and its family, and remember why."""
@@ -82,8 +87,13 @@ class Watched:
             return
         now = monotonic()
         if limits.budget_seconds is not None and now - begun > limits.budget_seconds * BUDGET_GRACE:
-            self.kill("not_run", f"stopped when the budget of {limits.budget_seconds:g} s was used up")
+            self.kill(
+                "not_run", f"stopped when the budget of {limits.budget_seconds:g} s was used up"
+            )
         elif now - self.since > limits.seconds:
             self.kill("timeout", f"took longer than the time limit of {limits.seconds:g} s")
         elif (used := self.resident_mb()) > limits.memory_mb:
-            self.kill("out_of_memory", f"used {used:.0f} MB; the memory limit is {limits.memory_mb:.0f} MB")
+            self.kill(
+                "out_of_memory",
+                f"used {used:.0f} MB; the memory limit is {limits.memory_mb:.0f} MB",
+            )

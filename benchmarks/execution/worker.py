@@ -41,7 +41,10 @@ def run(job: dict[str, Any]) -> None:
         for module in job["plugins"]:
             importlib.import_module(module)
     cell = Cell(**job["cell"])
-    arguments = {name: job[name] for name in ("started", "environment")} | {"cell": cell, "data": dict(job["data"])}
+    arguments = {name: job[name] for name in ("started", "environment")} | {
+        "cell": cell,
+        "data": dict(job["data"]),
+    }
     directory = Run(Path(job["directory"]))
     try:
         record, answers = _measured(cell, Path(job["dataset"]), job["memory_mb"], arguments)
@@ -71,7 +74,9 @@ def _measured(
         algorithm.truth_ = truth
     with (
         sealed(entry.parent, (source.file for source in dataset.provenance.sources)),
-        chdir(Path.cwd()),  # an adapter may leave it; whatever comes later begins where the cell began
+        chdir(
+            Path.cwd()
+        ),  # an adapter may leave it; whatever comes later begins where the cell began
     ):
         reason = algorithm.skip(train, dataset.catalogue, memory_mb)
         if reason:
@@ -88,7 +93,10 @@ def _measured(
         costs=meter.costs(),
         metrics=numbers.scored.values,
         slices=numbers.slices,
-        trace=[{name: _finite(value) for name, value in point.items()} for point in getattr(algorithm, "trace_", [])],
+        trace=[
+            {name: _finite(value) for name, value in point.items()}
+            for point in getattr(algorithm, "trace_", [])
+        ],
         determinism=_certificate(cell, algorithm.nondeterminism(), samples, on_toy, train.scale),
         kernel_seconds=speed,
         **arguments,
@@ -96,7 +104,9 @@ def _measured(
     return record, answers.to_arrays() | numbers.scored.to_arrays()
 
 
-def describe_fold(train: Ratings, train_rows: Rows, test: Ratings, test_rows: Rows) -> dict[str, Any]:
+def describe_fold(
+    train: Ratings, train_rows: Rows, test: Ratings, test_rows: Rows
+) -> dict[str, Any]:
     """The rows and sizes of both parts, the threshold of relevance, and how much of the test part is cold: how many
     users, items and ratings have a user or an item without any training rating.
     """
@@ -138,13 +148,18 @@ def _fitted(
         os.chdir(working_directory)  # each instance begins where the first one did
         meter.repeat("convert", "fit")
         algorithm = _fit(cell, train, catalogue, truth, meter)
-        if meter.seconds("convert") + meter.seconds("fit") > REPEAT_BELOW_SECONDS or len(samples) == REPEATS - 1:
+        if (
+            meter.seconds("convert") + meter.seconds("fit") > REPEAT_BELOW_SECONDS
+            or len(samples) == REPEATS - 1
+        ):
             break
         samples.append(sample(algorithm, train))
     return algorithm, samples
 
 
-def _fit(cell: Cell, train: Ratings, catalogue: Catalogue, truth: Truth, timed: Callable[..., Any]) -> Recommender:
+def _fit(
+    cell: Cell, train: Ratings, catalogue: Catalogue, truth: Truth, timed: Callable[..., Any]
+) -> Recommender:
     algorithm = create(cell.algorithm, cell.given)
     if algorithm.sees_truth:
         algorithm.truth_ = truth
@@ -169,9 +184,22 @@ def _on_toy(cell: Cell, scale: tuple[float, float], *, warm_up: bool = False) ->
     ratings, catalogue, truth = toy(scale)
     try:
         with chdir(Path.cwd()):  # the data themselves are fitted where the toy was
-            algorithm = _fit(replace(cell, given=cell.given | _few_epochs(cell)), ratings, catalogue, truth, _untimed)
+            algorithm = _fit(
+                replace(cell, given=cell.given | _few_epochs(cell)),
+                ratings,
+                catalogue,
+                truth,
+                _untimed,
+            )
             if warm_up:
-                ask(algorithm, ratings, ratings, Evaluation.from_json(cell.protocol), cell.seed, _untimed)
+                ask(
+                    algorithm,
+                    ratings,
+                    ratings,
+                    Evaluation.from_json(cell.protocol),
+                    cell.seed,
+                    _untimed,
+                )
             return [sample(algorithm, ratings)]
     except Exception:
         traceback.print_exc()
@@ -180,12 +208,18 @@ def _on_toy(cell: Cell, scale: tuple[float, float], *, warm_up: bool = False) ->
 
 def _few_epochs(cell: Cell) -> dict[str, int]:
     """Parameters with which an algorithm goes over a toy twice at most: all there is to warm up happens then."""
-    given = {name: cell.parameters.get(name) for name in ("epochs", "n_epochs", "iterations", "n_iter")}
+    given = {
+        name: cell.parameters.get(name) for name in ("epochs", "n_epochs", "iterations", "n_iter")
+    }
     return {name: min(2, value) for name, value in given.items() if isinstance(value, int)}
 
 
 def _certificate(
-    cell: Cell, reason: str | None, samples: list[Floats], on_toy: list[Floats], scale: tuple[float, float]
+    cell: Cell,
+    reason: str | None,
+    samples: list[Floats],
+    on_toy: list[Floats],
+    scale: tuple[float, float],
 ) -> Certificate | None:
     """From the fits that were repeated anyway; where one fit took long, from a second fit to the toy, in one fold."""
     if len(samples) > 1:
@@ -208,5 +242,7 @@ def _status(error: Exception) -> tuple[str, str]:
     if isinstance(error, DivergedError):
         return "diverged", str(error)
     frames = traceback.extract_tb(error.__traceback__)[-LAST_FRAMES:]
-    where = "; ".join(f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames)
+    where = "; ".join(
+        f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames
+    )
     return "failed", f"{type(error).__name__}: {error} (at {where})"

@@ -36,25 +36,35 @@ def parse(text: str) -> Limit:
     column, _, amount = text.rpartition(":")
     found = re.fullmatch(r"([+-])(\d+(?:\.\d*)?|\.\d+)(%?)", amount.strip())
     if not column or found is None:
-        raise UsageError(f"--fail-on {text!r}: expected COLUMN:+AMOUNT or COLUMN:-AMOUNT, as in rmse:+0.5%")
+        raise UsageError(
+            f"--fail-on {text!r}: expected COLUMN:+AMOUNT or COLUMN:-AMOUNT, as in rmse:+0.5%"
+        )
     sign, number, percent = found.groups()
     tolerance = float(number) / (100 if percent else 1)
     if tolerance == 0:
-        raise UsageError(f"--fail-on {text!r}: no data resolve a change of 0; allow what may pass unnoticed")
+        raise UsageError(
+            f"--fail-on {text!r}: no data resolve a change of 0; allow what may pass unnoticed"
+        )
     if column in TIMES:
         if sign == "-" or not percent:
-            raise UsageError(f"--fail-on {text!r}: times are compared as ratios; write {column}:+50%")
+            raise UsageError(
+                f"--fail-on {text!r}: times are compared as ratios; write {column}:+50%"
+            )
         return Limit(text, column, tolerance, relative=True)
     metric = find(column)
     if metric.kind == "set":
-        raise UsageError(f"--fail-on {text!r}: {metric.name} has no uncertainty over users, so it cannot be gated")
+        raise UsageError(
+            f"--fail-on {text!r}: {metric.name} has no uncertainty over users, so it cannot be gated"
+        )
     worse = {"lower": "+", "higher": "-", "zero": "+"}[metric.better]
     if sign != worse:
         raise UsageError(
             f"--fail-on {text!r}: {column} gets worse towards {worse}; write {column}:{worse}{number}{percent}"
         )
     if metric.better == "zero" and percent:
-        raise UsageError(f"--fail-on {text!r}: {column} is best at 0, so name an amount, as in {column}:+0.01")
+        raise UsageError(
+            f"--fail-on {text!r}: {column} is best at 0, so name an amount, as in {column}:+0.01"
+        )
     return Limit(text, column, tolerance, relative=bool(percent))
 
 
@@ -69,7 +79,9 @@ def read(runs: Sequence[Run], limits: Sequence[Limit]) -> list[Side]:
     rows = [_rows(run) for run in runs]
     columns = _metrics(limits)
     found = [samples(run, by_name, columns) for run, by_name in zip(runs, rows, strict=True)]
-    numbers: list[dict[str, dict[str, Estimate]]] = [{column: {} for column in columns} for _ in runs]
+    numbers: list[dict[str, dict[str, Estimate]]] = [
+        {column: {} for column in columns} for _ in runs
+    ]
     for column in columns:
         groups: dict[int, list[tuple[int, str]]] = {}  # runs on other data can have other users
         for place, by_column in enumerate(found):
@@ -93,7 +105,9 @@ def verdicts(old: Side, new: Side, limits: Sequence[Limit], suspicious: float) -
                 found.append(Verdict(row, limit, *reason))
             elif limit.column in TIMES:
                 found.append(timed(row, limit, old.rows[row], new.rows[row]))
-            elif _has_any(old, row, limit.column) or _has_any(new, row, limit.column):  # else it only ranks
+            elif _has_any(old, row, limit.column) or _has_any(
+                new, row, limit.column
+            ):  # else it only ranks
                 found.append(_metric(row, limit, old, new, suspicious))
     return found
 
@@ -103,7 +117,9 @@ def _metric(row: str, limit: Limit, old: Side, new: Side, suspicious: float) -> 
     column = limit.column
     before, after = (side.samples[column].get(row) for side in (old, new))
     if before is None and _defined(old.rows[row], column):
-        return Verdict(row, limit, "INCOMPARABLE", f"the base was accepted without {column}; accept it anew")
+        return Verdict(
+            row, limit, "INCOMPARABLE", f"the base was accepted without {column}; accept it anew"
+        )
     if before is None:
         return Verdict(row, limit, "NOT GATED", "undefined in the base")
     if after is None:
@@ -128,7 +144,9 @@ def _metrics(limits: Iterable[Limit]) -> list[str]:
 def refuse_idle(run: Run, limits: Sequence[Limit], found: Iterable[Verdict]) -> None:
     """UsageError for a limit on a metric that has judged no row: it would pass whatever happens."""
     busy = {verdict.limit for verdict in found if verdict.verdict not in UNJUDGED}
-    _refuse(run, [limit.column for limit in limits if limit.column not in TIMES and limit not in busy])
+    _refuse(
+        run, [limit.column for limit in limits if limit.column not in TIMES and limit not in busy]
+    )
 
 
 def refuse_absent(run: Run, limits: Sequence[Limit]) -> None:
@@ -140,7 +158,9 @@ def refuse_absent(run: Run, limits: Sequence[Limit]) -> None:
 def _refuse(run: Run, columns: Sequence[str]) -> None:
     if columns:
         values = [record.metrics for record in run.records()]
-        known = dict.fromkeys(column for metrics in values for column in metrics if metrics[column] is not None)
+        known = dict.fromkeys(
+            column for metrics in values for column in metrics if metrics[column] is not None
+        )
         there = ", ".join(column for column in known if find(column).kind != "set")
         raise UsageError(
             f"no row of {run.directory} can be gated by {', '.join(columns)}. Columns there, with their cutoffs and "
@@ -180,13 +200,19 @@ def _obstacle(old: list[Record] | None, new: list[Record] | None) -> tuple[str, 
     for key in ("digest", "split", "n_folds", "split_seed", "fold"):
         there, here = ({getattr(record.cell, key) for record in records} for records in (old, new))
         if there != here:
-            return "INCOMPARABLE", f"{key} differs: {_listed(there)} in the base, {_listed(here)} in the head"
+            return (
+                "INCOMPARABLE",
+                f"{key} differs: {_listed(there)} in the base, {_listed(here)} in the head",
+            )
     if [_place(record) for record in old] != [_place(record) for record in new]:
         return "INCOMPARABLE", "the divisions have other folds"
     for key in ("version", "protocols"):
         was, now = old[0].cell.protocol[key], new[0].cell.protocol[key]
         if was != now:
-            return "INCOMPARABLE", f"the protocol's {key} differs: {was} in the base, {now} in the head"
+            return (
+                "INCOMPARABLE",
+                f"the protocol's {key} differs: {was} in the base, {now} in the head",
+            )
     for key in ("train_rows", "test_rows"):
         for was, now in zip(old, new, strict=True):
             known = {was.data.get(key), now.data.get(key)} - {None}  # older records do not say

@@ -44,7 +44,9 @@ class Verdict:
     change: float | None = None
     low: float | None = None
     high: float | None = None
-    detectable: float | None = None  # the smallest true change that would be found four times out of five
+    detectable: float | None = (
+        None  # the smallest true change that would be found four times out of five
+    )
 
 
 def judged(row: str, limit: Limit, old: Estimate, new: Estimate, suspicious: float) -> Verdict:
@@ -60,14 +62,25 @@ def judged(row: str, limit: Limit, old: Estimate, new: Estimate, suspicious: flo
     low, high = worse.interval()
     if not math.isfinite(low):
         amount = f"{limit.column}:{'-' if metric.better == 'higher' else '+'}0.01"
-        reason = f"too often 0 in the base to be compared in percent; name an amount, as in {amount}"
+        reason = (
+            f"too often 0 in the base to be compared in percent; name an amount, as in {amount}"
+        )
         return Verdict(row, limit, "UNRESOLVED", reason, old.value, new.value)
     detectable = POWER * worse.deviation
-    gained = high if limit.relative else high / abs(old.value) if old.value else math.copysign(math.inf, high)
+    gained = (
+        high
+        if limit.relative
+        else high / abs(old.value)
+        if old.value
+        else math.copysign(math.inf, high)
+    )
     if low > limit.tolerance:
         verdict, reason = "REGRESSED", f"worse by more than {limit.text}"
     elif high < 0 and gained < -suspicious and metric.better != "zero":
-        verdict, reason = "SUSPICIOUS", f"better by more than {suspicious:.0%}: too good to be taken on trust"
+        verdict, reason = (
+            "SUSPICIOUS",
+            f"better by more than {suspicious:.0%}: too good to be taken on trust",
+        )
     elif high < 0:
         verdict, reason = "IMPROVED", ""
     elif limit.tolerance < detectable:
@@ -75,7 +88,9 @@ def judged(row: str, limit: Limit, old: Estimate, new: Estimate, suspicious: flo
         verdict, reason = "UNRESOLVED", f"too fine: the minimum detectable effect is {least}"
     else:
         verdict, reason = "PASS", ""
-    return Verdict(row, limit, verdict, reason, old.value, new.value, worse.value, low, high, detectable)
+    return Verdict(
+        row, limit, verdict, reason, old.value, new.value, worse.value, low, high, detectable
+    )
 
 
 def timed(row: str, limit: Limit, old: Sequence[Record], new: Sequence[Record]) -> Verdict:
@@ -85,18 +100,26 @@ def timed(row: str, limit: Limit, old: Sequence[Record], new: Sequence[Record]) 
     for key in MACHINE:
         there, here = old[0].environment.get(key), new[0].environment.get(key)
         if there != here:
-            return Verdict(row, limit, "NOT GATED", f"another machine: {key} was {there} and is {here}")
+            return Verdict(
+                row, limit, "NOT GATED", f"another machine: {key} was {there} and is {here}"
+            )
     phase = limit.column.removesuffix("_seconds")
     before, after = ([_in_kernels(record, phase) for record in records] for records in (old, new))
     ratios = [a / b - 1 for a, b in zip(after, before, strict=True) if a and b]
     if len(ratios) < len(old):
         return Verdict(row, limit, "NOT GATED", "a cell has no time, or none of the kernel")
     if len(ratios) < 2:
-        return Verdict(row, limit, "NOT GATED", "one fold: a single ratio cannot tell a change from chance")
+        return Verdict(
+            row, limit, "NOT GATED", "one fold: a single ratio cannot tell a change from chance"
+        )
     low, change, high = min(ratios), statistics.median(ratios), max(ratios)
     verdict = "REGRESSED" if low > limit.tolerance else "IMPROVED" if high < 0 else "PASS"
-    was, now = (statistics.fmean(r.costs[phase]["seconds"] for r in records) for records in (old, new))
-    reason = "slower in every fold, as a multiple of a fixed kernel" if verdict == "REGRESSED" else ""
+    was, now = (
+        statistics.fmean(r.costs[phase]["seconds"] for r in records) for records in (old, new)
+    )
+    reason = (
+        "slower in every fold, as a multiple of a fixed kernel" if verdict == "REGRESSED" else ""
+    )
     return Verdict(row, limit, verdict, reason, was, now, change, low, high)
 
 

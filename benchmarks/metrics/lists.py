@@ -27,7 +27,11 @@ def gini(listed: Listed, k: int) -> float:
     """
     exposure = np.sort(np.asarray(_shown(listed, k).sum(axis=0)).ravel())
     n, total = len(exposure), exposure.sum()
-    return float(((2 * np.arange(1, n + 1) - n - 1) @ exposure) / (n * total)) if total else float("nan")
+    return (
+        float(((2 * np.arange(1, n + 1) - n - 1) @ exposure) / (n * total))
+        if total
+        else float("nan")
+    )
 
 
 @list_metric("higher", "bits")

@@ -32,7 +32,9 @@ class Protocol:
 
     def __post_init__(self) -> None:
         if not 0 <= self.relevant_share <= 1:
-            raise UsageError(f"relevant_share {self.relevant_share:g}: expected 0 (every rating) to 1 (the highest)")
+            raise UsageError(
+                f"relevant_share {self.relevant_share:g}: expected 0 (every rating) to 1 (the highest)"
+            )
 
     def threshold(self, scale: tuple[float, float]) -> float:
         """The lowest rating that counts as relevant."""
@@ -42,13 +44,23 @@ class Protocol:
 STANDARD = "standard"
 PROTOCOLS = {
     STANDARD: Protocol("the bench's own"),
-    "recommenders": Protocol("as Microsoft Recommenders: every test item is relevant, whatever its rating", 0),
-    "lightfm": Protocol(
-        "as lightfm.evaluation without train_interactions: training items stay", 0, "all", "pessimistic"
+    "recommenders": Protocol(
+        "as Microsoft Recommenders: every test item is relevant, whatever its rating", 0
     ),
-    "lightfm-masked": Protocol("as lightfm.evaluation with train_interactions", 0, "unseen", "pessimistic"),
+    "lightfm": Protocol(
+        "as lightfm.evaluation without train_interactions: training items stay",
+        0,
+        "all",
+        "pessimistic",
+    ),
+    "lightfm-masked": Protocol(
+        "as lightfm.evaluation with train_interactions", 0, "unseen", "pessimistic"
+    ),
     "lightfm-5-stars": Protocol(
-        "as lightfm.evaluation on data fetched with min_rating=5: training items stay", 1, "all", "pessimistic"
+        "as lightfm.evaluation on data fetched with min_rating=5: training items stay",
+        1,
+        "all",
+        "pessimistic",
     ),
     "lightfm-5-stars-masked": Protocol(
         "as lightfm.evaluation on data fetched with min_rating=5, with train_interactions",
@@ -57,7 +69,8 @@ PROTOCOLS = {
         "pessimistic",
     ),
     "rated-only": Protocol(
-        "the user's own test items put in order; easy, since all of them were chosen by the user", candidates="rated"
+        "the user's own test items put in order; easy, since all of them were chosen by the user",
+        candidates="rated",
     ),
 }
 

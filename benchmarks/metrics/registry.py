@@ -34,7 +34,9 @@ class Rated:
     users: NDArray[np.int32]
     truth: Floats
     predicted: Floats
-    answered: NDArray[np.bool_]  # False where the algorithm had no opinion and the training mean stood in
+    answered: NDArray[
+        np.bool_
+    ]  # False where the algorithm had no opinion and the training mean stood in
     n_users: int
 
     def per_user(self, values: NDArray[Any]) -> Shares:
@@ -47,7 +49,9 @@ class Rated:
 class Ranked:
     """The recommendations of each user: at which ranks are relevant test items, and how many of those there are."""
 
-    hits: NDArray[np.int64]  # (n_lists, depth); column 0 is the first rank; above 1 only where ties share a rank
+    hits: NDArray[
+        np.int64
+    ]  # (n_lists, depth); column 0 is the first rank; above 1 only where ties share a rank
     n_relevant: NDArray[np.int64]  # (n_lists,), at least 1
     auc: Floats  # (n_lists,), see the metric of this name
 
@@ -64,7 +68,9 @@ class Listed:
     n_ratings: NDArray[np.int64]  # (n_items,), in the training part
     n_users: int
     profile: Floats  # (n_lists,): mean number of ratings of the items that the user rated in training; NaN for none
-    features: csr_matrix | None  # (n_items, n_features), rows of length 1 or 0; None if nothing is known
+    features: (
+        csr_matrix | None
+    )  # (n_items, n_features), rows of length 1 or 0; None if nothing is known
 
     def lengths(self, k: int) -> NDArray[np.int64]:
         """How many items the first k places of each list hold."""
@@ -105,7 +111,9 @@ class Metric:
 METRICS: dict[str, Metric] = {}
 
 
-def _register(*, name: str = "", **about: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _register(
+    *, name: str = "", **about: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function under its own name, or `name`."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -116,12 +124,16 @@ def _register(*, name: str = "", **about: Any) -> Callable[[Callable[..., Any]],
     return register
 
 
-def rating_metric(better: Better, unit: str, *, needs_ratings: bool = True, **about: Any) -> Callable[..., Any]:
+def rating_metric(
+    better: Better, unit: str, *, needs_ratings: bool = True, **about: Any
+) -> Callable[..., Any]:
     """Register a function of `Rated` that gives the `Shares` of all users."""
     return _register(kind="rating", better=better, unit=unit, needs_ratings=needs_ratings, **about)
 
 
-def ranking_metric(better: Better, unit: str, *, has_cutoff: bool = True, **about: Any) -> Callable[..., Any]:
+def ranking_metric(
+    better: Better, unit: str, *, has_cutoff: bool = True, **about: Any
+) -> Callable[..., Any]:
     """Register a function of (`Ranked`, k) that gives one value a list, whose mean counts; NaN is left out."""
     return _register(kind="ranking", better=better, unit=unit, has_cutoff=has_cutoff, **about)
 
@@ -150,7 +162,9 @@ def find(column: str) -> Metric:
     return metric
 
 
-def columns(ks: tuple[int, ...], protocols: tuple[str, ...] = (STANDARD,), *, headline: bool = False) -> list[str]:
+def columns(
+    ks: tuple[int, ...], protocols: tuple[str, ...] = (STANDARD,), *, headline: bool = False
+) -> list[str]:
     """The names of all metric columns at the cutoffs `ks`; with `headline`, of those that a report shows unasked."""
     return [
         prefixed(protocol, column)

@@ -5,8 +5,19 @@ Commands come in. Everything is checked here, before any long work; nothing is m
 """
 
 from recbench.benchmarks.planning.cells import hyperparameters, library_versions
-from recbench.benchmarks.planning.destination import choose_directory, describe_replacement, files_of
-from recbench.benchmarks.planning.resume import Division, division_of, evaluate_answers, misfits, resume, state_of
+from recbench.benchmarks.planning.destination import (
+    choose_directory,
+    describe_replacement,
+    files_of,
+)
+from recbench.benchmarks.planning.resume import (
+    Division,
+    division_of,
+    evaluate_answers,
+    misfits,
+    resume,
+    state_of,
+)
 
 __all__ = [
     "Division",

@@ -58,7 +58,9 @@ def suite(name: str) -> Suite:
     content = tomllib.loads(path.read_text())
     content["rows"] = rows(content["rows"])
     tables = content.pop("published", [])
-    for table in tables:  # rows by the name they have everywhere, however their parameters are written
+    for (
+        table
+    ) in tables:  # rows by the name they have everywhere, however their parameters are written
         table["rows"] = {rows([spec])[0].name: values for spec, values in table["rows"].items()}
     if "metrics" in content:
         content["metrics"] = tuple(content["metrics"])
@@ -77,7 +79,9 @@ def rows(specs: Iterable[str]) -> tuple[Row, ...]:
         row = Row(name, {key: getattr(algorithm, key) for key in parameters})
         same = format_spec(name, hyperparameters(algorithm))
         if same in found:
-            raise UsageError(f"algorithm {row.name!r} is planned twice, also as {found[same].name!r}: name it once")
+            raise UsageError(
+                f"algorithm {row.name!r} is planned twice, also as {found[same].name!r}: name it once"
+            )
         found[same] = row
     return tuple(found.values())
 
@@ -87,7 +91,9 @@ def with_truth(table: tuple[Row, ...], dataset: Dataset | None = None) -> tuple[
     if dataset is not None and dataset.truth is None:
         return table
     planned = {row.algorithm for row in table}
-    return *table, *(Row(name, {}) for name, cls in available().items() if cls.sees_truth and name not in planned)
+    return *table, *(
+        Row(name, {}) for name, cls in available().items() if cls.sees_truth and name not in planned
+    )
 
 
 def hyperparameters(algorithm: Recommender) -> dict[str, Any]:

@@ -9,7 +9,16 @@ from recbench.benchmarks.records import Cell, Run
 from recbench.datasets.foundation import UsageError, format_spec, parse_spec
 
 RUNS = Path("runs")  # where results go that are not told where to go
-FACTS = ("data", "split", "folds", "seed", "split seed", "k", "protocols", "threads")  # in which two plans may differ
+FACTS = (
+    "data",
+    "split",
+    "folds",
+    "seed",
+    "split seed",
+    "k",
+    "protocols",
+    "threads",
+)  # in which two plans may differ
 
 
 def choose_directory(dataset: str) -> Path:
@@ -37,14 +46,20 @@ def describe_replacement(cells: Sequence[Cell], run: Run) -> list[str]:
     if not differences:
         return []
     kept = "Its plan, table and report make way, its records are kept; --out keeps both apart."
-    return [f"{run.directory} holds another run, which this one replaces: {'; '.join(differences)}. {kept}"]
+    return [
+        f"{run.directory} holds another run, which this one replaces: {'; '.join(differences)}. {kept}"
+    ]
 
 
 def _directory_name(dataset: str) -> str:
     """`table:/data/my ratings.csv[user=u]` -> `table-my-ratings-user-u`: what a data set's directory is called."""
     name, parameters = parse_spec(dataset)
     prefix, _, path = name.partition(":")
-    parts = [prefix, Path(path).stem if path else "", *(f"{key}-{value}" for key, value in parameters.items())]
+    parts = [
+        prefix,
+        Path(path).stem if path else "",
+        *(f"{key}-{value}" for key, value in parameters.items()),
+    ]
     return "".join(c if c.isalnum() or c in "-._" else "-" for c in "-".join(filter(None, parts)))
 
 
@@ -95,14 +110,18 @@ def replaced_by(cells: Sequence[Cell], run: Run) -> list[str]:
     if n_gone == 0:
         return []
     differences = []
-    for fact, old, new in zip(FACTS, _values_of_facts(before), _values_of_facts(cells), strict=True):
+    for fact, old, new in zip(
+        FACTS, _values_of_facts(before), _values_of_facts(cells), strict=True
+    ):
         if old != new:
             differences.append(f"{fact} {', '.join(old)} -> {', '.join(new)}")
     rows = {cell.row for cell in cells}
     rows_gone = [row for row in dict.fromkeys(cell.row for cell in before) if row not in rows]
     if rows_gone:
         differences.append(f"without {', '.join(rows_gone)}")
-    return differences or [f"other code, libraries or parameters in {n_gone} of {len(before)} cells"]
+    return differences or [
+        f"other code, libraries or parameters in {n_gone} of {len(before)} cells"
+    ]
 
 
 def _values_of_facts(cells: Sequence[Cell]) -> list[list[str]]:

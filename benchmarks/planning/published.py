@@ -20,7 +20,9 @@ class Published:
     source: str
 
 
-def published(suite: str, tables: Iterable[Mapping[str, Any]], rows: Iterable[str]) -> tuple[Published, ...]:
+def published(
+    suite: str, tables: Iterable[Mapping[str, Any]], rows: Iterable[str]
+) -> tuple[Published, ...]:
     """The numbers in the `[[published]]` tables of a suite's file.
 
     UsageError for a row that the suite does not have, an unknown metric, or a metric without a tolerance.
@@ -32,7 +34,11 @@ def published(suite: str, tables: Iterable[Mapping[str, Any]], rows: Iterable[st
             for column, value in values.items():
                 find(column)
                 if column not in table["tolerance"]:
-                    raise UsageError(f"suite {suite}: no tolerance is given for the published {column} of {row}")
+                    raise UsageError(
+                        f"suite {suite}: no tolerance is given for the published {column} of {row}"
+                    )
                 tolerance = table["tolerance"][column]
-                found.append(Published(row, column, value, tolerance, table["dataset"], table["source"]))
+                found.append(
+                    Published(row, column, value, tolerance, table["dataset"], table["source"])
+                )
     return tuple(found)

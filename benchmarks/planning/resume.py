@@ -45,7 +45,9 @@ class Numbers:
     slices: list[Slice]
 
 
-def evaluate_answers(cell: Cell, answers: Answers, train: Ratings, test: Ratings, catalogue: Catalogue) -> Numbers:
+def evaluate_answers(
+    cell: Cell, answers: Answers, train: Ratings, test: Ratings, catalogue: Catalogue
+) -> Numbers:
     """Every metric, every user's share in it, and the slices."""
     evaluation = Evaluation.from_json(cell.protocol)
     predicts_ratings = available()[cell.algorithm].predicts == "ratings"
@@ -68,7 +70,11 @@ def misfits(
         users = np.flatnonzero(np.diff(pairs(test, threshold).indptr))
         top = arrays.get(prefixed(name, "top_items"), np.empty((0, 0), np.int32))
         depth = top.shape[-1] if top.ndim else 0
-        lists = {"users": (len(users),), "top_items": (len(users), depth), "ranks": (len(users), depth)}
+        lists = {
+            "users": (len(users),),
+            "top_items": (len(users), depth),
+            "ranks": (len(users), depth),
+        }
         lists["auc"] = (len(users),)
         shapes |= {prefixed(name, column): shape for column, shape in lists.items()}
 
@@ -119,7 +125,9 @@ def resume(
     reasons: Counter[tuple[str, str]] = Counter()
     for cell in waiting:
         if cell.name in lost:
-            reasons[cell.row, "the code of the evaluation has changed, and the raw answers do not serve"] += 1
+            reasons[
+                cell.row, "the code of the evaluation has changed, and the raw answers do not serve"
+            ] += 1
         elif run.read(cell) is None and (changes := changed_since(run, cell)):
             reasons[cell.row, f"changed since: {', '.join(changes)}"] += 1
     remarks += [f"{row}: {_counted(n)} measured again: {why}" for (row, why), n in reasons.items()]
@@ -141,7 +149,9 @@ def changed_since(run: Run, cell: Cell) -> list[str]:
             record = Record.from_json(path.read_bytes())
         except ValueError:
             continue  # a damaged record of another key: no part of this plan
-        if record.status != "ok" or any(getattr(record.cell, name) != getattr(cell, name) for name in PLACE):
+        if record.status != "ok" or any(
+            getattr(record.cell, name) != getattr(cell, name) for name in PLACE
+        ):
             continue
         changes = _changes(record.cell, cell)
         if changes and (not nearest or len(changes) < len(nearest)):
@@ -152,7 +162,10 @@ def changed_since(run: Run, cell: Cell) -> list[str]:
 def _changes(old: Cell, new: Cell) -> list[str]:
     """The fields of CHANGES that differ, in words; a plug-in's own module counts as code."""
     own = available()[new.algorithm].__module__
-    libraries = [{name: value for name, value in cell.libraries.items() if name != own} for cell in (old, new)]
+    libraries = [
+        {name: value for name, value in cell.libraries.items() if name != own}
+        for cell in (old, new)
+    ]
     changes = []
     for name, words in CHANGES.items():
         was, now = getattr(old, name), getattr(new, name)

@@ -27,7 +27,12 @@ from recbench.benchmarks.records.ownership import (
 )
 from recbench.benchmarks.records.record import Record, Run, not_run, parted
 from recbench.benchmarks.records.schema import unreadable_record
-from recbench.benchmarks.records.source import answers_source, evaluation_source, is_plugin, plugin_source
+from recbench.benchmarks.records.source import (
+    answers_source,
+    evaluation_source,
+    is_plugin,
+    plugin_source,
+)
 
 __all__ = [
     "ENOUGH",

@@ -19,7 +19,9 @@ class Cell:
     digest: str  # of the data, and of the split's rows where the data set brings them
     algorithm: str
     parameters: dict[str, Any]  # all hyperparameters, defaults included
-    given: dict[str, Any]  # those that were set on purpose: what tells two rows of one algorithm apart
+    given: dict[
+        str, Any
+    ]  # those that were set on purpose: what tells two rows of one algorithm apart
     revision: int
     libraries: dict[str, str]  # module -> version of what the adapter wraps
     split: str
@@ -42,9 +44,13 @@ class Cell:
         Candidates, ties, cutoffs and thresholds of relevance are part of it; the version of the metrics is not,
         since it changes no answer. Records without a `source` have the key that they were written with.
         """
-        fixed = {name: value for name, value in asdict(self).items() if name not in ("dataset", "given")}
+        fixed = {
+            name: value for name, value in asdict(self).items() if name not in ("dataset", "given")
+        }
         if self.source:
-            fixed["protocol"] = {name: value for name, value in self.protocol.items() if name != "version"}
+            fixed["protocol"] = {
+                name: value for name, value in self.protocol.items() if name != "version"
+            }
         else:
             del fixed["source"]
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:12]

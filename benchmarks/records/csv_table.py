@@ -12,7 +12,14 @@ from recbench.benchmarks.records.cell import PHASES
 from recbench.benchmarks.records.record import Record
 from recbench.datasets.storage import write_atomically
 
-TEXTS = ("dataset", "split", "algorithm", "params", "status", "reason")  # numbers stay as they are, below zero too
+TEXTS = (
+    "dataset",
+    "split",
+    "algorithm",
+    "params",
+    "status",
+    "reason",
+)  # numbers stay as they are, below zero too
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -66,7 +73,17 @@ def embedded(about: Mapping[str, Any], records: Iterable[Record]) -> dict[str, A
     """What a page holds as JSON: the plan's words and every record, without what is the same in all of them."""
     shown = []
     for record in records:
-        fields = asdict(record) | {"row": record.cell.row, "key": record.cell.key, "fold": record.cell.fold}
-        fields["data"] = {name: record.data[name] for name in ("train", "test", "threshold") if name in record.data}
-        shown.append({name: value for name, value in fields.items() if name not in ("environment", "cell")})
+        fields = asdict(record) | {
+            "row": record.cell.row,
+            "key": record.cell.key,
+            "fold": record.cell.fold,
+        }
+        fields["data"] = {
+            name: record.data[name]
+            for name in ("train", "test", "threshold")
+            if name in record.data
+        }
+        shown.append(
+            {name: value for name, value in fields.items() if name not in ("environment", "cell")}
+        )
     return {"about": dict(about), "records": shown}

@@ -46,7 +46,11 @@ def describe_algorithms(cells: Iterable[Cell]) -> dict[str, dict[str, Any]]:
 def _licence(distribution: str) -> str:
     """As its metadata say: the expression, the classifier, or the first line of what stands there."""
     said = metadata(distribution).json
-    classified = [text.rpartition(" :: ")[2] for text in said.get("classifier", []) if text.startswith("License ::")]
+    classified = [
+        text.rpartition(" :: ")[2]
+        for text in said.get("classifier", [])
+        if text.startswith("License ::")
+    ]
     for text in (said.get("license_expression"), *classified, said.get("license")):
         if text and str(text).strip():
             return str(text).strip().splitlines()[0]

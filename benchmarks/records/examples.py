@@ -37,8 +37,12 @@ class Answer:
     row: str
     key: str
     sha256: str | None  # of the raw answers, as the record has it
-    recommended: list[int] | None  # best first; None: it was not asked, for want of a relevant test item
-    nearest: list[Stars]  # predictions of test ratings, nearest to the actual one first; none from who only ranks
+    recommended: (
+        list[int] | None
+    )  # best first; None: it was not asked, for want of a relevant test item
+    nearest: list[
+        Stars
+    ]  # predictions of test ratings, nearest to the actual one first; none from who only ranks
     farthest: list[Stars]  # those at the other end, where there are more
     compared: list[float]  # predictions of the user's `compared` items
 
@@ -101,27 +105,35 @@ def find_users(dataset: Dataset, ids: Sequence[str]) -> list[int]:
     return list(dict.fromkeys(known[name] for name in ids))
 
 
-def write_examples(run: Run, records: Sequence[Record], dataset: Dataset, users: Sequence[int]) -> Path:
+def write_examples(
+    run: Run, records: Sequence[Record], dataset: Dataset, users: Sequence[int]
+) -> Path:
     """Write `examples.json` for `users`, or for some drawn with the run's seed; its path. Nothing is fitted again.
 
     The fold is the first of the main split with an ok record; rows that are not ok there are left out.
     """
     first, ok = records[0].cell, _answered(run, records)
     cell = ok[0].cell if ok else first
-    train_rows, test_rows = splits.divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
+    train_rows, test_rows = splits.divide(
+        dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed
+    )
     train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
     threshold = PROTOCOLS[STANDARD].threshold(test.scale)
     chosen = list(users) or draw(train, test, threshold, cell.seed)
     questions = [_Questions(dataset, train, test, threshold, user) for user in chosen]
     for record in ok:
-        for question, answer in zip(questions, _answers(run, record, train, test, questions), strict=False):
+        for question, answer in zip(
+            questions, _answers(run, record, train, test, questions), strict=False
+        ):
             question.person.answers.append(answer)
     people, similar = [question.person for question in questions], _similar(dataset)
     titles = {item: _title(dataset.catalogue, item) for item in sorted(_items(people, similar))}
     place = (dataset.digest, cell.split, cell.n_folds, cell.fold, cell.split_seed, cell.seed)
     examples = Examples(*place, threshold, bool(users), people, similar, titles)
     path = run.directory / FILE
-    write_atomically(path, (json.dumps(asdict(examples), sort_keys=True, allow_nan=False) + "\n").encode())
+    write_atomically(
+        path, (json.dumps(asdict(examples), sort_keys=True, allow_nan=False) + "\n").encode()
+    )
     return path
 
 
@@ -140,7 +152,9 @@ def read_examples(directory: Path) -> Examples | None:
         return None
     except (ValidationError, ValueError, OSError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        raise UsageError(f"{path} is damaged: {reason}. `python -m benchmarks.run` writes it again.") from None
+        raise UsageError(
+            f"{path} is damaged: {reason}. `python -m benchmarks.run` writes it again."
+        ) from None
 
 
 def _answered(run: Run, records: Sequence[Record]) -> list[Record]:
@@ -150,7 +164,11 @@ def _answered(run: Run, records: Sequence[Record]) -> list[Record]:
     folds: dict[int, list[Record]] = {}
     for record in records:
         cell = record.cell
-        if record.status == "ok" and (cell.split, cell.split_seed, cell.seed) == own and run.has_answers(cell):
+        if (
+            record.status == "ok"
+            and (cell.split, cell.split_seed, cell.seed) == own
+            and run.has_answers(cell)
+        ):
             folds.setdefault(cell.fold, []).append(record)
     return folds[min(folds)] if folds else []
 
@@ -172,12 +190,16 @@ def draw(train: Ratings, test: Ratings, threshold: float, seed: int) -> list[int
 class _Questions:
     """What there is to be said about one user before any row has answered."""
 
-    def __init__(self, dataset: Dataset, train: Ratings, test: Ratings, threshold: float, user: int) -> None:
+    def __init__(
+        self, dataset: Dataset, train: Ratings, test: Ratings, threshold: float, user: int
+    ) -> None:
         self.user, self.rows = user, np.flatnonzero(test.users == user)
         known, self.asked = train.take(np.flatnonzero(train.users == user)), test.take(self.rows)
         popularity = np.bincount(train.items, minlength=train.n_items)
         best = np.lexsort((known.items, -popularity[known.items], -known.values))[:N_FAVOURITES]
-        best = best[known.values[best] >= known.values.sum(dtype=np.float64) / max(1, len(known))]  # no dislikes
+        best = best[
+            known.values[best] >= known.values.sum(dtype=np.float64) / max(1, len(known))
+        ]  # no dislikes
         self.compared = np.lexsort((self.asked.items, -popularity[self.asked.items]))[:N_COMPARED]
         self.person = Person(
             str(dataset.user_ids[user]),
@@ -191,30 +213,47 @@ class _Questions:
         )
 
 
-def _stars(items: NDArray[np.int32], values: NDArray[np.float32] | NDArray[np.float64]) -> list[Stars]:
+def _stars(
+    items: NDArray[np.int32], values: NDArray[np.float32] | NDArray[np.float64]
+) -> list[Stars]:
     return list(zip(items.tolist(), values.tolist(), strict=True))
 
 
-def _answers(run: Run, record: Record, train: Ratings, test: Ratings, asked: Sequence[_Questions]) -> list[Answer]:
+def _answers(
+    run: Run, record: Record, train: Ratings, test: Ratings, asked: Sequence[_Questions]
+) -> list[Answer]:
     """The answers of one cell, in the order of the questions; none if they cannot be read."""
     try:
         arrays = run.answers(record.cell, ("scores", "users", "top_items"))
-    except UsageError:  # it is told where the row's uncertainty is missing; a run must not fail for its examples
+    except (
+        UsageError
+    ):  # it is told where the row's uncertainty is missing; a run must not fail for its examples
         return []
     told = []
     for one in asked:
         place = np.flatnonzero(arrays["users"] == one.user)
-        top = [item for item in arrays["top_items"][place[0]].tolist() if item >= 0] if len(place) else None
+        top = (
+            [item for item in arrays["top_items"][place[0]].tolist() if item >= 0]
+            if len(place)
+            else None
+        )
         nearest: list[Stars] = []
         compared: list[float] = []
         if record.metrics.get("rmse") is not None:
-            predicted = rated(Answers(arrays["scores"][one.rows], {}), one.asked, train.mean).predicted
+            predicted = rated(
+                Answers(arrays["scores"][one.rows], {}), one.asked, train.mean
+            ).predicted
             distance = np.abs(predicted - one.asked.values)
             order = np.lexsort((one.asked.items, distance))
-            nearest, compared = _stars(one.asked.items[order], predicted[order]), predicted[one.compared].tolist()
+            nearest, compared = (
+                _stars(one.asked.items[order], predicted[order]),
+                predicted[one.compared].tolist(),
+            )
         ends = nearest[:N_ENDS], nearest[max(N_ENDS, len(nearest) - N_ENDS) :]
         recommended = None if top is None else top[:N_RECOMMENDED]
-        told.append(Answer(record.cell.row, record.cell.key, record.answers, recommended, *ends, compared))
+        told.append(
+            Answer(record.cell.row, record.cell.key, record.answers, recommended, *ends, compared)
+        )
     return told
 
 
@@ -232,7 +271,9 @@ def _similar(dataset: Dataset) -> Similar | None:
         return None
     items, cosines = content.similar(item, len(described))
     like = described[items] & (cosines > 0)
-    return Similar(item, int(counts[item]), _stars(items[like][:N_SIMILAR], cosines[like][:N_SIMILAR]))
+    return Similar(
+        item, int(counts[item]), _stars(items[like][:N_SIMILAR], cosines[like][:N_SIMILAR])
+    )
 
 
 def _title(catalogue: Catalogue, item: int) -> str:
@@ -245,5 +286,8 @@ def _items(people: Sequence[Person], similar: Similar | None) -> set[int]:
     found = {item for person in people for item, _ in person.favourites}
     found |= {item for person in people for item in person.compared}
     for answer in (answer for person in people for answer in person.answers):
-        found |= {*(answer.recommended or ()), *(item for item, _ in (*answer.nearest, *answer.farthest))}
+        found |= {
+            *(answer.recommended or ()),
+            *(item for item, _ in (*answer.nearest, *answer.farthest)),
+        }
     return found | ({similar.item, *(item for item, _ in similar.nearest)} if similar else set())

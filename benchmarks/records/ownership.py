@@ -17,7 +17,14 @@ from recbench.datasets.foundation import UsageError
 
 REPORT_LIST = "report.sha256"  # the files of a report, as `sha256sum --check` reads them
 PAGES = ("report.md", "report.html")
-KEPT = ("plan.json", "profile.json", "examples.json", "results.csv", *PAGES, REPORT_LIST)  # beside the folders
+KEPT = (
+    "plan.json",
+    "profile.json",
+    "examples.json",
+    "results.csv",
+    *PAGES,
+    REPORT_LIST,
+)  # beside the folders
 MARKS = {  # by which a file of ours is known
     "profile.json": {"schema", "digest", "stars"},
     "examples.json": {"schema", "digest", "people"},
@@ -174,7 +181,9 @@ def claimed(directory: Path, data_files: Iterable[Path] = ()) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UsageError(f"--out {directory}: another run is using it; wait, or name another directory") from None
+            raise UsageError(
+                f"--out {directory}: another run is using it; wait, or name another directory"
+            ) from None
         for leftover in leftovers(directory):
             leftover.unlink()
         yield

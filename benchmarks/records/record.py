@@ -41,11 +41,19 @@ class Record:
     metrics: dict[str, float | None] = field(default_factory=dict)
     trace: list[dict[str, float | None]] = field(default_factory=list)
     determinism: Certificate | None = None  # None: not measured, or nothing to compare
-    start_seconds: float | None = None  # from the run's request to the cell's first line: the harness's own cost
-    slices: list[dict[str, Any]] = field(default_factory=list)  # see benchmarks/evaluation/slices.py
-    kernel_seconds: float | None = None  # of a fixed piece of work, just before the fit: how fast the machine was
+    start_seconds: float | None = (
+        None  # from the run's request to the cell's first line: the harness's own cost
+    )
+    slices: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # see benchmarks/evaluation/slices.py
+    kernel_seconds: float | None = (
+        None  # of a fixed piece of work, just before the fit: how fast the machine was
+    )
     answers: str | None = None  # sha256 of the file with its raw answers
-    evaluation: str | None = None  # `source.evaluation_source`: the code that made the metrics of the answers
+    evaluation: str | None = (
+        None  # `source.evaluation_source`: the code that made the metrics of the answers
+    )
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -55,7 +63,10 @@ class Record:
     @property
     def peak_mb(self) -> float | None:
         """The greatest memory peak of all phases, in MB; None where it was not measured."""
-        return max((cost["peak_mb"] for cost in self.costs.values() if cost["peak_mb"] is not None), default=None)
+        return max(
+            (cost["peak_mb"] for cost in self.costs.values() if cost["peak_mb"] is not None),
+            default=None,
+        )
 
     def to_json(self) -> bytes:
         """The bytes that are written: sorted keys, unrounded, no NaN."""
@@ -80,7 +91,9 @@ class Record:
             record = _RECORD.validate_python(fields)
             missing = {"simulated", "digest", "name"} - set(record.data)
         except ValidationError as error:
-            raise ValueError(f"not a record: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from None
+            raise ValueError(
+                f"not a record: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}"
+            ) from None
         if missing:
             raise ValueError(f"not a record: its data lack {', '.join(sorted(missing))}")
         if record.status not in STATUSES:
@@ -95,8 +108,14 @@ _CELLS = TypeAdapter(list[Cell])
 def _legible(text: str, longest: int = 2000) -> str:
     """`text` as it can be written and shown anywhere: no lone surrogates, no control characters, not too long."""
     encodable = text.encode("utf-8", "backslashreplace").decode()
-    printable = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in encodable)
-    return printable if len(printable) <= longest else f"{printable[:longest]} ... ({len(printable):,} characters)"
+    printable = "".join(
+        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in encodable
+    )
+    return (
+        printable
+        if len(printable) <= longest
+        else f"{printable[:longest]} ... ({len(printable):,} characters)"
+    )
 
 
 @dataclass(frozen=True)
@@ -141,7 +160,9 @@ class Run:
             with np.load(path) as arrays:
                 return {name: arrays[name] for name in names or arrays.files}
         except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise UsageError(f"{path} cannot be read ({error}): run benchmarks.run to measure it again") from None
+            raise UsageError(
+                f"{path} cannot be read ({error}): run benchmarks.run to measure it again"
+            ) from None
 
     def write_plan(self, cells: Iterable[Cell], about: Mapping[str, Any]) -> None:
         """Keep the plan, so that a report shows its cells and no others."""
@@ -150,7 +171,9 @@ class Run:
         try:
             write_atomically(path, json.dumps(plan, indent=1).encode())
         except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror}; name another directory with --out") from None
+            raise UsageError(
+                f"cannot write {path}: {error.strerror}; name another directory with --out"
+            ) from None
 
     def read_plan(self) -> tuple[list[Cell], dict[str, Any]]:
         """The planned cells and what the plan says about itself. UsageError if this is no results directory."""
@@ -175,7 +198,9 @@ class Run:
         records = [
             not_run(cell, about, "no record yet")
             if record is None
-            else not_run(cell, about, "its metrics were made by other code than the plan's: run it again")
+            else not_run(
+                cell, about, "its metrics were made by other code than the plan's: run it again"
+            )
             if _is_stale(record, about)
             else replace(record, cell=cell)
             for cell, record in found
@@ -183,7 +208,9 @@ class Run:
         _refuse_other_rows(records)
         return records
 
-    def _refuse_mixture(self, found: Iterable[tuple[Cell, Record | None]], about: Mapping[str, Any]) -> None:
+    def _refuse_mixture(
+        self, found: Iterable[tuple[Cell, Record | None]], about: Mapping[str, Any]
+    ) -> None:
         """UsageError unless each split has one digest, and the records have that of the plan."""
         firsts: dict[str, Cell] = {}
         for cell, record in found:
@@ -194,7 +221,9 @@ class Run:
                 wanted = about["data"].get("digest", digest)
             if wanted != digest:
                 what = f"{path} mixes data: the digest of {cell.name} is {digest[:12]}, that of the run {wanted[:12]}"
-                raise UsageError(f"{what}. Run benchmarks.run again with a directory of its own (--out).")
+                raise UsageError(
+                    f"{what}. Run benchmarks.run again with a directory of its own (--out)."
+                )
 
 
 def _is_stale(record: Record, about: Mapping[str, Any]) -> bool:
@@ -210,7 +239,9 @@ def _refuse_other_rows(records: Iterable[Record]) -> None:
         cell = record.cell
         if "train_rows" not in record.data:
             continue
-        other = first.setdefault((cell.digest, cell.split, cell.n_folds, cell.split_seed, cell.fold), record)
+        other = first.setdefault(
+            (cell.digest, cell.split, cell.n_folds, cell.split_seed, cell.fold), record
+        )
         for part in ("train_rows", "test_rows"):
             if record.data[part] != other.data[part]:
                 raise UsageError(

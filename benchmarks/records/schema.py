@@ -18,7 +18,13 @@ STATUSES = (
     "crashed",
     "not_run",
 )
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what reading damaged JSON raises
+UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)  # what reading damaged JSON raises
 
 
 class NewerSchema(ValueError):
@@ -45,7 +51,9 @@ def unreadable_record(path: Path, error: Exception) -> UsageError:
 def unreadable_plan(path: Path, error: Exception) -> UsageError:
     """What is said of the plan at `path`."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return UsageError(f"{path.parent} holds no results: expected {path}, written by benchmarks.run")
+        return UsageError(
+            f"{path.parent} holds no results: expected {path}, written by benchmarks.run"
+        )
     if isinstance(error, NewerSchema):
         return UsageError(f"{path} cannot be read: {error}")
     reason = str(error)
@@ -55,4 +63,6 @@ def unreadable_plan(path: Path, error: Exception) -> UsageError:
         reason = f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}"
     elif isinstance(error, KeyError):
         reason = f"it lacks {error}"
-    return UsageError(f"{path} cannot be read: {reason} (it is damaged, or no plan of benchmarks.run)")
+    return UsageError(
+        f"{path} cannot be read: {reason} (it is damaged, or no plan of benchmarks.run)"
+    )

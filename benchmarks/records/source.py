@@ -80,7 +80,9 @@ def evaluation_source() -> str:
     package = locate(METRICS)
     if package is None or package.submodule_search_locations is None:
         raise RuntimeError(f"{__name__} names the package {METRICS}, which is gone")
-    metrics = [f"{METRICS}.{module.name}" for module in iter_modules(package.submodule_search_locations)]
+    metrics = [
+        f"{METRICS}.{module.name}" for module in iter_modules(package.submodule_search_locations)
+    ]
     return _hashed(_reached([*NUMBERS, METRICS, *metrics], None))
 
 
@@ -140,7 +142,10 @@ def _is_installed(file: Path) -> bool:
     """Whether a file belongs to Python or to what is installed in it or in another environment."""
     if {"site-packages", "dist-packages"} & set(file.parts):
         return True
-    return any(file.is_relative_to(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib"))
+    return any(
+        file.is_relative_to(Path(sysconfig.get_path(name)).resolve())
+        for name in ("stdlib", "platstdlib")
+    )
 
 
 def _reached_from(adapter: type[Recommender]) -> dict[str, str]:
@@ -167,7 +172,11 @@ def _origin(imported: Imported, plugin: _PlugIn | None) -> Imported:
 
     spec = locate(imported.module, directory)
     file = file_of(spec)
-    is_door = spec is not None and spec.submodule_search_locations is not None and _is_of_house(imported.module)
+    is_door = (
+        spec is not None
+        and spec.submodule_search_locations is not None
+        and _is_of_house(imported.module)
+    )
     if is_door and file is not None and imported.name is not None:
         exported = exported_from(file.read_bytes(), imported.module)
         if imported.name in exported:

@@ -69,7 +69,10 @@ def read_module(
     """
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError):  # a plug-in's; it fails in the cell that imports it, which says so
+    except (
+        SyntaxError,
+        ValueError,
+    ):  # a plug-in's; it fails in the cell that imports it, which says so
         return hashlib.sha256(source).hexdigest(), ()
 
     if only is None:
@@ -84,7 +87,9 @@ def read_module(
     }
     lost = [definition for definition in only if definition not in definitions]
     if lost:
-        raise RuntimeError(f"{', '.join(lost)} of {name} should count as code that makes answers, and are gone")
+        raise RuntimeError(
+            f"{', '.join(lost)} of {name} should count as code that makes answers, and are gone"
+        )
     return _digest([definitions[definition] for definition in only]), ()
 
 
@@ -95,7 +100,9 @@ def exported_from(source: bytes, package: str) -> dict[str, Imported]:
     for node in ast.parse(source).body:
         if isinstance(node, ast.ImportFrom):
             module = _absolute(node, package)
-            found |= {alias.asname or alias.name: Imported(module, alias.name) for alias in node.names}
+            found |= {
+                alias.asname or alias.name: Imported(module, alias.name) for alias in node.names
+            }
     return found
 
 
@@ -138,4 +145,8 @@ def _plain(value: object) -> object:
 
 
 def _is_docstring(node: object) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

@@ -46,14 +46,20 @@ def n_folds_of(dataset: Dataset, spec: str, wanted: int | None, default: int | N
     if found is None:
         pick("split", name, [*SPLITS, *dataset.splits])
     elif found.order != "none" and dataset.ratings.times is None:
-        raise UsageError(f"--split {spec}: the ratings of {dataset.name} have no times; use kfold or holdout")
+        raise UsageError(
+            f"--split {spec}: the ratings of {dataset.name} have no times; use kfold or holdout"
+        )
     only = len(dataset.splits[name]) if found is None else 1 if found.folds == "one" else None
     if only is not None and wanted not in (None, only):
-        raise UsageError(f"--folds {wanted}: the split {spec!r} of {dataset.name} has {only}; leave --folds out")
+        raise UsageError(
+            f"--folds {wanted}: the split {spec!r} of {dataset.name} has {only}; leave --folds out"
+        )
     is_parts = found is not None and found.folds == "parts"
     n_folds = only or wanted or default or (5 if is_parts else 1)
     if is_parts and not 2 <= n_folds <= len(dataset.ratings):
-        raise UsageError(f"--folds {n_folds}: expected 2 to {len(dataset.ratings)}, the ratings of {dataset.name}")
+        raise UsageError(
+            f"--folds {n_folds}: expected 2 to {len(dataset.ratings)}, the ratings of {dataset.name}"
+        )
     return n_folds
 
 
@@ -75,7 +81,9 @@ def refuse_empty(dataset: Dataset, spec: str, n_folds: int, seed: int) -> None:
     if found is not None and found.even:
         return  # `n_folds_of` asks for as many ratings as folds, and dividing many ratings takes seconds
     for fold in range(n_folds):
-        for part, rows in zip(("training", "test"), _parts(dataset, spec, n_folds, fold, seed), strict=True):
+        for part, rows in zip(
+            ("training", "test"), _parts(dataset, spec, n_folds, fold, seed), strict=True
+        ):
             if not len(rows):
                 raise UsageError(
                     f"--split {spec}: no rating is left for the {part} part of fold {fold} (seed {seed}) of the "
@@ -92,7 +100,9 @@ def divide(dataset: Dataset, spec: str, n_folds: int, fold: int, seed: int) -> t
     in_training = np.zeros(len(dataset.ratings), bool)
     in_training[train] = True
     if n_both := int(in_training[test].sum()):
-        raise RuntimeError(f"split {spec}, fold {fold}: {n_both:,} ratings are in the training and in the test part")
+        raise RuntimeError(
+            f"split {spec}, fold {fold}: {n_both:,} ratings are in the training and in the test part"
+        )
     return train, test
 
 

@@ -38,7 +38,9 @@ class Split:
 SPLITS: dict[str, Split] = {}
 
 
-def split(name: str, folds: Folds, order: Order = "none", *, even: bool = False) -> Callable[[Division], Division]:
+def split(
+    name: str, folds: Folds, order: Order = "none", *, even: bool = False
+) -> Callable[[Division], Division]:
     """Register a function under `name`; its parameters after `seed` are what may stand in brackets."""
 
     def register(function: Division) -> Division:
@@ -74,10 +76,14 @@ def user_kfold(ratings: Ratings, n_folds: int, fold: int, seed: int) -> tuple[Ro
 
 
 @split("holdout", "draws")
-def holdout(ratings: Ratings, n_folds: int, fold: int, seed: int, test: Part = 0.2) -> tuple[Rows, Rows]:
+def holdout(
+    ratings: Ratings, n_folds: int, fold: int, seed: int, test: Part = 0.2
+) -> tuple[Rows, Rows]:
     """Shuffle all ratings with the seed; the last `test` of them, a share or a number, are the test part."""
     if test >= 1 and test != int(test):
-        raise UsageError(f"holdout[test={test:g}]: expected a share below 1 or a whole number of ratings")
+        raise UsageError(
+            f"holdout[test={test:g}]: expected a share below 1 or a whole number of ratings"
+        )
     rows = _shuffled(len(ratings), _draw(seed, fold))
     n_test = round(test * len(rows)) if test < 1 else int(test)
     n_train = max(len(rows) - n_test, 0)
@@ -100,7 +106,9 @@ def last_out(
 
 
 @split("time", "one", order="all")
-def time(ratings: Ratings, n_folds: int, fold: int, seed: int, at: str = "0.8") -> tuple[Rows, Rows]:
+def time(
+    ratings: Ratings, n_folds: int, fold: int, seed: int, at: str = "0.8"
+) -> tuple[Rows, Rows]:
     """Everything before a moment is the training part, everything from it on the test part.
 
     `at` is a share of the ratings, counted in the order of time, or a date such as 2005-06-30 (its midnight, UTC).
@@ -112,14 +120,23 @@ def time(ratings: Ratings, n_folds: int, fold: int, seed: int, at: str = "0.8") 
         moment = int(np.partition(times, int(float(at) * len(times)))[int(float(at) * len(times))])
     test = np.flatnonzero(times >= moment)
     if not 0 < len(test) < len(times):
-        days = (datetime.fromtimestamp(int(t), UTC).date().isoformat() for t in (times.min(), times.max()))
-        raise UsageError(f"time[at={at}] leaves no rating in one of its parts: ratings are from {' to '.join(days)}")
+        days = (
+            datetime.fromtimestamp(int(t), UTC).date().isoformat()
+            for t in (times.min(), times.max())
+        )
+        raise UsageError(
+            f"time[at={at}] leaves no rating in one of its parts: ratings are from {' to '.join(days)}"
+        )
     return without(test, len(ratings))
 
 
 @split("recommenders", "draws")
 def recommenders(
-    ratings: Ratings, n_folds: int, fold: int, seed: int, train: Annotated[float, Field(gt=0, lt=1)] = 0.75
+    ratings: Ratings,
+    n_folds: int,
+    fold: int,
+    seed: int,
+    train: Annotated[float, Field(gt=0, lt=1)] = 0.75,
 ) -> tuple[Rows, Rows]:
     """Of each item's ratings a random share `train` is the training part, rounded to whole ratings, half to even.
 
@@ -165,7 +182,11 @@ def moment_of(at: str) -> int | None:
             return None
     except ValueError:
         try:
-            return int(datetime.combine(date.fromisoformat(at), datetime.min.time(), UTC).timestamp())
+            return int(
+                datetime.combine(date.fromisoformat(at), datetime.min.time(), UTC).timestamp()
+            )
         except ValueError:
             pass
-    raise UsageError(f"time[at={at}]: expected a share between 0 and 1, or a date such as 2005-06-30")
+    raise UsageError(
+        f"time[at={at}]: expected a share between 0 and 1, or a date such as 2005-06-30"
+    )

@@ -17,7 +17,14 @@ from recbench.datasets.foundation import UsageError
 
 ABOUT = ("data", "environment", "protocol", "reproduce")  # what a plan has to say to be verified
 NAMES = ("dataset", "given")  # of a cell's fields those that its key leaves out
-DATA = ("users", "items", "ratings", "scale", "digest", "simulated")  # what a record and its plan agree on
+DATA = (
+    "users",
+    "items",
+    "ratings",
+    "scale",
+    "digest",
+    "simulated",
+)  # what a record and its plan agree on
 MANY = 3  # a plan that differs in more from a record was not edited, it is another plan
 LONGEST = 80
 
@@ -31,7 +38,13 @@ class Ledger:
     compared: Counter[str] = field(default_factory=Counter)
 
     def compare(
-        self, kind: str, file: str, place: str, expected: Any, found: Any, tolerance: tuple[float, float] = (0.0, 0.0)
+        self,
+        kind: str,
+        file: str,
+        place: str,
+        expected: Any,
+        found: Any,
+        tolerance: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         """Two values as JSON has them, entry by entry; what is absent is null. `tolerance`: relative, absolute."""
         if isinstance(expected, Mapping) and isinstance(found, Mapping):
@@ -53,14 +66,22 @@ class Ledger:
 
 def _same(expected: Any, found: Any, relative: float, absolute: float) -> bool:
     if isinstance(expected, float) and isinstance(found, float):
-        return expected == found or math.isclose(expected, found, rel_tol=relative, abs_tol=absolute)
+        return expected == found or math.isclose(
+            expected, found, rel_tol=relative, abs_tol=absolute
+        )
     return bool(expected == found)
 
 
 def _shown(value: Any) -> str:
     if value is None:
         return "nothing"
-    text = f"{len(value)} entries" if isinstance(value, list) else value if isinstance(value, str) else repr(value)
+    text = (
+        f"{len(value)} entries"
+        if isinstance(value, list)
+        else value
+        if isinstance(value, str)
+        else repr(value)
+    )
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
@@ -73,7 +94,9 @@ def audit(run: Run, ledger: Ledger) -> list[Record]:
     absent = [name for name in ABOUT if name not in about]
     absent += [f"data.{name}" for name in DATA if name not in about.get("data", ())]
     if absent:
-        raise UsageError(f"{run.directory / 'plan.json'} lacks {', '.join(absent)}: run benchmarks.run again")
+        raise UsageError(
+            f"{run.directory / 'plan.json'} lacks {', '.join(absent)}: run benchmarks.run again"
+        )
     found = _read_records(run, ledger)
     _plan(cells, about, found, ledger)
     records = []
@@ -81,10 +104,14 @@ def audit(run: Run, ledger: Ledger) -> list[Record]:
         record = found.get(cell.name)
         if record is not None:
             _record(run, cell, record, about, ledger)
-        records.append(replace(record, cell=cell) if record else not_run(cell, about, "no record yet"))
+        records.append(
+            replace(record, cell=cell) if record else not_run(cell, about, "no record yet")
+        )
     planned = {cell.name for cell in cells}
     if spare := [f"{name}.json" for name in found if name not in planned]:
-        ledger.remarks.append(f"records that are not in the plan, and so in no table: {_shown(', '.join(spare))}")
+        ledger.remarks.append(
+            f"records that are not in the plan, and so in no table: {_shown(', '.join(spare))}"
+        )
     if early := sum(record.status == "ok" and is_early(record) for record in records):
         ledger.remarks.append(
             f"ok records as early versions wrote them, without slices and digest of the raw answers: {early}"
@@ -107,23 +134,37 @@ def _read_records(run: Run, ledger: Ledger) -> dict[str, Record]:
         ledger.compare("keys", file, "name of the file", f"{record.cell.name}.json", path.name)
         found[path.stem] = record
     if not found:
-        raise UsageError(f"{run.directory} holds a plan and no record, so there is nothing to verify")
+        raise UsageError(
+            f"{run.directory} holds a plan and no record, so there is nothing to verify"
+        )
     return found
 
 
-def _plan(cells: list[Cell], about: Mapping[str, Any], found: Mapping[str, Record], ledger: Ledger) -> None:
+def _plan(
+    cells: list[Cell], about: Mapping[str, Any], found: Mapping[str, Record], ledger: Ledger
+) -> None:
     """Whether each planned cell has a record, and the plan's words are about its cells."""
     planned, firsts = {cell.name for cell in cells}, dict[str, Cell]()
     spare = [record.cell for name, record in found.items() if name not in planned]
     for index, cell in enumerate(cells):
         place = f"cells[{index}]"
-        ledger.compare("plan", "plan.json", f"{place}.dataset", about["data"].get("name"), cell.dataset)
         ledger.compare(
-            "plan", "plan.json", f"{place}.digest", firsts.setdefault(cell.split, cell).digest, cell.digest
+            "plan", "plan.json", f"{place}.dataset", about["data"].get("name"), cell.dataset
         )
-        ledger.compare("plan", "plan.json", f"{place}.protocol", about.get("protocol"), cell.protocol)
+        ledger.compare(
+            "plan",
+            "plan.json",
+            f"{place}.digest",
+            firsts.setdefault(cell.split, cell).digest,
+            cell.digest,
+        )
+        ledger.compare(
+            "plan", "plan.json", f"{place}.protocol", about.get("protocol"), cell.protocol
+        )
         for name, value in cell.given.items():
-            ledger.compare("plan", "plan.json", f"{place}.given.{name}", cell.parameters.get(name), value)
+            ledger.compare(
+                "plan", "plan.json", f"{place}.given.{name}", cell.parameters.get(name), value
+            )
         if cell.name not in found:
             _without_record(place, cell, spare, ledger)
 
@@ -135,11 +176,16 @@ def _without_record(place: str, cell: Cell, spare: list[Cell], ledger: Ledger) -
         trial = Ledger()
         trial.compare("", "plan.json", place, _fixed(other), _fixed(cell))
         if len(trial.findings) <= MANY and (nearest is None or len(trial.findings) < len(nearest)):
-            nearest = [f"{finding}, and so no record; {other.name}.json is the nearest" for finding in trial.findings]
+            nearest = [
+                f"{finding}, and so no record; {other.name}.json is the nearest"
+                for finding in trial.findings
+            ]
     if nearest:
         ledger.findings += nearest
     else:
-        ledger.note("plan.json", f"{place} ({cell.row}, {cell.place})", f"a record {cell.name}.json", None)
+        ledger.note(
+            "plan.json", f"{place} ({cell.row}, {cell.place})", f"a record {cell.name}.json", None
+        )
 
 
 def _fixed(cell: Cell) -> dict[str, Any]:
@@ -154,19 +200,28 @@ def _record(run: Run, cell: Cell, record: Record, about: Mapping[str, Any], ledg
         ledger.compare("plan", file, f"cell.given.{name}", cell.parameters.get(name), value)
     for name in DATA:
         ledger.compare("plan", file, f"data.{name}", about["data"].get(name), record.data.get(name))
-    ledger.compare("plan", file, "environment.threads", cell.threads, record.environment.get("threads"))
+    ledger.compare(
+        "plan", file, "environment.threads", cell.threads, record.environment.get("threads")
+    )
     for phase, costs in record.costs.items():
         median = statistics.median(costs.get("samples") or [math.nan])
         ledger.compare("costs", file, f"costs.{phase}.seconds", median, costs.get("seconds"))
     if record.status != "ok":
         ledger.compare("plan", file, "metrics", {}, record.metrics)
     elif not run.has_answers(cell):
-        ledger.note(f"records/{cell.name}.npz", "the file", "the raw answers that an ok record promises", None)
+        ledger.note(
+            f"records/{cell.name}.npz",
+            "the file",
+            "the raw answers that an ok record promises",
+            None,
+        )
     elif record.answers is None and not is_early(record):
         ledger.note(file, "answers", "the sha256 of its raw answers", None)
     elif record.answers is not None:
         digest = hashlib.sha256(run.path(cell, ".npz").read_bytes()).hexdigest()
-        ledger.compare("digests", f"records/{cell.name}.npz", "sha256 of the file", record.answers, digest)
+        ledger.compare(
+            "digests", f"records/{cell.name}.npz", "sha256 of the file", record.answers, digest
+        )
 
 
 def is_early(record: Record) -> bool:
@@ -181,17 +236,25 @@ def _results(run: Run, records: list[Record], ledger: Ledger) -> None:
     if not path.exists():
         return
     try:
-        table = csv.DictReader(io.StringIO(path.read_bytes().decode(), newline=""), restkey="surplus", strict=True)
+        table = csv.DictReader(
+            io.StringIO(path.read_bytes().decode(), newline=""), restkey="surplus", strict=True
+        )
         lines = list(table)
     except (ValueError, csv.Error) as error:
-        raise UsageError(f"{path} is damaged: {error}. `python -m benchmarks.run` writes it again.") from None
+        raise UsageError(
+            f"{path} is damaged: {error}. `python -m benchmarks.run` writes it again."
+        ) from None
     if len(lines) != len(records):
         ledger.note(path.name, "rows", len(records), len(lines))
     for number, (record, line) in enumerate(zip(records, lines, strict=False), 1):
         expected = {name: str(value) or None for name, value in row(record).items()}
         found = {name: value or None for name, value in line.items()}
         ledger.compare(
-            path.name, path.name, f"row {number} ({record.cell.row}, {record.cell.place})", expected, found
+            path.name,
+            path.name,
+            f"row {number} ({record.cell.row}, {record.cell.place})",
+            expected,
+            found,
         )
 
 
@@ -202,10 +265,14 @@ def _report(run: Run, records: list[Record], about: Mapping[str, Any], ledger: L
         return
     try:
         html = path.read_text()
-        found = re.search(r'<script type="application/json" id="records">(.*?)</script>', html, re.S)
+        found = re.search(
+            r'<script type="application/json" id="records">(.*?)</script>', html, re.S
+        )
         held = json.loads(found[1]) if found else {}
     except ValueError as error:
-        raise UsageError(f"{path} is damaged: {error}. `python -m reports.build` writes it again.") from None
+        raise UsageError(
+            f"{path} is damaged: {error}. `python -m reports.build` writes it again."
+        ) from None
     expected = json.loads(json.dumps(embedded(about, records)))
     if held:
         ledger.compare(path.name, path.name, "", expected, held)

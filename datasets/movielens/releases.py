@@ -14,9 +14,13 @@ OPEN = "GroupLens: research use, redistribution under the same terms, no commerc
 STARS, HALVES = "1 to 5 stars", "half stars from .5 to 5"
 
 TABS = Layout("\t")  # u.data
-ATOMIC = Layout("\t", header=("user_id:token\titem_id:token\trating:float\ttimestamp:float",))  # RecBole's .inter
+ATOMIC = Layout(
+    "\t", header=("user_id:token\titem_id:token\trating:float\ttimestamp:float",)
+)  # RecBole's .inter
 COLONS, HALF_COLONS = Layout("::"), Layout("::", scale=(0.5, 5.0), halves=True)  # ratings.dat
-COMMAS = Layout(",", header=("userId,movieId,rating,timestamp",), scale=(0.5, 5.0), halves=True)  # ratings.csv
+COMMAS = Layout(
+    ",", header=("userId,movieId,rating,timestamp",), scale=(0.5, 5.0), halves=True
+)  # ratings.csv
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,9 @@ class Release:
         return f"{self.counts}, {self.ratings}, {self.years}."
 
 
-M100K = Release("100k", "0e33842e24a9c977be4e0107933c0723", 100_000, 943, 1682, STARS, "1997 to 1998", TABS)
+M100K = Release(
+    "100k", "0e33842e24a9c977be4e0107933c0723", 100_000, 943, 1682, STARS, "1997 to 1998", TABS
+)
 # fmt: off
 RELEASES = (
     Release("1m", "c4d9eecfca2ab87c1945afe126590906", 1_000_209, 6040, 3883, STARS, "2000 to 2003", COLONS,

@@ -18,7 +18,9 @@ T = TypeVar("T")
 Film = tuple[str, int | None, tuple[str, ...]]  # title, year, genres
 Films = dict[int, Film]  # by raw id
 Facts = dict[int, tuple[str, ...]]  # by raw user id
-TITLE = re.compile(r"(?P<title>.*?)\s*\((?P<year>[0-9]{4})(?:\s*[-–]\s*(?:[0-9]{4})?)?\)\s*(?:\(V\))?", re.DOTALL)
+TITLE = re.compile(
+    r"(?P<title>.*?)\s*\((?P<year>[0-9]{4})(?:\s*[-–]\s*(?:[0-9]{4})?)?\)\s*(?:\(V\))?", re.DOTALL
+)
 NO_GENRES = "(no genres listed)"
 SPLITS = {"u": ("u1", "u2", "u3", "u4", "u5"), "ua": ("ua",), "ub": ("ub",)}  # of MovieLens 100k
 
@@ -36,7 +38,9 @@ def films_csv(content: bytes, where: str) -> Films:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         if (header := next(reader, [])) != ["movieId", "title", "genres"]:
-            raise _refusal(where, 1, ",".join(header), "expected the header line 'movieId,title,genres'")
+            raise _refusal(
+                where, 1, ",".join(header), "expected the header line 'movieId,title,genres'"
+            )
         for fields in reader:
             _add(films, where, reader.line_num, fields, ("movieId", "title", "genres"), _film)
     except csv.Error as error:
@@ -64,7 +68,14 @@ def films_item(content: bytes, where: str, genres: list[str]) -> Films:
         return *title_and_year(fields[1]), chosen
 
     for number, line in _lines(content, where, "latin-1"):
-        _add(films, where, number, line.split("|"), ("id", "title", "release", "video", "url", *genres), film)
+        _add(
+            films,
+            where,
+            number,
+            line.split("|"),
+            ("id", "title", "release", "video", "url", *genres),
+            film,
+        )
     return films
 
 
@@ -95,7 +106,9 @@ def genre_names(content: bytes, where: str) -> list[str]:
     return names
 
 
-def user_facts(content: bytes, where: str, separator: str, names: tuple[str, ...], skip: int = 0) -> Facts:
+def user_facts(
+    content: bytes, where: str, separator: str, names: tuple[str, ...], skip: int = 0
+) -> Facts:
     """One line for each user: the raw id, then what `names` says, as text, latin-1; `skip` header lines."""
     facts: Facts = {}
 
@@ -131,7 +144,10 @@ def leading_splits(users: NDArray[np.int32]) -> dict[str, tuple[Rows, ...]]:
     starts = np.searchsorted(users[order], users[order])
     places = np.empty(len(users), np.int64)
     places[order] = np.arange(len(users)) - starts
-    return {"ua": (np.flatnonzero(places < 10),), "ub": (np.flatnonzero((places >= 10) & (places < 20)),)}
+    return {
+        "ua": (np.flatnonzero(places < 10),),
+        "ub": (np.flatnonzero((places >= 10) & (places < 20)),),
+    }
 
 
 def _test_rows(archive: Archive, part: str, lines: Lines, layout: Layout) -> Rows:
@@ -153,7 +169,11 @@ def _rows(found: Lines, lines: Lines) -> Rows:
     known, wanted = (part.users.astype(np.int64) << 32 | part.items for part in (lines, found))
     order = np.argsort(known)
     rows: Rows = order[np.searchsorted(known, wanted, sorter=order).clip(max=len(order) - 1)]
-    same = (known[rows] == wanted) & (lines.values[rows] == found.values) & (lines.times[rows] == found.times)
+    same = (
+        (known[rows] == wanted)
+        & (lines.values[rows] == found.values)
+        & (lines.times[rows] == found.times)
+    )
     if not same.all():
         where = found.describe(int(np.argmin(same)))
         raise UsageError(f"{where}: this rating is not in {lines.where}. Fetch the archive again.")
@@ -194,7 +214,9 @@ def _add(
 def _lines(content: bytes, where: str, encoding: str) -> Iterator[tuple[int, str]]:
     """The lines with their numbers; they end in LF or CRLF, and blank ones may follow the last."""
     text = _decoded(content, where, encoding).rstrip("\r\n")
-    for number, line in enumerate(text.split("\n"), start=1):  # splitlines would also cut at latin-1's \x85
+    for number, line in enumerate(
+        text.split("\n"), start=1
+    ):  # splitlines would also cut at latin-1's \x85
         yield number, line.removesuffix("\r")
 
 
@@ -204,9 +226,13 @@ def _decoded(content: bytes, where: str, encoding: str) -> str:
     except UnicodeDecodeError as error:
         number = content.count(b"\n", 0, error.start) + 1
         line = content.split(b"\n")[number - 1].decode("latin-1")
-        raise _refusal(where, number, line, f"expected {encoding.upper()}, which byte {error.start} is not") from None
+        raise _refusal(
+            where, number, line, f"expected {encoding.upper()}, which byte {error.start} is not"
+        ) from None
 
 
 def _refusal(where: str, number: int, line: str, problem: str) -> UsageError:
     shown = f" {line[:60]!r}:" if line else ""
-    return UsageError(f"{where}, line {number}:{shown} {problem}. Mend the line or fetch the file again.")
+    return UsageError(
+        f"{where}, line {number}:{shown} {problem}. Mend the line or fetch the file again."
+    )

@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.netflix.locate import TITLES, Found, advice
 from recbench.datasets.netflix.ratings_files import Mask, RawRatings, Reader
-from recbench.datasets.netflix.titles_and_probe import Probe, Titles, read_probe, read_titles, rows_of
+from recbench.datasets.netflix.titles_and_probe import (
+    Probe,
+    Titles,
+    read_probe,
+    read_titles,
+    rows_of,
+)
 from recbench.datasets.parsing import LAST_MOVIE, LAST_USER
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Rows, Step
 from recbench.datasets.storage import MissingData, intact, overviews
@@ -43,12 +49,21 @@ def parse(found: Found, wanted: Wanted, metadata: Path | None = None) -> Dataset
     raw, titles, probe = _read(found)
     if probe:
         _check_probe(probe, raw, found)
-    before = {"users": _nonzero(raw.user_counts), "items": _nonzero(raw.movie_counts), "ratings": len(raw)}
+    before = {
+        "users": _nonzero(raw.user_counts),
+        "items": _nonzero(raw.movie_counts),
+        "ratings": len(raw),
+    }
     rule = filter_rule(wanted.per_item, wanted.per_user)
-    passing = more_than(raw.user_counts, wanted.per_user), more_than(raw.movie_counts, wanted.per_item)
+    passing = (
+        more_than(raw.user_counts, wanted.per_user),
+        more_than(raw.movie_counts, wanted.per_item),
+    )
     users, movies = raw.keep(*passing)
     if not users.any():
-        raise UsageError(f"{found.layout.files[0]}: no rating passes the filter: {rule}. Lower one.")
+        raise UsageError(
+            f"{found.layout.files[0]}: no rating passes the filter: {rule}. Lower one."
+        )
     catalogue, remarks = _catalogue(titles, np.flatnonzero(movies).tolist(), metadata)
     ratings = raw.drain(users, movies)
     after = {"users": ratings.n_users, "items": ratings.n_items, "ratings": len(ratings)}
@@ -77,19 +92,29 @@ def _read(found: Found) -> tuple[RawRatings, Titles, Probe | None]:
                 continue
             content = text.file.read(LARGEST_LIST + 1)
             if len(content) > LARGEST_LIST or kind in lists:
-                raise UsageError(f"{text.name}: expected one list of {kind}, of at most {LARGEST_LIST:,} bytes.")
+                raise UsageError(
+                    f"{text.name}: expected one list of {kind}, of at most {LARGEST_LIST:,} bytes."
+                )
             lists[kind] = content, text.name
     if "titles" not in lists:
-        raise MissingData(f"{found.layout.files[0]} holds no {' or '.join(TITLES)}. {advice(TITLES[0])}")
+        raise MissingData(
+            f"{found.layout.files[0]} holds no {' or '.join(TITLES)}. {advice(TITLES[0])}"
+        )
     raw = reader.finish(str(found.layout.files[0]), by_movie=found.layout.kind in ("movies", "tar"))
-    return raw, read_titles(*lists["titles"]), read_probe(*lists["probe"]) if "probe" in lists else None
+    return (
+        raw,
+        read_titles(*lists["titles"]),
+        read_probe(*lists["probe"]) if "probe" in lists else None,
+    )
 
 
 def _nonzero(counts: NDArray[np.int32]) -> int:
     return int(np.count_nonzero(counts))
 
 
-def _catalogue(titles: Titles, movies: list[int], metadata: Path | None) -> tuple[Catalogue, list[str]]:
+def _catalogue(
+    titles: Titles, movies: list[int], metadata: Path | None
+) -> tuple[Catalogue, list[str]]:
     unknown = [movie for movie in movies if movie not in titles]
     if unknown:
         raise UsageError(
@@ -111,12 +136,16 @@ def _compared(wanted: Wanted, after: dict[str, int]) -> list[str]:
     if wanted.published == after:
         return [f"{', '.join(counts.values())}: the same counts as {wanted.publisher}."]
     expected = ", ".join(f"{count:,} {name}" for name, count in wanted.published.items())
-    return [f"{', '.join(counts.values())}: not the counts of {wanted.publisher}, which are {expected}."]
+    return [
+        f"{', '.join(counts.values())}: not the counts of {wanted.publisher}, which are {expected}."
+    ]
 
 
 def _check_probe(probe: Probe, raw: RawRatings, found: Found) -> None:
     """UsageError, with file and line, if a pair is not among the ratings although its movie's file was read."""
-    rows = rows_of((probe.users, probe.movies), (b[:2] for b in raw.blocks), LAST_USER + 1, LAST_MOVIE + 1)
+    rows = rows_of(
+        (probe.users, probe.movies), (b[:2] for b in raw.blocks), LAST_USER + 1, LAST_MOVIE + 1
+    )
     for pair in np.flatnonzero(rows < 0).tolist():
         movie = int(probe.movies[pair])
         if found.covers(movie) and (raw.seen[movie] or found.layout.kind in ("combined", "zip")):
@@ -137,9 +166,9 @@ def _held_out(
     pairs = user_index[probe.users[left]], item_index[probe.movies[left]]
     rows = rows_of(pairs, [(ratings.users, ratings.items)], ratings.n_users, ratings.n_items)
     rows = np.sort(rows[rows >= 0])
-    remark = (
-        f"probe.txt: {len(rows):,} of its {len(left):,} pairs are left; the filter or a missing file took the rest."
-    )
+    remark = f"probe.txt: {len(rows):,} of its {len(left):,} pairs are left; the filter or a missing file took the rest."
     if not 0 < len(rows) < len(ratings):
         return {}, [f"{remark} They make no split."]
-    return {"probe": (rows,)}, [remark if len(rows) < len(left) else f"probe.txt: all {len(left):,} pairs are here."]
+    return {"probe": (rows,)}, [
+        remark if len(rows) < len(left) else f"probe.txt: all {len(left):,} pairs are here."
+    ]

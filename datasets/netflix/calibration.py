@@ -20,8 +20,13 @@ from recbench.datasets.ratings import Quantity
 from recbench.datasets.storage import write_atomically
 from recbench.datasets.transforms import dense, more_than
 
-SMALLEST_SHARE = 0.05  # of the users: below it chance alone moves the numbers out of their tolerances
-COSINE_USERS, NEIGHBOURS = 2_000, 100  # users whose ratings the cosine predicts; raters it averages over
+SMALLEST_SHARE = (
+    0.05  # of the users: below it chance alone moves the numbers out of their tolerances
+)
+COSINE_USERS, NEIGHBOURS = (
+    2_000,
+    100,
+)  # users whose ratings the cosine predicts; raters it averages over
 
 Doubles = NDArray[np.float64]
 Pairs = tuple[NDArray[np.int32], NDArray[np.int32], Doubles]  # users, items, stars
@@ -45,7 +50,10 @@ def calibration(directory: Path, share: float) -> list[Quantity]:
     raw = read_ratings([directory / "combined_data_1.txt"])
     everything = raw.select(raw.user_counts >= 0, raw.movie_counts >= 0)
     stars, counts = everything[2], raw.user_counts[raw.user_counts > 0]
-    movies, users = more_than(raw.movie_counts, round(10_000 * share, 6)), more_than(raw.user_counts, 200)
+    movies, users = (
+        more_than(raw.movie_counts, round(10_000 * share, 6)),
+        more_than(raw.user_counts, 200),
+    )
     kept = raw.select(users, movies)
     histogram = 100 * np.bincount(stars, minlength=6)[1:] / len(stars)
     published = (4.6, 10.1, 28.7, 33.6, 23.1)
@@ -63,14 +71,18 @@ def calibration(directory: Path, share: float) -> list[Quantity]:
     if len(kept[0]) > 100:
         rows += _scores(kept, Twin.load(directory), 1000 * share)
     promised = share >= SMALLEST_SHARE
-    return [row if promised else Quantity(row.name, row.target, None, row.simulated) for row in rows]
+    return [
+        row if promised else Quantity(row.name, row.target, None, row.simulated) for row in rows
+    ]
 
 
 def gini(counts: NDArray[Any]) -> float:
     """Gini coefficient: 0 when all counts are equal, near 1 when one has everything."""
     ordered = np.sort(counts).astype(np.float64)
     ranks = np.arange(1, len(ordered) + 1)
-    return float(2 * (ranks @ ordered) / (len(ordered) * ordered.sum()) - (len(ordered) + 1) / len(ordered))
+    return float(
+        2 * (ranks @ ordered) / (len(ordered) * ordered.sum()) - (len(ordered) + 1) / len(ordered)
+    )
 
 
 def _scores(kept: tuple[NDArray[Any], ...], twin: Twin, weight: float) -> list[Quantity]:
@@ -98,7 +110,9 @@ def _scores(kept: tuple[NDArray[Any], ...], twin: Twin, weight: float) -> list[Q
 
     chosen = np.sort(np.random.default_rng(0).permutation(shape[0])[:COSINE_USERS])
     some = np.flatnonzero(np.isin(asked[0], chosen))
-    neighbours = cosine(train, shape, chosen)[np.searchsorted(chosen, asked[0][some]), asked[1][some]]
+    neighbours = cosine(train, shape, chosen)[
+        np.searchsorted(chosen, asked[0][some]), asked[1][some]
+    ]
     factored = additive(*asked) + np.einsum("jk,jk->j", p[asked[0]], q[asked[1]])
     return [
         Quantity("RMSE of the movie mean", 0.987, 0.015, rmse(mean + by_movie[asked[1]])),
@@ -122,7 +136,9 @@ def cosine(train: Pairs, shape: tuple[int, int], chosen: NDArray[np.int64]) -> N
     Missing ratings become the user's mean; the similarity is the cosine of these rows as they are, 0 with oneself;
     the prediction is the mean of the NEIGHBOURS most similar users' rows, own means included, weighted by similarity.
     """
-    filled = np.repeat(shrunk_means(train[0], train[2], 0, shape[0])[:, None], shape[1], axis=1).astype(np.float32)
+    filled = np.repeat(
+        shrunk_means(train[0], train[2], 0, shape[0])[:, None], shape[1], axis=1
+    ).astype(np.float32)
     filled[train[0], train[1]] = train[2]
     unit = filled / np.maximum(np.linalg.norm(filled, axis=1, keepdims=True), 1e-9)
     nearest = min(NEIGHBOURS, shape[0])
@@ -134,12 +150,18 @@ def cosine(train: Pairs, shape: tuple[int, int], chosen: NDArray[np.int64]) -> N
         top = np.argpartition(-similar, nearest - 1, axis=1)[:, :nearest]
         weights = np.take_along_axis(similar, top, axis=1)
         sums = weights[:, None, :] @ filled[top]
-        predicted[first : first + 100] = sums[:, 0] / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
+        predicted[first : first + 100] = sums[:, 0] / np.maximum(
+            weights.sum(axis=1, keepdims=True), 1e-9
+        )
     return predicted
 
 
 def factorise(
-    train: Pairs, shape: tuple[int, int], n_factors: int = 8, damping: float = 8.0, n_rounds: int = 8
+    train: Pairs,
+    shape: tuple[int, int],
+    n_factors: int = 8,
+    damping: float = 8.0,
+    n_rounds: int = 8,
 ) -> tuple[Doubles, Doubles]:
     """User and item factors of the residuals `train` by alternating ridge regressions, each solved exactly.
 
@@ -156,7 +178,9 @@ def factorise(
     return p, q
 
 
-def _ridge(known: NDArray[np.float32], residuals: NDArray[np.float32], fixed: Doubles, damping: float) -> Doubles:
+def _ridge(
+    known: NDArray[np.float32], residuals: NDArray[np.float32], fixed: Doubles, damping: float
+) -> Doubles:
     k = fixed.shape[1]
     squares = (fixed[:, :, None] * fixed[:, None, :]).reshape(-1, k * k).astype(np.float32)
     left = (known @ squares).reshape(-1, k, k) + damping * np.eye(k)

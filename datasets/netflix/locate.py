@@ -43,7 +43,11 @@ class Layout:
     has_titles: bool = False
 
     def __str__(self) -> str:
-        shown = self.files[0].name if len(self.files) == 1 else f"{len(self.files)} files like {self.files[0].name}"
+        shown = (
+            self.files[0].name
+            if len(self.files) == 1
+            else f"{len(self.files)} files like {self.files[0].name}"
+        )
         return f"{shown} (of files {', '.join(map(str, self.numbers))})"
 
 
@@ -87,7 +91,9 @@ class Found:
         if name == PROBE:
             return None if self.probe else "probe"
         movie, number = _movie(name), _number(name)
-        return "ratings" if number in self.layout.numbers or (movie and self.covers(movie)) else None
+        return (
+            "ratings" if number in self.layout.numbers or (movie and self.covers(movie)) else None
+        )
 
 
 def find(directory: Path, n_files: int) -> Found | None:
@@ -113,7 +119,9 @@ def find(directory: Path, n_files: int) -> Found | None:
         return Found(best, titles, probe)
     if not (best or titles or probe or any(directory.glob("combined_data_*.txt"))):
         return None
-    raise MissingData(f"Netflix is here only in part: {', '.join(missing)} missing. {advice(*missing)}")
+    raise MissingData(
+        f"Netflix is here only in part: {', '.join(missing)} missing. {advice(*missing)}"
+    )
 
 
 def advice(*missing: str) -> str:
@@ -125,7 +133,10 @@ def _layouts(directory: Path, n_files: int) -> Iterator[Layout]:
     wanted = tuple(range(1, n_files + 1))
     numbers = tuple(number for number in wanted if (directory / COMBINED[number - 1]).is_file())
     yield Layout(
-        "combined", tuple(directory / COMBINED[number - 1] for number in numbers), numbers, numbers == wanted
+        "combined",
+        tuple(directory / COMBINED[number - 1] for number in numbers),
+        numbers,
+        numbers == wanted,
     )
     if numbers == wanted:
         return  # whatever else lies here need not be looked at
@@ -134,12 +145,22 @@ def _layouts(directory: Path, n_files: int) -> Iterator[Layout]:
         inside = tuple(number for number in wanted if COMBINED[number - 1] in names)
         yield Layout("zip", (path,), inside, inside == wanted, has_titles=bool(names & set(TITLES)))
     for folder in (directory, directory / "training_set"):
-        movies = sorted(path for path in folder.glob("mv_*.txt") if _movie(path.name) <= LAST_MOVIES[n_files - 1])
+        movies = sorted(
+            path
+            for path in folder.glob("mv_*.txt")
+            if _movie(path.name) <= LAST_MOVIES[n_files - 1]
+        )
         touched = {_file_of(_movie(path.name)) for path in movies}
-        yield Layout("movies", tuple(movies), tuple(sorted(touched)), len(movies) == LAST_MOVIES[n_files - 1])
+        yield Layout(
+            "movies", tuple(movies), tuple(sorted(touched)), len(movies) == LAST_MOVIES[n_files - 1]
+        )
     for name in TARS:
-        if (directory / name).is_file():  # whether the larger one has the titles shows when it is read
-            yield Layout("tar", (directory / name,), wanted, complete=True, has_titles=name != TARS[0])
+        if (
+            directory / name
+        ).is_file():  # whether the larger one has the titles shows when it is read
+            yield Layout(
+                "tar", (directory / name,), wanted, complete=True, has_titles=name != TARS[0]
+            )
 
 
 def _file_of(movie: int) -> int:
@@ -156,16 +177,24 @@ def _movie(name: str) -> int:
     """5 for mv_0000005.txt, 0 for other names; UsageError for a movie that there is not."""
     found = re.fullmatch(r"mv_([0-9]+)\.txt", name)
     if found and not 0 < int(found[1]) <= LAST_MOVIES[-1]:
-        raise UsageError(f"{name}: expected mv_*.txt files for movies 1 to {LAST_MOVIES[-1]}. Remove it.")
+        raise UsageError(
+            f"{name}: expected mv_*.txt files for movies 1 to {LAST_MOVIES[-1]}. Remove it."
+        )
     return int(found[1]) if found else 0
 
 
 def _sums(files: tuple[Path, ...]) -> Path:
     """A file in the cache with the sha256 of each of `files`; made anew when a size, time or inode changes."""
-    facts = [(str(path), s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for path in files for s in [path.stat()]]
+    facts = [
+        (str(path), s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino)
+        for path in files
+        for s in [path.stat()]
+    ]
     signature = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
     remembered = cache_directory() / "digests" / signature / "training_set.sha256"
     if not remembered.exists():
-        lines = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
+        lines = (
+            f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files
+        )
         write_atomically(remembered, "".join(lines).encode())
     return remembered

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.parsing import LAST_MOVIE, LAST_USER, SHORTEST_LINE, compiled, day_numbers, diagnose
+from recbench.datasets.parsing import (
+    LAST_MOVIE,
+    LAST_USER,
+    SHORTEST_LINE,
+    compiled,
+    day_numbers,
+    diagnose,
+)
 from recbench.datasets.ratings import Ratings
 
 PARSER = 2  # raise it when the same file should give other arrays
@@ -40,8 +47,12 @@ class RawRatings:
     `seen` are the movies that have a line of their own, with or without ratings.
     """
 
-    user_counts: NDArray[np.int32] = field(default_factory=lambda: np.zeros(LAST_USER + 1, np.int32))
-    movie_counts: NDArray[np.int32] = field(default_factory=lambda: np.zeros(LAST_MOVIE + 1, np.int32))
+    user_counts: NDArray[np.int32] = field(
+        default_factory=lambda: np.zeros(LAST_USER + 1, np.int32)
+    )
+    movie_counts: NDArray[np.int32] = field(
+        default_factory=lambda: np.zeros(LAST_MOVIE + 1, np.int32)
+    )
     seen: Mask = field(default_factory=lambda: np.zeros(LAST_MOVIE + 1, np.bool_))
     blocks: list[Columns] = field(default_factory=list)
 
@@ -71,7 +82,10 @@ class RawRatings:
 
         Every block is let go when it is copied, so that a hundred million ratings are never here twice.
         """
-        user_index, item_index = np.cumsum(users, dtype=np.int32) - 1, np.cumsum(movies, dtype=np.int32) - 1
+        user_index, item_index = (
+            np.cumsum(users, dtype=np.int32) - 1,
+            np.cumsum(movies, dtype=np.int32) - 1,
+        )
         size = end = len(self)
         columns = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.float32)
         times = np.empty(size, np.int64)
@@ -79,7 +93,12 @@ class RawRatings:
             u, m, s, d = self.blocks.pop()
             rows = slice(end - len(u), end)
             end -= len(u)
-            columns[0][rows], columns[1][rows], columns[2][rows], times[rows] = user_index[u], item_index[m], s, d
+            columns[0][rows], columns[1][rows], columns[2][rows], times[rows] = (
+                user_index[u],
+                item_index[m],
+                s,
+                d,
+            )
         times *= SECONDS_PER_DAY
         return Ratings(*columns, int(users.sum()), int(movies.sum()), (1.0, 5.0), times)
 
@@ -104,12 +123,18 @@ class Reader:
     def __init__(self) -> None:
         self.raw = RawRatings()
         self._movie = np.zeros(1, np.int64)  # the movie whose ratings come next; 0 before the first
-        self._last_movies = np.zeros(LAST_USER + 1, np.uint16)  # by user: finds a pair's second rating at once
+        self._last_movies = np.zeros(
+            LAST_USER + 1, np.uint16
+        )  # by user: finds a pair's second rating at once
         self._room: Columns = _columns(0)
 
     def read(self, text: Text) -> None:
         """Append the ratings of one open file."""
-        self._movie[0], lines, blank = 0, 0, 0  # lines: accepted so far; blank: the first of the trailing ones
+        self._movie[0], lines, blank = (
+            0,
+            0,
+            0,
+        )  # lines: accepted so far; blank: the first of the trailing ones
         for piece in _pieces(text):
             if blank and piece.strip(b"\r\n"):
                 self._refuse(text, blank, b"")
@@ -130,8 +155,12 @@ class Reader:
     def finish(self, names: str, *, by_movie: bool = False) -> RawRatings:
         """All ratings, if wanted ordered by movie where texts came in any order; UsageError if there are none."""
         if not len(self.raw):
-            raise UsageError(f"{names}: no ratings; expected lines user,stars,YYYY-MM-DD. Fetch the data again.")
-        if by_movie:  # a block holds one movie; sorting is stable, so a movie's blocks keep their order
+            raise UsageError(
+                f"{names}: no ratings; expected lines user,stars,YYYY-MM-DD. Fetch the data again."
+            )
+        if (
+            by_movie
+        ):  # a block holds one movie; sorting is stable, so a movie's blocks keep their order
             self.raw.blocks.sort(key=lambda block: int(block[1][0]) if len(block[1]) else 0)
         return self.raw
 
@@ -155,7 +184,9 @@ class Reader:
     def _refuse(self, text: Text, line: int, content: bytes) -> NoReturn:
         shown = repr(content[:60].decode("latin-1")) + ("..." if len(content) > 60 else "")
         problem = diagnose(content, int(self._movie[0]), self.raw.seen, text.movie)
-        raise UsageError(f"{text.name}, line {line}: {shown}: {problem}. Mend the line or fetch the file again.")
+        raise UsageError(
+            f"{text.name}, line {line}: {shown}: {problem}. Mend the line or fetch the file again."
+        )
 
 
 def _columns(size: int) -> Columns:
@@ -171,5 +202,7 @@ def _pieces(text: Text) -> Iterator[bytes]:
         if not piece.endswith(b"\n"):
             piece += text.file.readline(LONGEST_LINE)
         ended = piece.endswith(b"\n")
-        endless = not ended and bool(text.file.read(1))  # no line may hold \xff, so this one is going to be refused
+        endless = not ended and bool(
+            text.file.read(1)
+        )  # no line may hold \xff, so this one is going to be refused
         yield piece if ended else piece + (b"\xff\n" if endless else b"\n")

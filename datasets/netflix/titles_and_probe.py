@@ -26,7 +26,11 @@ def read_titles(content: bytes, name: str) -> Titles:
         text = line.decode("latin-1").removesuffix("\r")
         found = re.fullmatch(r"([0-9]{1,9}),(NULL|[0-9]{4}),(.+)", text)
         if found is None or int(found[1]) in titles:
-            problem = "this id came before" if found else "expected id,year,title with a year of 4 digits or NULL"
+            problem = (
+                "this id came before"
+                if found
+                else "expected id,year,title with a year of 4 digits or NULL"
+            )
             raise UsageError(
                 f"{name}, line {number}: {text[:60]!r}: {problem}. Mend the line or fetch the file again."
             )
@@ -64,25 +68,35 @@ def read_probe(content: bytes, name: str) -> Probe:
         else:
             _refuse(name, number, text, "expected a user id below a line movie:, each movie once")
     if not users:
-        raise UsageError(f"{name}: no pairs; expected lines movie:, below each its user ids. Fetch it again.")
+        raise UsageError(
+            f"{name}: no pairs; expected lines movie:, below each its user ids. Fetch it again."
+        )
     probe = Probe(name, *(np.array(column, np.int32) for column in (movies, users, lines)))
     keys = probe.movies.astype(np.int64) * (LAST_USER + 1) + probe.users
     first = np.unique(keys, return_index=True)[1]
     if len(first) < len(keys):
         again = np.setdiff1d(np.arange(len(keys)), first)[0]
         _refuse(
-            name, int(probe.lines[again]), b"%d" % users[again], f"this user came before for movie {movies[again]}"
+            name,
+            int(probe.lines[again]),
+            b"%d" % users[again],
+            f"this user came before for movie {movies[again]}",
         )
     return probe
 
 
 def _refuse(name: str, number: int, text: bytes, problem: str) -> None:
     shown = text[:60].decode("latin-1")
-    raise UsageError(f"{name}, line {number}: {shown!r}: {problem}. Mend the line or fetch the file again.")
+    raise UsageError(
+        f"{name}, line {number}: {shown!r}: {problem}. Mend the line or fetch the file again."
+    )
 
 
 def rows_of(
-    pairs: tuple[NDArray[Any], NDArray[Any]], blocks: Iterable[tuple[NDArray[Any], ...]], n_users: int, n_movies: int
+    pairs: tuple[NDArray[Any], NDArray[Any]],
+    blocks: Iterable[tuple[NDArray[Any], ...]],
+    n_users: int,
+    n_movies: int,
 ) -> Rows:
     """Where each pair (users, movies) stands in `blocks` of users and movies, counted through; -1 if nowhere.
 
@@ -108,7 +122,16 @@ def _compiled() -> Callable[..., None]:
     return numba.njit(cache=True)(_find)
 
 
-def _find(users: Any, movies: Any, first: int, wanted: Any, starts: Any, stamps: Any, last: Any, found: Any) -> None:
+def _find(
+    users: Any,
+    movies: Any,
+    first: int,
+    wanted: Any,
+    starts: Any,
+    stamps: Any,
+    last: Any,
+    found: Any,
+) -> None:
     """One pass: at each new movie its wanted users get a stamp, their pair's index + 1; rows look for theirs."""
     for row in range(len(users)):
         movie = movies[row]

@@ -22,7 +22,9 @@ def day_numbers() -> NDArray[np.int32]:
     years, months = dates.astype("datetime64[Y]"), dates.astype("datetime64[M]")
     month_numbers = (months - years.astype("datetime64[M]")).astype(np.int64) + 1
     day_numbers = (dates - months.astype("datetime64[D]")).astype(np.int64) + 1
-    table[years.astype(np.int64) + 1970 - FIRST_YEAR, month_numbers, day_numbers] = dates.astype(np.int32)
+    table[years.astype(np.int64) + 1970 - FIRST_YEAR, month_numbers, day_numbers] = dates.astype(
+        np.int32
+    )
     return table.ravel()
 
 
@@ -31,11 +33,23 @@ def compiled() -> tuple[Callable[..., tuple[int, int]], Callable[..., int], Call
     """`_parse_lines`, `_count` and `_keep` as machine code."""
     import numba  # a second that only those who parse should wait for
 
-    return numba.njit(cache=True)(_parse_lines), numba.njit(cache=True)(_count), numba.njit(cache=True)(_keep)
+    return (
+        numba.njit(cache=True)(_parse_lines),
+        numba.njit(cache=True)(_count),
+        numba.njit(cache=True)(_keep),
+    )
 
 
 def _parse_lines(
-    text: Any, day_numbers: Any, only: int, movie: Any, seen: Any, users: Any, movies: Any, stars: Any, days: Any
+    text: Any,
+    day_numbers: Any,
+    only: int,
+    movie: Any,
+    seen: Any,
+    users: Any,
+    movies: Any,
+    stars: Any,
+    days: Any,
 ) -> tuple[int, int]:
     """Fill the columns from `text`: how many rows, and the offset of the first unacceptable line, else len(text).
 
@@ -46,18 +60,29 @@ def _parse_lines(
     zero, ten, hundred = np.uint8(48), np.uint64(10), np.uint64(100)
     while start < size:
         at, number, date = start, np.uint64(0), np.uint64(0)
-        while np.uint8(text[at] - zero) <= 9 and number <= LAST_USER:  # the text ends in a newline: `at` stays inside
+        while (
+            np.uint8(text[at] - zero) <= 9 and number <= LAST_USER
+        ):  # the text ends in a newline: `at` stays inside
             number, at = number * ten + np.uint64(text[at] - zero), at + 1
         header = text[at] == 58  # "123:", otherwise "123,4,2005-12-31": 13 bytes follow the user
         end = at + 1 if header else at + 13
-        if number == 0 or end >= size or not (text[end] == 10 or (text[end] == 13 and text[end + 1] == 10)):
+        if (
+            number == 0
+            or end >= size
+            or not (text[end] == 10 or (text[end] == 13 and text[end + 1] == 10))
+        ):
             break
         if header:
             if number > LAST_MOVIE or seen[number] or (only > 0 and number != only):
                 break
             seen[number], movie[0] = True, number
         else:
-            wrong = (text[at] != 44) | (text[at + 2] != 44) | (text[at + 7] != 45) | (text[at + 10] != 45)
+            wrong = (
+                (text[at] != 44)
+                | (text[at + 2] != 44)
+                | (text[at + 7] != 45)
+                | (text[at + 10] != 45)
+            )
             for k in (3, 4, 5, 6, 8, 9, 11, 12):
                 digit = np.uint8(text[at + k] - zero)
                 wrong |= digit > 9
@@ -68,10 +93,17 @@ def _parse_lines(
                 date % hundred,
             )
             cell = (year * np.uint64(13) + month) * np.uint64(32) + day
-            wrong |= (number > LAST_USER) | (movie[0] == 0) | (np.uint8(text[at + 1] - np.uint8(49)) > 4)
+            wrong |= (
+                (number > LAST_USER) | (movie[0] == 0) | (np.uint8(text[at + 1] - np.uint8(49)) > 4)
+            )
             if wrong or month > 12 or day > 31 or cell >= len(day_numbers) or day_numbers[cell] < 0:
                 break
-            users[row], movies[row], stars[row], days[row] = number, movie[0], text[at + 1] - zero, day_numbers[cell]
+            users[row], movies[row], stars[row], days[row] = (
+                number,
+                movie[0],
+                text[at + 1] - zero,
+                day_numbers[cell],
+            )
             row += 1
         start = end + (1 if text[end] == 10 else 2)
     return row, start
@@ -126,13 +158,17 @@ def diagnose(line: bytes, movie: int, seen: NDArray[np.bool_], only: int = 0) ->
         return f"expected 1 to 5 stars, got {star[:20]!r}"
     if not _is_date(date):
         return f"expected a date YYYY-MM-DD from {FIRST_YEAR} to {LAST_YEAR}, got {date[:20]!r}"
-    return f"a second rating by user {user} of movie {movie}" if movie else "a rating before the first movie line N:"
+    return (
+        f"a second rating by user {user} of movie {movie}"
+        if movie
+        else "a rating before the first movie line N:"
+    )
 
 
 def _is_date(text: str) -> bool:
     try:
-        return bool(re.fullmatch(r"[0-9-]{10}", text)) and datetime.date.fromisoformat(text).year in range(
-            FIRST_YEAR, LAST_YEAR + 1
-        )
+        return bool(re.fullmatch(r"[0-9-]{10}", text)) and datetime.date.fromisoformat(
+            text
+        ).year in range(FIRST_YEAR, LAST_YEAR + 1)
     except ValueError:
         return False

@@ -79,7 +79,9 @@ def read_lines(file: IO[bytes], where: str, layout: Layout) -> Lines:
             _refuse(where, first + n_lines, line, _diagnose(line, layout))
         ended = ended or bool(rest)
     if not n_lines:
-        raise UsageError(f"{where}: no ratings; expected lines {layout.separator.join(layout.fields)}")
+        raise UsageError(
+            f"{where}: no ratings; expected lines {layout.separator.join(layout.fields)}"
+        )
     users, items, values, times = _joined(blocks)
     return Lines(users, items, values, times, where, first)
 
@@ -120,7 +122,9 @@ def _parse(text: bytes, layout: Layout) -> tuple[tuple[NDArray[Any], ...], int]:
     halves, times = np.empty(size, np.uint8), np.empty(size if layout.timed else 0, np.uint32)
     rules = round(2 * layout.scale[0]), round(2 * layout.scale[1]), layout.halves
     separator = np.frombuffer(layout.separator.encode(), np.uint8)
-    n, stop = _compiled()(np.frombuffer(text, np.uint8), separator, rules, (users, items, halves, times))
+    n, stop = _compiled()(
+        np.frombuffer(text, np.uint8), separator, rules, (users, items, halves, times)
+    )
     values = halves[:n].astype(np.float32) / np.float32(2)
     return (users[:n].copy(), items[:n].copy(), values, times[:n].copy()), stop
 
@@ -132,7 +136,9 @@ def _compiled() -> Callable[..., tuple[int, int]]:
     return numba.njit(cache=True)(_parse_lines)
 
 
-def _parse_lines(text: Any, separator: Any, rules: tuple[int, int, bool], columns: Any) -> tuple[int, int]:
+def _parse_lines(
+    text: Any, separator: Any, rules: tuple[int, int, bool], columns: Any
+) -> tuple[int, int]:
     """Fill the columns from `text`: how many rows, and the offset of the first unacceptable line, else len(text).
 
     The text ends in a newline, which no field accepts, so `at` stays inside. Ratings are stored times two.
@@ -178,7 +184,9 @@ def _parse_lines(text: Any, separator: Any, rules: tuple[int, int, bool], column
 
 def _refuse(where: str, line: int, text: bytes, problem: str) -> NoReturn:
     shown = repr(text[:60].decode("latin-1")) + ("..." if len(text) > 60 else "")
-    raise UsageError(f"{where}, line {line}: {shown}: {problem}. Mend the line or fetch the file again.")
+    raise UsageError(
+        f"{where}, line {line}: {shown}: {problem}. Mend the line or fetch the file again."
+    )
 
 
 def _diagnose(line: bytes, layout: Layout) -> str:
@@ -196,8 +204,15 @@ def _diagnose(line: bytes, layout: Layout) -> str:
             return f"expected the id of the {role}, from 1 to {LAST_ID}, got {text[:20]!r}"
     lowest, highest = layout.scale
     step = "half stars" if layout.halves else "whole stars"
-    if not re.fullmatch(r"0|[1-9]|[0-9]\.[05]", columns[2]) or not lowest <= float(columns[2]) <= highest:
-        return f"expected a rating from {lowest:g} to {highest:g} in {step}, got {columns[2][:20]!r}"
+    if (
+        not re.fullmatch(r"0|[1-9]|[0-9]\.[05]", columns[2])
+        or not lowest <= float(columns[2]) <= highest
+    ):
+        return (
+            f"expected a rating from {lowest:g} to {highest:g} in {step}, got {columns[2][:20]!r}"
+        )
     if not layout.halves and float(columns[2]) % 1:
-        return f"expected a rating from {lowest:g} to {highest:g} in {step}, got {columns[2][:20]!r}"
+        return (
+            f"expected a rating from {lowest:g} to {highest:g} in {step}, got {columns[2][:20]!r}"
+        )
     return f"expected whole seconds since 1970, below {LAST_TIME + 1}, got {columns[-1][:20]!r}"

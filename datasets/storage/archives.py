@@ -76,7 +76,9 @@ class Archive:
         name = self.find(file)
         if name is None:
             inside = ", ".join(list(self.sizes)[:8]) or "nothing"
-            raise self._refusal("", f"has no file {file} inside, only {inside}. Fetch the archive again")
+            raise self._refusal(
+                "", f"has no file {file} inside, only {inside}. Fetch the archive again"
+            )
         return name
 
     def where(self, name: str) -> str:
@@ -118,7 +120,9 @@ class Archive:
         for n_bytes in _rest(self._file):
             total += n_bytes
             if total > largest:
-                raise self._refusal("", f"unpacks to more than {largest:,} bytes. Use the original archive")
+                raise self._refusal(
+                    "", f"unpacks to more than {largest:,} bytes. Use the original archive"
+                )
 
     @contextmanager
     def _translated(self, name: str) -> Iterator[None]:
@@ -145,7 +149,12 @@ def _members(file: zipfile.ZipFile | tarfile.TarFile) -> Iterator[_Member]:
             kind = stat.S_IFMT(info.external_attr >> 16)
             problem = "" if kind in (0, stat.S_IFREG, stat.S_IFDIR) else link
             problem = "is encrypted" if info.flag_bits & 1 else problem
-            yield _Member(info.filename, info.file_size, problem, None if info.is_dir() else partial(file.open, info))
+            yield _Member(
+                info.filename,
+                info.file_size,
+                problem,
+                None if info.is_dir() else partial(file.open, info),
+            )
 
 
 def _rest(file: zipfile.ZipFile | tarfile.TarFile) -> Iterator[int]:

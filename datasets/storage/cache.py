@@ -20,7 +20,13 @@ from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Source
 from recbench.datasets.storage import overviews
 from recbench.datasets.storage.fetch import cache_directory
-from recbench.datasets.storage.ownership import COLUMN, ENTRY_FILES, is_cache_entry, mark, remove_own
+from recbench.datasets.storage.ownership import (
+    COLUMN,
+    ENTRY_FILES,
+    is_cache_entry,
+    mark,
+    remove_own,
+)
 
 LAYOUT = 3  # raise it when the files below a cache entry change
 SETTLED_NS = 2_000_000_000  # a file that changed less than this ago may change again without its time showing it
@@ -36,7 +42,13 @@ def source(path: Path) -> Source:
     The change time (ctime) cannot be set back by hand, so restoring size and modification time deceives nobody.
     """
     status = path.stat()
-    signature = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    signature = [
+        str(path.resolve()),
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+    ]
     name = hashlib.sha256(json.dumps(signature).encode()).hexdigest()[:24]
     remembered = cache_directory() / "digests" / name
     digest = remembered.read_text() if remembered.exists() else ""
@@ -52,7 +64,9 @@ def source(path: Path) -> Source:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write to a temporary file beside `path`, sync and rename, so that nobody ever reads a half-written file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
+    ) as file:
         try:
             file.write(content)
             file.flush()
@@ -76,7 +90,9 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
         yield
 
 
-def cached(name: str, sources: list[Path], parameters: Mapping[str, Any], parse: Callable[[], Dataset]) -> Dataset:
+def cached(
+    name: str, sources: list[Path], parameters: Mapping[str, Any], parse: Callable[[], Dataset]
+) -> Dataset:
     """The data set `parse()` makes from `sources`, from the cache if the same bytes were parsed before.
 
     Film overviews in the data directory are attached to every data set that wants them. The key covers names and
@@ -96,7 +112,10 @@ def cached(name: str, sources: list[Path], parameters: Mapping[str, Any], parse:
     with locked(entry.with_suffix(".lock")):
         with suppress(FileNotFoundError, Damaged):
             return reopen(entry)  # somebody else made it in the meantime
-        for leftover in (entry, *entry.parent.glob(f".{key}.*.tmp")):  # nobody else writes here under this lock
+        for leftover in (
+            entry,
+            *entry.parent.glob(f".{key}.*.tmp"),
+        ):  # nobody else writes here under this lock
             if is_cache_entry(leftover):
                 discard(leftover)
         if entry.exists() or entry.is_symlink():
@@ -107,7 +126,9 @@ def cached(name: str, sources: list[Path], parameters: Mapping[str, Any], parse:
         parsed = parse()
         dataset = overviews.attach(parsed)
         used = digests if dataset is not parsed else digests[: len(sources)]
-        changed = [path for path, digest in zip(files, digests, strict=True) if source(path) != digest]
+        changed = [
+            path for path, digest in zip(files, digests, strict=True) if source(path) != digest
+        ]
         if changed:
             raise UsageError(
                 f"{changed[0]} changed while it was read. Run the same command again when it is complete."
@@ -121,7 +142,9 @@ def discard(directory: Path) -> None:
     """Remove an entry that is the bench's own; others who may be opening it find all of it or nothing."""
     with suppress(FileNotFoundError):
         if not directory.name.endswith(".tmp"):
-            directory = directory.rename(directory.with_name(f".{directory.name}.{os.getpid()}.tmp"))
+            directory = directory.rename(
+                directory.with_name(f".{directory.name}.{os.getpid()}.tmp")
+            )
         remove_own(directory, ENTRY_FILES)
 
 
@@ -200,7 +223,9 @@ def _reopen(entry: Path) -> Dataset:
             raise ValueError(f"{name!r} is no column")
         path = entry / f"{name}.npy"
         if path.stat().st_size != n_bytes:
-            raise ValueError(f"expected {n_bytes:,} bytes in {path.name}, got {path.stat().st_size:,}")
+            raise ValueError(
+                f"expected {n_bytes:,} bytes in {path.name}, got {path.stat().st_size:,}"
+            )
         columns[name] = np.load(path, mmap_mode="r", allow_pickle=False)
     n_users, n_items = about["shape"]
     catalogue = about["catalogue"]
@@ -224,10 +249,15 @@ def _reopen(entry: Path) -> Dataset:
         columns["user_ids"],
         columns["item_ids"],
         Provenance.from_json(about["provenance"]),
-        {name: tuple(columns[f"split {name} {k}"] for k in range(n)) for name, n in about["splits"].items()},
+        {
+            name: tuple(columns[f"split {name} {k}"] for k in range(n))
+            for name, n in about["splits"].items()
+        },
         {name: columns[f"user {name}"] for name in about["user_facts"]},
         columns.get("truth"),
         entry,
     )
-    dataset.__dict__["digest"] = about["digest"]  # computed when it was saved; the columns are read-only
+    dataset.__dict__["digest"] = about[
+        "digest"
+    ]  # computed when it was saved; the columns are read-only
     return dataset

@@ -43,7 +43,9 @@ def entries() -> list[Entry]:
             dataset = reopen(path)
             found.append(Entry(path, dataset.name, len(dataset.ratings), n_bytes))
         except (Damaged, FileNotFoundError):
-            found.append(Entry(path, "(unfinished)" if path.suffix == ".tmp" else "(damaged)", 0, n_bytes))
+            found.append(
+                Entry(path, "(unfinished)" if path.suffix == ".tmp" else "(damaged)", 0, n_bytes)
+            )
     return sorted(found, key=lambda entry: entry.name)
 
 
@@ -66,7 +68,9 @@ def clear() -> Cleared:
 
 def strange() -> list[Path]:
     """Directories among the cache's entries, and anything among its checksums, that the bench has not written."""
-    among_entries = [path for path in (cache_directory() / "datasets").glob("*/") if not is_cache_entry(path)]
+    among_entries = [
+        path for path in (cache_directory() / "datasets").glob("*/") if not is_cache_entry(path)
+    ]
     among_notes = [path for path in (cache_directory() / "digests").glob("*") if not _is_note(path)]
     return sorted([*among_entries, *among_notes])
 

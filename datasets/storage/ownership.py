@@ -8,9 +8,13 @@ from pathlib import Path
 
 MARK = "RECBENCH.TAG"
 SIGNATURE = b"recbench made this directory and may remove it. Whoever puts a file of their own here keeps it.\n"
-COLUMN = re.compile(r"users|items|values|times|user_ids|item_ids|truth|split [^/\\]+ \d+|user [^/\\]+")
+COLUMN = re.compile(
+    r"users|items|values|times|user_ids|item_ids|truth|split [^/\\]+ \d+|user [^/\\]+"
+)
 ENTRY_FILES = re.compile(rf"about\.json|(?:{COLUMN.pattern})\.npy")  # of an entry
-ENTRY = re.compile(r"[0-9a-f]{16}|\.[0-9a-f]{16}\.[a-z0-9_]+\.tmp")  # what entries are called, and unfinished ones
+ENTRY = re.compile(
+    r"[0-9a-f]{16}|\.[0-9a-f]{16}\.[a-z0-9_]+\.tmp"
+)  # what entries are called, and unfinished ones
 
 
 def temporary_of(ours: re.Pattern[str]) -> re.Pattern[str]:
@@ -78,4 +82,7 @@ def _is_early(entry: Path) -> bool:
     if not isinstance(about, dict) or not {"columns", "provenance", "digest"} <= about.keys():
         return False
     described = about["columns"]
-    return isinstance(described, dict) and {path.stem for path in entry.glob("*.npy")} <= described.keys()
+    return (
+        isinstance(described, dict)
+        and {path.stem for path in entry.glob("*.npy")} <= described.keys()
+    )

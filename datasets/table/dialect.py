@@ -17,15 +17,26 @@ from numpy.typing import NDArray
 
 from recbench.datasets.foundation import UsageError
 
-SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "double-colon": "::", "pipe": "|", "\\t": "\t"}
+SEPARATORS = {
+    "comma": ",",
+    "tab": "\t",
+    "semicolon": ";",
+    "double-colon": "::",
+    "pipe": "|",
+    "\\t": "\t",
+}
 BLANKS = " \t\u00a0"  # what is ignored around names and values
 BLOCK_BYTES = 1 << 21  # small enough to stay in the processor's cache
-MOST_TIMES_SMALLER = 200  # ratings shrink five- to tenfold under gzip; a file that grows more is a trap
+MOST_TIMES_SMALLER = (
+    200  # ratings shrink five- to tenfold under gzip; a file that grows more is a trap
+)
 
 COMPILE_FROM_BYTES = 100_000  # shorter tables are done before a compiler is loaded
 
 Bytes = NDArray[np.uint8]
-FIELDS = QUOTED, CLOSED, PLACE, FIRST, SIGNS, LENGTH, LAST, ROWS, FEWEST, MOST, IRREGULAR, MIXED = range(12)
+FIELDS = QUOTED, CLOSED, PLACE, FIRST, SIGNS, LENGTH, LAST, ROWS, FEWEST, MOST, IRREGULAR, MIXED = (
+    range(12)
+)
 
 
 @contextmanager
@@ -33,9 +44,15 @@ def unpacked(file: Path) -> Iterator[Path]:
     """`file`, or a temporary copy without its compression, gone with the context. UsageError if damaged."""
     with file.open("rb") as raw:
         start = raw.read(4)
-    for magic, kind in ((b"PK\3\4", "a zip archive"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")):
+    for magic, kind in (
+        (b"PK\3\4", "a zip archive"),
+        (b"\xff\xfe", "UTF-16"),
+        (b"\xfe\xff", "UTF-16"),
+    ):
         if start.startswith(magic):
-            raise UsageError(f"{file} is {kind}: expected text, gzip or Parquet. Unpack or convert it to UTF-8 text.")
+            raise UsageError(
+                f"{file} is {kind}: expected text, gzip or Parquet. Unpack or convert it to UTF-8 text."
+            )
     if not start.startswith(b"\x1f\x8b"):
         yield file
         return
@@ -50,7 +67,9 @@ def unpacked(file: Path) -> Iterator[Path]:
                             f"{file} unpacks to more than {most:,} bytes: unpack it by hand if you trust it"
                         )
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise UsageError(f"{file} is a damaged gzip file: {error}. Fetch or pack it again.") from None
+            raise UsageError(
+                f"{file} is a damaged gzip file: {error}. Fetch or pack it again."
+            ) from None
         target.flush()
         yield Path(target.name)
 
@@ -93,14 +112,18 @@ def separator_of(file: Path, shown: Path, given: str, encoding: str) -> str:
     if given:
         found = SEPARATORS.get(given, given)
         if found not in SEPARATORS.values():
-            raise UsageError(f"sep={given} is no separator: expected {', '.join(SEPARATORS)} or the sign itself")
+            raise UsageError(
+                f"sep={given} is no separator: expected {', '.join(SEPARATORS)} or the sign itself"
+            )
         return found
     with file.open(newline="", encoding=encoding, errors="replace") as text:
         first = next((line for line in text if line.strip()), "").strip("\r\n")
     usual = [",", "\t", ";", "::", "|"]
     if re.search(r"\.(tsv|tab)(\.gz)?$", shown.name.lower()):
         usual = ["\t", *usual]
-    return max(usual, key=lambda sign: len(first.split(sign) if sign == "::" else _fields(first, sign)))
+    return max(
+        usual, key=lambda sign: len(first.split(sign) if sign == "::" else _fields(first, sign))
+    )
 
 
 def _fields(line: str, separator: str) -> list[str]:
@@ -142,7 +165,9 @@ def shape(file: Path, form: Form) -> Shape:
 def _compiled() -> Callable[[Bytes, int, int, NDArray[np.int64]], None]:
     import numba  # a second that only those with long tables should wait for
 
-    return cast("Callable[[Bytes, int, int, NDArray[np.int64]], None]", numba.njit(cache=True)(_follow))
+    return cast(
+        "Callable[[Bytes, int, int, NDArray[np.int64]], None]", numba.njit(cache=True)(_follow)
+    )
 
 
 def _follow(block: Bytes, sign: int, quote: int, state: NDArray[np.int64]) -> None:
@@ -175,7 +200,9 @@ def _follow(block: Bytes, sign: int, quote: int, state: NDArray[np.int64]) -> No
             elif (closed and byte != 13) or (byte <= 32 and byte != 13) or byte == 43:
                 state[MIXED] = 1
                 state[IRREGULAR] |= closed
-            elif place == 1 and ((first == 48 and 48 <= byte <= 57) or (first == 45 and byte == 48)):
+            elif place == 1 and (
+                (first == 48 and 48 <= byte <= 57) or (first == 45 and byte == 48)
+            ):
                 state[MIXED] = 1
             first = first if place else byte
             place += 1
@@ -193,7 +220,11 @@ def _whole_lines(binary: BinaryIO) -> Iterator[bytes]:
 
 
 def _check_encoding(block: bytes, binary: BinaryIO, form: Form) -> None:
-    where, problem, advice = block.find(b"\0"), "a NUL byte", "It is no text file, or UTF-16: convert it to UTF-8."
+    where, problem, advice = (
+        block.find(b"\0"),
+        "a NUL byte",
+        "It is no text file, or UTF-16: convert it to UTF-8.",
+    )
     if where < 0 and form.encoding == "utf-8" and not block.isascii():
         try:
             block.decode()

@@ -12,7 +12,19 @@ from recbench.datasets.table.dialect import BLANKS, Form, separator_of, shape, u
 
 Fact = tuple[str, int | None, tuple[str, ...]]  # title, year, genres
 USUAL_NAMES = {
-    "id": ("item", "itemid", "id", "movie", "movieid", "book", "bookid", "isbn", "product", "productid", "asin"),
+    "id": (
+        "item",
+        "itemid",
+        "id",
+        "movie",
+        "movieid",
+        "book",
+        "bookid",
+        "isbn",
+        "product",
+        "productid",
+        "asin",
+    ),
     "title": ("title", "name", "movietitle", "booktitle"),
     "year": ("year", "releaseyear", "yearofpublication", "releasedate"),
     "genres": ("genres", "genre", "categories"),
@@ -39,7 +51,9 @@ def catalogue(file: Path, item_ids: NDArray[Any], encoding: str) -> tuple[Catalo
             f"Name the file whose ids are those of the ratings."
         )
     titles, years, genres = zip(*found, strict=True)
-    return Catalogue(titles, years, genres), f"{file.name} describes {known:,} of the {len(found):,} rated items."
+    return Catalogue(
+        titles, years, genres
+    ), f"{file.name} describes {known:,} of the {len(found):,} rated items."
 
 
 def _facts(file: Path, form: Form) -> dict[str, Fact]:
@@ -51,19 +65,27 @@ def _facts(file: Path, form: Form) -> dict[str, Fact]:
         positions = [position for position, name in enumerate(header) if plain_name(name) in usual]
         at |= {role: positions[0]} if positions else {}
     facts: dict[str, Fact] = {}
-    if "id" not in at and header and header[0].strip(BLANKS).isdecimal() and len(header) > 1:  # as in movies.dat
+    if (
+        "id" not in at and header and header[0].strip(BLANKS).isdecimal() and len(header) > 1
+    ):  # as in movies.dat
         at = {"id": 0, "title": 1} | ({"genres": 2} if len(header) > 2 else {})
         facts |= _fact(form, line, header, at)
     for role in ("id", "title"):
         if role not in at:
             expected = f"expected a column for the {role}, one of {', '.join(USUAL_NAMES[role])}"
-            raise UsageError(f"{form.shown}, line {line}: {expected}; the columns are {', '.join(header)}")
+            raise UsageError(
+                f"{form.shown}, line {line}: {expected}; the columns are {', '.join(header)}"
+            )
     for line, fields in records:
         if len(fields) != len(header):
-            raise UsageError(f"{form.shown}, line {line}: expected {len(header)} fields, got {len(fields)}: {fields}")
+            raise UsageError(
+                f"{form.shown}, line {line}: expected {len(header)} fields, got {len(fields)}: {fields}"
+            )
         (fact,) = _fact(form, line, fields, at).items()
         if fact[0] in facts:
-            raise UsageError(f"{form.shown}, line {line}: item {fact[0]} is described before; leave one of them out")
+            raise UsageError(
+                f"{form.shown}, line {line}: item {fact[0]} is described before; leave one of them out"
+            )
         facts |= {fact[0]: fact[1]}
     return facts
 
@@ -79,7 +101,9 @@ def _fact(form: Form, line: int, fields: list[str], at: dict[str, int]) -> dict[
     if in_title and "year" not in at:
         title, year = in_title["title"], in_title["year"]
     digits = re.match(r"\d{4}(?!\d)", year)
-    genres = tuple(part for genre in text.get("genres", "").split("|") if (part := genre.strip(BLANKS)))
+    genres = tuple(
+        part for genre in text.get("genres", "").split("|") if (part := genre.strip(BLANKS))
+    )
     if genres == ("(no genres listed)",):
         genres = ()
     return {text["id"]: (title or text["id"], int(digits[0]) if digits else None, genres)}

@@ -16,9 +16,31 @@ from recbench.datasets.transforms import Policy, resolve
 
 PARSER = 2  # raise it when what is parsed from the same bytes changes
 USUAL_NAMES = {  # without blanks, underscores and hyphens
-    "user": ("user", "userid", "users", "uid", "customer", "customerid", "custid", "reviewer", "reviewerid"),
+    "user": (
+        "user",
+        "userid",
+        "users",
+        "uid",
+        "customer",
+        "customerid",
+        "custid",
+        "reviewer",
+        "reviewerid",
+    ),
     "item": (
-        *("item", "itemid", "items", "iid", "movie", "movieid", "film", "filmid", "book", "bookid", "isbn"),
+        *(
+            "item",
+            "itemid",
+            "items",
+            "iid",
+            "movie",
+            "movieid",
+            "film",
+            "filmid",
+            "book",
+            "bookid",
+            "isbn",
+        ),
         *(
             "product",
             "productid",
@@ -67,7 +89,9 @@ def table(
     name = f"table:{files[0].name}"
     names = {"user": user, "item": item, "rating": rating, "time": time}
     how = {"sep": sep, "scale": scale, "duplicates": duplicates, "encoding": encoding, "ids": ids}
-    return cached(name, files, {**names, **how, "parser": PARSER}, partial(_parse, name, files, names, how))
+    return cached(
+        name, files, {**names, **how, "parser": PARSER}, partial(_parse, name, files, names, how)
+    )
 
 
 def _existing(option: str, path: str) -> Path:
@@ -80,8 +104,14 @@ def _existing(option: str, path: str) -> Path:
 
 def _parse(name: str, files: list[Path], names: dict[str, str], how: dict[str, str]) -> Dataset:
     file, as_text = files[0], frozenset(("user", "item") if how["ids"] == "text" else ())
-    columns = read_columns(file, partial(_choose, file, names), how["sep"], how["encoding"], as_text)
-    on_header = "" if columns.has_header else "No header line: the columns were taken in the order they have."
+    columns = read_columns(
+        file, partial(_choose, file, names), how["sep"], how["encoding"], as_text
+    )
+    on_header = (
+        ""
+        if columns.has_header
+        else "No header line: the columns were taken in the order they have."
+    )
     has_times = "time" in columns.series
     users, user_ids = raw_ids(columns, "user", bool(as_text))
     del columns.series["user"]  # 200 MB of 25 million ratings each, and no longer needed
@@ -100,17 +130,25 @@ def _parse(name: str, files: list[Path], names: dict[str, str], how: dict[str, s
         about, on_items = catalogue(files[1], item_ids, how["encoding"])
     remarks = tuple(filter(None, (on_header, on_scale, on_times, on_items)))
     steps = (step,) if step else ()
-    provenance = Provenance((), "as its owner says", f"{file.name}, given by the user", steps=steps, remarks=remarks)
+    provenance = Provenance(
+        (), "as its owner says", f"{file.name}, given by the user", steps=steps, remarks=remarks
+    )
     return Dataset(name, ratings, about, user_ids, item_ids, provenance)
 
 
 def _choose(file: Path, names: dict[str, str], header: list[str]) -> dict[str, int]:
     """The position of each role's column in `header`. UsageError if one is missing or two could be meant."""
-    at = {role: found for role, given in names.items() if (found := _position(file, header, role, given)) is not None}
+    at = {
+        role: found
+        for role, given in names.items()
+        if (found := _position(file, header, role, given)) is not None
+    }
     for role, position in at.items():
         twin = next((other for other in at if other != role and at[other] == position), None)
         if twin:
-            raise UsageError(f"{file}: column {header[position]!r} cannot be both {role} and {twin}: name another")
+            raise UsageError(
+                f"{file}: column {header[position]!r} cannot be both {role} and {twin}: name another"
+            )
     return at
 
 
@@ -129,7 +167,11 @@ def _position(file: Path, header: list[str], role: str, given: str) -> int | Non
     if given:
         found = [position for position, name in enumerate(header) if name == given]
     else:
-        found = [position for position, name in enumerate(header) if plain_name(name) in USUAL_NAMES[role]]
+        found = [
+            position
+            for position, name in enumerate(header)
+            if plain_name(name) in USUAL_NAMES[role]
+        ]
     if len(found) == 1:
         return found[0]
     if not given and not found and role == "time":

@@ -15,7 +15,9 @@ from recbench.datasets.foundation import UsageError
 from recbench.datasets.table.dialect import BLANKS, Form, separator_of, shape, unpacked
 
 CHUNK_ROWS = 100_000
-Names = Callable[[list[str]], dict[str, int]]  # from the header's names to the position of each role's column
+Names = Callable[
+    [list[str]], dict[str, int]
+]  # from the header's names to the position of each role's column
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ def _moment(between: str) -> Callable[[pl.Expr], pl.Expr]:
     return read
 
 
-def read_columns(file: Path, choose: Names, separator: str, encoding: str, as_text: frozenset[str]) -> Columns:
+def read_columns(
+    file: Path, choose: Names, separator: str, encoding: str, as_text: frozenset[str]
+) -> Columns:
     """The columns that `choose` picks from the header; UsageError for a file that is no such table.
 
     Roles in `as_text` are never read as numbers. A first line of nothing but numbers is no header: its columns are
@@ -82,9 +86,13 @@ def _parquet(file: Path, choose: Names) -> Columns:
         lazy = pl.scan_parquet(file, glob=False)
         header = lazy.collect_schema().names()
         chosen = {role: header[position] for role, position in choose(header).items()}
-        frame = lazy.select(**{role: pl.col(name) for role, name in chosen.items()}).collect(engine="streaming")
+        frame = lazy.select(**{role: pl.col(name) for role, name in chosen.items()}).collect(
+            engine="streaming"
+        )
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise UsageError(f"{file} cannot be read as Parquet: {error}. Write or fetch it again.") from None
+        raise UsageError(
+            f"{file} cannot be read as Parquet: {error}. Write or fetch it again."
+        ) from None
     if not len(frame):
         raise UsageError(f"{file}: expected ratings below the header, found none")
     return Columns(file, chosen, frame.to_dict(), lambda row: (f"row {row + 1}", {}))
@@ -93,7 +101,9 @@ def _parquet(file: Path, choose: Names) -> Columns:
 class _Text:
     """A text table on its way from lines to columns: by polars if its bytes allow it, else record by record."""
 
-    def __init__(self, shown: Path, file: Path, form: Form, choose: Names, as_text: frozenset[str]) -> None:
+    def __init__(
+        self, shown: Path, file: Path, form: Form, choose: Names, as_text: frozenset[str]
+    ) -> None:
         self.shown, self.file, self.form, self.as_text = shown, file, form, as_text
         self.shape = shape(file, form)  # refuses what is no text before anything decodes it
         start = list(islice(form.records(file), 2))
@@ -117,19 +127,33 @@ class _Text:
     def _fast(self) -> pl.DataFrame | None:
         """What polars reads, or None if it might not be what stands in the file."""
         n_rows = self.shape.rows - self.has_header
-        doubled = 2 if self.form.separator == "::" else 1  # polars sees an empty column in each "::"
+        doubled = (
+            2 if self.form.separator == "::" else 1
+        )  # polars sees an empty column in each "::"
         width = (self.width - 1) * doubled
-        marked = self.sample[0].startswith("\ufeff")  # polars drops a byte order mark there, though it is none
+        marked = self.sample[0].startswith(
+            "\ufeff"
+        )  # polars drops a byte order mark there, though it is none
         exact = (
             not marked and self.shape.fewest == self.shape.most == width
         )  # polars takes other lines without a word
-        if not (exact and self.shape.regular and (self.form.encoding == "utf-8" or self._is_ascii())):
+        if not (
+            exact and self.shape.regular and (self.form.encoding == "utf-8" or self._is_ascii())
+        ):
             return None
         for readings in ({role: self._reading(role) for role in self.roles}, {}):
-            with suppress(pl.exceptions.PolarsError):  # not all of a column is what its first row is
+            with suppress(
+                pl.exceptions.PolarsError
+            ):  # not all of a column is what its first row is
                 frame = self._scan(readings, doubled)
-                unread = readings and any(frame.null_count().row(0))  # not numbers, or nothing: text will tell
-                if len(frame) == n_rows and not unread and not ("gap" in frame.columns and frame["gap"].any()):
+                unread = readings and any(
+                    frame.null_count().row(0)
+                )  # not numbers, or nothing: text will tell
+                if (
+                    len(frame) == n_rows
+                    and not unread
+                    and not ("gap" in frame.columns and frame["gap"].any())
+                ):
                     return frame.select(*self.roles)
         return None
 
@@ -143,7 +167,9 @@ class _Text:
         plain = self.shape.plain
         whole = text.lstrip("-").isdecimal()
         if role in ("user", "item"):
-            return Reading(pl.Int64 if plain and whole and role not in self.as_text else pl.Categorical)
+            return Reading(
+                pl.Int64 if plain and whole and role not in self.as_text else pl.Categorical
+            )
         if role == "rating":
             return (
                 Reading(pl.Float64)
@@ -152,9 +178,15 @@ class _Text:
             )
         if whole:
             return (
-                Reading(pl.Int64) if plain else Reading(pl.String, lambda column: column.cast(pl.Int64, strict=False))
+                Reading(pl.Int64)
+                if plain
+                else Reading(pl.String, lambda column: column.cast(pl.Int64, strict=False))
             )
-        return Reading(pl.String, _moment(text[10])) if re.fullmatch(MOMENT, text) else Reading(pl.Categorical)
+        return (
+            Reading(pl.String, _moment(text[10]))
+            if re.fullmatch(MOMENT, text)
+            else Reading(pl.Categorical)
+        )
 
     def _scan(self, readings: Mapping[str, Reading], doubled: int) -> pl.DataFrame:
         """The columns by polars, as text where no reading is given; and `gap`, where a "::" is no pair of colons."""
@@ -164,7 +196,10 @@ class _Text:
             self.file,
             has_header=False,
             skip_lines=self.first_line - 1,
-            schema={f"c{position}": at[position].kind if position in at else pl.String for position in range(width)},
+            schema={
+                f"c{position}": at[position].kind if position in at else pl.String
+                for position in range(width)
+            },
             separator=self.form.separator[0],
             quote_char=None if doubled > 1 else '"',
             glob=False,
@@ -172,10 +207,14 @@ class _Text:
         columns = {}
         for role, position in self.roles.items():
             columns[role] = readings.get(role, TEXT).meaning(pl.col(f"c{position * doubled}"))
-        gaps = [pl.col(f"c{position}").is_not_null() for position in range(1, width, 2)] if doubled > 1 else []
-        frame = lazy.select(**columns, **({"gap": pl.any_horizontal(*gaps)} if gaps else {})).collect(
-            engine="streaming"
+        gaps = (
+            [pl.col(f"c{position}").is_not_null() for position in range(1, width, 2)]
+            if doubled > 1
+            else []
         )
+        frame = lazy.select(
+            **columns, **({"gap": pl.any_horizontal(*gaps)} if gaps else {})
+        ).collect(engine="streaming")
         if len(frame) != self.shape.rows - self.has_header:  # blank lines
             frame = frame.filter(~pl.all_horizontal(pl.col(*self.roles).is_null()))
         return frame
@@ -190,7 +229,10 @@ class _Text:
                         f"{self.shown}, line {line}: expected {self.width} fields, as in the first line, got "
                         f"{len(fields)}: {self.form.separator.join(fields)[:100]!r}. Correct the line."
                     )
-            texts = {role: [fields[position] for _, fields in chunk] for role, position in self.roles.items()}
+            texts = {
+                role: [fields[position] for _, fields in chunk]
+                for role, position in self.roles.items()
+            }
             chunks.append(pl.DataFrame(texts).cast(pl.Categorical))
         return pl.concat(chunks)
 

@@ -12,7 +12,9 @@ from recbench.datasets.ratings import Ratings, Step
 Policy = Literal["last", "mean", "error"]
 
 
-def resolve(ratings: Ratings, policy: Policy, describe_row: Callable[[int], str]) -> tuple[Ratings, Step | None]:
+def resolve(
+    ratings: Ratings, policy: Policy, describe_row: Callable[[int], str]
+) -> tuple[Ratings, Step | None]:
     """`ratings` with one rating for each pair of user and item, and what was dropped (None: nothing).
 
     Of several ratings of a pair, the last in the order of the rows stays, in its place and with its time; under
@@ -34,23 +36,32 @@ def resolve(ratings: Ratings, policy: Policy, describe_row: Callable[[int], str]
         values = _means(ratings.values[order], firsts)
     in_order = np.argsort(lasts)
     kept = ratings.take(lasts[in_order])
-    resolved = Ratings(kept.users, kept.items, values[in_order], kept.n_users, kept.n_items, kept.scale, kept.times)
+    resolved = Ratings(
+        kept.users, kept.items, values[in_order], kept.n_users, kept.n_items, kept.scale, kept.times
+    )
     counts = {
         "users": int(np.count_nonzero(np.bincount(ratings.users, minlength=ratings.n_users))),
         "items": int(np.count_nonzero(np.bincount(ratings.items, minlength=ratings.n_items))),
     }
     rule = f"one rating for each pair of user and item: the {policy} of several"
-    return resolved, Step(rule, counts | {"ratings": len(ratings)}, counts | {"ratings": len(resolved)})
+    return resolved, Step(
+        rule, counts | {"ratings": len(ratings)}, counts | {"ratings": len(resolved)}
+    )
 
 
 def _means(values: NDArray[np.float32], firsts: NDArray[np.int64]) -> NDArray[np.float32]:
     """The mean of each run of `values` that begins at one of `firsts`."""
     counts = np.diff(np.append(firsts, len(values)))
-    return np.asarray(np.add.reduceat(values.astype(np.float64), firsts) / counts).astype(np.float32)
+    return np.asarray(np.add.reduceat(values.astype(np.float64), firsts) / counts).astype(
+        np.float32
+    )
 
 
 def _refuse(
-    order: NDArray[np.int64], firsts: NDArray[np.int64], n_rows: int, describe_row: Callable[[int], str]
+    order: NDArray[np.int64],
+    firsts: NDArray[np.int64],
+    n_rows: int,
+    describe_row: Callable[[int], str],
 ) -> None:
     """UsageError for the first row that rates a pair again."""
     again = np.ones(n_rows, np.bool_)

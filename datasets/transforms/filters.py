@@ -18,7 +18,9 @@ def filter_rule(per_item: float, per_user: float) -> str:
     return f"items with more than {per_item:,.10g} and users with more than {per_user:,.10g} ratings, counted before"
 
 
-def min_ratings(ratings: Ratings, *, per_item: float = 0, per_user: float = 0) -> tuple[Ratings, Step]:
+def min_ratings(
+    ratings: Ratings, *, per_item: float = 0, per_user: float = 0
+) -> tuple[Ratings, Step]:
     """The ratings whose item has more than `per_item` and whose user has more than `per_user` ratings in `ratings`.
 
     They stay in their index space: `compact` makes it dense again.
@@ -50,5 +52,7 @@ def compact(
     """
     users, kept_users = dense(ratings.users)
     items, kept_items = dense(ratings.items)
-    compacted = Ratings(users, items, ratings.values, len(kept_users), len(kept_items), ratings.scale, ratings.times)
+    compacted = Ratings(
+        users, items, ratings.values, len(kept_users), len(kept_items), ratings.scale, ratings.times
+    )
     return compacted, user_ids[kept_users], item_ids[kept_items]

@@ -20,9 +20,7 @@ def k_core(ratings: Ratings, users: int, items: int) -> tuple[Ratings, Step]:
             break
         rows = rows[enough]
     kept = ratings.take(rows)
-    rule = (
-        f"users with at least {users:,} and items with at least {items:,} ratings, counted again until all have them"
-    )
+    rule = f"users with at least {users:,} and items with at least {items:,} ratings, counted again until all have them"
     return kept, Step(rule, _sizes(ratings), _sizes(kept))
 
 

@@ -22,7 +22,9 @@ LABELLED = 11  # so many bars have room for their share above them
 STEPS = [1, 2, 2.5, 5, 10]  # what round numbers begin with
 LETTERS = 56  # of a title's line
 MOST_TICKS = {YEARLY: 8, MONTHLY: 6, DAILY: 4}  # that have room side by side
-SHADES = ListedColormap(colormaps["YlGnBu"](np.linspace(0.25, 1, 256)))  # its lightest is hard to tell from white
+SHADES = ListedColormap(
+    colormaps["YlGnBu"](np.linspace(0.25, 1, 256))
+)  # its lightest is hard to tell from white
 
 Part = dict[str, Any]  # of a profile
 
@@ -46,7 +48,9 @@ def stars(part: Part, title: str) -> Figure:
 
 def periods(part: Part) -> NDArray[np.datetime64]:
     """The first moment of each day, month or year of `times`, and of the one after the last."""
-    return np.datetime64(part["first"], part["step"][0].upper()) + np.arange(len(part["counts"]) + 1)
+    return np.datetime64(part["first"], part["step"][0].upper()) + np.arange(
+        len(part["counts"]) + 1
+    )
 
 
 def times(part: Part, title: str) -> Figure:
@@ -69,8 +73,20 @@ def activity(part: Part, title: str, one: str) -> Figure:
     """How many users or items have at least so many ratings, both axes logarithmic; the median is marked."""
     figure, axes = _canvas(title)
     levels, at_least = np.array(part["levels"]), np.array(part["at_least"])
-    axes.set(xscale="log", yscale="log", xlabel=f"ratings of one {one}", ylabel=f"{one}s with at least so many")
-    axes.plot(levels, at_least, color=INK, linewidth=1.8, marker="o" if len(levels) <= LABELLED else "", markersize=3)
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel=f"ratings of one {one}",
+        ylabel=f"{one}s with at least so many",
+    )
+    axes.plot(
+        levels,
+        at_least,
+        color=INK,
+        linewidth=1.8,
+        marker="o" if len(levels) <= LABELLED else "",
+        markersize=3,
+    )
     for axis, shown in ((axes.xaxis, levels), (axes.yaxis, at_least)):
         _round_numbers(axis, float(shown.min()), float(shown.max()))
     if part["median"] > 0:
@@ -78,7 +94,15 @@ def activity(part: Part, title: str, one: str) -> Figure:
         place, label = (part["median"], 1), f"median {words.amount(part['median'])}"
         coords: Any = ("data", "axes fraction")
         axes.annotate(
-            label, place, (0, 3), coords, "offset points", ha="center", annotation_clip=False, color=SOFT, fontsize=7
+            label,
+            place,
+            (0, 3),
+            coords,
+            "offset points",
+            ha="center",
+            annotation_clip=False,
+            color=SOFT,
+            fontsize=7,
         )
     return figure
 
@@ -99,7 +123,9 @@ def years(part: Part, title: str) -> Figure:
 def grid(part: Part, title: str) -> Figure:
     """Which share of the pairs in each block of users and items is rated, on a logarithmic scale; blank: none."""
     figure, axes = _canvas(title, height=3.2, right=1.05)
-    users, items, counts = (np.array(part[name], np.float64) for name in ("users", "items", "counts"))
+    users, items, counts = (
+        np.array(part[name], np.float64) for name in ("users", "items", "counts")
+    )
     shares = counts / np.outer(users, items)
     highest = float(shares.max())
     lowest = max(float(shares[shares > 0].min()), highest / 1e4)
@@ -127,7 +153,9 @@ def _canvas(title: str, height: float = HEIGHT, right: float = RIGHT) -> tuple[F
     above = 0.1 + 0.165 * len(lines)
     total = above + height
     figure = Figure(figsize=(WIDTH, total))
-    figure.text(0.02 / WIDTH, 1 - 0.04 / total, "\n".join(lines), va="top", fontsize=9, fontweight="bold")
+    figure.text(
+        0.02 / WIDTH, 1 - 0.04 / total, "\n".join(lines), va="top", fontsize=9, fontweight="bold"
+    )
     inside = (WIDTH - LEFT - right) / WIDTH, (height - TOP - BOTTOM) / total
     axes = figure.add_axes((LEFT / WIDTH, BOTTOM / total, *inside), facecolor="none")
     axes.spines[["top", "right"]].set_visible(False)

@@ -19,7 +19,9 @@ from recbench.reports.drawing.heatmap import fence, on
 from recbench.reports.results import Certainty
 from recbench.reports.words import chance, signed
 
-COLOURS = colormaps["PuOr_r"]  # purple where the row is better, orange where it is worse: safe for colour-blind eyes
+COLOURS = colormaps[
+    "PuOr_r"
+]  # purple where the row is better, orange where it is worse: safe for colour-blind eyes
 MOST_ROWS = 20  # what can still be read as a matrix
 SOFT, STRONG, PLAIN = "#666666", "#0072b2", "#ffffff"
 
@@ -69,7 +71,12 @@ def matrix(found: Certainty, column: str) -> Matrix:
     """All pairs of the best `MOST_ROWS` rows. What is below the diagonal is exactly minus what is above."""
     boot, shown = found.bootstrap, found.order[:MOST_ROWS]
     losses, names = boot.metric.loss(boot.values), [found.rows[index].name for index in shown]
-    sizes = [abs(float(boot.values[one] - boot.values[other])) for one in shown for other in shown if one < other]
+    sizes = [
+        abs(float(boot.values[one] - boot.values[other]))
+        for one in shown
+        for other in shown
+        if one < other
+    ]
     largest = fence(sizes) if any(sizes) else 1.0
     gaps: list[list[Gap | None]] = [[None] * len(shown) for _ in shown]
     for y, one in enumerate(shown):
@@ -109,10 +116,16 @@ def draw_matrix(shown: Matrix, title: str) -> Figure:
         for x, gap in enumerate(gaps):
             if gap:
                 background, colour = gap.colours or (PLAIN, SOFT)
-                boxes.append(Rectangle((left + x * size + 0.01, top + y * line + 0.01), size - 0.02, line - 0.02))
+                boxes.append(
+                    Rectangle(
+                        (left + x * size + 0.01, top + y * line + 0.01), size - 0.02, line - 0.02
+                    )
+                )
                 faces.append(background)
                 across = left + (x + 0.5) * size
-                axes.text(across, middle, gap.text, ha="center", va="center", fontsize=6.5, color=colour)
+                axes.text(
+                    across, middle, gap.text, ha="center", va="center", fontsize=6.5, color=colour
+                )
     axes.add_collection(PatchCollection(boxes, facecolors=faces, linewidths=0))
     _matrix_key(axes, 0.15, top + n * line + 0.25)
     return figure
@@ -122,10 +135,19 @@ def _matrix_key(axes: Axes, x: float, y: float) -> None:
     for shift, meaning in ((0.1, "row better"), (-0.1, "row worse")):
         for step in range(4):
             colour = COLOURS(0.5 - shift - np.sign(shift) * 0.1 * step)
-            axes.add_patch(Rectangle((x + 0.12 * step, y), 0.12, 0.1, facecolor=colour, linewidth=0))
+            axes.add_patch(
+                Rectangle((x + 0.12 * step, y), 0.12, 0.1, facecolor=colour, linewidth=0)
+            )
         axes.text(x + 0.58, y + 0.05, meaning, va="center", fontsize=7, color="#444444")
         x += 1.4
-    axes.text(x, y + 0.05, "≈ cannot be told apart, all pairs tested", va="center", fontsize=7, color="#444444")
+    axes.text(
+        x,
+        y + 0.05,
+        "≈ cannot be told apart, all pairs tested",
+        va="center",
+        fontsize=7,
+        color="#444444",
+    )
 
 
 def draw_ranks(found: Certainty, title: str) -> Figure:
@@ -137,14 +159,22 @@ def draw_ranks(found: Certainty, title: str) -> Figure:
     width, titles = left + 5.2, textwrap.wrap(title, int((left + 5) / 0.095))
     height = 1.3 + 0.2 * len(titles) + 0.17 * len(order)
     figure = Figure(figsize=(width, height))
-    axes = figure.add_axes((left / width, 0.75 / height, 5.0 / width, 0.17 * (len(order) + 1) / height))
-    figure.text(0.15 / width, 1 - 0.12 / height, "\n".join(titles), va="top", fontsize=10, fontweight="bold")
+    axes = figure.add_axes(
+        (left / width, 0.75 / height, 5.0 / width, 0.17 * (len(order) + 1) / height)
+    )
+    figure.text(
+        0.15 / width, 1 - 0.12 / height, "\n".join(titles), va="top", fontsize=10, fontweight="bold"
+    )
     for y, index in enumerate(order):
         colour = STRONG if index in boot.tied else SOFT
-        axes.plot(boot.rank_interval(index), (y, y), color=colour, linewidth=1.4, solid_capstyle="butt")
+        axes.plot(
+            boot.rank_interval(index), (y, y), color=colour, linewidth=1.4, solid_capstyle="butt"
+        )
         axes.plot(ranks[index], y, "o", color=colour, markersize=3.5)
     axes.set(
-        ylim=(len(order) - 0.3, -0.7), xlim=(0.5, len(order) + 0.5), xlabel="rank, and its 95 % interval over users"
+        ylim=(len(order) - 0.3, -0.7),
+        xlim=(0.5, len(order) + 0.5),
+        xlabel="rank, and its 95 % interval over users",
     )
     axes.set_yticks(range(len(order)), names)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -156,6 +186,12 @@ def draw_ranks(found: Certainty, title: str) -> Figure:
         Patch(color=STRONG, label="best, and tied with the best"),
         Patch(color=SOFT, label="told from the best"),
     ]
-    style: dict[str, Any] = {"frameon": False, "fontsize": 7, "handlelength": 1, "handleheight": 0.4, "ncols": 2}
+    style: dict[str, Any] = {
+        "frameon": False,
+        "fontsize": 7,
+        "handlelength": 1,
+        "handleheight": 0.4,
+        "ncols": 2,
+    }
     figure.legend(handles=entries, loc="lower right", bbox_to_anchor=(1, 0.05 / height), **style)
     return figure

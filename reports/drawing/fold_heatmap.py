@@ -25,7 +25,9 @@ def by_fold(results: Results, column: str) -> Heatmap | None:
         for seed, fold in shown
     ]
     found = [[_found(row, place) for place in shown] for row in results.rows]
-    values = [[record.metrics.get(column) if record else None for record in records] for records in found]
+    values = [
+        [record.metrics.get(column) if record else None for record in records] for records in found
+    ]
     if not any(value is not None for row in values for value in row) and not any(
         row.failures for row in results.rows
     ):
@@ -39,7 +41,11 @@ def by_fold(results: Results, column: str) -> Heatmap | None:
         for at, record in enumerate(found[index]):
             first = flat[index * len(shown) + at] == best[at] and row is not results.oracle
             shade = shaded[index * len(shown) + at]
-            squares.append(_square(row, record, column, shade, "first" if first and best[at] is not None else ""))
+            squares.append(
+                _square(
+                    row, record, column, shade, "first" if first and best[at] is not None else ""
+                )
+            )
         lines.append(Line(row.name, row.family, squares))
     return Heatmap(f"folds-{slug(column)}", f"{column} by fold", heads, lines, "table")
 
@@ -55,7 +61,11 @@ def _found(row: Row, place: Place) -> Record | None:
 def _best(results: Results, column: str, place: Place) -> float | None:
     """The lowest loss of the fold; None where there are no two different ones."""
     records = [record for row in results.contestants if (record := _found(row, place))]
-    losses = {find(column).loss(value) for record in records if (value := record.metrics.get(column)) is not None}
+    losses = {
+        find(column).loss(value)
+        for record in records
+        if (value := record.metrics.get(column)) is not None
+    }
     return min(losses) if len(losses) > 1 else None
 
 
@@ -70,5 +80,13 @@ def _square(row: Row, record: Record | None, column: str, shade: float | None, m
     value = record.metrics.get(column)
     if value is None:
         return Square(NONE, f"{where}: {row.missing(column) if not row.failures else 'no value'}")
-    fit, rate, rank = (record.costs.get(phase, {}).get("seconds") for phase in ("fit", "rate", "rank"))
-    return Square(number(value), f"{where}: {number(value)}\n{fit_and_test(fit, rate, rank)}", value, shade, mark)
+    fit, rate, rank = (
+        record.costs.get(phase, {}).get("seconds") for phase in ("fit", "rate", "rank")
+    )
+    return Square(
+        number(value),
+        f"{where}: {number(value)}\n{fit_and_test(fit, rate, rank)}",
+        value,
+        shade,
+        mark,
+    )

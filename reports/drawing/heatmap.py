@@ -12,8 +12,13 @@ from recbench.benchmarks.records import PHASES
 from recbench.reports.results import Results, Row, metrics
 from recbench.reports.words import NONE, between, interval, megabytes, number, plus_minus, seconds
 
-COLOURS = colormaps["YlGnBu"]  # safe for colour-blind eyes; grows evenly darker, so it works in grey print too
-MEDIAN_PHASES = ("convert", "fit")  # timed several times where that takes little time; the others once
+COLOURS = colormaps[
+    "YlGnBu"
+]  # safe for colour-blind eyes; grows evenly darker, so it works in grey print too
+MEDIAN_PHASES = (
+    "convert",
+    "fit",
+)  # timed several times where that takes little time; the others once
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,9 @@ MARKS = {
     "best": Mark("★", "best", "best mean"),
     "near": Mark("≈", "not to be told from the best", "cannot be told from the best (see below)"),
     "first": Mark("★", "best", "best of its fold"),
-    "once": Mark("1×", "timed once", "timed by a single run; convert and fit are else the median of several"),
+    "once": Mark(
+        "1×", "timed once", "timed by a single run; convert and fit are else the median of several"
+    ),
 }
 
 
@@ -44,7 +51,9 @@ class Column:
     @property
     def better(self) -> str:
         """The arrow in words."""
-        return next((f"{better} is better" for better, arrow in ARROWS.items() if arrow == self.arrow), "")
+        return next(
+            (f"{better} is better" for better, arrow in ARROWS.items() if arrow == self.arrow), ""
+        )
 
 
 @dataclass(frozen=True)
@@ -106,11 +115,19 @@ class Heatmap:
     def legend(self) -> list[str]:
         """What the marks and greys in it mean; only those that occur."""
         marks = {square.mark for square in self.squares}
-        meanings = {f"{mark.sign} {mark.meaning}": name in marks for name, mark in MARKS.items()} | {
+        meanings = {
+            f"{mark.sign} {mark.meaning}": name in marks for name, mark in MARKS.items()
+        } | {
             "small: 95 % interval over users": self.noted,
-            "grey: contended, other cells ran at the same time": any(square.grey for square in self.squares),
-            "hatched: not every fold ran, so there is no mean": any(line.failure for line in self.lines),
-            "hatched: this fold did not run to its end": any(square.failed for square in self.squares),
+            "grey: contended, other cells ran at the same time": any(
+                square.grey for square in self.squares
+            ),
+            "hatched: not every fold ran, so there is no mean": any(
+                line.failure for line in self.lines
+            ),
+            "hatched: this fold did not run to its end": any(
+                square.failed for square in self.squares
+            ),
         }
         return [meaning for meaning, occurs in meanings.items() if occurs]
 
@@ -157,7 +174,9 @@ def shades(values: Sequence[float | None], *, log: bool = False) -> list[float |
     else:
         scaled, worst = known, fence(known)
     span = worst - scaled.min()
-    shaded = iter(np.clip((scaled - scaled.min()) / span, 0, 1) if span > 0 else np.zeros(len(scaled)))
+    shaded = iter(
+        np.clip((scaled - scaled.min()) / span, 0, 1) if span > 0 else np.zeros(len(scaled))
+    )
     return [None if value is None else float(next(shaded)) for value in values]
 
 
@@ -183,7 +202,9 @@ def accuracy(results: Results) -> Heatmap:
             note = (
                 between(bounds) if bounds and bounds[0] < bounds[1] else ""
             )  # where no user differs, it says nothing
-            table[row.name].append(Square(number(mean), _accuracy_tip(row, name), mean, shade, mark, note=note))
+            table[row.name].append(
+                Square(number(mean), _accuracy_tip(row, name), mean, shade, mark, note=note)
+            )
     return Heatmap("accuracy", "Mean over folds", columns, _lines(results, table))
 
 
@@ -218,7 +239,11 @@ def cost(results: Results) -> Heatmap:
         columns.append(Column(label, "MB", "↓"))
         used = [row.memory_mb(name) for row in results.rows]
         for row, megabyte, shade in zip(results.rows, used, shades(used, log=True), strict=True):
-            what = "greatest of all phases and folds" if megabyte is not None else "not measured on this platform"
+            what = (
+                "greatest of all phases and folds"
+                if megabyte is not None
+                else "not measured on this platform"
+            )
             tip = f"{row.name}, {label}: {megabytes(megabyte)} MB, {what}"
             table[row.name].append(Square(megabytes(megabyte), tip, megabyte, shade))
     return Heatmap("cost", "Seconds (mean over folds) and memory", columns, _lines(results, table))
@@ -226,20 +251,33 @@ def cost(results: Results) -> Heatmap:
 
 def _samples(row: Row, phase: str) -> str:
     counts = row.samples(phase)
-    kind = "a single run" if counts == [1] else f"the median of {' to '.join(map(str, counts))} samples"
+    kind = (
+        "a single run"
+        if counts == [1]
+        else f"the median of {' to '.join(map(str, counts))} samples"
+    )
     contended = "; contended: other cells ran at the same time" if row.contended else ""
     return f"each fold: {kind}{contended}" if counts != [0] else "not timed"
 
 
 def _lines(results: Results, table: dict[str, list[Square]]) -> list[Line]:
     return [
-        Line(row.name, row.family, [] if row.failures else table[row.name], row.failure, _reasons(row))
+        Line(
+            row.name,
+            row.family,
+            [] if row.failures else table[row.name],
+            row.failure,
+            _reasons(row),
+        )
         for row in results.rows
     ]
 
 
 def _reasons(row: Row) -> str:
-    return "\n".join(f"fold {record.cell.fold}: {record.status}: {record.reason or ''}" for record in row.failures)
+    return "\n".join(
+        f"fold {record.cell.fold}: {record.status}: {record.reason or ''}"
+        for record in row.failures
+    )
 
 
 def key(n: int = 9) -> list[str]:

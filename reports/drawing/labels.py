@@ -12,7 +12,24 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-TURNS = (0, 8, 4, 12, 2, 14, 6, 10, 1, 15, 7, 9, 3, 13, 5, 11)  # sixteenths: right, left, above, below, then between
+TURNS = (
+    0,
+    8,
+    4,
+    12,
+    2,
+    14,
+    6,
+    10,
+    1,
+    15,
+    7,
+    9,
+    3,
+    13,
+    5,
+    11,
+)  # sixteenths: right, left, above, below, then between
 NEAR = (5.0, 8.0)  # points between a point's middle and its name
 LED = (14.0, 20.0, 26.0)  # from here a line leads to the point
 FAR = tuple(float(distance) for distance in range(32, 130, 6))  # only where the name must stand
@@ -32,7 +49,9 @@ class Label:
     must: bool = False
 
 
-def place(figure: Figure, axes: Axes, labels: Sequence[Label], path: Sequence[Spot] = ()) -> list[Annotation]:
+def place(
+    figure: Figure, axes: Axes, labels: Sequence[Label], path: Sequence[Spot] = ()
+) -> list[Annotation]:
     """Write those of `labels` that find a free place, earlier ones first; what was written.
 
     They keep off `path` too, a line whose parts are level or upright, in the data's coordinates. The axes' limits and
@@ -40,9 +59,16 @@ def place(figure: Figure, axes: Axes, labels: Sequence[Label], path: Sequence[Sp
     """
     FigureCanvasAgg(figure)  # the canvas that measures texts
     scale = figure.dpi / 72
-    points = [(float(x), float(y)) for x, y in (axes.transData.transform((label.x, label.y)) for label in labels)]
+    points = [
+        (float(x), float(y))
+        for x, y in (axes.transData.transform((label.x, label.y)) for label in labels)
+    ]
     taken = [_box(point, (2 * DOT * scale, 2 * DOT * scale)) for point in points]
-    taken += [_between(*ends, scale) for ends in itertools.pairwise(axes.transData.transform(path))] if path else []
+    taken += (
+        [_between(*ends, scale) for ends in itertools.pairwise(axes.transData.transform(path))]
+        if path
+        else []
+    )
     inside = axes.get_window_extent()
     names: list[Bbox] = []
     written = []
@@ -57,7 +83,10 @@ def place(figure: Figure, axes: Axes, labels: Sequence[Label], path: Sequence[Sp
             va="center",
         )
         extent = note.get_window_extent()
-        room = extent.width + 3 * scale, extent.height  # a little more: letters are not as wide in every size
+        room = (
+            extent.width + 3 * scale,
+            extent.height,
+        )  # a little more: letters are not as wide in every size
         for offset, leader in _offsets(room, scale, far=label.must):
             middle = point[0] + offset[0], point[1] + offset[1]
             line = _along(point, middle) if leader else []
@@ -69,7 +98,13 @@ def place(figure: Figure, axes: Axes, labels: Sequence[Label], path: Sequence[Sp
         note.remove()
         names.append(_box(middle, room))
         taken += [_box(spot, (scale, scale)) for spot in line]
-        led = {"arrowstyle": "-", "linewidth": 0.5, "color": "#777777", "shrinkA": 1, "shrinkB": DOT}
+        led = {
+            "arrowstyle": "-",
+            "linewidth": 0.5,
+            "color": "#777777",
+            "shrinkA": 1,
+            "shrinkB": DOT,
+        }
         written.append(
             axes.annotate(
                 label.text,
@@ -110,7 +145,9 @@ def _along(point: Spot, middle: Spot) -> list[Spot]:
 
 
 def _is_free(box: Bbox, taken: Sequence[Bbox], inside: Bbox) -> bool:
-    within = inside.x0 <= box.x0 and box.x1 <= inside.x1 and inside.y0 <= box.y0 and box.y1 <= inside.y1
+    within = (
+        inside.x0 <= box.x0 and box.x1 <= inside.x1 and inside.y0 <= box.y0 and box.y1 <= inside.y1
+    )
     return within and not any(box.overlaps(other) for other in taken)
 
 

@@ -55,7 +55,9 @@ def front(found: Sequence[Point], metric: Metric) -> list[Point]:
     ordered = sorted(found, key=lambda point: (point.time, metric.loss(point.value)))
     for point in ordered:
         loss = metric.loss(point.value)
-        if loss < best or (kept and (kept[-1].time, metric.loss(kept[-1].value)) == (point.time, loss)):
+        if loss < best or (
+            kept and (kept[-1].time, metric.loss(kept[-1].value)) == (point.time, loss)
+        ):
             kept.append(point)
             best = loss
     return kept
@@ -68,13 +70,19 @@ def sentences(results: Results, column: str) -> list[str]:
     if not found:
         return [f"{apart}o row has both a mean {column} and a time to fit."]
     if len(found) == 1:
-        return [f"{found[0].name}: mean {column} {_both(found[0])} to fit. There is nothing to compare it with."]
+        return [
+            f"{found[0].name}: mean {column} {_both(found[0])} to fit. There is nothing to compare it with."
+        ]
     best = [f"{point.name} ({_both(point)})" for point in front(found, find(column))]
-    beaten = f"o row beats these in mean {column} or in time to fit without being worse in the other"
+    beaten = (
+        f"o row beats these in mean {column} or in time to fit without being worse in the other"
+    )
     said = [f"{apart}{beaten}: {listed(best)}."]
     contended = [point.name for point in found if point.contended]
     if contended:
-        said.append(f"Times of {count(len(contended), 'row')} are contended: other cells ran at the same time.")
+        said.append(
+            f"Times of {count(len(contended), 'row')} are contended: other cells ran at the same time."
+        )
     return said
 
 
@@ -82,7 +90,9 @@ def in_words(found: Sequence[Point], column: str) -> list[tuple[str, str, str, s
     """Of every point, the fastest first, its name, mean, time, and whether it is on the front."""
     best = front(found, find(column)) if found else []
     ordered = sorted(found, key=lambda point: point.time)
-    return [(p.name, number(p.value), duration(p.time), "yes" if p in best else "no") for p in ordered]
+    return [
+        (p.name, number(p.value), duration(p.time), "yes" if p in best else "no") for p in ordered
+    ]
 
 
 def _both(point: Point) -> str:
@@ -105,25 +115,39 @@ def draw(found: Sequence[Point], column: str, families: Sequence[str], title: st
     outside = max(inner) + 0.08 * (max(inner) - min(inner))
     border = -outside if metric.better == "higher" else outside
     heights = [border if metric.loss(point.value) > worst else point.value for point in found]
-    styles = dict(zip(families, zip(itertools.cycle(COLOURS), itertools.cycle(SHAPES)), strict=False))
+    styles = dict(
+        zip(families, zip(itertools.cycle(COLOURS), itertools.cycle(SHAPES)), strict=False)
+    )
     for point, height in zip(found, heights, strict=True):
         colour, shape = styles[point.family]
         if height == point.value:
             axes.plot(
-                (_x(point), _x(point)), (point.low, point.high), color=colour, linewidth=0.7, alpha=0.4, zorder=2
+                (_x(point), _x(point)),
+                (point.low, point.high),
+                color=colour,
+                linewidth=0.7,
+                alpha=0.4,
+                zorder=2,
             )
         face = "white" if point.contended else colour
-        axes.plot(_x(point), height, shape, color=colour, markerfacecolor=face, markersize=5, zorder=3)
+        axes.plot(
+            _x(point), height, shape, color=colour, markerfacecolor=face, markersize=5, zorder=3
+        )
     _limit(axes, found, heights, column)
     best = front(found, metric)
     corners = [(_x(point), heights[found.index(point)]) for point in best]
     steps = _steps(axes, corners, worst_is_up=metric.better != "higher")
-    ordered = [*best, *sorted((p for p in found if p not in best), key=lambda point: metric.loss(point.value))]
+    ordered = [
+        *best,
+        *sorted((p for p in found if p not in best), key=lambda point: metric.loss(point.value)),
+    ]
     beyond = "↓" if metric.better == "higher" else "↑"
     labels = []
     for point in ordered:
         height = heights[found.index(point)]
-        text = point.name if height == point.value else f"{point.name} {beyond} {number(point.value)}"
+        text = (
+            point.name if height == point.value else f"{point.name} {beyond} {number(point.value)}"
+        )
         labels.append(Label(text, _x(point), height, must=point in best))
     place(figure, axes, labels, steps)
     _legend(axes, found, styles)
@@ -151,7 +175,9 @@ def _limit(axes: Axes, found: Sequence[Point], heights: Sequence[float], column:
     times = [_x(point) for point in found]
     factor = max((max(times) / min(times)) ** 0.06, 100 / (max(times) / min(times)), 1.6)
     axes.set_xscale("log")
-    axes.set_xlim(min(times) / factor, max(times) * factor**1.5)  # names stand to the right, where they find room
+    axes.set_xlim(
+        min(times) / factor, max(times) * factor**1.5
+    )  # names stand to the right, where they find room
     axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: _tick(time)))
     axes.set_xlabel("time to fit, mean over folds (logarithmic)")
     axes.set_ylabel(f"mean {column} ({metric.unit}) {ARROWS[metric.better]}")
@@ -180,13 +206,38 @@ def _legend(axes: Axes, found: Sequence[Point], styles: dict[str, tuple[str, str
     """Families beside the picture, and what lines and hollow points mean."""
     shown = dict.fromkeys(point.family for point in found)
     entries = [
-        Line2D([], [], color=styles[family][0], marker=styles[family][1], linestyle="", markersize=5, label=family)
+        Line2D(
+            [],
+            [],
+            color=styles[family][0],
+            marker=styles[family][1],
+            linestyle="",
+            markersize=5,
+            label=family,
+        )
         for family in shown
     ]
     entries.append(Line2D([], [], color="#888888", linewidth=1, label="not beaten in both"))
     if any(point.low < point.high for point in found):
-        entries.append(Line2D([], [], color="#444444", marker="|", linestyle="", markersize=9, label="95 % interval"))
+        entries.append(
+            Line2D(
+                [],
+                [],
+                color="#444444",
+                marker="|",
+                linestyle="",
+                markersize=9,
+                label="95 % interval",
+            )
+        )
     if any(point.contended for point in found):
-        hollow: dict[str, Any] = {"marker": "o", "markerfacecolor": "white", "linestyle": "", "markersize": 5}
+        hollow: dict[str, Any] = {
+            "marker": "o",
+            "markerfacecolor": "white",
+            "linestyle": "",
+            "markersize": 5,
+        }
         entries.append(Line2D([], [], color="#444444", label="hollow: contended", **hollow))
-    axes.legend(handles=entries, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=7.5)
+    axes.legend(
+        handles=entries, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=7.5
+    )

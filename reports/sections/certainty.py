@@ -27,11 +27,15 @@ def certainty(results: Results) -> dict[str, Any]:
         else:
             found = results.certainty[column]
             absent = [
-                row.name for row in results.contestants if row not in found.rows and row.mean(column) is not None
+                row.name
+                for row in results.contestants
+                if row not in found.rows and row.mean(column) is not None
             ]
             entries = [_entry(found, index) for index in found.order]
             table: dict[str, Any] = {"column": column, "entries": entries, "absent": absent}
-            tables.append(table | {"neighbours": _neighbours(found)} | _pairs(results, found, column))
+            tables.append(
+                table | {"neighbours": _neighbours(found)} | _pairs(results, found, column)
+            )
     return {"tables": tables, "unknown": unknown, "variances": _variances(results)}
 
 
@@ -40,7 +44,9 @@ def _pairs(results: Results, found: Certainty, column: str) -> dict[str, Any]:
     if len(found.rows) < 2:
         return {"matrix": None}
     shown, all_rows = differences.matrix(found, column), len(found.rows)
-    best = f"best {len(shown.names)} of {all_rows} rows" if len(shown.names) < all_rows else "all rows"
+    best = (
+        f"best {len(shown.names)} of {all_rows} rows" if len(shown.names) < all_rows else "all rows"
+    )
     title = titled(results, f"Differences in {column}, {best}")
     ranks = titled(results, f"Ranks by {column}")
     return {
@@ -93,7 +99,10 @@ def _neighbours(found: Certainty) -> str:
     groups = runs_alike(apart[np.ix_(order, order)] >= LEVEL)
     if not groups:
         return f"{said} Every row can be told from its neighbours in this table."
-    named = [words.listed(found.rows[place].name for place in order[first : last + 1]) for first, last in groups]
+    named = [
+        words.listed(found.rows[place].name for place in order[first : last + 1])
+        for first, last in groups
+    ]
     return f"{said} Neighbours in this table of which no two can be told apart: {'; '.join(named)}."
 
 
@@ -113,7 +122,9 @@ def _variances(results: Results) -> list[Entry]:
                     {
                         "row": row.name,
                         "column": column,
-                        "divisions": _deviation(by_division) if several else "the split has no other division",
+                        "divisions": _deviation(by_division)
+                        if several
+                        else "the split has no other division",
                         "starts": _deviation(by_start),
                     }
                 )
@@ -121,7 +132,9 @@ def _variances(results: Results) -> list[Entry]:
 
 
 def _deviation(means: list[float]) -> str:
-    return f"{statistics.stdev(means):.5f} ({len(means)})" if len(means) > 1 else f"{words.NONE} (1)"
+    return (
+        f"{statistics.stdev(means):.5f} ({len(means)})" if len(means) > 1 else f"{words.NONE} (1)"
+    )
 
 
 def _means(records: "tuple[Any, ...]", column: str, seed: str) -> list[float]:

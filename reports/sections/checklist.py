@@ -7,7 +7,9 @@ from recbench.benchmarks.splits import folds as splits
 from recbench.reports import words
 from recbench.reports.results import Results
 
-Answer = tuple[bool | None, str]  # whether the pitfall is avoided, None where it cannot arise; and the evidence
+Answer = tuple[
+    bool | None, str
+]  # whether the pitfall is avoided, None where it cannot arise; and the evidence
 
 BASELINES = {
     "chance": ("random",),
@@ -44,7 +46,10 @@ def _baselines(results: Results) -> Answer:
 def _marked(results: Results) -> Answer:
     changed = [row.name for row in results.rows if row.records[0].cell.given]
     if changed:
-        return True, f"hyperparameters that were set stand in the row's name: {words.listed(changed)}"
+        return (
+            True,
+            f"hyperparameters that were set stand in the row's name: {words.listed(changed)}",
+        )
     return True, "every row has its adapter's defaults"
 
 
@@ -75,8 +80,16 @@ def _definitions(results: Results) -> Answer:
 
 
 def _ties(results: Results) -> Answer:
-    diverged = [row.name for row in results.rows if any(record.status == "diverged" for record in row.failures)]
-    nan = f"; NaN made {words.listed(diverged)} fail" if diverged else "; no row gave NaN where it may not"
+    diverged = [
+        row.name
+        for row in results.rows
+        if any(record.status == "diverged" for record in row.failures)
+    ]
+    nan = (
+        f"; NaN made {words.listed(diverged)} fail"
+        if diverged
+        else "; no row gave NaN where it may not"
+    )
     return True, f"ties are ordered by a seeded hash or counted against the row{nan}"
 
 
@@ -87,7 +100,10 @@ def _means(results: Results) -> Answer:
 
 
 def _unseen(results: Results) -> Answer:
-    return True, "an algorithm is given the training part alone; Python opens no file of the data while it runs"
+    return (
+        True,
+        "an algorithm is given the training part alone; Python opens no file of the data while it runs",
+    )
 
 
 def _future(results: Results) -> Answer:
@@ -114,7 +130,10 @@ def _uncertainty(results: Results) -> Answer:
     if column not in results.certainty:
         why = results.unknown(column) if column else "no metric is shown"
         return False, f"{why}; the deviation over folds is no standard error"
-    return True, "paired bootstrap over users with Holm's correction; deviations over folds are named as such"
+    return (
+        True,
+        "paired bootstrap over users with Holm's correction; deviations over folds are named as such",
+    )
 
 
 def _filters(results: Results) -> Answer:
@@ -128,7 +147,11 @@ def _filters(results: Results) -> Answer:
 
 
 def _real(results: Results) -> Answer:
-    return (False, "the ratings are SIMULATED") if results.simulated else (True, "the ratings were given by people")
+    return (
+        (False, "the ratings are SIMULATED")
+        if results.simulated
+        else (True, "the ratings were given by people")
+    )
 
 
 def _alone(results: Results) -> Answer:
@@ -139,12 +162,20 @@ def _alone(results: Results) -> Answer:
 
 
 def _repeatable(results: Results) -> Answer:
-    found = {row.name: [record.determinism for record in row.records if record.determinism] for row in results.rows}
-    varying = [name for name, all_ in found.items() if any(c.verdict == "not deterministic" for c in all_)]
+    found = {
+        row.name: [record.determinism for record in row.records if record.determinism]
+        for row in results.rows
+    }
+    varying = [
+        name for name, all_ in found.items() if any(c.verdict == "not deterministic" for c in all_)
+    ]
     if varying:
         return False, f"not so for {words.listed(varying)}"
     if not all(found.values()):
-        return False, f"not checked for {words.listed(name for name, all_ in found.items() if not all_)}"
+        return (
+            False,
+            f"not checked for {words.listed(name for name, all_ in found.items() if not all_)}",
+        )
     return True, "no row gave other scores in a second fit with the same seed"
 
 

@@ -55,30 +55,49 @@ def _facts(described: dict[str, Any], profile: dict[str, Any] | None) -> Pairs:
     if profile is None:
         return facts
     stars, times, years = profile["stars"], profile["times"], profile["years"]
-    facts += [("mean rating", words.amount(stars["mean"])), ("median rating", words.amount(stars["median"]))]
+    facts += [
+        ("mean rating", words.amount(stars["mean"])),
+        ("median rating", words.amount(stars["median"])),
+    ]
     facts += [("standard deviation of the ratings", words.amount(stars["deviation"]))]
-    facts += [("first and last rating (UTC)", f"{times['first']} and {times['last']}" if times else "no times")]
+    facts += [
+        (
+            "first and last rating (UTC)",
+            f"{times['first']} and {times['last']}" if times else "no times",
+        )
+    ]
     known = profile["items"] - years["unknown"] if years else 0
-    return [*facts, ("items with a year of release", f"{known:,} ({words.percent(known, profile['items'])})")]
+    return [
+        *facts,
+        ("items with a year of release", f"{known:,} ({words.percent(known, profile['items'])})"),
+    ]
 
 
 def _activity(profile: dict[str, Any], one: str) -> tuple[str, list[str]]:
     """A line of the table of how ratings are shared among users, or items."""
     part = profile[f"per_{one}"]
-    return f"ratings of one {one}", [*(words.amount(part[name]) for name in ACTIVITY), words.number(part["gini"])]
+    return f"ratings of one {one}", [
+        *(words.amount(part[name]) for name in ACTIVITY),
+        words.number(part["gini"]),
+    ]
 
 
 def _shown(results: Results, chart: Chart) -> dict[str, Any]:
     title = titled(results, chart.what, whole=True)
     alternative = f"{title}. {chart.caption} {chart.numbers}".strip()
-    return {"picture": Picture(chart.name, alternative, lambda: chart.draw(title)), "caption": chart.caption}
+    return {
+        "picture": Picture(chart.name, alternative, lambda: chart.draw(title)),
+        "caption": chart.caption,
+    }
 
 
 def _charts(profile: dict[str, Any]) -> list[Chart]:
     """What there is to draw."""
     charts = [_stars(profile["stars"])]
     charts += [_times(profile["times"])] if profile["times"] else []
-    charts += [_at_least(profile[f"per_{one}"], profile[f"{one}s"], one) for one in ("user", "item")]
+    charts += [
+        _at_least(profile[f"per_{one}"], profile[f"{one}s"], one) for one in ("user", "item")
+    ]
     charts += [_years(profile["years"])] if profile["years"] else []
     return [*charts, _grid(profile["grid"])]
 
@@ -94,7 +113,11 @@ def _spoken(names: list[str], counts: list[int]) -> str:
     size = -(-len(names) // SPOKEN)
     parts = []
     for start in range(0, len(names), size):
-        first, last, total = names[start], names[start : start + size][-1], sum(counts[start : start + size])
+        first, last, total = (
+            names[start],
+            names[start : start + size][-1],
+            sum(counts[start : start + size]),
+        )
         parts.append(f"{first}: {total:,}" if first == last else f"{first} to {last}: {total:,}")
     return f"{'; '.join(parts)}."
 
@@ -105,7 +128,13 @@ def _stars(part: dict[str, Any]) -> Chart:
     names = names or [f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
     caption = f"Most frequent: {_most(names, counts, 'value')} ({words.percent(max(counts), sum(counts))})."
     numbers = "; ".join(f"{name}: {count:,}" for name, count in zip(names, counts, strict=True))
-    return Chart("data-stars", "ratings by value", caption, f"{numbers}.", lambda t: data_figures.stars(part, t))
+    return Chart(
+        "data-stars",
+        "ratings by value",
+        caption,
+        f"{numbers}.",
+        lambda t: data_figures.stars(part, t),
+    )
 
 
 def _times(part: dict[str, Any]) -> Chart:
@@ -114,7 +143,9 @@ def _times(part: dict[str, Any]) -> Chart:
     most = f"{'on' if step == 'day' else 'in'} {_most(periods, counts, step)}"
     caption = f"From {part['first']} to {part['last']}; most of all {most}: {max(counts):,}."
     numbers = _spoken(periods, counts)
-    return Chart("data-times", f"ratings by {step}", caption, numbers, lambda t: data_figures.times(part, t))
+    return Chart(
+        "data-times", f"ratings by {step}", caption, numbers, lambda t: data_figures.times(part, t)
+    )
 
 
 def _at_least(part: dict[str, Any], n: int, one: str) -> Chart:
@@ -123,9 +154,17 @@ def _at_least(part: dict[str, Any], n: int, one: str) -> Chart:
     if part["without"]:
         caption += f" {words.count(part['without'], one)} of {n:,} without any are not drawn."
     points = list(zip(part["levels"], part["at_least"], strict=True))
-    numbers = "; ".join(f"{count:,} with at least {level:,}" for level, count in points[:: max(1, len(points) // 6)])
+    numbers = "; ".join(
+        f"{count:,} with at least {level:,}" for level, count in points[:: max(1, len(points) // 6)]
+    )
     what = f"ratings per {one}"
-    return Chart(f"data-{one}s", what, caption, f"{numbers}.", lambda title: data_figures.activity(part, title, one))
+    return Chart(
+        f"data-{one}s",
+        what,
+        caption,
+        f"{numbers}.",
+        lambda title: data_figures.activity(part, title, one),
+    )
 
 
 def _years(part: dict[str, Any]) -> Chart:
@@ -136,14 +175,22 @@ def _years(part: dict[str, Any]) -> Chart:
     if part["unknown"]:
         caption += f" {words.count(part['unknown'], 'item')} without a year."
     numbers = _spoken(names if step == 1 else [str(start) for start in starts], counts)
-    return Chart("data-years", "items by release year", caption, numbers, lambda t: data_figures.years(part, t))
+    return Chart(
+        "data-years",
+        "items by release year",
+        caption,
+        numbers,
+        lambda t: data_figures.years(part, t),
+    )
 
 
 def _grid(part: dict[str, Any]) -> Chart:
     counts = np.array(part["counts"])
     sizes = np.outer(part["users"], part["items"])
     shares = counts / sizes
-    low, high = (np.unravel_index(place, counts.shape) for place in (shares.argmin(), shares.argmax()))
+    low, high = (
+        np.unravel_index(place, counts.shape) for place in (shares.argmin(), shares.argmax())
+    )
     caption = (
         f"{counts.shape[0]} by {counts.shape[1]} blocks; of the pairs in a block, "
         f"{words.share(counts[low], sizes[low])} to {words.share(counts[high], sizes[high])} are rated."
@@ -158,7 +205,13 @@ def _grid(part: dict[str, Any]) -> Chart:
     )
     if pairs < sizes.sum():
         numbers += f", of all others {words.share(counts.sum() - inside, sizes.sum() - pairs)}"
-    return Chart("data-gaps", "which pairs are rated", caption, f"{numbers}.", lambda t: data_figures.grid(part, t))
+    return Chart(
+        "data-gaps",
+        "which pairs are rated",
+        caption,
+        f"{numbers}.",
+        lambda t: data_figures.grid(part, t),
+    )
 
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:
@@ -187,7 +240,9 @@ def _distance_columns(results: Results) -> list[str]:
     """The shown metrics in which the oracle has a mean."""
     oracle = results.oracle
     return [
-        column for column in results.columns if oracle and column != "coverage" and oracle.mean(column) is not None
+        column
+        for column in results.columns
+        if oracle and column != "coverage" and oracle.mean(column) is not None
     ]
 
 
@@ -201,6 +256,10 @@ def _distances(results: Results) -> list[tuple[str, list[str]]]:
         for column in _distance_columns(results):
             best, mean = results.oracle.mean(column), row.mean(column)
             metric = find(column)
-            cells.append("–" if best is None or mean is None else words.number(metric.loss(mean) - metric.loss(best)))
+            cells.append(
+                "–"
+                if best is None or mean is None
+                else words.number(metric.loss(mean) - metric.loss(best))
+            )
         lines.append((row.name, cells))
     return lines

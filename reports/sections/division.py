@@ -21,7 +21,10 @@ def division(results: Results) -> dict[str, Any] | None:
         return None
     tables = [_table(results, column) for column in headlines(results)] if other else []
     cold = _cold(results) if other else ""
-    n_means = sum(any(row.elsewhere.mean(c) is not None for c in results.columns) for row in results.contestants)
+    n_means = sum(
+        any(row.elsewhere.mean(c) is not None for c in results.columns)
+        for row in results.contestants
+    )
     return {
         "is_random": is_random,
         "main": main,
@@ -36,7 +39,9 @@ def division(results: Results) -> dict[str, Any] | None:
 def _table(results: Results, column: str) -> dict[str, Any]:
     """The rows that have a mean under both splits, best first, with both ranks, and how far the orders agree."""
     both = [(row, row.mean(column), row.elsewhere.mean(column)) for row in results.contestants]
-    known = [(row, here, there) for row, here, there in both if here is not None and there is not None]
+    known = [
+        (row, here, there) for row, here, there in both if here is not None and there is not None
+    ]
     loss = find(column).loss
     known.sort(key=lambda entry: loss(entry[1]))
     there_order = sorted(range(len(known)), key=lambda i: loss(known[i][2]))
@@ -53,10 +58,10 @@ def _table(results: Results, column: str) -> dict[str, Any]:
     if len(known) < 2:
         agreement = "With fewer than two rows there is no order to compare."
     else:
-        tau = kendalltau([loss(here) for _, here, _ in known], [loss(there) for _, _, there in known]).statistic
-        agreement = (
-            f"Kendall's tau between the two orders of rows: {tau:.2f} (1: the same, 0: unrelated, -1: reversed)."
-        )
+        tau = kendalltau(
+            [loss(here) for _, here, _ in known], [loss(there) for _, _, there in known]
+        ).statistic
+        agreement = f"Kendall's tau between the two orders of rows: {tau:.2f} (1: the same, 0: unrelated, -1: reversed)."
     return {"column": column, "entries": entries, "agreement": agreement}
 
 
@@ -66,7 +71,10 @@ def _cold(results: Results) -> str:
         for record in row.also:
             if "cold_users" in record.data:
                 data = record.data
-                users, items = words.count(data["cold_users"], "user"), words.count(data["cold_items"], "item")
+                users, items = (
+                    words.count(data["cold_users"], "user"),
+                    words.count(data["cold_items"], "item"),
+                )
                 share = words.percent(data["cold_ratings"], data["test"])
                 return f"{share} of its test ratings belong to {users} and {items} without any training rating."
     return ""

@@ -22,7 +22,13 @@ def not_ok(results: Results) -> list[dict[str, Any]]:
             what = (row.name, record.status, record.reason or "no reason given")
             entries.setdefault(what, []).append(_place(record.cell, first))
     return [
-        {"row": row, "folds": folds, "status": status, "reason": reason, "again": results.about["command"]}
+        {
+            "row": row,
+            "folds": folds,
+            "status": status,
+            "reason": reason,
+            "again": results.about["command"],
+        }
         for (row, status, reason), folds in entries.items()
     ]
 
@@ -31,4 +37,8 @@ def _place(cell: Cell, first: Cell) -> str:
     """The number of the fold, with split and seeds where they are not those of the row's `first` cell."""
     if cell.split != first.split:
         return f"{cell.split} {cell.place.removeprefix(cell.split + ' ')}"
-    return str(cell.fold) if (cell.split_seed, cell.seed) == (first.split_seed, first.seed) else cell.place
+    return (
+        str(cell.fold)
+        if (cell.split_seed, cell.seed) == (first.split_seed, first.seed)
+        else cell.place
+    )

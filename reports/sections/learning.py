@@ -20,7 +20,11 @@ from recbench.reports.sections.registry import section, titled
 PARTS = {"train": "training", "val": "inner validation"}
 COLOURS = {"train": "#2166ac", "val": "#c2570c"}
 STROKES: dict[str, Literal["-", "--"]] = {"train": "-", "val": "--"}
-TICKS = {4: (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), 30: (1, 1.5, 2, 3, 5, 7), math.inf: (1,)}  # by high / low
+TICKS = {
+    4: (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9),
+    30: (1, 1.5, 2, 3, 5, 7),
+    math.inf: (1,),
+}  # by high / low
 COLUMNS, WIDTH, HEIGHT = 3, 2.75, 1.5  # of the panels; inches
 EPOCHS = ("epochs", "n_epochs")  # what adapters call the number of epochs that was asked for
 
@@ -46,7 +50,10 @@ class Curves:
         """The mean over the folds, as far as all of them ran; empty if a fold is missing."""
         if not self.whole:
             return []
-        return [statistics.fmean(v for v in values if v is not None) for values in zip(*self.folds, strict=False)]
+        return [
+            statistics.fmean(v for v in values if v is not None)
+            for values in zip(*self.folds, strict=False)
+        ]
 
     def lowest(self) -> list[tuple[int, float]]:
         """The epoch and the error where each fold was lowest; folds without a number left out."""
@@ -106,7 +113,9 @@ def draw(shown: Sequence[dict[str, Curves]], title: str) -> Figure:
         hspace=0.55,
         wspace=0.08,
     )
-    figure.text(0.1 / width, 1 - 0.12 / height, "\n".join(titles), va="top", fontsize=10, fontweight="bold")
+    figure.text(
+        0.1 / width, 1 - 0.12 / height, "\n".join(titles), va="top", fontsize=10, fontweight="bold"
+    )
     for axes, curves in zip(panels, shown, strict=False):
         _panel(axes, curves)
     for axes in panels[len(shown) :]:
@@ -123,15 +132,31 @@ def _panel(axes: Axes, curves: dict[str, Curves]) -> None:
         style: dict[str, Any] = {"color": COLOURS[part], "linestyle": STROKES[part]}
         for curve in one.folds:
             values = [math.nan if value is None else value for value in curve]
-            axes.plot(range(1, len(values) + 1), values, linewidth=0.6, alpha=0.6, marker=_dot(curve), **style)
+            axes.plot(
+                range(1, len(values) + 1),
+                values,
+                linewidth=0.6,
+                alpha=0.6,
+                marker=_dot(curve),
+                **style,
+            )
         axes.plot(range(1, len(one.mean) + 1), one.mean, linewidth=1.6, **style)
         for epoch, value in one.lowest() if part == "val" else ():
             axes.plot(
-                epoch, value, "o", color=COLOURS[part], markersize=3.5, markerfacecolor="none", markeredgewidth=0.8
+                epoch,
+                value,
+                "o",
+                color=COLOURS[part],
+                markersize=3.5,
+                markerfacecolor="none",
+                markeredgewidth=0.8,
             )
     name = next(iter(curves.values())).row.name
     axes.set_title(name if len(name) <= 44 else f"{name[:43]}…", fontsize=7.5, loc="left", pad=3)
-    axes.set(yscale="log", xlim=(0.5, max(len(curve) for one in curves.values() for curve in one.folds) + 0.5))
+    axes.set(
+        yscale="log",
+        xlim=(0.5, max(len(curve) for one in curves.values() for curve in one.folds) + 0.5),
+    )
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     axes.set_facecolor("none")
     axes.grid(axis="y", linewidth=0.4, color="#bbbbbb", alpha=0.6)
@@ -153,7 +178,9 @@ def _ticks(axes: Axes, shown: Sequence[dict[str, Curves]]) -> None:
     axes.set_ylim(low * 0.93, high * 1.08)
     steps = next(steps for ratio, steps in TICKS.items() if high / low <= ratio)
     ticks = [step * 10.0**power for power in range(-6, 7) for step in steps]
-    axes.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low * 0.93 <= tick <= high * 1.08] or [low]))
+    axes.yaxis.set_major_locator(
+        FixedLocator([tick for tick in ticks if low * 0.93 <= tick <= high * 1.08] or [low])
+    )
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
@@ -164,7 +191,9 @@ def _key(figure: Figure, shown: Sequence[dict[str, Curves]], y: float) -> None:
     for part, meaning in PARTS.items():
         if any(part in curves for curves in shown):
             ends = [x / width, (x + 0.3) / width], [y, y]
-            figure.add_artist(Line2D(*ends, color=COLOURS[part], linestyle=STROKES[part], linewidth=1.6))
+            figure.add_artist(
+                Line2D(*ends, color=COLOURS[part], linestyle=STROKES[part], linewidth=1.6)
+            )
             text = meaning if part == "train" else f"{meaning}, ○ lowest of a fold"
             figure.text((x + 0.36) / width, y, text, va="center", fontsize=8)
             x += 0.6 + 0.058 * len(text)
@@ -182,9 +211,16 @@ def _entry(curves: dict[str, Curves]) -> dict[str, Any]:
         if one is not None and one.whole:
             firsts, lasts = [c[0] for c in one.folds], [c[-1] for c in one.folds]
             means = (firsts, lasts, [value for _, value in one.lowest()])
-            values = [words.number(statistics.fmean(v for v in part if v is not None)) for part in means]
+            values = [
+                words.number(statistics.fmean(v for v in part if v is not None)) for part in means
+            ]
         ends[part] = values
-    return {"row": row.name, "epochs": words.span(_lengths(row)), "ends": ends, "failure": row.failure}
+    return {
+        "row": row.name,
+        "epochs": words.span(_lengths(row)),
+        "ends": ends,
+        "failure": row.failure,
+    }
 
 
 def _lengths(row: Row) -> list[int]:
@@ -204,21 +240,33 @@ def _told(row: Row, curves: dict[str, Curves]) -> str:
     """How many epochs ran, where the lowest inner-validation error was, whether early stopping ended a fold."""
     lengths, n = _lengths(row), len(row.records)
     epochs = f"{words.span(lengths)} {'epoch' if max(lengths) == 1 else 'epochs'}"
-    where = "" if n == 1 else f" in each of {n} folds" if len(set(lengths)) == 1 else f" in {n} folds"
+    where = (
+        "" if n == 1 else f" in each of {n} folds" if len(set(lengths)) == 1 else f" in {n} folds"
+    )
     if len(lengths) < n:
         where = f" in the {words.count(len(lengths), 'fold')} of {n} with a record of it"
     parts = [epochs + where]
     if "val" in curves:
         at = [epoch for epoch, _ in curves["val"].lowest()]
-        last = all(epoch == len(curve) for epoch, curve in zip(at, curves["val"].folds, strict=True))
+        last = all(
+            epoch == len(curve) for epoch, curve in zip(at, curves["val"].folds, strict=True)
+        )
         place = f"in {'epoch' if min(at) == max(at) else 'epochs'} {words.span(at)}"
         place = f"in the last epoch{' of each fold' if len(at) > 1 else ''}" if last else place
         parts.append(f"lowest inner-validation RMSE {place}")
     parameters = row.records[0].cell.parameters
-    planned = next((parameters[name] for name in EPOCHS if isinstance(parameters.get(name), int)), None)
+    planned = next(
+        (parameters[name] for name in EPOCHS if isinstance(parameters.get(name), int)), None
+    )
     patience = parameters.get("patience")
     if planned is not None and isinstance(patience, int) and patience > 0:
         n_stopped = sum(length < planned for length in lengths)
-        ended = f"ended {n_stopped} of {words.count(len(lengths), 'fold')}" if n_stopped else "ended no fold"
-        parts.append(f"early stopping (patience {patience}) {ended} before the {planned} epochs that were allowed")
+        ended = (
+            f"ended {n_stopped} of {words.count(len(lengths), 'fold')}"
+            if n_stopped
+            else "ended no fold"
+        )
+        parts.append(
+            f"early stopping (patience {patience}) {ended} before the {planned} epochs that were allowed"
+        )
     return "; ".join(parts)

@@ -25,7 +25,10 @@ def method(results: Results) -> dict[str, Any]:
         "algorithms": results.about.get("algorithms", {}),
         "checklist": checklist(results),
         "commands": [(row.name, words.again(results, row.name)) for row in results.rows],
-        "keys": [(row.name, [(record.cell.place, record.cell.key) for record in _all(row)]) for row in results.rows],
+        "keys": [
+            (row.name, [(record.cell.place, record.cell.key) for record in _all(row)])
+            for row in results.rows
+        ],
     }
 
 
@@ -39,8 +42,12 @@ def _protocol(results: Results) -> list[tuple[str, str]]:
     ran = [record for record in results.records if "train" in record.data]
     pairs = [*_divisions(results), ("cutoffs", words.listed(map(str, protocol["ks"])))]
     for name, rules in protocol["protocols"].items():
-        thresholds = sorted({record.data["threshold"] for record in ran}) if name == STANDARD else []
-        title = "ranking" if name == STANDARD else f"ranking, columns {name}: ({PROTOCOLS[name].about})"
+        thresholds = (
+            sorted({record.data["threshold"] for record in ran}) if name == STANDARD else []
+        )
+        title = (
+            "ranking" if name == STANDARD else f"ranking, columns {name}: ({PROTOCOLS[name].about})"
+        )
         pairs.append((title, in_words(rules, thresholds)))
     pairs += [("users counted in ranking metrics", "those with at least one relevant test item")]
     pairs += [("predictions", "no opinion becomes the training mean; then clipped to the scale")]
@@ -62,7 +69,9 @@ def _divisions(results: Results) -> list[tuple[str, str]]:
     pairs = []
     for place, (split, records) in enumerate(by_split.items()):
         where = f", split {split}" if place else ""
-        pairs.append(("also split" if place else "split", words.split(replace(results, records=records))))
+        pairs.append(
+            ("also split" if place else "split", words.split(replace(results, records=records)))
+        )
         for part in ("train", "test"):
             counts = [record.data[part] for record in records if part in record.data]
             if counts:
@@ -71,7 +80,11 @@ def _divisions(results: Results) -> list[tuple[str, str]]:
         if any(asked):
             counted = words.span(sum(groups) for groups in asked if groups)
             counted += f" of {results.about['data']['users']:,}"
-            own = ", by the bench's own protocol" if len(results.about["protocol"]["protocols"]) > 1 else ""
+            own = (
+                ", by the bench's own protocol"
+                if len(results.about["protocol"]["protocols"]) > 1
+                else ""
+            )
             pairs.append((f"users in ranking metrics a fold{where}", counted + own))
     return pairs
 
@@ -81,9 +94,15 @@ def _environment(results: Results) -> list[tuple[str, str]]:
     ran = [record.environment for record in results.records if record.status != "not_run"]
     found: dict[str, dict[str, None]] = {}
     for environment in ran or [results.about["environment"]]:
-        flat = {name: value for name, value in environment.items() if name not in ("versions", "memory_mb")}
+        flat = {
+            name: value
+            for name, value in environment.items()
+            if name not in ("versions", "memory_mb")
+        }
         flat["memory"] = f"{words.megabytes(environment['memory_mb'])} MB"
-        flat["commit"] = (environment["commit"] or "unknown") + (", with changes" if environment["dirty"] else "")
+        flat["commit"] = (environment["commit"] or "unknown") + (
+            ", with changes" if environment["dirty"] else ""
+        )
         flat |= environment["versions"]
         del flat["dirty"]
         for name, value in flat.items():
@@ -91,7 +110,10 @@ def _environment(results: Results) -> list[tuple[str, str]]:
             found.setdefault(name, {})[text] = None
     started = sorted(record.started for record in results.records if record.started)
     pairs = [(name, "; ".join(values)) for name, values in found.items()]
-    return [*pairs, ("started", " to ".join(sorted({started[0], started[-1]})) if started else "not yet")]
+    return [
+        *pairs,
+        ("started", " to ".join(sorted({started[0], started[-1]})) if started else "not yet"),
+    ]
 
 
 def _determinism(row: Row) -> str:
@@ -101,6 +123,12 @@ def _determinism(row: Row) -> str:
         return "not checked"
     worst = max(found, key=lambda certificate: VERDICTS.index(certificate.verdict))
     differences = [certificate.largest_difference or 0.0 for certificate in found]
-    parts = [worst.verdict, f"scores differ by up to {max(differences):.2g}" if any(differences) else ""]
-    parts += [f"seen in {worst.checked_on}" if worst.largest_difference is not None else "", worst.reason or ""]
+    parts = [
+        worst.verdict,
+        f"scores differ by up to {max(differences):.2g}" if any(differences) else "",
+    ]
+    parts += [
+        f"seen in {worst.checked_on}" if worst.largest_difference is not None else "",
+        worst.reason or "",
+    ]
     return "; ".join(filter(None, parts))

@@ -33,8 +33,14 @@ def recommendations(results: Results) -> dict[str, Any] | None:
     """
     examples, tops = _examples(results), _tops(results)
     if examples is None:
-        return {"about": [], "people": [], "similar": None, "no_similar": "", "tops": tops} if tops else None
-    without = "" if examples.similar else "No descriptions of the titles are known, so none are compared."
+        return (
+            {"about": [], "people": [], "similar": None, "no_similar": "", "tops": tops}
+            if tops
+            else None
+        )
+    without = (
+        "" if examples.similar else "No descriptions of the titles are known, so none are compared."
+    )
     return {
         "about": _about(results, examples),
         "people": [_person(results, examples, person) for person in examples.people],
@@ -50,7 +56,10 @@ def _examples(results: Results) -> Examples | None:
     if examples is None or examples.digest != results.about["data"].get("digest"):
         return None
     place = (examples.split, examples.n_folds, examples.fold, examples.split_seed, examples.seed)
-    planned = ((c.split, c.n_folds, c.fold, c.split_seed, c.seed) for c in (r.cell for r in results.records))
+    planned = (
+        (c.split, c.n_folds, c.fold, c.split_seed, c.seed)
+        for c in (r.cell for r in results.records)
+    )
     return examples if place in planned else None
 
 
@@ -61,7 +70,8 @@ def _told(results: Results, person: Person) -> list[Told]:
         Told(answers[named], record, row.family)
         for row in results.rows
         for record in row.records
-        if record.status == "ok" and (named := (row.name, record.cell.key, record.answers)) in answers
+        if record.status == "ok"
+        and (named := (row.name, record.cell.key, record.answers)) in answers
     ]
 
 
@@ -81,7 +91,10 @@ def _about(results: Results, examples: Examples) -> list[str]:
         else f"The users were drawn with the seed {examples.seed}, those with at least {ENOUGH} test ratings, one of "
         "them relevant, before all others."
     )
-    sentences = [f"Answers of {fold}; relevant is a test rating of at least {examples.threshold:g}.", who]
+    sentences = [
+        f"Answers of {fold}; relevant is a test rating of at least {examples.threshold:g}.",
+        who,
+    ]
     there = {told.answer.row for person in examples.people for told in _told(results, person)}
     absent = [row.name for row in results.rows if row.name not in there]
     if absent and examples.people:
@@ -100,7 +113,9 @@ def _person(results: Results, examples: Examples, person: Person) -> dict[str, A
     return {
         "id": person.id,
         "sentence": _counts(person, examples.threshold),
-        "favourites": [{"title": titles[item], "stars": f"{value:g}"} for item, value in person.favourites],
+        "favourites": [
+            {"title": titles[item], "stars": f"{value:g}"} for item, value in person.favourites
+        ],
         "lists": [_line(one, person, examples) for one in shown],
         "order": f"{_which(folded)}, best {by_ranking} of this fold first",
         "folded": [_line(one, person, examples) for one in folded],
@@ -135,7 +150,11 @@ def _best(told: Sequence[Told], column: str) -> list[Told]:
 
     def place(one: Told) -> tuple[bool, bool, float]:
         value = one.record.metrics.get(column)
-        return one.family == "oracle", value is None, 0.0 if value is None else float(metric.loss(value))
+        return (
+            one.family == "oracle",
+            value is None,
+            0.0 if value is None else float(metric.loss(value)),
+        )
 
     return sorted(told, key=place)
 
@@ -174,9 +193,7 @@ def _common(lists: Sequence[Told], person: Person, examples: Examples) -> str:
     names = [f"“{examples.titles[item]}”" for item, n in counts.items() if n == most]
     if most < 2 or len(names) > N_COMMON:
         return said
-    return (
-        f"{said} Most often recommended: {words.listed(names)}, in {most} lists{' each' if len(names) > 1 else ''}."
-    )
+    return f"{said} Most often recommended: {words.listed(names)}, in {most} lists{' each' if len(names) > 1 else ''}."
 
 
 def _closeness(one: Told, person: Person, titles: dict[int, str], column: str) -> dict[str, Any]:
@@ -185,7 +202,12 @@ def _closeness(one: Told, person: Person, titles: dict[int, str], column: str) -
     def line(item: int, predicted: float) -> dict[str, str]:
         actual = person.tested[item]
         distance = words.stars(abs(predicted - actual))
-        return {"title": titles[item], "actual": f"{actual:g}", "predicted": words.stars(predicted), "off": distance}
+        return {
+            "title": titles[item],
+            "actual": f"{actual:g}",
+            "predicted": words.stars(predicted),
+            "off": distance,
+        }
 
     n_left_out = person.n_test - len(one.answer.nearest) - len(one.answer.farthest)
     return {
@@ -199,8 +221,12 @@ def _closeness(one: Told, person: Person, titles: dict[int, str], column: str) -
 
 def _compared(raters: Sequence[Told], person: Person, titles: dict[int, str]) -> dict[str, Any]:
     """Rows against a few of the user's test titles."""
-    heads = [{"title": titles[item], "stars": f"{person.tested[item]:g}"} for item in person.compared]
-    lines = [(one.answer.row, [words.stars(value) for value in one.answer.compared]) for one in raters]
+    heads = [
+        {"title": titles[item], "stars": f"{person.tested[item]:g}"} for item in person.compared
+    ]
+    lines = [
+        (one.answer.row, [words.stars(value) for value in one.answer.compared]) for one in raters
+    ]
     return {"heads": heads, "lines": lines}
 
 
@@ -208,8 +234,14 @@ def _similar(examples: Examples) -> dict[str, Any] | None:
     """The titles whose descriptions are nearest to that of one."""
     if examples.similar is None:
         return None
-    lines = [(examples.titles[item], words.stars(cosine)) for item, cosine in examples.similar.nearest]
-    return {"title": examples.titles[examples.similar.item], "n": f"{examples.similar.n_ratings:,}", "lines": lines}
+    lines = [
+        (examples.titles[item], words.stars(cosine)) for item, cosine in examples.similar.nearest
+    ]
+    return {
+        "title": examples.titles[examples.similar.item],
+        "n": f"{examples.similar.n_ratings:,}",
+        "lines": lines,
+    }
 
 
 def _tops(results: Results) -> list[dict[str, Any]]:
@@ -220,7 +252,10 @@ def _tops(results: Results) -> list[dict[str, Any]]:
 
 def _top(profile: dict[str, Any], key: str, column: str) -> dict[str, Any]:
     """A table of titles, which are ordered already."""
-    weighted, caption = column == "weighted", "Highest mean rating, however few ratings it comes from"
+    weighted, caption = (
+        column == "weighted",
+        "Highest mean rating, however few ratings it comes from",
+    )
     if weighted:
         rule = "(n × mean + m × mean of all ratings) / (n + m) for n ratings"
         caption = f"Highest weighted mean: {rule} and m = {profile['prior']:,g}"

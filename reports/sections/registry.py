@@ -13,7 +13,9 @@ from recbench.reports.drawing import picture as figures
 from recbench.reports.drawing import scatter
 from recbench.reports.results import Results
 
-Context = Callable[[Any], dict[str, Any] | None]  # of Results, or of a Comparison; None: nothing to say, no section
+Context = Callable[
+    [Any], dict[str, Any] | None
+]  # of Results, or of a Comparison; None: nothing to say, no section
 
 Function = TypeVar("Function", bound=Context)
 
@@ -61,13 +63,18 @@ def headlines(results: Results) -> list[str]:
 def accuracy(results: Results) -> dict[str, Any]:
     """The error heatmap, the headline columns fold by fold, and the means with their spread."""
     drawn = heatmaps.accuracy(results)
-    views = [view for column in headlines(results) if (view := fold_heatmaps.by_fold(results, column))]
+    views = [
+        view for column in headlines(results) if (view := fold_heatmaps.by_fold(results, column))
+    ]
     n_folds = len(fold_heatmaps.places(results))
     return {
         "heatmap": drawn,
         "picture": _picture(results, drawn, "Error heatmap."),
         "key": heatmaps.key(),
-        "folds": [{"heatmap": view, "picture": _picture(results, view, "Heatmap by fold.")} for view in views],
+        "folds": [
+            {"heatmap": view, "picture": _picture(results, view, "Heatmap by fold.")}
+            for view in views
+        ],
         "left_out": max(0, n_folds - fold_heatmaps.MOST_FOLDS),
         "n_folds": n_folds,
         "columns": results.columns,
@@ -99,7 +106,9 @@ def cost(results: Results) -> dict[str, Any]:
     }
 
 
-def _scatter(results: Results, found: list[scatter.Point], column: str, said: list[str]) -> figures.Picture:
+def _scatter(
+    results: Results, found: list[scatter.Point], column: str, said: list[str]
+) -> figures.Picture:
     title = titled(results, f"{column} against time to fit")
     alternative = f"Scatter plot. {title}. {' '.join(said)}"
     families = list(dict.fromkeys(row.family for row in results.rows))

@@ -12,7 +12,10 @@ from recbench.reports.results import Results, Row
 from recbench.reports.sections.registry import section
 
 RECOMMENDED = "recommended"
-ALL_KINDS = {"users": ("least active", "user"), "items": ("head", "item")}  # the telling group, and one of them
+ALL_KINDS = {
+    "users": ("least active", "user"),
+    "items": ("head", "item"),
+}  # the telling group, and one of them
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,11 @@ class Group:
         highest = max(entry["highest"] for entry in self.folds if entry["highest"] is not None)
         if not highest:
             return "no training rating"
-        return f"{lowest:,} to {highest:,} training ratings" if lowest < highest else words.count(lowest, "rating")
+        return (
+            f"{lowest:,} to {highest:,} training ratings"
+            if lowest < highest
+            else words.count(lowest, "rating")
+        )
 
     def counts(self, one: str) -> str:
         """Such as `315 users, 4,668 test ratings a fold`."""
@@ -53,12 +60,22 @@ class Group:
 @section("For whom?")
 def slices(results: Results) -> dict[str, Any] | None:
     """Per kind of group: a sentence, and tables of the headline error and ranking metric, rows by groups."""
-    whole = [row for row in results.rows if not row.failures and all(record.slices for record in row.records)]
+    whole = [
+        row
+        for row in results.rows
+        if not row.failures and all(record.slices for record in row.records)
+    ]
     if not whole:
         return None
     kinds = [{"kind": kind, **_kind(results, whole, kind)} for kind in ALL_KINDS]
-    shown = {table["column"] for kind in kinds for table in kind["tables"]} - {RECOMMENDED, *results.columns}
-    return {"kinds": kinds, "definitions": [(column, find(column).definition) for column in sorted(shown)]}
+    shown = {table["column"] for kind in kinds for table in kind["tables"]} - {
+        RECOMMENDED,
+        *results.columns,
+    }
+    return {
+        "kinds": kinds,
+        "definitions": [(column, find(column).definition) for column in sorted(shown)],
+    }
 
 
 def _kind(results: Results, whole: list[Row], kind: str) -> dict[str, Any]:
@@ -68,12 +85,19 @@ def _kind(results: Results, whole: list[Row], kind: str) -> dict[str, Any]:
     error, ranking = _columns(results)
     wanted = error, ranking if kind == "users" else RECOMMENDED
     shown = [column for column in wanted if _known(whole, groups, column)]
-    heads = [{"name": group.name, "borders": group.borders, "counts": group.counts(one)} for group in groups]
+    heads = [
+        {"name": group.name, "borders": group.borders, "counts": group.counts(one)}
+        for group in groups
+    ]
     tables = [
         {
             "column": column,
-            "title": f"share of the first {ranking.rpartition('@')[2]} places" if column == RECOMMENDED else column,
-            "lines": [_line(row, groups, column, with_fallback=column == error) for row in results.rows],
+            "title": f"share of the first {ranking.rpartition('@')[2]} places"
+            if column == RECOMMENDED
+            else column,
+            "lines": [
+                _line(row, groups, column, with_fallback=column == error) for row in results.rows
+            ],
         }
         for column in shown
     ]
@@ -86,7 +110,12 @@ def _groups(whole: list[Row], kind: str) -> list[Group]:
     names = [entry["group"] for entry in whole[0].records[0].slices if entry["kind"] == kind]
 
     def entries(row: Row, name: str) -> list[Slice]:
-        return [e for record in row.records for e in record.slices if (e["kind"], e["group"]) == (kind, name)]
+        return [
+            e
+            for record in row.records
+            for e in record.slices
+            if (e["kind"], e["group"]) == (kind, name)
+        ]
 
     groups = [Group(name, {row.name: entries(row, name) for row in whole}) for name in names]
     return [group for group in groups if any(entry["size"] for entry in group.folds)]
@@ -96,7 +125,9 @@ def _columns(results: Results) -> tuple[str, str]:
     """The headline error and the headline ranking metric, or what the slices have in their place."""
     error, ranking = results.first_error() or "", results.first_ranking() or ""
     known = [f"{name}@{results.about['protocol']['ks'][0]}" for name in RANKING]
-    return (error if error in ("rmse", "mae") else "rmse"), (ranking if ranking in known else known[-1])
+    return (error if error in ("rmse", "mae") else "rmse"), (
+        ranking if ranking in known else known[-1]
+    )
 
 
 def _known(whole: list[Row], groups: list[Group], column: str) -> bool:
@@ -108,10 +139,20 @@ def _line(row: Row, groups: list[Group], column: str, *, with_fallback: bool) ->
     cells = []
     for group in groups:
         value, fallback = group.mean(row.name, column), group.mean(row.name, "fallback")
-        note = f"{fallback:.1%} fallback" if with_fallback and value is not None and fallback else ""
-        text = words.NONE if value is None else f"{value:.1%}" if column == RECOMMENDED else words.number(value)
+        note = (
+            f"{fallback:.1%} fallback" if with_fallback and value is not None and fallback else ""
+        )
+        text = (
+            words.NONE
+            if value is None
+            else f"{value:.1%}"
+            if column == RECOMMENDED
+            else words.number(value)
+        )
         cells.append({"text": text, "note": note})
-    absent = "" if row.failures or any(row.name in group.entries for group in groups) else "not recorded"
+    absent = (
+        "" if row.failures or any(row.name in group.entries for group in groups) else "not recorded"
+    )
     return {"row": row.name, "failure": row.failure or absent, "cells": cells}
 
 
@@ -133,7 +174,9 @@ def _on_users(results: Results, groups: list[Group], shown: list[str]) -> str:
         return ""
     column = shown[0]
     highest = find(column).better == "higher"
-    best = _extreme(results.contestants, lambda row: telling.mean(row.name, column), highest=highest)
+    best = _extreme(
+        results.contestants, lambda row: telling.mean(row.name, column), highest=highest
+    )
     if best is None:
         return ""
     names, value = best
@@ -143,7 +186,11 @@ def _on_users(results: Results, groups: list[Group], shown: list[str]) -> str:
     extreme, best_rows = "Highest" if highest else "Lowest", words.listed(names)
     said = f"{extreme} mean {column} {where}: {best_rows} ({words.number(value)})"
     overall = [row.name for row in results.best(column)]
-    return f"{said}, as over all users." if overall == names else f"{said}; over all users: {words.listed(overall)}."
+    return (
+        f"{said}, as over all users."
+        if overall == names
+        else f"{said}; over all users: {words.listed(overall)}."
+    )
 
 
 def _on_items(results: Results, groups: list[Group], shown: list[str]) -> str:
@@ -157,8 +204,12 @@ def _on_items(results: Results, groups: list[Group], shown: list[str]) -> str:
     )
     if most is None or least is None:
         return ""
-    share = words.percent(statistics.fmean(entry["size"] for entry in head.folds), results.about["data"]["items"])
-    said = (
-        f"The head is {share} of the items and gets {most[1]:.1%} of the recommendations of {words.listed(most[0])}"
+    share = words.percent(
+        statistics.fmean(entry["size"] for entry in head.folds), results.about["data"]["items"]
     )
-    return f"{said}." if most[1] == least[1] else f"{said}, {least[1]:.1%} of those of {words.listed(least[0])}."
+    said = f"The head is {share} of the items and gets {most[1]:.1%} of the recommendations of {words.listed(most[0])}"
+    return (
+        f"{said}."
+        if most[1] == least[1]
+        else f"{said}, {least[1]:.1%} of those of {words.listed(least[0])}."
+    )

@@ -43,13 +43,18 @@ def _names(rows: Iterable[Row]) -> str:
 def _accuracy(results: Results, column: str) -> list[str]:
     """Who has the best mean of `column`, who cannot be told from it, who of them is fastest, and who has no mean."""
     extreme = {"lower": "lowest", "higher": "highest", "zero": "smallest"}[find(column).better]
-    best, known = results.best(column), [row for row in results.contestants if row.mean(column) is not None]
+    best, known = (
+        results.best(column),
+        [row for row in results.contestants if row.mean(column) is not None],
+    )
     only_rank = [row for row in results.rows if row.missing(column) == "only ranks"]
     said = []
     if not best:
         said.append(f"No row has a mean {column}.")
     else:
-        value = number(best[0].mean(column)) + between(interval(results, best[0], column), ", 95 % interval ")
+        value = number(best[0].mean(column)) + between(
+            interval(results, best[0], column), ", 95 % interval "
+        )
         if len(known) == 1:
             said.append(f"Only {best[0].name} has a mean {column}: {value}.")
         else:
@@ -71,7 +76,9 @@ def _separation(results: Results, column: str, known: list[Row]) -> list[str]:
         return [f"How sure differences in {column} are is not known: {results.unknown(column)}."]
     tested = results.certainty[column].rows
     if best[0] not in tested:
-        return [f"How sure differences in {column} are is not known: raw answers of {best[0].name} are missing."]
+        return [
+            f"How sure differences in {column} are is not known: raw answers of {best[0].name} are missing."
+        ]
     untested = [row for row in others if row not in tested]
     said = []
     if near:
@@ -79,7 +86,9 @@ def _separation(results: Results, column: str, known: list[Row]) -> list[str]:
         said.append(f"Not to be told from it by a paired bootstrap over users: {named}.")
     elif len(untested) < len(others):
         rest = (
-            "Every other row's" if not untested else f"Of the {len(others) - len(untested)} rows tested, every one's"
+            "Every other row's"
+            if not untested
+            else f"Of the {len(others) - len(untested)} rows tested, every one's"
         )
         said.append(f"{rest} {column} is worse by more than the choice of users explains.")
     if untested:
@@ -94,7 +103,11 @@ def _fastest(results: Results, column: str) -> list[str]:
     if not timed:
         return []
     time, fastest = min(timed, key=lambda pair: pair[0])
-    among = f"Fastest of these {len(timed)} to fit: {fastest.name}, in" if len(timed) > 1 else "Its fit takes"
+    among = (
+        f"Fastest of these {len(timed)} to fit: {fastest.name}, in"
+        if len(timed) > 1
+        else "Its fit takes"
+    )
     return [f"{among} {duration(time)} on average over the folds."]
 
 

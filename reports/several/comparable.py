@@ -25,7 +25,9 @@ def refuse_mixture(runs: Sequence[Results]) -> None:
             if earlier.about["data"]["digest"] == later.about["data"]["digest"]:
                 raise UsageError(f"{pair} {_same_data(earlier, said)}")
             if difference:
-                raise UsageError(f"{pair} cannot be compared: {said}. Run one of them again like the other.")
+                raise UsageError(
+                    f"{pair} cannot be compared: {said}. Run one of them again like the other."
+                )
 
 
 def _same_data(results: Results, said: str) -> str:
@@ -86,7 +88,10 @@ def _listed(records: Sequence[Record], name: str) -> str:
 
 def _fixed(results: Results) -> dict[str, dict[str, Any]]:
     """What fixes the numbers of each row that has any."""
-    ran = {row.name: [record.cell for record in row.records if record.status == "ok"] for row in results.rows}
+    ran = {
+        row.name: [record.cell for record in row.records if record.status == "ok"]
+        for row in results.rows
+    }
     return {name: _of_row(cells[0]) for name, cells in ran.items() if cells}
 
 

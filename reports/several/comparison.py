@@ -30,8 +30,16 @@ class Overview(Heatmap):
         squares = [square for line in self.lines for square in line.squares]
         kept = [text for text in super().legend if not text.startswith("hatched")]
         kept = [text.replace("(see below)", "(see the run's own report)") for text in kept]
-        hatched = ["hatched: not every fold ran, so there is no mean"] if any(s.failed for s in squares) else []
-        absent = ["–: not in this run, or no such number"] if any(s.text == words.NONE for s in squares) else []
+        hatched = (
+            ["hatched: not every fold ran, so there is no mean"]
+            if any(s.failed for s in squares)
+            else []
+        )
+        absent = (
+            ["–: not in this run, or no such number"]
+            if any(s.text == words.NONE for s in squares)
+            else []
+        )
         return kept + hatched + absent
 
 
@@ -47,10 +55,16 @@ class Comparison:
         """The results in `directories`; UsageError, naming the key, if they are not comparable."""
         found = [Results.read(directory) for directory in directories]
         refuse_mixture(found)
-        shown = [column for column in found[0].columns if all(column in results.columns for results in found)]
+        shown = [
+            column
+            for column in found[0].columns
+            if all(column in results.columns for results in found)
+        ]
         if not shown:
             named = words.listed(map(str, directories))
-            raise UsageError(f"{named} show no metric in common (metrics): run one again with --metric")
+            raise UsageError(
+                f"{named} show no metric in common (metrics): run one again with --metric"
+            )
         cut = [replace(results, about=results.about | {"metrics": shown}) for results in found]
         return Comparison(dict(zip(_labels(found), cut, strict=True)), out)
 
@@ -84,8 +98,12 @@ class Comparison:
     def about(self) -> dict[str, Any]:
         """What the page's head says of its data."""
         said = {label: str(self.runs[label].about["data"]["notice"]) for label in self.imitations}
-        notice = "\n".join(f"{label}: {text.removeprefix('SIMULATED: ')}" for label, text in said.items())
-        return {"data": {"name": words.listed(self.runs), "simulated": self.simulated, "notice": notice}}
+        notice = "\n".join(
+            f"{label}: {text.removeprefix('SIMULATED: ')}" for label, text in said.items()
+        )
+        return {
+            "data": {"name": words.listed(self.runs), "simulated": self.simulated, "notice": notice}
+        }
 
     @cached_property
     def rows(self) -> dict[str, str]:
@@ -102,7 +120,9 @@ class Comparison:
     @cached_property
     def by_run(self) -> dict[str, dict[str, Row]]:
         """Data set -> row -> its records."""
-        return {label: {row.name: row for row in results.rows} for label, results in self.runs.items()}
+        return {
+            label: {row.name: row for row in results.rows} for label, results in self.runs.items()
+        }
 
     def means(self, column: str) -> dict[str, list[float | None]]:
         """Row -> its mean on each data set; None where there is none."""
@@ -114,9 +134,13 @@ class Comparison:
 
     def ranking(self, column: str) -> Ranking:
         """The ranks of the contestants that have a mean on every data set."""
-        means = {name: means for name, means in self.means(column).items() if name in self.contestants}
+        means = {
+            name: means for name, means in self.means(column).items() if name in self.contestants
+        }
         whole = {name: values for name, values in means.items() if None not in values}
-        losses = [[find(column).loss(value or 0.0) for value in values] for values in whole.values()]
+        losses = [
+            [find(column).loss(value or 0.0) for value in values] for values in whole.values()
+        ]
         return Ranking.of(list(whole), np.array(losses).reshape(len(whole), len(self.runs)))
 
     def left_out(self, column: str) -> dict[str, list[str]]:
@@ -134,7 +158,10 @@ class Comparison:
     @cached_property
     def _drawn(self) -> dict[str, dict[str, Heatmap]]:
         makers = {"accuracy": heatmaps.accuracy, "cost": heatmaps.cost}
-        return {kind: {label: make(run) for label, run in self.runs.items()} for kind, make in makers.items()}
+        return {
+            kind: {label: make(run) for label, run in self.runs.items()}
+            for kind, make in makers.items()
+        }
 
     def accuracies(self) -> list[Overview]:
         """Rows against data sets, for each headline metric."""
@@ -158,7 +185,10 @@ class Comparison:
             lines = {line.name: line for line in drawn.lines}
             for row in self.rows:
                 squares[row].append(self._square(label, row, lines.get(row), place))
-        told = {row: [one for one in found if one.value is not None or one.failed] for row, found in squares.items()}
+        told = {
+            row: [one for one in found if one.value is not None or one.failed]
+            for row, found in squares.items()
+        }
         kept = [Line(row, family, squares[row]) for row, family in self.rows.items() if told[row]]
         return Overview(name, title, heads, kept)
 
@@ -167,7 +197,9 @@ class Comparison:
         if line is None:
             return Square(words.NONE, f"{label}\n{row}: not in this run")
         if line.failure:
-            statuses = dict.fromkeys(record.status.replace("_", " ") for record in self.by_run[label][row].failures)
+            statuses = dict.fromkeys(
+                record.status.replace("_", " ") for record in self.by_run[label][row].failures
+            )
             tip = f"{label}\n{row}: {line.failure}\n{line.reason}"
             return Square(", ".join(statuses), tip, failed=True)
         square = line.squares[place]
@@ -190,10 +222,17 @@ class Comparison:
             for label, results in self.runs.items()
         ]
         fit = {
-            name: [row.seconds("fit") if (row := rows.get(name)) else None for rows in self.by_run.values()]
+            name: [
+                row.seconds("fit") if (row := rows.get(name)) else None
+                for rows in self.by_run.values()
+            ]
             for name in self.rows
         }
-        return {"runs": runs, "means": {column: self.means(column) for column in self.columns}, "fit_seconds": fit}
+        return {
+            "runs": runs,
+            "means": {column: self.means(column) for column in self.columns},
+            "fit_seconds": fit,
+        }
 
 
 def _labels(runs: Sequence[Results]) -> list[str]:

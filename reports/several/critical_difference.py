@@ -21,7 +21,10 @@ from recbench.benchmarks.metrics import Floats
 from recbench.reports.words import p_value, rank
 
 DRAWS = 9999
-LARGE = 10, 5  # data sets and rows; with more than so many of both, F is distributed as its table says (Demšar 2006)
+LARGE = (
+    10,
+    5,
+)  # data sets and rows; with more than so many of both, F is distributed as its table says (Demšar 2006)
 AXIS, LETTER, BAR = 4.5, 0.075, 0.09  # inches: the axis, a letter, from bar to bar
 NUMBER = 0.5  # inches for the mean rank beside a name
 LONGEST = 40  # letters in a line of a name
@@ -82,8 +85,14 @@ class Ranking:
         def spread(*rows: Floats, axis: int) -> Any:
             return sum(row.sum(axis=axis) ** 2 for row in rows)
 
-        how: dict[str, Any] = {"permutation_type": "samples", "alternative": "greater", "n_resamples": DRAWS}
-        return float(stats.permutation_test(self.ranks, spread, vectorized=True, rng=0, **how).pvalue)
+        how: dict[str, Any] = {
+            "permutation_type": "samples",
+            "alternative": "greater",
+            "n_resamples": DRAWS,
+        }
+        return float(
+            stats.permutation_test(self.ranks, spread, vectorized=True, rng=0, **how).pvalue
+        )
 
     @cached_property
     def difference(self) -> float:
@@ -117,13 +126,17 @@ class Ranking:
     def test(self) -> str:
         """The Friedman test in words: `Friedman test: F(3, 39) = 3.69, p = 0.0197`."""
         value = "∞" if np.isinf(self.f) else rank(self.f)
-        return f"Friedman test: F({self.freedom[0]}, {self.freedom[1]}) = {value}, p {p_value(self.p)}"
+        return (
+            f"Friedman test: F({self.freedom[0]}, {self.freedom[1]}) = {value}, p {p_value(self.p)}"
+        )
 
 
 def diagram(ranking: Ranking, title: str) -> Figure:
     """Demšar's diagram: an axis of mean ranks, a line to each row's name, bars joining what cannot be told apart."""
     labels = ["\n".join(textwrap.wrap(name, LONGEST)) for name in ranking.names]
-    margin = LETTER * max(len(line) for label in labels for line in label.split("\n")) + NUMBER + 0.25
+    margin = (
+        LETTER * max(len(line) for label in labels for line in label.split("\n")) + NUMBER + 0.25
+    )
     width = 2 * margin + AXIS
     titles = textwrap.wrap(title, int(width / 0.085))
     levels = _levels(ranking.groups)
@@ -142,7 +155,9 @@ def diagram(ranking: Ranking, title: str) -> Figure:
         end = edge + outwards * NUMBER
         axes.plot([x, x, end], [top, below + y, below + y], color="#8a8a8a", lw=0.8, zorder=1)
         near, far = ("left", "right") if is_left else ("right", "left")
-        axes.text(end, below + y - 0.02, rank(mean), ha=near, va="bottom", fontsize=6.5, color="#555555")
+        axes.text(
+            end, below + y - 0.02, rank(mean), ha=near, va="bottom", fontsize=6.5, color="#555555"
+        )
         axes.text(end + outwards * 0.06, below + y, label, ha=far, va="center", linespacing=1.1)
     for (first, last), level in zip(ranking.groups, levels, strict=True):
         ends = places[first] - 0.05, places[last] + 0.05
@@ -180,7 +195,9 @@ def _scale(axes: Axes, ranking: Ranking, left: float, y: float) -> None:
     n_rows = len(ranking.names)
     step = AXIS / (n_rows - 1)
     axes.plot([left, left + AXIS], [y, y], color="black", lw=1)
-    every = next(every for every in (1, 2, 5, 10, 20, 50, 100) if every * step >= 0.3 or every >= n_rows)
+    every = next(
+        every for every in (1, 2, 5, 10, 20, 50, 100) if every * step >= 0.3 or every >= n_rows
+    )
     for value in sorted({1, *range(every, n_rows + 1, every)}):
         x = left + step * (value - 1)
         axes.plot([x, x], [y, y - 0.06], color="black", lw=1)

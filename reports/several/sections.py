@@ -37,7 +37,9 @@ def accuracy(comparison: Comparison) -> Context:
 
 def _with_picture(comparison: Comparison, drawn: Overview) -> Context:
     heading = titled(comparison, drawn.title)
-    alternative = f"Heatmap of recommenders against data sets: {heading}. The table has the same numbers."
+    alternative = (
+        f"Heatmap of recommenders against data sets: {heading}. The table has the same numbers."
+    )
     picture = figures.Picture(drawn.name, alternative, lambda: figures.heatmap(drawn, heading))
     return {"heatmap": drawn, "picture": picture}
 
@@ -46,14 +48,26 @@ def cost(comparison: Comparison) -> Context:
     """The heatmap of fit times, and whether they come from one machine."""
     remarks = []
     for key in MACHINE:
-        found = {label: results.about["environment"].get(key) for label, results in comparison.runs.items()}
+        found = {
+            label: results.about["environment"].get(key)
+            for label, results in comparison.runs.items()
+        }
         if len(set(found.values())) > 1:
             each = "; ".join(f"{value} for {label}" for label, value in found.items())
             remarks.append(f"The runs did not have the same {key}: {each}.")
-    contended = [label for label, rows in comparison.by_run.items() if any(row.contended for row in rows.values())]
+    contended = [
+        label
+        for label, rows in comparison.by_run.items()
+        if any(row.contended for row in rows.values())
+    ]
     if contended:
-        remarks.append(f"Cells ran side by side, so times are contended: {words.listed(contended)}.")
-    return _with_picture(comparison, comparison.fits()) | {"key": heatmaps.key(), "remarks": remarks}
+        remarks.append(
+            f"Cells ran side by side, so times are contended: {words.listed(contended)}."
+        )
+    return _with_picture(comparison, comparison.fits()) | {
+        "key": heatmaps.key(),
+        "remarks": remarks,
+    }
 
 
 def ranks(comparison: Comparison) -> Context:
@@ -62,11 +76,15 @@ def ranks(comparison: Comparison) -> Context:
     pictures = []
     for name, column in comparison.headline.items():
         if not rankings[column].obstacle:
-            pictures.append(_diagram(comparison, rankings[column], f"critical-difference-{name}", column))
+            pictures.append(
+                _diagram(comparison, rankings[column], f"critical-difference-{name}", column)
+            )
     order = dict.fromkeys(name for column in rankings for name in rankings[column].names)
     return {
         "columns": list(rankings),
-        "entries": [(name, [_mean_rank(ranking, name) for ranking in rankings.values()]) for name in order],
+        "entries": [
+            (name, [_mean_rank(ranking, name) for ranking in rankings.values()]) for name in order
+        ],
         "tests": [_test(column, ranking) for column, ranking in rankings.items()],
         "left_out": _left_out(comparison),
         "pictures": pictures,
@@ -78,7 +96,9 @@ def _diagram(comparison: Comparison, ranking: Ranking, name: str, column: str) -
     heading = titled(comparison, f"mean ranks by {column} over {len(comparison.runs)} data sets")
     groups = [words.listed(ranking.names[first : last + 1]) for first, last in ranking.groups]
     joined = (
-        f"Joined because they cannot be told apart: {'; '.join(groups)}." if groups else "No two rows are joined."
+        f"Joined because they cannot be told apart: {'; '.join(groups)}."
+        if groups
+        else "No two rows are joined."
     )
     alternative = f"Critical-difference diagram: {heading}. {joined} The table has the mean ranks."
     return figures.Picture(name, alternative, lambda: diagram(ranking, heading))
@@ -89,7 +109,11 @@ def _mean_rank(ranking: Ranking, name: str) -> Context:
         return {"text": words.NONE, "note": "", "value": None}
     place = ranking.names.index(name)
     each = ", ".join(f"{value:g}" for value in ranking.ranks[place])
-    return {"text": words.rank(ranking.means[place]), "note": each, "value": float(ranking.means[place])}
+    return {
+        "text": words.rank(ranking.means[place]),
+        "note": each,
+        "value": float(ranking.means[place]),
+    }
 
 
 def _test(column: str, ranking: Ranking) -> Context:
@@ -99,7 +123,9 @@ def _test(column: str, ranking: Ranking) -> Context:
     said = ranking.obstacle
     if not said:
         pairs = n_rows * (n_rows - 1) // 2
-        apart = sum(other - mean >= ranking.difference for mean in ranking.means for other in ranking.means)
+        apart = sum(
+            other - mean >= ranking.difference for mean in ranking.means for other in ranking.means
+        )
         said = f"{apart} of {words.count(pairs, 'pair')} of rows can be told apart."
     return {
         "column": column,
@@ -116,7 +142,9 @@ def _left_out(comparison: Comparison) -> list[str]:
     for column in comparison.headline.values():
         reasons = comparison.left_out(column)
         if reasons:
-            each = "; ".join(f"{reason}: {words.listed(names)}" for reason, names in reasons.items())
+            each = "; ".join(
+                f"{reason}: {words.listed(names)}" for reason, names in reasons.items()
+            )
             sentences.append(f"Without a mean rank by {column}: {each}.")
     return sentences
 
@@ -124,7 +152,11 @@ def _left_out(comparison: Comparison) -> list[str]:
 def failures(comparison: Comparison) -> Context:
     """The cells of all runs that are not ok."""
     n_cells = sum(len(results.records) for results in comparison.runs.values())
-    failed = [{"data": label, **entry} for label, results in comparison.runs.items() for entry in not_ok(results)]
+    failed = [
+        {"data": label, **entry}
+        for label, results in comparison.runs.items()
+        for entry in not_ok(results)
+    ]
     return {"failed": failed, "n_cells": n_cells}
 
 
@@ -135,7 +167,12 @@ def method(comparison: Comparison) -> Context:
     rules = [("cutoffs", words.listed(map(str, protocol["ks"])))]
     rules += [(name, in_words(rule)) for name, rule in protocol["protocols"].items()]
     rules.append(("protocol version", str(protocol["version"])))
-    return {"runs": runs, "metrics": metrics(comparison.first), "protocol": rules, "literature": LITERATURE}
+    return {
+        "runs": runs,
+        "metrics": metrics(comparison.first),
+        "protocol": rules,
+        "literature": LITERATURE,
+    }
 
 
 def _facts(comparison: Comparison, results: Results) -> Context:

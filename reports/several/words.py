@@ -14,12 +14,18 @@ def title(comparison: Comparison) -> str:
     """What the report is called; the word SIMULATED and the data sets it is about are part of it."""
     n, n_rows = len(comparison.runs), len(comparison.contestants)
     name = f"{n} data sets: {words.count(n_rows, 'recommender')} {'compared' if n_rows > 1 else 'measured'}"
-    return f"{name} (SIMULATED data: {words.listed(comparison.imitations)})" if comparison.simulated else name
+    return (
+        f"{name} (SIMULATED data: {words.listed(comparison.imitations)})"
+        if comparison.simulated
+        else name
+    )
 
 
 def titled(comparison: Comparison, what: str) -> str:
     """The title of a figure that shows `what`."""
-    imitations = f"SIMULATED data ({words.listed(comparison.imitations)}), " if comparison.simulated else ""
+    imitations = (
+        f"SIMULATED data ({words.listed(comparison.imitations)}), " if comparison.simulated else ""
+    )
     return f"{imitations}{what}, {_split(comparison)}"
 
 
@@ -30,7 +36,9 @@ def _split(comparison: Comparison) -> str:
 
 
 def _everywhere(comparison: Comparison) -> str:
-    return "both data sets" if len(comparison.runs) == 2 else f"all {len(comparison.runs)} data sets"
+    return (
+        "both data sets" if len(comparison.runs) == 2 else f"all {len(comparison.runs)} data sets"
+    )
 
 
 def summary(comparison: Comparison) -> list[str]:
@@ -44,7 +52,9 @@ def summary(comparison: Comparison) -> list[str]:
 
 def _compared(comparison: Comparison) -> str:
     n_rows = len(comparison.contestants)
-    n_shared = sum(all(name in rows for rows in comparison.by_run.values()) for name in comparison.contestants)
+    n_shared = sum(
+        all(name in rows for rows in comparison.by_run.values()) for name in comparison.contestants
+    )
     shared = "" if n_shared == n_rows else f" ({n_shared} of them on each)"
     data = "; ".join(_data(label, results) for label, results in comparison.runs.items())
     which = f"{words.count(n_rows, 'recommender')} on {len(comparison.runs)} data sets{shared}"
@@ -62,13 +72,20 @@ def _data(label: str, results: Results) -> str:
 def _leaders(comparison: Comparison, column: str) -> list[str]:
     """Who has the best mean on all data sets, or who on which; and who is never clearly behind."""
     extreme, everywhere = EXTREMES[find(column).better], _everywhere(comparison)
-    best = {label: [row.name for row in results.best(column)] for label, results in comparison.runs.items()}
+    best = {
+        label: [row.name for row in results.best(column)]
+        for label, results in comparison.runs.items()
+    }
     if not any(best.values()):
         return [f"No row has a mean {column}."]
-    counts = [sum(row.mean(column) is not None for row in r.contestants) for r in comparison.runs.values()]
+    counts = [
+        sum(row.mean(column) is not None for row in r.contestants) for r in comparison.runs.values()
+    ]
     if max(counts) < 2:
         return [f"No two rows on one data set have a mean {column}, so none of them leads."]
-    of_all = [name for name in comparison.contestants if all(name in names for names in best.values())]
+    of_all = [
+        name for name in comparison.contestants if all(name in names for names in best.values())
+    ]
     if of_all:
         verb = "has" if len(of_all) == 1 else "have"
         said = [f"{words.listed(of_all)} {verb} the {extreme} mean {column} on {everywhere}."]
@@ -80,10 +97,16 @@ def _leaders(comparison: Comparison, column: str) -> list[str]:
         said = [f"No row has the {extreme} mean {column} on {everywhere}: {each}."]
     if all(column in results.certainty for results in comparison.runs.values()):
         runs = comparison.runs.values()
-        close = [{row.name for row in results.best(column) + results.near(column)} for results in runs]
-        never_behind = [name for name in comparison.contestants if all(name in names for names in close)]
+        close = [
+            {row.name for row in results.best(column) + results.near(column)} for results in runs
+        ]
+        never_behind = [
+            name for name in comparison.contestants if all(name in names for names in close)
+        ]
         if never_behind and never_behind != of_all:
-            said.append(f"Best or not to be told from the best on {everywhere}: {words.listed(never_behind)}.")
+            said.append(
+                f"Best or not to be told from the best on {everywhere}: {words.listed(never_behind)}."
+            )
         elif not never_behind:
             said.append(f"On {everywhere} no row is the best or not to be told from it.")
     return said
@@ -93,7 +116,11 @@ def _by_rank(ranking: Ranking, column: str) -> list[str]:
     """Who has the lowest mean rank, and who cannot be told from it by mean ranks."""
     if len(ranking.names) < 2:
         return []
-    first = [name for name, mean in zip(ranking.names, ranking.means, strict=True) if mean == ranking.means[0]]
+    first = [
+        name
+        for name, mean in zip(ranking.names, ranking.means, strict=True)
+        if mean == ranking.means[0]
+    ]
     if len(first) == len(ranking.names):
         return [f"All mean ranks by {column} are equal."]
     of = f"{words.rank(ranking.means[0])}, of {len(ranking.names)} rows that have a mean everywhere"
@@ -105,7 +132,9 @@ def _by_rank(ranking: Ranking, column: str) -> list[str]:
     if not close:
         return [f"{said}; all others rank significantly lower."]
     n_others = len(ranking.names) - len(first)
-    which = words.listed(close) if len(close) <= NAMED else f"{len(close)} of the other {n_others} rows"
+    which = (
+        words.listed(close) if len(close) <= NAMED else f"{len(close)} of the other {n_others} rows"
+    )
     return [f"{said}; not to be told from it by mean ranks: {which}."]
 
 

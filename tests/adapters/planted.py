@@ -17,7 +17,9 @@ def taste(n_users: int = 60, n_items: int = 25, n_rows: int = 700, times: bool =
     pairs = rng.choice((n_users - 1) * (n_items - 1), n_rows, replace=False)
     users, items = (column.astype(np.int32) for column in np.divmod(pairs, n_items - 1))
     taste = rng.normal(size=(n_users, 2)) @ rng.normal(size=(2, n_items))
-    stars = np.clip(np.rint(3.5 + taste[users, items] + rng.normal(0, 0.3, n_rows)), 1, 5).astype(np.float32)
+    stars = np.clip(np.rint(3.5 + taste[users, items] + rng.normal(0, 0.3, n_rows)), 1, 5).astype(
+        np.float32
+    )
     clock = rng.integers(0, 400 * 86400, n_rows) if times else None
     return Ratings(users, items, stars, n_users, n_items, (1.0, 5.0), clock)
 

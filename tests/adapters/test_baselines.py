@@ -10,13 +10,22 @@ from recbench.adapters import create
 from recbench.datasets import Ratings
 from tests.adapters.planted import EMPTY
 
-VALUES = [(0, 0, 5.0), (0, 1, 3.0), (1, 0, 4.0), (1, 2, 1.0), (1, 3, 2.0), (2, 1, 2.5)]  # users 3, items 4 unknown
+VALUES = [
+    (0, 0, 5.0),
+    (0, 1, 3.0),
+    (1, 0, 4.0),
+    (1, 2, 1.0),
+    (1, 3, 2.0),
+    (2, 1, 2.5),
+]  # users 3, items 4 unknown
 MEAN = float(np.mean([value for _, _, value in VALUES]))
 
 
 def train() -> Ratings:
     users, items, values = (np.array(column) for column in zip(*VALUES, strict=True))
-    return Ratings(users.astype(np.int32), items.astype(np.int32), values.astype(np.float32), 4, 5, (0.5, 5.0))
+    return Ratings(
+        users.astype(np.int32), items.astype(np.int32), values.astype(np.float32), 4, 5, (0.5, 5.0)
+    )
 
 
 def grid(name: str, **parameters: Any) -> Any:
@@ -56,7 +65,9 @@ def test_everything_else_that_a_table_starts_with() -> None:
 
 def test_biases_minimise_the_damped_squares() -> None:
     """At the minimum of the sum no bias can be moved: every mean residual, damped, is the bias itself."""
-    rows = grid("user-item-bias", damping_users=1.5, damping_items=0.5, n_epochs=200).astype(np.float64)
+    rows = grid("user-item-bias", damping_users=1.5, damping_items=0.5, n_epochs=200).astype(
+        np.float64
+    )
     user_biases = rows[:, 4] - MEAN  # item 4 is unknown and has none, as has user 3
     item_biases = rows[3] - MEAN
     assert user_biases[3] == item_biases[4] == pytest.approx(0, abs=1e-6)
@@ -68,5 +79,7 @@ def test_biases_minimise_the_damped_squares() -> None:
 
 
 def test_more_damping_means_nearer_to_the_mean() -> None:
-    distances = [np.abs(grid("user-mean", damping=damping) - MEAN).max() for damping in (0, 1, 10, 100)]
+    distances = [
+        np.abs(grid("user-mean", damping=damping) - MEAN).max() for damping in (0, 1, 10, 100)
+    ]
     assert all(nearer < farther for farther, nearer in pairwise(distances))

@@ -36,7 +36,9 @@ def train() -> Ratings:
     return Ratings(users, items, np.array([5, 1, 4, 2, 3, 3], np.float32), 4, 6, (1.0, 5.0))
 
 
-def fitted(catalogue: Catalogue = CATALOGUE, ratings: Ratings | None = None, **parameters: Any) -> Any:
+def fitted(
+    catalogue: Catalogue = CATALOGUE, ratings: Ratings | None = None, **parameters: Any
+) -> Any:
     ratings = ratings or train()
     algorithm: Any = create("tfidf-content", parameters)
     algorithm.prepare(ratings)
@@ -57,7 +59,9 @@ def test_scores_are_cosines_of_profiles(profile: str) -> None:
     for user, sums in (liked if profile == "liked" else centred).items():
         expected = cosine_similarity(sums[None], terms)[0]
         np.testing.assert_allclose(scores[user], expected, rtol=0, atol=1e-6)
-    np.testing.assert_array_equal(scores[2:], 0)  # nothing liked, or nothing above or below the mean; no ratings
+    np.testing.assert_array_equal(
+        scores[2:], 0
+    )  # nothing liked, or nothing above or below the mean; no ratings
     np.testing.assert_array_equal(scores[:, 5], 0)
     assert scores[0, 1] > scores[0, 3]
     assert scores[1, 3] > scores[1, 1]
@@ -78,25 +82,33 @@ def test_most_similar_titles(item: int) -> None:
     assert item not in items
     assert len(items) == 3
     np.testing.assert_allclose(found, expected[items], rtol=0, atol=1e-6)
-    np.testing.assert_allclose(found, np.sort(np.delete(expected, item))[::-1][:3], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        found, np.sort(np.delete(expected, item))[::-1][:3], rtol=0, atol=1e-6
+    )
 
 
 def test_similar_has_no_more_than_the_other_items() -> None:
     items, found = fitted().similar(0, 100)
     assert sorted(items.tolist()) == [1, 2, 3, 4, 5]
     assert np.isfinite(found).all()
-    one = Ratings(np.zeros(1, np.int32), np.zeros(1, np.int32), np.ones(1, np.float32), 1, 1, (1.0, 5.0))
+    one = Ratings(
+        np.zeros(1, np.int32), np.zeros(1, np.int32), np.ones(1, np.float32), 1, 1, (1.0, 5.0)
+    )
     assert len(fitted(Catalogue(("A",), (None,), ((),)), one).similar(0)[0]) == 0
 
 
 def test_no_words_at_all() -> None:
-    scores = fitted(Catalogue(("",) * 6, (None,) * 6, ((),) * 6)).score_items(np.arange(4, dtype=np.int32))
+    scores = fitted(Catalogue(("",) * 6, (None,) * 6, ((),) * 6)).score_items(
+        np.arange(4, dtype=np.int32)
+    )
     np.testing.assert_array_equal(scores, 0)
 
 
 def test_the_sequels_of_a_film_are_near(movielens: Dataset) -> None:
     titles = movielens.catalogue.titles
-    items, _ = fitted(movielens.catalogue, movielens.ratings).similar(titles.index("Star Trek: First Contact"), 8)
+    items, _ = fitted(movielens.catalogue, movielens.ratings).similar(
+        titles.index("Star Trek: First Contact"), 8
+    )
     assert sum(titles[item].startswith("Star Trek") for item in items) >= 5
 
 

@@ -23,14 +23,20 @@ from recbench.datasets.foundation.spec import UsageError
 from recbench.datasets.ratings import Catalogue, Ratings
 from tests.conftest import ROOT
 
-OWN = {name: adapter for name, adapter in available().items() if adapter.__module__.startswith("recbench.adapters.")}
+OWN = {
+    name: adapter
+    for name, adapter in available().items()
+    if adapter.__module__.startswith("recbench.adapters.")
+}
 SCALES = [(1.0, 5.0), (0.5, 5.0), (-10.0, 10.0)]
 UNSEEN = 2  # users, and items, at the end of each index space that have no ratings
 
 every = pytest.mark.parametrize("name", OWN)
 
 
-def checkerboard(n_users: int = 60, n_items: int = 40, scale: tuple[float, float] = SCALES[0]) -> Ratings:
+def checkerboard(
+    n_users: int = 60, n_items: int = 40, scale: tuple[float, float] = SCALES[0]
+) -> Ratings:
     """Half of all pairs, shuffled; users of parity p love items of parity p and hate all others."""
     rng = np.random.default_rng(5)
     pairs = rng.permutation(n_users * n_items)[: max(1, n_users * n_items // 2)]
@@ -57,7 +63,9 @@ def planted_truth(train: Ratings) -> Floats:
     """`Dataset.truth` of a checkerboard, for the algorithm that sees it."""
     love = loved(np.arange(train.n_users)[:, None], np.arange(train.n_items)).astype(np.float32)
     lowest, highest = train.scale
-    return np.stack([lowest + love * (highest - lowest), np.full_like(love, 0.5), love]).astype(np.float32)
+    return np.stack([lowest + love * (highest - lowest), np.full_like(love, 0.5), love]).astype(
+        np.float32
+    )
 
 
 def fit(algorithm: Recommender, train: Ratings, seed: int = 0) -> None:
@@ -87,13 +95,18 @@ def learned(name: str) -> tuple[Recommender, Ratings]:
 
 def scores(algorithm: Recommender, train: Ratings) -> tuple[Floats, Floats]:
     """`score` of every pair of the index space, and `score_items` of every user; their form is checked."""
-    users, items = (column.astype(np.int32) for column in np.indices((train.n_users, train.n_items)).reshape(2, -1))
+    users, items = (
+        column.astype(np.int32)
+        for column in np.indices((train.n_users, train.n_items)).reshape(2, -1)
+    )
     everybody = np.arange(train.n_users, dtype=np.int32)
     for column in (users, items, everybody):
         column.flags.writeable = False
     shape = (train.n_users, train.n_items)
     pairs, grid = algorithm.score(users, items), algorithm.score_items(everybody)
-    assert isinstance(pairs, np.ndarray) and pairs.dtype == np.float32 and pairs.shape == users.shape
+    assert (
+        isinstance(pairs, np.ndarray) and pairs.dtype == np.float32 and pairs.shape == users.shape
+    )
     assert isinstance(grid, np.ndarray) and grid.dtype == np.float32 and grid.shape == shape
     for answers in (pairs, grid):
         assert not np.isinf(answers).any()
@@ -115,7 +128,9 @@ def test_it_declares_itself(name: str) -> None:
     assert is_dataclass(adapter) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
     assert adapter.family and adapter.predicts in ("ratings", "order") and adapter.revision >= 1
     documented = cleandoc(adapter.__doc__ or "")
-    assert not documented.startswith(f"{adapter.__name__}("), "the docstring is the one that @dataclass makes"
+    assert not documented.startswith(f"{adapter.__name__}("), (
+        "the docstring is the one that @dataclass makes"
+    )
     first = documented.partition("\n")[0]
     assert 20 <= len(first) <= 118, "the first line of the docstring should say what is computed"
 
@@ -125,9 +140,13 @@ def test_its_docstring_names_a_source_and_the_origin_of_its_defaults(name: str) 
     adapter, documented = OWN[name], OWN[name].__doc__ or ""
     if adapter.family in ("baseline", "oracle"):
         return  # their formula says it all
-    assert re.search(r"\b(19|20)\d\d\b|notebook", documented), "name the paper, or where it comes from"
+    assert re.search(r"\b(19|20)\d\d\b|notebook", documented), (
+        "name the paper, or where it comes from"
+    )
     if fields(adapter):  # type: ignore[arg-type]
-        assert re.search(r"default|notebook", documented, re.IGNORECASE), "say where the default parameters come from"
+        assert re.search(r"default|notebook", documented, re.IGNORECASE), (
+            "say where the default parameters come from"
+        )
 
 
 @every
@@ -139,13 +158,20 @@ def test_its_libraries_are_installed(name: str) -> None:
 
 def test_no_test_is_skipped_because_a_library_is_missing() -> None:
     shortcut = "import" + "orskip"
-    assert not [path.name for path in sorted((ROOT / "tests").rglob("*.py")) if shortcut in path.read_text()]
+    assert not [
+        path.name for path in sorted((ROOT / "tests").rglob("*.py")) if shortcut in path.read_text()
+    ]
 
 
 def test_listing_imports_none_of_their_libraries() -> None:
-    wrapped = {module for adapter in OWN.values() for module in adapter.requires} - {"numpy", "scipy"}
+    wrapped = {module for adapter in OWN.values() for module in adapter.requires} - {
+        "numpy",
+        "scipy",
+    }
     code = "import sys; from recbench import adapters; adapters.available(); sys.stdout.write(' '.join(sys.modules))"
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert wrapped and not wrapped & set(result.stdout.split())
 
 
@@ -156,7 +182,9 @@ def parameters_of(adapter: type[Recommender]) -> list[str]:
     return [field.name for field in fields(adapter)]  # type: ignore[arg-type]
 
 
-PARAMETERS = [(name, parameter) for name, adapter in OWN.items() for parameter in parameters_of(adapter)]
+PARAMETERS = [
+    (name, parameter) for name, adapter in OWN.items() for parameter in parameters_of(adapter)
+]
 
 
 def alternatives(adapter: type[Recommender], parameter: str) -> list[dict[str, Any]]:
@@ -176,7 +204,9 @@ def unfit(allowed: list[dict[str, Any]]) -> list[Any]:
     for schema in allowed:
         bad += [schema[bound] - 1 for bound in ("minimum",) if bound in schema]
         bad += [schema[bound] + 1 for bound in ("maximum",) if bound in schema]
-        bad += [schema[bound] for bound in ("exclusiveMinimum", "exclusiveMaximum") if bound in schema]
+        bad += [
+            schema[bound] for bound in ("exclusiveMinimum", "exclusiveMaximum") if bound in schema
+        ]
     return bad
 
 
@@ -191,9 +221,13 @@ def test_a_bad_hyperparameter_is_refused_in_words(name: str, parameter: str) -> 
 def test_a_hyperparameter_has_bounds_and_its_default_keeps_them(name: str, parameter: str) -> None:
     for schema in alternatives(OWN[name], parameter):
         if schema.get("type") in ("integer", "number"):
-            assert {"minimum", "exclusiveMinimum", "enum", "const"} & set(schema), "give it a lower bound"
+            assert {"minimum", "exclusiveMinimum", "enum", "const"} & set(schema), (
+                "give it a lower bound"
+            )
         if schema.get("type") == "string":
-            assert {"pattern", "enum", "const"} & set(schema), "make it a Literal, or give it a pattern"
+            assert {"pattern", "enum", "const"} & set(schema), (
+                "make it a Literal, or give it a pattern"
+            )
     default = getattr(create(name), parameter)
     assert getattr(create(name, {parameter: default}), parameter) == default
 
@@ -211,7 +245,9 @@ def test_an_unknown_hyperparameter_is_refused(name: str) -> None:
 def test_all_items_are_scored_as_pairs_are(name: str) -> None:
     algorithm, train = learned(name)
     pairs, grid = scores(algorithm, train)
-    if not algorithm.sees_truth:  # the oracle ranks by other odds than those that make the best rating
+    if (
+        not algorithm.sees_truth
+    ):  # the oracle ranks by other odds than those that make the best rating
         assert_alike(pairs, grid)
 
 
@@ -222,7 +258,11 @@ def test_the_same_seed_gives_the_same_numbers_even_from_a_used_instance(name: st
     fit(used, wide, seed=1)
     if used.predicts == "ratings":
         assert_near(scores(used, wide)[0], wide.scale)
-    columns = [column for column in (train.users, train.items, train.values, train.times) if column is not None]
+    columns = [
+        column
+        for column in (train.users, train.items, train.values, train.times)
+        if column is not None
+    ]
     before = [column.copy() for column in columns]
     fit(used, train)
     again, once = scores(used, train), scores(*learned(name))
@@ -249,10 +289,17 @@ def assert_near(predicted: Floats, scale: tuple[float, float]) -> None:
 @every
 @pytest.mark.parametrize("case", ["one user", "one item", "one rating", "nothing liked"])
 def test_next_to_no_data(name: str, case: str) -> None:
-    sizes = {"one user": (1, 12), "one item": (12, 1), "one rating": (1, 1), "nothing liked": (12, 8)}
+    sizes = {
+        "one user": (1, 12),
+        "one item": (12, 1),
+        "one rating": (1, 1),
+        "nothing liked": (12, 8),
+    }
     board = checkerboard(*sizes[case])
     values = np.full(len(board), 1, np.float32) if case == "nothing liked" else board.values
-    train = Ratings(board.users, board.items, values, board.n_users, board.n_items, board.scale, board.times)
+    train = Ratings(
+        board.users, board.items, values, board.n_users, board.n_items, board.scale, board.times
+    )
     algorithm = fitted(name, train)
     pairs, grid = scores(algorithm, train)
     if not algorithm.sees_truth:

@@ -22,20 +22,26 @@ def planted(n_users: int = 30, n_items: int = 24) -> tuple[Ratings, Catalogue]:
     rng = np.random.default_rng(5)
     pairs = rng.permutation(n_users * (n_items - 1))[: n_users * n_items // 2].astype(np.int32)
     users, items = np.divmod(pairs, np.int32(n_items - 1))
-    values = np.where((users + items) % 2 == 0, rng.integers(4, 6, len(pairs)), rng.integers(1, 4, len(pairs)))
+    values = np.where(
+        (users + items) % 2 == 0, rng.integers(4, 6, len(pairs)), rng.integers(1, 4, len(pairs))
+    )
     genres = tuple((("Drama", "Film") if i % 2 else ("Comedy", "Film")) for i in range(n_items))
     titles = tuple(f"{'strange' if i % 2 else 'regular'} title{i}" for i in range(n_items))
     train = Ratings(users, items, values.astype(np.float32), n_users, n_items, (1.0, 5.0))
     return train, Catalogue(titles, (None,) * n_items, genres)
 
 
-def prepared(name: str, parameters: dict[str, Any], train: Ratings, catalogue: Catalogue, threads: int = 1) -> Any:
+def prepared(
+    name: str, parameters: dict[str, Any], train: Ratings, catalogue: Catalogue, threads: int = 1
+) -> Any:
     algorithm: Any = create(name, parameters)
     algorithm.prepare(train, threads)
     return algorithm, algorithm.convert(train, catalogue)
 
 
-def fitted(name: str, parameters: dict[str, Any], train: Ratings, catalogue: Catalogue, seed: int = 0) -> Any:
+def fitted(
+    name: str, parameters: dict[str, Any], train: Ratings, catalogue: Catalogue, seed: int = 0
+) -> Any:
     algorithm, data = prepared(name, parameters, train, catalogue)
     algorithm.fit(data, seed)
     return algorithm
@@ -49,7 +55,9 @@ def test_scores_are_the_librarys_predictions(name: str, positives: str) -> None:
     algorithm.fit(data, 3)
     model = algorithm.model(3)
     model.fit(data.interactions, item_features=data.item_features, epochs=3, num_threads=1)
-    users, items = (np.array(column, np.int32).ravel() for column in np.mgrid[: train.n_users, : train.n_items])
+    users, items = (
+        np.array(column, np.int32).ravel() for column in np.mgrid[: train.n_users, : train.n_items]
+    )
     expected = model.predict(users, items, item_features=data.item_features)
     np.testing.assert_allclose(algorithm.score(users, items), expected, rtol=0, atol=1e-5)
     rows = algorithm.score_items(np.arange(train.n_users, dtype=np.int32))
@@ -66,7 +74,9 @@ def test_one_thread_and_a_seed_give_the_same_numbers(name: str) -> None:
     first = algorithm.score_items(users)
     algorithm.fit(data, 3)
     np.testing.assert_array_equal(algorithm.score_items(users), first)
-    np.testing.assert_array_equal(fitted(name, SMALL, train, catalogue, 3).score_items(users), first)
+    np.testing.assert_array_equal(
+        fitted(name, SMALL, train, catalogue, 3).score_items(users), first
+    )
     assert (fitted(name, SMALL, train, catalogue, 4).score_items(users) != first).any()
     assert algorithm.nondeterminism() is None
 
@@ -82,7 +92,11 @@ def test_liked_ratings_are_ones_and_others_are_left_out(kind: str) -> None:
     train, catalogue = planted()
     _, data = prepared(f"lightfm-{kind}", {}, train, catalogue)
     liked = train.values >= 4
-    for column, expected in (("row", train.users), ("col", train.items), ("data", np.ones(len(train)))):
+    for column, expected in (
+        ("row", train.users),
+        ("col", train.items),
+        ("data", np.ones(len(train))),
+    ):
         np.testing.assert_array_equal(getattr(data.interactions, column), expected[liked])
 
 
@@ -116,9 +130,15 @@ def test_an_item_is_itself_its_genres_and_its_words() -> None:
     features = item_features(catalogue, None)
     n_items = len(catalogue.titles)
     assert features.dtype == np.float32
-    assert features.shape == (n_items, n_items + 3 + n_items + 5)  # itself, genres, words of titles and genres
+    assert features.shape == (
+        n_items,
+        n_items + 3 + n_items + 5,
+    )  # itself, genres, words of titles and genres
     np.testing.assert_allclose(np.linalg.norm(features.toarray(), axis=1), 1, rtol=1e-5)
-    own, genres = features[:, :n_items].toarray(), features[:, n_items : n_items + 3].toarray()  # Comedy, Drama, Film
+    own, genres = (
+        features[:, :n_items].toarray(),
+        features[:, n_items : n_items + 3].toarray(),
+    )  # Comedy, Drama, Film
     np.testing.assert_array_equal(own > 0, np.eye(n_items))
     np.testing.assert_array_equal(genres[:2] > 0, [[True, False, True], [False, True, True]])
     assert item_features(catalogue, 4).shape == (n_items, n_items + 3 + 4)
@@ -129,7 +149,9 @@ def test_an_item_is_itself_its_genres_and_its_words() -> None:
 def test_the_hybrid_knows_an_item_without_ratings_by_its_features() -> None:
     train, catalogue = planted()
     unrated, users = train.n_items - 1, np.arange(train.n_users, dtype=np.int32)
-    scores = fitted("lightfm-hybrid", {"epochs": 30}, train, catalogue).score_items(users)[:, unrated]
+    scores = fitted("lightfm-hybrid", {"epochs": 30}, train, catalogue).score_items(users)[
+        :, unrated
+    ]
     fans = users % 2 == unrated % 2
     assert (scores[fans][:, None] > scores[~fans]).mean() > 0.9
 
@@ -141,7 +163,9 @@ def test_nothing_liked_and_a_single_rating(name: str) -> None:
         for shape in ((1, 1), (3, 4)):
             train = Ratings(one, one, np.array([value], np.float32), *shape, (1.0, 5.0))
             catalogue = Catalogue(("A film",) * shape[1], (None,) * shape[1], ((),) * shape[1])
-            scores = fitted(name, SMALL, train, catalogue).score_items(np.arange(shape[0], dtype=np.int32))
+            scores = fitted(name, SMALL, train, catalogue).score_items(
+                np.arange(shape[0], dtype=np.int32)
+            )
             assert scores.shape == shape
             assert np.isfinite(scores).all()
 
@@ -153,7 +177,8 @@ def matrices(dataset: Dataset, test_rows: Any) -> tuple[Ratings, coo_matrix, coo
     in_test[test_rows] = True
     parts = [ratings.take(np.flatnonzero(rows)) for rows in (~in_test, in_test)]
     signed = [
-        csr_matrix((np.where(p.values >= 4, 1, -1), (p.users, p.items)), (943, 1682), np.float32) for p in parts
+        csr_matrix((np.where(p.values >= 4, 1, -1), (p.users, p.items)), (943, 1682), np.float32)
+        for p in parts
     ]
     return parts[0], signed[0].tocoo(), signed[1].tocoo()  # in the order of users, then items
 
@@ -185,15 +210,25 @@ def test_bounds_of_the_librarys_own_tests(loss: str, movielens: Dataset) -> None
     liked = [part.multiply(part > 0).tocoo() for part in (train, test)]
     algorithm.fit(LightFMData(liked[0] if loss == "warp-kos" else train), 10)
     model = in_the_library(algorithm, 10)
-    measured = [float(metric(model, part).mean()) for metric in (precision_at_k, auc_score) for part in liked]
-    assert (np.array(measured) > np.array(BOUNDS[loss]) - 0.003).all(), measured  # processors round differently
+    measured = [
+        float(metric(model, part).mean())
+        for metric in (precision_at_k, auc_score)
+        for part in liked
+    ]
+    assert (np.array(measured) > np.array(BOUNDS[loss]) - 0.003).all(), (
+        measured
+    )  # processors round differently
 
 
-def test_the_notebooks_precision_suffers_from_training_items_among_the_candidates(movielens: Dataset) -> None:
+def test_the_notebooks_precision_suffers_from_training_items_among_the_candidates(
+    movielens: Dataset,
+) -> None:
     test_rows = np.random.default_rng(0).permutation(100_000)[:20_000]
     ratings, train, test = matrices(movielens, test_rows)
     algorithm = fitted("lightfm-warp", {"positives": "raw-ratings"}, ratings, movielens.catalogue)
     model = in_the_library(algorithm, 20)
-    left_in, removed = (float(precision_at_k(model, test, among, k=10).mean()) for among in (None, train))
+    left_in, removed = (
+        float(precision_at_k(model, test, among, k=10).mean()) for among in (None, train)
+    )
     assert left_in == pytest.approx(0.110, abs=0.02)
     assert removed == pytest.approx(0.335, abs=0.02)

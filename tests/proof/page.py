@@ -100,7 +100,9 @@ def show_alone(number: int, function: Function) -> str:
     return f"# ---- {number} ----\n\n{textwrap.dedent(source)}\n"
 
 
-def _print_drawn(parser: argparse.ArgumentParser, pages: Sequence[Page], options: argparse.Namespace) -> None:
+def _print_drawn(
+    parser: argparse.ArgumentParser, pages: Sequence[Page], options: argparse.Namespace
+) -> None:
     try:
         functions = draw(pages, options.draw, options.seed)
     except ValueError as error:
@@ -126,8 +128,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tests", action="store_true", help="measure the tests too")
     parser.add_argument("--base", metavar="COMMIT", help="measure this commit as well")
     parser.add_argument("--by-room", action="store_true", help="one table for each folder")
-    parser.add_argument("--worst", type=int, default=0, metavar="N", help="only print the N densest functions")
-    parser.add_argument("--draw", type=int, default=0, metavar="N", help="only draw and print N functions")
+    parser.add_argument(
+        "--worst", type=int, default=0, metavar="N", help="only print the N densest functions"
+    )
+    parser.add_argument(
+        "--draw", type=int, default=0, metavar="N", help="only draw and print N functions"
+    )
     parser.add_argument("--seed", type=int, default=0, help="fixes what is drawn (default: 0)")
     parser.add_argument("--key", type=Path, metavar="FILE", help="write here where those drawn are")
     return parser

@@ -145,7 +145,9 @@ def read_cells(run: Path) -> dict[CellId, MeasuredCell]:
     return cells
 
 
-def compare_cells(base: Mapping[CellId, MeasuredCell], head: Mapping[CellId, MeasuredCell]) -> Comparison:
+def compare_cells(
+    base: Mapping[CellId, MeasuredCell], head: Mapping[CellId, MeasuredCell]
+) -> Comparison:
     """Every cell of either side beside its twin."""
     comparison = Comparison()
     for cell_id in dict.fromkeys([*base, *head]):
@@ -169,7 +171,9 @@ def describe(dataset: str, comparison: Comparison) -> str:
     return "\n  ".join([first_line, *comparison.differences])
 
 
-def _compare_cell(cell_id: CellId, base: MeasuredCell, head: MeasuredCell, comparison: Comparison) -> None:
+def _compare_cell(
+    cell_id: CellId, base: MeasuredCell, head: MeasuredCell, comparison: Comparison
+) -> None:
     differences = comparison.differences
     if base.status == head.status == "ok":
         comparison.n_ok += 1
@@ -265,7 +269,9 @@ def _refuse_foreign_modules(tree: Path, environment: Mapping[str, str]) -> None:
     """RunFailed unless Python, started in `tree`, finds there each package that the tree has."""
     packages = [name for name in PACKAGES if (tree / name / "__init__.py").exists()]
     command = [sys.executable, "-c", PRINT_ORIGINS, *packages]
-    answer = subprocess.run(command, cwd=tree, env=environment, check=True, capture_output=True, text=True)
+    answer = subprocess.run(
+        command, cwd=tree, env=environment, check=True, capture_output=True, text=True
+    )
 
     for origin in answer.stdout.splitlines():
         if not Path(origin).resolve().is_relative_to(tree.resolve()):

@@ -52,7 +52,9 @@ PAGE = Page("room/scale.py", SOURCE)
 def measured_cell() -> MeasuredCell:
     scores = np.array([1.0, np.nan, 0.0, 3.5], np.float32)
     items = np.array([[3, -1], [0, 2]], np.int32)
-    return MeasuredCell("ok", {"metrics.rmse": 0.9, "metrics.auc": None}, {"scores": scores, "items": items})
+    return MeasuredCell(
+        "ok", {"metrics.rmse": 0.9, "metrics.auc": None}, {"scores": scores, "items": items}
+    )
 
 
 def differences(head: MeasuredCell) -> list[str]:
@@ -195,7 +197,9 @@ def test_runs_are_read_by_what_they_measure_without_keys_and_times(tmp_path: Pat
 
 def test_two_records_of_one_cell_are_refused(tmp_path: Path) -> None:
     write_run(tmp_path, key="0a", fit_seconds=1.5)
-    (tmp_path / "records" / "svd-1b.json").write_bytes((tmp_path / "records" / "svd-0a.json").read_bytes())
+    (tmp_path / "records" / "svd-1b.json").write_bytes(
+        (tmp_path / "records" / "svd-0a.json").read_bytes()
+    )
 
     with pytest.raises(RunFailed, match="two records of one cell: svd"):
         read_cells(tmp_path)
@@ -240,7 +244,9 @@ def test_the_table_leaves_empty_what_a_commit_lacks() -> None:
 
 
 def test_functions_are_drawn_by_seed_and_shown_without_their_place() -> None:
-    longer = SOURCE.replace("    return value", "    value += 1\n    value += 2\n    value += 3\n    return value")
+    longer = SOURCE.replace(
+        "    return value", "    value += 1\n    value += 2\n    value += 3\n    return value"
+    )
     pages = [Page("room/scale.py", longer)]
 
     first, second = draw(pages, 2, seed=0)

@@ -39,7 +39,9 @@ found = datasets.load(sys.argv[1])
 ratings = found.ratings
 counts = [len(ratings), ratings.n_users, ratings.n_items]
 """
-SECOND = "\n".join(line for line in OURS.splitlines() if "eader" not in line)  # nothing is parsed any more
+SECOND = "\n".join(
+    line for line in OURS.splitlines() if "eader" not in line
+)  # nothing is parsed any more
 # The source notebook's way, step by step: one table, a copy of its slice per movie, all put together, filtered.
 NOTEBOOK = """
 import json, sys, time
@@ -95,7 +97,9 @@ def test_a_full_file_is_parsed_and_filtered_eight_times_as_fast_as_by_the_notebo
 ) -> None:
     """Ours includes the sha256 of the source, the digest and writing the cache; theirs ends with a data frame."""
     data = placed(speed_data, tmp_path, 1)
-    measured(OURS, "netflix-filtered[min_user_ratings=1000]", data)  # warms the file up for both, and numba
+    measured(
+        OURS, "netflix-filtered[min_user_ratings=1000]", data
+    )  # warms the file up for both, and numba
     shutil.rmtree(data / "cache" / "digests")  # so that the sum of the file is made again
     ours = benchmark.pedantic(measured, (OURS, "netflix-filtered", data), rounds=1)  # type: ignore[no-untyped-call]
     again = measured(SECOND, "netflix-filtered", data)
@@ -107,12 +111,18 @@ def test_a_full_file_is_parsed_and_filtered_eight_times_as_fast_as_by_the_notebo
     assert again["seconds"] < 0.1
 
 
-@pytest.mark.skipif(not os.environ.get("RECBENCH_FULL"), reason="takes minutes and 6 GB: set RECBENCH_FULL=1")
+@pytest.mark.skipif(
+    not os.environ.get("RECBENCH_FULL"), reason="takes minutes and 6 GB: set RECBENCH_FULL=1"
+)
 def test_a_hundred_million_ratings_fit_into_four_gigabytes(
     benchmark: BenchmarkFixture, speed_data: Path, tmp_path: Path
 ) -> None:
     data = placed(speed_data, tmp_path, 4)
     ours = benchmark.pedantic(measured, (OURS, "netflix", data), rounds=1)  # type: ignore[no-untyped-call]
     again = measured(SECOND, "netflix", data)
-    assert ours["counts"] == again["counts"] and ours["counts"][0] > 90_000_000 and ours["counts"][2] == 17_770
+    assert (
+        ours["counts"] == again["counts"]
+        and ours["counts"][0] > 90_000_000
+        and ours["counts"][2] == 17_770
+    )
     assert ours["peak_mb"] < 4000

@@ -57,7 +57,9 @@ def ours(algorithm: Fixed, train: Ratings, test: Ratings) -> None:
                 metric.function(recommendations, k)
 
 
-def test_all_metrics_take_less_than_lightfms_precision(benchmark: BenchmarkFixture, movielens: Dataset) -> None:
+def test_all_metrics_take_less_than_lightfms_precision(
+    benchmark: BenchmarkFixture, movielens: Dataset
+) -> None:
     """On ML-100k, of the same model, for the same users: everything here against one metric there."""
     train, test = (movielens.ratings.take(rows) for rows in divide(movielens, "ua", 1, 0, 0))
     train_matrix, test_matrix = matrix(train, 1), matrix(test, 1)
@@ -67,7 +69,9 @@ def test_all_metrics_take_less_than_lightfms_precision(benchmark: BenchmarkFixtu
     benchmark.pedantic(ours, (algorithm, train, test))  # type: ignore[no-untyped-call]
     mine = seconds(ours, algorithm, train, test)
     theirs = seconds(lambda: precision_at_k(model, test_matrix, train_matrix, k=10, num_threads=1))
-    print(f"ML-100k: all metrics at 3 cutoffs {mine:.3f} s, precision_at_k {theirs:.3f} s, {theirs / mine:.1f} x")
+    print(
+        f"ML-100k: all metrics at 3 cutoffs {mine:.3f} s, precision_at_k {theirs:.3f} s, {theirs / mine:.1f} x"
+    )
     assert mine < theirs
 
 
@@ -84,7 +88,9 @@ def test_all_metrics_take_no_longer_than_recometrics(benchmark: BenchmarkFixture
     pairs = np.unique(users.astype(np.int64) * n_items + items)
     rng.shuffle(pairs)
     users, items = (column.astype(np.int32) for column in np.divmod(pairs, n_items))
-    ratings = Ratings(users, items, np.full(len(users), 5, np.float32), n_users, n_items, (1.0, 5.0))
+    ratings = Ratings(
+        users, items, np.full(len(users), 5, np.float32), n_users, n_items, (1.0, 5.0)
+    )
     n_train = 5 * len(ratings) // 6
     train, test = ratings.take(np.arange(n_train)), ratings.take(np.arange(n_train, len(ratings)))
     A, B = (rng.normal(size=(n, 50)).astype(np.float32) for n in (n_users, n_items))
@@ -92,11 +98,17 @@ def test_all_metrics_take_no_longer_than_recometrics(benchmark: BenchmarkFixture
     benchmark.pedantic(ours, (algorithm, train, test))  # type: ignore[no-untyped-call]
     mine = seconds(ours, algorithm, train, test)
     matrices = [csr_matrix(matrix(part, 1), dtype=np.float32) for part in (train, test)]
-    metrics = dict.fromkeys(("precision", "recall", "average_precision", "ndcg", "hit", "rr", "roc_auc"), True)
+    metrics = dict.fromkeys(
+        ("precision", "recall", "average_precision", "ndcg", "hit", "rr", "roc_auc"), True
+    )
     others = dict.fromkeys(("trunc_precision", "trunc_average_precision", "pr_auc"), False)
     theirs = seconds(
-        lambda: calc_reco_metrics(*matrices, A, B, 20, None, False, cumulative=True, nthreads=1, **metrics, **others),
+        lambda: calc_reco_metrics(
+            *matrices, A, B, 20, None, False, cumulative=True, nthreads=1, **metrics, **others
+        ),
         tries=1,
     )
-    print(f"20,000 x 5,000: all metrics {mine:.2f} s, recometrics {theirs:.2f} s: {theirs / mine:.1f} x")
+    print(
+        f"20,000 x 5,000: all metrics {mine:.2f} s, recometrics {theirs:.2f} s: {theirs / mine:.1f} x"
+    )
     assert mine < theirs

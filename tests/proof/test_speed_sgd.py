@@ -76,7 +76,9 @@ def compared(ratings: Ratings, n_folds: int, seeds: int) -> Measured:
         )
     theirs, _ = found["surprise-svd"]
     for name, (seconds, rmse) in found.items():
-        print(f"{len(train):>11,} ratings  {name:<12} {seconds:8.3f} s  x {theirs / seconds:5.1f}  RMSE {rmse:.4f}")
+        print(
+            f"{len(train):>11,} ratings  {name:<12} {seconds:8.3f} s  x {theirs / seconds:5.1f}  RMSE {rmse:.4f}"
+        )
     return found
 
 
@@ -95,13 +97,17 @@ def test_on_four_million_ratings(
     ratings = datasets.load("netflix-filtered[simulated_users=1]").ratings
     assert len(ratings) > 4_000_000
     found: Measured = benchmark.pedantic(compared, (ratings, 40, 2), rounds=1)  # type: ignore[no-untyped-call]
-    (theirs, their_rmse), (numpy_seconds, numpy_rmse), (seconds, rmse) = (found[name] for name in NAMES)
+    (theirs, their_rmse), (numpy_seconds, numpy_rmse), (seconds, rmse) = (
+        found[name] for name in NAMES
+    )
     assert theirs > 10 * seconds
     assert theirs > numpy_seconds
     assert max(rmse, numpy_rmse) <= their_rmse
 
 
-@pytest.mark.skipif(not os.environ.get("RECBENCH_FULL"), reason="takes minutes and 6 GB: set RECBENCH_FULL=1")
+@pytest.mark.skipif(
+    not os.environ.get("RECBENCH_FULL"), reason="takes minutes and 6 GB: set RECBENCH_FULL=1"
+)
 @pytest.mark.parametrize(("name", "n_epochs"), [("numba-sgd", 3), ("numpy-sgd", 2)])
 def test_a_hundred_million_ratings_train_within_16_gigabytes(
     benchmark: BenchmarkFixture, name: str, n_epochs: int
@@ -114,7 +120,9 @@ def test_a_hundred_million_ratings_train_within_16_gigabytes(
 
     found = json.loads(benchmark.pedantic(run, rounds=1))  # type: ignore[no-untyped-call]
     for point in found["trace"]:
-        print(f"{name} epoch {point['epoch']}: {point['seconds']:.0f} s, training RMSE {point['train_rmse']:.3f}")
+        print(
+            f"{name} epoch {point['epoch']}: {point['seconds']:.0f} s, training RMSE {point['train_rmse']:.3f}"
+        )
     print(f"{name}: peak {found['peak_gb']:.1f} GB")
     assert found["peak_gb"] < 16
     assert found["trace"][-1]["train_rmse"] < 1.0  # 1.29 were nothing learned, .82 is the noise

@@ -13,7 +13,15 @@ from recbench.benchmarks.records.record import Record, Run
 
 COLUMNS = ["rmse", "mae", "precision@10", "recall@10", "ndcg@10", "coverage"]
 MARKUP = "<script>alert(1)</script> | *bold*\n`tick` & <b>second</b> line"
-ROWS = ("random", "item-mean", "user-item-bias", "popularity", "surprise-svd", "surprise-knn-baseline", "keras-mf")
+ROWS = (
+    "random",
+    "item-mean",
+    "user-item-bias",
+    "popularity",
+    "surprise-svd",
+    "surprise-knn-baseline",
+    "keras-mf",
+)
 LEVELS = dict(zip(ROWS, (1.52, 1.02, 0.945, 1.4, 0.934, 0.9345, 0.99), strict=True))
 ENVIRONMENT = {
     "python": "3.11.2",
@@ -54,16 +62,27 @@ SIMULATED: dict[str, Any] = {
 }
 
 
-def cell(name: str, fold: int, n_folds: int = 5, dataset: str = "movielens-100k", **given: Any) -> Cell:
+def cell(
+    name: str, fold: int, n_folds: int = 5, dataset: str = "movielens-100k", **given: Any
+) -> Cell:
     protocol = Evaluation().to_json()
-    return Cell(dataset, "ab" * 32, name, dict(given), given, 1, {}, "kfold", n_folds, fold, 0, protocol, 1)
+    return Cell(
+        dataset, "ab" * 32, name, dict(given), given, 1, {}, "kfold", n_folds, fold, 0, protocol, 1
+    )
 
 
 def ok(planned: Cell, level: float, *, ranks_only: bool = False) -> Record:
     rng = np.random.default_rng([planned.fold, *planned.row.encode()])
     error = None if ranks_only else level + 0.002 * (planned.fold - planned.n_folds // 2)
-    values = dict(zip(COLUMNS[2:5], (float(v) for v in 0.3 / level + rng.normal(0, 0.003, 3)), strict=True))
-    metrics = {"rmse": error, "mae": None if error is None else 0.79 * error, **values, "coverage": 1.0}
+    values = dict(
+        zip(COLUMNS[2:5], (float(v) for v in 0.3 / level + rng.normal(0, 0.003, 3)), strict=True)
+    )
+    metrics = {
+        "rmse": error,
+        "mae": None if error is None else 0.79 * error,
+        **values,
+        "coverage": 1.0,
+    }
     times = {"convert": 3e-6, "fit": 0.004 * 9 ** (2 * level), "rate": 0.012, "rank": 1.234}
     costs = {
         phase: {
@@ -76,14 +95,18 @@ def ok(planned: Cell, level: float, *, ranks_only: bool = False) -> Record:
         for phase, seconds in times.items()
     }
     data = DATA | {"train": 80_000, "test": 20_000, "threshold": 4.0}
-    return Record(planned, "ok", None, f"2025-11-21T12:00:0{planned.fold}Z", data, ENVIRONMENT, costs, metrics)
+    return Record(
+        planned, "ok", None, f"2025-11-21T12:00:0{planned.fold}Z", data, ENVIRONMENT, costs, metrics
+    )
 
 
 def failed(planned: Cell, status: str, reason: str) -> Record:
     return Record(planned, status, reason, "2025-11-21T12:00:09Z", DATA, ENVIRONMENT)
 
 
-def write(directory: Path, records: list[Record], planned: list[Cell] | None = None, **data: Any) -> Path:
+def write(
+    directory: Path, records: list[Record], planned: list[Cell] | None = None, **data: Any
+) -> Path:
     about: Mapping[str, Any] = {
         "command": "python -m benchmarks.run --dataset movielens-100k --folds 5",
         "reproduce": "python -m benchmarks.run --dataset movielens-100k --split kfold --folds 5 --seed 0",
@@ -96,7 +119,10 @@ def write(directory: Path, records: list[Record], planned: list[Cell] | None = N
     run = Run(directory)
     run.write_plan(planned or [record.cell for record in records], about)
     for record in records:
-        run.write(replace(record, data=record.data | data), shares(record) if record.status == "ok" else None)
+        run.write(
+            replace(record, data=record.data | data),
+            shares(record) if record.status == "ok" else None,
+        )
     return directory
 
 

@@ -17,7 +17,18 @@ from recbench.reports import words
 from recbench.reports.build import build
 from recbench.reports.results import Results
 from tests.conftest import RunBench
-from tests.reports.invented_runs import LEVELS, MARKUP, ROWS, SIMULATED, cell, failed, half_failed, normal, ok, write
+from tests.reports.invented_runs import (
+    LEVELS,
+    MARKUP,
+    ROWS,
+    SIMULATED,
+    cell,
+    failed,
+    half_failed,
+    normal,
+    ok,
+    write,
+)
 
 PHONE, SCREEN, PAPER = 360, 1280, 703  # pixels; the last is A4 less its margins
 BROWSERS = ("chromium", "google-chrome", "google-chrome-stable", "chrome")
@@ -30,7 +41,10 @@ def many(n_rows: int, n_folds: int) -> list[Record]:
     for index in range(n_rows):
         name = ROWS[index % len(ROWS)]
         planned = [cell(name, fold, n_folds, factors=index, epochs=20) for fold in range(n_folds)]
-        records += [ok(one, LEVELS[name] + 0.003 * index, ranks_only=name == "popularity") for one in planned]
+        records += [
+            ok(one, LEVELS[name] + 0.003 * index, ranks_only=name == "popularity")
+            for one in planned
+        ]
     return records
 
 
@@ -38,7 +52,9 @@ KINDS: dict[str, Callable[[Path], Path]] = {
     "normal": lambda path: write(path, normal()),
     "half failed": lambda path: write(path, half_failed()),
     "simulated": lambda path: write(path, normal(), **SIMULATED),
-    "markup": lambda path: write(path, [failed(cell("plug-in", f, a="x|y`<i>"), "failed", MARKUP) for f in range(3)]),
+    "markup": lambda path: write(
+        path, [failed(cell("plug-in", f, a="x|y`<i>"), "failed", MARKUP) for f in range(3)]
+    ),
     "48 rows": lambda path: write(path, many(48, 2)),
 }
 Report = Callable[[str], Path]
@@ -51,7 +67,9 @@ def browser() -> Iterator[Browser]:
         own = Path(playwright.chromium.executable_path)
         found = own if own.exists() else next(filter(None, map(shutil.which, BROWSERS)), None)
         if found is None:
-            pytest.skip("there is no Chromium on this machine; `make browser` installs it or says how")
+            pytest.skip(
+                "there is no Chromium on this machine; `make browser` installs it or says how"
+            )
         browser = playwright.chromium.launch(executable_path=found)
         yield browser
         browser.close()
@@ -71,7 +89,9 @@ def opened(browser: Browser, path: Path, width: int = SCREEN, **options: Any) ->
         found.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
-    context = browser.new_context(viewport={"width": width, "height": 800}, reduced_motion="reduce", **options)
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, reduced_motion="reduce", **options
+    )
     page, found = context.new_page(), list[str]()
     page.on("console", lambda message: found.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: found.append(f"error: {error}"))
@@ -84,27 +104,36 @@ def opened(browser: Browser, path: Path, width: int = SCREEN, **options: Any) ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_phone_shows_it_without_moving_the_page_sideways(browser: Browser, report: Report, kind: str) -> None:
+def test_a_phone_shows_it_without_moving_the_page_sideways(
+    browser: Browser, report: Report, kind: str
+) -> None:
     with opened(browser, report(kind), PHONE, has_touch=True) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
         unreached = """[...document.querySelectorAll('.scroll, figure')]
             .filter(place => place.checkVisibility())
             .filter(place => (place.scrollWidth > place.clientWidth) !== (place.tabIndex === 0))
             .map(place => place.outerHTML.slice(0, 200))"""
-        assert page.evaluate(unreached) == []  # what moves sideways on its own is in the keyboard's reach
+        assert (
+            page.evaluate(unreached) == []
+        )  # what moves sideways on its own is in the keyboard's reach
 
 
 def test_it_can_be_read_without_the_script(browser: Browser, report: Report) -> None:
     with opened(browser, report("half failed"), PHONE, java_script_enabled=False) as page:
         expect(page.locator("nav a[href='#accuracy']")).to_be_visible()
         expect(page.locator("nav button")).to_be_hidden()
-        assert "folds: " in (page.locator("#accuracy td[data-value]").first.get_attribute("title") or "")
+        assert "folds: " in (
+            page.locator("#accuracy td[data-value]").first.get_attribute("title") or ""
+        )
 
 
 def names(page: Page) -> list[str]:
     """The rows of the first heatmap from above."""
     return [
-        name.strip() for name in page.locator("#accuracy table.heat").first.locator("th[scope=row]").all_inner_texts()
+        name.strip()
+        for name in page.locator("#accuracy table.heat")
+        .first.locator("th[scope=row]")
+        .all_inner_texts()
     ]
 
 
@@ -115,7 +144,9 @@ def test_a_click_on_a_head_sorts_both_ways_and_back(browser: Browser, report: Re
         original = names(page)
         assert original == [row.name for row in results.rows]
         for column in ("rmse", "ndcg@10"):
-            means = {row.name: mean for row in results.rows if (mean := row.mean(column)) is not None}
+            means = {
+                row.name: mean for row in results.rows if (mean := row.mean(column)) is not None
+            }
             below = [name for name in original if name not in means]
             assert below
             head = page.locator("#accuracy table.heat thead th", has_text=column).first
@@ -178,14 +209,22 @@ def test_the_keyboard_goes_through_the_heatmap(browser: Browser, report: Report)
             described = page.evaluate("document.activeElement.getAttribute('aria-description')")
             assert described == tip.text_content() and "rmse" in described
             page.keyboard.press("ArrowDown")
-        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        page.evaluate(
+            "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
         focused, box, head = (
             page.evaluate(at),
             tip.bounding_box(),
             page.locator("#accuracy thead").first.bounding_box(),
         )
         assert box and head and focused["top"] > 0 and focused["bottom"] < 800
-        assert 0 <= min(abs(box["y"] - focused["bottom"]), abs(box["y"] + box["height"] - focused["top"])) <= 10
+        assert (
+            0
+            <= min(
+                abs(box["y"] - focused["bottom"]), abs(box["y"] + box["height"] - focused["top"])
+            )
+            <= 10
+        )
         page.keyboard.press("ArrowRight")
         expect(tip).to_contain_text("mae")
         page.keyboard.press("Escape")
@@ -195,7 +234,9 @@ def test_the_keyboard_goes_through_the_heatmap(browser: Browser, report: Report)
         assert page.evaluate(at)["top"] >= head["y"]
         page.keyboard.press("Tab")  # one stop, whatever the heatmap's size
         assert (
-            page.evaluate("document.activeElement.closest('#accuracy table.heat')?.caption.innerText")
+            page.evaluate(
+                "document.activeElement.closest('#accuracy table.heat')?.caption.innerText"
+            )
             != page.locator("#accuracy caption").first.inner_text()
         )
 
@@ -227,7 +268,9 @@ FAINT = """() => {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", ["half failed", "simulated"])
-def test_all_text_stands_out_from_its_background(browser: Browser, report: Report, kind: str, scheme: Any) -> None:
+def test_all_text_stands_out_from_its_background(
+    browser: Browser, report: Report, kind: str, scheme: Any
+) -> None:
     with opened(browser, report(kind), color_scheme=scheme) as page:
         page.locator("#accuracy td[data-value]").first.hover()  # the tip is text too
         faint, read, paper = page.evaluate(FAINT)
@@ -236,7 +279,9 @@ def test_all_text_stands_out_from_its_background(browser: Browser, report: Repor
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "simulated"])
-def test_print_is_dark_on_white_and_cuts_nothing_off(browser: Browser, report: Report, kind: str) -> None:
+def test_print_is_dark_on_white_and_cuts_nothing_off(
+    browser: Browser, report: Report, kind: str
+) -> None:
     folded = "<details><summary>more</summary><p>what is folded away on the screen</p></details>"
     with opened(browser, report(kind), PAPER, color_scheme="dark") as page:
         page.evaluate(f"document.querySelector('main').insertAdjacentHTML('beforeend', '{folded}')")
@@ -246,7 +291,9 @@ def test_print_is_dark_on_white_and_cuts_nothing_off(browser: Browser, report: R
         assert page.evaluate("document.documentElement.scrollWidth") <= PAPER
         cut = "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
         assert page.evaluate(f"{cut}.map(e => e.outerHTML.slice(0, 100))") == []
-        assert page.evaluate("[...document.querySelectorAll('details p')].every(p => p.checkVisibility())")
+        assert page.evaluate(
+            "[...document.querySelectorAll('details p')].every(p => p.checkVisibility())"
+        )
         faint, _, paper = page.evaluate(FAINT)
         assert faint == [] and paper == 1
 
@@ -266,7 +313,9 @@ STRUCTURE = """() => ({
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_headings_tables_and_figures_can_be_told_by_ear(browser: Browser, report: Report, kind: str) -> None:
+def test_headings_tables_and_figures_can_be_told_by_ear(
+    browser: Browser, report: Report, kind: str
+) -> None:
     with opened(browser, report(kind)) as page:
         found = page.evaluate(STRUCTURE)
     levels = found.pop("headings")
@@ -279,7 +328,9 @@ def test_headings_tables_and_figures_can_be_told_by_ear(browser: Browser, report
 
 @pytest.mark.parametrize(("width", "scheme"), [(SCREEN, "light"), (PHONE, "dark")])
 @pytest.mark.parametrize("kind", ["half failed", "simulated"])
-def test_axe_finds_nothing(browser: Browser, report: Report, kind: str, width: int, scheme: Any) -> None:
+def test_axe_finds_nothing(
+    browser: Browser, report: Report, kind: str, width: int, scheme: Any
+) -> None:
     with opened(browser, report(kind), width, color_scheme=scheme) as page:
         violations = Axe().run(page).response["violations"]
         assert [(one["id"], one["help"], one["nodes"][0]["html"]) for one in violations] == []
@@ -299,7 +350,9 @@ def test_the_list_of_sections_leads_there_and_tells_where_one_is(
                 expect(links.nth(index)).to_be_hidden()
                 menu.press("Enter")
             links.nth(index).click()
-            heading = page.get_by_role("heading", name=links.nth(index).text_content() or "", exact=True)
+            heading = page.get_by_role(
+                "heading", name=links.nth(index).text_content() or "", exact=True
+            )
             expect(heading).to_be_in_viewport()
             expect(page.locator("nav a[aria-current]")).to_have_count(1)
             expect(links.nth(index)).to_have_attribute("aria-current", "true")
@@ -311,7 +364,9 @@ def test_the_list_of_sections_leads_there_and_tells_where_one_is(
         expect(page.locator("h1")).to_be_in_viewport()
 
 
-def test_the_first_stop_of_the_keyboard_skips_to_the_report(browser: Browser, report: Report) -> None:
+def test_the_first_stop_of_the_keyboard_skips_to_the_report(
+    browser: Browser, report: Report
+) -> None:
     with opened(browser, report("normal")) as page:
         page.keyboard.press("Tab")
         expect(page.locator(".skip")).to_be_focused()
@@ -329,7 +384,9 @@ def test_a_command_is_copied_or_selected(browser: Browser, report: Report) -> No
         page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
         page.locator("pre .copy").first.click()
         expect(page.locator("pre .copy").first).to_have_text("selected")
-        assert page.evaluate("getSelection().toString().trim()").startswith("python -m benchmarks.run")
+        assert page.evaluate("getSelection().toString().trim()").startswith(
+            "python -m benchmarks.run"
+        )
 
 
 def test_a_film_called_like_a_script_stays_text(
@@ -340,10 +397,14 @@ def test_a_film_called_like_a_script_stays_text(
     films.write_text("item_id,title\n" + "".join(f"{item},{SCRIPT} {item}\n" for item in range(50)))
     chosen = ("--algorithm", "item-mean", "--algorithm", "popularity")
     data = f"table:{ratings_file}[items={films}]"
-    run_bench("--dataset", data, *chosen, "--folds", 2, "--out", tmp_path / "out", "--no-report", check=0)
+    run_bench(
+        "--dataset", data, *chosen, "--folds", 2, "--out", tmp_path / "out", "--no-report", check=0
+    )
     with opened(browser, build(tmp_path / "out"), PHONE) as page:
         assert page.locator("script").count() == 2  # the records and the page's own
-        assert SCRIPT not in page.evaluate("document.body.innerHTML.replace(/<script[^]*<\\/script>\\s*$/, '')")
+        assert SCRIPT not in page.evaluate(
+            "document.body.innerHTML.replace(/<script[^]*<\\/script>\\s*$/, '')"
+        )
         for place in page.get_by_text("alert(1)").all():
             assert SCRIPT in (place.text_content() or "")
 

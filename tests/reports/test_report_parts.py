@@ -33,7 +33,9 @@ def questions(directory: Path) -> list[str]:
     return re.findall(r"^## (.*)$", (directory / "report.md").read_text(), re.M)
 
 
-def test_only_the_sections_that_are_asked_for_in_the_order_of_the_report(run: Path, tmp_path: Path) -> None:
+def test_only_the_sections_that_are_asked_for_in_the_order_of_the_report(
+    run: Path, tmp_path: Path
+) -> None:
     build(run, out=tmp_path, sections=["cost", "accuracy"])
     assert questions(tmp_path) == [SECTIONS["accuracy"].heading, SECTIONS["cost"].heading]
     html = (tmp_path / "report.html").read_text()
@@ -44,7 +46,9 @@ def test_only_the_sections_that_are_asked_for_in_the_order_of_the_report(run: Pa
 
 
 def test_an_unknown_section_is_refused_with_the_valid_ones(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"unknown section 'acuracy'\. Did you mean 'accuracy'\? Valid: .*summary"):
+    with pytest.raises(
+        UsageError, match=r"unknown section 'acuracy'\. Did you mean 'accuracy'\? Valid: .*summary"
+    ):
         build(run, out=tmp_path / "out", sections=["acuracy"])
     assert not (tmp_path / "out").exists()
     with pytest.raises(UsageError, match="nothing to say under published"):
@@ -53,7 +57,9 @@ def test_an_unknown_section_is_refused_with_the_valid_ones(run: Path, tmp_path: 
     assert result.exit_code == 2 and "Did you mean 'cost'?" in result.output
 
 
-def test_a_build_takes_away_what_an_earlier_one_wrote_and_nothing_else(run: Path, tmp_path: Path) -> None:
+def test_a_build_takes_away_what_an_earlier_one_wrote_and_nothing_else(
+    run: Path, tmp_path: Path
+) -> None:
     build(run, out=tmp_path, tex=True)
     figures, tables = tmp_path / "figures", tmp_path / "tables"
     assert {path.name for path in tables.iterdir()} == {"accuracy.tex", "cost.tex"}
@@ -62,7 +68,9 @@ def test_a_build_takes_away_what_an_earlier_one_wrote_and_nothing_else(run: Path
     (tmp_path / "precious.svg").write_text("mine too")
     forged = hashlib.sha256(b"mine too").hexdigest()
     with (tmp_path / "report.sha256").open("a") as file:
-        file.write(f"{forged}  precious.svg\n{forged}  figures/../precious.svg\n{forged}  {tmp_path}/precious.svg\n")
+        file.write(
+            f"{forged}  precious.svg\n{forged}  figures/../precious.svg\n{forged}  {tmp_path}/precious.svg\n"
+        )
     build(run, out=tmp_path, sections=["accuracy"])
     assert not (figures / "cost.svg").exists() and not list(tables.iterdir())
     kept = {path.name for path in figures.iterdir()}
@@ -81,10 +89,16 @@ def test_a_report_from_before_there_was_a_list_keeps_its_figures(run: Path, tmp_
 
 def test_the_list_of_files_is_one_for_sha256sum(run: Path, tmp_path: Path) -> None:
     build(run, out=tmp_path, tex=True)
-    checked = subprocess.run(["sha256sum", "--check", "--strict", "report.sha256"], cwd=tmp_path, capture_output=True)
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict", "report.sha256"], cwd=tmp_path, capture_output=True
+    )
     assert checked.returncode == 0, checked.stderr
-    listed = {line.partition("  ")[2] for line in (tmp_path / "report.sha256").read_text().splitlines()}
-    there = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    listed = {
+        line.partition("  ")[2] for line in (tmp_path / "report.sha256").read_text().splitlines()
+    }
+    there = {
+        path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()
+    }
     assert there == listed | {"report.sha256"}
 
 
@@ -94,7 +108,10 @@ def test_check_knows_the_options(run: Path, tmp_path: Path) -> None:
     assert CliRunner().invoke(application(main), [*options, "--check"]).exit_code == 0
     (tmp_path / "tables" / "accuracy.tex").unlink()
     result = CliRunner().invoke(application(main), [*options, "--check"])
-    assert result.exit_code == 1 and "accuracy.tex: not what the records give" in result.output.replace("\n", "")
+    assert (
+        result.exit_code == 1
+        and "accuracy.tex: not what the records give" in result.output.replace("\n", "")
+    )
 
 
 def cells_of(line: str) -> list[str]:
@@ -130,7 +147,10 @@ def test_latex_tables_have_the_numbers_and_the_marks(run: Path, tmp_path: Path) 
     results = Results.read(run)
     for name in ("accuracy", "cost"):
         check_source((tmp_path / "tables" / f"{name}.tex").read_text())
-    lines = {line[0]: line[1:] for line in check_source((tmp_path / "tables" / "accuracy.tex").read_text())}
+    lines = {
+        line[0]: line[1:]
+        for line in check_source((tmp_path / "tables" / "accuracy.tex").read_text())
+    }
     for one in results.rows:
         spread = one.spread("rmse")
         shown = lines[f"{{{one.name}}}"][0]
@@ -139,10 +159,14 @@ def test_latex_tables_have_the_numbers_and_the_marks(run: Path, tmp_path: Path) 
             continue
         number = rf"{words.number(spread.mean)} $\pm$ {words.number(spread.deviation)}"
         best, near = one in results.best("rmse"), one in results.near("rmse")
-        assert shown == (rf"\textbf{{{number}}}" if best else number + (r"$^{\approx}$" if near else ""))
+        assert shown == (
+            rf"\textbf{{{number}}}" if best else number + (r"$^{\approx}$" if near else "")
+        )
     assert any(r"\approx" in line[0] for line in lines.values() if line)
     fits = {
-        line[0]: line[2] for line in check_source((tmp_path / "tables" / "cost.tex").read_text()) if len(line) > 2
+        line[0]: line[2]
+        for line in check_source((tmp_path / "tables" / "cost.tex").read_text())
+        if len(line) > 2
     }
     assert all(words.seconds(one.seconds("fit")) in fits[f"{{{one.name}}}"] for one in results.rows)
 
@@ -154,13 +178,24 @@ def test_latex_of_failures_simulated_data_and_published_numbers(tmp_path: Path) 
         assert "SIMULATED data, netflix-filtered" in source
         assert any(r"\emph{timeout in 5 of 5 folds}" in line[-1] for line in check_source(source))
     results = Results.read(write(tmp_path / "real", normal(n_folds=2)))
-    number = {"row": "item-mean", "column": "rmse", "value": 1.1, "tolerance": 0.01, "source": "A_B, 100% & more"}
+    number = {
+        "row": "item-mean",
+        "column": "rmse",
+        "value": 1.1,
+        "tolerance": 0.01,
+        "source": "A_B, 100% & more",
+    }
     results.about["published"].append(number)
     source = {table.drawn.name: table.source() for table in latex.of_run(results)}["published"]
     line = next(line for line in check_source(source) if line[0] == "{item-mean}")
     mean = next(one for one in results.rows if one.name == "item-mean").mean("rmse")
     assert mean is not None
-    assert line[1:5] == ["rmse", "1.1", words.number(mean), f"{mean - 1.1:+.4f}".replace("-", "$-$")]
+    assert line[1:5] == [
+        "rmse",
+        "1.1",
+        words.number(mean),
+        f"{mean - 1.1:+.4f}".replace("-", "$-$"),
+    ]
     assert r"A\_B, 100\% \& more" in source
 
 
@@ -185,11 +220,22 @@ def test_latex_prints_what_the_data_say(tmp_path: Path) -> None:
 def test_formulas_in_the_table_do_nothing_and_numbers_stay_numbers(tmp_path: Path) -> None:
     formula = '=HYPERLINK("http://example.org")'
     records = [failed(cell("@SUM(A1)", 0, 1), "failed", formula), ok(cell("-1+1", 0, 1), 0.9)]
-    records += [failed(cell("fine", 0, 1), "timeout", reason) for reason in ("+1", "-2", "@x", "\n=1", "fine")]
+    records += [
+        failed(cell("fine", 0, 1), "timeout", reason)
+        for reason in ("+1", "-2", "@x", "\n=1", "fine")
+    ]
     records[1] = replace(records[1], metrics=records[1].metrics | {"mean_error": -0.01})
     with write_table(tmp_path, records).open(newline="") as file:
         lines = list(csv.DictReader(file))
-    assert [line["reason"] for line in lines] == [f"'{formula}", "", "'+1", "'-2", "'@x", "'\n=1", "fine"]
+    assert [line["reason"] for line in lines] == [
+        f"'{formula}",
+        "",
+        "'+1",
+        "'-2",
+        "'@x",
+        "'\n=1",
+        "fine",
+    ]
     assert [line["algorithm"] for line in lines[:3]] == ["'@SUM(A1)", "'-1+1", "fine"]
     assert float(lines[1]["mean_error"]) == -0.01 and lines[1]["mean_error"] == "-0.01"
     for line in lines:

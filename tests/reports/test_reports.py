@@ -41,11 +41,17 @@ from tests.reports.invented_runs import (
 KINDS: dict[str, Callable[[Path], Path]] = {
     "normal": lambda path: write(path, normal()),
     "half failed": lambda path: write(path, half_failed()),
-    "single": lambda path: write(path, [ok(cell("surprise-svd", fold), 0.934) for fold in range(5)]),
+    "single": lambda path: write(
+        path, [ok(cell("surprise-svd", fold), 0.934) for fold in range(5)]
+    ),
     "one fold": lambda path: write(path, normal(n_folds=1)),
-    "order only": lambda path: write(path, [ok(cell("popularity", f), 1.4, ranks_only=True) for f in range(5)]),
+    "order only": lambda path: write(
+        path, [ok(cell("popularity", f), 1.4, ranks_only=True) for f in range(5)]
+    ),
     "simulated": lambda path: write(path, normal(), **SIMULATED),
-    "markup": lambda path: write(path, [failed(cell("plug-in", f, a="x|y`<i>"), "failed", MARKUP) for f in range(3)]),
+    "markup": lambda path: write(
+        path, [failed(cell("plug-in", f, a="x|y`<i>"), "failed", MARKUP) for f in range(3)]
+    ),
     "not run": lambda path: write(path, [], [record.cell for record in normal()]),
 }
 
@@ -104,12 +110,16 @@ def test_every_kind_of_run_gives_a_page_that_loads_nothing(directory: Path) -> N
     for tag, attributes in page.tags:
         assert tag not in ("iframe", "object", "embed", "base")
         assert tag == "img" or attributes.get("src") is None
-        assert tag != "img" or ((attributes["src"] or "").startswith("data:image/svg+xml") and attributes["alt"])
+        assert tag != "img" or (
+            (attributes["src"] or "").startswith("data:image/svg+xml") and attributes["alt"]
+        )
         target = attributes.get("href")
         assert target is None or target.startswith("#") or target == "data:,"
     assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|WebSocket", html)
     anchors = {attributes.get("id") for _, attributes in page.tags}
-    assert {a["href"][1:] for tag, a in page.tags if tag == "a" and a["href"]} <= {i for i in anchors if i}
+    assert {a["href"][1:] for tag, a in page.tags if tag == "a" and a["href"]} <= {
+        i for i in anchors if i
+    }
 
 
 def test_every_kind_of_run_asks_the_same_questions(directory: Path) -> None:
@@ -146,7 +156,9 @@ def test_the_page_holds_the_records(directory: Path) -> None:
     shown = json.loads(found[1])["records"]
     records = Run(directory).records()
     assert [one["metrics"] for one in shown] == [record.metrics for record in records]
-    assert [(one["key"], one["status"]) for one in shown] == [(record.cell.key, record.status) for record in records]
+    assert [(one["key"], one["status"]) for one in shown] == [
+        (record.cell.key, record.status) for record in records
+    ]
 
 
 def test_same_records_same_bytes(tmp_path: Path) -> None:
@@ -155,7 +167,11 @@ def test_same_records_same_bytes(tmp_path: Path) -> None:
         time.sleep(1.1 if contents else 0)  # so that a date in the bytes would show
         directory = KINDS["half failed"](tmp_path / name)
         build(directory)
-        files = [directory / "report.html", directory / "report.md", *sorted((directory / "figures").iterdir())]
+        files = [
+            directory / "report.html",
+            directory / "report.md",
+            *sorted((directory / "figures").iterdir()),
+        ]
         assert len(files) >= 6
         contents.append([path.read_bytes() for path in files])
     assert contents[0] == contents[1]
@@ -172,13 +188,24 @@ def test_the_sentences_agree_with_the_records(tmp_path: Path) -> None:
     best = min(means, key=lambda row: means[row])
     other = {"surprise-svd": "surprise-knn-baseline", "surprise-knn-baseline": "surprise-svd"}[best]
     for text in (page.text, plain(markdown)):
-        assert re.search(rf"Lowest mean rmse: {best} \({means[best]:.4f}, 95 % interval 0\.9\d+ to 0\.9\d+\)\.", text)
-        assert f"Not to be told from it by a paired bootstrap over users: {other} ({means[other]:.4f})." in text
-        neighbours = f"Neighbours in this table of which no two can be told apart: {best} and {other}."
+        assert re.search(
+            rf"Lowest mean rmse: {best} \({means[best]:.4f}, 95 % interval 0\.9\d+ to 0\.9\d+\)\.",
+            text,
+        )
+        assert (
+            f"Not to be told from it by a paired bootstrap over users: {other} ({means[other]:.4f})."
+            in text
+        )
+        neighbours = (
+            f"Neighbours in this table of which no two can be told apart: {best} and {other}."
+        )
         assert neighbours in text
         assert "Without rmse, because they only rank: popularity." in text
         assert "All 35 cells ran." in text
-        assert "7 recommenders on movielens-100k: 100,000 ratings from 1 to 5 by 943 users of 1,682 items" in text
+        assert (
+            "7 recommenders on movielens-100k: 100,000 ratings from 1 to 5 by 943 users of 1,682 items"
+            in text
+        )
         assert "5-fold cross-validation, seed 0" in text
 
 
@@ -193,7 +220,11 @@ def test_best_ranking_and_fastest_are_those_of_the_records(tmp_path: Path) -> No
     for column in ("rmse", "ndcg@10"):
         named = [row.name for row in results.best(column) + results.near(column)]
         fastest = min(named, key=lambda row: fit[row])
-        among = f"Fastest of these {len(named)} to fit: {fastest}, in" if len(named) > 1 else "Its fit takes"
+        among = (
+            f"Fastest of these {len(named)} to fit: {fastest}, in"
+            if len(named) > 1
+            else "Its fit takes"
+        )
         assert f"{among} {words.duration(fit[fastest])} on average over the folds." in text
 
 
@@ -209,8 +240,13 @@ def without_answers(directory: Path, rows: tuple[str, ...]) -> Results:
 def test_what_was_not_tested_is_not_said_to_be_told_apart(tmp_path: Path) -> None:
     best = min(LEVELS, key=lambda row: LEVELS[row])
     text = " ".join(sentences(without_answers(tmp_path / "best", (best,))))
-    assert f"How sure differences in rmse are is not known: raw answers of {best} are missing." in text
-    assert "rmse is worse by more" not in text and "Not to be told from it" not in text.partition("Highest")[0]
+    assert (
+        f"How sure differences in rmse are is not known: raw answers of {best} are missing." in text
+    )
+    assert (
+        "rmse is worse by more" not in text
+        and "Not to be told from it" not in text.partition("Highest")[0]
+    )
     results = without_answers(tmp_path / "others", ("item-mean", "random"))
     text = " ".join(sentences(results))
     assert "Not tested in rmse, because raw answers are missing: random and item-mean." in text
@@ -220,7 +256,9 @@ def test_what_was_not_tested_is_not_said_to_be_told_apart(tmp_path: Path) -> Non
 
 
 def test_rows_that_are_all_equal_leave_nothing_to_tell_apart(tmp_path: Path) -> None:
-    records = [ok(cell(name, fold), 1.0) for name in ("item-mean", "user-mean") for fold in range(5)]
+    records = [
+        ok(cell(name, fold), 1.0) for name in ("item-mean", "user-mean") for fold in range(5)
+    ]
     same = [replace(record, metrics=records[0].metrics) for record in records]
     text = " ".join(sentences(Results.read(write(tmp_path, same))))
     assert "Lowest mean rmse: item-mean and user-mean" in text and "Every other row" not in text
@@ -241,7 +279,10 @@ def test_a_row_with_a_failed_fold_has_no_mean(tmp_path: Path) -> None:
     for text in (page.text, plain(markdown), (tmp_path / "figures/accuracy.svg").read_text()):
         assert "timeout in 1 of 5 folds" in text and "timeout in 5 of 5 folds" in text
     assert "7 of 35 cells are not ok." in page.text
-    assert "Without a mean, because a fold is missing: item-mean, popularity and surprise-knn-baseline." in page.text
+    assert (
+        "Without a mean, because a fold is missing: item-mean, popularity and surprise-knn-baseline."
+        in page.text
+    )
     assert page.text.count("killed after 600 s") == 3  # once a row, its folds together
     again = "--seed 0 --algorithm item-mean --out again"
     assert again in page.text and again in markdown
@@ -249,7 +290,10 @@ def test_a_row_with_a_failed_fold_has_no_mean(tmp_path: Path) -> None:
 
 def test_a_single_algorithm_is_compared_with_nothing(tmp_path: Path) -> None:
     _, page, _ = read(KINDS["single"](tmp_path))
-    assert "Only surprise-svd has a mean rmse" in page.text and "Only surprise-svd has a mean ndcg@10" in page.text
+    assert (
+        "Only surprise-svd has a mean rmse" in page.text
+        and "Only surprise-svd has a mean ndcg@10" in page.text
+    )
     assert "Its fit takes" in page.text
     assert not re.search("Lowest mean|Highest mean|separated|★|Fastest", page.text)
 
@@ -303,14 +347,22 @@ def test_the_best_of_a_column_is_marked_in_words(tmp_path: Path) -> None:
     directory = KINDS["normal"](tmp_path)
     html, _, _ = read(directory)
     results = Results.read(directory)
-    marked = re.findall(r'<span class="visually-hidden">best: </span>([^<]*)<small>', html.partition("<details>")[0])
-    best = [words.number(row.mean(column)) for column in COLUMNS[:-1] for row in results.best(column)]
-    assert {row.mean("coverage") for row in results.rows} == {1.0}  # where all are alike, none is marked
+    marked = re.findall(
+        r'<span class="visually-hidden">best: </span>([^<]*)<small>', html.partition("<details>")[0]
+    )
+    best = [
+        words.number(row.mean(column)) for column in COLUMNS[:-1] for row in results.best(column)
+    ]
+    assert {row.mean("coverage") for row in results.rows} == {
+        1.0
+    }  # where all are alike, none is marked
     assert sorted(marked) == sorted(best)
 
 
 def test_contended_times_are_greyed_and_named(tmp_path: Path) -> None:
-    records = [replace(record, environment=ENVIRONMENT | {"contended": True}) for record in normal()]
+    records = [
+        replace(record, environment=ENVIRONMENT | {"contended": True}) for record in normal()
+    ]
     html, page, markdown = read(write(tmp_path, records))
     assert 'class="grey"' in html and "grey: contended" in page.text
     assert "Contended times" in markdown and "times are contended" in markdown
@@ -319,10 +371,15 @@ def test_contended_times_are_greyed_and_named(tmp_path: Path) -> None:
 def test_what_was_measured_is_told(tmp_path: Path) -> None:
     records = normal()
     certificate = Certificate("not deterministic", 0.25, "2 fits to a toy", "threads race")
-    records[0] = replace(records[0], environment=ENVIRONMENT | {"python": "3.12.1"}, determinism=certificate)
+    records[0] = replace(
+        records[0], environment=ENVIRONMENT | {"python": "3.12.1"}, determinism=certificate
+    )
     _, page, markdown = read(write(tmp_path, records))
     for text in (page.text, plain(markdown)):
-        assert "not deterministic; scores differ by up to 0.25; seen in 2 fits to a toy; threads race" in text
+        assert (
+            "not deterministic; scores differ by up to 0.25; seen in 2 fits to a toy; threads race"
+            in text
+        )
         assert "not checked" in text and "3.12.1; 3.11.2" in text and "7,942 MB" in text
         assert "943 (−5.7%)" in text and "100,000 (−16.7%)" in text and "1,979,173" in text
         assert "Root mean squared error" in text and "80,000" in text and ", with changes" in text
@@ -337,7 +394,9 @@ def test_shades_run_from_best_to_worst(log: bool) -> None:
     assert shaded[1] is None and shaded[2] == 0 and shaded[3] == 1
     assert sorted(known) == [shaded[i] for i in (2, 4, 0, 3)]
     assert heatmaps.shades([-0.2, -0.5]) == [1, 0]
-    assert heatmaps.shades([2.0, 2.0], log=log) == [None, None] and heatmaps.shades([None]) == [None]
+    assert heatmaps.shades([2.0, 2.0], log=log) == [None, None] and heatmaps.shades([None]) == [
+        None
+    ]
 
 
 def test_one_hopeless_row_does_not_flatten_the_others() -> None:
@@ -347,7 +406,9 @@ def test_one_hopeless_row_does_not_flatten_the_others() -> None:
 
 def test_numbers_can_be_read_on_their_colours() -> None:
     for shade in np.linspace(0, 1, 101):
-        light, dark = sorted((heatmaps.luminance(colour) for colour in heatmaps.paint(float(shade))), reverse=True)
+        light, dark = sorted(
+            (heatmaps.luminance(colour) for colour in heatmaps.paint(float(shade))), reverse=True
+        )
         assert (light + 0.05) / (dark + 0.05) >= 4.5
 
 
@@ -390,7 +451,9 @@ def test_an_old_plan_and_an_unwritable_directory_are_refused(tmp_path: Path) -> 
         build(directory)
 
 
-def test_simulated_data_show_their_calibration_and_the_distance_to_the_oracle(tmp_path: Path) -> None:
+def test_simulated_data_show_their_calibration_and_the_distance_to_the_oracle(
+    tmp_path: Path,
+) -> None:
     oracle = [ok(cell("oracle", fold), 0.8) for fold in range(5)]
     fits = {"name": "mean", "target": 3.6, "tolerance": 0.05, "simulated": 3.61}
     misses = {"name": "stars", "target": 10.0, "tolerance": 1.0, "simulated": 12.5}
@@ -401,7 +464,11 @@ def test_simulated_data_show_their_calibration_and_the_distance_to_the_oracle(tm
     svd = next(row for row in results.rows if row.name == "surprise-svd").mean("rmse")
     best = next(row for row in results.rows if row.name == "oracle").mean("rmse")
     assert svd is not None and best is not None
-    assert all(row.name != "oracle" for column in COLUMNS for row in results.best(column) + results.near(column))
+    assert all(
+        row.name != "oracle"
+        for column in COLUMNS
+        for row in results.best(column) + results.near(column)
+    )
     assert f"{len(ROWS)} recommenders" in page.text
     lines = [line for line in markdown.splitlines() if line.startswith("| surprise-svd |")]
     assert any(line.split("|")[2].strip() == f"{svd - best:.4f}" for line in lines)

@@ -9,7 +9,9 @@ N_MOVIES = 4_499  # of the real combined_data_1.txt, whose counts these are
 TASTE_SD, SELECTION = 0.465, 1.16  # of the tastes, and how much they decide who rates what
 
 # Ratings a movie has and a user gives at these quantiles: the published histograms, filters and skews.
-MOVIE_QUANTILES = np.array([0, 255, 1185, 1635, 1940, 2155, 2330, 2470, 2690, 2755, 3149, 3599, 4008]) / N_MOVIES
+MOVIE_QUANTILES = (
+    np.array([0, 255, 1185, 1635, 1940, 2155, 2330, 2470, 2690, 2755, 3149, 3599, 4008]) / N_MOVIES
+)
 MOVIE_COUNTS = [20, 100, 200, 300, 400, 500, 600, 700, 900, 1000, 1799, 3884, 10250]
 MOST_RATED, TAIL_SLOPE, TAIL_SHAPE = 194_000, 0.38, 3.6  # the curve above the last quantile
 USER_QUANTILES = np.array([0, 0.3, 0.5, 0.62, 0.72, 0.84, 0.93, 0.98, 0.998, 0.999999])
@@ -50,18 +52,32 @@ def propensities(n_points: int = 300) -> tuple[Doubles, Doubles, Doubles, Double
     Balances rows and columns of 1 - exp(-exp(appetite + tilt * reach)) until both have the counts of the curves.
     """
     place = midpoints(n_points)
-    quantiles, weights = 1 - (1 - place) ** 4, 4 * (1 - place) ** 3 / n_points  # dense where counts are extreme
+    quantiles, weights = (
+        1 - (1 - place) ** 4,
+        4 * (1 - place) ** 3 / n_points,
+    )  # dense where counts are extreme
     users, movies = user_counts(quantiles), movie_counts(quantiles)
     per_user = users / N_MOVIES  # the share of the movies that a user rates
-    per_movie = movies * (weights @ per_user) / (weights @ movies)  # the share of the users that rate a movie
-    appetite, reach, tilt = np.log(per_user), np.log(per_movie / per_movie.mean()), tilts(users)[:, None]
+    per_movie = (
+        movies * (weights @ per_user) / (weights @ movies)
+    )  # the share of the users that rate a movie
+    appetite, reach, tilt = (
+        np.log(per_user),
+        np.log(per_movie / per_movie.mean()),
+        tilts(users)[:, None],
+    )
 
     sd = SELECTION * TASTE_SD  # three Gauss-Hermite points stand for all tastes
-    tastes = [(sd * x - sd**2 / 2, weight) for x, weight in ((-(3**0.5), 1 / 6), (0.0, 2 / 3), (3**0.5, 1 / 6))]
+    tastes = [
+        (sd * x - sd**2 / 2, weight)
+        for x, weight in ((-(3**0.5), 1 / 6), (0.0, 2 / 3), (3**0.5, 1 / 6))
+    ]
 
     def chances() -> Doubles:
         eager = np.exp(appetite[:, None] + tilt * reach)
-        return np.asarray(1 - sum(weight * np.exp(-eager * np.exp(taste)) for taste, weight in tastes))
+        return np.asarray(
+            1 - sum(weight * np.exp(-eager * np.exp(taste)) for taste, weight in tastes)
+        )
 
     for _ in range(30):
         appetite += np.log(per_user / (chances() @ weights))

@@ -24,7 +24,12 @@ from recbench.datasets.netflix.twin.curves import (
 )
 
 VERSION = 2  # raise it when the same seed should give other files
-FILE_MOVIES = 4_499, 4_711, 4_157, 4_403  # movies in each of the real files, in the order of their ids
+FILE_MOVIES = (
+    4_499,
+    4_711,
+    4_157,
+    4_403,
+)  # movies in each of the real files, in the order of their ids
 FILE_RATINGS = 24_053_764, 26_977_591, 22_601_629, 26_847_523
 N_RATERS = 470_758  # of the real combined_data_1.txt
 ALL_RATERS, LAST_USER = 480_189, 2_649_429  # of all four files
@@ -42,7 +47,8 @@ def _day(text: str) -> int:
 
 FIRST_DAY, JUMP_DAY, LAST_DAY = _day("1999-11-11"), _day("2004-03-01"), _day("2005-12-31")
 JOIN_DAYS = [
-    _day(day) for day in ("1999-11-11", "2002-01-01", "2003-01-01", "2004-01-01", "2005-01-15", "2005-12-31")
+    _day(day)
+    for day in ("1999-11-11", "2002-01-01", "2003-01-01", "2004-01-01", "2005-01-15", "2005-12-31")
 ]
 JOIN_RATES = [0.005, 0.05, 0.12, 0.5, 1.0, 0.15]
 
@@ -94,7 +100,9 @@ class Twin:
 
     def eagerness(self, movies: NDArray[Any], taste: Floats, users: Any = slice(None)) -> Floats:
         """Log of the rates at which `users` come to rate `movies`, whose `taste` is (movies, users); same shape."""
-        centre = SELECTION * np.sum(self.movie_factors[movies] ** 2, axis=1) / 2  # makes exp(SELECTION * taste) 1
+        centre = (
+            SELECTION * np.sum(self.movie_factors[movies] ** 2, axis=1) / 2
+        )  # makes exp(SELECTION * taste) 1
         reach = self.reach[movies][:, None] * self.tilt[users]
         return np.asarray(SELECTION * (taste - centre[:, None]) + self.appetite[users] + reach)
 
@@ -115,7 +123,10 @@ class Twin:
     def of_users(self, chosen: NDArray[np.bool_]) -> "Twin":
         """The twin with some of its users only."""
         of_movies = ("reach", "movie_bias", "movie_factors", "release")
-        return replace(self, **{name: value[chosen] for name, value in vars(self).items() if name not in of_movies})
+        return replace(
+            self,
+            **{name: value[chosen] for name, value in vars(self).items() if name not in of_movies},
+        )
 
     def _users(self, user_ids: NDArray[Any]) -> NDArray[np.int64]:
         order = np.argsort(self.user_ids)
@@ -123,7 +134,9 @@ class Twin:
 
     def _stars(self, users: NDArray[np.int64], liking: Floats) -> Floats:
         """The expected stars where `users` like movies that much on top of their own bias."""
-        return np.asarray(1 + sum(self._at_least(stars, users, liking) for stars in (2, 3, 4, 5)), np.float32)
+        return np.asarray(
+            1 + sum(self._at_least(stars, users, liking) for stars in (2, 3, 4, 5)), np.float32
+        )
 
     def _at_least(self, stars: int, users: NDArray[np.int64], liking: Floats) -> Floats:
         """The chance of a rating of `stars` or more."""
@@ -146,7 +159,9 @@ def plant(share: float, seed: int) -> Twin:
         )
     movies = {name: np.concatenate([file[name] for file in files]) for name in files[0]}
     everybody = np.ones(n_users, np.bool_)
-    return Twin(**movies, **_users(rng, activity), **_calendar(rng, user_counts(activity)), active=everybody)
+    return Twin(
+        **movies, **_users(rng, activity), **_calendar(rng, user_counts(activity)), active=everybody
+    )
 
 
 def _movies(rng: np.random.Generator, n_movies: int) -> dict[str, NDArray[Any]]:
@@ -165,7 +180,9 @@ def _movies(rng: np.random.Generator, n_movies: int) -> dict[str, NDArray[Any]]:
     return {
         "reach": reach.astype(np.float32),
         "movie_bias": (MOVIE_SD * quality).astype(np.float32),
-        "movie_factors": (rng.standard_normal((n_movies, N_FACTORS)) * strengths).astype(np.float32),
+        "movie_factors": (rng.standard_normal((n_movies, N_FACTORS)) * strengths).astype(
+            np.float32
+        ),
         "release": (LAST_DAY - 30 - age).astype(np.int32),
     }
 
@@ -173,7 +190,9 @@ def _movies(rng: np.random.Generator, n_movies: int) -> dict[str, NDArray[Any]]:
 def _users(rng: np.random.Generator, activity: Doubles) -> dict[str, NDArray[Any]]:
     log_counts, appetites, _, _ = propensities()
     n_users, counts = len(activity), user_counts(activity)
-    constant = rng.choice(np.array([1, 2, 3, 4, 5], np.int8), n_users, p=[0.15, 0.02, 0.08, 0.15, 0.6])
+    constant = rng.choice(
+        np.array([1, 2, 3, 4, 5], np.int8), n_users, p=[0.15, 0.02, 0.08, 0.15, 0.6]
+    )
     constant[rng.random(n_users) >= CONSTANT_RATERS] = 0
     steadiness = (np.maximum(counts, 5) / 100) ** STEADY
     return {
@@ -205,5 +224,7 @@ def _calendar(rng: np.random.Generator, counts: Doubles) -> dict[str, NDArray[An
         "span": span.astype(np.float32),
         "sessions": sessions,
         "slope": rng.normal(0, SLOPE_SD, n_users).astype(np.float32),
-        "level": site_level(first_day[:, None] + span[:, None] * midpoints(16)).mean(axis=1).astype(np.float32),
+        "level": site_level(first_day[:, None] + span[:, None] * midpoints(16))
+        .mean(axis=1)
+        .astype(np.float32),
     }

@@ -33,37 +33,94 @@ UNKNOWN_YEARS = 7  # movies whose year is NULL
 
 # For each planted factor the words and the genre of its two ends: what such movies are about.
 THEMES = [
-    ("Romance", "love wedding heart kiss summer letter bride promise tender longing dance marriage"),
+    (
+        "Romance",
+        "love wedding heart kiss summer letter bride promise tender longing dance marriage",
+    ),
     ("Horror", "blood scream grave haunted demon curse nightmare corpse shadow evil flesh terror"),
     ("Comedy", "hilarious clumsy prank roommate party mishap goofy laugh silly wacky blunder joke"),
     ("War", "soldier battle trench general army enemy front mission regiment siege bomb courage"),
-    ("Family", "puppy child school magic friend toy kingdom adventure talking grandmother picnic holiday"),
-    ("Crime", "detective murder gangster heist police alibi mob witness clue evidence suspect prison"),
-    ("Science Fiction", "planet robot alien future spaceship laboratory clone galaxy machine android orbit signal"),
-    ("History", "king court palace empire century throne revolution duke painter letters exile estate"),
-    ("Action", "explosion chase agent bullet hijack helicopter assassin terrorist rescue countdown car fist"),
-    ("Drama", "family mother grief illness memory father farm silence loss village winter forgiveness"),
+    (
+        "Family",
+        "puppy child school magic friend toy kingdom adventure talking grandmother picnic holiday",
+    ),
+    (
+        "Crime",
+        "detective murder gangster heist police alibi mob witness clue evidence suspect prison",
+    ),
+    (
+        "Science Fiction",
+        "planet robot alien future spaceship laboratory clone galaxy machine android orbit signal",
+    ),
+    (
+        "History",
+        "king court palace empire century throne revolution duke painter letters exile estate",
+    ),
+    (
+        "Action",
+        "explosion chase agent bullet hijack helicopter assassin terrorist rescue countdown car fist",
+    ),
+    (
+        "Drama",
+        "family mother grief illness memory father farm silence loss village winter forgiveness",
+    ),
     ("Music", "band singer song stage guitar concert piano jazz record tour opera chorus"),
-    ("Thriller", "conspiracy stalker secret hostage blackmail obsession poison betrayal trap double spy paranoia"),
-    ("Western", "cowboy sheriff saloon ranch outlaw gunfight cattle frontier horse bounty desert canyon"),
-    ("Animation", "cartoon animated hero dragon colourful creature forest wizard tiny quest castle voice"),
+    (
+        "Thriller",
+        "conspiracy stalker secret hostage blackmail obsession poison betrayal trap double spy paranoia",
+    ),
+    (
+        "Western",
+        "cowboy sheriff saloon ranch outlaw gunfight cattle frontier horse bounty desert canyon",
+    ),
+    (
+        "Animation",
+        "cartoon animated hero dragon colourful creature forest wizard tiny quest castle voice",
+    ),
     (
         "Documentary",
         "footage interview archive true narrator scientist nature climate history witness account record",
     ),
-    ("Fantasy", "sword prophecy elf realm sorcerer spell ring darkness ancient crown kingdom portal"),
-    ("Mystery", "disappearance island riddle stranger mansion missing diary hidden footprint fog key lighthouse"),
-    ("Adventure", "expedition treasure jungle river map storm voyage captain mountain ruins survival temple"),
-    ("Foreign", "paris train cafe stranger market widow street neighbour bicycle bakery tram lover"),
-    ("TV Movie", "season episode pilot host contest reunion special studio series finale cast audience"),
+    (
+        "Fantasy",
+        "sword prophecy elf realm sorcerer spell ring darkness ancient crown kingdom portal",
+    ),
+    (
+        "Mystery",
+        "disappearance island riddle stranger mansion missing diary hidden footprint fog key lighthouse",
+    ),
+    (
+        "Adventure",
+        "expedition treasure jungle river map storm voyage captain mountain ruins survival temple",
+    ),
+    (
+        "Foreign",
+        "paris train cafe stranger market widow street neighbour bicycle bakery tram lover",
+    ),
+    (
+        "TV Movie",
+        "season episode pilot host contest reunion special studio series finale cast audience",
+    ),
 ]
 FILLERS = """
     a the of and in with his her their who must when after young old two one from to for into an on by new town
     years life finds world story takes becomes begins until man woman group journey against between
 """
 DESCRIBED = 0.8  # share of the movies that have a description
-N_WORDS, N_TELLING = 40, 14  # words of a description, and how many of them follow the movie's factors
-METADATA = ("adult", "genres", "id", "original_title", "overview", "release_date", "title", "vote_count")
+N_WORDS, N_TELLING = (
+    40,
+    14,
+)  # words of a description, and how many of them follow the movie's factors
+METADATA = (
+    "adult",
+    "genres",
+    "id",
+    "original_title",
+    "overview",
+    "release_date",
+    "title",
+    "vote_count",
+)
 BROKEN_LINES = "Avalanche of Lines, the second half of a description that lost its first\n"  # as in the real file
 
 
@@ -74,7 +131,9 @@ def movie_titles(rng: np.random.Generator, years: NDArray[Any]) -> list[str]:
     taken: dict[tuple[str, int], str] = {}
     for year in years.tolist():
         while True:
-            pattern, *parts, sequel = (options[rng.integers(len(options))] for options in (patterns, *words, sequels))
+            pattern, *parts, sequel = (
+                options[rng.integers(len(options))] for options in (patterns, *words, sequels)
+            )
             title = f"{pattern.format(*parts)}{sequel}"
             if taken.setdefault((title.lower(), year), title) is title:
                 break
@@ -92,7 +151,11 @@ def titles_file(rng: np.random.Generator, titles: Sequence[str], years: NDArray[
 
 
 def metadata(
-    rng: np.random.Generator, titles: Sequence[str], years: NDArray[Any], factors: NDArray[Any], reach: NDArray[Any]
+    rng: np.random.Generator,
+    titles: Sequence[str],
+    years: NDArray[Any],
+    factors: NDArray[Any],
+    reach: NDArray[Any],
 ) -> str:
     """Descriptions in the format of The Movies Dataset's `movies_metadata.csv`: some of its columns and its oddities.
 
@@ -101,24 +164,36 @@ def metadata(
     """
     strengths = factors.astype(np.float64) ** 2
     strengths /= strengths.sum(axis=1, keepdims=True)
-    drawn = (rng.random((len(titles), N_TELLING, 1)) > np.cumsum(strengths, axis=1)[:, None, :-1]).sum(axis=2)
+    drawn = (
+        rng.random((len(titles), N_TELLING, 1)) > np.cumsum(strengths, axis=1)[:, None, :-1]
+    ).sum(axis=2)
     ends = 2 * drawn + (np.take_along_axis(factors, drawn, axis=1) > 0)  # index into THEMES
     words = [text.split() for _, text in THEMES]
     fillers, picks = FILLERS.split(), rng.integers(0, 1 << 30, (len(titles), N_WORDS))
     order = np.argsort(rng.random((len(titles), N_WORDS)), axis=1)
-    described, votes = rng.random(len(titles)) < DESCRIBED, np.exp(3.5 + 1.3 * (reach - reach.mean()) / reach.std())
+    described, votes = (
+        rng.random(len(titles)) < DESCRIBED,
+        np.exp(3.5 + 1.3 * (reach - reach.mean()) / reach.std()),
+    )
     months, days = rng.integers(1, 13, len(titles)), rng.integers(1, 29, len(titles))
     file = io.StringIO()
     table = csv.writer(file, lineterminator="\n")
     table.writerow(METADATA)
     for k in np.flatnonzero(described).tolist():
-        telling = [words[end][pick % len(words[end])] for end, pick in zip(ends[k], picks[k], strict=False)]
+        telling = [
+            words[end][pick % len(words[end])] for end, pick in zip(ends[k], picks[k], strict=False)
+        ]
         text = telling + [fillers[pick % len(fillers)] for pick in picks[k][N_TELLING:]]
-        names = [THEMES[end][0] for end in dict.fromkeys(sorted(ends[k].tolist(), key=ends[k].tolist().count)[::-1])]
+        names = [
+            THEMES[end][0]
+            for end in dict.fromkeys(sorted(ends[k].tolist(), key=ends[k].tolist().count)[::-1])
+        ]
         genres = [{"id": index, "name": name} for index, name in enumerate(names[:2])]
         date = f"{years[k]}-{months[k]:02}-{days[k]:02}"
         overview = " ".join(text[j] for j in order[k]).capitalize() + "."
-        table.writerow(("False", genres, k + 1, titles[k], overview, date, titles[k], int(votes[k])))
+        table.writerow(
+            ("False", genres, k + 1, titles[k], overview, date, titles[k], int(votes[k]))
+        )
         if k % 7919 == 7:
             file.write(BROKEN_LINES)
     return file.getvalue()

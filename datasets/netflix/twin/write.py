@@ -27,9 +27,13 @@ from recbench.datasets.netflix.twin.titles import metadata, movie_titles, titles
 from recbench.datasets.storage import data_directory, is_marked, locked, mark, remove_own
 
 TITLES, TRUTH, OVERVIEWS = "movie_titles.csv", "truth.npz", "movies_metadata.csv"
-FILES = re.compile(rf"combined_data_\d\.txt|{re.escape(TITLES)}|{re.escape(TRUTH)}|{re.escape(OVERVIEWS)}")
+FILES = re.compile(
+    rf"combined_data_\d\.txt|{re.escape(TITLES)}|{re.escape(TRUTH)}|{re.escape(OVERVIEWS)}"
+)
 BLOCK_PAIRS = 4_000_000  # pairs of user and movie in memory at a time: about 100 MB
-GOLDEN = 0.6180339887498949  # its multiples fill a user's span evenly, whatever the number of sessions
+GOLDEN = (
+    0.6180339887498949  # its multiples fill a user's span evenly, whatever the number of sessions
+)
 
 Block = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
@@ -45,7 +49,9 @@ def simulated_netflix(share: float, seed: int, n_files: int = 1) -> Path:
     wanted = [directory / f"combined_data_{number}.txt" for number in range(1, n_files + 1)]
     if not all(path.exists() for path in wanted):
         with locked(directory.with_name(f"{directory.name}.lock")):
-            for stale in directory.parent.glob(f".{directory.name}.*"):  # of a writer that was killed
+            for stale in directory.parent.glob(
+                f".{directory.name}.*"
+            ):  # of a writer that was killed
                 if is_marked(stale):
                     remove_own(stale, FILES)
             if not directory.exists():
@@ -64,7 +70,9 @@ def _write_first(directory: Path, share: float, seed: int) -> None:
         years = (1970 + twin.release // 365.25).astype(int)
         titles = movie_titles(rng, years)
         (temporary / TITLES).write_bytes(titles_file(rng, titles, years))
-        (temporary / OVERVIEWS).write_text(metadata(rng, titles, years, twin.movie_factors, twin.reach), "utf-8")
+        (temporary / OVERVIEWS).write_text(
+            metadata(rng, titles, years, twin.movie_factors, twin.reach), "utf-8"
+        )
         raters = np.zeros(len(twin.user_ids), np.bool_)
         _write(temporary / "combined_data_1.txt", ratings_text(twin, seed, 1, raters))
         np.savez(temporary / TRUTH, **vars(replace(twin, active=_active(rng, raters, share))))
@@ -114,7 +122,9 @@ def _active(rng: np.random.Generator, raters: NDArray[np.bool_], share: float) -
     return active
 
 
-def ratings_text(twin: Twin, seed: int, number: int = 1, raters: NDArray[np.bool_] | None = None) -> Iterator[bytes]:
+def ratings_text(
+    twin: Twin, seed: int, number: int = 1, raters: NDArray[np.bool_] | None = None
+) -> Iterator[bytes]:
     """`combined_data_N.txt` in pieces, in order; users who rate in it are marked in `raters`."""
     step = max(BLOCK_PAIRS // len(twin.user_ids), 1)
     start, end = sum(FILE_MOVIES[: number - 1]), sum(FILE_MOVIES[:number])
@@ -130,7 +140,9 @@ def ratings_text(twin: Twin, seed: int, number: int = 1, raters: NDArray[np.bool
 def _rate(twin: Twin, movies: NDArray[np.int64], rng: np.random.Generator) -> Block:
     """Who rates `movies`: user indices, movie positions in `movies`, stars and days; movie by movie."""
     taste = twin.movie_factors[movies] @ twin.user_factors.T
-    rated = np.flatnonzero(np.exp(twin.eagerness(movies, taste)) > rng.standard_exponential(taste.shape, np.float32))
+    rated = np.flatnonzero(
+        np.exp(twin.eagerness(movies, taste)) > rng.standard_exponential(taste.shape, np.float32)
+    )
     rows, users = np.divmod(rated, len(twin.user_ids))
     days, session = _days(twin, users, movies[rows], rng)
     moment = (days - twin.first_day[users]) / np.maximum(twin.span[users], 1) - 0.5
@@ -165,8 +177,16 @@ def _lines(
     movies: NDArray[np.int64],
 ) -> bytes:
     """The text of a block: each movie's header, then a line for each of its ratings."""
-    calendar = np.arange(FIRST_DAY, LAST_DAY + 1).astype("datetime64[D]").astype("S10").view(np.uint8).reshape(-1, 10)
-    text = np.full((len(users), 21), ord(","), np.uint8)  # 7 digits, comma, star, comma, date, newline
+    calendar = (
+        np.arange(FIRST_DAY, LAST_DAY + 1)
+        .astype("datetime64[D]")
+        .astype("S10")
+        .view(np.uint8)
+        .reshape(-1, 10)
+    )
+    text = np.full(
+        (len(users), 21), ord(","), np.uint8
+    )  # 7 digits, comma, star, comma, date, newline
     powers = 10 ** np.arange(6, -1, -1)
     text[:, :7] = users[:, None] // powers % 10 + ord("0")
     text[:, 8] = stars + ord("0")
@@ -175,5 +195,9 @@ def _lines(
     shown = np.ones(text.shape, np.bool_)
     shown[:, :7] = users[:, None] >= powers  # no leading zeros
     flat = text[shown].tobytes()
-    ends = np.concatenate([[0], np.cumsum(shown.sum(axis=1))])[np.searchsorted(rows, np.arange(len(movies) + 1))]
-    return b"".join(b"%d:\n" % (movie + 1) + flat[ends[k] : ends[k + 1]] for k, movie in enumerate(movies))
+    ends = np.concatenate([[0], np.cumsum(shown.sum(axis=1))])[
+        np.searchsorted(rows, np.arange(len(movies) + 1))
+    ]
+    return b"".join(
+        b"%d:\n" % (movie + 1) + flat[ends[k] : ends[k + 1]] for k, movie in enumerate(movies)
+    )

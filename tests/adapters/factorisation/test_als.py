@@ -18,13 +18,17 @@ def objective(als: Any, train: Ratings) -> float:
         (als.P_, als.user_biases_, train.users),
         (als.Q_, als.item_biases_, train.items),
     ):
-        norms = np.sum(factors.astype(float) ** 2, axis=1) + (0 if biases is None else biases.astype(float) ** 2)
+        norms = np.sum(factors.astype(float) ** 2, axis=1) + (
+            0 if biases is None else biases.astype(float) ** 2
+        )
         counts = np.bincount(own, minlength=len(factors))
         total += als.regularisation * float(norms @ (counts if als.weighted else counts > 0))
     return total
 
 
-def naive(train: Ratings, start: Any, n_epochs: int, regularisation: float, biased: bool, weighted: bool) -> Any:
+def naive(
+    train: Ratings, start: Any, n_epochs: int, regularisation: float, biased: bool, weighted: bool
+) -> Any:
     """The training loop over dictionaries of ratings; the start is that of the adapter."""
     n_factors = start.shape[1] - 1
     mean = train.mean if biased else 0.0
@@ -41,7 +45,11 @@ def naive(train: Ratings, start: Any, n_epochs: int, regularisation: float, bias
                     continue
                 theirs = other[other_ids[mine]]
                 target = train.values[mine] - mean - (theirs[:, -1] if biased else 0)
-                A = np.column_stack([theirs[:, :-1], np.ones(len(theirs))]) if biased else theirs[:, :-1]
+                A = (
+                    np.column_stack([theirs[:, :-1], np.ones(len(theirs))])
+                    if biased
+                    else theirs[:, :-1]
+                )
                 weight = regularisation * (len(theirs) if weighted else 1)
                 solution = np.linalg.inv(A.T @ A + weight * np.eye(A.shape[1])) @ A.T @ target
                 own[row, : len(solution)] = solution
@@ -52,7 +60,9 @@ def naive(train: Ratings, start: Any, n_epochs: int, regularisation: float, bias
 @pytest.mark.parametrize("weighted", [True, False])
 def test_every_half_step_is_the_closed_form(biased: bool, weighted: bool) -> None:
     train = taste()
-    als = fitted("als", train, n_factors=3, n_epochs=4, regularisation=0.2, biased=biased, weighted=weighted)
+    als = fitted(
+        "als", train, n_factors=3, n_epochs=4, regularisation=0.2, biased=biased, weighted=weighted
+    )
     centred = train.values - np.float64(np.float32(train.mean) if biased else 0)
     start = als._first_items(train, centred, np.random.default_rng(0))
     users, items = naive(train, start, 4, 0.2, biased, weighted)
@@ -61,7 +71,9 @@ def test_every_half_step_is_the_closed_form(biased: bool, weighted: bool) -> Non
     if biased:
         expected += train.mean + users[:, [3]] + items[:, 3]
     scores = als.score_items(known_users)[:, known_items]
-    np.testing.assert_allclose(scores, expected[np.ix_(known_users, known_items)], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(
+        scores, expected[np.ix_(known_users, known_items)], rtol=0, atol=1e-4
+    )
     pairs = als.score(train.users, train.items)
     np.testing.assert_allclose(pairs, expected[train.users, train.items], rtol=0, atol=1e-4)
 
@@ -85,7 +97,9 @@ def test_strangers_get_the_mean_or_the_mean_factors() -> None:
     user, item = np.array([train.n_users - 1], np.int32), np.array([train.n_items - 1], np.int32)
     biased, plain = (fitted("als", train, biased=biased) for biased in (True, False))
     assert biased.score(user, item)[0] == pytest.approx(train.mean, rel=1e-5)
-    np.testing.assert_allclose(biased.score_items(user)[0, :-1], train.mean + biased.item_biases_[:-1], rtol=1e-5)
+    np.testing.assert_allclose(
+        biased.score_items(user)[0, :-1], train.mean + biased.item_biases_[:-1], rtol=1e-5
+    )
     np.testing.assert_allclose(plain.P_[-1], plain.P_[:-1].mean(axis=0), rtol=1e-4, atol=1e-6)
     assert 2 < plain.score(user, item)[0] < 5
 

@@ -30,9 +30,13 @@ def test_scores_are_the_librarys(name: str) -> None:
     train = taste()
     users = everybody(train)
     model, likes = library(name, train, factors=6)
-    ids, expected = model.recommend(users, likes[users], N=train.n_items, filter_already_liked_items=False)
+    ids, expected = model.recommend(
+        users, likes[users], N=train.n_items, filter_already_liked_items=False
+    )
     scores = fitted(name, train, factors=6).score_items(users)
-    np.testing.assert_allclose(np.take_along_axis(scores, ids, axis=1), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        np.take_along_axis(scores, ids, axis=1), expected, rtol=1e-4, atol=1e-5
+    )
     assert scores.dtype == np.float32
 
 
@@ -77,7 +81,9 @@ def test_als_without_conjugate_gradients_solves_the_normal_equations() -> None:
 def test_without_likes_all_scores_are_zero(name: str) -> None:
     one = np.zeros(1, np.int32)
     disliked = Ratings(one, one, np.ones(1, np.float32), 3, 4, (1.0, 5.0))
-    np.testing.assert_array_equal(fitted(name, disliked).score_items(np.arange(3, dtype=np.int32)), np.zeros((3, 4)))
+    np.testing.assert_array_equal(
+        fitted(name, disliked).score_items(np.arange(3, dtype=np.int32)), np.zeros((3, 4))
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -92,9 +98,13 @@ algorithm = create("{name}", {{"iterations": 2}})
 algorithm.prepare(train, 2)
 algorithm.fit(algorithm.convert(train, Catalogue((), (), ())), 0)
 """
-    environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
+    environment = {
+        key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")
+    }
     command = [sys.executable, "-W", "always", "-c", code]
-    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
     assert run.stdout == ""
     assert "OpenBLAS" not in run.stderr
     assert "it/s" not in run.stderr

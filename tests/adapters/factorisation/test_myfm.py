@@ -101,7 +101,10 @@ def test_sampling_beats_least_squares_on_real_ratings(movielens: Dataset) -> Non
     rows = np.random.default_rng(0).permutation(len(movielens.ratings))[:20_000]
     train, test = movielens.ratings.take(rows[:16_000]), movielens.ratings.take(rows[16_000:])
     errors = {}
-    for name, parameters in (("myfm-mf", {"rank": 4, "n_iter": 60, "n_kept_samples": 40}), ("als", {})):
+    for name, parameters in (
+        ("myfm-mf", {"rank": 4, "n_iter": 60, "n_kept_samples": 40}),
+        ("als", {}),
+    ):
         scores = np.clip(fitted(name, train, **parameters).score(test.users, test.items), 1, 5)
         errors[name] = np.sqrt(np.mean((scores - test.values) ** 2))
     assert errors["myfm-mf"] < errors["als"]

@@ -20,7 +20,9 @@ from recbench.datasets.ratings import Catalogue, Ratings
 
 N_USERS, N_ITEMS = 40, 20  # the last of both are unseen in training
 NAMES = [name for name, adapter in available().items() if issubclass(adapter, KerasModel)]
-PRODUCTS = [name for name in NAMES if issubclass(available()[name], Product) and name != "keras-autorec"]
+PRODUCTS = [
+    name for name in NAMES if issubclass(available()[name], Product) and name != "keras-autorec"
+]
 CATALOGUE = Catalogue(
     tuple(f"Film {chr(97 + index)}{index}" for index in range(N_ITEMS)),
     (None,) * N_ITEMS,
@@ -37,7 +39,9 @@ def parity_taste(scale: tuple[float, float] = (1.0, 5.0)) -> Ratings:
     return Ratings(users, items, values, N_USERS, N_ITEMS, scale)
 
 
-def fitted(name: str, train: Ratings, seed: int = 0, catalogue: Catalogue = CATALOGUE, **parameters: Any) -> Any:
+def fitted(
+    name: str, train: Ratings, seed: int = 0, catalogue: Catalogue = CATALOGUE, **parameters: Any
+) -> Any:
     adapter = create(name, {"epochs": 2, "min_batches": 10} | parameters)
     adapter.prepare(train)
     adapter.fit(adapter.convert(train, catalogue), seed)
@@ -93,9 +97,15 @@ def test_unseen_users_and_items_are_average_ones(name: str) -> None:
 
 def test_linear_layers_on_embeddings_side_by_side_know_no_taste() -> None:
     """The notebook's deep model is a number for the user plus a number for the item."""
-    scores = fitted("keras-deep", parity_taste(), activation="linear").score_items(np.arange(N_USERS, dtype=np.int32))
-    np.testing.assert_allclose(scores - scores[:, :1], np.tile(scores[0] - scores[0, 0], (N_USERS, 1)), atol=1e-5)
-    scores = fitted("keras-deep", parity_taste(), epochs=10).score_items(np.arange(N_USERS, dtype=np.int32))
+    scores = fitted("keras-deep", parity_taste(), activation="linear").score_items(
+        np.arange(N_USERS, dtype=np.int32)
+    )
+    np.testing.assert_allclose(
+        scores - scores[:, :1], np.tile(scores[0] - scores[0, 0], (N_USERS, 1)), atol=1e-5
+    )
+    scores = fitted("keras-deep", parity_taste(), epochs=10).score_items(
+        np.arange(N_USERS, dtype=np.int32)
+    )
     assert np.ptp(scores - scores[:, :1], axis=0).max() > 1e-3
 
 
@@ -111,20 +121,26 @@ def test_the_notebooks_tensordot_gave_every_pair_of_a_batch_one_number() -> None
     assert theirs == pytest.approx(
         ours[:8].sum(), abs=1e-5
     )  # one number for eight pairs: the sum of all their products
-    assert float(ops.convert_to_numpy(ops.tensordot(p[:4], q[:4], 2))) != pytest.approx(theirs, abs=1e-4)
+    assert float(ops.convert_to_numpy(ops.tensordot(p[:4], q[:4], 2))) != pytest.approx(
+        theirs, abs=1e-4
+    )
     alone = np.concatenate([adapter.score(users[[j]], items[[j]]) for j in range(8)])
     np.testing.assert_allclose(alone, adapter.score(users[:8], items[:8]), rtol=1e-6)
 
 
 def test_recommender_nets_loss_is_the_cross_entropy_of_shares() -> None:
     loss = create("keras-recommender-net").loss((1.0, 5.0))  # type: ignore[attr-defined]
-    ratings, predictions = (np.array(column, np.float32)[:, None] for column in ([1, 3, 5], [2, 3, 4]))
+    ratings, predictions = (
+        np.array(column, np.float32)[:, None] for column in ([1, 3, 5], [2, 3, 4])
+    )
     expected = [-np.log(0.75), -np.log(0.5), -np.log(0.75)]
     np.testing.assert_allclose(np.asarray(loss(ratings, predictions)), expected, rtol=1e-5)
 
 
 def test_ranking_learns_the_mean_rating_of_a_title() -> None:
-    catalogue = Catalogue(("Same", "Other", "Same", "Same", "", ""), (1999, 1999, 1999, 2005, None, None), ((),) * 6)
+    catalogue = Catalogue(
+        ("Same", "Other", "Same", "Same", "", ""), (1999, 1999, 1999, 2005, None, None), ((),) * 6
+    )
     users, items = np.array([0, 0, 1, 0, 1, 1], np.int32), np.array([0, 2, 2, 3, 4, 5], np.int32)
     train = Ratings(users, items, np.array([1, 4, 3, 5, 2, 1], np.float32), 2, 6, (1.0, 5.0))
     merged, title_of = create("keras-ranking").convert(train, catalogue)
@@ -136,7 +152,9 @@ def test_ranking_learns_the_mean_rating_of_a_title() -> None:
         (1, 3, 2.0),
         (1, 4, 1.0),
     ]
-    scores = fitted("keras-ranking", train, catalogue=catalogue).score_items(np.arange(2, dtype=np.int32))
+    scores = fitted("keras-ranking", train, catalogue=catalogue).score_items(
+        np.arange(2, dtype=np.int32)
+    )
     np.testing.assert_array_equal(scores[:, 0], scores[:, 2])
 
 
@@ -151,7 +169,9 @@ def test_a_saved_model_serves_the_same_numbers(tmp_path: Path) -> None:
     np.testing.assert_allclose(answers, adapter.score(users, items), rtol=0, atol=1e-6)
 
 
-def test_early_stopping_watches_training_ratings_that_it_does_not_learn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_early_stopping_watches_training_ratings_that_it_does_not_learn_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     shown: list[Ratings] = []
     original = KerasModel.arrays
 
@@ -162,11 +182,15 @@ def test_early_stopping_watches_training_ratings_that_it_does_not_learn_from(mon
     monkeypatch.setattr(KerasModel, "arrays", spy)
     generator = np.random.default_rng(0)
     train = parity_taste()
-    noise = generator.integers(1, 6, len(train)).astype(np.float32)  # nothing to learn, so it soon gets worse
+    noise = generator.integers(1, 6, len(train)).astype(
+        np.float32
+    )  # nothing to learn, so it soon gets worse
     train = Ratings(train.users, train.items, noise, N_USERS, N_ITEMS, train.scale)
     training = {"learning_rate": 0.02, "epochs": 60, "min_batches": 50}
     adapter = fitted("keras-mf", train, 0, CATALOGUE, validation=0.25, patience=2, **training)
-    learnt, watched = ({*zip(part.users.tolist(), part.items.tolist(), strict=True)} for part in shown)
+    learnt, watched = (
+        {*zip(part.users.tolist(), part.items.tolist(), strict=True)} for part in shown
+    )
     assert not learnt & watched
     assert learnt | watched == {*zip(train.users.tolist(), train.items.tolist(), strict=True)}
     assert len(watched) == len(train) // 4
@@ -175,7 +199,9 @@ def test_early_stopping_watches_training_ratings_that_it_does_not_learn_from(mon
     assert np.argmin(curve) == len(curve) - 3  # two epochs without a lower one
     watching = shown[1]
     errors = watching.values - adapter.score(watching.users, watching.items)
-    assert np.sqrt(np.mean(errors**2)) == pytest.approx(min(curve), abs=0.02)  # it returned to the best one
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(
+        min(curve), abs=0.02
+    )  # it returned to the best one
 
 
 def test_the_held_out_share_is_drawn_with_the_seed() -> None:
@@ -200,13 +226,17 @@ def test_every_model_offers_the_same_training_parameters(name: str) -> None:
         create(name, {"optimizer": "lion"})
 
 
-@pytest.mark.parametrize("n_pairs", [4, 50], ids=["fewer pairs than items", "more pairs than items"])
+@pytest.mark.parametrize(
+    "n_pairs", [4, 50], ids=["fewer pairs than items", "more pairs than items"]
+)
 def test_the_text_layer_is_a_dense_layer_on_the_tfidf(n_pairs: int) -> None:
     tfidf = item_tfidf(CATALOGUE)
     layer = first_text_layer(tfidf, 3)
     items = np.resize(np.array([0, 7, 7, 19], np.int32), n_pairs)
     answers = np.asarray(layer(items))
-    expected = np.maximum(tfidf[items].toarray() @ np.asarray(layer.kernel) + np.asarray(layer.bias), 0)
+    expected = np.maximum(
+        tfidf[items].toarray() @ np.asarray(layer.kernel) + np.asarray(layer.bias), 0
+    )
     np.testing.assert_allclose(answers, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -231,7 +261,9 @@ def test_the_hybrids_memory_does_not_grow_with_ratings_times_terms() -> None:
 def test_the_hybrid_answers_the_same_when_its_texts_are_looked_up() -> None:
     train, (users, items) = parity_taste(), all_pairs()
     adapter: Any = create("keras-hybrid", {"epochs": 2, "min_batches": 10})
-    KerasModel.fit(adapter, adapter.convert(train, CATALOGUE), 0)  # without what the hybrid does to it afterwards
+    KerasModel.fit(
+        adapter, adapter.convert(train, CATALOGUE), 0
+    )  # without what the hybrid does to it afterwards
     assert "terms" in {layer.name for layer in adapter.model_.layers}
     scores = adapter.score(users, items)
     adapter.model_ = with_texts_looked_up(adapter.model_, N_ITEMS)
@@ -256,7 +288,9 @@ def test_autorec_counts_only_known_ratings() -> None:
     adapter: Any = create("keras-autorec")
     ratings = np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, 2.0]], np.float32)
     predictions = np.array([[2.0, 9.0, 5.0], [7.0, 8.0, 2.5]], np.float32)
-    np.testing.assert_allclose(np.asarray(adapter.loss((1.0, 5.0))(ratings, predictions)), [5.0, 0.25])
+    np.testing.assert_allclose(
+        np.asarray(adapter.loss((1.0, 5.0))(ratings, predictions)), [5.0, 0.25]
+    )
     metric = adapter.metric()
     metric.update_state(ratings, predictions)
     assert float(metric.result()) == pytest.approx(np.sqrt(5.25 / 3))
@@ -287,7 +321,9 @@ def test_one_user_one_item_one_rating(name: str) -> None:
     one = np.zeros(1, np.int32)
     train = Ratings(one, one, np.array([-10], np.float32), 1, 1, (-10.0, 10.0))
     catalogue = Catalogue(("",), (None,), ((),))
-    adapter = fitted(name, train, catalogue=catalogue, validation=0.5, patience=1)  # half of one rating is none
+    adapter = fitted(
+        name, train, catalogue=catalogue, validation=0.5, patience=1
+    )  # half of one rating is none
     assert np.isfinite(adapter.score_items(one)).all()
 
 
@@ -297,7 +333,9 @@ def test_texts_are_overviews_or_else_titles_and_genres() -> None:
     tfidf = item_tfidf(catalogue)
     assert isinstance(tfidf, csr_matrix)
     assert tfidf.dtype == np.float32
-    np.testing.assert_allclose(np.sqrt(tfidf.multiply(tfidf).sum(1)).A1, [1, 1, 0], rtol=1e-6)  # "the" is a stop word
+    np.testing.assert_allclose(
+        np.sqrt(tfidf.multiply(tfidf).sum(1)).A1, [1, 1, 0], rtol=1e-6
+    )  # "the" is a stop word
     assert tfidf.shape == (3, 4)  # alien, horror, clerk, fly
     assert item_tfidf(catalogue, max_features=2).shape == (3, 2)
 

@@ -20,13 +20,19 @@ def walked(train: Ratings, alpha: float, beta: float) -> Any:
         for v in np.flatnonzero(X[:, i]):
             for j in np.flatnonzero(X[v]):
                 if i != j:
-                    W[i, j] += (1 / by_item[i]) ** alpha * (1 / by_user[v]) ** alpha / by_item[j] ** beta
+                    W[i, j] += (
+                        (1 / by_item[i]) ** alpha * (1 / by_user[v]) ** alpha / by_item[j] ** beta
+                    )
     return W
 
 
 @pytest.mark.parametrize(("alpha", "beta"), [(1.0, 0.0), (0.85, 0.65), (0.0, 0.4), (1.3, 1.2)])
-def test_rp3beta_is_its_definition(alpha: float, beta: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recbench.adapters.neighbours.graph.WALK_BLOCK", 100)  # four items at a time
+def test_rp3beta_is_its_definition(
+    alpha: float, beta: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "recbench.adapters.neighbours.graph.WALK_BLOCK", 100
+    )  # four items at a time
     train = taste()
     W = walked(train, alpha, beta)
     plain = fitted("rp3beta", train, alpha=alpha, beta=beta, n_neighbours=1000, normalise=False)
@@ -41,16 +47,22 @@ def test_rp3beta_keeps_and_scales_the_best_neighbours(monkeypatch: pytest.Monkey
     W[np.sort(W, axis=1)[:, [-4]] > W] = 0
     W /= np.maximum(W.sum(axis=1, keepdims=True), 1e-30)
     np.testing.assert_allclose(few.W_.toarray(), W, rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(few.score_items(everybody(train)), dense_likes(train) @ W, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        few.score_items(everybody(train)), dense_likes(train) @ W, rtol=1e-4, atol=1e-6
+    )
 
 
 def test_p3_rows_are_the_chances_of_a_walk() -> None:
     """With alpha 1 and beta 0 a walk from an item ends somewhere: back where it began, or with the chance w_ij."""
     train = taste()
     X = dense_likes(train)
-    weights = fitted("rp3beta", train, alpha=1.0, beta=0.0, n_neighbours=1000, normalise=False).W_.toarray()
+    weights = fitted(
+        "rp3beta", train, alpha=1.0, beta=0.0, n_neighbours=1000, normalise=False
+    ).W_.toarray()
     known = X.any(axis=0)
-    back = (X / np.maximum(X.sum(axis=1, keepdims=True), 1)).sum(axis=0)[known] / X.sum(axis=0)[known]
+    back = (X / np.maximum(X.sum(axis=1, keepdims=True), 1)).sum(axis=0)[known] / X.sum(axis=0)[
+        known
+    ]
     np.testing.assert_allclose(weights[known].sum(axis=1) + back, 1, rtol=1e-5)
 
 
@@ -100,9 +112,11 @@ def sar_scores(train: Ratings, kind: str, days: float | None) -> Any:
             for i, affinity in own.items():
                 both, either = len(seen[i] & seen[j]), len(seen[i] | seen[j])
                 product = len(seen[i]) * len(seen[j])
-                similarity = {"jaccard": both / either, "lift": product and both / product, "cooccurrence": both}[
-                    kind
-                ]
+                similarity = {
+                    "jaccard": both / either,
+                    "lift": product and both / product,
+                    "cooccurrence": both,
+                }[kind]
                 scores[user, j] += affinity * similarity
     return scores
 
@@ -127,7 +141,9 @@ def test_sar_of_users_long_gone_does_not_vanish() -> None:
     years = np.where(train.users == 0, 0, 30 * 365 * 86400)
     old = Ratings(train.users, train.items, train.values, 20, 12, train.scale, train.times + years)
     user = np.array([0], np.int32)
-    np.testing.assert_array_equal(fitted("sar", old).score_items(user), fitted("sar", train).score_items(user))
+    np.testing.assert_array_equal(
+        fitted("sar", old).score_items(user), fitted("sar", train).score_items(user)
+    )
 
 
 def test_sar_is_microsofts_on_microsofts_split(movielens: Dataset) -> None:
@@ -140,7 +156,9 @@ def test_sar_is_microsofts_on_microsofts_split(movielens: Dataset) -> None:
     np.random.seed(42)
     order = np.lexsort((np.random.rand(len(ratings)), movielens.item_ids[ratings.items]))
     counts = np.bincount(ratings.items)
-    _, first, sizes = np.unique(movielens.item_ids[ratings.items[order]], return_index=True, return_counts=True)
+    _, first, sizes = np.unique(
+        movielens.item_ids[ratings.items[order]], return_index=True, return_counts=True
+    )
     place = np.arange(len(order)) - np.repeat(first, sizes)
     is_train = place < np.rint(0.75 * counts[ratings.items[order]])
     train, test = ratings.take(np.sort(order[is_train])), ratings.take(np.sort(order[~is_train]))

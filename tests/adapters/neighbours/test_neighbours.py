@@ -17,7 +17,9 @@ NAMES = ("cosine-user", "cosine-user-centred", "item-knn")
 Doubles = NDArray[np.float64]
 
 
-def random_ratings(scale: tuple[float, float] = (1.0, 5.0), n_users: int = 40, n_items: int = 30) -> Ratings:
+def random_ratings(
+    scale: tuple[float, float] = (1.0, 5.0), n_users: int = 40, n_items: int = 30
+) -> Ratings:
     """Every fourth pair of all but the last two users and items, each pair once."""
     rng = np.random.default_rng(3)
     pairs = np.flatnonzero(rng.random((n_users - 2) * (n_items - 2)) < 0.25)
@@ -73,7 +75,9 @@ def done_right(train: Ratings, k: int, shrink: float) -> Doubles:
 @pytest.mark.parametrize("k", [1, 7, 100])
 def test_cosine_user_is_the_notebooks(scale: tuple[float, float], k: int) -> None:
     train = random_ratings(scale)
-    if scale[0] < 0 and k > 1:  # filled rows of both signs have cosines below 0, which cannot all be neighbours
+    if (
+        scale[0] < 0 and k > 1
+    ):  # filled rows of both signs have cosines below 0, which cannot all be neighbours
         k = 3
     scores = fitted("cosine-user", train, k=k).score_items(everybody(train))
     np.testing.assert_allclose(scores, as_in_the_notebook(train, k), rtol=0, atol=2e-4)
@@ -81,9 +85,14 @@ def test_cosine_user_is_the_notebooks(scale: tuple[float, float], k: int) -> Non
 
 def test_cosine_user_is_what_the_simulation_is_measured_with() -> None:
     train = random_ratings().take(range(200))
-    users, items = np.unique(train.users, return_inverse=True)[1], np.unique(train.items, return_inverse=True)[1]
+    users, items = (
+        np.unique(train.users, return_inverse=True)[1],
+        np.unique(train.items, return_inverse=True)[1],
+    )
     shape = int(users.max()) + 1, int(items.max()) + 1
-    dense = Ratings(users.astype(np.int32), items.astype(np.int32), train.values, *shape, train.scale)
+    dense = Ratings(
+        users.astype(np.int32), items.astype(np.int32), train.values, *shape, train.scale
+    )
     pairs = dense.users, dense.items, dense.values.astype(np.float64)
     expected = cosine(pairs, shape, np.arange(shape[0]))
     np.testing.assert_allclose(
@@ -99,7 +108,9 @@ def test_centred_is_resnicks_formula_over_the_nearest(k: int, shrink: float) -> 
     np.testing.assert_allclose(scores, done_right(train, k, shrink), rtol=0, atol=1e-4)
 
 
-def naive_similarities(train: Ratings, shrink: float, weighting: str, normalise: bool) -> tuple[Doubles, Doubles]:
+def naive_similarities(
+    train: Ratings, shrink: float, weighting: str, normalise: bool
+) -> tuple[Doubles, Doubles]:
     """The weighted likes, and the similarity of each two items, from the formulas one entry at a time."""
     liked = likes(train, 0.75).toarray().astype(np.float64)
     n_items = train.n_items
@@ -130,7 +141,9 @@ def test_item_knn_is_its_definition(shrink: float, weighting: str, normalise: bo
     kept = np.sort(few.W_.toarray(), axis=0)  # which of equal neighbours are kept is open
     assert np.count_nonzero(kept, axis=0).max() == 4
     np.testing.assert_allclose(kept[-4:], np.sort(similar, axis=0)[-4:], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(few.score_items(everybody(train)), weights @ few.W_.toarray(), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        few.score_items(everybody(train)), weights @ few.W_.toarray(), rtol=0, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -154,13 +167,17 @@ def test_pairs_are_picked_from_rows(name: str) -> None:
     scores = algorithm.score(users, items)
     assert scores.dtype == np.float32
     assert np.isfinite(scores).all()
-    np.testing.assert_allclose(scores, algorithm.score_items(users)[np.arange(300), items], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        scores, algorithm.score_items(users)[np.arange(300), items], rtol=0, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", ["cosine-user", "cosine-user-centred"])
 def test_unknown_users_and_items_leave_the_others_alone(name: str) -> None:
     train = random_ratings()
-    larger = Ratings(train.users, train.items, train.values, train.n_users + 9, train.n_items + 9, train.scale)
+    larger = Ratings(
+        train.users, train.items, train.values, train.n_users + 9, train.n_items + 9, train.scale
+    )
     scores = fitted(name, train).score_items(everybody(train))
     wider = fitted(name, larger).score_items(everybody(larger))
     np.testing.assert_allclose(wider[: train.n_users, : train.n_items], scores, rtol=0, atol=1e-5)
@@ -185,7 +202,9 @@ def test_a_pair_rated_twice_counts_with_its_mean(name: str) -> None:
     twice = Ratings(users, items, both, train.n_users, train.n_items, train.scale)
     once = Ratings(train.users, train.items, middle, train.n_users, train.n_items, train.scale)
     scores = fitted(name, twice).score_items(everybody(train))
-    np.testing.assert_allclose(scores, fitted(name, once).score_items(everybody(train)), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(
+        scores, fitted(name, once).score_items(everybody(train)), rtol=0, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -208,7 +227,9 @@ def test_finds_the_taste_of_a_checkerboard(name: str) -> None:
     loved = (users + items) % 2 == 0
     values = np.where(loved, 5, 1).astype(np.float32)
     train = Ratings(users[seen], items[seen], values[seen], 30, 20, (1.0, 5.0))
-    scores = fitted(name, train, k=8).score(users[~seen], items[~seen])  # there are 14 others of each taste
+    scores = fitted(name, train, k=8).score(
+        users[~seen], items[~seen]
+    )  # there are 14 others of each taste
     assert scores[loved[~seen]].min() > scores[~loved[~seen]].max()
 
 
@@ -232,11 +253,16 @@ def test_the_notebooks_cosine_follows_whoever_loves_everything(movielens: Datase
         name: fitted(name, train).score(test.users, test.items).clip(1, 5)
         for name in ("item-mean", "cosine-user", "cosine-user-centred")
     }
-    rmse = {name: float(np.sqrt(np.mean((predicted - test.values) ** 2))) for name, predicted in scores.items()}
+    rmse = {
+        name: float(np.sqrt(np.mean((predicted - test.values) ** 2)))
+        for name, predicted in scores.items()
+    }
     assert rmse["cosine-user"] > rmse["item-mean"] + 0.1
     assert rmse["cosine-user-centred"] < rmse["item-mean"] - 0.05
     assert scores["cosine-user"].mean() > train.mean + 0.3
     algorithm: Any = fitted("cosine-user", train)
     popular = np.argsort(-np.bincount(algorithm.neighbours_.indices, minlength=train.n_users))[:100]
-    assert np.bincount(algorithm.neighbours_.indices)[popular].sum() > 0.6 * algorithm.neighbours_.nnz
+    assert (
+        np.bincount(algorithm.neighbours_.indices)[popular].sum() > 0.6 * algorithm.neighbours_.nnz
+    )
     assert algorithm.means_[popular].mean() > train.mean + 0.3

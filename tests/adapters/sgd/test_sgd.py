@@ -53,7 +53,10 @@ def all_scores(model: Recommender) -> Any:
 def random_ratings(n_rows: int = 600, scale: tuple[float, float] = (1.0, 5.0)) -> Ratings:
     """Ratings with a taste, some pairs twice; the last users and items have none, and ids do not come in order."""
     rng = np.random.default_rng(3)
-    users, items = rng.integers(0, 40, n_rows).astype(np.int32), rng.integers(0, 30, n_rows).astype(np.int32)
+    users, items = (
+        rng.integers(0, 40, n_rows).astype(np.int32),
+        rng.integers(0, 30, n_rows).astype(np.int32),
+    )
     taste = rng.normal(size=(40, 2)) @ rng.normal(size=(2, 30))
     middle, spread = sum(scale) / 2, (scale[1] - scale[0]) / 4
     values = np.clip(middle + spread * taste[users, items], *scale).astype(np.float32)
@@ -61,7 +64,9 @@ def random_ratings(n_rows: int = 600, scale: tuple[float, float] = (1.0, 5.0)) -
 
 
 @BOTH
-def test_the_literal_order_gives_the_notebooks_twenty_errors_and_five_titles(name: str, movielens: Dataset) -> None:
+def test_the_literal_order_gives_the_notebooks_twenty_errors_and_five_titles(
+    name: str, movielens: Dataset
+) -> None:
     ratings = movielens.ratings
     model = fitted(name, NOTEBOOK, ratings)
     assert [round(point["train_rmse"] ** 2, 4) for point in model.trace_] == PRINTED
@@ -69,7 +74,9 @@ def test_the_literal_order_gives_the_notebooks_twenty_errors_and_five_titles(nam
     scores = np.clip(model.score_items(np.array([user]))[0], *ratings.scale)
     scores[ratings.items[ratings.users == user]] = -np.inf
     best = np.argsort(-scores)[:5]
-    assert {movielens.catalogue.titles[item]: round(float(scores[item]), 2) for item in best} == TITLES
+    assert {
+        movielens.catalogue.titles[item]: round(float(scores[item]), 2) for item in best
+    } == TITLES
 
 
 def literally(train: Ratings, biased: bool, n_factors: int, seed: int, epochs: int = 3) -> Any:
@@ -82,11 +89,19 @@ def literally(train: Ratings, biased: bool, n_factors: int, seed: int, epochs: i
     np.random.seed(seed)
     P = np.random.normal(0, 0.2, (len(user_of), n_factors))
     Q = np.random.normal(0, 0.2, (len(item_of), n_factors))
-    user_biases, item_biases, mean = np.zeros(len(P)), np.zeros(len(Q)), train.mean if biased else 0.0
+    user_biases, item_biases, mean = (
+        np.zeros(len(P)),
+        np.zeros(len(Q)),
+        train.mean if biased else 0.0,
+    )
     for _ in range(epochs):
-        for user, item, value in zip(train.users.tolist(), train.items.tolist(), train.values.tolist(), strict=True):
+        for user, item, value in zip(
+            train.users.tolist(), train.items.tolist(), train.values.tolist(), strict=True
+        ):
             u, i = user_of[user], item_of[item]
-            error = value - min(max(mean + user_biases[u] + item_biases[i] + P[u] @ Q[i], train.scale[0]), 5.0)
+            error = value - min(
+                max(mean + user_biases[u] + item_biases[i] + P[u] @ Q[i], train.scale[0]), 5.0
+            )
             if biased:
                 user_biases[u] += 0.03 * (error - 0.1 * user_biases[u])
                 item_biases[i] += 0.03 * (error - 0.1 * item_biases[i])
@@ -99,10 +114,14 @@ def literally(train: Ratings, biased: bool, n_factors: int, seed: int, epochs: i
 @BOTH
 @pytest.mark.parametrize("biased", [True, False])
 @pytest.mark.parametrize("n_factors", [1, 17, 65])
-def test_the_literal_order_is_what_a_plain_loop_does(name: str, biased: bool, n_factors: int) -> None:
+def test_the_literal_order_is_what_a_plain_loop_does(
+    name: str, biased: bool, n_factors: int
+) -> None:
     train = random_ratings()
     steps = {"learning_rate": 0.03, "regularisation": 0.1, "init_deviation": 0.2, "n_epochs": 3}
-    model = fitted(name, {"order": "file", "biased": biased, "n_factors": n_factors, **steps}, train, seed=4)
+    model = fitted(
+        name, {"order": "file", "biased": biased, "n_factors": n_factors, **steps}, train, seed=4
+    )
     expected = literally(train, biased, n_factors, seed=4)
     np.testing.assert_allclose(all_scores(model)[:40, :30], expected, rtol=0, atol=1e-5)
 
@@ -114,7 +133,10 @@ def test_the_compiled_loop_moves_both_factors_at_once(biased: bool, n_factors: i
     rng = np.random.default_rng(0)
     P, Q = rng.normal(0, 0.3, (5, n_factors)), rng.normal(0, 0.3, (4, n_factors))
     user_biases, item_biases = np.zeros(5), np.zeros(4)
-    users, items = rng.integers(0, 5, 60).astype(np.uint32), rng.integers(0, 4, 60).astype(np.uint32)
+    users, items = (
+        rng.integers(0, 5, 60).astype(np.uint32),
+        rng.integers(0, 4, 60).astype(np.uint32),
+    )
     values = rng.normal(3, 1, 60).astype(np.float32)
     ours = [
         aligned(P.astype(np.float32)),
@@ -124,19 +146,26 @@ def test_the_compiled_loop_moves_both_factors_at_once(biased: bool, n_factors: i
     ]
     descend = compiled_descent(ours[0].shape[1] // LANES, biased, False)
     constants = (np.float32(2.5), np.float32(0.05), np.float32(1 - 0.05 * 0.1))
-    squared = descend(np.array([[30, 60], [0, 30]]), users, items, values, *ours, *constants, 1.0, 5.0)
+    squared = descend(
+        np.array([[30, 60], [0, 30]]), users, items, values, *ours, *constants, 1.0, 5.0
+    )
     expected = 0.0
     for row in [*range(30, 60), *range(30)]:
         u, i = users[row], items[row]
         error = values[row] - (2.5 + user_biases[u] + item_biases[i] + P[u] @ Q[i])
         expected += error**2
-        P[u], Q[i] = P[u] + 0.05 * (error * Q[i] - 0.1 * P[u]), Q[i] + 0.05 * (error * P[u] - 0.1 * Q[i])
+        P[u], Q[i] = (
+            P[u] + 0.05 * (error * Q[i] - 0.1 * P[u]),
+            Q[i] + 0.05 * (error * P[u] - 0.1 * Q[i]),
+        )
         if biased:
             user_biases[u] += 0.05 * (error - 0.1 * user_biases[u])
             item_biases[i] += 0.05 * (error - 0.1 * item_biases[i])
     assert squared == pytest.approx(expected, rel=1e-4)
     for got, wanted in zip(ours, (P, Q, user_biases, item_biases), strict=True):
-        np.testing.assert_allclose(got[:, :n_factors] if got.ndim == 2 else got, wanted, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(
+            got[:, :n_factors] if got.ndim == 2 else got, wanted, rtol=0, atol=1e-4
+        )
         assert got.ndim == 1 or not got[:, n_factors:].any()  # the filling stays zero
 
 
@@ -175,12 +204,16 @@ def test_same_seed_same_numbers_and_inputs_stay(name: str, parameters: dict[str,
 @BOTH
 @pytest.mark.parametrize("biased", [True, False])
 @pytest.mark.parametrize("scale", [(1.0, 5.0), (0.5, 5.0), (-10.0, 10.0)])
-def test_who_has_no_ratings_is_scored_as_the_average(name: str, biased: bool, scale: tuple[float, float]) -> None:
+def test_who_has_no_ratings_is_scored_as_the_average(
+    name: str, biased: bool, scale: tuple[float, float]
+) -> None:
     train = random_ratings(scale=scale)
     scores = all_scores(fitted(name, {"biased": biased}, train))
     assert scores.dtype == np.float32
     assert np.isfinite(scores).all()
-    np.testing.assert_allclose(scores[40:], np.tile(scores[:40].mean(axis=0), (3, 1)), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(
+        scores[40:], np.tile(scores[:40].mean(axis=0), (3, 1)), rtol=0, atol=1e-4
+    )
     np.testing.assert_allclose(scores[:, 31], scores[:, :30].mean(axis=1), rtol=0, atol=1e-4)
 
 
@@ -238,7 +271,9 @@ def test_a_planted_taste_is_found(name: str) -> None:
 
 @BOTH
 def test_one_rating_is_enough(name: str) -> None:
-    one = Ratings(*(np.zeros(1, np.int32), np.zeros(1, np.int32), np.full(1, 4, np.float32)), 1, 1, (1.0, 5.0))
+    one = Ratings(
+        *(np.zeros(1, np.int32), np.zeros(1, np.int32), np.full(1, 4, np.float32)), 1, 1, (1.0, 5.0)
+    )
     for order in ("shuffled", "file"):
         assert np.isfinite(all_scores(fitted(name, {"order": order}, one))).all()
 
@@ -246,7 +281,13 @@ def test_one_rating_is_enough(name: str) -> None:
 @BOTH
 @pytest.mark.parametrize(
     "wrong",
-    [{"n_factors": 0}, {"n_epochs": 0}, {"learning_rate": 0.0}, {"regularisation": -1.0}, {"order": "random"}],
+    [
+        {"n_factors": 0},
+        {"n_epochs": 0},
+        {"learning_rate": 0.0},
+        {"regularisation": -1.0},
+        {"order": "random"},
+    ],
     ids=str,
 )
 def test_bad_hyperparameters_are_refused(name: str, wrong: dict[str, Any]) -> None:

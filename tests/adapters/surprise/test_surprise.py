@@ -42,7 +42,9 @@ def applies(name: str, parameters: dict[str, Any]) -> bool:
     return set(parameters) <= {field.name for field in fields(adapter)}
 
 
-CASES = [(name, parameters) for name in NAMES for parameters in PARAMETERS if applies(name, parameters)]
+CASES = [
+    (name, parameters) for name in NAMES for parameters in PARAMETERS if applies(name, parameters)
+]
 
 
 def random_ratings(step: float = 1.0, n_rows: int = 500) -> Ratings:
@@ -60,7 +62,9 @@ def random_pairs(ratings: Ratings, n_pairs: int = 400) -> tuple[Indices, Indices
     return users, rng.integers(0, ratings.n_items, n_pairs).astype(np.int32)
 
 
-def prepared(name: str, parameters: dict[str, Any], train: Ratings) -> tuple[SurpriseModel, Converted]:
+def prepared(
+    name: str, parameters: dict[str, Any], train: Ratings
+) -> tuple[SurpriseModel, Converted]:
     adapter = create(name, parameters)
     assert isinstance(adapter, SurpriseModel)
     adapter.prepare(train)
@@ -82,7 +86,9 @@ def surprises_own(train: Ratings) -> Any:
 def predicted(algorithm: Any, users: Indices, items: Indices, clip: bool) -> Floats:
     np.random.seed(0)  # for the normal predictor, which draws while it predicts
     pairs = zip(users.tolist(), items.tolist(), strict=True)
-    return np.array([algorithm.predict(user, item, clip=clip).est for user, item in pairs], np.float32)
+    return np.array(
+        [algorithm.predict(user, item, clip=clip).est for user, item in pairs], np.float32
+    )
 
 
 def test_all_eleven_are_listed() -> None:
@@ -98,9 +104,13 @@ def test_scores_are_surprises_predictions(name: str, parameters: dict[str, Any])
     library = adapter.algorithm(0).fit(surprises_own(train))
     scores = adapter.score(users, items)
     assert scores.dtype == np.float32
-    np.testing.assert_allclose(scores, predicted(library, users, items, clip=False), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        scores, predicted(library, users, items, clip=False), rtol=0, atol=1e-5
+    )
     clipped = np.clip(scores, *train.scale)
-    np.testing.assert_allclose(clipped, predicted(library, users, items, clip=True), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        clipped, predicted(library, users, items, clip=True), rtol=0, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(("name", "parameters"), CASES, ids=str)
@@ -110,14 +120,18 @@ def test_all_items_are_scored_as_pairs_are(name: str, parameters: dict[str, Any]
     for users in ([39, 3, 3, 17], range(train.n_users), []):
         block = np.array(users, np.int32)
         grid = adapter.score_items(block)
-        pairs = adapter.score(np.repeat(block, train.n_items), np.tile(np.arange(30, dtype=np.int32), len(block)))
+        pairs = adapter.score(
+            np.repeat(block, train.n_items), np.tile(np.arange(30, dtype=np.int32), len(block))
+        )
         assert grid.shape == (len(block), train.n_items)
         assert grid.dtype == np.float32
         assert np.isfinite(grid).all()
         np.testing.assert_allclose(grid.ravel(), pairs, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("step", [1.0, 0.5, 1e-3], ids=["whole", "halves", "more values than ratings"])
+@pytest.mark.parametrize(
+    "step", [1.0, 0.5, 1e-3], ids=["whole", "halves", "more values than ratings"]
+)
 def test_trainset_is_the_one_surprise_builds(step: float) -> None:
     train = random_ratings(step)
     theirs, ours = surprises_own(train), prepared("surprise-svd", {}, train)[1].trainset
@@ -148,14 +162,20 @@ def test_same_seed_same_scores_and_inputs_stay(name: str) -> None:
 def textbook_slope_one(train: Ratings, user: int, item: int) -> float:
     """Lemire's scheme with a dictionary per user; the last of two ratings of a pair counts."""
     rated: dict[int, dict[int, float]] = {}
-    for u, i, value in zip(train.users.tolist(), train.items.tolist(), train.values.tolist(), strict=True):
+    for u, i, value in zip(
+        train.users.tolist(), train.items.tolist(), train.values.tolist(), strict=True
+    ):
         rated.setdefault(u, {})[i] = value
     known = {i for ratings in rated.values() for i in ratings}
     if user not in rated or item not in known:
         return train.mean
     deviations = []
     for j in rated[user]:
-        both = [ratings[item] - ratings[j] for ratings in rated.values() if item in ratings and j in ratings]
+        both = [
+            ratings[item] - ratings[j]
+            for ratings in rated.values()
+            if item in ratings and j in ratings
+        ]
         if both:
             deviations.append(sum(both) / len(both))
     own = rated[user].values()
@@ -168,12 +188,16 @@ def test_slope_one_is_the_textbooks_on_any_scale(step: float) -> None:
     _, once = np.unique(ratings.users * 30 + ratings.items, return_index=True)
     train = ratings.take(np.sort(once))
     users, items = random_pairs(train, 200)
-    expected = [textbook_slope_one(train, u, i) for u, i in zip(users.tolist(), items.tolist(), strict=True)]
+    expected = [
+        textbook_slope_one(train, u, i) for u, i in zip(users.tolist(), items.tolist(), strict=True)
+    ]
     scores = fitted("surprise-slope-one", {}, train).score(users, items)
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
 
 
-def textbook_co_clustering(train: Ratings, n_cltr_u: int, n_cltr_i: int, n_epochs: int, seed: int) -> Floats:
+def textbook_co_clustering(
+    train: Ratings, n_cltr_u: int, n_cltr_i: int, n_epochs: int, seed: int
+) -> Floats:
     """George and Merugu's scheme in plain floats, for all pairs; Surprise's order of random draws and of updates."""
     known_u, of_u = dict.fromkeys(train.users.tolist()), train.users
     known_i, of_i = dict.fromkeys(train.items.tolist()), train.items
@@ -190,7 +214,9 @@ def textbook_co_clustering(train: Ratings, n_cltr_u: int, n_cltr_i: int, n_epoch
     mean_i = np.array([mean(of_i == i) for i in range(train.n_items)])
     for epoch in range(n_epochs + 1):
         a, b = cluster_u[of_u], cluster_i[of_i]
-        both = np.array([[mean((a == g) & (b == h)) for h in range(n_cltr_i)] for g in range(n_cltr_u)])
+        both = np.array(
+            [[mean((a == g) & (b == h)) for h in range(n_cltr_i)] for g in range(n_cltr_u)]
+        )
         average_u = np.array([mean(a == g) for g in range(n_cltr_u)])
         average_i = np.array([mean(b == h) for h in range(n_cltr_i)])
         if epoch == n_epochs:
@@ -200,16 +226,25 @@ def textbook_co_clustering(train: Ratings, n_cltr_u: int, n_cltr_i: int, n_epoch
             rows = of_u == u
             h = cluster_i[of_i[rows]]
             cluster_u[u] = np.argmin(
-                [((rest[rows] - both[g, h] + average_u[g] + average_i[h]) ** 2).sum() for g in range(n_cltr_u)]
+                [
+                    ((rest[rows] - both[g, h] + average_u[g] + average_i[h]) ** 2).sum()
+                    for g in range(n_cltr_u)
+                ]
             )
         for i in known_i:
             rows = of_i == i
             g = cluster_u[of_u[rows]]
             cluster_i[i] = np.argmin(
-                [((rest[rows] - both[g, h] + average_u[g] + average_i[h]) ** 2).sum() for h in range(n_cltr_i)]
+                [
+                    ((rest[rows] - both[g, h] + average_u[g] + average_i[h]) ** 2).sum()
+                    for h in range(n_cltr_i)
+                ]
             )
     estimates = (
-        both[cluster_u][:, cluster_i] + (mean_u - average_u[cluster_u])[:, None] + mean_i - average_i[cluster_i]
+        both[cluster_u][:, cluster_i]
+        + (mean_u - average_u[cluster_u])[:, None]
+        + mean_i
+        - average_i[cluster_i]
     )
     estimates[np.setdiff1d(np.arange(train.n_users), list(known_u))] = train.mean
     estimates[:, np.setdiff1d(np.arange(train.n_items), list(known_i))] = train.mean
@@ -221,8 +256,12 @@ def textbook_co_clustering(train: Ratings, n_cltr_u: int, n_cltr_i: int, n_epoch
 def test_co_clustering_is_the_textbooks_on_any_scale(step: float, n_epochs: int) -> None:
     train = random_ratings(step)
     parameters = {"n_cltr_u": 3, "n_cltr_i": 2, "n_epochs": n_epochs}
-    scores = fitted("surprise-co-clustering", parameters, train, seed=4).score_items(np.arange(40, dtype=np.int32))
-    np.testing.assert_allclose(scores, textbook_co_clustering(train, **parameters, seed=4), rtol=0, atol=1e-5)
+    scores = fitted("surprise-co-clustering", parameters, train, seed=4).score_items(
+        np.arange(40, dtype=np.int32)
+    )
+    np.testing.assert_allclose(
+        scores, textbook_co_clustering(train, **parameters, seed=4), rtol=0, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not available()[name].truncates])  # type: ignore[attr-defined]
@@ -236,24 +275,33 @@ def test_half_stars_are_scored_as_surprise_predicts_them(name: str) -> None:
 
 def test_co_clustering_keeps_half_stars() -> None:
     train = random_ratings(0.5)
-    doubled = Ratings(train.users, train.items, train.values * 2, train.n_users, train.n_items, (1.0, 10.0))
+    doubled = Ratings(
+        train.users, train.items, train.values * 2, train.n_users, train.n_items, (1.0, 10.0)
+    )
     users, items = random_pairs(train)
     scores = fitted("surprise-co-clustering", {}, train).score(users, items)
-    np.testing.assert_array_equal(scores, fitted("surprise-co-clustering", {}, doubled).score(users, items) / 2)
+    np.testing.assert_array_equal(
+        scores, fitted("surprise-co-clustering", {}, doubled).score(users, items) / 2
+    )
 
 
 def test_one_cluster_is_the_sum_of_both_means() -> None:
     train = random_ratings(0.5)
     adapter = fitted("surprise-co-clustering", {"n_cltr_u": 1, "n_cltr_i": 1}, train)
     for user, item in ((0, 0), (5, 11), (20, 3)):
-        of_user, of_item = train.values[train.users == user].mean(), train.values[train.items == item].mean()
+        of_user, of_item = (
+            train.values[train.users == user].mean(),
+            train.values[train.items == item].mean(),
+        )
         score = adapter.score(np.array([user], np.int32), np.array([item], np.int32))
         np.testing.assert_allclose(score, of_user + of_item - train.mean, rtol=1e-5)
 
 
 def test_z_scores_of_ratings_without_deviation_are_the_mean() -> None:
     ratings = random_ratings()
-    train = Ratings(ratings.users, ratings.items, np.full(len(ratings), 2, np.float32), 40, 30, (1.0, 5.0))
+    train = Ratings(
+        ratings.users, ratings.items, np.full(len(ratings), 2, np.float32), 40, 30, (1.0, 5.0)
+    )
     adapter = fitted("surprise-knn-with-zscore", {}, train)
     np.testing.assert_array_equal(adapter.score_items(np.arange(40, dtype=np.int32)), 2)
 
@@ -268,7 +316,9 @@ def test_many_equally_near_neighbours_share_their_places_as_in_surprise() -> Non
     for name in NEIGHBOURS:
         for parameters in ({"k": 1}, {"k": 5}, {"k": 5, "user_based": False}):
             adapter = fitted(name, parameters, train)
-            expected = predicted(adapter.algorithm(0).fit(surprises_own(train)), users, items, clip=False)
+            expected = predicted(
+                adapter.algorithm(0).fit(surprises_own(train)), users, items, clip=False
+            )
             scores = adapter.score_items(np.arange(60, dtype=np.int32)).ravel()
             np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
 
@@ -278,7 +328,9 @@ def test_normal_predictor_restarts_its_stream() -> None:
     adapter = fitted("surprise-normal-predictor", {}, train, seed=5)
     users, items = random_pairs(train)
     np.testing.assert_array_equal(adapter.score(users, items), adapter.score(users, items))
-    np.testing.assert_array_equal(adapter.score(users[:9], items[:9]), adapter.score(users, items)[:9])
+    np.testing.assert_array_equal(
+        adapter.score(users[:9], items[:9]), adapter.score(users, items)[:9]
+    )
 
 
 @pytest.mark.parametrize("name", [*NEIGHBOURS, "surprise-slope-one"])
@@ -294,7 +346,9 @@ def test_too_little_memory_is_a_reason_to_skip(name: str) -> None:
 def test_skip_points_at_the_smaller_side() -> None:
     items = np.arange(3000, dtype=np.int32)
     train = Ratings(items, items % 10, np.ones(3000, np.float32), 3000, 10, (1.0, 5.0))
-    reason = create("surprise-knn-basic", {"similarity": "pearson"}).skip(train, EMPTY, memory_mb=500)
+    reason = create("surprise-knn-basic", {"similarity": "pearson"}).skip(
+        train, EMPTY, memory_mb=500
+    )
     assert reason is not None
     assert "504 MB" in reason  # 7 matrices of 3000 x 3000 x 8 bytes
     assert "user_based=false" in reason

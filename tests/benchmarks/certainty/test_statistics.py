@@ -13,7 +13,9 @@ from recbench.benchmarks.metrics.registry import METRICS
 RMSE, PRECISION = METRICS["rmse"], METRICS["precision"]
 
 
-def errors(rng: np.random.Generator, n_users: int, deviation: float = 0.9, n_folds: int = 2) -> Sample:
+def errors(
+    rng: np.random.Generator, n_users: int, deviation: float = 0.9, n_folds: int = 2
+) -> Sample:
     """Squared errors of users with 1 to 30 ratings a fold and habits of their own: clustered, unevenly active."""
     n = rng.integers(1, 31, (n_folds, n_users))
     habit = deviation * np.exp(rng.normal(0, 0.3, n_users))
@@ -24,7 +26,9 @@ def errors(rng: np.random.Generator, n_users: int, deviation: float = 0.9, n_fol
 def precisions(rng: np.random.Generator, n_users: int, n_folds: int = 3) -> Sample:
     """Hits among ten of users of whom most have none: skewed, and one in ten has nothing to find in a fold."""
     weights = (rng.random((n_folds, n_users)) < 0.9).astype(float)
-    return Sample(rng.binomial(10, rng.beta(0.4, 3, n_users), (n_folds, n_users)) / 10 * weights, weights)
+    return Sample(
+        rng.binomial(10, rng.beta(0.4, 3, n_users), (n_folds, n_users)) / 10 * weights, weights
+    )
 
 
 def gains(rng: np.random.Generator, n_users: int, n_folds: int = 3) -> Sample:
@@ -34,7 +38,9 @@ def gains(rng: np.random.Generator, n_users: int, n_folds: int = 3) -> Sample:
 
 
 @pytest.mark.parametrize("n_users", [100, 200, 400])
-@pytest.mark.parametrize(("column", "drawn"), [("rmse", errors), ("precision", precisions), ("ndcg", gains)])
+@pytest.mark.parametrize(
+    ("column", "drawn"), [("rmse", errors), ("precision", precisions), ("ndcg", gains)]
+)
 def test_intervals_cover_93_to_97_percent_from_100_users_up(
     column: str, drawn: Callable[..., Sample], n_users: int
 ) -> None:
@@ -42,7 +48,9 @@ def test_intervals_cover_93_to_97_percent_from_100_users_up(
     assert 0.93 <= coverage(column, drawn, n_users, n_studies=1500) <= 0.97
 
 
-@pytest.mark.parametrize(("column", "drawn"), [("rmse", errors), ("precision", precisions), ("ndcg", gains)])
+@pytest.mark.parametrize(
+    ("column", "drawn"), [("rmse", errors), ("precision", precisions), ("ndcg", gains)]
+)
 def test_the_fewest_users_of_whom_anything_is_said_are_covered_nearly_as_often(
     column: str, drawn: Callable[..., Sample]
 ) -> None:
@@ -56,7 +64,9 @@ def coverage(column: str, drawn: Callable[..., Sample], n_users: int, n_studies:
     truth = metric.finish(population.sums.sum(axis=1) / population.weights.sum(axis=1)).mean()
     covered = []
     for block in range(n_studies // 100):
-        found = bootstrap(metric, [drawn(rng, n_users) for _ in range(100)], seed=block, n_draws=1000)
+        found = bootstrap(
+            metric, [drawn(rng, n_users) for _ in range(100)], seed=block, n_draws=1000
+        )
         covered += [low <= truth <= high for low, high in map(found.interval, range(100))]
     return float(np.mean(covered))
 
@@ -68,7 +78,10 @@ def test_equal_rows_are_told_from_the_best_in_one_study_of_twenty_however_many_t
         for study in range(n_studies):
             rng = np.random.default_rng([n_rows, study])
             habit = np.exp(rng.normal(0, 0.3, 300))
-            rows = [Sample((habit**2 * rng.chisquare(10, 300) / 10)[None], np.ones((1, 300))) for _ in range(n_rows)]
+            rows = [
+                Sample((habit**2 * rng.chisquare(10, 300) / 10)[None], np.ones((1, 300)))
+                for _ in range(n_rows)
+            ]
             wrong += len(bootstrap(RMSE, rows, seed=study, n_draws=400).tied) < n_rows
         assert wrong <= 0.05 * n_studies + 3 * np.sqrt(0.05 * 0.95 * n_studies), n_rows
 
@@ -76,7 +89,10 @@ def test_equal_rows_are_told_from_the_best_in_one_study_of_twenty_however_many_t
 def test_a_hundred_far_worse_rows_are_not_tied_with_the_best() -> None:
     """No draw is on the other side, and 2 in 4,001 times the number of pairs would be no small chance."""
     rng = np.random.default_rng(0)
-    rows = [Sample(rng.chisquare(3, (1, 200)) * factor, np.ones((1, 200))) for factor in [1] + [50] * 119]
+    rows = [
+        Sample(rng.chisquare(3, (1, 200)) * factor, np.ones((1, 200)))
+        for factor in [1] + [50] * 119
+    ]
     assert bootstrap(RMSE, rows).tied == [0]
 
 
@@ -142,7 +158,10 @@ def test_values_are_the_mean_over_folds_of_the_metric() -> None:
 
 def test_the_best_is_the_highest_where_higher_is_better() -> None:
     rng = np.random.default_rng(3)
-    rows = [Sample((rng.random((2, 300)) < share).astype(float), np.ones((2, 300))) for share in (0.2, 0.6, 0.3)]
+    rows = [
+        Sample((rng.random((2, 300)) < share).astype(float), np.ones((2, 300)))
+        for share in (0.2, 0.6, 0.3)
+    ]
     found = bootstrap(PRECISION, rows)
     assert found.best == 1
     assert found.tied == [1]
@@ -150,7 +169,9 @@ def test_the_best_is_the_highest_where_higher_is_better() -> None:
     assert [found.rank_interval(row) for row in (1, 2, 0)] == [(1, 1), (2, 2), (3, 3)]
 
 
-def test_the_same_seed_gives_the_same_draws_whatever_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_seed_gives_the_same_draws_whatever_the_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     sample = errors(np.random.default_rng(4), 50, 1.0)
     whole = bootstrap(RMSE, [sample], n_draws=100).drawn
     monkeypatch.setattr("recbench.benchmarks.certainty.bootstrap.BLOCK", 50 * 7)

@@ -42,7 +42,9 @@ def catalogue(n_items: int) -> Catalogue:
     return Catalogue(("film",) * n_items, (None,) * n_items, ((),) * n_items)
 
 
-@pytest.mark.parametrize(("n", "folds", "seed"), [(100, 5, 0), (103, 5, 7), (11, 3, 1), (10, 10, 2)])
+@pytest.mark.parametrize(
+    ("n", "folds", "seed"), [(100, 5, 0), (103, 5, 7), (11, 3, 1), (10, 10, 2)]
+)
 def test_kfold_is_surprises_row_for_row(n: int, folds: int, seed: int) -> None:
     ratings = random_ratings(n, 20, 30, seed)
     reader = Reader(rating_scale=(1, 5))
@@ -78,7 +80,9 @@ def test_movielens_gives_the_numbers_of_surprises_readme(
 ) -> None:
     found = []
     for fold in range(5):
-        train, test = (movielens.ratings.take(rows) for rows in kfold(movielens.ratings, 5, fold, 0))
+        train, test = (
+            movielens.ratings.take(rows) for rows in kfold(movielens.ratings, 5, fold, 0)
+        )
         algorithm = create(name)
         algorithm.prepare(train)
         algorithm.fit(algorithm.convert(train, movielens.catalogue), 0)
@@ -101,7 +105,9 @@ def test_folds_are_disjoint_exhaustive_and_even(n: int, folds: int, seed: int) -
     assert max(map(len, tests)) - min(map(len, tests)) <= 1
 
 
-def best(scores: NDArray[np.float32], users: NDArray[np.int32], seen: csr_matrix, depth: int) -> NDArray[np.int32]:
+def best(
+    scores: NDArray[np.float32], users: NDArray[np.int32], seen: csr_matrix, depth: int
+) -> NDArray[np.int32]:
     return top_items(scores, users, seen, depth, 3)[0]
 
 
@@ -122,7 +128,9 @@ def test_top_items_equals_a_full_sort(seed: int, depth: int, with_ties: bool) ->
         assert len(items) == min(depth, len(candidates)) == len(set(items))
         assert set(items) <= set(candidates)
         values = [-math.inf if np.isnan(scores[row, i]) else scores[row, i] for i in range(9)]
-        assert [values[i] for i in items] == sorted((values[i] for i in candidates), reverse=True)[:depth]
+        assert [values[i] for i in items] == sorted((values[i] for i in candidates), reverse=True)[
+            :depth
+        ]
 
 
 def test_ties_depend_on_the_seed_but_not_on_the_order_of_users() -> None:
@@ -157,19 +165,30 @@ def test_the_evaluator_equals_a_loop_over_users(name: str) -> None:
     algorithm = create(name)
     algorithm.prepare(train)
     algorithm.fit(algorithm.convert(train, None), 0)  # type: ignore[arg-type]  # baselines ignore the catalogue
-    answers = ask(algorithm, train, test, evaluation, 3, direct)  # the seed that `best` breaks ties with
+    answers = ask(
+        algorithm, train, test, evaluation, 3, direct
+    )  # the seed that `best` breaks ties with
     found = score(
-        answers, train, test, catalogue(50), evaluation, predicts_ratings=algorithm.predicts == "ratings"
+        answers,
+        train,
+        test,
+        catalogue(50),
+        evaluation,
+        predicts_ratings=algorithm.predicts == "ratings",
     ).values
     precisions, recalls = [], []
     for user in range(40):
         relevant = {
-            int(i) for u, i, r in zip(test.users, test.items, test.values, strict=True) if u == user and r >= 4
+            int(i)
+            for u, i, r in zip(test.users, test.items, test.values, strict=True)
+            if u == user and r >= 4
         }
         seen = set(train.items[train.users == user].tolist())
         if relevant:
             scores = algorithm.score_items(np.array([user], np.int32))[0]
-            listed = best(scores[None], np.array([user], np.int32), seen_matrix(train), 10)[0].tolist()
+            listed = best(scores[None], np.array([user], np.int32), seen_matrix(train), 10)[
+                0
+            ].tolist()
             assert not seen & set(listed)
             precisions.append(len(relevant & set(listed[:3])) / 3)
             recalls.append(len(relevant & set(listed)) / len(relevant))
@@ -184,7 +203,9 @@ def test_the_evaluator_equals_a_loop_over_users(name: str) -> None:
 
 
 def seen_matrix(train: Ratings) -> csr_matrix:
-    return csr_matrix((np.ones(len(train)), (train.users, train.items)), (train.n_users, train.n_items))
+    return csr_matrix(
+        (np.ones(len(train)), (train.users, train.items)), (train.n_users, train.n_items)
+    )
 
 
 def test_items_seen_in_training_are_never_recommended_even_if_they_score_best() -> None:
@@ -196,7 +217,12 @@ def test_items_seen_in_training_are_never_recommended_even_if_they_score_best() 
     answers = ask(algorithm, train, test, Evaluation(), 0, direct)
     seen = set(zip(train.users.tolist(), train.items.tolist(), strict=True))
     lists = answers.lists["standard"]
-    shown = {(int(u), int(i)) for u, row in zip(lists.users, lists.top_items, strict=True) for i in row if i >= 0}
+    shown = {
+        (int(u), int(i))
+        for u, row in zip(lists.users, lists.top_items, strict=True)
+        for i in row
+        if i >= 0
+    }
     assert shown
     assert not seen & shown
 
@@ -224,6 +250,10 @@ def test_no_relevant_test_item_leaves_ranking_metrics_undefined() -> None:
     assert found["rmse"] is not None
 
 
-@pytest.mark.parametrize(("scale", "threshold"), [((1, 5), 4.0), ((0.5, 5), 3.875), ((0, 100), 75), ((-10, 10), 5)])
-def test_relevance_is_three_quarters_of_the_scale(scale: tuple[float, float], threshold: float) -> None:
+@pytest.mark.parametrize(
+    ("scale", "threshold"), [((1, 5), 4.0), ((0.5, 5), 3.875), ((0, 100), 75), ((-10, 10), 5)]
+)
+def test_relevance_is_three_quarters_of_the_scale(
+    scale: tuple[float, float], threshold: float
+) -> None:
     assert Protocol("").threshold(scale) == threshold

@@ -13,7 +13,14 @@ from recbench.adapters.base import Floats, Indices, Recommender
 from recbench.benchmarks.evaluation.questions import Answers, ask
 from recbench.benchmarks.evaluation.ranking import auc
 from recbench.benchmarks.evaluation.scoring import ranked, score
-from recbench.benchmarks.metrics.protocols import PROTOCOLS, Evaluation, Protocol, named, prefixed, used
+from recbench.benchmarks.metrics.protocols import (
+    PROTOCOLS,
+    Evaluation,
+    Protocol,
+    named,
+    prefixed,
+    used,
+)
 from recbench.benchmarks.metrics.registry import columns, find
 from recbench.datasets import Ratings, UsageError
 from recbench.datasets.ratings import Catalogue
@@ -51,9 +58,15 @@ def made(seed: int, *, ties: bool) -> tuple[Ratings, Ratings, Floats]:
     n_users, n_items = 15, 25
     pairs = rng.choice(n_users * n_items, 200, replace=False)
     users, items = (column.astype(np.int32) for column in np.divmod(pairs, n_items))
-    ratings = Ratings(users, items, rng.integers(1, 6, 200).astype(np.float32), n_users, n_items, (1.0, 5.0))
+    ratings = Ratings(
+        users, items, rng.integers(1, 6, 200).astype(np.float32), n_users, n_items, (1.0, 5.0)
+    )
     scores = rng.normal(size=(n_users, n_items)).astype(np.float32)
-    return ratings.take(np.arange(120)), ratings.take(np.arange(120, 200)), np.rint(scores) if ties else scores
+    return (
+        ratings.take(np.arange(120)),
+        ratings.take(np.arange(120, 200)),
+        np.rint(scores) if ties else scores,
+    )
 
 
 def slow_candidates(protocol: Protocol, user: int, train: Ratings, test: Ratings) -> set[int]:
@@ -63,14 +76,18 @@ def slow_candidates(protocol: Protocol, user: int, train: Ratings, test: Ratings
     everything = set(range(train.n_items))
     if protocol.candidates == "rated":
         return of(test, -1)
-    barred = {"unseen": -1.0, "unliked": protocol.threshold(train.scale), "all": 99.0}[protocol.candidates]
+    barred = {"unseen": -1.0, "unliked": protocol.threshold(train.scale), "all": 99.0}[
+        protocol.candidates
+    ]
     return everything - of(train, barred)
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 @given(st.integers(0, 10**6), st.booleans(), st.integers(1, 30))
 @settings(max_examples=30, deadline=None)
-def test_every_protocol_equals_its_slow_definition(name: str, seed: int, ties: bool, k: int) -> None:
+def test_every_protocol_equals_its_slow_definition(
+    name: str, seed: int, ties: bool, k: int
+) -> None:
     protocol = PROTOCOLS[name]
     train, test, scores = made(seed, ties=ties)
     answers = ask(Fixed(scores), train, test, Evaluation((k,), ("standard", name)), 0, direct)
@@ -83,7 +100,9 @@ def test_every_protocol_equals_its_slow_definition(name: str, seed: int, ties: b
         candidates = slow_candidates(protocol, int(user), train, test)
         others, liked = candidates - relevant, candidates & relevant
         mine = scores[user]
-        worst = [sum(mine[j] >= mine[i] for j in candidates if j != i) for i in liked]  # rank from 0 if all ties lose
+        worst = [
+            sum(mine[j] >= mine[i] for j in candidates if j != i) for i in liked
+        ]  # rank from 0 if all ties lose
         best = [sum(mine[j] > mine[i] for j in candidates) for i in liked]
         hits = found.n_hits(k)[row]
         if protocol.ties == "pessimistic":
@@ -94,19 +113,30 @@ def test_every_protocol_equals_its_slow_definition(name: str, seed: int, ties: b
             assert np.isnan(found.auc[row])
         elif protocol.ties == "random":
             y = [True] * len(liked) + [False] * len(others)
-            assert found.auc[row] == pytest.approx(roc_auc_score(y, [mine[i] for i in [*liked, *others]]), abs=1e-12)
+            assert found.auc[row] == pytest.approx(
+                roc_auc_score(y, [mine[i] for i in [*liked, *others]]), abs=1e-12
+            )
 
 
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("five_stars", [False, True])
-def test_the_lightfm_protocols_equal_lightfms_own_evaluation(masked: bool, ties: bool, five_stars: bool) -> None:
+def test_the_lightfm_protocols_equal_lightfms_own_evaluation(
+    masked: bool, ties: bool, five_stars: bool
+) -> None:
     name = f"lightfm{'-5-stars' if five_stars else ''}{'-masked' if masked else ''}"
     for seed in range(5):
         train, test, scores = made(seed, ties=ties)
-        answers = ask(Fixed(scores), train, test, Evaluation((4, 10), ("standard", name)), 0, direct)
+        answers = ask(
+            Fixed(scores), train, test, Evaluation((4, 10), ("standard", name)), 0, direct
+        )
         found = score(
-            answers, train, test, NOTHING, Evaluation((4, 10), ("standard", name)), predicts_ratings=False
+            answers,
+            train,
+            test,
+            NOTHING,
+            Evaluation((4, 10), ("standard", name)),
+            predicts_ratings=False,
         ).values
         threshold = 5 if five_stars else 1
         train_matrix, test_matrix = (matrix(part, threshold) for part in (train, test))
@@ -118,7 +148,9 @@ def test_the_lightfm_protocols_equal_lightfms_own_evaluation(masked: bool, ties:
             "recall@10": recall_at_k(model, test_matrix, k=10, **arguments),
             "auc": auc_score(model, test_matrix, **arguments),
         }.items():
-            assert found[f"{name}:{column}"] == pytest.approx(float(np.mean(theirs, dtype=np.float64)), abs=1e-6)
+            assert found[f"{name}:{column}"] == pytest.approx(
+                float(np.mean(theirs, dtype=np.float64)), abs=1e-6
+            )
 
 
 def matrix(ratings: Ratings, threshold: float) -> csr_matrix:
@@ -135,7 +167,10 @@ def lightfm_with(scores: Floats) -> object:
     model = LightFM(no_components=n_items)
     model._initialize(n_items, n_items, n_users)
     model.user_embeddings, model.item_embeddings = scores, np.eye(n_items, dtype=np.float32)
-    model.user_biases, model.item_biases = np.zeros(n_users, np.float32), np.zeros(n_items, np.float32)
+    model.user_biases, model.item_biases = (
+        np.zeros(n_users, np.float32),
+        np.zeros(n_items, np.float32),
+    )
     return model
 
 
@@ -152,7 +187,10 @@ def test_answers_survive_being_written() -> None:
     evaluation = Evaluation((5,), ("standard", "lightfm"))
     answers = ask(Fixed(scores), train, test, evaluation, 0, direct)
     again = Answers.from_arrays(answers.to_arrays(), evaluation.protocols)
-    results = [score(a, train, test, NOTHING, evaluation, predicts_ratings=True).values for a in (answers, again)]
+    results = [
+        score(a, train, test, NOTHING, evaluation, predicts_ratings=True).values
+        for a in (answers, again)
+    ]
     assert results[0] == results[1]
     assert set(results[0]) == set(columns((5,), evaluation.protocols))
     assert Evaluation.from_json(evaluation.to_json()) == evaluation

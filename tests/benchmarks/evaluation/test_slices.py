@@ -40,7 +40,9 @@ def divided(ratings: Ratings, seed: int = 0) -> tuple[Ratings, Ratings]:
     return ratings.take(np.flatnonzero(~is_test)), ratings.take(np.flatnonzero(is_test))
 
 
-def answered(algorithm: Recommender, train: Ratings, test: Ratings) -> tuple[Answers, list[dict[str, Any]]]:
+def answered(
+    algorithm: Recommender, train: Ratings, test: Ratings
+) -> tuple[Answers, list[dict[str, Any]]]:
     algorithm.prepare(train)
     algorithm.fit(algorithm.convert(train, EMPTY), 0)
     answers = ask(algorithm, train, test, Evaluation((K, 5)), 0, direct)
@@ -56,7 +58,9 @@ def slow(answers: Answers, train: Ratings, test: Ratings, entry: dict[str, Any])
     counts = Counter(getattr(train, side).tolist())
     lowest, highest = entry["lowest"], entry["highest"]
     size = train.n_users if side == "users" else train.n_items
-    mine = {index for index in range(size) if lowest is not None and lowest <= counts[index] <= highest}
+    mine = {
+        index for index in range(size) if lowest is not None and lowest <= counts[index] <= highest
+    }
     errors, n_fallback = [], 0
     for row, index in enumerate(getattr(test, side).tolist()):
         if index in mine:
@@ -69,7 +73,10 @@ def slow(answers: Answers, train: Ratings, test: Ratings, entry: dict[str, Any])
     found["rmse"] = math.sqrt(statistics.fmean(e * e for e in errors)) if errors else None
     found["mae"] = statistics.fmean(map(abs, errors)) if errors else None
     lists = answers.lists["standard"]
-    tops = {int(u): [int(i) for i in top[:K] if i >= 0] for u, top in zip(lists.users, lists.top_items, strict=True)}
+    tops = {
+        int(u): [int(i) for i in top[:K] if i >= 0]
+        for u, top in zip(lists.users, lists.top_items, strict=True)
+    }
     if side == "items":
         shown = [item for top in tops.values() for item in top]
         return found | {"recommended": sum(item in mine for item in shown) / len(shown)}
@@ -91,12 +98,17 @@ def slow(answers: Answers, train: Ratings, test: Ratings, entry: dict[str, Any])
 def test_every_entry_equals_a_slow_reference(name: str, seed: int) -> None:
     train, test = divided(taste(), seed)
     answers, found = answered(create(name), train, test)
-    assert [(e["kind"], e["group"]) for e in found] == [("users", g) for g in USERS] + [("items", g) for g in ITEMS]
+    assert [(e["kind"], e["group"]) for e in found] == [("users", g) for g in USERS] + [
+        ("items", g) for g in ITEMS
+    ]
     for entry in found:
         expected = slow(answers, train, test, entry)
         assert set(entry) == {"kind", "group", "lowest", "highest", *expected}
         for column, value in expected.items():
-            assert entry[column] == (value if value is None else pytest.approx(value, rel=1e-9)), (entry, column)
+            assert entry[column] == (value if value is None else pytest.approx(value, rel=1e-9)), (
+                entry,
+                column,
+            )
     for kind, size in (("users", train.n_users), ("items", train.n_items)):
         mine = [entry for entry in found if entry["kind"] == kind]
         assert sum(entry["size"] for entry in mine) == size
@@ -128,7 +140,9 @@ def test_who_never_has_an_opinion_falls_back_everywhere_and_who_only_ranks_has_n
     for entry in answered(create("popularity"), train, test)[1]:
         assert entry["rmse"] is None and entry["mae"] is None
         assert entry["fallback"] == (0.0 if entry["n_test"] else None)
-    cold, tail, middle, head = (e["recommended"] for e in answered(create("popularity"), train, test)[1][4:])
+    cold, tail, middle, head = (
+        e["recommended"] for e in answered(create("popularity"), train, test)[1][4:]
+    )
     assert cold + tail < middle + head and cold + tail + middle + head == pytest.approx(1)
 
 
@@ -171,7 +185,9 @@ def test_a_run_keeps_them_and_its_report_says_what_they_say(
         del older["slices"]
         assert Record.from_json(json.dumps(older)).slices == []
         for kind in ("users", "items"):
-            assert sum(e["n_test"] for e in record.slices if e["kind"] == kind) == record.data["test"]
+            assert (
+                sum(e["n_test"] for e in record.slices if e["kind"] == kind) == record.data["test"]
+            )
     text = plain((tmp_path / "report.md").read_text())
     part = text.partition("## For whom?")[2].partition("\n## ")[0]
 
@@ -181,11 +197,16 @@ def test_a_run_keeps_them_and_its_report_says_what_they_say(
 
     assert f"{mean('user-item-bias', 'least active', 'rmse'):.4f}" in part
     assert f"{mean('popularity', 'most active', 'ndcg@10'):.4f}" in part
-    assert f"{mean('popularity', 'head', 'recommended'):.1%} of the recommendations of popularity" in part
+    assert (
+        f"{mean('popularity', 'head', 'recommended'):.1%} of the recommendations of popularity"
+        in part
+    )
     assert f"{mean('faulty-abstains', 'head', 'fallback'):.1%} fallback" in part
     raters = [row for row in rows if row != "popularity"]
     best = min(raters, key=lambda row: mean(row, "least active", "rmse"))
-    said = re.search(r"Lowest mean rmse for the least active users \([^)]*\): (\S+) \((\S+)\)", part)
+    said = re.search(
+        r"Lowest mean rmse for the least active users \([^)]*\): (\S+) \((\S+)\)", part
+    )
     assert said and said.groups() == (best, f"{mean(best, 'least active', 'rmse'):.4f}")
     assert "For whom?" in (tmp_path / "report.html").read_text()
 
@@ -198,23 +219,36 @@ def sliced(record: Record, level: float) -> Record:
     only = {"rmse": None, "mae": None} if record.metrics["rmse"] is None else {"rmse": level}
     entries: list[dict[str, Any]] = []
     for kind, names in (("users", USERS), ("items", ITEMS)):
-        more = {"n_lists": 90, "precision@10": 0.2, "ndcg@10": 0.25} if kind == "users" else {"recommended": 0.25}
+        more = (
+            {"n_lists": 90, "precision@10": 0.2, "ndcg@10": 0.25}
+            if kind == "users"
+            else {"recommended": 0.25}
+        )
         entries += [{"kind": kind, "group": name} | common | more | only for name in names]
     entries[0] |= {"size": 0, "n_test": 0, "rmse": None, "lowest": None, "highest": None}
-    entries[4] |= {"lowest": 0, "highest": 0} | ({"n_test": 0, "rmse": None} if record.cell.fold == 2 else {})
+    entries[4] |= {"lowest": 0, "highest": 0} | (
+        {"n_test": 0, "rmse": None} if record.cell.fold == 2 else {}
+    )
     return replace(record, slices=entries)
 
 
-def test_nothing_is_averaged_over_some_folds_and_old_records_have_no_section(tmp_path: Path) -> None:
+def test_nothing_is_averaged_over_some_folds_and_old_records_have_no_section(
+    tmp_path: Path,
+) -> None:
     records = [sliced(record, 0.9 + record.cell.fold / 100) for record in normal()]
     records[0] = failed(records[0].cell, "timeout", "too slow")
     text = plain(build(write(tmp_path / "a", records)).with_suffix(".md").read_text())
     part = text.partition("## For whom?")[2].partition("\n## ")[0]
     first, _, of_items, _ = re.findall(r"(?:^\|.*\n)+", part, re.M)
     head, _, *lines = of_items.splitlines()
-    cells = {line.split(" | ")[0].removeprefix("| "): line.removesuffix(" |").split(" | ")[1:] for line in lines}
+    cells = {
+        line.split(" | ")[0].removeprefix("| "): line.removesuffix(" |").split(" | ")[1:]
+        for line in lines
+    }
     assert cells["random"] == ["– (no mean: timeout in 1 of 5 folds)", "–", "–", "–"]
-    assert cells["surprise-svd"] == ["–", "0.9200", "0.9200", "0.9200"], "fold 2 has no cold test rating"
+    assert cells["surprise-svd"] == ["–", "0.9200", "0.9200", "0.9200"], (
+        "fold 2 has no cold test rating"
+    )
     assert "no training rating<br>on average 100 items, 4,000 test ratings a fold" in head
     assert "cold" not in first, "an empty group is no column"
     text = plain(build(write(tmp_path / "b", normal())).with_suffix(".md").read_text())
@@ -225,7 +259,11 @@ def test_metrics_that_no_column_shows_are_defined_below_the_tables(tmp_path: Pat
     directory = write(tmp_path, [sliced(record, 0.9) for record in normal()])
     results = Results.read(directory)
     part = f"ndcg@10: {METRICS['ndcg'].definition}"
-    for columns, wanted in ((["rmse", "ndcg@10"], 0), (["rmse", "precision@10"], 0), (["lightfm:precision@1"], 1)):
+    for columns, wanted in (
+        (["rmse", "ndcg@10"], 0),
+        (["rmse", "precision@10"], 0),
+        (["lightfm:precision@1"], 1),
+    ):
         cells = [record.cell for record in results.records]
         results.run.write_plan(cells, results.about | {"metrics": columns})
         text = plain(build(directory, sections=["slices"]).with_suffix(".md").read_text())

@@ -75,7 +75,10 @@ def test_verdicts(other: Floats, verdict: str, difference: float) -> None:
 
 def test_a_declared_reason_beats_lucky_agreement_and_one_fit_proves_nothing() -> None:
     lucky = certify("threads race", [SCORES, SCORES], "2 fits")
-    assert lucky is not None and (lucky.verdict, lucky.reason) == ("not deterministic", "threads race")
+    assert lucky is not None and (lucky.verdict, lucky.reason) == (
+        "not deterministic",
+        "threads race",
+    )
     alone = certify("threads race", [SCORES], "1 fit")
     assert alone is not None and alone.largest_difference is None
     assert certify(None, [SCORES], "1 fit") is None
@@ -83,12 +86,16 @@ def test_a_declared_reason_beats_lucky_agreement_and_one_fit_proves_nothing() ->
 
 def test_the_toy_covers_all_users_and_items_and_both_ends_of_the_scale() -> None:
     ratings, catalogue, truth = toy((-10.0, 10.0))
-    assert set(ratings.users.tolist()) == set(range(40)) and set(ratings.items.tolist()) == set(range(30))
+    assert set(ratings.users.tolist()) == set(range(40)) and set(ratings.items.tolist()) == set(
+        range(30)
+    )
     assert set(ratings.values.tolist()) == {-10.0, 10.0} and 0.4 < len(ratings) / 1200 < 0.6
     assert len(catalogue.titles) == 30 and truth.shape == (3, 40, 30)
 
 
-def test_records_carry_the_certificate(ratings_file: Path, run_bench: RunBench, tmp_path: Path) -> None:
+def test_records_carry_the_certificate(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
     (tmp_path / "noisy_plugin.py").write_text(PLUGIN)
     expected = {
         "item-mean": ("bit-identical", "3 fits, 750 training pairs"),
@@ -99,7 +106,15 @@ def test_records_carry_the_certificate(ratings_file: Path, run_bench: RunBench, 
         "noisy-declared": ("not deterministic", "3 fits, 750 training pairs"),
     }
     rows = [part for row in expected for part in ("--algorithm", row)]
-    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, *rows, "--plugin", "noisy_plugin"]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--folds",
+        2,
+        *rows,
+        "--plugin",
+        "noisy_plugin",
+    ]
     run_bench(*arguments, "--out", tmp_path / "out", path=tmp_path, check=0)
     for record in Run(tmp_path / "out").records():
         if record.cell.row == "noisy-slow" and record.cell.fold > 0:
@@ -108,10 +123,15 @@ def test_records_carry_the_certificate(ratings_file: Path, run_bench: RunBench, 
         assert record.determinism is not None
         found = record.determinism.verdict, record.determinism.checked_on
         assert found == expected[record.cell.row], record.cell.row
-        assert record.determinism.reason == ("threads race" if record.cell.row == "noisy-declared" else None)
+        assert record.determinism.reason == (
+            "threads race" if record.cell.row == "noisy-declared" else None
+        )
         assert Record.from_json(record.to_json()) == record
         older = json.loads(record.to_json()) | {"nondeterminism": None}
         del older["determinism"]
         assert Record.from_json(json.dumps(older)).determinism is None
     report = (tmp_path / "out" / "report.md").read_text()
-    assert "| noisy-declared | not deterministic; seen in 3 fits, 750 training pairs; threads race |" in report
+    assert (
+        "| noisy-declared | not deterministic; seen in 3 fits, 750 training pairs; threads race |"
+        in report
+    )

@@ -52,7 +52,9 @@ class Wanders(Recommender):
 """
 
 
-@pytest.mark.parametrize("everywhere", [False, True], ids=["in fit", "in imports and the constructor too"])
+@pytest.mark.parametrize(
+    "everywhere", [False, True], ids=["in fit", "in imports and the constructor too"]
+)
 def test_who_changes_the_directory_has_good_rows_and_writes_nothing_elsewhere(
     everywhere: bool, ratings_file: Path, tmp_path: Path
 ) -> None:
@@ -66,7 +68,16 @@ def test_who_changes_the_directory_has_good_rows_and_writes_nothing_elsewhere(
     (start / "modules" / "wandering_library.py").write_text("import os\nos.chdir('/')\n")
     rows = ["wanders", *(["wanders[phase=init]"] if everywhere else []), "global-mean"]
     arguments = [part for row in rows for part in ("--algorithm", row)]
-    arguments += ["--dataset", "table:ratings.csv", "--folds", "2", "--plugin", "wanderer", "--out", "results"]
+    arguments += [
+        "--dataset",
+        "table:ratings.csv",
+        "--folds",
+        "2",
+        "--plugin",
+        "wanderer",
+        "--out",
+        "results",
+    ]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(["modules", str(ROOT)]),
         "RECBENCH_DATA": "data",
@@ -75,10 +86,14 @@ def test_who_changes_the_directory_has_good_rows_and_writes_nothing_elsewhere(
         "EXPECTED_DATA": str(start / "data"),
     }
     command = [sys.executable, "-m", "benchmarks.run", *arguments]
-    result = subprocess.run(command, cwd=start, env=environment, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(
+        command, cwd=start, env=environment, capture_output=True, text=True, timeout=300
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     records = Run(start / "results").records()
-    assert [(record.cell.row, record.status) for record in records] == [(row, "ok") for row in rows for _ in "12"]
+    assert [(record.cell.row, record.status) for record in records] == [
+        (row, "ok") for row in rows for _ in "12"
+    ]
     by_row = {(record.cell.row, record.cell.fold): record.metrics["rmse"] for record in records}
     assert len({by_row[row, 0] for row in rows}) == 1, "each answers with the mean"
     names = {"cache", "elsewhere", "modules", "ratings.csv", "results", "start.txt"}

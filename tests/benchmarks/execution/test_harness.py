@@ -50,14 +50,30 @@ def answers(run: Run, record: Record) -> dict[str, bytes]:
 def numbers(directory: Path) -> dict[str, object]:
     """What must not depend on anything but the cells: status, metrics and raw answers, by record file."""
     run = Run(directory)
-    return {r.cell.name: (r.status, r.metrics, answers(run, r)) for r in run.records() if r.status == "ok"}
+    return {
+        r.cell.name: (r.status, r.metrics, answers(run, r))
+        for r in run.records()
+        if r.status == "ok"
+    }
 
 
 @pytest.fixture(scope="module")
-def undisturbed(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def undisturbed(
+    ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The sound rows, run alone."""
     out = tmp_path_factory.mktemp("undisturbed")
-    run_bench("--dataset", f"table:{ratings_file}", "--folds", 2, *options(SOUND), *PLUGIN, "--out", out, check=0)
+    run_bench(
+        "--dataset",
+        f"table:{ratings_file}",
+        "--folds",
+        2,
+        *options(SOUND),
+        *PLUGIN,
+        "--out",
+        out,
+        check=0,
+    )
     return out
 
 
@@ -67,16 +83,22 @@ def test_every_fault_has_its_status_and_harms_nobody(
     rows = [SOUND[0], *list(FAULTS)[:5], *SOUND[1:3], *list(FAULTS)[5:], SOUND[3]]
     limits = ["--time-limit", "8s", "--memory-limit", "700M", *PLUGIN]
     dataset = f"table:{ratings_file}"
-    result = run_bench("--dataset", dataset, "--folds", 2, *options(rows), *limits, "--out", tmp_path, check=4)
+    result = run_bench(
+        "--dataset", dataset, "--folds", 2, *options(rows), *limits, "--out", tmp_path, check=4
+    )
     records = Run(tmp_path).records()
-    assert [(r.cell.row, r.cell.fold) for r in records] == [(row, fold) for row in rows for fold in (0, 1)]
+    assert [(r.cell.row, r.cell.fold) for r in records] == [
+        (row, fold) for row in rows for fold in (0, 1)
+    ]
     for record in records:
         status, reason = FAULTS.get(record.cell.row, ("ok", ""))
         assert (record.status, reason in (record.reason or "")) == (status, True), record
     sound = {name: found for name, found in numbers(tmp_path).items() if "daemonic" not in name}
     assert sound == numbers(undisturbed)
     assert not [
-        p for p in psutil.process_iter(["cmdline"]) if "time.sleep(321)" in " ".join(p.info.get("cmdline") or [])
+        p
+        for p in psutil.process_iter(["cmdline"])
+        if "time.sleep(321)" in " ".join(p.info.get("cmdline") or [])
     ]
     failed = next(r for r in records if r.cell.row == "faulty-raises")
     assert "faulty.py" in (failed.reason or ""), "a failure names its last frames"
@@ -94,7 +116,9 @@ def test_an_abstaining_algorithm_gets_the_mean_and_a_lower_coverage(
     ratings_file: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
     chosen = ["--algorithm", "faulty-abstains", "--plugin", "faulty", "--no-report"]
-    run_bench("--dataset", f"table:{ratings_file}", "--folds", 2, *chosen, "--out", tmp_path, check=0)
+    run_bench(
+        "--dataset", f"table:{ratings_file}", "--folds", 2, *chosen, "--out", tmp_path, check=0
+    )
     for record in Run(tmp_path).records():
         assert 0.3 < (record.metrics["coverage"] or 0) < 0.7
         assert record.metrics["rmse"] is not None
@@ -104,7 +128,16 @@ def test_a_second_run_keeps_what_is_there_and_force_measures_again(
     ratings_file: Path, run_bench: RunBench, undisturbed: Path
 ) -> None:
     before = {path: path.stat().st_mtime_ns for path in undisturbed.glob("records/*.json")}
-    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, *options(SOUND), *PLUGIN, "--out", undisturbed]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--folds",
+        2,
+        *options(SOUND),
+        *PLUGIN,
+        "--out",
+        undisturbed,
+    ]
     result = run_bench(*arguments, check=0)
     assert "8 kept from before" in result.stdout
     assert {path: path.stat().st_mtime_ns for path in undisturbed.glob("records/*.json")} == before
@@ -119,16 +152,36 @@ def test_a_second_run_keeps_what_is_there_and_force_measures_again(
 def test_parallel_cells_give_the_same_numbers_and_are_marked_contended(
     ratings_file: Path, run_bench: RunBench, undisturbed: Path, tmp_path: Path
 ) -> None:
-    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, *options(SOUND), *PLUGIN, "--jobs", 3]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--folds",
+        2,
+        *options(SOUND),
+        *PLUGIN,
+        "--jobs",
+        3,
+    ]
     run_bench(*arguments, "--out", tmp_path, "--no-report", check=0)
     assert numbers(tmp_path) == numbers(undisturbed)
     assert all(record.environment["contended"] for record in Run(tmp_path).records())
 
 
-def test_a_budget_leaves_not_run_cells(ratings_file: Path, run_bench: RunBench, tmp_path: Path) -> None:
-    arguments = ["--plugin", "faulty", *options(["random", "faulty-sleeps"]), "--budget", "4s", "--no-report"]
+def test_a_budget_leaves_not_run_cells(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    arguments = [
+        "--plugin",
+        "faulty",
+        *options(["random", "faulty-sleeps"]),
+        "--budget",
+        "4s",
+        "--no-report",
+    ]
     begun = time.monotonic()
-    run_bench("--dataset", f"table:{ratings_file}", "--folds", 2, *arguments, "--out", tmp_path, check=4)
+    run_bench(
+        "--dataset", f"table:{ratings_file}", "--folds", 2, *arguments, "--out", tmp_path, check=4
+    )
     assert time.monotonic() - begun < 30
     statuses = [record.status for record in Run(tmp_path).records()]
     assert statuses == ["ok", "ok", "not_run", "not_run"]
@@ -152,14 +205,30 @@ def test_a_record_says_what_is_needed_to_believe_it(undisturbed: Path) -> None:
 def test_killed_at_twenty_moments_a_run_ends_as_if_undisturbed(
     ratings_file: Path, undisturbed: Path, own_data: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
-    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, *options(SOUND), *PLUGIN, "--out", str(tmp_path)]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--folds",
+        2,
+        *options(SOUND),
+        *PLUGIN,
+        "--out",
+        str(tmp_path),
+    ]
     command = [sys.executable, "-m", "benchmarks.run", *map(str, arguments)]
-    environment = os.environ | {"RECBENCH_DATA": str(own_data), "PYTHONPATH": str(ROOT / "tests" / "plugins")}
+    environment = os.environ | {
+        "RECBENCH_DATA": str(own_data),
+        "PYTHONPATH": str(ROOT / "tests" / "plugins"),
+    }
     chance, cells_killed = random.Random(0), 0
     for moment in range(20):
         run = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
         begun, process = time.monotonic(), psutil.Process(run.pid)
-        while moment % 2 and len(process.children(recursive=True)) < 2 and time.monotonic() - begun < 60:
+        while (
+            moment % 2
+            and len(process.children(recursive=True)) < 2
+            and time.monotonic() - begun < 60
+        ):
             time.sleep(0.05)  # every other time, until a cell runs beside the server
         time.sleep(chance.uniform(0.0, 2.5))
         family = process.children(recursive=True)
@@ -175,7 +244,9 @@ def test_killed_at_twenty_moments_a_run_ends_as_if_undisturbed(
     assert cells_killed >= 5
     run_bench(*arguments, check=0)
     assert numbers(tmp_path) == numbers(undisturbed)
-    assert {p.name for p in tmp_path.glob("records/*")} == {p.name for p in undisturbed.glob("records/*")}
+    assert {p.name for p in tmp_path.glob("records/*")} == {
+        p.name for p in undisturbed.glob("records/*")
+    }
 
 
 def test_cells_and_what_they_started_do_not_survive_their_server(
@@ -190,9 +261,14 @@ def test_cells_and_what_they_started_do_not_survive_their_server(
         "--out",
         str(tmp_path),
     ]
-    environment = os.environ | {"RECBENCH_DATA": str(own_data), "PYTHONPATH": str(ROOT / "tests" / "plugins")}
+    environment = os.environ | {
+        "RECBENCH_DATA": str(own_data),
+        "PYTHONPATH": str(ROOT / "tests" / "plugins"),
+    }
     command = [sys.executable, "-m", "benchmarks.run", *arguments]
-    run = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    run = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     deadline = time.monotonic() + 60
     while len(family := psutil.Process(run.pid).children(recursive=True)) < 3:
         assert time.monotonic() < deadline
@@ -228,13 +304,19 @@ def test_only_its_own_leftovers_are_removed_from_the_results_directory(
     assert [(tmp_path / name).read_text() for name in theirs] == ["mine"] * len(theirs)
     assert (tmp_path / "sub" / ".cache.tmp").is_dir()
     assert (
-        not {path.name for path in tmp_path.rglob(".*.tmp")} - {Path(name).name for name in theirs} - {".cache.tmp"}
+        not {path.name for path in tmp_path.rglob(".*.tmp")}
+        - {Path(name).name for name in theirs}
+        - {".cache.tmp"}
     )
 
 
-def test_a_budget_never_replaces_what_is_there(ratings_file: Path, run_bench: RunBench, tmp_path: Path) -> None:
+def test_a_budget_never_replaces_what_is_there(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
     arguments = ["--algorithm", "random", "--folds", 2, "--out", tmp_path, "--no-report"]
     run_bench("--dataset", f"table:{ratings_file}", *arguments, check=0)
     kept = numbers(tmp_path)
-    run_bench("--dataset", f"table:{ratings_file}", *arguments, "--force", "random", "--budget", ".001s")
+    run_bench(
+        "--dataset", f"table:{ratings_file}", *arguments, "--force", "random", "--budget", ".001s"
+    )
     assert numbers(tmp_path) == kept

@@ -54,7 +54,13 @@ N_USERS, N_ITEMS, N_ROWS = 200, 61, 5000
 Patch = pytest.MonkeyPatch
 HOW = plan.How("kfold", 2, 0, Evaluation())
 ENVIRONMENT: dict[str, Any] = {"threads": 1, "contended": False}
-LEARNERS = ["user-item-bias", "numpy-sgd[n_epochs=5]", "popularity", "ease", "surprise-svd[n_epochs=5]"]
+LEARNERS = [
+    "user-item-bias",
+    "numpy-sgd[n_epochs=5]",
+    "popularity",
+    "ease",
+    "surprise-svd[n_epochs=5]",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +83,9 @@ def _forgetful() -> Iterator[None]:
 
 def wrapped(ratings: Ratings) -> Dataset:
     """`ratings` as a data set of its own."""
-    about = Catalogue(("film",) * ratings.n_items, (None,) * ratings.n_items, ((),) * ratings.n_items)
+    about = Catalogue(
+        ("film",) * ratings.n_items, (None,) * ratings.n_items, ((),) * ratings.n_items
+    )
     ids = np.arange(ratings.n_users), np.arange(ratings.n_items)
     return Dataset("planted", ratings, about, *ids, Provenance((), "", ""))
 
@@ -91,7 +99,9 @@ def changed(rows: NDArray[np.int64], **columns: NDArray[Any]) -> Dataset:
     fields = {name: getattr(ratings, name).copy() for name in ("users", "items", "values")}
     for name, column in columns.items():
         fields[name][rows] = column
-    return wrapped(Ratings(**fields, n_users=ratings.n_users, n_items=ratings.n_items, scale=ratings.scale))
+    return wrapped(
+        Ratings(**fields, n_users=ratings.n_users, n_items=ratings.n_items, scale=ratings.scale)
+    )
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,9 @@ class Bench:
 
     directory: Path
 
-    def measure(self, spec: str, fold: int = 0, dataset: Dataset = PLANTED) -> tuple[Record, dict[str, Any]]:
+    def measure(
+        self, spec: str, fold: int = 0, dataset: Dataset = PLANTED
+    ) -> tuple[Record, dict[str, Any]]:
         """The record and the raw answers of one cell."""
         entry = self.directory / "cache" / "datasets" / dataset.digest[:12]
         if not entry.exists():
@@ -147,12 +159,18 @@ def check_blind(bench: Bench, spec: str) -> None:
     record, answers = bench.measure(spec)
     assert record.status == "ok", record.reason
     _, with_other_values = bench.measure(spec, dataset=changed(test_rows, values=6 - values))
-    assert np.array_equal(answers["scores"], with_other_values["scores"], equal_nan=True), "test values are known"
-    _, with_other_items = bench.measure(spec, dataset=changed(test_rows, items=(items + 7) % N_ITEMS))
+    assert np.array_equal(answers["scores"], with_other_values["scores"], equal_nan=True), (
+        "test values are known"
+    )
+    _, with_other_items = bench.measure(
+        spec, dataset=changed(test_rows, items=(items + 7) % N_ITEMS)
+    )
     for other in (with_other_values, with_other_items):
         _, mine, theirs = np.intersect1d(answers["users"], other["users"], return_indices=True)
         assert len(mine) > N_USERS / 2
-        assert np.array_equal(answers["top_items"][mine], other["top_items"][theirs]), "the test part is known"
+        assert np.array_equal(answers["top_items"][mine], other["top_items"][theirs]), (
+            "the test part is known"
+        )
 
 
 def train_on_everything(patch: Patch) -> None:
@@ -227,7 +245,9 @@ def check_rows_are_divided(bench: Bench) -> None:
     assert record.status == "ok", record.reason
 
 
-def test_a_split_that_puts_a_row_into_both_parts_is_refused(bench: Bench, monkeypatch: Patch) -> None:
+def test_a_split_that_puts_a_row_into_both_parts_is_refused(
+    bench: Bench, monkeypatch: Patch
+) -> None:
     check_rows_are_divided(bench)
 
     def overlapping(ratings: Ratings, n_folds: int, fold: int, seed: int) -> Any:
@@ -267,21 +287,29 @@ def check_nothing_else_in_reach(bench: Bench) -> None:
     assert len(test) not in (N_USERS, N_ITEMS)
     for call, arguments in calls.items():
         for thing in reachable(arguments):
-            assert not isinstance(thing, np.memmap | mmap.mmap | Dataset | Path), f"{call}: {type(thing)} in reach"
+            assert not isinstance(thing, np.memmap | mmap.mmap | Dataset | Path), (
+                f"{call}: {type(thing)} in reach"
+            )
             if isinstance(thing, np.ndarray):
                 assert thing.size <= len(train), f"{call}: {thing.size} numbers in reach"
                 for column in (test.users, test.items, test.values):
                     assert not np.array_equal(thing, column), f"{call}: a test column in reach"
             if isinstance(thing, Ratings):
-                columns = ((getattr(thing, c), getattr(train, c)) for c in ("users", "items", "values"))
-                assert all(np.array_equal(*pair) for pair in columns), f"{call}: other ratings in reach"
+                columns = (
+                    (getattr(thing, c), getattr(train, c)) for c in ("users", "items", "values")
+                )
+                assert all(np.array_equal(*pair) for pair in columns), (
+                    f"{call}: other ratings in reach"
+                )
 
 
 def test_nothing_but_the_training_part_is_in_reach(bench: Bench) -> None:
     check_nothing_else_in_reach(bench)
 
 
-def test_views_of_the_whole_and_parts_that_hold_the_whole_are_caught(bench: Bench, monkeypatch: Patch) -> None:
+def test_views_of_the_whole_and_parts_that_hold_the_whole_are_caught(
+    bench: Bench, monkeypatch: Patch
+) -> None:
     def view(ratings: Ratings, rows: NDArray[np.int64]) -> Ratings:
         n, shape = len(rows), (ratings.n_users, ratings.n_items, ratings.scale)
         return Ratings(ratings.users[:n], ratings.items[:n], ratings.values[:n], *shape)
@@ -317,7 +345,9 @@ def check_fallback(bench: Bench) -> None:
     assert record.metrics["rmse"] == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_fallback_is_the_training_mean_and_the_whole_mean_is_caught(bench: Bench, monkeypatch: Patch) -> None:
+def test_the_fallback_is_the_training_mean_and_the_whole_mean_is_caught(
+    bench: Bench, monkeypatch: Patch
+) -> None:
     check_fallback(bench)
     cheats._hoard.clear()
     whole, rated = PLANTED.ratings.mean, scoring.rated
@@ -332,11 +362,15 @@ def check_candidates(bench: Bench) -> None:
     _, answers = bench.measure("popularity")
     known = train.users.astype(int) * N_ITEMS + train.items
     recommended = answers["users"][:, None].astype(int) * N_ITEMS + answers["top_items"]
-    assert not np.isin(recommended[answers["top_items"] >= 0], known).any(), "training items are recommended"
+    assert not np.isin(recommended[answers["top_items"] >= 0], known).any(), (
+        "training items are recommended"
+    )
 
 
 @pytest.mark.parametrize("candidates", ["all", "unliked"])
-def test_training_items_among_the_candidates_are_caught(bench: Bench, monkeypatch: Patch, candidates: Any) -> None:
+def test_training_items_among_the_candidates_are_caught(
+    bench: Bench, monkeypatch: Patch, candidates: Any
+) -> None:
     check_candidates(bench)
     monkeypatch.setitem(PROTOCOLS, STANDARD, replace(PROTOCOLS[STANDARD], candidates=candidates))
     with pytest.raises(AssertionError, match="training items"):
@@ -366,11 +400,15 @@ def divide_with(patch: Patch, *seeds: int) -> None:
 def test_folds_that_differ_between_algorithms_are_refused(bench: Bench, monkeypatch: Patch) -> None:
     check_same_rows(bench)
     divide_with(monkeypatch, 0, 1)
-    with pytest.raises(UsageError, match="fold 0: global-mean and item-mean were not measured on the same ratings"):
+    with pytest.raises(
+        UsageError, match="fold 0: global-mean and item-mean were not measured on the same ratings"
+    ):
         check_same_rows(bench)
 
 
-def test_the_gate_does_not_compare_other_folds(bench: Bench, tmp_path: Path, monkeypatch: Patch) -> None:
+def test_the_gate_does_not_compare_other_folds(
+    bench: Bench, tmp_path: Path, monkeypatch: Patch
+) -> None:
     limits = [parse("rmse:+1%")]
     runs = []
     for name, seed in (("base", 0), ("same", 0), ("other", 1)):
@@ -383,7 +421,10 @@ def test_the_gate_does_not_compare_other_folds(bench: Bench, tmp_path: Path, mon
     base, same, other = runs
     assert [verdict.verdict for verdict in compare(base, same, limits, 0.1)] == ["PASS"]
     [verdict] = compare(base, other, limits, 0.1)
-    assert (verdict.verdict, verdict.reason) == ("INCOMPARABLE", "the folds have other ratings: train_rows differ")
+    assert (verdict.verdict, verdict.reason) == (
+        "INCOMPARABLE",
+        "the folds have other ratings: train_rows differ",
+    )
 
 
 def check_means(directory: Path) -> None:
@@ -398,16 +439,24 @@ def check_means(directory: Path) -> None:
                 assert row.mean("ndcg@10") is None, "a mean over the folds that survived"
                 continue
             known = [value for value in values if value is not None]
-            assert row.mean("ndcg@10") == pytest.approx(np.mean(known), rel=1e-12), "not the mean of the folds"
+            assert row.mean("ndcg@10") == pytest.approx(np.mean(known), rel=1e-12), (
+                "not the mean of the folds"
+            )
             drawn = samples(results.run, {row.name: row.records}, COLUMNS)["ndcg@10"][row.name]
             value = bootstrap(find("ndcg@10"), [drawn], n_draws=1).values[0]
             assert value == pytest.approx(np.mean(known), rel=1e-5)
 
 
-def test_the_best_fold_and_the_mean_of_survivors_are_caught(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_the_best_fold_and_the_mean_of_survivors_are_caught(
+    tmp_path: Path, monkeypatch: Patch
+) -> None:
     check_means(tmp_path / "real")
     with monkeypatch.context() as patch:
-        patch.setattr(Spread, "of", lambda values: Spread(max(values), None, min(values), max(values), len(values)))
+        patch.setattr(
+            Spread,
+            "of",
+            lambda values: Spread(max(values), None, min(values), max(values), len(values)),
+        )
         with pytest.raises(AssertionError, match="not the mean"):
             check_means(tmp_path / "best")
 
@@ -466,11 +515,18 @@ def test_in_a_real_run_folds_are_strangers_and_the_data_closed(
     bench: Bench, ratings_file: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
     reader = "cheats-reader"
-    rows = ["cheats-hoarder", f"{reader}[dataset=table:{ratings_file}]", f"{reader}[file={ratings_file}]", reader]
+    rows = [
+        "cheats-hoarder",
+        f"{reader}[dataset=table:{ratings_file}]",
+        f"{reader}[file={ratings_file}]",
+        reader,
+    ]
     chosen = [part for row in rows for part in ("--algorithm", row)]
     more = ["--folds", 2, "--plugin", "cheats", "--no-report", "--out", tmp_path / "out"]
     run_bench("--dataset", f"table:{ratings_file}", *chosen, *more, check=4)
-    records = {row: [r for r in Run(tmp_path / "out").records() if r.cell.row == row] for row in rows}
+    records = {
+        row: [r for r in Run(tmp_path / "out").records() if r.cell.row == row] for row in rows
+    }
     check_folds_are_strangers(records[rows[0]])
     for row in rows[1:3]:
         for record in records[row]:
@@ -486,9 +542,9 @@ def check_alone_as_in_company(bench: Bench, spec: str, forget: Callable[[], None
     _, after = bench.measure(spec, 1)
     forget()
     _, alone = bench.measure(spec, 1)
-    assert all(np.array_equal(after[name], alone[name], equal_nan=True) for name in ("scores", "top_items")), (
-        "a fold depends on what ran before"
-    )
+    assert all(
+        np.array_equal(after[name], alone[name], equal_nan=True) for name in ("scores", "top_items")
+    ), "a fold depends on what ran before"
 
 
 def test_an_algorithm_that_remembers_in_a_file_is_found_out(bench: Bench, tmp_path: Path) -> None:
@@ -502,12 +558,16 @@ def check_files_are_closed(bench: Bench, column: str) -> None:
     entry = bench.directory / "cache" / "datasets" / PLANTED.digest[:12]
     bench.measure("global-mean")
     record, _ = bench.measure(f"cheats-reader[file={entry / column}]")
-    assert record.status == "failed" and SealedError.__name__ in (record.reason or ""), "test ratings can be read"
+    assert record.status == "failed" and SealedError.__name__ in (record.reason or ""), (
+        "test ratings can be read"
+    )
     assert len(reopen(entry).ratings) == N_ROWS, "and the entry is as it was"
 
 
 @pytest.mark.parametrize("column", ["values.npy", "about.json"])
-def test_the_files_of_the_data_set_are_closed_to_algorithms(bench: Bench, monkeypatch: Patch, column: str) -> None:
+def test_the_files_of_the_data_set_are_closed_to_algorithms(
+    bench: Bench, monkeypatch: Patch, column: str
+) -> None:
     check_files_are_closed(bench, column)
     monkeypatch.setattr(worker, "sealed", lambda *arguments: nullcontext())
     with pytest.raises(AssertionError, match="can be read"):
@@ -541,7 +601,9 @@ def test_what_python_opens_is_closed_while_sealed(tmp_path: Path, way: str) -> N
 
 NATIVE: dict[str, Callable[[Path], str]] = {
     "polars": lambda file: str(pl.read_csv(file, has_header=False).item(2, 0)),
-    "another process": lambda file: subprocess.run(["tail", "-1", file], capture_output=True, text=True).stdout,
+    "another process": lambda file: (
+        subprocess.run(["tail", "-1", file], capture_output=True, text=True).stdout
+    ),
 }
 
 
@@ -593,7 +655,9 @@ SKILLS = [
 
 
 @pytest.mark.parametrize(("shuffled", "spec", "baseline"), SKILLS)
-def test_nothing_is_learned_from_permuted_labels(bench: Bench, shuffled: str, spec: str, baseline: str) -> None:
+def test_nothing_is_learned_from_permuted_labels(
+    bench: Bench, shuffled: str, spec: str, baseline: str
+) -> None:
     check_no_skill(bench, shuffled, spec, baseline)
 
 

@@ -38,7 +38,9 @@ def installed(directory: Path, source: str = SOURCE, *, entry_point: str = "tiny
     (directory / "tiny_plugin.py").write_text(source)
     about = directory / "tiny_recommenders-1.0.dist-info"
     about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-recommenders\nVersion: 1.0\n")
+    (about / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: tiny-recommenders\nVersion: 1.0\n"
+    )
     (about / "entry_points.txt").write_text(f"[recbench.adapters]\ntiny = {entry_point}\n")
     return directory
 
@@ -61,18 +63,38 @@ def test_an_installed_distribution_adds_its_adapters(
     result = listed(path)
     assert result.returncode == 0, result.stderr
     assert "tiny-number" in result.stdout and "The number that is given" in result.stdout
-    arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", ROW, "--folds", 2, "--out", tmp_path / "out"]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--algorithm",
+        ROW,
+        "--folds",
+        2,
+        "--out",
+        tmp_path / "out",
+    ]
     run_bench(*arguments, path=path, check=0)
     records = Run(tmp_path / "out").records()
     assert [record.status for record in records] == ["ok", "ok"]
-    assert all(len(record.cell.libraries["tiny_plugin"]) == 12 for record in records)  # which source it was
+    assert all(
+        len(record.cell.libraries["tiny_plugin"]) == 12 for record in records
+    )  # which source it was
 
 
 def test_a_module_named_on_the_command_line_adds_its_adapters(
     ratings_file: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
     (tmp_path / "tiny_plugin.py").write_text(SOURCE)
-    arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", ROW, "--folds", 2, "--out", tmp_path / "out"]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--algorithm",
+        ROW,
+        "--folds",
+        2,
+        "--out",
+        tmp_path / "out",
+    ]
     assert "unknown algorithm" in run_bench(*arguments, path=tmp_path, check=2).stderr
     run_bench(*arguments, "--plugin", "tiny_plugin", path=tmp_path, check=0)
     assert [record.status for record in Run(tmp_path / "out").records()] == ["ok", "ok"]
@@ -81,7 +103,15 @@ def test_a_module_named_on_the_command_line_adds_its_adapters(
 def test_a_module_that_is_installed_and_named_counts_once(
     ratings_file: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
-    arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", ROW, "--plugin", "tiny_plugin", "--dry-run"]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--algorithm",
+        ROW,
+        "--plugin",
+        "tiny_plugin",
+        "--dry-run",
+    ]
     run_bench(*arguments, path=installed(tmp_path), check=0)
 
 
@@ -95,7 +125,9 @@ def test_a_module_that_is_installed_and_named_counts_once(
         (SOURCE, "no_such_module", "ModuleNotFoundError"),
     ],
 )
-def test_a_broken_distribution_is_named(source: str, entry_point: str, reason: str, tmp_path: Path) -> None:
+def test_a_broken_distribution_is_named(
+    source: str, entry_point: str, reason: str, tmp_path: Path
+) -> None:
     result = listed(installed(tmp_path, source, entry_point=entry_point))
     assert result.returncode == 2
     for part in ("tiny-recommenders", f"tiny = {entry_point}", reason, "uninstall"):

@@ -32,8 +32,21 @@ LIMITS = ["rmse:+1%", "precision@10:-5%"]
 def base(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real run of three algorithms on two folds."""
     directory = tmp_path_factory.mktemp("base")
-    rows = [part for row in ("item-mean", "user-item-bias", "popularity") for part in ("--algorithm", row)]
-    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, *rows, "--out", directory, "--no-report"]
+    rows = [
+        part
+        for row in ("item-mean", "user-item-bias", "popularity")
+        for part in ("--algorithm", row)
+    ]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--folds",
+        2,
+        *rows,
+        "--out",
+        directory,
+        "--no-report",
+    ]
     run_bench(*arguments, check=0)
     return directory
 
@@ -45,7 +58,12 @@ def head(base: Path, tmp_path: Path) -> Path:
 
 
 def compared(base: Path, head: Path, *limits: str, more: tuple[str, ...] = ()) -> Result:
-    arguments = [str(base), str(head), *(part for limit in limits or LIMITS for part in ("--fail-on", limit)), *more]
+    arguments = [
+        str(base),
+        str(head),
+        *(part for limit in limits or LIMITS for part in ("--fail-on", limit)),
+        *more,
+    ]
     return CliRunner().invoke(application(gate), arguments)
 
 
@@ -118,11 +136,16 @@ def test_what_got_worse_or_better_is_told(
     assert result.exit_code == code, result.output
 
 
-def test_a_worsening_within_chance_does_not_fail_but_is_too_fine_to_be_gated(base: Path, head: Path) -> None:
+def test_a_worsening_within_chance_does_not_fail_but_is_too_fine_to_be_gated(
+    base: Path, head: Path
+) -> None:
     change(head, "item-mean", worse("rmse", 1.02, noise=0.5))
     result = compared(base, head, "rmse:+0.1%")
     assert result.exit_code == 2
-    assert "finer than the data can resolve: rmse:+0.1%: the minimum detectable effect is" in result.output
+    assert (
+        "finer than the data can resolve: rmse:+0.1%: the minimum detectable effect is"
+        in result.output
+    )
     assert compared(base, head, "rmse:+30%").exit_code == 0
 
 
@@ -154,7 +177,9 @@ def test_a_failed_cell_of_the_head_is_missing(base: Path, head: Path) -> None:
         ("split_seed", {"split_seed": 1}),
     ],
 )
-def test_what_cannot_be_compared_is_named(base: Path, head: Path, key: str, changed: dict[str, Any]) -> None:
+def test_what_cannot_be_compared_is_named(
+    base: Path, head: Path, key: str, changed: dict[str, Any]
+) -> None:
     for row in ("item-mean", "user-item-bias", "popularity"):
         change(head, row, cell=changed)
     result = compared(base, head)
@@ -204,7 +229,9 @@ def test_times_are_gated_in_units_of_the_kernel_on_one_machine_only(base: Path, 
             record = run.read(cell)
             assert record is not None
             with np.load(run.path(cell, ".npz")) as arrays:
-                run.write(replace(record, environment=record.environment | environment), dict(arrays))
+                run.write(
+                    replace(record, environment=record.environment | environment), dict(arrays)
+                )
         result = compared(base, head, "fit_seconds:+50%")
         assert result.exit_code == 0
         assert "NOT GATED" in result.output
@@ -264,10 +291,14 @@ def test_lost_or_damaged_answers_are_named(base: Path, head: Path) -> None:
     assert str(path.name) in result.output.replace("\n", "")
 
 
-def test_an_accepted_baseline_is_small_and_gates_the_next_run(base: Path, head: Path, tmp_path: Path) -> None:
+def test_an_accepted_baseline_is_small_and_gates_the_next_run(
+    base: Path, head: Path, tmp_path: Path
+) -> None:
     def accepted(run: Path) -> Result:
         limits = [part for limit in LIMITS for part in ("--fail-on", limit)]
-        return CliRunner().invoke(application(accept), [str(run), str(tmp_path / "baseline"), *limits])
+        return CliRunner().invoke(
+            application(accept), [str(run), str(tmp_path / "baseline"), *limits]
+        )
 
     first = accepted(base)
     assert first.exit_code == 0, first.output
@@ -307,8 +338,14 @@ def test_a_gain_is_suspicious_whatever_the_form_of_the_limit() -> None:
     for text in ("precision@10:-3%", "precision@10:-0.01"):
         assert judged("row", parse(text), made(some), made(1.3 * some), 0.1).verdict == "SUSPICIOUS"
         assert judged("row", parse(text), made(some), made(1.05 * some), 0.1).verdict == "IMPROVED"
-    assert judged("row", parse("precision@10:-0.01"), made(0 * some), made(some), 0.1).verdict == "SUSPICIOUS"
-    assert judged("row", parse("mean_error:+0.01"), made(some), made(0.1 * some), 0.1).verdict == "IMPROVED"
+    assert (
+        judged("row", parse("precision@10:-0.01"), made(0 * some), made(some), 0.1).verdict
+        == "SUSPICIOUS"
+    )
+    assert (
+        judged("row", parse("mean_error:+0.01"), made(some), made(0.1 * some), 0.1).verdict
+        == "IMPROVED"
+    )
 
 
 def few_users(factor: float) -> Edit:
@@ -331,18 +368,26 @@ def test_too_few_users_are_no_pass(base: Path, head: Path, tmp_path: Path) -> No
     files = ("--json", str(tmp_path / "verdict.json"), "--markdown", str(tmp_path / "verdict.md"))
     result = compared(tmp_path / "few", head, "precision@10:-3%", more=files)
     assert result.exit_code == 2
-    assert "too few users: 3 with a value in one of the folds, and at least 20 are needed" in result.output
+    assert (
+        "too few users: 3 with a value in one of the folds, and at least 20 are needed"
+        in result.output
+    )
     assert set(verdicts(tmp_path).values()) == {"UNRESOLVED"}
     assert "cannot be resolved" in (tmp_path / "verdict.md").read_text()
 
 
-def test_all_outputs_say_that_a_tolerance_is_too_fine(base: Path, head: Path, tmp_path: Path) -> None:
+def test_all_outputs_say_that_a_tolerance_is_too_fine(
+    base: Path, head: Path, tmp_path: Path
+) -> None:
     change(head, "item-mean", worse("rmse", 1.0, noise=0.5))
     files = ("--json", str(tmp_path / "verdict.json"), "--markdown", str(tmp_path / "verdict.md"))
     assert compared(base, head, "rmse:+0.1%", more=files).exit_code == 2
     content = json.loads((tmp_path / "verdict.json").read_text())
     assert (content["exit_code"], content["failed"]) == (2, True)
-    assert verdicts(tmp_path) == {("item-mean", "rmse"): "UNRESOLVED", ("user-item-bias", "rmse"): "PASS"}
+    assert verdicts(tmp_path) == {
+        ("item-mean", "rmse"): "UNRESOLVED",
+        ("user-item-bias", "rmse"): "PASS",
+    }
     written = (tmp_path / "verdict.md").read_text()
     assert "**1 of 2 rows cannot be resolved, so nothing is known to pass.**" in written
     assert "UNRESOLVED `item-mean`, rmse: too fine: the minimum detectable effect is" in written
@@ -352,13 +397,18 @@ def test_a_limit_that_judges_no_row_is_refused(base: Path, head: Path) -> None:
     for column in ("precision@20", "lightfm:precision@10", "diversity@10"):
         result = compared(base, base, f"{column}:-3%")
         assert result.exit_code == 2
-        assert f"can be gated by {column}. Columns there" in result.output and "precision@10" in result.output
+        assert (
+            f"can be gated by {column}. Columns there" in result.output
+            and "precision@10" in result.output
+        )
     for row in ("item-mean", "user-item-bias"):
         change(head, row, without("rmse"), metrics={"precision@10": 0.1})
     assert compared(head, head, "rmse:+1%").exit_code == 2
     assert compared(head, base, "rmse:+1%").exit_code == 2, "and none of the base either"
     result = compared(base, head, "rmse:+1%")
-    assert result.exit_code == 1 and "MISSING item-mean, rmse: undefined in the head" in result.output
+    assert (
+        result.exit_code == 1 and "MISSING item-mean, rmse: undefined in the head" in result.output
+    )
 
 
 def without(column: str) -> Edit:
@@ -366,7 +416,9 @@ def without(column: str) -> Edit:
 
     def cut(arrays: dict[str, Any]) -> None:
         kept = arrays["share_columns"] != column
-        arrays.update({name: arrays[name][kept] for name in ("share_columns", "share_sums", "share_weights")})
+        arrays.update(
+            {name: arrays[name][kept] for name in ("share_columns", "share_sums", "share_weights")}
+        )
 
     return cut
 
@@ -376,7 +428,10 @@ def test_a_baseline_without_a_column_cannot_be_compared_by_it(base: Path, tmp_pa
     assert CliRunner().invoke(application(accept), arguments).exit_code == 0
     result = compared(tmp_path / "baseline", base)
     assert result.exit_code == 1
-    assert "INCOMPARABLE popularity, precision@10: the base was accepted without precision@10" in result.output
+    assert (
+        "INCOMPARABLE popularity, precision@10: the base was accepted without precision@10"
+        in result.output
+    )
     again = CliRunner().invoke(application(accept), [*arguments, "--fail-on", "precision@10:-3%"])
     assert again.exit_code == 0 and compared(tmp_path / "baseline", base).exit_code == 0
     absent = CliRunner().invoke(application(accept), [*arguments[:2], "--fail-on", "recall@20:-3%"])
@@ -384,7 +439,11 @@ def test_a_baseline_without_a_column_cannot_be_compared_by_it(base: Path, tmp_pa
 
 
 def files(directory: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_nothing_is_lost_by_accepting(
@@ -399,13 +458,18 @@ def test_nothing_is_lost_by_accepting(
     link.symlink_to(head)
     for place in (head, head / "records", head / "baseline", head.parent, link):
         assert accepted(head, place).exit_code == 2 and files(head) == before
-    assert accepted(base, head).exit_code == 2 and files(head) == before, "a run is more than a baseline"
+    assert accepted(base, head).exit_code == 2 and files(head) == before, (
+        "a run is more than a baseline"
+    )
     assert accepted(base, tmp_path / "baseline").exit_code == 0
     kept = files(tmp_path / "baseline")
     written = Run.write
 
     def broken(run: Run, *arguments: Any) -> None:
-        if run.directory.name == "accepted" and len(list((run.directory / "records").iterdir())) > 4:
+        if (
+            run.directory.name == "accepted"
+            and len(list((run.directory / "records").iterdir())) > 4
+        ):
             raise OSError("no space left")
         written(run, *arguments)
 
@@ -426,8 +490,12 @@ def test_nothing_is_lost_by_accepting(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["baseline", "head", "link"]
 
 
-@pytest.mark.parametrize("theirs", ["records/song.mp3", "records/deep/er.json", "records/item-mean-notes.json"])
-def test_a_directory_with_files_of_others_is_no_baseline(base: Path, tmp_path: Path, theirs: str) -> None:
+@pytest.mark.parametrize(
+    "theirs", ["records/song.mp3", "records/deep/er.json", "records/item-mean-notes.json"]
+)
+def test_a_directory_with_files_of_others_is_no_baseline(
+    base: Path, tmp_path: Path, theirs: str
+) -> None:
     arguments = [str(base), str(tmp_path / "baseline"), "--fail-on", "rmse:+1%"]
     assert CliRunner().invoke(application(accept), arguments).exit_code == 0
     precious = tmp_path / "baseline" / theirs
@@ -449,15 +517,28 @@ def test_a_stranger_with_the_same_names_is_no_baseline(base: Path, tmp_path: Pat
 
 
 @pytest.fixture(scope="module")
-def repeated(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repeated(
+    ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Two divisions, two initialisations and another split."""
     directory = tmp_path_factory.mktemp("repeated")
-    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, "--algorithm", "item-mean", "--out", directory]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--folds",
+        2,
+        "--algorithm",
+        "item-mean",
+        "--out",
+        directory,
+    ]
     run_bench(*arguments, "--repeats", 2, "--also-split", "last-out", "--no-report", check=0)
     return directory
 
 
-def test_other_splits_are_rows_and_other_initialisations_are_left_out(repeated: Path, tmp_path: Path) -> None:
+def test_other_splits_are_rows_and_other_initialisations_are_left_out(
+    repeated: Path, tmp_path: Path
+) -> None:
     head = Path(shutil.copytree(repeated, tmp_path / "head"))
     run = Run(head)
     records = run.records()
@@ -469,14 +550,24 @@ def test_other_splits_are_rows_and_other_initialisations_are_left_out(repeated: 
     assert compared(repeated, head, "rmse:+1%").exit_code == 0, "initialisations do not count"
     last = next(record for record in records if record.cell.split != "kfold")
     rewrite(run, last, worse("rmse", 1.05**2))
-    result = compared(repeated, head, "rmse:+1%", "fit_seconds:+50%", more=("--json", str(tmp_path / "verdict.json")))
+    result = compared(
+        repeated,
+        head,
+        "rmse:+1%",
+        "fit_seconds:+50%",
+        more=("--json", str(tmp_path / "verdict.json")),
+    )
     assert result.exit_code == 1
     name = f"item-mean (split {last.cell.split})"
     found = verdicts(tmp_path)
     assert (found["item-mean", "rmse"], found[name, "rmse"]) == ("PASS", "REGRESSED")
     assert found[name, "fit_seconds"] == "NOT GATED" and "one fold: a single ratio" in result.output
     main = json.loads((tmp_path / "verdict.json").read_text())["verdicts"][0]
-    own = [r.metrics["rmse"] or 0 for r in records if r.cell.split == "kfold" and r.cell.seed == records[0].cell.seed]
+    own = [
+        r.metrics["rmse"] or 0
+        for r in records
+        if r.cell.split == "kfold" and r.cell.seed == records[0].cell.seed
+    ]
     assert main["base"] == pytest.approx(np.mean(own), rel=1e-6) and len(own) == 4
 
 

@@ -24,7 +24,10 @@ GENRES = ("crime", "comedy", "war", "music")
 CATALOGUE = Catalogue(
     tuple(f"film {item}" for item in range(N_ITEMS)),
     (None,) * N_ITEMS,
-    tuple(tuple(GENRES[place] for place in range(4) if (item * 7) % (place + 2) == 0) for item in range(N_ITEMS)),
+    tuple(
+        tuple(GENRES[place] for place in range(4) if (item * 7) % (place + 2) == 0)
+        for item in range(N_ITEMS)
+    ),
 )
 
 

@@ -15,18 +15,28 @@ def moved(expected: Any, found: Any, place: str = "") -> list[str]:
     """Where two JSON values differ by more than the last digits of another machine."""
     if isinstance(expected, dict) and isinstance(found, dict):
         names = sorted({*expected, *found})
-        return [line for name in names for line in moved(expected.get(name), found.get(name), f"{place} {name}")]
+        return [
+            line
+            for name in names
+            for line in moved(expected.get(name), found.get(name), f"{place} {name}")
+        ]
     if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
         pairs = enumerate(zip(expected, found, strict=True))
         return [line for index, pair in pairs for line in moved(*pair, f"{place}[{index}]")]
     if isinstance(expected, float) and isinstance(found, float):
-        return [] if found == pytest.approx(expected, rel=1e-9, abs=1e-12) else [f"{place}: {expected} -> {found}"]
+        return (
+            []
+            if found == pytest.approx(expected, rel=1e-9, abs=1e-12)
+            else [f"{place}: {expected} -> {found}"]
+        )
     return [] if expected == found else [f"{place}: {expected} -> {found}"]
 
 
 def check() -> None:
     known = golden.stored()
-    assert str(VERSION) in known, "a new version needs its numbers: python -m tests.benchmarks.metrics.golden"
+    assert str(VERSION) in known, (
+        "a new version needs its numbers: python -m tests.benchmarks.metrics.golden"
+    )
     lines = moved(known[str(VERSION)], json.loads(json.dumps(golden.numbers())))
     assert not lines, f"numbers moved, but protocols.VERSION is still {VERSION}: {lines}"
 
@@ -45,7 +55,9 @@ def test_every_metric_and_protocol_has_a_value_that_could_move() -> None:
     assert {f"{name}:auc" for name in PROTOCOLS if name != "standard"} <= set(metrics)
 
 
-def test_a_moved_number_and_a_version_without_numbers_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_moved_number_and_a_version_without_numbers_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from dataclasses import replace
 
     def other(ranked: Ranked, k: int) -> Any:
@@ -60,7 +72,9 @@ def test_a_moved_number_and_a_version_without_numbers_are_found(monkeypatch: pyt
         check()
 
 
-def test_the_numbers_of_a_version_are_written_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_numbers_of_a_version_are_written_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(golden, "FILE", tmp_path / "golden.json")
     golden.write()
     with pytest.raises(SystemExit, match="fixed"):

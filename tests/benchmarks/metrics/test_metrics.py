@@ -32,7 +32,11 @@ def made_ratings(seed: int, n: int = 60) -> Rated:
     rng = np.random.default_rng(seed)
     predicted = np.rint(2 * rng.uniform(1, 5, n)) / 2
     return Rated(
-        rng.integers(0, 8, n).astype(np.int32), rng.integers(1, 6, n).astype(float), predicted, rng.random(n) < 0.8, 9
+        rng.integers(0, 8, n).astype(np.int32),
+        rng.integers(1, 6, n).astype(float),
+        predicted,
+        rng.random(n) < 0.8,
+        9,
     )
 
 
@@ -48,14 +52,21 @@ def test_errors_equal_their_definitions_and_other_libraries(seed: int) -> None:
         for i, j in combinations(range(len(r)), 2)
         if users[i] == users[j] and r[i] != r[j]
     ]
-    own = [math.sqrt(np.mean([e * e for e, v in zip(errors, users, strict=True) if v == u])) for u in set(users)]
+    own = [
+        math.sqrt(np.mean([e * e for e, v in zip(errors, users, strict=True) if v == u]))
+        for u in set(users)
+    ]
     expected = {
         "rmse": (
             math.sqrt(np.mean(np.square(errors))),
             root_mean_squared_error(r, p),
             accuracy.rmse(predictions, False),
         ),
-        "mae": (np.mean(np.abs(errors)), mean_absolute_error(r, p), accuracy.mae(predictions, False)),
+        "mae": (
+            np.mean(np.abs(errors)),
+            mean_absolute_error(r, p),
+            accuracy.mae(predictions, False),
+        ),
         "r2": (r2_score(r, p),),
         "mean_error": (np.mean(p - r),),
         "macro_rmse": (np.mean(own),),
@@ -73,7 +84,10 @@ def test_fcp_equals_surprises_where_every_user_has_pairs_of_both_kinds() -> None
     users = np.repeat(np.arange(6, dtype=np.int32), 30)
     truth = rng.integers(1, 6, 180).astype(float)
     rated = Rated(users, truth, truth + rng.normal(0, 1.5, 180), np.ones(180, bool), 6)
-    predictions = [Prediction(int(u), 0, a, b, {}) for u, a, b in zip(users, truth, rated.predicted, strict=True)]
+    predictions = [
+        Prediction(int(u), 0, a, b, {})
+        for u, a, b in zip(users, truth, rated.predicted, strict=True)
+    ]
     assert value_of("fcp", rated) == pytest.approx(accuracy.fcp(predictions, False), abs=1e-9)
 
 
@@ -93,7 +107,11 @@ def made_lists(seed: int, n: int = 12, depth: int = 20) -> tuple[NDArray[np.bool
 @settings(max_examples=100, deadline=None)
 def test_ranking_metrics_equal_their_definitions(seed: int, k: int) -> None:
     hits, ranked = made_lists(seed)
-    found = {name: metric.function(ranked, k) for name, metric in METRICS.items() if metric.kind == "ranking"}
+    found = {
+        name: metric.function(ranked, k)
+        for name, metric in METRICS.items()
+        if metric.kind == "ranking"
+    }
     for user, row in enumerate(hits):
         n = int(ranked.n_relevant[user])
         ranks = [rank for rank, hit in enumerate(row, 1) if hit and rank <= k]
@@ -125,9 +143,13 @@ def test_ranking_metrics_equal_implicits_and_scikit_learns(k: int) -> None:
     ranked = Ranked(hits.astype(np.int64), liked.sum(axis=1), np.zeros(n_users))
 
     class Model:
-        def recommend(self, users: object, matrix: object, N: int = k, **rest: object) -> tuple[object, object]:
+        def recommend(
+            self, users: object, matrix: object, N: int = k, **rest: object
+        ) -> tuple[object, object]:
             ids = np.asarray(users)
-            return order[ids, :N].astype(np.int32), np.take_along_axis(scores, order, axis=1)[ids, :N]
+            return order[ids, :N].astype(np.int32), np.take_along_axis(scores, order, axis=1)[
+                ids, :N
+            ]
 
     theirs = ranking_metrics_at_k(
         Model(),
@@ -139,7 +161,9 @@ def test_ranking_metrics_equal_implicits_and_scikit_learns(k: int) -> None:
     )
     assert METRICS["ndcg"].function(ranked, k).mean() == pytest.approx(theirs["ndcg"], abs=1e-9)
     assert METRICS["map"].function(ranked, k).mean() == pytest.approx(theirs["map"], abs=1e-9)
-    assert METRICS["ndcg"].function(ranked, k).mean() == pytest.approx(ndcg_score(liked, scores, k=k), abs=1e-9)
+    assert METRICS["ndcg"].function(ranked, k).mean() == pytest.approx(
+        ndcg_score(liked, scores, k=k), abs=1e-9
+    )
 
 
 def made_recommendations(seed: int, *, features: bool = True) -> Listed:
@@ -173,7 +197,9 @@ def test_beyond_accuracy_equals_its_definitions(seed: int, k: int) -> None:
         if not items:
             assert np.isnan([novelty[user], lift[user], diversity[user]]).all()
             continue
-        assert novelty[user] == pytest.approx(np.mean([-math.log2((counts[i] + 1) / 21) for i in items]))
+        assert novelty[user] == pytest.approx(
+            np.mean([-math.log2((counts[i] + 1) / 21) for i in items])
+        )
         if user == 2:
             assert np.isnan(lift[user])  # nothing rated in training, so nothing to compare with
         else:
@@ -201,7 +227,9 @@ def test_every_metric_says_what_it_is() -> None:
         assert metric.unit
 
 
-@pytest.mark.parametrize("column", ["rsme", "precision", "precision@0", "precision@x", "rmse@10", "auc@10"])
+@pytest.mark.parametrize(
+    "column", ["rsme", "precision", "precision@0", "precision@x", "rmse@10", "auc@10"]
+)
 def test_unknown_columns_are_refused(column: str) -> None:
     with pytest.raises(UsageError):
         find(column)
@@ -211,5 +239,11 @@ def test_columns_are_metrics_at_their_cutoffs() -> None:
     assert columns((5, 10), headline=True) == [
         "rmse", "mae", "coverage", "precision@5", "precision@10", "recall@5", "recall@10", "ndcg@5", "ndcg@10",
     ]  # fmt: skip
-    assert set(columns((5,), ("standard", "lightfm"))) >= {"rmse", "auc", "gini@5", "lightfm:auc", "lightfm:gini@5"}
+    assert set(columns((5,), ("standard", "lightfm"))) >= {
+        "rmse",
+        "auc",
+        "gini@5",
+        "lightfm:auc",
+        "lightfm:gini@5",
+    }
     assert "lightfm:rmse" not in columns((5,), ("standard", "lightfm"))

@@ -39,7 +39,9 @@ def scenario(seed: int, *, ties: bool, nan: bool = False) -> tuple[Ratings, Rati
     rng = np.random.default_rng(seed)
     values = np.where(test.users % 5 == 0, np.float32(2), test.values)
     rows = np.concatenate([np.arange(len(test)), rng.integers(0, len(test), 10)])
-    test = Ratings(test.users, test.items, values, test.n_users, test.n_items, test.scale).take(rows)
+    test = Ratings(test.users, test.items, values, test.n_users, test.n_items, test.scale).take(
+        rows
+    )
     if nan:
         scores = np.where(rng.random(scores.shape) < 0.2, np.float32(np.nan), scores)
     return train, test, scores
@@ -54,7 +56,9 @@ def by_user(answers: Answers, test: Ratings, name: str, k: int) -> dict[int, flo
 
 def relevant(test: Ratings) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
-    for user, item, value in zip(test.users.tolist(), test.items.tolist(), test.values.tolist(), strict=True):
+    for user, item, value in zip(
+        test.users.tolist(), test.items.tolist(), test.values.tolist(), strict=True
+    ):
         if value >= 4:
             found.setdefault(user, set()).add(item)
     return found
@@ -85,7 +89,9 @@ def test_lists_have_the_numbers_of_trec_eval(seed: int, ties: bool, nan: bool) -
             for trec, name in BY_TREC.items():
                 assert mine[name][user] == pytest.approx(numbers[f"{trec}_{k}"], abs=1e-9), name
             assert mine["mrr"][user] == pytest.approx(first[str(user)]["recip_rank"], abs=1e-9)
-            shrunk = numbers[f"map_cut_{k}"] * len(items) / min(k, len(items))  # trec_eval divides by all relevant
+            shrunk = (
+                numbers[f"map_cut_{k}"] * len(items) / min(k, len(items))
+            )  # trec_eval divides by all relevant
             assert mine["map"][user] == pytest.approx(shrunk, abs=1e-9)
 
 
@@ -114,7 +120,11 @@ def test_scores_without_ties_have_lightfms_numbers(seed: int) -> None:
     train, test, scores = scenario(seed, ties=False)
     answers = ask(Fixed(scores), train, test, Evaluation((5, 25)), 0, direct)
     model = lightfm_with(scores)
-    parts = {"test_interactions": matrix(test, 4), "train_interactions": matrix(train, 1), "num_threads": 1}
+    parts = {
+        "test_interactions": matrix(test, 4),
+        "train_interactions": matrix(train, 1),
+        "num_threads": 1,
+    }
     for name, k, theirs in (
         ("precision", 5, precision_at_k(model, k=5, **parts)),
         ("recall", 5, recall_at_k(model, k=5, **parts)),
@@ -136,19 +146,36 @@ def recometrics() -> Iterator[Callable[..., Any]]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_scores_without_ties_have_recometrics_numbers(seed: int, recometrics: Callable[..., Any]) -> None:
+def test_scores_without_ties_have_recometrics_numbers(
+    seed: int, recometrics: Callable[..., Any]
+) -> None:
     train, test, scores = scenario(seed, ties=False)
     answers = ask(Fixed(scores), train, test, Evaluation((3, 8)), 0, direct)
-    parts = [csr_matrix(matrix(part, lowest) > 0, dtype=np.float64) for part, lowest in ((train, 1), (test, 4))]
+    parts = [
+        csr_matrix(matrix(part, lowest) > 0, dtype=np.float64)
+        for part, lowest in ((train, 1), (test, 4))
+    ]
     names = {"P": "precision", "TP": "capped_recall", "R": "recall", "TAP": "map", "NDCG": "ndcg"}
     names |= {"Hit": "hit_rate", "RR": "mrr"}
     asked = dict.fromkeys(
-        ("trunc_precision", "recall", "trunc_average_precision", "ndcg", "hit", "rr", "roc_auc"), True
+        ("trunc_precision", "recall", "trunc_average_precision", "ndcg", "hit", "rr", "roc_auc"),
+        True,
     )
     for k in (3, 8):  # it says nothing of users with k candidates or fewer
         theirs = recometrics(
-            *parts, scores.astype(np.float64), np.eye(25), k, consider_cold_start=True, nthreads=1, **asked
+            *parts,
+            scores.astype(np.float64),
+            np.eye(25),
+            k,
+            consider_cold_start=True,
+            nthreads=1,
+            **asked,
         )
-        for column, name in {**{f"{short}@{k}": name for short, name in names.items()}, "ROC_AUC": "auc"}.items():
+        for column, name in {
+            **{f"{short}@{k}": name for short, name in names.items()},
+            "ROC_AUC": "auc",
+        }.items():
             mine = by_user(answers, test, name, k)
-            assert list(mine.values()) == pytest.approx(theirs[column][list(mine)].tolist(), abs=1e-9), name
+            assert list(mine.values()) == pytest.approx(
+                theirs[column][list(mine)].tolist(), abs=1e-9
+            ), name

@@ -27,7 +27,9 @@ def test_suites_can_be_planned_and_publish_what_they_measure() -> None:
 def test_the_readme_of_surprise_has_its_published_rows() -> None:
     found = suite("surprise-readme")
     numbers = [number for number in found.published if number.dataset == "movielens-100k"]
-    assert {number.row for number in numbers} == {row.name for row in found.rows} - {"surprise-knn-with-zscore"}
+    assert {number.row for number in numbers} == {row.name for row in found.rows} - {
+        "surprise-knn-with-zscore"
+    }
     assert len(numbers) == 20
 
 
@@ -36,12 +38,19 @@ def test_the_readme_of_surprise_has_its_published_rows() -> None:
     [
         ({"rows": {"random": {"rmse": 1.0}}}, "unknown row of suite made 'random'"),
         ({"rows": {"item-mean": {"rsme": 1.0}}}, "unknown metric"),
-        ({"rows": {"item-mean": {"mae": 1.0}}}, "no tolerance is given for the published mae of item-mean"),
+        (
+            {"rows": {"item-mean": {"mae": 1.0}}},
+            "no tolerance is given for the published mae of item-mean",
+        ),
     ],
 )
 def test_malformed_published_numbers_are_refused(table: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        published("made", [table | {"tolerance": {"rmse": 0.1}, "dataset": "d", "source": "s"}], ["item-mean"])
+        published(
+            "made",
+            [table | {"tolerance": {"rmse": 0.1}, "dataset": "d", "source": "s"}],
+            ["item-mean"],
+        )
 
 
 def test_published_and_measured_numbers_stand_side_by_side(tmp_path: Path) -> None:
@@ -70,7 +79,14 @@ def test_a_suites_split_and_seed_are_used_unless_others_are_given(
 ) -> None:
     plans = []
     for more in ([], ["--split", "kfold", "--seed", 0]):
-        arguments = ["--dataset", f"table:{ratings_file}", "--suite", "recommenders-ml100k", "--out", tmp_path]
+        arguments = [
+            "--dataset",
+            f"table:{ratings_file}",
+            "--suite",
+            "recommenders-ml100k",
+            "--out",
+            tmp_path,
+        ]
         plans.append(run_bench(*arguments, "--dry-run", *more, check=0).stdout)
     assert "recommenders fold 0" in plans[0]
     assert "6 cells" in plans[0]
@@ -81,8 +97,22 @@ def test_a_suites_split_and_seed_are_used_unless_others_are_given(
 def test_repeats_and_a_second_split_are_told_in_the_report(
     ratings_file: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
-    rows = [part for row in ("item-mean", "user-item-bias", "numba-sgd") for part in ("--algorithm", row)]
-    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, "--repeats", 3, "--also-split", "time", *rows]
+    rows = [
+        part
+        for row in ("item-mean", "user-item-bias", "numba-sgd")
+        for part in ("--algorithm", row)
+    ]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--folds",
+        2,
+        "--repeats",
+        3,
+        "--also-split",
+        "time",
+        *rows,
+    ]
     run_bench(*arguments, "--out", tmp_path, check=0)
     cells, _ = Run(tmp_path).read_plan()
     assert len(cells) == 3 * (2 * 5 + 1)
@@ -108,7 +138,10 @@ def test_a_split_without_another_division_claims_no_variance_of_divisions(
     arguments = ["--dataset", f"table:{ratings_file}", "--split", "time", "--repeats", 3, *rows]
     run_bench(*arguments, "--out", tmp_path, check=0)
     results = Results.read(tmp_path)
-    assert [(len(row.records), len(row.initialisations)) for row in results.rows] == [(1, 2), (1, 2)]
+    assert [(len(row.records), len(row.initialisations)) for row in results.rows] == [
+        (1, 2),
+        (1, 2),
+    ]
     report = (tmp_path / "report.md").read_text()
     assert "| item-mean | rmse | the split has no other division | 0.00000 (3) |" in report
     assert report.count("the split has no other division") == 2
@@ -117,7 +150,14 @@ def test_a_split_without_another_division_claims_no_variance_of_divisions(
 def test_an_empty_part_is_refused_before_anything_runs(
     ratings_file: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
-    arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", "item-mean", "--out", tmp_path]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--algorithm",
+        "item-mean",
+        "--out",
+        tmp_path,
+    ]
     for split in ("last-out[n=500]", "recommenders[train=0.001]"):
         for more in ([], ["--dry-run"]):
             said = run_bench(*arguments, "--split", split, *more, check=2)

@@ -43,7 +43,9 @@ ARGUMENTS = [
 
 
 @pytest.fixture(scope="module")
-def finished(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(
+    ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A real run of predictors, a ranker and a row that fails."""
     out = tmp_path_factory.mktemp("run")
     run_bench("--dataset", f"table:{ratings_file}", *ARGUMENTS, "--out", out, check=4)
@@ -78,16 +80,25 @@ def slow(
 
 
 def test_examples_are_what_the_raw_answers_say(finished: Path, ratings_file: Path) -> None:
-    dataset, results, examples = datasets.load(f"table:{ratings_file}"), Run(finished), read(finished)
+    dataset, results, examples = (
+        datasets.load(f"table:{ratings_file}"),
+        Run(finished),
+        read(finished),
+    )
     assert (examples.digest, examples.fold, examples.named) == (dataset.digest, 0, False)
     assert len({person.id for person in examples.people}) == 3 and not examples.similar
     records = {record.cell.row: record for record in results.records() if record.cell.fold == 0}
     for person in examples.people:
-        assert person.n_test >= 5 and person.n_relevant == sum(stars >= 4 for stars in person.tested.values()) > 0
+        assert (
+            person.n_test >= 5
+            and person.n_relevant == sum(stars >= 4 for stars in person.tested.values()) > 0
+        )
         values = [stars for _, stars in person.favourites]
         assert values == sorted(values, reverse=True) and 0 < len(values) <= min(8, person.n_train)
         assert not set(person.tested) & {item for item, _ in person.favourites}
-        assert [answer.row for answer in person.answers] == [row for row in ROWS if row != "faulty-raises"]
+        assert [answer.row for answer in person.answers] == [
+            row for row in ROWS if row != "faulty-raises"
+        ]
         for answer in person.answers:
             record = records[answer.row]
             assert (answer.key, answer.sha256) == (record.cell.key, record.answers)
@@ -100,7 +111,9 @@ def test_examples_are_what_the_raw_answers_say(finished: Path, ratings_file: Pat
             expected = ordered if len(ordered) <= 10 else [*ordered[:5], *ordered[-5:]]
             assert [item for item, _ in shown] == [item for item, _ in expected]
             assert [said for _, said in shown] == pytest.approx([said for _, said in expected])
-            assert answer.compared == pytest.approx([dict(ordered)[item] for item in person.compared])
+            assert answer.compared == pytest.approx(
+                [dict(ordered)[item] for item in person.compared]
+            )
     assert {examples.titles[item] for person in examples.people for item in person.compared} <= set(
         dataset.catalogue.titles
     )
@@ -110,7 +123,9 @@ def test_what_is_written_is_small_sorted_and_verified(finished: Path) -> None:
     content = (finished / FILE).read_bytes()
     keys = list(json.loads(content))
     assert keys == sorted(keys) and len(content) < 30_000
-    result = CliRunner().invoke(application(verify), [str(finished), "--plugin", "tests.plugins.faulty"])
+    result = CliRunner().invoke(
+        application(verify), [str(finished), "--plugin", "tests.plugins.faulty"]
+    )
     assert result.exit_code == 0, result.output
     (finished / f".{FILE}.abcd1234.tmp").write_text("half")
     assert [path.name for path in leftovers(finished)] == [f".{FILE}.abcd1234.tmp"]
@@ -122,7 +137,18 @@ def test_other_users_are_shown_without_fitting_anything(
     before = {path: path.stat().st_mtime_ns for path in (finished / "records").glob("*.npz")}
     drawn, reproduce = (finished / FILE).read_bytes(), Run(finished).read_plan()[1]["reproduce"]
     dataset, again = f"table:{ratings_file}", [*ARGUMENTS, "--out", finished]
-    run_bench("--dataset", dataset, *again, "--show-user", 1003, "--show-user", 1001, "--show-user", 1003, check=4)
+    run_bench(
+        "--dataset",
+        dataset,
+        *again,
+        "--show-user",
+        1003,
+        "--show-user",
+        1001,
+        "--show-user",
+        1003,
+        check=4,
+    )
     examples = read(finished)
     assert [person.id for person in examples.people] == ["1003", "1001"] and examples.named
     assert {path: path.stat().st_mtime_ns for path in before} == before
@@ -134,9 +160,19 @@ def test_other_users_are_shown_without_fitting_anything(
 def test_an_unknown_user_is_refused_before_anything_runs(
     ratings_file: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
-    arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", "random", "--out", tmp_path / "out"]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--algorithm",
+        "random",
+        "--out",
+        tmp_path / "out",
+    ]
     wrong = [*map(str, arguments), "--show-user", "10033"]
-    for refused in (run_bench(*wrong, check=2), CliRunner().invoke(application(run), [*wrong, "--dry-run"])):
+    for refused in (
+        run_bench(*wrong, check=2),
+        CliRunner().invoke(application(run), [*wrong, "--dry-run"]),
+    ):
         assert "--show-user 10033" in refused.stderr and "Did you mean '1033'?" in refused.stderr
         assert "for example, 1" in refused.stderr and len(refused.stderr.strip().splitlines()) == 1
     assert not list(tmp_path.glob("out/records/*"))
@@ -170,22 +206,37 @@ def answered(directory: Path, fold_failed: bool = False) -> tuple[Dataset, list[
     record = failed(planned, "timeout", "slow") if fold_failed else ok(planned, 1.0)
     write(directory, [record])
     if not fold_failed:
-        answers = {"scores": np.array([9, np.nan, 4, 2.5], np.float32), "users": np.array([1, 2], np.int32)}
-        Run(directory).write(record, answers | {"top_items": np.array([[1, 0, 2], [3, 1, -1]], np.int32)})
+        answers = {
+            "scores": np.array([9, np.nan, 4, 2.5], np.float32),
+            "users": np.array([1, 2], np.int32),
+        }
+        Run(directory).write(
+            record, answers | {"top_items": np.array([[1, 0, 2], [3, 1, -1]], np.int32)}
+        )
     return dataset, Run(directory).records()
 
 
 def test_users_without_training_or_test_ratings_or_relevant_ones(tmp_path: Path) -> None:
     dataset, records = answered(tmp_path)
-    write_examples(Run(tmp_path), records, dataset, find_users(dataset, ["dan", "ann", "bob", "cyd"]))
+    write_examples(
+        Run(tmp_path), records, dataset, find_users(dataset, ["dan", "ann", "bob", "cyd"])
+    )
     dan, ann, bob, cyd = read(tmp_path).people
-    assert (ann.id, ann.n_train, ann.n_test, ann.favourites) == ("ann", 2, 0, [(0, 5.0)]), "3 is below her mean"
+    assert (ann.id, ann.n_train, ann.n_test, ann.favourites) == ("ann", 2, 0, [(0, 5.0)]), (
+        "3 is below her mean"
+    )
     assert ann.answers[0].recommended is None and ann.answers[0].nearest == []
     assert (bob.n_train, bob.favourites, bob.answers[0].recommended) == (0, [], [1, 0, 2])
     mean = (5 + 3 + 4 + 2 + 3) / 5
-    assert bob.answers[0].nearest == [(0, 5.0), (3, pytest.approx(mean))], "clipped; the training mean for NaN"
+    assert bob.answers[0].nearest == [(0, 5.0), (3, pytest.approx(mean))], (
+        "clipped; the training mean for NaN"
+    )
     assert cyd.answers[0].recommended == [3, 1], "-1 is where candidates ran out"
-    assert (dan.n_relevant, dan.answers[0].recommended, dan.answers[0].nearest) == (0, None, [(2, 2.5)])
+    assert (dan.n_relevant, dan.answers[0].recommended, dan.answers[0].nearest) == (
+        0,
+        None,
+        [(2, 2.5)],
+    )
     assert read(tmp_path).titles[3] == "D (1999)" and read(tmp_path).titles[0] == "A (1990)"
 
 
@@ -193,7 +244,9 @@ def test_descriptions_nearest_to_the_most_rated_that_has_one(tmp_path: Path) -> 
     dataset, records = answered(tmp_path)
     write_examples(Run(tmp_path), records, dataset, [])
     similar = read(tmp_path).similar
-    assert similar and (similar.item, similar.n_ratings) == (1, 2), "A has more ratings and no description"
+    assert similar and (similar.item, similar.n_ratings) == (1, 2), (
+        "A has more ratings and no description"
+    )
     assert [item for item, _ in similar.nearest] == [2], "D shares no word with it"
     assert 0 < similar.nearest[0][1] < 1
 
@@ -204,12 +257,16 @@ def test_users_are_drawn_from_the_telling_ones_first() -> None:
     values = np.where(everybody < 17, 2, 5).astype(np.float32)
     test = Ratings(everybody, items, values, 20, 6, (1.0, 5.0))
     assert set(draw(test, test, 4.0, 0)) == {17, 18, 19}
-    assert draw(test, test, 6.0, 0) == draw(test, test, 6.0, 0) != draw(test, test, 6.0, 1), "nobody is relevant"
+    assert draw(test, test, 6.0, 0) == draw(test, test, 6.0, 0) != draw(test, test, 6.0, 1), (
+        "nobody is relevant"
+    )
     one = test.take(np.flatnonzero((everybody == 3) | (everybody == 18)))
     assert draw(test, one, 4.0, 0) == [18, 3], "who there is"
 
 
-def test_a_run_without_answers_or_with_damaged_ones_has_examples_all_the_same(tmp_path: Path) -> None:
+def test_a_run_without_answers_or_with_damaged_ones_has_examples_all_the_same(
+    tmp_path: Path,
+) -> None:
     dataset, records = answered(tmp_path / "a", fold_failed=True)
     write_examples(Run(tmp_path / "a"), records, dataset, [])
     assert all(not person.answers for person in read(tmp_path / "a").people)

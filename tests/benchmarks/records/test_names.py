@@ -46,7 +46,16 @@ NAMES = [
 def base(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real run of one algorithm on two folds."""
     directory = tmp_path_factory.mktemp("base")
-    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, "--algorithm", "item-mean", "--out", directory]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--folds",
+        2,
+        "--algorithm",
+        "item-mean",
+        "--out",
+        directory,
+    ]
     run_bench(*arguments, "--no-report", check=0)
     return directory
 
@@ -72,7 +81,11 @@ def foreign(base: Path, tmp_path: Path) -> Path:
 
 
 def snapshot(directory: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
 
 
 COMMANDS: dict[str, Callable[[Path, Path, Path], Result]] = {
@@ -92,17 +105,24 @@ def invoke(command: Callable[..., int], *arguments: object) -> Result:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_foreign_plan_leads_nowhere(command: str, base: Path, foreign: Path, tmp_path: Path) -> None:
+def test_a_foreign_plan_leads_nowhere(
+    command: str, base: Path, foreign: Path, tmp_path: Path
+) -> None:
     (tmp_path / "new" / "deep" / "er").mkdir(parents=True)
     before = snapshot(tmp_path)
     result = COMMANDS[command](foreign, base, tmp_path / "new" / "deep" / "er")
     assert result.exit_code == 2, result.output
-    assert f"{foreign / 'plan.json'} cannot be read: '../../../x' {DOES_NOT_FIT}" in result.output.replace("\n", "")
+    assert (
+        f"{foreign / 'plan.json'} cannot be read: '../../../x' {DOES_NOT_FIT}"
+        in result.output.replace("\n", "")
+    )
     assert snapshot(tmp_path) == before
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_in_a_plan_or_a_record_is_checked_when_it_is_read(name: Any, base: Path, tmp_path: Path) -> None:
+def test_a_name_in_a_plan_or_a_record_is_checked_when_it_is_read(
+    name: Any, base: Path, tmp_path: Path
+) -> None:
     directory = Path(shutil.copytree(base, tmp_path / "run"))
     record = next((directory / "records").glob("*.json"))
     fields = json.loads(record.read_text())
@@ -112,18 +132,23 @@ def test_a_name_in_a_plan_or_a_record_is_checked_when_it_is_read(name: Any, base
     plan = json.loads((directory / "plan.json").read_text())
     plan["cells"][0]["algorithm"] = name
     (directory / "plan.json").write_text(json.dumps(plan))
-    with pytest.raises(UsageError, match=r"plan\.json cannot be read: .* cannot be the name of an algorithm"):
+    with pytest.raises(
+        UsageError, match=r"plan\.json cannot be read: .* cannot be the name of an algorithm"
+    ):
         Run(directory).read_plan()
 
 
 @pytest.mark.parametrize("name", ["../stolen", "/stolen", ".", "a/../../stolen", 5])
-def test_a_column_in_the_cache_is_a_file_of_its_entry(name: Any, ratings_file: Path, tmp_path: Path) -> None:
+def test_a_column_in_the_cache_is_a_file_of_its_entry(
+    name: Any, ratings_file: Path, tmp_path: Path
+) -> None:
     stored = datasets.load(f"table:{ratings_file}").stored
     assert stored is not None
     entry = Path(shutil.copytree(stored, tmp_path / "a" / "entry"))
     for place in (tmp_path, tmp_path / "a"):
         shutil.copy(
-            entry / "truth.npy" if (entry / "truth.npy").exists() else entry / "values.npy", place / "stolen.npy"
+            entry / "truth.npy" if (entry / "truth.npy").exists() else entry / "values.npy",
+            place / "stolen.npy",
         )
     about = json.loads((entry / "about.json").read_text())
     about["columns"][name] = (tmp_path / "stolen.npy").stat().st_size

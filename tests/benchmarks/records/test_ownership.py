@@ -9,7 +9,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from recbench.benchmarks.console.command_line import application
-from recbench.benchmarks.planning.destination import choose_directory, dataset_of, describe_replacement
+from recbench.benchmarks.planning.destination import (
+    choose_directory,
+    dataset_of,
+    describe_replacement,
+)
 from recbench.benchmarks.records.ownership import refuse_strangers
 from recbench.benchmarks.records.record import Run
 from recbench.benchmarks.run import run as run_command
@@ -33,7 +37,9 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def finished(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(
+    ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     out = tmp_path_factory.mktemp("finished")
     run_bench("--dataset", f"table:{ratings_file}", *ROWS, "--out", out, check=0)
     return out
@@ -90,7 +96,9 @@ def test_an_empty_directory_hidden_files_and_the_table_itself_are_no_strangers(
     shutil.copy(ratings_file, table)
     with pytest.raises(UsageError, match=r"'mine\.csv'"):
         refuse_strangers(tmp_path)
-    assert bench("--dataset", f"table:{table}", *ROWS, "--out", tmp_path, "--dry-run").exit_code == 0
+    assert (
+        bench("--dataset", f"table:{table}", *ROWS, "--out", tmp_path, "--dry-run").exit_code == 0
+    )
 
 
 def test_a_table_that_a_run_would_replace_is_refused_although_it_is_the_data(
@@ -103,7 +111,9 @@ def test_a_table_that_a_run_would_replace_is_refused_although_it_is_the_data(
     assert table.read_bytes() == ratings_file.read_bytes()
 
 
-def test_beside_a_plan_of_ours_other_files_are_left_alone(own: Path, ratings_file: Path, run_bench: RunBench) -> None:
+def test_beside_a_plan_of_ours_other_files_are_left_alone(
+    own: Path, ratings_file: Path, run_bench: RunBench
+) -> None:
     (own / "notes.txt").write_text("mine")
     (own / "figures" / "drawn.svg").write_text("mine too")
     result = run_bench("--dataset", f"table:{ratings_file}", *ROWS, "--out", own, check=0)
@@ -133,19 +143,27 @@ def test_without_its_plan_a_page_that_somebody_has_changed_is_theirs(own: Path) 
 
 
 BAD_PLANS: dict[str, tuple[Callable[[str], str], str]] = {
-    "newer": (lambda text: json.dumps(json.loads(text) | {"schema": 2}), "a newer recbench wrote it"),
+    "newer": (
+        lambda text: json.dumps(json.loads(text) | {"schema": 2}),
+        "a newer recbench wrote it",
+    ),
     "cut off": (lambda text: text[: len(text) // 2], "it is damaged"),
     "empty": (lambda text: "", "it is damaged"),
     "a list": (lambda text: "[]", "it is damaged"),
     "deep": (lambda text: "[" * 200_000, "it is damaged"),
     "no about": (lambda text: json.dumps({"schema": 1, "cells": []}), "it lacks 'about'"),
-    "null for a cell's parameters": (lambda text: text.replace('"given": {}', '"given": null'), "0.given: "),
+    "null for a cell's parameters": (
+        lambda text: text.replace('"given": {}', '"given": null'),
+        "0.given: ",
+    ),
     "no text": (lambda text: "\udcff", "it is damaged"),
 }
 
 
 @pytest.mark.parametrize("case", BAD_PLANS)
-def test_a_plan_that_is_newer_or_damaged_is_never_replaced(case: str, own: Path, ratings_file: Path) -> None:
+def test_a_plan_that_is_newer_or_damaged_is_never_replaced(
+    case: str, own: Path, ratings_file: Path
+) -> None:
     change, message = BAD_PLANS[case]
     plan = own / "plan.json"
     plan.write_bytes(change(plan.read_text()).encode(errors="surrogateescape"))
@@ -169,7 +187,9 @@ def test_a_record_of_a_newer_schema_is_not_called_damaged_and_nothing_is_replace
     result = bench("--dataset", f"table:{ratings_file}", *ROWS, "--k", 5, "--k", 10, "--out", own)
     assert result.exit_code == 0, "the record is of a cell that is not in this plan"
     shutil.copy(own / "plan.json", own.parent / "other.json")
-    result = bench("--dataset", f"table:{ratings_file}", *ROWS, "--algorithm", "popularity", "--out", own)
+    result = bench(
+        "--dataset", f"table:{ratings_file}", *ROWS, "--algorithm", "popularity", "--out", own
+    )
     said = result.output.replace("\n", "")
     assert result.exit_code == 2
     assert record.name in said and "a newer recbench wrote it" in said
@@ -190,7 +210,9 @@ def test_a_record_of_a_newer_schema_is_not_called_damaged_and_nothing_is_replace
         (["--algorithm", "random", "--folds", "2"], ": without item-mean."),
     ],
 )
-def test_what_is_replaced_is_said(options: list[str], said: str, own: Path, ratings_file: Path) -> None:
+def test_what_is_replaced_is_said(
+    options: list[str], said: str, own: Path, ratings_file: Path
+) -> None:
     result = bench("--dataset", f"table:{ratings_file}", *options, "--out", own, "--dry-run")
     assert result.exit_code == 0, result.output
     (line,) = [line for line in result.output.splitlines() if "this one replaces" in line]
@@ -198,7 +220,9 @@ def test_what_is_replaced_is_said(options: list[str], said: str, own: Path, rati
     assert said in line and "its records are kept" in line
 
 
-def test_other_data_in_the_same_directory_are_said(own: Path, ratings_file: Path, tmp_path: Path) -> None:
+def test_other_data_in_the_same_directory_are_said(
+    own: Path, ratings_file: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other.csv"
     other.write_text("".join(ratings_file.read_text().splitlines(keepends=True)[:-1]))
     result = bench("--dataset", f"table:{other}", *ROWS, "--out", own, "--dry-run")
@@ -207,8 +231,18 @@ def test_other_data_in_the_same_directory_are_said(own: Path, ratings_file: Path
     assert ") -> table:other.csv (" in result.output
 
 
-def test_a_run_says_it_before_it_replaces(own: Path, ratings_file: Path, run_bench: RunBench) -> None:
-    arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", "random", "--out", own, "--no-report"]
+def test_a_run_says_it_before_it_replaces(
+    own: Path, ratings_file: Path, run_bench: RunBench
+) -> None:
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--algorithm",
+        "random",
+        "--out",
+        own,
+        "--no-report",
+    ]
     lines = run_bench(*arguments, "--folds", 3, check=0).stdout.splitlines()
     said = next(place for place, line in enumerate(lines) if "which this one replaces" in line)
     assert "folds 2 -> 3; without item-mean" in lines[said]
@@ -218,7 +252,9 @@ def test_a_run_says_it_before_it_replaces(own: Path, ratings_file: Path, run_ben
 
 def test_more_of_the_same_replaces_nothing(own: Path, ratings_file: Path) -> None:
     for more in (["--algorithm", "popularity"], ["--repeats", "2"], ["--also-split", "time"]):
-        result = bench("--dataset", f"table:{ratings_file}", *ROWS, *more, "--out", own, "--dry-run")
+        result = bench(
+            "--dataset", f"table:{ratings_file}", *ROWS, *more, "--out", own, "--dry-run"
+        )
         assert result.exit_code == 0 and "this one replaces" not in result.output
 
 
@@ -228,7 +264,10 @@ def test_cells_of_other_versions_are_replaced_too(own: Path) -> None:
     cells[0].libraries["numpy"] = "0.1"
     run.write_plan(cells, about)
     cells[0].libraries["numpy"] = "0.2"
-    fresh = [type(cell)(**{name: getattr(cell, name) for name in cell.__dataclass_fields__}) for cell in cells]
+    fresh = [
+        type(cell)(**{name: getattr(cell, name) for name in cell.__dataclass_fields__})
+        for cell in cells
+    ]
     (line,) = describe_replacement(fresh, run)
     assert "other code, libraries or parameters in 1 of 4 cells" in line
 
@@ -251,7 +290,9 @@ def test_tables_of_one_name_do_not_share_a_directory(
     assert directories[0] == tmp_path / "runs" / "table-ratings"
     for table in tables:
         directory = choose_directory(f"table:{table}")
-        assert directory == choose_directory(f"table:{table.relative_to(tmp_path)}"), "the same, however it is named"
+        assert directory == choose_directory(f"table:{table.relative_to(tmp_path)}"), (
+            "the same, however it is named"
+        )
         assert dataset_of(Run(directory).read_plan()[1]) == f"table:{table}"
         again = bench("--dataset", f"table:{table}", *one)
         assert "2 kept from before" in again.output
@@ -278,7 +319,9 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("invented"), normal(n_folds=2))
 
 
-@pytest.mark.parametrize("name", ["report.md", "report.html", "report.sha256", "figures/accuracy.svg"])
+@pytest.mark.parametrize(
+    "name", ["report.md", "report.html", "report.sha256", "figures/accuracy.svg"]
+)
 def test_a_report_does_not_replace_a_strangers(name: str, invented: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / name).parent.mkdir(parents=True)
@@ -292,7 +335,9 @@ def test_a_report_does_not_replace_a_strangers(name: str, invented: Path, tmp_pa
     assert contents(out) == {name: b"mine"}
 
 
-def test_a_report_is_built_again_unless_its_page_was_rewritten_by_hand(invented: Path, tmp_path: Path) -> None:
+def test_a_report_is_built_again_unless_its_page_was_rewritten_by_hand(
+    invented: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     build(invented, out=out, sections=["accuracy", "failures"])
     (out / "notes.txt").write_text("mine")

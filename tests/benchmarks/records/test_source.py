@@ -82,7 +82,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "recbench", root / "recbench", symlinks=True)
     (root / "recbench" / "reports").unlink()
     shutil.copy(ROOT / "pyproject.toml", root)
-    (root / "adapters" / "tried.py").write_text(ADAPTER.replace("PACKAGE", "recbench.adapters.tried_part"))
+    (root / "adapters" / "tried.py").write_text(
+        ADAPTER.replace("PACKAGE", "recbench.adapters.tried_part")
+    )
     (root / "adapters" / "tried_part.py").write_text(HELPER)
     return root
 
@@ -134,7 +136,14 @@ def started(directory: Path) -> dict[str, str]:
 def test_what_an_adapter_computes_is_measured_again_and_its_comments_are_not(
     house: Path, bench: Bench, ratings_file: Path, tmp_path: Path
 ) -> None:
-    arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", "tried", "--algorithm", "user-mean"]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--algorithm",
+        "tried",
+        "--algorithm",
+        "user-mean",
+    ]
     arguments += ["--folds", "2", "--no-report", "--out", str(tmp_path / "out")]
     assert "again" not in bench("run", *arguments).stdout
     first, begun = written(tmp_path / "out"), started(tmp_path / "out")
@@ -145,7 +154,9 @@ def test_what_an_adapter_computes_is_measured_again_and_its_comments_are_not(
         edited(adapter, '    """A number for every pair."""\n', "    # a number\n"),
         edited(helper, "  # of each user", ""),
         edited(
-            house / "benchmarks" / "evaluation" / "questions.py", f'{asked}"rank"', f'        # asked\n{asked}"rank"'
+            house / "benchmarks" / "evaluation" / "questions.py",
+            f'{asked}"rank"',
+            f'        # asked\n{asked}"rank"',
         ),
     ):
         assert "4 kept from before" in bench("run", *arguments).stdout
@@ -158,25 +169,44 @@ def test_what_an_adapter_computes_is_measured_again_and_its_comments_are_not(
         second = written(tmp_path / "out")
         for fold in (0, 1):
             assert second[f"tried {fold}"]["key"] != first[f"tried {fold}"]["key"]
-            assert second[f"tried {fold}"]["metrics"]["rmse"] != first[f"tried {fold}"]["metrics"]["rmse"]
+            assert (
+                second[f"tried {fold}"]["metrics"]["rmse"]
+                != first[f"tried {fold}"]["metrics"]["rmse"]
+            )
             assert second[f"user-mean {fold}"] == first[f"user-mean {fold}"]
 
     with edited(helper, "0 * users", "1 + 0 * users"):  # imported inside a method only
-        assert "tried: 2 cells are measured again: changed since: code" in bench("run", *arguments).stdout
-    assert "4 kept from before" in bench("run", *arguments).stdout  # the first records are still there
+        assert (
+            "tried: 2 cells are measured again: changed since: code"
+            in bench("run", *arguments).stdout
+        )
+    assert (
+        "4 kept from before" in bench("run", *arguments).stdout
+    )  # the first records are still there
 
 
 def test_a_changed_metric_is_computed_again_from_the_raw_answers_without_a_fit(
     house: Path, bench: Bench, ratings_file: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", "user-item-bias", "--algorithm", "popularity"]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--algorithm",
+        "user-item-bias",
+        "--algorithm",
+        "popularity",
+    ]
     arguments += ["--folds", "2", "--no-report", "--out", str(out)]
     bench("run", *arguments)
     first, begun, raw = written(out), started(out), answers(out)
     metrics = house / "benchmarks" / "metrics" / "rankings.py"
 
-    with edited(metrics, '"""Relevant items among the first k, divided by k, even', '"""Hits divided by k, even'):
+    with edited(
+        metrics,
+        '"""Relevant items among the first k, divided by k, even',
+        '"""Hits divided by k, even',
+    ):
         assert "again" not in bench("run", *arguments).stdout
         assert written(out) == first
 
@@ -192,8 +222,14 @@ def test_a_changed_metric_is_computed_again_from_the_raw_answers_without_a_fit(
             was = first[place]
             assert (record["key"], record["costs"]) == (was["key"], was["costs"])
             for column, value in record["metrics"].items():
-                moved = was["metrics"][column] * 10 / 11 if column == "precision@10" else was["metrics"][column]
-                assert value == (pytest.approx(moved) if column == "precision@10" else moved), column
+                moved = (
+                    was["metrics"][column] * 10 / 11
+                    if column == "precision@10"
+                    else was["metrics"][column]
+                )
+                assert value == (pytest.approx(moved) if column == "precision@10" else moved), (
+                    column
+                )
             assert record["slices"] != was["slices"] and record["evaluation"] != was["evaluation"]
         assert "All as it should be" in bench("verify", out).stdout
         assert "again" not in bench("run", *arguments).stdout
@@ -218,55 +254,96 @@ def test_a_changed_metric_is_computed_again_from_the_raw_answers_without_a_fit(
 def test_another_threshold_asks_other_users_and_so_is_a_question(
     house: Path, bench: Bench, ratings_file: Path, tmp_path: Path
 ) -> None:
-    arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", "popularity", "--folds", "2", "--no-report"]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--algorithm",
+        "popularity",
+        "--folds",
+        "2",
+        "--no-report",
+    ]
     arguments += ["--out", str(tmp_path)]
     bench("run", *arguments)
     protocols = house / "benchmarks" / "metrics" / "protocols.py"
     with edited(protocols, "relevant_share: float = 0.75", "relevant_share: float = 0.5"):
         said = bench("run", *arguments).stdout
-        assert "popularity: 2 cells are measured again: changed since: code, protocol or cutoffs" in said
+        assert (
+            "popularity: 2 cells are measured again: changed since: code, protocol or cutoffs"
+            in said
+        )
     with edited(protocols, "VERSION = 2", "VERSION = 3"):
         said = bench("run", *arguments).stdout
         assert "2 cells are evaluated again" in said and "measured again" not in said
-        assert {record["cell"]["protocol"]["version"] for record in written(tmp_path).values()} == {3}
+        assert {record["cell"]["protocol"]["version"] for record in written(tmp_path).values()} == {
+            3
+        }
 
 
-def test_a_gate_sees_a_plugin_whose_helper_got_worse(run_bench: RunBench, ratings_file: Path, tmp_path: Path) -> None:
+def test_a_gate_sees_a_plugin_whose_helper_got_worse(
+    run_bench: RunBench, ratings_file: Path, tmp_path: Path
+) -> None:
     (tmp_path / "mine.py").write_text(ADAPTER.replace("PACKAGE", "mine_parts.helper"))
     (tmp_path / "mine_parts").mkdir()
     helper = tmp_path / "mine_parts" / "helper.py"
     helper.write_text(HELPER)
-    arguments = ["--dataset", f"table:{ratings_file}", "--plugin", "mine", "--algorithm", "tried", "--folds", "2"]
+    arguments = [
+        "--dataset",
+        f"table:{ratings_file}",
+        "--plugin",
+        "mine",
+        "--algorithm",
+        "tried",
+        "--folds",
+        "2",
+    ]
     arguments += ["--no-report", "--out", str(tmp_path / "head")]
     run_bench(*arguments, path=tmp_path, check=0)
     shutil.copytree(tmp_path / "head", tmp_path / "base")
 
     def compared() -> int:
-        command = [sys.executable, "-m", "benchmarks.compare", str(tmp_path / "base"), str(tmp_path / "head")]
-        return subprocess.run([*command, "--fail-on", "rmse:+5%"], cwd=ROOT, capture_output=True).returncode
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.compare",
+            str(tmp_path / "base"),
+            str(tmp_path / "head"),
+        ]
+        return subprocess.run(
+            [*command, "--fail-on", "rmse:+5%"], cwd=ROOT, capture_output=True
+        ).returncode
 
     with edited(helper, '    """Nothing to be added."""\n', "    # nothing\n"):
         assert "2 kept from before" in run_bench(*arguments, path=tmp_path, check=0).stdout
     with edited(helper, "0 * users", "0 + 0 * users"):  # other code, the same numbers
         said = run_bench(*arguments, path=tmp_path, check=0).stdout
         assert "tried: 2 cells are measured again: changed since: code" in said
-        assert written(tmp_path / "head")["tried 0"]["key"] != written(tmp_path / "base")["tried 0"]["key"]
+        assert (
+            written(tmp_path / "head")["tried 0"]["key"]
+            != written(tmp_path / "base")["tried 0"]["key"]
+        )
         assert compared() == 0  # keys are none of its business
     with edited(helper, "0 * users", "-2 + 0 * users"):
         run_bench(*arguments, path=tmp_path, check=0)
         assert compared() == 1
 
 
-def test_own_modules_are_found_wherever_they_are_imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_own_modules_are_found_wherever_they_are_imported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     package = tmp_path / "wide_plugin"
     (package / "inner").mkdir(parents=True)
     (package / "__init__.py").write_text("from wide_plugin import adapter\n")
-    (package / "adapter.py").write_text(ADAPTER.replace("PACKAGE", ".inner.lazy").replace("tried", "wide"))
+    (package / "adapter.py").write_text(
+        ADAPTER.replace("PACKAGE", ".inner.lazy").replace("tried", "wide")
+    )
     (package / "inner" / "__init__.py").write_text("import beside\n")
     (package / "inner" / "lazy.py").write_text(
         "from .. import cycle\nimport numpy, scipy.sparse\n\n\ndef stars(): ...\n"
     )
-    (package / "cycle.py").write_text("from wide_plugin.adapter import Tried\nfrom wide_plugin.nowhere import x\n")
+    (package / "cycle.py").write_text(
+        "from wide_plugin.adapter import Tried\nfrom wide_plugin.nowhere import x\n"
+    )
     (package / "unused.py").write_text("")
     (tmp_path / "beside.py").write_text("from recbench.adapters.shared.factors import Factorised\n")
     library = tmp_path / ".venv" / "site-packages"
@@ -276,7 +353,9 @@ def test_own_modules_are_found_wherever_they_are_imported(monkeypatch: pytest.Mo
     monkeypatch.syspath_prepend(str(tmp_path))
     (package / "cycle.py").open("a").write("import some_library\n")
 
-    monkeypatch.setitem(sys.modules, "wide_plugin", None)  # removed after the test, with all that is imported
+    monkeypatch.setitem(
+        sys.modules, "wide_plugin", None
+    )  # removed after the test, with all that is imported
     del sys.modules["wide_plugin"]
     __import__("wide_plugin.adapter")
     adapter = sys.modules["wide_plugin.adapter"].Tried
@@ -294,7 +373,9 @@ def test_own_modules_are_found_wherever_they_are_imported(monkeypatch: pytest.Mo
         (package / "unused.py").write_text("x = 1\n")
         assert source.answers_source(adapter) == before
     finally:
-        for name in [name for name in sys.modules if name.startswith("wide_plugin") or name == "beside"]:
+        for name in [
+            name for name in sys.modules if name.startswith("wide_plugin") or name == "beside"
+        ]:
             del sys.modules[name]
         del adapter
 
@@ -324,7 +405,11 @@ def test_a_key_goes_by_code_and_not_by_the_version_of_metrics(ratings_file: Path
     assert later.key == cell.key
     assert replace(cell, source="0" * 12).key != cell.key
     early = replace(cell, source="")
-    fixed = {name: value for name, value in vars(early).items() if name not in ("dataset", "given", "source", "key")}
+    fixed = {
+        name: value
+        for name, value in vars(early).items()
+        if name not in ("dataset", "given", "source", "key")
+    }
     written_then = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:12]
     assert early.key == written_then, "records of before keep their names"
 
@@ -369,7 +454,13 @@ def test_only_what_runs_counts(one: str, other: str, same: bool) -> None:
 
 def test_every_metric_file_and_every_question_is_covered() -> None:
     evaluation = source._reached([*source.NUMBERS, source.METRICS], None)
-    numbers = {"evaluation.scoring", "evaluation.slices", "metrics", "metrics.registry", "metrics.protocols"}
+    numbers = {
+        "evaluation.scoring",
+        "evaluation.slices",
+        "metrics",
+        "metrics.registry",
+        "metrics.protocols",
+    }
     assert {f"recbench.benchmarks.{name}" for name in numbers} <= set(evaluation)
     questions = set(source._reached([*source.QUESTIONS, *source.PARTS], None, source.PARTS))
     wanted = {
@@ -383,4 +474,8 @@ def test_every_metric_file_and_every_question_is_covered() -> None:
     assert {f"recbench.benchmarks.{name}" for name in wanted} <= questions
     rooms = ("recbench.benchmarks.metrics", "recbench.benchmarks.evaluation")
     others = {name for name in questions if name.startswith(rooms)}
-    assert others == {f"recbench.benchmarks.{name}" for name in wanted if name.startswith(("metrics", "evaluation"))}
+    assert others == {
+        f"recbench.benchmarks.{name}"
+        for name in wanted
+        if name.startswith(("metrics", "evaluation"))
+    }

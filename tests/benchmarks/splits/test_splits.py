@@ -37,7 +37,9 @@ def dataset(n: int, seed: int, n_users: int = 12, n_items: int = 15, times: bool
         rng.integers(0, n, n) * 86_400 if times else None,
     )
     catalogue = Catalogue(("film",) * n_items, (None,) * n_items, ((),) * n_items)
-    return Dataset("made", ratings, catalogue, np.arange(n_users), np.arange(n_items), Provenance((), "", ""))
+    return Dataset(
+        "made", ratings, catalogue, np.arange(n_users), np.arange(n_items), Provenance((), "", "")
+    )
 
 
 def test_every_split_is_tested_here() -> None:
@@ -76,7 +78,9 @@ def test_user_kfold_deals_every_users_ratings_out_evenly(n: int, n_folds: int, s
     data = dataset(n, seed)
     counts = np.array(
         [
-            np.bincount(data.ratings.users[divide(data, "user-kfold", n_folds, fold, seed)[1]], minlength=12)
+            np.bincount(
+                data.ratings.users[divide(data, "user-kfold", n_folds, fold, seed)[1]], minlength=12
+            )
             for fold in range(n_folds)
         ]
     )
@@ -105,7 +109,9 @@ def test_time_leaves_nobodys_future_in_the_past(n: int, share: float, seed: int)
     try:
         train, test = divide(data, f"time[at={share}]", 1, 0, seed)
     except UsageError as error:
-        assert re.search("leaves no rating in one of its parts: ratings are from 1970-01-0", str(error))
+        assert re.search(
+            "leaves no rating in one of its parts: ratings are from 1970-01-0", str(error)
+        )
         return
     assert times[train].max() < times[test].min()
     assert len(train) <= share * n
@@ -145,7 +151,11 @@ def test_recommenders_is_microsofts_row_for_row(movielens: Dataset) -> None:
     [
         ("kfolds", None, "unknown split 'kfolds'. Did you mean 'kfold'"),
         ("holdout[test=0]", None, "greater than 0"),
-        ("holdout[test=100]", None, "no rating is left for the training part of fold 0 (seed 0) of the 100 ratings"),
+        (
+            "holdout[test=100]",
+            None,
+            "no rating is left for the training part of fold 0 (seed 0) of the 100 ratings",
+        ),
         ("holdout[test=5000]", None, "no rating is left for the training part"),
         ("holdout[test=0.001]", None, "no rating is left for the test part"),
         ("last-out[n=500]", None, "no rating is left for the test part of fold 0"),
@@ -174,7 +184,9 @@ def test_what_cannot_be_divided_is_refused(spec: str, folds: int | None, message
 
 def planned(data: Dataset, spec: str, folds: int | None = None, repeats: int = 1) -> list[Cell]:
     """The cells of one row, as a run would plan them."""
-    how = plan.How(normal(spec), n_folds_of(data, normal(spec), folds), 0, Evaluation(), repeats=repeats)
+    how = plan.How(
+        normal(spec), n_folds_of(data, normal(spec), folds), 0, Evaluation(), repeats=repeats
+    )
     return plan.cells(data, plan.rows(["item-mean"]), how)
 
 
@@ -189,7 +201,9 @@ def test_an_empty_fold_of_any_repeat_is_refused() -> None:
         planned(data, "user-kfold", 2, repeats=20)
 
 
-@pytest.mark.parametrize(("spec", "seeded"), [("kfold", True), ("holdout", True), ("time", False), ("ua", False)])
+@pytest.mark.parametrize(
+    ("spec", "seeded"), [("kfold", True), ("holdout", True), ("time", False), ("ua", False)]
+)
 def test_only_splits_that_go_by_a_seed_are_repeated(spec: str, seeded: bool) -> None:
     cells = planned(replace(dataset(100, 0), splits={"ua": (np.arange(9),)}), spec, repeats=3)
     assert len({cell.seed for cell in cells}) == 3
@@ -199,7 +213,13 @@ def test_only_splits_that_go_by_a_seed_are_repeated(spec: str, seeded: bool) -> 
 
 
 def test_what_a_split_does_with_time_is_declared(movielens: Dataset) -> None:
-    said = {"kfold": "none", "user-kfold": "none", "holdout[test=7]": "none", "last-out[n=3]": "user", "time": "all"}
+    said = {
+        "kfold": "none",
+        "user-kfold": "none",
+        "holdout[test=7]": "none",
+        "last-out[n=3]": "user",
+        "time": "all",
+    }
     assert {spec: order(spec) for spec in said} == said
     assert order("somebodys-own") is None
     assert not is_seeded("ua")
@@ -210,7 +230,9 @@ def test_what_a_split_does_with_time_is_declared(movielens: Dataset) -> None:
         train, test = divide(movielens, name, 1, 0, 0)
         latest = np.zeros(movielens.ratings.n_users, np.int64)
         np.maximum.at(latest, users[train], times[train])
-        assert np.mean(times[test] < latest[users[test]]) > 0.5, "random: most have a future that is trained on"
+        assert np.mean(times[test] < latest[users[test]]) > 0.5, (
+            "random: most have a future that is trained on"
+        )
 
 
 def test_ratings_without_times_cannot_be_divided_by_them() -> None:

@@ -31,12 +31,20 @@ Change = Callable[[dict[str, Any]], None]
 
 
 @pytest.fixture(scope="module")
-def finished(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(
+    ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A real run of a predictor, a ranker and one that fails, with its report."""
     directory = tmp_path_factory.mktemp("finished")
-    rows = [part for row in ("item-mean", "popularity", "faulty-raises") for part in ("--algorithm", row)]
+    rows = [
+        part
+        for row in ("item-mean", "popularity", "faulty-raises")
+        for part in ("--algorithm", row)
+    ]
     arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, *rows, "--plugin", "faulty"]
-    columns = [part for column in ("rmse", "ndcg@10", "lightfm:auc") for part in ("--metric", column)]
+    columns = [
+        part for column in ("rmse", "ndcg@10", "lightfm:auc") for part in ("--metric", column)
+    ]
     run_bench(*arguments, *columns, "--out", directory, check=4)
     return directory
 
@@ -48,7 +56,9 @@ def run(finished: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def verified(directory: Path, *more: str) -> Result:
-    return CliRunner().invoke(application(verify), [str(directory), "--plugin", "tests.plugins.faulty", *more])
+    return CliRunner().invoke(
+        application(verify), [str(directory), "--plugin", "tests.plugins.faulty", *more]
+    )
 
 
 def found(directory: Path, *more: str, code: int = 1) -> str:
@@ -84,7 +94,10 @@ def test_a_run_as_it_was_left_is_fine(run: Path) -> None:
     assert "6 planned cells, 4 of them ok; 12 keys" in said
     assert re.search(r"results\.csv: \d\d+ values", said)
     assert re.search(r"report\.html: \d\d+ values", said)
-    assert f"the visible figures of the report: compared by `python -m reports.build {run} --check`" in said
+    assert (
+        f"the visible figures of the report: compared by `python -m reports.build {run} --check`"
+        in said
+    )
     assert "All as it should be." in said
 
 
@@ -106,7 +119,9 @@ def metric(name: str, factor: float) -> Change:
 
 @pytest.mark.parametrize("more", [(), ("--without-data",)], ids=["data", "no data"])
 @pytest.mark.parametrize("name", ["rmse", "precision@10", "lightfm:auc", "novelty@10"])
-def test_an_edited_metric_is_found_in_the_record(run: Path, name: str, more: tuple[str, ...]) -> None:
+def test_an_edited_metric_is_found_in_the_record(
+    run: Path, name: str, more: tuple[str, ...]
+) -> None:
     path = record_of(run, "item-mean")
     before = json.loads(path.read_text())["metrics"][name]
     edit(path, metric(name, 1.001))
@@ -137,14 +152,20 @@ def test_a_removed_metric_is_found(run: Path) -> None:
     ("change", "place"),
     [
         (lambda fields: fields["cell"].update(seed=1), "cell.seed: expected 0, found 1"),
-        (lambda fields: fields["cell"]["parameters"].update(damping=3.0), "cell.parameters.damping"),
+        (
+            lambda fields: fields["cell"]["parameters"].update(damping=3.0),
+            "cell.parameters.damping",
+        ),
         (lambda fields: fields["cell"].update(digest="0" * 64), "cell.digest"),
         (lambda fields: fields.update(key="0" * 12), "key: expected"),
         (lambda fields: fields["data"].update(digest="0" * 64), "data.digest"),
         (lambda fields: fields["data"].update(test=751), "data.test: expected 750, found 751"),
         (lambda fields: fields["data"]["sources"][0].update(n_bytes=1), "data.sources[0].n_bytes"),
         (lambda fields: fields["data"].update(test_rows="0" * 12), "data.test_rows"),
-        (lambda fields: fields["data"].update(cold_users=1), "data.cold_users: expected 0, found 1"),
+        (
+            lambda fields: fields["data"].update(cold_users=1),
+            "data.cold_users: expected 0, found 1",
+        ),
         (lambda fields: fields["slices"][1].update(rmse=0.5), "slices[1].rmse"),
         (lambda fields: fields["costs"]["fit"].update(seconds=1e-9), "costs.fit.seconds"),
         (lambda fields: fields["costs"]["fit"].update(peak_mb=1.0), "fit_peak_mb"),
@@ -169,10 +190,16 @@ def test_edited_fields_of_a_record_are_found(run: Path, change: Change, place: s
             lambda fields: fields.update(answers=None),
             "answers: expected the sha256 of its raw answers, found nothing",
         ),
-        (lambda fields: fields.pop("answers"), "answers: expected the sha256 of its raw answers, found nothing"),
+        (
+            lambda fields: fields.pop("answers"),
+            "answers: expected the sha256 of its raw answers, found nothing",
+        ),
         (lambda fields: fields["metrics"].pop("gini@10"), "metrics.gini@10: expected 0."),
         (lambda fields: fields["data"].pop("train_rows"), "data.train_rows: expected "),
-        (lambda fields: fields["data"].pop("cold_users"), "data.cold_users: expected 0, found nothing"),
+        (
+            lambda fields: fields["data"].pop("cold_users"),
+            "data.cold_users: expected 0, found nothing",
+        ),
     ],
 )
 def test_what_is_taken_out_of_a_record_is_found_without_table_and_report(
@@ -195,7 +222,9 @@ def test_records_without_a_place_in_the_plan_are_mentioned(run: Path) -> None:
     key = path.stem.rpartition("-")[2]
     kept = [cell for cell in Run(run).read_plan()[0] if cell.key != key]
     Run(run).write_plan(kept, Run(run).read_plan()[1])
-    assert f"records that are not in the plan, and so in no table: {path.name}" in found(run, code=0)
+    assert f"records that are not in the plan, and so in no table: {path.name}" in found(
+        run, code=0
+    )
 
 
 def rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -248,7 +277,10 @@ def test_an_edited_score_that_no_metric_needs_is_found(run: Path, more: tuple[st
 
 
 def test_raw_answers_of_another_shape_are_found(run: Path) -> None:
-    rewrite(record_of(run, "item-mean", ".npz"), lambda arrays: arrays.update(scores=arrays["scores"][1:]))
+    rewrite(
+        record_of(run, "item-mean", ".npz"),
+        lambda arrays: arrays.update(scores=arrays["scores"][1:]),
+    )
     assert "shape of scores: expected (750,), found (749,)" in found(run)
 
 
@@ -275,10 +307,19 @@ def test_lost_or_damaged_raw_answers_are_named(run: Path, content: bytes | None)
             "cells[0].given.damping: expected 0.0, found 1.0",
         ),
         (lambda plan: plan["cells"][1].update(digest="0" * 64), "plan.json: cells[1].digest"),
-        (lambda plan: plan["about"]["data"].update(ratings=1501), "about.data.ratings: expected 1500, found 1501"),
+        (
+            lambda plan: plan["about"]["data"].update(ratings=1501),
+            "about.data.ratings: expected 1500, found 1501",
+        ),
         (lambda plan: plan["about"]["data"].update(users=81), "data.users: expected 81, found 80"),
-        (lambda plan: plan["about"]["protocol"].update(ks=[5]), "cells[0].protocol.ks[0]: expected 5, found 10"),
-        (lambda plan: plan["about"]["environment"].update(cores=999), "about.environment.cores: expected 999"),
+        (
+            lambda plan: plan["about"]["protocol"].update(ks=[5]),
+            "cells[0].protocol.ks[0]: expected 5, found 10",
+        ),
+        (
+            lambda plan: plan["about"]["environment"].update(cores=999),
+            "about.environment.cores: expected 999",
+        ),
     ],
 )
 def test_an_edited_plan_is_found(run: Path, change: Change, place: str) -> None:
@@ -336,7 +377,11 @@ def test_any_edit_of_the_report_is_found_by_building_it_again(run: Path) -> None
     ("name", "content", "message"),
     [
         ("plan.json", "{", "plan.json cannot be read"),
-        ("plan.json", '{"schema": 2, "cells": [], "about": {}}', "schema 2; this version reads schema 1"),
+        (
+            "plan.json",
+            '{"schema": 2, "cells": [], "about": {}}',
+            "schema 2; this version reads schema 1",
+        ),
         (
             "plan.json",
             '{"schema": 1, "cells": [], "about": {}}',
@@ -347,7 +392,11 @@ def test_any_edit_of_the_report_is_found_by_building_it_again(run: Path) -> None
         ("RECORD", '{"schema": 1}', "is damaged: not a record"),
         ("RECORD", "[]", "expected a record of schema 1"),
         ("results.csv", 'a,b\n"1', "results.csv is damaged"),
-        ("report.html", '<script type="application/json" id="records">{</script>', "report.html is damaged"),
+        (
+            "report.html",
+            '<script type="application/json" id="records">{</script>',
+            "report.html is damaged",
+        ),
     ],
 )
 def test_damaged_files_are_named(run: Path, name: str, content: str, message: str) -> None:
@@ -366,20 +415,29 @@ def test_what_is_no_run_is_refused(run: Path, tmp_path: Path) -> None:
 
 
 def test_lost_data_can_be_named_or_left_out(run: Path, tmp_path: Path, ratings_file: Path) -> None:
-    edit(run / "plan.json", lambda plan: plan["about"].update(reproduce="x --dataset table:/gone/ratings.csv"))
+    edit(
+        run / "plan.json",
+        lambda plan: plan["about"].update(reproduce="x --dataset table:/gone/ratings.csv"),
+    )
     (run / "report.html").unlink()
     said = found(run, code=2)
     assert "there is no file /gone/ratings.csv" in said
     assert "--dataset says where they are now, --without-data verifies the rest" in said
     assert "metrics recomputed" in found(run, "--dataset", f"table:{ratings_file}", code=0)
-    assert "no metric recomputed; 96 compared with the stored shares" in found(run, "--without-data", code=0)
+    assert "no metric recomputed; 96 compared with the stored shares" in found(
+        run, "--without-data", code=0
+    )
     other = tmp_path / "other.csv"
     other.write_text("".join(ratings_file.read_text().splitlines(keepends=True)[:-1]))
     said = found(run, "--dataset", f"table:{other}", code=2)
-    assert re.search(r"its data have the digest \w{12}, the table:other.csv at hand has \w{12}\.", said)
+    assert re.search(
+        r"its data have the digest \w{12}, the table:other.csv at hand has \w{12}\.", said
+    )
 
 
-def test_unknown_algorithms_and_other_definitions_are_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_algorithms_and_other_definitions_are_refused(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("recbench.benchmarks.metrics.protocols.VERSION", 99)
     said = found(run, code=2)
     assert "defines the protocol differently: use that of commit" in said
@@ -404,7 +462,8 @@ def test_a_cell_is_fitted_again(run: Path) -> None:
 
 def test_excused_differences_do_not_fail(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "recbench.benchmarks.verify.rerun", lambda *_: Comparison(["scores: all differ"], 0, "threads race")
+        "recbench.benchmarks.verify.rerun",
+        lambda *_: Comparison(["scores: all differ"], 0, "threads race"),
     )
     said = found(run, "--rerun", record_of(run, "item-mean").name, code=0)
     assert "scores: all differ" in said
@@ -413,7 +472,9 @@ def test_excused_differences_do_not_fail(run: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_failure_is_found_again(run: Path) -> None:
     path = record_of(run, "faulty-raises")
-    assert "bit-identical" in found(run, "--rerun", path.stem, "--plugin", "tests.plugins.faulty", code=0)
+    assert "bit-identical" in found(
+        run, "--rerun", path.stem, "--plugin", "tests.plugins.faulty", code=0
+    )
     assert "no planned cell has this key" in found(run, "--rerun", "0" * 12, code=2)
     assert "leave --without-data out" in found(run, "--rerun", path.stem, "--without-data", code=2)
 
@@ -423,9 +484,13 @@ def test_other_circumstances_excuse_other_numbers(run: Path) -> None:
     assert excuse(record, record) == ""
     varies = Certificate("not deterministic", 0.5, "2 fits to a toy", "threads race")
     assert "its numbers vary: threads race" in excuse(replace(record, determinism=varies), record)
-    older = replace(record, cell=replace(record.cell, libraries=record.cell.libraries | {"numpy": "1.0"}))
+    older = replace(
+        record, cell=replace(record.cell, libraries=record.cell.libraries | {"numpy": "1.0"})
+    )
     assert "libraries was {'numpy': '1.0'" in excuse(older, record)
-    assert "revision was 0 and is 1" in excuse(replace(record, cell=replace(record.cell, revision=0)), record)
+    assert "revision was 0 and is 1" in excuse(
+        replace(record, cell=replace(record.cell, revision=0)), record
+    )
     elsewhere = replace(record, environment=record.environment | {"cpu": "another"})
     assert "cpu was another" in excuse(elsewhere, record)
 
@@ -434,7 +499,9 @@ def test_a_run_that_mixes_data_is_refused(run: Path) -> None:
     path = record_of(run, "popularity")
     edit(path, lambda fields: fields["data"].update(digest="0" * 64))
     for read in (lambda: Run(run).records(), lambda: Results.read(run), lambda: build(run)):
-        with pytest.raises(UsageError, match=f"{path.name} mixes data: the digest of {path.stem} is 000000000000"):
+        with pytest.raises(
+            UsageError, match=f"{path.name} mixes data: the digest of {path.stem} is 000000000000"
+        ):
             read()
 
 

@@ -20,8 +20,21 @@ from recbench import datasets
 from recbench.datasets import Dataset, UsageError
 from recbench.datasets.movielens.loaders import FACTS_1M, FACTS_100K, WHEEL
 from recbench.datasets.movielens.releases import COLONS, COMMAS, HALF_COLONS, RELEASES, TABS
-from recbench.datasets.movielens.side_files import films_csv, films_dat, films_item, title_and_year, user_facts
-from recbench.datasets.parsing.rating_lines import BLOCK_BYTES, LAST_ID, LAST_TIME, Layout, Lines, read_lines
+from recbench.datasets.movielens.side_files import (
+    films_csv,
+    films_dat,
+    films_item,
+    title_and_year,
+    user_facts,
+)
+from recbench.datasets.parsing.rating_lines import (
+    BLOCK_BYTES,
+    LAST_ID,
+    LAST_TIME,
+    Layout,
+    Lines,
+    read_lines,
+)
 from recbench.datasets.storage.fetch import cache_directory
 from tests.conftest import movielens_directory
 
@@ -59,14 +72,23 @@ def rows(loaded: Dataset) -> list[tuple[int, int, float, int]]:
     """The ratings with their raw ids."""
     ratings = loaded.ratings
     assert ratings.times is not None
-    columns = loaded.user_ids[ratings.users], loaded.item_ids[ratings.items], ratings.values, ratings.times
+    columns = (
+        loaded.user_ids[ratings.users],
+        loaded.item_ids[ratings.items],
+        ratings.values,
+        ratings.times,
+    )
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def test_a_csv_archive_with_crlf_quotes_and_half_stars(data: Path) -> None:
     place(data, "ml-25m", ratings_csv=CSV, movies_csv=CSV_FILMS)
     loaded = datasets.load("movielens-25m")
-    assert rows(loaded) == [(1, 1, 4.0, 964982703), (1, 70, 3.5, 964981247), (7, 1, 0.5, 1112486027)]
+    assert rows(loaded) == [
+        (1, 1, 4.0, 964982703),
+        (1, 70, 3.5, 964981247),
+        (7, 1, 0.5, 1112486027),
+    ]
     assert loaded.ratings.scale == (0.5, 5.0)
     assert loaded.catalogue.titles == ("American President, The", 'Am\u00e9lie "Poulain"')
     assert loaded.catalogue.years == (1995, 2001)
@@ -74,18 +96,26 @@ def test_a_csv_archive_with_crlf_quotes_and_half_stars(data: Path) -> None:
     assert [step.rule for step in loaded.provenance.steps] == ["films with a rating"]
     assert loaded.provenance.steps[0].before["items"] == 3
     first, second = loaded.provenance.remarks
-    assert first.startswith("ml-25m.zip is not the archive that GroupLens published (expected md5 6b51fb27")
+    assert first.startswith(
+        "ml-25m.zip is not the archive that GroupLens published (expected md5 6b51fb27"
+    )
     assert second == (
         "3 ratings of 2 users for 3 films; published: 25,000,095 ratings of 162,541 users for 62,423 films"
     )
-    with pytest.raises(UsageError, match=r"ml-25m\.zip: expected md5 6b51fb2759a8657d3bfcbfc42b592ada, got"):
+    with pytest.raises(
+        UsageError, match=r"ml-25m\.zip: expected md5 6b51fb2759a8657d3bfcbfc42b592ada, got"
+    ):
         datasets.load("movielens-25m[checksum=error]")
 
 
 def test_an_archive_with_double_colons_and_latin_1(data: Path) -> None:
     place(data, "ml-1m", ratings_dat=DAT, movies_dat=DAT_FILMS, users_dat=DAT_USERS)
     loaded = datasets.load("movielens-1m")
-    assert rows(loaded) == [(1, 1193, 5, 978300760), (1, 661, 3, 978302109), (6040, 1, 4, 956704746)]
+    assert rows(loaded) == [
+        (1, 1193, 5, 978300760),
+        (1, 661, 3, 978302109),
+        (6040, 1, 4, 956704746),
+    ]
     assert loaded.catalogue.titles == ("Toy Story", "Mis\u00e9rables\x85, Les", "NA")
     assert loaded.catalogue.years == (1995, 1995, None)
     assert {name: column.tolist() for name, column in loaded.user_facts.items()} == {
@@ -100,14 +130,19 @@ def test_10m_is_utf_8_with_half_stars_in_a_folder_of_another_name(data: Path) ->
     with zipfile.ZipFile(data / "ml-10m.zip", "w") as archive:
         archive.writestr("ml-10M100K/ratings.dat", b"1::122::4.5::838985046\n1::185::5::838983525")
         archive.writestr("__MACOSX/ml-10M100K/._ratings.dat", b"?")
-        archive.writestr("ml-10M100K/movies.dat", "122::Caf\u00e9 (1992)::(no genres listed)\n185::B (1993)::Drama\n")
+        archive.writestr(
+            "ml-10M100K/movies.dat",
+            "122::Caf\u00e9 (1992)::(no genres listed)\n185::B (1993)::Drama\n",
+        )
     loaded = datasets.load("movielens-10m")
     assert rows(loaded) == [(1, 122, 4.5, 838985046), (1, 185, 5, 838983525)]
     assert loaded.catalogue.titles[0] == "Caf\u00e9"
     assert loaded.catalogue.genres == ((), ("Drama",))
 
 
-def test_a_published_archive_of_latest_small_needs_no_remark(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_published_archive_of_latest_small_needs_no_remark(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = place(data, "ml-latest-small", ratings_csv=CSV, movies_csv=CSV_FILMS)
     found = hashlib.md5(path.read_bytes()).hexdigest()
     release = replace(RELEASES[-1], md5=found, n_ratings=3, n_users=2, n_films=3)
@@ -120,7 +155,9 @@ def test_a_published_archive_of_latest_small_needs_no_remark(data: Path, monkeyp
 def test_every_set_says_what_it_is_and_under_which_licence() -> None:
     for name in ("100k", "1m", "10m", "20m", "25m", "32m", "latest-small"):
         entry = datasets.entry(f"movielens-{name}")
-        assert re.match(r"[0-9,]+ ratings of [0-9,]+ users for [0-9,]+ films, .* to .*\.$", entry.description)
+        assert re.match(
+            r"[0-9,]+ ratings of [0-9,]+ users for [0-9,]+ films, .* to .*\.$", entry.description
+        )
         assert entry.licence.startswith("GroupLens: research use")
         assert "doi:10.1145/2827872" in entry.citation
     assert "redistribution under the same terms" in datasets.entry("movielens-32m").licence
@@ -129,31 +166,83 @@ def test_every_set_says_what_it_is_and_under_which_licence() -> None:
 @pytest.mark.parametrize(
     ("name", "files", "message"),
     [
-        ("25m", {"ratings_csv": CSV[:-4] + b"x\r\n"}, r"ml-25m\.zip!ml-25m/ratings\.csv, line 4: .* seconds since"),
+        (
+            "25m",
+            {"ratings_csv": CSV[:-4] + b"x\r\n"},
+            r"ml-25m\.zip!ml-25m/ratings\.csv, line 4: .* seconds since",
+        ),
         (
             "25m",
             {"ratings_csv": CSV + b"1,2"},
             r"line 5: '1,2': expected 4 columns .* got 2; the file may be cut off",
         ),
-        ("25m", {"ratings_csv": CSV + b"1,2,5.5,1"}, r"line 5: .* expected a rating from 0\.5 to 5 in half stars"),
+        (
+            "25m",
+            {"ratings_csv": CSV + b"1,2,5.5,1"},
+            r"line 5: .* expected a rating from 0\.5 to 5 in half stars",
+        ),
         ("25m", {"ratings_csv": CSV + b"1,2,3.7,1"}, "line 5: .* in half stars, got '3.7'"),
-        ("25m", {"ratings_csv": CSV + b"2147483648,2,3,1"}, "line 5: .* the id of the user, from 1 to 2147483647"),
+        (
+            "25m",
+            {"ratings_csv": CSV + b"2147483648,2,3,1"},
+            "line 5: .* the id of the user, from 1 to 2147483647",
+        ),
         ("25m", {"ratings_csv": CSV + b"1,two,3,1"}, "line 5: .* the id of the item, .* got 'two'"),
         ("25m", {"ratings_csv": CSV + b"\r\n1,2,3,1"}, "line 5: .* a blank line between ratings"),
-        ("25m", {"ratings_csv": CSV[33:]}, "line 1: .* expected the header line 'userId,movieId,rating,timestamp'"),
+        (
+            "25m",
+            {"ratings_csv": CSV[33:]},
+            "line 1: .* expected the header line 'userId,movieId,rating,timestamp'",
+        ),
         ("25m", {"ratings_csv": CSV[:33]}, "no ratings; expected lines user,item,rating,time"),
         ("25m", {"ratings_csv": CSV + b"1,2,3,1"}, None),
         ("25m", {"ratings_csv": CSV + b"1,3,3,1"}, "line 5: film 3 is not among the films"),
         ("25m", {"ratings_csv": CSV + b"1,1,3,1"}, "line 5: .*duplicates=error"),
-        ("25m", {"movies_csv": CSV_FILMS + b"\xff,b,c\r\n"}, r"movies\.csv, line 5: .* expected UTF-8"),
-        ("25m", {"movies_csv": CSV_FILMS + b'9,"b (1999)'}, r"movies\.csv, line 5: unexpected end of data"),
-        ("25m", {"movies_csv": CSV_FILMS + b"1,b,c"}, r"movies\.csv, line 5: .* this id came before"),
-        ("25m", {"movies_csv": CSV_FILMS + b"9,b, c,d"}, r"movies\.csv, line 5: .* expected 3 columns .* got 4"),
-        ("1m", {"ratings_dat": DAT + b"1::2::3.5::1"}, "line 4: .* from 1 to 5 in whole stars, got '3.5'"),
-        ("1m", {"ratings_dat": DAT + b"1:2:3:1"}, "line 4: .* expected 4 columns user::item::rating::time"),
-        ("1m", {"movies_dat": DAT_FILMS + b"x::b::c"}, r"movies\.dat, line 4: .* expected an id from 1"),
-        ("1m", {"users_dat": DAT_USERS + b"9::F::old::1::2"}, r"users\.dat, line 3: .* an age in years, got 'old'"),
-        ("1m", {"users_dat": DAT_USERS[:19]}, r"ratings\.dat, line 3: user 6040 is not among the users"),
+        (
+            "25m",
+            {"movies_csv": CSV_FILMS + b"\xff,b,c\r\n"},
+            r"movies\.csv, line 5: .* expected UTF-8",
+        ),
+        (
+            "25m",
+            {"movies_csv": CSV_FILMS + b'9,"b (1999)'},
+            r"movies\.csv, line 5: unexpected end of data",
+        ),
+        (
+            "25m",
+            {"movies_csv": CSV_FILMS + b"1,b,c"},
+            r"movies\.csv, line 5: .* this id came before",
+        ),
+        (
+            "25m",
+            {"movies_csv": CSV_FILMS + b"9,b, c,d"},
+            r"movies\.csv, line 5: .* expected 3 columns .* got 4",
+        ),
+        (
+            "1m",
+            {"ratings_dat": DAT + b"1::2::3.5::1"},
+            "line 4: .* from 1 to 5 in whole stars, got '3.5'",
+        ),
+        (
+            "1m",
+            {"ratings_dat": DAT + b"1:2:3:1"},
+            "line 4: .* expected 4 columns user::item::rating::time",
+        ),
+        (
+            "1m",
+            {"movies_dat": DAT_FILMS + b"x::b::c"},
+            r"movies\.dat, line 4: .* expected an id from 1",
+        ),
+        (
+            "1m",
+            {"users_dat": DAT_USERS + b"9::F::old::1::2"},
+            r"users\.dat, line 3: .* an age in years, got 'old'",
+        ),
+        (
+            "1m",
+            {"users_dat": DAT_USERS[:19]},
+            r"ratings\.dat, line 3: user 6040 is not among the users",
+        ),
         ("1m", {"ratings_dat": None}, r"has no file ratings\.dat inside, only ml-1m/movies\.dat"),
     ],
 )
@@ -171,7 +260,9 @@ def test_bad_files_are_refused_with_file_and_line(
     with pytest.raises(UsageError, match=message) as raised:
         datasets.load(f"movielens-{name}")
     assert f"ml-{name}.zip" in str(raised.value)
-    assert not list(cache_directory().glob("datasets/*/about.json")), "a failed parse leaves nothing in the cache"
+    assert not list(cache_directory().glob("datasets/*/about.json")), (
+        "a failed parse leaves nothing in the cache"
+    )
 
 
 def test_duplicates_are_resolved_on_demand_and_counted(data: Path) -> None:
@@ -179,7 +270,10 @@ def test_duplicates_are_resolved_on_demand_and_counted(data: Path) -> None:
     assert rows(datasets.load("movielens-25m[duplicates=last]"))[-1] == (1, 1, 2.0, 5)
     mean = datasets.load("movielens-25m[duplicates=mean]")
     assert rows(mean)[-1] == (1, 1, 3.0, 5)
-    assert (mean.provenance.steps[0].before["ratings"], mean.provenance.steps[0].after["ratings"]) == (4, 3)
+    assert (
+        mean.provenance.steps[0].before["ratings"],
+        mean.provenance.steps[0].after["ratings"],
+    ) == (4, 3)
 
 
 def test_titles_and_years() -> None:
@@ -214,9 +308,16 @@ def reference_lines(text: bytes, layout: Layout) -> list[tuple[Any, ...]]:
         if not re.fullmatch(r"[0-9](\.[0-9])?", fields[2]):
             raise ValueError
         rating = Decimal(fields[2])
-        if not (1 <= user <= LAST_ID and 1 <= item <= LAST_ID and all(moment <= LAST_TIME for moment in time)):
+        if not (
+            1 <= user <= LAST_ID
+            and 1 <= item <= LAST_ID
+            and all(moment <= LAST_TIME for moment in time)
+        ):
             raise ValueError
-        if rating % (Decimal("0.5") if layout.halves else 1) or not layout.scale[0] <= rating <= layout.scale[1]:
+        if (
+            rating % (Decimal("0.5") if layout.halves else 1)
+            or not layout.scale[0] <= rating <= layout.scale[1]
+        ):
             raise ValueError
         found.append((user, item, float(rating), *time))
     if not found:
@@ -285,7 +386,12 @@ def reference_films(text: str, split: Callable[[str], list[list[str]]]) -> Parse
     found: Parsed = {}
     for fields in split(text):
         raw_id, title, genres = fields
-        if not (raw_id.isascii() and raw_id.isdigit() and str(int(raw_id)) == raw_id and 0 < int(raw_id) <= LAST_ID):
+        if not (
+            raw_id.isascii()
+            and raw_id.isdigit()
+            and str(int(raw_id)) == raw_id
+            and 0 < int(raw_id) <= LAST_ID
+        ):
             raise ValueError
         if int(raw_id) in found:
             raise ValueError
@@ -328,14 +434,24 @@ def items(text: str) -> list[list[str]]:
     for fields in (line.split("|") for line in body(text)):
         if len(fields) != 5 + len(GENRES) or not set(fields[5:]) <= {"0", "1"}:
             raise ValueError
-        genres = "|".join(genre for genre, flag in zip(GENRES, fields[5:], strict=True) if flag == "1")
+        genres = "|".join(
+            genre for genre, flag in zip(GENRES, fields[5:], strict=True) if flag == "1"
+        )
         table.append([fields[0], fields[1], genres])
     return table
 
 
 FLAGS = b"|".join(b"01"[k % 2 : k % 2 + 1] for k in range(len(GENRES)))
-ITEMS = b"1|Toy Story (1995)|01-Jan-1995||http://us.imdb.com/M|" + FLAGS + b"\r\n2|Mis\xe9rables|||u|" + FLAGS + b"\n"
-FILM_FORMATS: dict[str, tuple[bytes, str, Callable[[str], list[list[str]]], Callable[[bytes], Parsed]]] = {
+ITEMS = (
+    b"1|Toy Story (1995)|01-Jan-1995||http://us.imdb.com/M|"
+    + FLAGS
+    + b"\r\n2|Mis\xe9rables|||u|"
+    + FLAGS
+    + b"\n"
+)
+FILM_FORMATS: dict[
+    str, tuple[bytes, str, Callable[[str], list[list[str]]], Callable[[bytes], Parsed]]
+] = {
     "csv": (CSV_FILMS, "utf-8", quoted, lambda text: films_csv(text, "a!b")),
     "latin-1": (
         DAT_FILMS,
@@ -371,7 +487,9 @@ def test_mutated_films_are_parsed_as_the_reference_does_or_refused(kind: str) ->
 
 
 @pytest.mark.parametrize(("separator", "names"), [("|", FACTS_100K), ("::", FACTS_1M)])
-def test_mutated_users_are_parsed_as_the_reference_does_or_refused(separator: str, names: tuple[str, ...]) -> None:
+def test_mutated_users_are_parsed_as_the_reference_does_or_refused(
+    separator: str, names: tuple[str, ...]
+) -> None:
     text = b"1|24|M|technician|85711\n2|53|F|other|T8H1N\n"
     text = text if separator == "|" else DAT_USERS
     rng, outcomes = random.Random(1), Counter[bool]()
@@ -409,7 +527,10 @@ def test_lines_that_span_blocks(tmp_path: Path) -> None:
 
 
 def test_movielens_is_the_same_from_the_archive_and_from_the_wheel(
-    movielens: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    movielens: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     fetched = movielens_directory(tmp_path_factory) / "movielens" / WHEEL
     if not fetched.exists():
@@ -426,7 +547,9 @@ def test_movielens_is_the_same_from_the_archive_and_from_the_wheel(
     assert np.array_equal(again.splits["u"][1], np.arange(20_000, 40_000))
     for name in ("ua", "ub"):
         assert np.array_equal(again.splits[name][0], movielens.splits[name][0])
-    assert [remark for remark in again.provenance.remarks if "GroupLens published" not in remark] == []
+    assert [
+        remark for remark in again.provenance.remarks if "GroupLens published" not in remark
+    ] == []
     assert "u (u1 to u5) needs the original archive" in movielens.provenance.remarks[0]
 
 
@@ -445,7 +568,9 @@ def write_archive(wheel: Path, target: Path) -> None:
         lines.append(f"{raw_id}|{full}|01-Jan-{year}||http://us.imdb.com/|{flags}")
     with zipfile.ZipFile(target, "w") as archive:
         archive.writestr("ml-100k/u.data", ratings)
-        archive.writestr("ml-100k/u.genre", "".join(f"{g}|{i}\n" for i, g in enumerate(GENRES)) + "\n")
+        archive.writestr(
+            "ml-100k/u.genre", "".join(f"{g}|{i}\n" for i, g in enumerate(GENRES)) + "\n"
+        )
         archive.writestr("ml-100k/u.item", "\n".join(lines).encode("latin-1"))
         archive.writestr("ml-100k/u.user", users.replace(b"\t", b"|"))
         for part, (base, test) in splits(ratings.rstrip(b"\n").split(b"\n")).items():
@@ -479,7 +604,11 @@ def small_100k(**files: bytes | None) -> dict[str, bytes]:
     """A tiny ml-100k with five slices of one rating each."""
     lines = [b"%d\t%d\t3\t88125094%d\n" % (k % 2 + 1, k + 1, k) for k in range(5)]
     item = b"".join(b"%d|Film %d (1990)|||u|1|0\n" % (k + 1, k) for k in range(5))
-    given: dict[str, bytes | None] = {"u_data": b"".join(lines), "u_genre": b"A|0\nB|1\n\n", "u_item": item}
+    given: dict[str, bytes | None] = {
+        "u_data": b"".join(lines),
+        "u_genre": b"A|0\nB|1\n\n",
+        "u_item": item,
+    }
     given["u_user"] = b"1|24|M|technician|85711\n2|53|F|other|94043\n"
     for k, line in enumerate(lines):
         given |= {f"u{k + 1}_test": line, f"u{k + 1}_base": b"".join(lines[:k] + lines[k + 1 :])}
@@ -500,16 +629,27 @@ def test_official_splits_come_from_the_archive(data: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"u3_test": b"1\t3\t4\t881250942\n"}, r"u3\.test, line 1: this rating is not in .*u\.data"),
-        ({"u3_test": b"1\t9\t3\t881250942\n"}, r"u3\.test, line 1: this rating is not in .*u\.data"),
-        ({"u3_base": b"1\t3\t3\t881250942\n"}, r"u3\.base and u3\.test are not the ratings of u\.data, each once"),
+        (
+            {"u3_test": b"1\t3\t4\t881250942\n"},
+            r"u3\.test, line 1: this rating is not in .*u\.data",
+        ),
+        (
+            {"u3_test": b"1\t9\t3\t881250942\n"},
+            r"u3\.test, line 1: this rating is not in .*u\.data",
+        ),
+        (
+            {"u3_base": b"1\t3\t3\t881250942\n"},
+            r"u3\.base and u3\.test are not the ratings of u\.data, each once",
+        ),
         ({"u3_base": None}, r"has no file u3\.base inside"),
         ({"u_genre": b"A|0\nB|2\n"}, r"u\.genre, line 2: 'B\|2': expected B?.*name\|1"),
         ({"u_item": b"1|a|||u|1|2\n"}, r"u\.item, line 1: .* expected genre flags that are 0 or 1"),
         ({"u_data": b""}, r"u\.data: no ratings"),
     ],
 )
-def test_bad_100k_files_are_refused(data: Path, files: dict[str, bytes | None], message: str) -> None:
+def test_bad_100k_files_are_refused(
+    data: Path, files: dict[str, bytes | None], message: str
+) -> None:
     place(data, "ml-100k", **small_100k(**files))
     with pytest.raises(UsageError, match=message):
         datasets.load("movielens-100k")
@@ -524,7 +664,10 @@ def test_movielens_has_its_known_facts(movielens: Dataset) -> None:
     assert (films.titles[0], films.years[0]) == ("Toy Story", 1995)
     assert films.genres[0] == ("Animation", "Children's", "Comedy")
     assert (films.titles[266], films.years[266]) == ("unknown", None)
-    assert (films.titles[1411], films.years[1411]) == ("Land Before Time III: The Time of the Great Giving", 1995)
+    assert (films.titles[1411], films.years[1411]) == (
+        "Land Before Time III: The Time of the Great Giving",
+        1995,
+    )
     assert films.titles[542] == "Mis\u00e9rables, Les"
     assert sum(year is None for year in films.years) == 1
     assert [len(movielens.splits[name][0]) for name in ("ua", "ub")] == [9430, 9430]
@@ -534,7 +677,9 @@ def test_movielens_has_its_known_facts(movielens: Dataset) -> None:
 
 def test_an_archive_that_is_none_is_refused(data: Path) -> None:
     (data / "ml-100k.zip").write_bytes(b"not a zip file")
-    with pytest.raises(UsageError, match=r"ml-100k\.zip cannot be read: File is not a zip file\. Delete"):
+    with pytest.raises(
+        UsageError, match=r"ml-100k\.zip cannot be read: File is not a zip file\. Delete"
+    ):
         datasets.load("movielens-100k")
     (data / "ml-100k.zip").unlink()
     (data / WHEEL).write_bytes(b"another wheel")

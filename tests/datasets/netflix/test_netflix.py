@@ -63,14 +63,25 @@ def parsed(path: Path) -> list[Row]:
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("last", [b"", b"\n", b"\r\n\n\r\n"])
 def test_hand_written_files_give_exactly_their_ratings(data: Path, end: bytes, last: bytes) -> None:
-    lines = [b"7:", b"2649429,5,2005-12-31", b"6,1,1999-11-11", b"3:", b"6,3,2004-02-29", b"1:", b"88,2,2000-01-01"]
+    lines = [
+        b"7:",
+        b"2649429,5,2005-12-31",
+        b"6,1,1999-11-11",
+        b"3:",
+        b"6,3,2004-02-29",
+        b"1:",
+        b"88,2,2000-01-01",
+    ]
     place(data, end.join(lines) + last, TITLES.replace(b"\n", end))
     found = netflix_filtered(min_item_ratings=0, min_user_ratings=0)
     ratings = found.ratings
     assert found.user_ids.tolist() == [6, 88, 2_649_429] and found.item_ids.tolist() == [1, 3, 7]
     assert ratings.users.tolist() == [2, 0, 0, 1] and ratings.items.tolist() == [2, 2, 1, 0]
     assert ratings.values.tolist() == [5, 1, 3, 2] and ratings.scale == (1, 5)
-    days = [datetime.date.fromordinal(719_163 + int(time) // 86_400).isoformat() for time in ratings.times]  # type: ignore[union-attr]
+    days = [
+        datetime.date.fromordinal(719_163 + int(time) // 86_400).isoformat()
+        for time in ratings.times
+    ]  # type: ignore[union-attr]
     assert days == ["2005-12-31", "1999-11-11", "2004-02-29", "2000-01-01"]
     assert found.catalogue.titles == ("Dinosaur Planet", "Solaris, the Sea, and Us", "Café Müller")
     assert found.catalogue.years == (2003, None, 1994) and found.catalogue.genres == ((), (), ())
@@ -80,7 +91,9 @@ def test_hand_written_files_give_exactly_their_ratings(data: Path, end: bytes, l
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_parser_agrees_with_a_slow_one(data: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_parser_agrees_with_a_slow_one(
+    data: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("recbench.datasets.netflix.ratings_files.BLOCK_BYTES", 97)  # many blocks
     rng = random.Random(seed)
     lines: list[str] = []
@@ -102,7 +115,9 @@ def test_mutated_files_give_the_slow_parsers_rows_or_an_error(data: Path) -> Non
         text = bytearray(good)
         for _ in range(rng.randint(1, 3)):
             at = rng.randrange(len(text))
-            text[at : at + rng.randrange(3)] = bytes(rng.choices(b"0123456789,:-\r\n \xff", k=rng.randrange(3)))
+            text[at : at + rng.randrange(3)] = bytes(
+                rng.choices(b"0123456789,:-\r\n \xff", k=rng.randrange(3))
+            )
         path.write_bytes(text)
         try:
             rows = parsed(path)
@@ -159,10 +174,13 @@ def test_files_without_ratings_are_refused(data: Path, text: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"x,2000,T", b"2,2000", b"2,20,T", b"2,2000,", b"2,Null,T", b"1,2000,T", b"", b"2;2000;T"]
+    "line",
+    [b"x,2000,T", b"2,2000", b"2,20,T", b"2,2000,", b"2,Null,T", b"1,2000,T", b"", b"2;2000;T"],
 )
 def test_malformed_titles_are_refused(data: Path, line: bytes) -> None:
-    path = place(data, b"", b"1,2003,Dinosaur Planet\n" + line + b"\n3,1994,C\n") / "movie_titles.csv"
+    path = (
+        place(data, b"", b"1,2003,Dinosaur Planet\n" + line + b"\n3,1994,C\n") / "movie_titles.csv"
+    )
     with pytest.raises(UsageError, match=r"movie_titles\.csv, line 2: "):
         read_titles(path.read_bytes(), str(path))
 
@@ -175,16 +193,29 @@ def test_a_rated_movie_without_a_title_is_refused(data: Path) -> None:
 
 def test_thresholds_are_strict_and_counted_before_filtering(data: Path) -> None:
     rated = {1: [1, 2, 3], 3: [1, 2], 7: [1, 3, 4]}
-    lines = (line for movie, users in rated.items() for line in (f"{movie}:", *(f"{u},4,2005-01-01" for u in users)))
+    lines = (
+        line
+        for movie, users in rated.items()
+        for line in (f"{movie}:", *(f"{u},4,2005-01-01" for u in users))
+    )
     place(data, "\n".join(lines).encode())
     everything = netflix_filtered(min_item_ratings=0, min_user_ratings=0)
     found = netflix_filtered(min_item_ratings=2, min_user_ratings=1)
-    assert found.item_ids.tolist() == [1, 7] and found.user_ids.tolist() == [1, 2, 3]  # 2 has one left: it had two
+    assert found.item_ids.tolist() == [1, 7] and found.user_ids.tolist() == [
+        1,
+        2,
+        3,
+    ]  # 2 has one left: it had two
     assert found.provenance.steps[0].after == {"users": 3, "items": 2, "ratings": 5}
     kept, step = min_ratings(everything.ratings, per_item=2, per_user=1)
     ratings, user_ids, item_ids = compact(kept, everything.user_ids, everything.item_ids)
-    assert (user_ids.tolist(), item_ids.tolist()) == (found.user_ids.tolist(), found.item_ids.tolist())
-    assert ratings.users.tolist() == found.ratings.users.tolist() and step == found.provenance.steps[0]
+    assert (user_ids.tolist(), item_ids.tolist()) == (
+        found.user_ids.tolist(),
+        found.item_ids.tolist(),
+    )
+    assert (
+        ratings.users.tolist() == found.ratings.users.tolist() and step == found.provenance.steps[0]
+    )
     with pytest.raises(UsageError, match="no rating passes the filter"):
         netflix_filtered(min_item_ratings=3, min_user_ratings=0)
 
@@ -213,14 +244,20 @@ def default_twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_twin_is_within_its_tolerances(default_twin: Path) -> None:
     rows = calibration(default_twin, 0.06)
-    off = [row for row in rows if row.tolerance is not None and abs(row.simulated - row.target) > row.tolerance]
+    off = [
+        row
+        for row in rows
+        if row.tolerance is not None and abs(row.simulated - row.target) > row.tolerance
+    ]
     assert not off
     scores = {row.name: row.simulated for row in rows if row.name.startswith("RMSE")}
     truth, factors, biases = (
         next(v for k, v in scores.items() if word in k) for word in ("oracle", "factor", "bias")
     )
     assert truth < factors < 0.96 * biases
-    means, cosine = (next(v for k, v in scores.items() if word in k) for word in ("movie mean", "cosine"))
+    means, cosine = (
+        next(v for k, v in scores.items() if word in k) for word in ("movie mean", "cosine")
+    )
     assert cosine > 1.1 * means  # the notebook printed 1.327 against .987
     assert 0.06 * next(row.simulated for row in rows if row.name == "filtered ratings") > 200_000
 
@@ -241,14 +278,18 @@ def test_the_twin_has_the_oddities_of_the_real_data(default_twin: Path) -> None:
     lowest, highest = np.full(len(raw.user_counts), 9), np.zeros(len(raw.user_counts))
     np.minimum.at(lowest, users, stars)
     np.maximum.at(highest, users, stars)
-    assert raw.user_counts[lowest == highest].max() > 200  # somebody gives the same rating again and again
+    assert (
+        raw.user_counts[lowest == highest].max() > 200
+    )  # somebody gives the same rating again and again
     assert counts.max() > 2000  # and somebody has rated half of all movies
     per_day = np.unique(users.astype(np.int64) << 16 | days, return_counts=True)[1]
     assert per_day.max() > 300  # in one day
     by_day = np.bincount(days)
     years = np.datetime64("1970-01-01") + np.flatnonzero(by_day)[[0, -1]]
     assert np.datetime64("1999-11-01") < years[0] and years[-1] < np.datetime64("2006-01-01")
-    early, late = (stars[days < np.datetime64(day).astype(int)].mean() for day in ("2004-01-01", "2006-01-01"))
+    early, late = (
+        stars[days < np.datetime64(day).astype(int)].mean() for day in ("2004-01-01", "2006-01-01")
+    )
     assert early < late - 0.02  # the jump of early 2004
     titles = read_titles((default_twin / "movie_titles.csv").read_bytes(), "movie_titles.csv")
     assert len(titles) == 17_770 and sum(year is None for _, year in titles.values()) == 7
@@ -262,7 +303,10 @@ def test_overviews_follow_the_planted_factors(default_twin: Path) -> None:
     twin, titles = Twin.load(default_twin), movie_texts(default_twin)
     assert 13_000 < len(titles) < 15_500
     strong = np.argsort(twin.movie_factors[:, 0])
-    for end, word in ((strong[:300], "love"), (strong[-300:], "blood")):  # the two ends of the first theme
+    for end, word in (
+        (strong[:300], "love"),
+        (strong[-300:], "blood"),
+    ):  # the two ends of the first theme
         told = [word in titles[movie + 1].split() for movie in end.tolist() if movie + 1 in titles]
         others = [word in text.split() for text in titles.values()]
         assert np.mean(told) > 2 * np.mean(others)
@@ -270,19 +314,39 @@ def test_overviews_follow_the_planted_factors(default_twin: Path) -> None:
 
 def movie_texts(directory: Path) -> dict[int, str]:
     with (directory / "movies_metadata.csv").open(newline="", encoding="utf-8") as file:
-        return {int(row["id"]): row["overview"].lower() for row in csv.DictReader(file) if row["overview"]}
+        return {
+            int(row["id"]): row["overview"].lower()
+            for row in csv.DictReader(file)
+            if row["overview"]
+        }
 
 
 def test_all_four_files_have_all_movies_and_their_share_of_users(data: Path) -> None:
     found = load("netflix[simulated_users=0.002]")
     directory = next((data / "simulated").glob("netflix-users0.002-*/"))
     first = load("netflix-filtered[simulated_users=0.002,min_item_ratings=0,min_user_ratings=0]")
-    assert abs(found.ratings.n_users / 960.4 - 1) < 0.03 and abs(len(found.ratings) / 200_961 - 1) < 0.07
+    assert (
+        abs(found.ratings.n_users / 960.4 - 1) < 0.03
+        and abs(len(found.ratings) / 200_961 - 1) < 0.07
+    )
     assert found.item_ids.max() > 17_700 and len(list(directory.glob("combined_data_*.txt"))) == 4
     early = found.item_ids[found.ratings.items] < 4_500
     np.testing.assert_array_equal(found.ratings.values[early], first.ratings.values)
-    assert found.truth is not None and found.truth.shape == (3, found.ratings.n_users, found.ratings.n_items)
-    assert abs(float((found.ratings.values - found.truth[0][found.ratings.users, found.ratings.items]).mean())) < 0.02
+    assert found.truth is not None and found.truth.shape == (
+        3,
+        found.ratings.n_users,
+        found.ratings.n_items,
+    )
+    assert (
+        abs(
+            float(
+                (
+                    found.ratings.values - found.truth[0][found.ratings.users, found.ratings.items]
+                ).mean()
+            )
+        )
+        < 0.02
+    )
 
 
 def test_absent_files_are_simulated_once_and_said_to_be(data: Path) -> None:

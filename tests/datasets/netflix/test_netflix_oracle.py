@@ -38,7 +38,12 @@ def test_the_truth_is_that_of_the_pairs_and_mapped_from_the_cache(data: Path) ->
     expected = twin.expected(found.user_ids[users], found.item_ids[items])
     ratings, rated, relevant = found.truth
     np.testing.assert_allclose(ratings[users, items], expected, atol=1e-5)
-    assert ratings.min() >= 1 and ratings.max() <= 5 and found.truth[1:].min() >= 0 and found.truth[1:].max() <= 1
+    assert (
+        ratings.min() >= 1
+        and ratings.max() <= 5
+        and found.truth[1:].min() >= 0
+        and found.truth[1:].max() <= 1
+    )
     assert abs(rated.sum() / len(found.ratings) - 1) < 0.03
     likely = relevant[found.ratings.users, found.ratings.items]
     for low in (0.1, 0.3, 0.5, 0.7):
@@ -46,32 +51,55 @@ def test_the_truth_is_that_of_the_pairs_and_mapped_from_the_cache(data: Path) ->
         assert abs(float((found.ratings.values[near] >= 4).mean() - likely[near].mean())) < 0.03
 
 
-def test_too_many_pairs_have_no_truth_but_a_remark(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_pairs_have_no_truth_but_a_remark(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("recbench.datasets.netflix.loaders.MOST_PAIRS", 1000)
     found = load("netflix-filtered[simulated_users=0.01,min_user_ratings=201]")
-    assert found.truth is None and any("too much to keep (1,000 at most)" in r for r in found.provenance.remarks)
+    assert found.truth is None and any(
+        "too much to keep (1,000 at most)" in r for r in found.provenance.remarks
+    )
 
 
 def test_the_oracle_joins_the_table_of_simulated_data_only(data: Path) -> None:
     simulated, table = load(SMALL), rows(["item-mean"])
     assert [row.name for row in with_truth(table, simulated)] == ["item-mean", "oracle"]
     assert with_truth(rows(["oracle"]), simulated) == rows(["oracle"])
-    (data / "ratings.csv").write_text("user,item,rating\n" + "".join(f"{k % 3},{k},4\n" for k in range(9)))
+    (data / "ratings.csv").write_text(
+        "user,item,rating\n" + "".join(f"{k % 3},{k},4\n" for k in range(9))
+    )
     assert with_truth(table, load(f"table:{data / 'ratings.csv'}")) == table
     reason = create("oracle").skip(simulated.ratings, Catalogue((), (), ()), 1e9)
     assert reason and "only simulated data know" in reason
 
 
-def test_a_simulated_run_has_an_oracle_that_wins_and_its_calibration(data: Path, run_bench: RunBench) -> None:
+def test_a_simulated_run_has_an_oracle_that_wins_and_its_calibration(
+    data: Path, run_bench: RunBench
+) -> None:
     arguments = ["--dataset", SMALL, "--folds", 2, "--no-report", "--out", data / "out"]
-    run_bench(*arguments, "--algorithm", "user-item-bias", "--algorithm", "oracle", data=data, check=0)
+    run_bench(
+        *arguments, "--algorithm", "user-item-bias", "--algorithm", "oracle", data=data, check=0
+    )
     records = Run(data / "out").records()
     rmse = {record.cell.row: (record.metrics or {})["rmse"] for record in records}
     assert 0.7 < rmse["oracle"] < rmse["user-item-bias"]  # type: ignore[operator]
     table = load(SMALL).provenance.calibration
-    assert records[0].data["calibration"] == [asdict(quantity) for quantity in table] and len(table) == 19
-    assert all(quantity.tolerance is None for quantity in table)  # so small a share promises nothing
+    assert (
+        records[0].data["calibration"] == [asdict(quantity) for quantity in table]
+        and len(table) == 19
+    )
+    assert all(
+        quantity.tolerance is None for quantity in table
+    )  # so small a share promises nothing
     planned = run_bench(
-        "--dataset", SMALL, "--dry-run", "--force", "oracle", "--out", data / "dry", data=data, check=0
+        "--dataset",
+        SMALL,
+        "--dry-run",
+        "--force",
+        "oracle",
+        "--out",
+        data / "dry",
+        data=data,
+        check=0,
     )
     assert planned.stdout.count("  oracle  fold") == 3

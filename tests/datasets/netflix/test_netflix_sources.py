@@ -18,7 +18,9 @@ from recbench.datasets.netflix.ratings_files import Reader, Text
 from recbench.datasets.netflix.titles_and_probe import read_probe, read_titles
 from recbench.datasets.storage.fetch import MissingData
 
-TITLES = b"".join(b"%d,%d,Film, the %dth\n" % (movie, 1900 + movie % 100, movie) for movie in range(1, 17_771))
+TITLES = b"".join(
+    b"%d,%d,Film, the %dth\n" % (movie, 1900 + movie % 100, movie) for movie in range(1, 17_771)
+)
 MOVIES = (3, 1, 4499, 4500, 17_770)  # in three of the four files
 PROBE = b"1:\n30\n10\n4500:\n20\n"
 Place = Callable[[Path], None]
@@ -33,16 +35,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def movie_text(movie: int) -> bytes:
-    return b"%d:\n" % movie + b"".join(b"%d,%d,2005-01-%02d\n" % (u, 1 + (u + movie) % 5, u) for u in (20, 10, 30))
+    return b"%d:\n" % movie + b"".join(
+        b"%d,%d,2005-01-%02d\n" % (u, 1 + (u + movie) % 5, u) for u in (20, 10, 30)
+    )
 
 
 def combined() -> dict[str, bytes]:
-    first, second, last = (b"".join(map(movie_text, movies)) for movies in ((1, 3, 4499), (4500,), (17_770,)))
+    first, second, last = (
+        b"".join(map(movie_text, movies)) for movies in ((1, 3, 4499), (4500,), (17_770,))
+    )
     return {COMBINED[0]: first, COMBINED[1]: second.rstrip(), COMBINED[3]: last}
 
 
 def singles() -> dict[str, bytes]:
-    return {f"mv_{movie:07}.txt": movie_text(movie).rstrip(b"\n" if movie % 2 else b"") for movie in MOVIES}
+    return {
+        f"mv_{movie:07}.txt": movie_text(movie).rstrip(b"\n" if movie % 2 else b"")
+        for movie in MOVIES
+    }
 
 
 def write(folder: Path, files: dict[str, bytes]) -> None:
@@ -72,7 +81,12 @@ def place_combined(folder: Path) -> None:
 
 
 def place_zip(folder: Path) -> None:
-    rest = {"movie_titles.csv": TITLES, "probe.txt": PROBE, "README": b"x", "__MACOSX/._combined_data_1.txt": b"y"}
+    rest = {
+        "movie_titles.csv": TITLES,
+        "probe.txt": PROBE,
+        "README": b"x",
+        "__MACOSX/._combined_data_1.txt": b"y",
+    }
     zipped(folder / "archive.zip", combined() | rest)
 
 
@@ -87,13 +101,21 @@ def place_subdirectory(folder: Path) -> None:
 
 def place_tar(folder: Path) -> None:
     write(
-        folder, {"training_set.tar": tar(singles(), "training_set/"), "movie_titles.txt": TITLES, "probe.txt": PROBE}
+        folder,
+        {
+            "training_set.tar": tar(singles(), "training_set/"),
+            "movie_titles.txt": TITLES,
+            "probe.txt": PROBE,
+        },
     )
 
 
 def place_prize(folder: Path) -> None:
     inside = {"README": b"x", "training_set.tar": tar(singles(), "training_set/"), "rmse.pl": b"y"}
-    content = tar(inside | {"movie_titles.txt": TITLES, "probe.txt": PROBE, "qualifying.txt": b"1:\n"}, "download/")
+    content = tar(
+        inside | {"movie_titles.txt": TITLES, "probe.txt": PROBE, "qualifying.txt": b"1:\n"},
+        "download/",
+    )
     write(folder, {"nf_prize_dataset.tar.gz": gzip.compress(content)})
 
 
@@ -107,14 +129,21 @@ def test_every_form_gives_the_same_ratings(folder: Path, place: Place) -> None:
     ratings = found.ratings
     assert found.item_ids.tolist() == sorted(MOVIES) and found.user_ids.tolist() == [10, 20, 30]
     assert (
-        ratings.items.tolist() == [k for k in range(5) for _ in range(3)] and ratings.users.tolist() == [1, 0, 2] * 5
+        ratings.items.tolist() == [k for k in range(5) for _ in range(3)]
+        and ratings.users.tolist() == [1, 0, 2] * 5
     )
-    assert ratings.values.tolist() == [1 + (u + m) % 5 for m in sorted(MOVIES) for u in (20, 10, 30)]
+    assert ratings.values.tolist() == [
+        1 + (u + m) % 5 for m in sorted(MOVIES) for u in (20, 10, 30)
+    ]
     assert found.catalogue.titles[1] == "Film, the 3th" and found.catalogue.years[-1] == 1970
     assert [rows.tolist() for rows in found.splits["probe"]] == [[1, 2, 9]]
     assert any("all 3 pairs are here" in remark for remark in found.provenance.remarks)
-    assert any("not the counts of the complete data" in remark for remark in found.provenance.remarks)
-    assert not found.provenance.simulated and found.truth is None and not found.provenance.calibration
+    assert any(
+        "not the counts of the complete data" in remark for remark in found.provenance.remarks
+    )
+    assert (
+        not found.provenance.simulated and found.truth is None and not found.provenance.calibration
+    )
     first = load("netflix-filtered[min_item_ratings=0,min_user_ratings=0]")
     assert first.item_ids.tolist() == [1, 3, 4499] and len(first.ratings) == 9
     assert first.splits["probe"][0].tolist() == [1, 2]
@@ -135,9 +164,13 @@ def test_a_changed_file_is_read_again(folder: Path, place: Place) -> None:
     assert load("netflix").digest != before
 
 
-def test_counts_are_compared_with_the_published_ones(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_are_compared_with_the_published_ones(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place_combined(folder)
-    monkeypatch.setattr("recbench.datasets.netflix.loaders.COMPLETE", {"ratings": 15, "users": 3, "items": 5})
+    monkeypatch.setattr(
+        "recbench.datasets.netflix.loaders.COMPLETE", {"ratings": 15, "users": 3, "items": 5}
+    )
     remarks = load("netflix").provenance.remarks
     assert "15 ratings, 3 users, 5 items: the same counts as the complete data." in remarks
     assert load("netflix[min_user_ratings=1]").provenance.remarks == (remarks[1],)
@@ -195,13 +228,19 @@ def zip_without_titles(folder: Path) -> None:
 
 
 def prize_without_titles(folder: Path) -> None:
-    write(folder, {"nf_prize_dataset.tar.gz": gzip.compress(tar({"training_set.tar": tar(singles())}))})
+    write(
+        folder,
+        {"nf_prize_dataset.tar.gz": gzip.compress(tar({"training_set.tar": tar(singles())}))},
+    )
 
 
 BAD = [
     (cut("archive.zip", 300), "archive.zip: the archive is damaged"),
     (flipped, "archive.zip: the archive is damaged"),
-    (cut("training_set.tar", 512 * 3), "training_set.tar: the archive is damaged"),  # between two members
+    (
+        cut("training_set.tar", 512 * 3),
+        "training_set.tar: the archive is damaged",
+    ),  # between two members
     (cut("training_set.tar", 512 * 3 + 100), "training_set.tar: the archive is damaged"),
     (cut("nf_prize_dataset.tar.gz", 900), "nf_prize_dataset.tar.gz: the archive is damaged"),
     (cut("nf_prize_dataset.tar.gz", -4), "nf_prize_dataset.tar.gz: the archive is damaged"),
@@ -218,24 +257,41 @@ BAD = [
     (zip_with("again/movie_titles.csv"), "expected one list of titles"),
     (zip_without_titles, "only in part: movie_titles.csv missing"),
     (prize_without_titles, "holds no movie_titles.csv or movie_titles.txt"),
-    (altered("mv_0000003.txt", movie_text(4)), "mv_0000003.txt, line 1: '4:': expected the line 3:"),
+    (
+        altered("mv_0000003.txt", movie_text(4)),
+        "mv_0000003.txt, line 1: '4:': expected the line 3:",
+    ),
     (altered("mv_0000003.txt", b""), "mv_0000003.txt, line 1: '': expected the line 3:"),
     (altered("mv_0000003.txt", movie_text(3) + b"5:\n"), "line 5: '5:': another movie than 3"),
-    (altered("mv_0000003.txt", movie_text(3)[:-3]), "mv_0000003.txt, line 4: '30,4,2005-01-': expected a date"),
+    (
+        altered("mv_0000003.txt", movie_text(3)[:-3]),
+        "mv_0000003.txt, line 4: '30,4,2005-01-': expected a date",
+    ),
     (altered("mv_0017771.txt", b"17771:\n"), "mv_*.txt files for movies 1 to 17770"),
     (altered("probe.txt", b"1:\n30\n3:\n11\n"), "probe.txt, line 4: user 11 never rated movie 3"),
-    (altered("probe.txt", b"1:\n30\n30\n"), "probe.txt, line 3: '30': this user came before for movie 1"),
-    (altered("probe.txt", b"30\n"), "probe.txt, line 1: '30': expected a user id below a line movie:"),
+    (
+        altered("probe.txt", b"1:\n30\n30\n"),
+        "probe.txt, line 3: '30': this user came before for movie 1",
+    ),
+    (
+        altered("probe.txt", b"30\n"),
+        "probe.txt, line 1: '30': expected a user id below a line movie:",
+    ),
     (altered("probe.txt", b"1:\n30,2005-01-01\n"), "probe.txt, line 2: '30,2005-01-01'"),
     (altered("probe.txt", b"1:\n30\n1:\n10\n"), "probe.txt, line 3: '1:'"),
     (altered("probe.txt", b"1:\n"), "probe.txt: no pairs"),
-    (altered("movie_titles.txt", TITLES.replace(b"\n4500,", b"\n4500;")), "movie_titles.txt, line 4500: "),
+    (
+        altered("movie_titles.txt", TITLES.replace(b"\n4500,", b"\n4500;")),
+        "movie_titles.txt, line 4500: ",
+    ),
     (altered("movie_titles.txt", TITLES[: TITLES.index(b"\n4500,")]), "no line for movie 4500"),
 ]
 
 
 @pytest.mark.parametrize(("place", "problem"), BAD)
-def test_bad_input_is_refused_and_nothing_is_cached(folder: Path, place: Place, problem: str) -> None:
+def test_bad_input_is_refused_and_nothing_is_cached(
+    folder: Path, place: Place, problem: str
+) -> None:
     place(folder)
     with pytest.raises(UsageError, match=re.escape(problem)):
         load("netflix")
@@ -280,12 +336,16 @@ def slow_lines(text: bytes) -> list[str]:
 def slow_movie(text: bytes) -> list[tuple[int, int, str]]:
     header, *lines = slow_lines(text)
     assert int(header.removesuffix(":")) == 7 and header.endswith(":")
-    return [(int(user), int(stars), date) for user, stars, date in (line.split(",") for line in lines)]
+    return [
+        (int(user), int(stars), date) for user, stars, date in (line.split(",") for line in lines)
+    ]
 
 
 def slow_titles(text: bytes) -> dict[int, tuple[str, int | None]]:
     parts = [line.split(",", 2) for line in slow_lines(text)]
-    return {int(movie): (title, None if year == "NULL" else int(year)) for movie, year, title in parts}
+    return {
+        int(movie): (title, None if year == "NULL" else int(year)) for movie, year, title in parts
+    }
 
 
 def slow_probe(text: bytes) -> list[tuple[int, int, int]]:
@@ -356,6 +416,8 @@ def test_several_incomplete_forms_are_refused_and_not_passed_over(
     (folder / "combined_data_1.txt").write_text("1:\n5,3,2005-01-01\n")
     assert len(load("netflix").ratings) == 1
     (folder / "mv_0000002.txt").write_text("2:\n6,4,2005-01-01\n")
-    with pytest.raises(UsageError, match=r"several incomplete forms: combined_data_1.txt .*; mv_0000002.txt"):
+    with pytest.raises(
+        UsageError, match=r"several incomplete forms: combined_data_1.txt .*; mv_0000002.txt"
+    ):
         load("netflix")
     assert len(load("netflix-filtered[min_item_ratings=0,min_user_ratings=0]").ratings) == 1

@@ -52,7 +52,9 @@ def test_members_are_read_in_place(tmp_path: Path, kind: str) -> None:
     with Archive(path) as archive:
         assert archive.find("ratings.csv") == "set/ratings.csv"
         assert archive.find("nothing.csv") is None
-        with pytest.raises(UsageError, match=r"has no file nothing\.csv inside, only set/ratings\.csv"):
+        with pytest.raises(
+            UsageError, match=r"has no file nothing\.csv inside, only set/ratings\.csv"
+        ):
             archive.need("nothing.csv")
         with archive.open("set/ratings.csv") as file:
             assert file.readline() == b"1,2,3\n"
@@ -64,7 +66,9 @@ def test_members_are_read_in_place(tmp_path: Path, kind: str) -> None:
     "name", ["../evil.csv", "set/../../evil.csv", "/etc/evil.csv", "C:/evil.csv", "..\\evil.csv"]
 )
 def test_paths_that_lead_out_are_refused(tmp_path: Path, kind: str, name: str) -> None:
-    with pytest.raises(UsageError, match=r"evil\.csv is a path that leads out of the archive") as raised:
+    with pytest.raises(
+        UsageError, match=r"evil\.csv is a path that leads out of the archive"
+    ) as raised:
         read_all(pack(tmp_path / kind, {**CONTENT, name: b"evil"}))
     assert kind in str(raised.value)
 
@@ -88,7 +92,9 @@ def test_links_are_refused(tmp_path: Path) -> None:
 def test_bombs_are_refused_before_they_burst(tmp_path: Path, kind: str) -> None:
     path = pack(tmp_path / kind, {"ratings.csv": bytes(ALWAYS_FINE + 1)})
     assert path.stat().st_size < 20_000
-    with pytest.raises(UsageError, match=r"ratings\.csv makes the archive unpack to 8,388,609 bytes or more"):
+    with pytest.raises(
+        UsageError, match=r"ratings\.csv makes the archive unpack to 8,388,609 bytes or more"
+    ):
         read_all(path)
     many = pack(tmp_path / kind, {f"{k}.csv": bytes(ALWAYS_FINE // 4) for k in range(5)})
     with pytest.raises(UsageError, match=r"4\.csv makes the archive unpack to"):
@@ -120,8 +126,12 @@ def test_names_that_come_twice_and_passwords_are_refused(tmp_path: Path) -> None
         archive.writestr("ratings.csv", "2")
     with pytest.raises(UsageError, match="is in the archive twice"):
         read_all(tmp_path / "a.zip")
-    with pytest.raises(UsageError, match=r"more than one ratings\.csv: a/ratings\.csv, b/ratings\.csv"):  # noqa: SIM117
-        with Archive(pack(tmp_path / "b.zip", {"a/ratings.csv": b"1", "b/ratings.csv": b"2"})) as two:
+    with pytest.raises(
+        UsageError, match=r"more than one ratings\.csv: a/ratings\.csv, b/ratings\.csv"
+    ):  # noqa: SIM117
+        with Archive(
+            pack(tmp_path / "b.zip", {"a/ratings.csv": b"1", "b/ratings.csv": b"2"})
+        ) as two:
             two.find("ratings.csv")
     packed = bytearray(pack(tmp_path / "c.zip", {"ratings.csv": b"1"}).read_bytes())
     packed[packed.index(b"PK\x01\x02") + 8] |= 1
@@ -207,7 +217,9 @@ def md5(body: bytes) -> str:
     return "md5:" + hashlib.md5(body).hexdigest()
 
 
-def test_a_download_that_breaks_off_is_tried_again(tmp_path: Path, serve: tuple[Serve, list[str]]) -> None:
+def test_a_download_that_breaks_off_is_tried_again(
+    tmp_path: Path, serve: tuple[Serve, list[str]]
+) -> None:
     start, asked = serve
     url = start([b"", b"whole"])
     assert download(url, md5(b"whole"), tmp_path / "new" / "ml-1m.zip").read_bytes() == b"whole"

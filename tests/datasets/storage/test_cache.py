@@ -42,11 +42,15 @@ def invented(n: int = 2) -> Dataset:
     rows = (np.array([0], np.int64),)
     catalogue = Catalogue(("a",) * n, (None,) * n, ((),) * n)
     facts, truth = {"age": np.arange(n)}, np.ones((n, n), np.float32)
-    return Dataset("invented", ratings, catalogue, ids, ids, Provenance((), "", ""), {"u1": rows}, facts, truth)
+    return Dataset(
+        "invented", ratings, catalogue, ids, ids, Provenance((), "", ""), {"u1": rows}, facts, truth
+    )
 
 
 def entries() -> list[str]:
-    return sorted(path.name for path in (cache_directory() / "datasets").glob("*") if path.suffix != ".lock")
+    return sorted(
+        path.name for path in (cache_directory() / "datasets").glob("*") if path.suffix != ".lock"
+    )
 
 
 def test_a_reopened_data_set_is_the_same_and_memory_mapped(tmp_path: Path) -> None:
@@ -80,19 +84,29 @@ def test_nor_when_size_and_time_are_those_of_before(
     spec = write(tmp_path / "t.csv", "user,item,rating\n1,1,3\n")
     before = (tmp_path / "t.csv").stat()
     assert datasets.load(spec).ratings.values.tolist() == [3]
-    time.sleep(0.02 if settle else 0)  # without it the change may fall into the same tick of the file system's clock
+    time.sleep(
+        0.02 if settle else 0
+    )  # without it the change may fall into the same tick of the file system's clock
     with (tmp_path / "t.csv").open("r+") as file:
         file.write("user,item,rating\n1,1,5\n")
     os.utime(tmp_path / "t.csv", ns=(before.st_atime_ns, before.st_mtime_ns))
     after = (tmp_path / "t.csv").stat()
-    assert (after.st_size, after.st_mtime_ns, after.st_ino) == (before.st_size, before.st_mtime_ns, before.st_ino)
+    assert (after.st_size, after.st_mtime_ns, after.st_ino) == (
+        before.st_size,
+        before.st_mtime_ns,
+        before.st_ino,
+    )
     assert datasets.load(spec).ratings.values.tolist() == [5]
 
 
-def test_checksums_are_remembered_once_a_file_has_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checksums_are_remembered_once_a_file_has_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "source").write_text("x")
     source(tmp_path / "source")
-    assert not (cache_directory() / "digests").exists(), "it may still change in the same tick of the clock"
+    assert not (cache_directory() / "digests").exists(), (
+        "it may still change in the same tick of the clock"
+    )
     monkeypatch.setattr("recbench.datasets.storage.cache.SETTLED_NS", 0)
     known = source(tmp_path / "source")
     (remembered,) = (cache_directory() / "digests").iterdir()
@@ -237,10 +251,16 @@ PRECIOUS = [
 
 
 def snapshot(directory: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
 
 
-def test_what_is_not_the_benchs_own_is_never_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_the_benchs_own_is_never_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RECBENCH_CACHE", str(tmp_path / "shared"))
     monkeypatch.setattr("recbench.datasets.storage.cache.SETTLED_NS", 0)
     for name in PRECIOUS:
@@ -256,11 +276,15 @@ def test_what_is_not_the_benchs_own_is_never_removed(tmp_path: Path, monkeypatch
     result = show("cache", "--clear")
     assert result.exit_code == 0
     assert not stored.exists()
-    assert {name for name in snapshot(tmp_path / "shared") if not name.endswith(".lock")} == set(PRECIOUS)
+    assert {name for name in snapshot(tmp_path / "shared") if not name.endswith(".lock")} == set(
+        PRECIOUS
+    )
     assert snapshot(tmp_path / "shared").items() >= before.items()
     assert snapshot(tmp_path / "elsewhere") == {"users.npy": b"mine"}
     for name in ("datasets/my-precious", "datasets/0123456789abcdef", "digests/precious.txt"):
-        assert f"{tmp_path / 'shared' / name}: this bench has not written all of it" in result.output
+        assert (
+            f"{tmp_path / 'shared' / name}: this bench has not written all of it" in result.output
+        )
 
 
 def test_a_file_that_somebody_put_into_an_entry_keeps_it(tmp_path: Path) -> None:
@@ -272,9 +296,13 @@ def test_a_file_that_somebody_put_into_an_entry_keeps_it(tmp_path: Path) -> None
     assert datasets.load(spec).stored == entry, "what is whole is used"
     _truncate(entry / "items.npy")
     before = snapshot(tmp_path)
-    with pytest.raises(UsageError, match="is in the way: it holds files that this bench has not written"):
+    with pytest.raises(
+        UsageError, match="is in the way: it holds files that this bench has not written"
+    ):
         datasets.load(spec)
-    assert {name: content for name, content in snapshot(tmp_path).items() if name in before} == before
+    assert {
+        name: content for name, content in snapshot(tmp_path).items() if name in before
+    } == before
 
 
 def test_entries_of_versions_without_a_mark_are_known_by_their_form(tmp_path: Path) -> None:
@@ -291,7 +319,9 @@ def test_entries_of_versions_without_a_mark_are_known_by_their_form(tmp_path: Pa
     assert not entry.exists()
 
 
-def test_what_a_killed_writer_of_the_simulated_netflix_left_goes_and_nothing_else(tmp_path: Path) -> None:
+def test_what_a_killed_writer_of_the_simulated_netflix_left_goes_and_nothing_else(
+    tmp_path: Path,
+) -> None:
     simulated = tmp_path / "data" / "simulated"
     name = f".netflix-users0.001-seed0-v{VERSION}"
     for folder in ("backup", "abcd1234"):
@@ -322,7 +352,12 @@ def test_a_data_set_is_shown_with_all_that_is_known_about_it(tmp_path: Path) -> 
 
 
 def test_what_cannot_be_loaded_is_one_message_and_exit_code_2(tmp_path: Path) -> None:
-    for arguments in (["info", "movielens-100"], ["fetch", f"table:{tmp_path}/nowhere.csv"], ["info"], ["lost"]):
+    for arguments in (
+        ["info", "movielens-100"],
+        ["fetch", f"table:{tmp_path}/nowhere.csv"],
+        ["info"],
+        ["lost"],
+    ):
         result = show(*arguments)
         assert result.exit_code == 2, result.output
         assert "Traceback" not in result.output

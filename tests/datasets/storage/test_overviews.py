@@ -13,11 +13,26 @@ from recbench.datasets import UsageError
 from recbench.datasets.storage.overviews import overviews
 from tests.datasets.table.test_table import mutations
 
-HEADER = ["adult", "id", "original_title", "overview", "release_date", "title", "vote_average", "vote_count"]
+HEADER = [
+    "adult",
+    "id",
+    "original_title",
+    "overview",
+    "release_date",
+    "title",
+    "vote_average",
+    "vote_count",
+]
 
 
 def film(title: str, date: str, overview: str, votes: object = 100, **other: str) -> list[str]:
-    row = {"adult": "False", "id": "862", "original_title": title, "overview": overview, "release_date": date}
+    row = {
+        "adult": "False",
+        "id": "862",
+        "original_title": title,
+        "overview": overview,
+        "release_date": date,
+    }
     row |= {"title": title, "vote_average": "7.7", "vote_count": str(votes)} | other
     return [row[name] for name in HEADER]
 
@@ -32,7 +47,10 @@ def text_of(*rows: list[str]) -> str:
 def metadata(tmp_path: Path) -> Path:
     """The real file's oddities: an overview torn over two lines, quoted line breaks, remakes, films without votes."""
     path = tmp_path / "movies_metadata.csv"
-    torn = [["False", "82663", "Midnight Man", "An assassin ..."], [" - Written by Ørnås", "0.065736", "/ff9.jpg"]]
+    torn = [
+        ["False", "82663", "Midnight Man", "An assassin ..."],
+        [" - Written by Ørnås", "0.065736", "/ff9.jpg"],
+    ]
     path.write_text(
         text_of(
             film("The Matrix", "1999-03-30", 'A hacker, "Neo",\nwakes up.'),
@@ -45,7 +63,12 @@ def metadata(tmp_path: Path) -> Path:
             film("Babe", "1", "A pig", "11.0"),
             film("Nothing", "1999-01-01", "No overview found."),
             film("Les Misérables", "1995-03-20", "Valjean", original_title="Les Misérables"),
-            film("The City of Lost Children", "1995-05-16", "Dreams", original_title="La Cité des enfants perdus"),
+            film(
+                "The City of Lost Children",
+                "1995-05-16",
+                "Dreams",
+                original_title="La Cité des enfants perdus",
+            ),
             film("Seven Samurai", "1954-04-26", "A village", original_title="七人の侍"),
         )
     )
@@ -62,7 +85,9 @@ def test_titles_match_as_they_are_written_elsewhere(metadata: Path) -> None:
         ("Cité des enfants perdus, La", 1995): "Dreams", ("Samurai (a.k.a. Seven Samurai)", 1954): "A village",
         ("七人の侍", 1954): "A village", ("Unknown", None): "", ("", None): "",
     }  # fmt: skip
-    found, remark = overviews(metadata, [title for title, _ in wanted], [year for _, year in wanted])
+    found, remark = overviews(
+        metadata, [title for title, _ in wanted], [year for _, year in wanted]
+    )
     assert dict(zip(wanted, found, strict=True)) == wanted
     assert "12 of 17 titles matched (70.6 %), 1 with a year more than one apart" in remark
     assert "the 8 of 13 rows with an overview and more than 10 votes" in remark
@@ -84,7 +109,11 @@ def test_a_file_in_the_data_directory_is_used_and_part_of_the_key(
     assert found.catalogue.overviews == ('A hacker, "Neo",\nwakes up.', "")
     assert found.catalogue.texts() == ('A hacker, "Neo",\nwakes up.', "Lost")
     assert found.digest != without.digest
-    assert [file.file for file in found.provenance.sources] == ["ratings.csv", "films.csv", "movies_metadata.csv"]
+    assert [file.file for file in found.provenance.sources] == [
+        "ratings.csv",
+        "films.csv",
+        "movies_metadata.csv",
+    ]
     assert "1 of 2 titles matched (50.0 %)" in found.provenance.remarks[-1]
     placed.write_text(text_of(film("The Matrix", "1999-03-30", "Other words")))
     assert datasets.load(spec).catalogue.overviews == ("Other words", "")
@@ -102,7 +131,9 @@ def test_a_file_in_the_data_directory_is_used_and_part_of_the_key(
         (b"title,overview\n", "release_date, vote_count is missing"),
     ],
 )
-def test_a_file_that_is_something_else_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_is_something_else_is_refused(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     (tmp_path / "movies_metadata.csv").write_bytes(content)
     with pytest.raises(UsageError, match=message):
         overviews(tmp_path / "movies_metadata.csv", ["a"], [None])
@@ -113,10 +144,15 @@ TITLES = ["heat", "the matrix", "jaws"]
 
 def test_bytes_and_quotes_gone_astray_cost_only_their_rows(tmp_path: Path) -> None:
     path = tmp_path / "movies_metadata.csv"
-    good, latin = text_of(film("Heat", "1995-12-15", "Two men")), text_of(film("Caf\xe9", "", "")).splitlines()[1]
+    good, latin = (
+        text_of(film("Heat", "1995-12-15", "Two men")),
+        text_of(film("Caf\xe9", "", "")).splitlines()[1],
+    )
     endless = '"' + "x" * 200_000 + "\n"
     rest = text_of(film("Jaws", "1975-06-18", "A shark")).partition("\n")[2]
-    path.write_bytes(good.encode() + latin.encode("latin-1") + b"\n" + endless.encode() + rest.encode())
+    path.write_bytes(
+        good.encode() + latin.encode("latin-1") + b"\n" + endless.encode() + rest.encode()
+    )
     found, remark = overviews(path, ["Heat", "Jaws"], [1995, 1975])
     assert found == ("Two men", "A shark")
     assert "2 malformed rows" in remark
@@ -172,7 +208,9 @@ def test_mutated_metadata_means_what_the_reference_says_or_is_refused(tmp_path: 
             film(
                 rng.choice(titles),
                 rng.choice(["1999-01-02", "2001-05-05", ""]),
-                rng.choice(["one", "two,\nlines", 'with "quotes"', " blank ", "No overview found."]),
+                rng.choice(
+                    ["one", "two,\nlines", 'with "quotes"', " blank ", "No overview found."]
+                ),
                 rng.choice([3, 10, 11, 11.0, 500]),
                 original_title=rng.choice(titles),
             )
@@ -188,7 +226,10 @@ def test_mutated_metadata_means_what_the_reference_says_or_is_refused(tmp_path: 
             expected = UsageError
         try:
             found, remark = overviews(path, TITLES, [1999] * 3)
-            got: object = (list(found), int(re.findall(r"([\d,]+) malformed", remark)[0].replace(",", "")))
+            got: object = (
+                list(found),
+                int(re.findall(r"([\d,]+) malformed", remark)[0].replace(",", "")),
+            )
         except UsageError:
             got = UsageError
         assert got == expected, text

@@ -51,14 +51,25 @@ def text_of(separator: str, end: str = "\n", header: list[str] | None = None) ->
     "name", ["mine.csv", "my ratings.csv", "my,[odd] [a=b] name.csv", "m*.csv", "m.tsv", "m.dat"]
 )
 @pytest.mark.parametrize("separator", [",", "\t", ";", "|", "::"])
-def test_separators_are_found_and_odd_paths_are_paths(tmp_path: Path, separator: str, name: str) -> None:
+def test_separators_are_found_and_odd_paths_are_paths(
+    tmp_path: Path, separator: str, name: str
+) -> None:
     spec = write(tmp_path / name, text_of(separator))
     assert rows_of(datasets.load(f"{spec}[duplicates=error]")) == ROWS
 
 
-@pytest.mark.parametrize("sep", ["comma", ",", "tab", "\\t", "semicolon", ";", "double-colon", "::", "pipe", "|"])
+@pytest.mark.parametrize(
+    "sep", ["comma", ",", "tab", "\\t", "semicolon", ";", "double-colon", "::", "pipe", "|"]
+)
 def test_separators_can_be_named(tmp_path: Path, sep: str) -> None:
-    sign = {"comma": ",", "tab": "\t", "\\t": "\t", "semicolon": ";", "double-colon": "::", "pipe": "|"}.get(sep, sep)
+    sign = {
+        "comma": ",",
+        "tab": "\t",
+        "\\t": "\t",
+        "semicolon": ";",
+        "double-colon": "::",
+        "pipe": "|",
+    }.get(sep, sep)
     spec = write(tmp_path / "t.csv", text_of(sign))
     assert rows_of(datasets.load(f"{spec}[sep={sep},duplicates=mean]")) == ROWS
     with pytest.raises(UsageError, match=r"sep=: is no separator: expected comma, tab"):
@@ -98,7 +109,8 @@ def test_gzip_and_parquet_give_the_same(tmp_path: Path) -> None:
     frame = pl.DataFrame(ROWS, schema=HEADER, orient="row")
     frame.write_parquet(tmp_path / "t.parquet")
     frame.with_columns(
-        pl.col("time").cast(pl.Int64).mul(1000).cast(pl.Datetime("ms")), pl.col("user").cast(pl.Int32)
+        pl.col("time").cast(pl.Int64).mul(1000).cast(pl.Datetime("ms")),
+        pl.col("user").cast(pl.Int32),
     ).write_parquet(tmp_path / "dates.parquet")
     frame.select(pl.all().cast(pl.String)).write_parquet(tmp_path / "text.parquet")
     for name in ("t.tsv.gz", "t.parquet", "dates.parquet", "text.parquet"):
@@ -113,7 +125,9 @@ def test_ids_keep_their_type(tmp_path: Path) -> None:
         data = datasets.load(write(tmp_path / "t.csv", f"user,item,rating\n{raw_id},1,3\n8,1,3\n"))
         assert data.user_ids.dtype.kind == kind
         assert data.user_ids.tolist() == ([int(raw_id), 8] if kind == "i" else [raw_id, "8"])
-    data = datasets.load(write(tmp_path / "t.csv", f"user,item,rating\n{'9' * 20},1,3\n8,1,3\n") + "[ids=text]")
+    data = datasets.load(
+        write(tmp_path / "t.csv", f"user,item,rating\n{'9' * 20},1,3\n8,1,3\n") + "[ids=text]"
+    )
     assert data.user_ids.tolist() == ["9" * 20, "8"]
 
 
@@ -126,17 +140,23 @@ def test_ids_keep_their_type(tmp_path: Path) -> None:
         ("55 55", (0, 100)), ("7.5 1", (0.5, 10)), ("1e1 +2", (1, 10)), ("700 700", (700, 701)),
     ],
 )  # fmt: skip
-def test_the_scale_is_inferred_and_stated(tmp_path: Path, ratings: str, scale: tuple[float, float]) -> None:
+def test_the_scale_is_inferred_and_stated(
+    tmp_path: Path, ratings: str, scale: tuple[float, float]
+) -> None:
     lines = "".join(f"{k},1,{rating}\n" for k, rating in enumerate(ratings.split()))
     data = datasets.load(write(tmp_path / "t.csv", f"user,item,rating\n{lines}"))
     assert data.ratings.scale == scale
-    assert any(f"{scale[0]:g} to {scale[1]:g} is inferred" in remark for remark in data.provenance.remarks)
+    assert any(
+        f"{scale[0]:g} to {scale[1]:g} is inferred" in remark for remark in data.provenance.remarks
+    )
 
 
 def test_a_given_scale_holds_or_is_an_error(tmp_path: Path) -> None:
     spec = write(tmp_path / "t.csv", "user,item,rating\n1,1,3\n2,1,6\n")
     assert datasets.load(f"{spec}[scale=0:10]").ratings.scale == (0, 10)
-    with pytest.raises(UsageError, match=r"line 3: expected a rating from 1 to 5, the scale given, .*got '6'"):
+    with pytest.raises(
+        UsageError, match=r"line 3: expected a rating from 1 to 5, the scale given, .*got '6'"
+    ):
         datasets.load(f"{spec}[scale=1:5]")
     for bad in ("5", "5:1", "a:b", "1:nan", "1:5:6"):
         with pytest.raises(UsageError, match="expected LOWEST:HIGHEST"):
@@ -150,7 +170,11 @@ def test_a_given_scale_holds_or_is_an_error(tmp_path: Path) -> None:
         ("1136073600.9 5e8", [1136073600, 500000000], "are seconds"),
         ("1136073600999 1136073601000", [1136073600, 1136073601], "are milliseconds"),
         ("2006-01-01 2005-12-31", [1136073600, 1135987200], "are ISO dates"),
-        ("2006-01-01T00:00:00Z 2006-01-01T02:30:00.123+02:30", [1136073600, 1136073600], "are ISO dates"),
+        (
+            "2006-01-01T00:00:00Z 2006-01-01T02:30:00.123+02:30",
+            [1136073600, 1136073600],
+            "are ISO dates",
+        ),
         ("2005-12-31T20:00-04 2006-01-01T00:00:01", [1136073600, 1136073601], "are ISO dates"),
     ],
 )
@@ -186,18 +210,23 @@ def test_items_bring_titles_years_and_genres(tmp_path: Path) -> None:
 
 
 def test_a_double_colon_file_with_a_latin_1_title_runs(tmp_path: Path) -> None:
-    (tmp_path / "movies.dat").write_bytes("3::Misérables, Les (1995)::Drama\n9::Heat::Action\n".encode("latin-1"))
+    (tmp_path / "movies.dat").write_bytes(
+        "3::Misérables, Les (1995)::Drama\n9::Heat::Action\n".encode("latin-1")
+    )
     spec = write(tmp_path / "ratings.dat", "7::3::4::10\r\n5::3::2.5::20\r\n7::9::5::30\r\n")
     data = datasets.load(f"{spec}[items={tmp_path / 'movies.dat'},encoding=latin-1]")
     assert rows_of(data) == ROWS
     assert data.catalogue.titles == ("Misérables, Les", "Heat")
-    with pytest.raises(UsageError, match=r"movies\.dat, line 1: byte 0xe9 is not UTF-8\. .*encoding=latin-1"):
+    with pytest.raises(
+        UsageError, match=r"movies\.dat, line 1: byte 0xe9 is not UTF-8\. .*encoding=latin-1"
+    ):
         datasets.load(f"{spec}[items={tmp_path / 'movies.dat'}]")
 
 
 def test_the_last_of_several_ratings_counts_and_the_others_are_counted(tmp_path: Path) -> None:
     spec = write(
-        tmp_path / "mine.csv", "user_id, rating,item_id,timestamp\nb,4,x,10\na,2.5,y,20\nb,5,y,30\nb,3,x,40\n"
+        tmp_path / "mine.csv",
+        "user_id, rating,item_id,timestamp\nb,4,x,10\na,2.5,y,20\nb,5,y,30\nb,3,x,40\n",
     )
     mine = datasets.load(spec)
     assert rows_of(mine) == [("a", "y", 2.5, 20), ("b", "y", 5, 30), ("b", "x", 3, 40)]
@@ -205,12 +234,16 @@ def test_the_last_of_several_ratings_counts_and_the_others_are_counted(tmp_path:
     (step,) = mine.provenance.steps
     assert (step.before["ratings"], step.after["ratings"]) == (4, 3)
     assert datasets.load(f"{spec}[duplicates=mean]").ratings.values.tolist() == [2.5, 5, 3.5]
-    with pytest.raises(UsageError, match=r"mine\.csv, line 5: this user has rated this item before, in .*, line 2"):
+    with pytest.raises(
+        UsageError, match=r"mine\.csv, line 5: this user has rated this item before, in .*, line 2"
+    ):
         datasets.load(f"{spec}[duplicates=error]")
 
 
 def test_columns_can_be_named(tmp_path: Path) -> None:
-    spec = write(tmp_path / "t.csv", "who;what;how_much;when\n1;7;80;2005-12-31\n2;7;0;2006-01-01\n")
+    spec = write(
+        tmp_path / "t.csv", "who;what;how_much;when\n1;7;80;2005-12-31\n2;7;0;2006-01-01\n"
+    )
     mine = datasets.load(f"{spec}[user=who,item=what,rating=how_much,time=when,sep=;]")
     assert mine.ratings.scale == (0, 100)
     assert rows_of(mine)[1] == (2, 7, 0, 1136073600)
@@ -227,45 +260,99 @@ def test_a_missing_table_is_named(tmp_path: Path) -> None:
 
 QUOTED = 'user,item,rating,note\n1,1,3,"two\r\nlines"\n\n2,1,4,""\n'
 BAD: dict[str, tuple[bytes | str, str]] = {
-    "quoted lines before": (QUOTED + "3,1,bad,x\n", "line 6: expected a number in column 'rating', got 'bad'"),
-    "a line too long": (QUOTED + "3,1,4,x,y\n", "line 6: expected 4 fields, as in the first line, got 5"),
-    "a line too short": (QUOTED + "3,1,4\n", "line 6: expected 4 fields, as in the first line, got 3"),
+    "quoted lines before": (
+        QUOTED + "3,1,bad,x\n",
+        "line 6: expected a number in column 'rating', got 'bad'",
+    ),
+    "a line too long": (
+        QUOTED + "3,1,4,x,y\n",
+        "line 6: expected 4 fields, as in the first line, got 5",
+    ),
+    "a line too short": (
+        QUOTED + "3,1,4\n",
+        "line 6: expected 4 fields, as in the first line, got 3",
+    ),
     "too short, too long": ("user,item,rating\n1,2\n1,2,3,4\n", "line 2: expected 3 fields"),
-    "blank id": ("user,item,rating\n1,1,3\n  ,1,3\n", "line 3: expected a non-empty id in column 'user'"),
-    "quoted blank id": ('user,item,rating\n1,1,3\n1,"",3\n', "line 3: expected a non-empty id in column 'item'"),
+    "blank id": (
+        "user,item,rating\n1,1,3\n  ,1,3\n",
+        "line 3: expected a non-empty id in column 'user'",
+    ),
+    "quoted blank id": (
+        'user,item,rating\n1,1,3\n1,"",3\n',
+        "line 3: expected a non-empty id in column 'item'",
+    ),
     "only separators": ("user,item,rating\n1,1,3\n,,\n", "line 3: expected a non-empty id"),
     "huge id": (f"user,item,rating\n{'x' * 300},1,3\n", "line 2: expected at most 256 characters"),
-    "id overflow": (f"user,item,rating\n1,1,3\n{2**63},1,3\n", "line 3: expected an integer of at most 64 bits"),
+    "id overflow": (
+        f"user,item,rating\n1,1,3\n{2**63},1,3\n",
+        "line 3: expected an integer of at most 64 bits",
+    ),
     "rating overflow": ("user,item,rating\n1,1,1e39\n", "line 2: expected a number"),
-    "no rating": ("user,item,rating\n1,1,3\n1,2,\n", "line 3: expected a number in column 'rating', got ''"),
-    "decimal comma": ("user;item;rating\n1;1;3,5\n", "line 2: expected a number in column 'rating', got '3,5'"),
-    "impossible date": ("user,item,rating,time\n1,1,3,2005-02-30\n", "line 2: expected seconds since 1970 or an ISO"),
-    "impossible hour": ("user,item,rating,time\n1,1,3,2005-02-01T24:00\n", "line 2: expected seconds"),
-    "before 1970": ("user,item,rating,time\n1,1,3,1\n1,2,3,-1\n", "line 3: expected seconds.*from 1970 to 2099"),
-    "beyond 2099": ("user,item,rating,time\n1,1,3,1e17\n", "line 2: expected milliseconds from 1970"),
+    "no rating": (
+        "user,item,rating\n1,1,3\n1,2,\n",
+        "line 3: expected a number in column 'rating', got ''",
+    ),
+    "decimal comma": (
+        "user;item;rating\n1;1;3,5\n",
+        "line 2: expected a number in column 'rating', got '3,5'",
+    ),
+    "impossible date": (
+        "user,item,rating,time\n1,1,3,2005-02-30\n",
+        "line 2: expected seconds since 1970 or an ISO",
+    ),
+    "impossible hour": (
+        "user,item,rating,time\n1,1,3,2005-02-01T24:00\n",
+        "line 2: expected seconds",
+    ),
+    "before 1970": (
+        "user,item,rating,time\n1,1,3,1\n1,2,3,-1\n",
+        "line 3: expected seconds.*from 1970 to 2099",
+    ),
+    "beyond 2099": (
+        "user,item,rating,time\n1,1,3,1e17\n",
+        "line 2: expected milliseconds from 1970",
+    ),
     "mixed units": (
         "user,item,rating,time\n1,1,3,1136073600000\n1,2,3,1136073600\n",
         "line 3: expected milliseconds",
     ),
-    "missing time": ("user,item,rating,time\n1,1,3,1\n1,2,3,\n", "line 3: expected seconds since 1970"),
+    "missing time": (
+        "user,item,rating,time\n1,1,3,1\n1,2,3,\n",
+        "line 3: expected seconds since 1970",
+    ),
     "open quote": ('user,item,rating\n1,1,3\n1,"2,3\n', "line 3: unexpected end of data"),
     "quote within": ('user,item,rating\n1,"2"x,3\n', "line 2: .* expected after"),
-    "latin-1": ("user,item,rating\n1,caf\xe9,3\n".encode("latin-1"), "line 2: byte 0xe9 is not UTF-8. .*latin-1"),
+    "latin-1": (
+        "user,item,rating\n1,caf\xe9,3\n".encode("latin-1"),
+        "line 2: byte 0xe9 is not UTF-8. .*latin-1",
+    ),
     "UTF-16": ("user,item,rating\n1,1,3\n".encode("utf-16"), "is UTF-16"),
     "NUL": (b"user,item,rating\n1,1,3\n1,\0,3\n", "line 3: a NUL byte"),
     "a zip archive": (b"PK\3\4....", "is a zip archive"),
-    "truncated gzip": (gzip.compress(b"user,item,rating\n1,1,3\n" * 99)[:-9], "is a damaged gzip file"),
+    "truncated gzip": (
+        gzip.compress(b"user,item,rating\n1,1,3\n" * 99)[:-9],
+        "is a damaged gzip file",
+    ),
     "trap": (gzip.compress(b"0" * (1 << 28)), "unpacks to more than"),
     "no Parquet": (b"PAR1 and nothing else", "cannot be read as Parquet"),
     "one column": ("1\n2\n", "expected a user column"),
-    "two items": ("user,movie,movieId,rating\n1,a,1,3\n", "expected an item column, .* but more than one fits"),
+    "two items": (
+        "user,movie,movieId,rating\n1,a,1,3\n",
+        "expected an item column, .* but more than one fits",
+    ),
     "empty": ("", "is empty"),
     "blank": ("\n \n", "is empty"),
     "header only": ("user,item,rating\n", "found none"),
-    "text for a rating": ("user,item,rating\n1,2,3\n1,3,good\n", "line 3: expected a number in column 'rating'"),
+    "text for a rating": (
+        "user,item,rating\n1,2,3\n1,3,good\n",
+        "line 3: expected a number in column 'rating'",
+    ),
     "nan": ("user,item,rating\n1,2,nan\n", "line 2: expected a number"),
     "infinity": ("user,item,rating\n1,2,-inf\n", "line 2: expected a number"),
-    "text for a time": ("user,item,rating,time\n1,2,3,soon\n", "line 2: expected seconds since 1970 or an ISO date"),
+    "text for a time": (
+        "user,item,rating,time\n1,2,3,soon\n",
+        "line 2: expected seconds since 1970 or an ISO date",
+    ),
     "no item": ("user,rating\n1,3\n", "expected an item column"),
 }
 
@@ -280,11 +367,18 @@ def test_bad_tables_are_refused_with_file_and_line(tmp_path: Path, case: str) ->
     assert str(path) in str(raised.value)
 
 
-def test_a_hashed_table_with_stray_blanks_runs_end_to_end(run_bench: RunBench, tmp_path: Path) -> None:
+def test_a_hashed_table_with_stray_blanks_runs_end_to_end(
+    run_bench: RunBench, tmp_path: Path
+) -> None:
     rng = random.Random(1)
-    lines = [f"{rng.randrange(30):032x}, {rng.randrange(20)},{rng.randrange(1, 11) / 2}" for _ in range(400)]
+    lines = [
+        f"{rng.randrange(30):032x}, {rng.randrange(20)},{rng.randrange(1, 11) / 2}"
+        for _ in range(400)
+    ]
     spec = write(tmp_path / "ratings.csv", "user_id,item_id, rating\r\n" + "\r\n".join(lines))
-    result = run_bench("--dataset", spec, "--algorithm", "user-item-bias", "--folds", 2, "--out", tmp_path, check=0)
+    result = run_bench(
+        "--dataset", spec, "--algorithm", "user-item-bias", "--folds", 2, "--out", tmp_path, check=0
+    )
     assert "2 of 2 cells ok" in result.stdout
 
 
@@ -295,7 +389,9 @@ def slow_reference(text: bytes, separator: str) -> list[Row]:
     if separator == "::":
         records = [line.rstrip("\r\n").split("::") for line in io.StringIO(decoded, newline="")]
     else:
-        records = list(csv.reader(io.StringIO(decoded, newline=""), delimiter=separator, strict=True))
+        records = list(
+            csv.reader(io.StringIO(decoded, newline=""), delimiter=separator, strict=True)
+        )
     records = [record for record in records if len(record) > 1 or "".join(record).strip()]
     assert [name.strip(BLANKS) for name in records[0]] == HEADER
     assert len(records) > 1
@@ -331,9 +427,13 @@ def seconds(texts: list[str]) -> list[int]:
         iso = re.compile(rf"\d{{4}}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?({zone})?)?", re.ASCII)
         assert all(map(iso.fullmatch, texts))
         moments = [
-            datetime.datetime.fromisoformat(re.sub(r"[.,]\d+| ?(Z|UTC)$| (?=[+-])", "", text)) for text in texts
+            datetime.datetime.fromisoformat(re.sub(r"[.,]\d+| ?(Z|UTC)$| (?=[+-])", "", text))
+            for text in texts
         ]
-        found = [(moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp() for moment in moments]
+        found = [
+            (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
+            for moment in moments
+        ]
     if min(found) >= 0 and max(found) > 4_102_444_800:
         assert min(found) > 4_102_444_800
         found = [moment / 1000 for moment in found]
@@ -368,7 +468,9 @@ def mutations(rng: random.Random, separator: str) -> Callable[[bytes], bytes]:
 
 
 @pytest.mark.parametrize("separator", [",", "\t", ";", "|", "::"])
-def test_mutated_tables_mean_what_the_reference_says_or_are_refused(tmp_path: Path, separator: str) -> None:
+def test_mutated_tables_mean_what_the_reference_says_or_are_refused(
+    tmp_path: Path, separator: str
+) -> None:
     """1,000 mutations for each separator; those that stay whole must be read exactly."""
     rng = random.Random(separator)
     mutate, path, agreed = mutations(rng, separator), tmp_path / "fuzz.csv", 0
@@ -389,7 +491,9 @@ def test_mutated_tables_mean_what_the_reference_says_or_are_refused(tmp_path: Pa
             cells = [[f'"{cell}"' for cell in row] for row in cells]
         if trial % 5 == 0:
             cells = [[*row[:3], rng.choice(["2005-12-31", "2006-01-01 10:00:00"])] for row in cells]
-        text = "\n".join(separator.join(row) for row in [HEADER, *cells]).encode() + rng.choice([b"\n", b"", b"\r\n"])
+        text = "\n".join(separator.join(row) for row in [HEADER, *cells]).encode() + rng.choice(
+            [b"\n", b"", b"\r\n"]
+        )
         for _ in range(0 if trial % 8 == 0 else rng.randrange(1, 3)):
             text = mutate(text)
         path.write_bytes(text)
@@ -417,7 +521,11 @@ def test_long_tables_are_read_fast_and_mean_the_same(
     rows = []
     for _ in range(8000):
         moment = rng.randrange(10**9, 2 * 10**9)
-        time = str(datetime.datetime.fromtimestamp(moment, datetime.UTC))[:19] if dialect == "iso" else str(moment)
+        time = (
+            str(datetime.datetime.fromtimestamp(moment, datetime.UTC))[:19]
+            if dialect == "iso"
+            else str(moment)
+        )
         user = f"{rng.randrange(900):016x}" if dialect == "hashed" else str(rng.randrange(900))
         rows.append([user, str(rng.randrange(700)), str(rng.randrange(1, 11) / 2), time])
     quote = '"' if dialect == "quoted" else ""
@@ -441,5 +549,7 @@ def test_what_stands_in_brackets_at_the_end_are_parameters_only_if_they_look_so(
     )
     assert parse_spec("table:a.csv[sep=,]") == ("table:a.csv", {"sep": ","})
     assert parse_spec("table:a.csv[user]") == ("table:a.csv[user]", {})
-    with pytest.raises(UsageError, match=r"there is no file .*a\.csv\[user\]\. Parameters are written \[key=value"):
+    with pytest.raises(
+        UsageError, match=r"there is no file .*a\.csv\[user\]\. Parameters are written \[key=value"
+    ):
         datasets.load("table:a.csv[user]")

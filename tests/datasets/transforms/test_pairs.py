@@ -14,12 +14,17 @@ from recbench.datasets.transforms.pruning import k_core
 
 Row = tuple[int, int, int]  # user, item, rating
 N_USERS, N_ITEMS = 7, 5
-tables = st.lists(st.tuples(st.integers(0, N_USERS - 1), st.integers(0, N_ITEMS - 1), st.integers(1, 5)), max_size=40)
+tables = st.lists(
+    st.tuples(st.integers(0, N_USERS - 1), st.integers(0, N_ITEMS - 1), st.integers(1, 5)),
+    max_size=40,
+)
 thresholds = st.integers(0, 6)
 
 
 def ratings_of(rows: list[Row]) -> Ratings:
-    users, items, values = (np.array(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
+    users, items, values = (
+        (np.array(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
+    )
     return Ratings(
         np.array(users, np.int32),
         np.array(items, np.int32),
@@ -27,7 +32,9 @@ def ratings_of(rows: list[Row]) -> Ratings:
         N_USERS,
         N_ITEMS,
         (1, 5),
-        np.arange(len(rows), dtype=np.int64),  # the row's place, so that order and times can be followed
+        np.arange(
+            len(rows), dtype=np.int64
+        ),  # the row's place, so that order and times can be followed
     )
 
 
@@ -56,7 +63,9 @@ def test_the_mean_of_a_pair_takes_the_place_of_its_last_rating(rows: list[Row]) 
         found.setdefault((user, item), []).append(value)
     last, _ = resolve(ratings_of(rows), "last", str)
     means = [float(np.float32(np.mean(found[user, item]))) for user, item, _, _ in rows_of(last)]
-    assert rows_of(resolved) == [(u, i, mean, t) for (u, i, _, t), mean in zip(rows_of(last), means, strict=True)]
+    assert rows_of(resolved) == [
+        (u, i, mean, t) for (u, i, _, t), mean in zip(rows_of(last), means, strict=True)
+    ]
 
 
 @given(tables)
@@ -86,7 +95,9 @@ def test_the_k_core_is_the_fixed_point_of_dropping(rows: list[Row], users: int, 
     left = [(*row, place) for place, row in enumerate(rows)]
     while True:  # one rating at a time, as plainly as can be
         per_user, per_item = Counter(row[0] for row in left), Counter(row[1] for row in left)
-        poor = next((row for row in left if per_user[row[0]] < users or per_item[row[1]] < items), None)
+        poor = next(
+            (row for row in left if per_user[row[0]] < users or per_item[row[1]] < items), None
+        )
         if poor is None:
             break
         left.remove(poor)
@@ -100,7 +111,9 @@ def test_the_k_core_is_the_fixed_point_of_dropping(rows: list[Row], users: int, 
 def test_min_ratings_counts_before_it_drops(rows: list[Row], per_item: int, per_user: int) -> None:
     kept, step = min_ratings(ratings_of(rows), per_item=per_item, per_user=per_user)
     users, items = Counter(row[0] for row in rows), Counter(row[1] for row in rows)
-    expected = [(*r, k) for k, r in enumerate(rows) if items[r[1]] > per_item and users[r[0]] > per_user]
+    expected = [
+        (*r, k) for k, r in enumerate(rows) if items[r[1]] > per_item and users[r[0]] > per_user
+    ]
     assert rows_of(kept) == expected
     assert step.after == {
         "users": len({row[0] for row in expected}),
@@ -117,6 +130,8 @@ def test_reindexing_keeps_every_rating_and_its_raw_ids(rows: list[Row]) -> None:
     assert kept_users[compacted.users].tolist() == user_ids[ratings.users].tolist()
     assert kept_items[compacted.items].tolist() == item_ids[ratings.items].tolist()
     assert compacted.values.tolist() == ratings.values.tolist()
-    assert sorted(set(compacted.users.tolist())) == list(range(compacted.n_users)), "dense: every index is used"
+    assert sorted(set(compacted.users.tolist())) == list(range(compacted.n_users)), (
+        "dense: every index is used"
+    )
     assert sorted(set(compacted.items.tolist())) == list(range(compacted.n_items))
     assert kept_users.tolist() == sorted(kept_users.tolist()), "ascending ids stay ascending"

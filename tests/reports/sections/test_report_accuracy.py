@@ -25,7 +25,17 @@ from recbench.reports.drawing import heatmap as heatmaps
 from recbench.reports.results import Certainty, Results, Row
 from recbench.reports.sections.certainty import certainty
 from recbench.reports.sections.summary import sentences
-from tests.reports.invented_runs import ENVIRONMENT, LEVELS, ROWS, SIMULATED, cell, half_failed, normal, ok, write
+from tests.reports.invented_runs import (
+    ENVIRONMENT,
+    LEVELS,
+    ROWS,
+    SIMULATED,
+    cell,
+    half_failed,
+    normal,
+    ok,
+    write,
+)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +81,9 @@ def test_too_few_users_are_said_to_be_too_few(tmp_path: Path) -> None:
     for path in directory.glob("records/*.npz"):
         with np.load(path) as found:
             arrays = dict(found)
-        cut = {name: arrays[name][..., :12] for name in ("share_users", "share_sums", "share_weights")}
+        cut = {
+            name: arrays[name][..., :12] for name in ("share_users", "share_sums", "share_weights")
+        }
         np.savez(path, allow_pickle=False, **(arrays | cut))
     results = Results.read(directory)
     why = "too few users: 12 with a value in one of the folds, and at least 20 are needed"
@@ -80,18 +92,26 @@ def test_too_few_users_are_said_to_be_too_few(tmp_path: Path) -> None:
     assert {square.mark for square in heatmaps.accuracy(results).squares} == {"", "best"}
     assert f"How sure rmse is cannot be said: {why}." in build(directory).read_text()
     text = (directory / "report.md").read_text()
-    assert f"How sure rmse is cannot be said: {why}." in text and "nan" not in re.findall(r"\w+", text)
+    assert f"How sure rmse is cannot be said: {why}." in text and "nan" not in re.findall(
+        r"\w+", text
+    )
 
 
 def test_a_failed_fold_stands_in_its_own_square(half: Results) -> None:
     drawn = fold_heatmaps.by_fold(half, "rmse")
-    assert drawn and [column.name for column in drawn.columns] == [f"fold {fold}" for fold in range(5)]
+    assert drawn and [column.name for column in drawn.columns] == [
+        f"fold {fold}" for fold in range(5)
+    ]
     for line in drawn.lines:
         row = next(row for row in half.rows if row.name == line.name)
         for record, square in zip(row.records, line.squares, strict=True):
             assert square.failed == (record.status != "ok")
             if square.failed:
-                assert square.text == "timeout" and "killed after 600 s" in square.tip and square.value is None
+                assert (
+                    square.text == "timeout"
+                    and "killed after 600 s" in square.tip
+                    and square.value is None
+                )
             else:
                 assert square.value == record.metrics["rmse"]
     assert sum(square.failed for square in drawn.squares) == half.n_failures == 7
@@ -130,7 +150,11 @@ def test_each_fold_marks_its_best(whole: Results) -> None:
 
 
 def test_only_the_first_folds_are_shown_and_it_is_said(tmp_path: Path) -> None:
-    records = [ok(cell(name, fold, 15), LEVELS[name]) for name in ("surprise-svd", "item-mean") for fold in range(15)]
+    records = [
+        ok(cell(name, fold, 15), LEVELS[name])
+        for name in ("surprise-svd", "item-mean")
+        for fold in range(15)
+    ]
     directory = write(tmp_path, records)
     drawn = fold_heatmaps.by_fold(Results.read(directory), "rmse")
     assert drawn and len(drawn.columns) == fold_heatmaps.MOST_FOLDS == 12
@@ -139,11 +163,15 @@ def test_only_the_first_folds_are_shown_and_it_is_said(tmp_path: Path) -> None:
 
 def test_times_of_one_run_and_contended_times_are_marked(tmp_path: Path) -> None:
     def once(record: Record) -> Record:
-        return replace(record, costs=record.costs | {"fit": record.costs["fit"] | {"samples": [1.0]}})
+        return replace(
+            record, costs=record.costs | {"fit": record.costs["fit"] | {"samples": [1.0]}}
+        )
 
     records = [once(record) if record.cell.row == "random" else record for record in normal()]
     contended = ENVIRONMENT | {"contended": True}
-    records = [replace(r, environment=contended) if r.cell.row == "item-mean" else r for r in records]
+    records = [
+        replace(r, environment=contended) if r.cell.row == "item-mean" else r for r in records
+    ]
     drawn = heatmaps.cost(Results.read(write(tmp_path, records)))
     fit = [column.name for column in drawn.columns].index("fit")
     assert [line.name for line in drawn.lines if line.squares[fit].mark == "once"] == ["random"]
@@ -157,13 +185,16 @@ POINTS = st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4)), min_size=1, m
 
 def invented(pairs: list[tuple[int, int]]) -> list[scatter.Point]:
     return [
-        scatter.Point(f"row {i}", "sgd", time, value, value, value, False) for i, (time, value) in enumerate(pairs)
+        scatter.Point(f"row {i}", "sgd", time, value, value, value, False)
+        for i, (time, value) in enumerate(pairs)
     ]
 
 
 @given(POINTS, st.sampled_from(["rmse", "ndcg"]))
 @settings(deadline=None)
-def test_the_front_is_what_nothing_beats_ties_included(pairs: list[tuple[int, int]], name: str) -> None:
+def test_the_front_is_what_nothing_beats_ties_included(
+    pairs: list[tuple[int, int]], name: str
+) -> None:
     found, metric = invented(pairs), METRICS[name]
 
     def beats(one: scatter.Point, other: scatter.Point) -> bool:
@@ -179,7 +210,9 @@ def test_the_front_is_what_nothing_beats_ties_included(pairs: list[tuple[int, in
 def test_the_words_name_the_front_and_never_the_oracle(tmp_path: Path, whole: Results) -> None:
     (said,) = scatter.sentences(whole, "rmse")
     best = scatter.front(scatter.points(whole, "rmse"), find("rmse"))
-    assert {row.name for row in whole.rows if f"{row.name} (" in said} == {point.name for point in best}
+    assert {row.name for row in whole.rows if f"{row.name} (" in said} == {
+        point.name for point in best
+    }
     assert "random" not in said  # slowest and worst: its time grows with its error
     oracle = [ok(cell("oracle", fold), 0.5) for fold in range(5)]
     results = Results.read(write(tmp_path, normal() + oracle, **SIMULATED))
@@ -190,7 +223,9 @@ def test_the_words_name_the_front_and_never_the_oracle(tmp_path: Path, whole: Re
 def test_the_words_where_there_is_little_to_say(tmp_path: Path) -> None:
     alone = Results.read(write(tmp_path / "one", [ok(cell("surprise-svd", 0, 1), 0.934)]))
     assert "nothing to compare" in scatter.sentences(alone, "rmse")[0]
-    order = Results.read(write(tmp_path / "order", [ok(cell("popularity", 0, 1), 1.4, ranks_only=True)]))
+    order = Results.read(
+        write(tmp_path / "order", [ok(cell("popularity", 0, 1), 1.4, ranks_only=True)])
+    )
     assert scatter.sentences(order, "rmse") == ["No row has both a mean rmse and a time to fit."]
 
 
@@ -200,9 +235,18 @@ def test_differences_are_antisymmetric_and_their_marks_are_the_p_values(whole: R
     for (y, one), (x, other) in itertools.permutations(enumerate(found.order), 2):
         gap, back = shown.gaps[y][x], shown.gaps[x][y]
         assert gap and back
-        assert (gap.difference, gap.low, gap.high, gap.p) == (-back.difference, -back.high, -back.low, back.p)
+        assert (gap.difference, gap.low, gap.high, gap.p) == (
+            -back.difference,
+            -back.high,
+            -back.low,
+            back.p,
+        )
         assert (gap.difference, gap.low, gap.high) == pytest.approx(boot.difference(one, other))
-        assert gap.apart == (slow_p(boot.values, boot.drawn)[one, other] < LEVEL) == (gap.colours is not None)
+        assert (
+            gap.apart
+            == (slow_p(boot.values, boot.drawn)[one, other] < LEVEL)
+            == (gap.colours is not None)
+        )
         assert ("≈" in gap.text) == (not gap.apart) and gap.better == (gap.difference < 0)
     assert all(shown.gaps[y][y] is None for y in range(len(found.rows)))
 
@@ -210,12 +254,18 @@ def test_differences_are_antisymmetric_and_their_marks_are_the_p_values(whole: R
 def slow_p(values: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Single-step max-T with loops: how often any pair is as far from its own difference as each is from zero."""
     n, pairs = len(values), list(itertools.combinations(range(len(values)), 2))
-    deviations = {pair: np.sqrt(np.mean((gap(drawn, pair) - gap(values, pair)) ** 2)) for pair in pairs}
+    deviations = {
+        pair: np.sqrt(np.mean((gap(drawn, pair) - gap(values, pair)) ** 2)) for pair in pairs
+    }
     varying = [pair for pair in pairs if deviations[pair] > 1e-12]
-    farthest = np.max([np.abs(gap(drawn, p) - gap(values, p)) / deviations[p] for p in varying], axis=0)
+    farthest = np.max(
+        [np.abs(gap(drawn, p) - gap(values, p)) / deviations[p] for p in varying], axis=0
+    )
     found = np.ones((n, n))
     for pair in varying:
-        far = (1 + np.sum(farthest >= abs(gap(values, pair)) / deviations[pair])) / (1 + len(farthest))
+        far = (1 + np.sum(farthest >= abs(gap(values, pair)) / deviations[pair])) / (
+            1 + len(farthest)
+        )
         found[pair] = found[pair[::-1]] = 1.0 if gap(values, pair) == 0 else far
     return found
 
@@ -229,7 +279,9 @@ def test_pairs_are_tested_all_together() -> None:
     rng = np.random.default_rng(0)
     wrong = 0
     for study in range(60):
-        rows = [Sample(rng.normal(0, 1, (1, 200)) + (i == 12), np.ones((1, 200))) for i in range(13)]
+        rows = [
+            Sample(rng.normal(0, 1, (1, 200)) + (i == 12), np.ones((1, 200))) for i in range(13)
+        ]
         apart = bootstrap(METRICS["precision"], rows, seed=study, n_draws=400).apart < LEVEL
         wrong += bool(apart[:12, :12].any())
         assert apart[12, :12].all() and (apart == apart.T).all() and not apart.diagonal().any()
@@ -242,7 +294,10 @@ def test_the_matrix_keeps_the_best_rows_and_says_so() -> None:
     results = [Row(f"row-{i}", "sgd", ()) for i in range(25)]
     found = Certainty(results, bootstrap(METRICS["rmse"], rows, n_draws=200))
     shown = differences.matrix(found, "rmse")
-    assert shown.names == [f"row-{index}" for index in found.order[: differences.MOST_ROWS]] and shown.n_rows == 25
+    assert (
+        shown.names == [f"row-{index}" for index in found.order[: differences.MOST_ROWS]]
+        and shown.n_rows == 25
+    )
 
 
 def overlapping(seed: int, n: int) -> list[tuple[str, str]]:
@@ -253,7 +308,9 @@ def overlapping(seed: int, n: int) -> list[tuple[str, str]]:
     points = np.clip(rng.normal(0, 1, (n, 2)), -2.8, 2.8)  # crowded in the middle
     axes.plot(points[:, 0], points[:, 1], "o")
     axes.set(xlim=(-3, 3), ylim=(-3, 3))
-    wanted = [labels.Label(f"algorithm-{i}", x, y, must=i < 8) for i, (x, y) in enumerate(points.tolist())]
+    wanted = [
+        labels.Label(f"algorithm-{i}", x, y, must=i < 8) for i, (x, y) in enumerate(points.tolist())
+    ]
     written = labels.place(figure, axes, wanted)
     assert {f"algorithm-{i}" for i in range(8)} <= {note.get_text() for note in written}
     figure.savefig(io.BytesIO())  # drawing is what moves the names to their places
@@ -262,7 +319,9 @@ def overlapping(seed: int, n: int) -> list[tuple[str, str]]:
     assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for _, box in boxes)
     dots = axes.transData.transform(points)
     on_points = [(name, "point") for name, box in boxes for x, y in dots if box.contains(x, y)]
-    return on_points + [(a, b) for (a, one), (b, two) in itertools.combinations(boxes, 2) if one.overlaps(two)]
+    return on_points + [
+        (a, b) for (a, one), (b, two) in itertools.combinations(boxes, 2) if one.overlaps(two)
+    ]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -273,11 +332,19 @@ def test_names_beside_points_lie_on_nothing(seed: int) -> None:
 def test_words_and_pictures_of_a_run_half_of_whose_cells_failed(tmp_path: Path) -> None:
     directory = write(tmp_path, half_failed())
     text = build(directory).read_text()
-    assert len(re.findall(r'class="failed" tabindex="0" title="[^"]*fold', text)) == 2 * 7  # two views by fold
+    assert (
+        len(re.findall(r'class="failed" tabindex="0" title="[^"]*fold', text)) == 2 * 7
+    )  # two views by fold
     svg = (directory / "figures/folds-rmse.svg").read_text()
     assert svg.count(">timeout<") == 7 and svg.count(">fold ") == 5
     names = {path.stem for path in (directory / "figures").iterdir()}
-    assert {"rmse-against-time", "ndcg-10-against-time", "differences-rmse", "ranks-rmse", "folds-rmse"} <= names
+    assert {
+        "rmse-against-time",
+        "ndcg-10-against-time",
+        "differences-rmse",
+        "ranks-rmse",
+        "folds-rmse",
+    } <= names
 
 
 def test_file_names_have_no_odd_characters() -> None:
@@ -288,13 +355,23 @@ def test_file_names_have_no_odd_characters() -> None:
 
 def test_who_only_ranks_has_variances_too_and_one_mean_has_no_deviation(tmp_path: Path) -> None:
     rows = {"surprise-svd": False, "popularity": True}
-    main = [ok(cell(name, fold), 1.0, ranks_only=only) for name, only in rows.items() for fold in range(5)]
+    main = [
+        ok(cell(name, fold), 1.0, ranks_only=only)
+        for name, only in rows.items()
+        for fold in range(5)
+    ]
     again = [replace(record, cell=replace(record.cell, seed=7)) for record in main]
     found = certainty(Results.read(write(tmp_path, [*main, *again])))
     assert found
-    said = [(entry["row"], entry["column"], entry["divisions"], entry["starts"]) for entry in found["variances"]]
+    said = [
+        (entry["row"], entry["column"], entry["divisions"], entry["starts"])
+        for entry in found["variances"]
+    ]
     nothing = "0.00000 (2)"
-    assert said == [("surprise-svd", "rmse", "– (1)", nothing), ("popularity", "ndcg@10", "– (1)", nothing)]
+    assert said == [
+        ("surprise-svd", "rmse", "– (1)", nothing),
+        ("popularity", "ndcg@10", "– (1)", nothing),
+    ]
 
 
 @pytest.mark.parametrize(

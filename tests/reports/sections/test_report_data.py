@@ -32,7 +32,9 @@ def known(**changes: Any) -> dict[str, Any]:
     """The profile of a small data set, as if it were that of the invented runs."""
     titles = dict.fromkeys(range(90), HOSTILE)
     years = {item: 1950 + item for item in range(60)}
-    return profile(dataset(drawn(), titles=titles, years=years)) | {"digest": DATA["digest"]} | changes
+    return (
+        profile(dataset(drawn(), titles=titles, years=years)) | {"digest": DATA["digest"]} | changes
+    )
 
 
 def run(directory: Path, found: dict[str, Any] | None, **data: Any) -> tuple[str, str]:
@@ -51,7 +53,9 @@ def run(directory: Path, found: dict[str, Any] | None, **data: Any) -> tuple[str
 def test_without_a_profile_the_section_says_what_is_missing(tmp_path: Path) -> None:
     html, markdown = run(tmp_path, None)
     for text in (html, markdown):
-        assert "Charts of the data need this run to be made again" in text and "profile.json" in text
+        assert (
+            "Charts of the data need this run to be made again" in text and "profile.json" in text
+        )
         assert "943" in text and "1,682" in text and "100,000" in text and "6.3%" in text
         assert "users &gt; 200 ratings" in text and "1,000 → 943 (−5.7%)" in text
         assert "Gini" not in text
@@ -71,7 +75,10 @@ def test_with_a_profile_numbers_and_pictures_are_its_own(tmp_path: Path) -> None
     found = known()
     html, markdown = run(tmp_path, found)
     for text in (html, markdown):
-        assert words.amount(found["stars"]["mean"]) in text and words.number(found["per_user"]["gini"]) in text
+        assert (
+            words.amount(found["stars"]["mean"]) in text
+            and words.number(found["per_user"]["gini"]) in text
+        )
         assert f"{found['times']['first']} and {found['times']['last']}" in text
         assert f"60 ({words.percent(60, found['items'])})" in text  # items with a year
         for stars, count in zip(found["stars"]["values"], found["stars"]["counts"], strict=True):
@@ -81,12 +88,23 @@ def test_with_a_profile_numbers_and_pictures_are_its_own(tmp_path: Path) -> None
     assert html.count("<img src=") == len(PICTURES)
     for name in PICTURES:
         svg = (tmp_path / f"figures/{name}.svg").read_text()
-        assert "movielens-100k: " in svg and len(svg) < 40_000 and HOSTILE not in svg and "&lt;script" not in svg
+        assert (
+            "movielens-100k: " in svg
+            and len(svg) < 40_000
+            and HOSTILE not in svg
+            and "&lt;script" not in svg
+        )
         assert (tmp_path / f"figures/{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_captions_name_the_highest_bar(tmp_path: Path) -> None:
-    stars = {"values": [1.0, 2.5, 3.0], "edges": None, "counts": [7, 7, 1], "mean": 1.8, "median": 2.5}
+    stars = {
+        "values": [1.0, 2.5, 3.0],
+        "edges": None,
+        "counts": [7, 7, 1],
+        "mean": 1.8,
+        "median": 2.5,
+    }
     times = {"first": "1999-12-31", "last": "2000-01-02", "step": "day", "counts": [1, 0, 4]}
     years = {"first": 1970, "step": 10, "counts": [3, 5], "unknown": 2}
     changed = known(stars=stars | {"deviation": 0.8}, times=times, years=years)
@@ -94,10 +112,16 @@ def test_captions_name_the_highest_bar(tmp_path: Path) -> None:
     assert "Most frequent: 1 and 2.5 (46.7%)." in markdown
     assert "From 1999-12-31 to 2000-01-02; most of all on 2000-01-02: 4." in markdown
     assert "Most of all from 1980 to 1989: 5 items. 2 items without a year." in markdown
-    assert "1999-12-31: 1; 2000-01-01: 0; 2000-01-02: 4." in markdown and "1970: 3; 1980: 5." in markdown
+    assert (
+        "1999-12-31: 1; 2000-01-01: 0; 2000-01-02: 4." in markdown
+        and "1970: 3; 1980: 5." in markdown
+    )
     alike = times | {"counts": [3] * 40, "last": "2000-02-08"}
     _, markdown = run(tmp_path, known(times=alike, stars=changed["stars"] | {"counts": [2, 2, 2]}))
-    assert "most of all on 40 days alike: 3." in markdown and "Most frequent: 1, 2.5 and 3 (33.3%)." in markdown
+    assert (
+        "most of all on 40 days alike: 3." in markdown
+        and "Most frequent: 1, 2.5 and 3 (33.3%)." in markdown
+    )
     assert "1999-12-31 to 2000-01-04: 15; 2000-01-05 to 2000-01-09: 15; " in markdown
 
 
@@ -109,7 +133,9 @@ def test_same_profile_same_bytes(tmp_path: Path) -> None:
         tmp_path / "a" / "report.html",
         tmp_path / "a" / "report.md",
     ]:
-        assert one.read_bytes() == (tmp_path / "b" / one.relative_to(tmp_path / "a")).read_bytes(), one.name
+        assert (
+            one.read_bytes() == (tmp_path / "b" / one.relative_to(tmp_path / "a")).read_bytes()
+        ), one.name
 
 
 def test_simulated_data_say_so_in_every_picture(tmp_path: Path) -> None:
@@ -117,12 +143,15 @@ def test_simulated_data_say_so_in_every_picture(tmp_path: Path) -> None:
     html, markdown = run(tmp_path, known(), **SIMULATED, calibration=[quantity])
     assert "1,234" in markdown and "3.61" in markdown and "NO" in markdown and "1,234" in html
     for name in PICTURES:
-        assert "SIMULATED data, netflix-filtered: " in (tmp_path / f"figures/{name}.svg").read_text()
+        assert (
+            "SIMULATED data, netflix-filtered: " in (tmp_path / f"figures/{name}.svg").read_text()
+        )
 
 
 def test_a_profile_of_other_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"profile\.json is not about this run's data: expected digest abab.*, got cdcd"
+        UsageError,
+        match=r"profile\.json is not about this run's data: expected digest abab.*, got cdcd",
     ):
         run(tmp_path, known(digest="cd" * 32))
 
@@ -130,12 +159,21 @@ def test_a_profile_of_other_data_is_refused(tmp_path: Path) -> None:
 ODD: dict[str, tuple[Any, dict[str, Any]]] = {
     "one rating": ([(0, 0, 4.0, 0)], {}),
     "one user": ([(0, item, 1.0 + item % 5, item) for item in range(40)], {}),
-    "one item, other users without": ([(user, 0, 3.0, user) for user in range(40)], {"sizes": (90, 1)}),
+    "one item, other users without": (
+        [(user, 0, 3.0, user) for user in range(40)],
+        {"sizes": (90, 1)},
+    ),
     "no times": (drawn(), {"timed": False}),
     "half stars": ([(u, i, s / 2, t) for u, i, s, t in drawn(steps=10)], {"scale": (0.5, 5.0)}),
-    "wide scale": ([(u, i, (u * 37 + i * 11) % 997 / 10, t) for u, i, _, t in drawn()], {"scale": (0.0, 100.0)}),
+    "wide scale": (
+        [(u, i, (u * 37 + i * 11) % 997 / 10, t) for u, i, _, t in drawn()],
+        {"scale": (0.0, 100.0)},
+    ),
     "twenty values": ([(u, i, s, t) for u, i, s, t in drawn(steps=20)], {"scale": (1.0, 20.0)}),
-    "hundred years": ([(u, i, s, t * 4) for u, i, s, t in drawn(days=11_000)], {"years": {0: 1200, 1: 1999}}),
+    "hundred years": (
+        [(u, i, s, t * 4) for u, i, s, t in drawn(days=11_000)],
+        {"years": {0: 1200, 1: 1999}},
+    ),
     "months": (drawn(days=2_000), {"years": {0: 1995}}),
     "many": (drawn(400, 300), {"years": {item: 1900 + item % 120 for item in range(300)}}),
 }
@@ -144,8 +182,13 @@ ODD: dict[str, tuple[Any, dict[str, Any]]] = {
 def figures(found: dict[str, Any]) -> dict[str, Figure]:
     """Every figure that this profile has something for."""
     title = "SIMULATED data, table:a-long-name-of-a-file: what is shown, which is long too"
-    drawn = {"stars": data_figures.stars(found["stars"], title), "grid": data_figures.grid(found["grid"], title)}
-    drawn |= {one: data_figures.activity(found[f"per_{one}"], title, one) for one in ("user", "item")}
+    drawn = {
+        "stars": data_figures.stars(found["stars"], title),
+        "grid": data_figures.grid(found["grid"], title),
+    }
+    drawn |= {
+        one: data_figures.activity(found[f"per_{one}"], title, one) for one in ("user", "item")
+    }
     drawn |= {"times": data_figures.times(found["times"], title)} if found["times"] else {}
     return drawn | ({"years": data_figures.years(found["years"], title)} if found["years"] else {})
 
@@ -159,15 +202,35 @@ def test_labels_are_whole_and_do_not_collide(kind: str) -> None:
         for title, figure in figures(found).items():
             FigureCanvasAgg(figure)
             figure.draw_without_rendering()
-            for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) if axis.label.get_text()):
+            for axis in (
+                axis
+                for axes in figure.axes
+                for axis in (axes.xaxis, axes.yaxis)
+                if axis.label.get_text()
+            ):
                 low, high = sorted(axis.get_view_interval())
                 ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
-                labels = [label for tick in ticks for label in (tick.label1, tick.label2) if label.get_visible()]
-                boxes = [label.get_window_extent() for label in [*labels, axis.label] if label.get_text()]
-                assert len(boxes) > 1 and len(labels) == len({label.get_text() for label in labels}), title
-                assert all(figure.bbox.containsx(x) for box in boxes for x in (box.x0, box.x1)), title
-                assert all(figure.bbox.containsy(y) for box in boxes for y in (box.y0, box.y1)), title
-                assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2)), title
+                labels = [
+                    label
+                    for tick in ticks
+                    for label in (tick.label1, tick.label2)
+                    if label.get_visible()
+                ]
+                boxes = [
+                    label.get_window_extent() for label in [*labels, axis.label] if label.get_text()
+                ]
+                assert len(boxes) > 1 and len(labels) == len(
+                    {label.get_text() for label in labels}
+                ), title
+                assert all(figure.bbox.containsx(x) for box in boxes for x in (box.x0, box.x1)), (
+                    title
+                )
+                assert all(figure.bbox.containsy(y) for box in boxes for y in (box.y0, box.y1)), (
+                    title
+                )
+                assert not any(
+                    one.overlaps(other) for one, other in itertools.combinations(boxes, 2)
+                ), title
 
 
 @pytest.mark.parametrize("kind", ["one rating", "no times", "wide scale"])
@@ -180,10 +243,23 @@ def test_odd_data_have_a_section_too(kind: str, tmp_path: Path) -> None:
     assert ("| no times |" in markdown) == (kind == "no times")
 
 
-def test_a_run_keeps_the_profile_of_its_data(ratings_file: Path, run_bench: RunBench, tmp_path: Path) -> None:
+def test_a_run_keeps_the_profile_of_its_data(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
     name = f"table:{ratings_file}"
     (tmp_path / ".profile.json.abcd1234.tmp").write_text("half a profile")
-    run_bench("--dataset", name, "--algorithm", "random", "--folds", 2, "--out", tmp_path, "--no-report", check=0)
+    run_bench(
+        "--dataset",
+        name,
+        "--algorithm",
+        "random",
+        "--folds",
+        2,
+        "--out",
+        tmp_path,
+        "--no-report",
+        check=0,
+    )
     kept = json.loads((tmp_path / "profile.json").read_bytes())
     assert kept == profile(datasets.load(name))
     assert kept["digest"] == Run(tmp_path).records()[0].data["digest"]

@@ -28,7 +28,10 @@ def answers(directory: Path, records: list[Record], **data: Any) -> dict[str, tu
 def test_a_run_without_fault_answers_yes_where_its_records_do(tmp_path: Path) -> None:
     found = answers(tmp_path, normal())
     assert found["Are strong simple baselines in the table?"][0] == "yes"
-    assert found["Are all folds averaged?"] == ("yes", "the mean of all planned folds is shown, never the best")
+    assert found["Are all folds averaged?"] == (
+        "yes",
+        "the mean of all planned folds is shown, never the best",
+    )
     assert found["Are differences judged by more than the deviation over folds?"][0] == "yes"
     assert found["Is the future kept out of training?"][0] == "does not arise"
     assert found["Are the data real?"][0] == "yes"
@@ -45,14 +48,21 @@ def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
         found = answers(tmp_path / where, records, **data)
         return {question: entry for question, entry in found.items() if entry != clean[question]}
 
-    without = [record for record in normal() if record.cell.algorithm not in ("random", "surprise-svd")]
+    without = [
+        record for record in normal() if record.cell.algorithm not in ("random", "surprise-svd")
+    ]
     assert turned("baselines", without)["Are strong simple baselines in the table?"] == (
         "no",
         "no row that ran for chance and matrix factorisation",
     )
-    together = [replace(record, environment=record.environment | {"contended": True}) for record in normal()]
+    together = [
+        replace(record, environment=record.environment | {"contended": True}) for record in normal()
+    ]
     assert turned("contended", together)["Were times taken alone?"][0] == "no"
-    assert turned("simulated", normal(), **SIMULATED)["Are the data real?"] == ("no", "the ratings are SIMULATED")
+    assert turned("simulated", normal(), **SIMULATED)["Are the data real?"] == (
+        "no",
+        "the ratings are SIMULATED",
+    )
     step = {
         "rule": "items > 9",
         "before": {"users": 9, "items": 9, "ratings": 400},
@@ -94,7 +104,9 @@ def test_whether_the_future_is_kept_out_goes_by_the_split(
     assert (noted is not None and noted["is_random"]) == ("is random" in because)
     if answer == "no":
         beside = [replace(record, cell=replace(record.cell, split="time")) for record in normal()]
-        both = answers(tmp_path / "both", [*records, *beside], timed=True)["Is the future kept out of training?"]
+        both = answers(tmp_path / "both", [*records, *beside], timed=True)[
+            "Is the future kept out of training?"
+        ]
         assert both == ("yes", f"{found[1].partition('; --also')[0]}; split time stands beside it")
 
 
@@ -116,7 +128,9 @@ def test_protocols_of_others_are_named(column: str, question: str, tmp_path: Pat
 def test_every_cell_has_its_key_and_every_row_its_source(tmp_path: Path) -> None:
     records = [ok(cell("surprise-svd", fold), 0.934) for fold in range(5)]
     cells = [replace(record.cell, libraries={"surprise": "1.1.5"}) for record in records]
-    records = [replace(record, cell=planned) for record, planned in zip(records, cells, strict=True)]
+    records = [
+        replace(record, cell=planned) for record, planned in zip(records, cells, strict=True)
+    ]
     described = describe_algorithms(cells)
     assert described["surprise-svd"]["libraries"] == ["scikit-surprise 1.1.5 (BSD License)"]
     directory = write(tmp_path, records)
@@ -142,10 +156,18 @@ def two_splits(tmp_path_factory: pytest.TempPathFactory) -> Results:
             planned = replace(record.cell, split="time", n_folds=1)
             beside = ok(planned, 1.1, ranks_only=planned.algorithm == "popularity")
             later = replace(beside, data=beside.data | {"train": 50_000, "test": 10_000})
-            records.append(failed(planned, "timeout", "slow") if planned.algorithm == "random" else later)
-    groups = [{"kind": "users", "group": "cold", "n_lists": 30}, {"kind": "users", "group": "middle", "n_lists": 900}]
+            records.append(
+                failed(planned, "timeout", "slow") if planned.algorithm == "random" else later
+            )
+    groups = [
+        {"kind": "users", "group": "cold", "n_lists": 30},
+        {"kind": "users", "group": "middle", "n_lists": 900},
+    ]
     items = {"kind": "items", "group": "head"}
-    sliced = [replace(r, slices=[*groups, items]) if r.cell.fold == 0 and r.status == "ok" else r for r in records]
+    sliced = [
+        replace(r, slices=[*groups, items]) if r.cell.fold == 0 and r.status == "ok" else r
+        for r in records
+    ]
     return Results.read(write(tmp_path_factory.mktemp("two"), sliced, timed=True))
 
 
@@ -174,4 +196,9 @@ def test_failures_of_other_divisions_and_starts_name_their_seeds(tmp_path: Path)
     cells += [replace(cells[0], split_seed=1), replace(cells[0], seed=2)]
     records = [failed(planned, "timeout", "slow") for planned in cells]
     (entry,) = not_ok(Results.read(write(tmp_path, records)))
-    assert entry["folds"] == ["0", "1", "fold 0 (split seed 1, seed 0)", "fold 0 (split seed 0, seed 2)"]
+    assert entry["folds"] == [
+        "0",
+        "1",
+        "fold 0 (split seed 1, seed 0)",
+        "fold 0 (split seed 0, seed 2)",
+    ]

@@ -20,7 +20,15 @@ from tests.reports.invented_runs import DATA, cell, failed, normal, ok, write
 from tests.reports.test_reports import Page, plain
 
 EVIL = "<script>alert(1)</script>"
-TITLES = {0: EVIL, 1: "Pipes | and *stars*", 2: "Fargo (1996)", 3: "Plain", 4: "Other", 5: "Third", 6: "Fourth"}
+TITLES = {
+    0: EVIL,
+    1: "Pipes | and *stars*",
+    2: "Fargo (1996)",
+    3: "Plain",
+    4: "Other",
+    5: "Third",
+    6: "Fourth",
+}
 TESTED = {0: 5.0, 2: 2.0, 3: 4.0}
 assert learning and recommendations  # imported, so that their sections are registered
 MINE = ("60-learning", "70-recommendations")
@@ -30,7 +38,11 @@ def shown(directory: Path) -> tuple[dict[str, Any], Page, str, str]:
     """The contexts of both sections, where they are there, and the pages with them alone."""
     results = Results.read(directory)
     found = {file: SECTIONS[file[3:]].context(results) for file in MINE}
-    parts = [Part(file, file[3:], "Ours?", context) for file, context in found.items() if context is not None]
+    parts = [
+        Part(file, file[3:], "Ours?", context)
+        for file, context in found.items()
+        if context is not None
+    ]
     subject = Subject(results, words.title(results), "sections", SECTIONS, {}, ())
     html, markdown = rendered(subject, parts, "html"), rendered(subject, parts, "md")
     return {part.name: part.context for part in parts}, Page(html), html, markdown
@@ -78,7 +90,11 @@ def example(directory: Path, *people: Person, **more: Any) -> Path:
 
 
 def first_fold(directory: Path) -> list[Record]:
-    return [record for record in Run(directory).records() if record.cell.fold == 0 and record.status == "ok"]
+    return [
+        record
+        for record in Run(directory).records()
+        if record.cell.fold == 0 and record.status == "ok"
+    ]
 
 
 def usual(directory: Path) -> Path:
@@ -99,14 +115,22 @@ def tables_are_whole(markdown: str) -> None:
 def test_titles_are_text_and_relevant_ones_are_marked_in_words(tmp_path: Path) -> None:
     _, page, html, markdown = shown(usual(tmp_path))
     assert EVIL not in html and EVIL not in markdown and EVIL in page.text
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in markdown and r"Pipes \| and \*stars\*" in markdown
+    assert (
+        "&lt;script&gt;alert(1)&lt;/script&gt;" in markdown
+        and r"Pipes \| and \*stars\*" in markdown
+    )
     assert r"### User u\|7" in markdown and "User u|7" in page.text
     line = next(line for line in markdown.splitlines() if line.startswith("| popularity |"))
     first, second, third, last, none, n = line.removesuffix(" |").split(" | ")[1:]
-    assert first == "✓ &lt;script&gt;alert(1)&lt;/script&gt;<br>rated 5" and second == r"Pipes \| and \*stars\*"
+    assert (
+        first == "✓ &lt;script&gt;alert(1)&lt;/script&gt;<br>rated 5"
+        and second == r"Pipes \| and \*stars\*"
+    )
     assert third == "Fargo (1996)<br>rated 2" and "✓" not in third and none == "–"
     assert n == str(1 + (last == "✓ Plain<br>rated 4"))
-    assert page.text.count("in the test part, relevant") == html.count(" hit") == markdown.count("✓ ")
+    assert (
+        page.text.count("in the test part, relevant") == html.count(" hit") == markdown.count("✓ ")
+    )
     tables_are_whole(markdown)
 
 
@@ -117,7 +141,9 @@ def test_rows_come_best_first_and_predictions_nearest_first(tmp_path: Path) -> N
     by_row = {record.cell.row: record.metrics for record in first_fold(directory)}
     ranked = sorted(by_row, key=lambda row: -(by_row[row]["ndcg@10"] or 0))
     assert [line["row"] for line in told["lists"]] == ranked and not told["folded"]
-    best = min((row for row in by_row if row != "popularity"), key=lambda row: by_row[row]["rmse"] or 0)
+    best = min(
+        (row for row in by_row if row != "popularity"), key=lambda row: by_row[row]["rmse"] or 0
+    )
     assert told["closeness"]["row"] == best == told["compared"]["lines"][0][0]
     assert "popularity" not in [row for row, _ in told["compared"]["lines"]]
     assert [(film["predicted"], film["off"]) for film in told["closeness"]["nearest"]] == [
@@ -141,7 +167,10 @@ def test_many_rows_fold_all_but_the_best_of_each_family(tmp_path: Path) -> None:
     (told,) = context["recommendations"]["people"]
     assert len(told["lists"]) == 2 and len(told["folded"]) == 13
     assert told["order"].startswith("the best row of each family")
-    assert html.count("<details>") == markdown.count("<details>") == 2 and "<summary>13 other rows</summary>" in html
+    assert (
+        html.count("<details>") == markdown.count("<details>") == 2
+        and "<summary>13 other rows</summary>" in html
+    )
 
 
 def test_an_answer_that_is_not_of_the_record_is_not_shown(tmp_path: Path) -> None:
@@ -162,13 +191,23 @@ def test_an_answer_that_is_not_of_the_record_is_not_shown(tmp_path: Path) -> Non
 
 def test_failed_cells_and_users_about_whom_nothing_was_asked(tmp_path: Path) -> None:
     write(tmp_path, [failed(record.cell, "timeout", "slow") for record in normal()])
-    nobody = person([], id="new", n_train=0, n_test=0, n_relevant=0, favourites=[], tested={}, compared=[])
+    nobody = person(
+        [], id="new", n_train=0, n_test=0, n_relevant=0, favourites=[], tested={}, compared=[]
+    )
     cool = person([], id="cool", n_train=1, n_test=1, n_relevant=0, tested={2: 2.0}, compared=[2])
     context, page, _, markdown = shown(example(tmp_path, nobody, cool, similar=None))
-    assert all(not told["lists"] and not told["closeness"] for told in context["recommendations"]["people"])
+    assert all(
+        not told["lists"] and not told["closeness"] for told in context["recommendations"]["people"]
+    )
     for text in (page.text, plain(markdown)):
-        assert "This user has no training rating in this fold; no test rating, so nothing was asked" in text
-        assert "1 training rating; 1 test rating, none of them at least 4: without a relevant title" in text
+        assert (
+            "This user has no training rating in this fold; no test rating, so nothing was asked"
+            in text
+        )
+        assert (
+            "1 training rating; 1 test rating, none of them at least 4: without a relevant title"
+            in text
+        )
         assert "Without an answer there: random, item-mean" in text
         assert "No descriptions of the titles are known, so none are compared." in text
 
@@ -190,20 +229,28 @@ def test_the_best_rated_titles_are_shown_where_the_profile_has_them(tmp_path: Pa
     assert shown(tmp_path)[0] == {}
 
 
-def traced(record: Record, errors: list[float | None], validation: list[float | None] | None = None) -> Record:
-    points = [{"epoch": float(n), "seconds": 0.1 * n, "train_rmse": e} for n, e in enumerate(errors, 1)]
+def traced(
+    record: Record, errors: list[float | None], validation: list[float | None] | None = None
+) -> Record:
+    points = [
+        {"epoch": float(n), "seconds": 0.1 * n, "train_rmse": e} for n, e in enumerate(errors, 1)
+    ]
     for point, error in zip(points, validation or [], strict=False):
         point["val_rmse"] = error
     return replace(record, trace=points)
 
 
-def keras(fold: int, errors: list[float | None], validation: list[float | None], **parameters: Any) -> Record:
+def keras(
+    fold: int, errors: list[float | None], validation: list[float | None], **parameters: Any
+) -> Record:
     planned = replace(cell("keras-mf", fold), parameters={"epochs": 4, "patience": 1, **parameters})
     return traced(ok(planned, 0.99), errors, validation)
 
 
 def test_learning_curves_in_words_and_numbers(tmp_path: Path) -> None:
-    records = [record for record in normal() if record.cell.row in ("random", "item-mean", "surprise-svd")]
+    records = [
+        record for record in normal() if record.cell.row in ("random", "item-mean", "surprise-svd")
+    ]
     records = [traced(r, [1.5, 1.0, 0.8]) if r.cell.row == "surprise-svd" else r for r in records]
     records += [keras(fold, [1.2, 0.9, 0.7], [1.1, 1.0 - fold / 10, 1.05]) for fold in range(4)]
     records += [keras(4, [1.2, 1.1, 1.0, 0.7], [1.1, 1.0, 0.9, 0.8])]
@@ -214,21 +261,31 @@ def test_learning_curves_in_words_and_numbers(tmp_path: Path) -> None:
             "keras-mf: 3 to 4 epochs in 5 folds; lowest inner-validation RMSE in epochs 2 to 4; early stopping "
             "(patience 1) ended 4 of 5 folds before the 4 epochs that were allowed." in text
         )
-    assert [entry["row"] for entry in context["learning"]["entries"]] == ["surprise-svd", "keras-mf"]
+    assert [entry["row"] for entry in context["learning"]["entries"]] == [
+        "surprise-svd",
+        "keras-mf",
+    ]
     lines = [line for line in markdown.splitlines() if line.startswith("| ")]
     assert "| surprise-svd | 3 | 1.5000 | 0.8000 | 0.8000 | – | – | – |" in lines
     lowest = (1.0 + 0.9 + 0.8 + 0.7 + 0.8) / 5
-    assert f"| keras-mf | 3 to 4 | 1.2000 | 0.7000 | 0.7000 | 1.1000 | 1.0000 | {lowest:.4f} |" in lines
+    assert (
+        f"| keras-mf | 3 to 4 | 1.2000 | 0.7000 | 0.7000 | 1.1000 | 1.0000 | {lowest:.4f} |"
+        in lines
+    )
     (picture,) = pictures(context["learning"])
     svg = picture.files["learning.svg"].decode()
-    assert all(text in svg for text in ("keras-mf", "inner validation", "epoch", "RMSE (rating points)"))
+    assert all(
+        text in svg for text in ("keras-mf", "inner validation", "epoch", "RMSE (rating points)")
+    )
     assert svg == next(pictures(shown(tmp_path)[0]["learning"])).files["learning.svg"].decode()
 
 
 def test_learning_with_a_failed_fold_or_numbers_that_are_none_has_no_mean(tmp_path: Path) -> None:
     records = [traced(ok(cell("numba-sgd", fold), 0.9), [1.0, 0.9]) for fold in range(4)]
     records.append(failed(cell("numba-sgd", 4), "timeout", "slow"))
-    records += [traced(ok(cell("als", fold), 0.9), [None, 0.5 if fold else None]) for fold in range(5)]
+    records += [
+        traced(ok(cell("als", fold), 0.9), [None, 0.5 if fold else None]) for fold in range(5)
+    ]
     context, page, _, markdown = shown(write(tmp_path, records))
     assert "numba-sgd: 2 epochs in the 4 folds of 5 with a record of it." in page.text
     assert "| numba-sgd | 2 | – (no mean: timeout in 1 of 5 folds) | – | – |" in markdown

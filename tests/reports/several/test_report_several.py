@@ -39,11 +39,15 @@ def unchanged(record: Record) -> Record:
     return record
 
 
-def records_on(name: str, levels: tuple[float, ...], change: Change = unchanged, n_folds: int = 2) -> list[Record]:
+def records_on(
+    name: str, levels: tuple[float, ...], change: Change = unchanged, n_folds: int = 2
+) -> list[Record]:
     found = []
     for row, level in zip(ROWS, levels, strict=True):
         for fold in range(n_folds):
-            record = ok(cell(row, fold, n_folds, dataset=name), level, ranks_only=row == "popularity")
+            record = ok(
+                cell(row, fold, n_folds, dataset=name), level, ranks_only=row == "popularity"
+            )
             found.append(change(replace(record, cell=replace(record.cell, digest=digest(name)))))
     return found
 
@@ -53,7 +57,12 @@ def digest(name: str) -> str:
 
 
 def on(
-    directory: Path, name: str, change: Change = unchanged, /, levels: tuple[float, ...] = (), **data: Any
+    directory: Path,
+    name: str,
+    change: Change = unchanged,
+    /,
+    levels: tuple[float, ...] = (),
+    **data: Any,
 ) -> Path:
     """A run on the data set `name`, whose records `change` has changed."""
     records = records_on(name, levels or LEVELS[name], change)
@@ -106,11 +115,14 @@ def table_below(markdown: str, text: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "q"), [*enumerate([1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164], start=2)]
+    ("n_rows", "q"),
+    [*enumerate([1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164], start=2)],
 )
 def test_the_critical_difference_has_the_published_q(n_rows: int, q: float) -> None:
     n_data_sets = 14
-    found = critical_difference(n_rows, n_data_sets) / np.sqrt(n_rows * (n_rows + 1) / (6 * n_data_sets))
+    found = critical_difference(n_rows, n_data_sets) / np.sqrt(
+        n_rows * (n_rows + 1) / (6 * n_data_sets)
+    )
     assert found == pytest.approx(q, abs=1.1e-3)
 
 
@@ -133,22 +145,30 @@ def test_the_example_of_the_paper_comes_out_again() -> None:
         "C4.5": 3.143,
     }
     assert ranking.difference == pytest.approx(1.25, abs=0.005)
-    chi2 = stats.friedmanchisquare(*DEMSAR).statistic  # corrected for ties, as ours; the paper's 9.28 is not
+    chi2 = stats.friedmanchisquare(
+        *DEMSAR
+    ).statistic  # corrected for ties, as ours; the paper's 9.28 is not
     assert ranking.f == pytest.approx(13 * chi2 / (14 * 3 - chi2))
     ties = sum(n**3 - n for column in DEMSAR.T for n in np.unique(column, return_counts=True)[1])
     assert chi2 * (1 - ties / (14 * 4 * 15)) == pytest.approx(9.28, abs=0.01)
     assert ranking.freedom == (3, 39) and 0.001 < ranking.p < 0.05
-    assert ranking.groups == [(0, 3)]  # the paper at 5 %: "the post-hoc test is not powerful enough"
+    assert ranking.groups == [
+        (0, 3)
+    ]  # the paper at 5 %: "the post-hoc test is not powerful enough"
     assert ranking.obstacle == ""
 
 
-def test_the_p_value_is_that_of_the_table_where_there_is_much_and_of_chance_where_there_is_little() -> None:
+def test_the_p_value_is_that_of_the_table_where_there_is_much_and_of_chance_where_there_is_little() -> (
+    None
+):
     rng = np.random.default_rng(3)
     losses = rng.normal(size=(8, 30)) + np.linspace(0, 0.5, 8)[:, None]
     ranking = Ranking.of(list("abcdefgh"), losses)
     assert ranking.p == pytest.approx(stats.f.sf(ranking.f, 7, 7 * 29))
     agreeing = Ranking.of(["a", "b", "c"], np.array([[1, 1, 1], [2, 2, 2], [3, 3, 3]]))
-    assert agreeing.f == np.inf and agreeing.p == pytest.approx(6 / 6**3)  # six of 216 orders agree as much
+    assert agreeing.f == np.inf and agreeing.p == pytest.approx(
+        6 / 6**3
+    )  # six of 216 orders agree as much
     chance = [Ranking.of(list("abcd"), rng.normal(size=(4, 5))).p for _ in range(60)]
     assert 0.2 < float(np.mean(chance)) < 0.8
 
@@ -156,19 +176,31 @@ def test_the_p_value_is_that_of_the_table_where_there_is_much_and_of_chance_wher
 def test_too_few_data_sets_are_told_and_not_drawn() -> None:
     losses = np.arange(8.0)[:, None] + np.zeros((8, 2))
     two = Ranking.of(list("abcdefgh"), losses)
-    assert "2 data sets are too few for a test of 8 rows" in two.obstacle and "more than 7" in two.obstacle
+    assert (
+        "2 data sets are too few for a test of 8 rows" in two.obstacle
+        and "more than 7" in two.obstacle
+    )
     assert two.difference > 7
     alike = Ranking.of(["a", "b"], np.ones((2, 9)))
     assert alike.obstacle == "All rows are equal on every data set." and alike.f == 0
     assert "Fewer than two rows" in Ranking.of(["a"], np.ones((1, 3))).obstacle
-    noise = Ranking.of(list("abc"), np.array([[1, 2, 3, 1, 2, 3], [2, 3, 1, 2, 3, 1], [3, 1, 2, 3, 1, 2]]))
+    noise = Ranking.of(
+        list("abc"), np.array([[1, 2, 3, 1, 2, 3], [2, 3, 1, 2, 3, 1], [3, 1, 2, 3, 1, 2]])
+    )
     assert "do not differ by more than chance explains" in noise.obstacle and noise.p > 0.9
 
 
 def test_bars_join_what_lies_within_the_critical_difference_and_never_overlap() -> None:
     rng = np.random.default_rng(0)
-    ranking = Ranking.of([f"row-{n}" for n in range(12)], rng.normal(size=(12, 9)) + np.arange(12)[:, None] / 2)
-    joined = {(a, b) for first, last in ranking.groups for a in range(first, last + 1) for b in range(a, last + 1)}
+    ranking = Ranking.of(
+        [f"row-{n}" for n in range(12)], rng.normal(size=(12, 9)) + np.arange(12)[:, None] / 2
+    )
+    joined = {
+        (a, b)
+        for first, last in ranking.groups
+        for a in range(first, last + 1)
+        for b in range(a, last + 1)
+    }
     for a, b in itertools.combinations(range(12), 2):
         assert ((a, b) in joined) == (ranking.means[b] - ranking.means[a] < ranking.difference)
     axes = diagram(ranking, "title").axes[0]
@@ -177,9 +209,16 @@ def test_bars_join_what_lies_within_the_critical_difference_and_never_overlap() 
     for place, bar in enumerate(bars):
         for other in bars[:place]:
             one, two = (np.asarray(line.get_xydata()) for line in (bar, other))
-            assert one[0, 1] != two[0, 1] or one[:, 0].max() < two[:, 0].min() or two[:, 0].max() < one[:, 0].min()
+            assert (
+                one[0, 1] != two[0, 1]
+                or one[:, 0].max() < two[:, 0].min()
+                or two[:, 0].max() < one[:, 0].min()
+            )
     texts = {text.get_text() for text in axes.texts}
-    assert set(ranking.names) <= texts and f"critical difference {words.rank(ranking.difference)}" in texts
+    assert (
+        set(ranking.names) <= texts
+        and f"critical difference {words.rank(ranking.difference)}" in texts
+    )
 
 
 def test_the_heatmaps_have_the_numbers_of_the_runs(three: list[Path], report: Path) -> None:
@@ -195,7 +234,9 @@ def test_the_heatmaps_have_the_numbers_of_the_runs(three: list[Path], report: Pa
             assert set(shown) == set(known)  # who only ranks has no line among the errors
             best = (min if column == "rmse" else max)(known, key=lambda row: known[row])
             for row, mean in known.items():
-                assert shown[row].removeprefix("≈ ") == ("★ " if row == best else "") + f"{mean:.4f}"
+                assert (
+                    shown[row].removeprefix("≈ ") == ("★ " if row == best else "") + f"{mean:.4f}"
+                )
                 assert f"{mean:.4f}" in html
     fits = table_below(markdown, "Seconds of a fit")
     results = Results.read(three[1])
@@ -208,7 +249,9 @@ def test_mean_ranks_are_those_of_scipy(three: list[Path], report: Path) -> None:
     for column, sign in (("rmse", 1), ("ndcg@10", -1)):
         by_run = [means(directory, column) for directory in three]
         names = [row for row in ROWS if all(found[row] is not None for found in by_run)]
-        ranks = np.array([stats.rankdata([sign * (found[row] or 0) for row in names]) for found in by_run])
+        ranks = np.array(
+            [stats.rankdata([sign * (found[row] or 0) for row in names]) for found in by_run]
+        )
         place = rows[0].index(column)
         shown = {row[0]: row[place] for row in rows[1:]}
         for row, own in zip(names, ranks.T, strict=True):
@@ -216,16 +259,23 @@ def test_mean_ranks_are_those_of_scipy(three: list[Path], report: Path) -> None:
         assert shown.get("popularity", "–") == "–" or column == "ndcg@10"
 
 
-def test_no_row_is_called_best_everywhere_unless_it_is(three: list[Path], report: Path, tmp_path: Path) -> None:
+def test_no_row_is_called_best_everywhere_unless_it_is(
+    three: list[Path], report: Path, tmp_path: Path
+) -> None:
     markdown = (report / "report.md").read_text()
     assert (
         "No row has the lowest mean rmse on all 3 data sets: surprise-svd on movielens-100k and my-ratings; "
         "user-item-bias on filmtrust." in markdown
     )
     assert not re.search("(?<!No row) has the lowest mean", markdown)
-    assert "Lowest mean rank by rmse: surprise-svd (1.33, of 4 rows that have a mean everywhere)" in markdown
+    assert (
+        "Lowest mean rank by rmse: surprise-svd (1.33, of 4 rows that have a mean everywhere)"
+        in markdown
+    )
     agreed = on(tmp_path / "agreed", "filmtrust", levels=LEVELS["my-ratings"])
-    other = " ".join(comparison_words.summary(Comparison.read([three[0], agreed, three[2]], tmp_path)))
+    other = " ".join(
+        comparison_words.summary(Comparison.read([three[0], agreed, three[2]], tmp_path))
+    )
     assert "surprise-svd has the lowest mean rmse on all 3 data sets." in other
     assert "No row has the lowest" not in other
     two = " ".join(comparison_words.summary(Comparison.read([three[0], agreed], tmp_path)))
@@ -257,7 +307,9 @@ def test_each_number_leads_to_its_run(three: list[Path], report: Path) -> None:
     assert found
     shown = json.loads(found[1])
     assert [run["data"] for run in shown["runs"]] == list(LEVELS)
-    assert shown["means"]["rmse"]["item-mean"] == [means(directory, "rmse")["item-mean"] for directory in three]
+    assert shown["means"]["rmse"]["item-mean"] == [
+        means(directory, "rmse")["item-mean"] for directory in three
+    ]
 
 
 def test_same_runs_same_bytes(three: list[Path], tmp_path: Path) -> None:
@@ -271,16 +323,26 @@ def test_failed_and_absent_rows(three: list[Path], tmp_path: Path) -> None:
 
     half = on(tmp_path / "half", "filmtrust", broken)
     few = tmp_path / "few"
-    records = [r for r in records_on("my-ratings", LEVELS["my-ratings"]) if r.cell.algorithm != "random"]
+    records = [
+        r for r in records_on("my-ratings", LEVELS["my-ratings"]) if r.cell.algorithm != "random"
+    ]
     write(few, records, name="my-ratings", digest=digest("my-ratings"))
     html = build(three[0], half, few, out=tmp_path / "out").read_text()
     markdown = (tmp_path / "out" / "report.md").read_text()
-    rows = {row[0]: row[1:] for row in table_below(markdown, "Mean rmse over folds on each data set")[1:]}
+    rows = {
+        row[0]: row[1:]
+        for row in table_below(markdown, "Mean rmse over folds on each data set")[1:]
+    }
     assert rows["item-mean"][1] == "timeout" and rows["random"][2] == "–"
     assert "random: not in this run" in html and "<span>timeout</span></td>" in html
     assert "timeout in 1 of 2 folds on filmtrust: item-mean" in markdown
-    assert "not in the run on my-ratings: random" in markdown and "only ranks: popularity" in markdown
-    assert "(4 of them on each)" in markdown and "1 of 28 cells is not ok: item-mean on filmtrust." in markdown
+    assert (
+        "not in the run on my-ratings: random" in markdown and "only ranks: popularity" in markdown
+    )
+    assert (
+        "(4 of them on each)" in markdown
+        and "1 of 28 cells is not ok: item-mean on filmtrust." in markdown
+    )
     assert "<script>alert" not in html + markdown and "--folds 5" in markdown
     svg = (tmp_path / "out" / "figures" / "error.svg").read_text()
     assert "timeout" in svg and "not every fold ran" in svg
@@ -305,7 +367,9 @@ def test_simulated_data_are_named_everywhere(three: list[Path], tmp_path: Path) 
     assert "SIMULATED" not in real
 
 
-def test_data_sets_of_one_name_are_told_apart_by_their_directories(three: list[Path], tmp_path: Path) -> None:
+def test_data_sets_of_one_name_are_told_apart_by_their_directories(
+    three: list[Path], tmp_path: Path
+) -> None:
     hostile = on(tmp_path / "<b>x & javascript:alert(1)", "filmtrust", name="movielens-100k")
     html = build(three[0], hostile, out=tmp_path / "out").read_text()
     assert "<b>x" not in html and "&lt;b&gt;x &amp; javascript:alert(1)" in html
@@ -326,12 +390,24 @@ OLD = Evaluation().to_json() | {"version": 1}
     [
         (changed(split="time"), "split differs: kfold in the first, time in the second"),
         (changed(n_folds=3), "n_folds differs: 2 in the first, 3 in the second"),
-        (changed(protocol=OTHER_KS), r"protocol.ks differs: \[10\] in the first, \[5, 10\] in the second"),
-        (changed(protocol=STRICT), "protocol.protocols.standard.relevant_share differs: 0.75 in the first, 1"),
+        (
+            changed(protocol=OTHER_KS),
+            r"protocol.ks differs: \[10\] in the first, \[5, 10\] in the second",
+        ),
+        (
+            changed(protocol=STRICT),
+            "protocol.protocols.standard.relevant_share differs: 0.75 in the first, 1",
+        ),
         (changed(protocol=OLD), "protocol.version differs: 2 in the first, 1 in the second"),
-        (changed(parameters={"n_factors": 7}), "row random: parameters.n_factors differs: nothing .*, 7"),
+        (
+            changed(parameters={"n_factors": 7}),
+            "row random: parameters.n_factors differs: nothing .*, 7",
+        ),
         (changed(revision=2), "row random: revision differs: 1 in the first, 2"),
-        (changed(libraries={"numpy": "1"}), "row random: libraries.numpy differs: nothing .*, 1 in the second"),
+        (
+            changed(libraries={"numpy": "1"}),
+            "row random: libraries.numpy differs: nothing .*, 1 in the second",
+        ),
     ],
 )
 def test_what_is_not_comparable_is_refused_by_its_key(
@@ -352,16 +428,27 @@ def test_the_same_run_twice_is_refused(three: list[Path], tmp_path: Path) -> Non
         with pytest.raises(UsageError, match="are the same run twice: filmtrust"):
             made(three[0], *pair, out=tmp_path / "out")
     seeded = on(tmp_path / "seeded", "filmtrust", changed(split_seed=5))
-    with pytest.raises(UsageError, match="measured in two ways: split_seed differs: 0 in the first, 5"):
+    with pytest.raises(
+        UsageError, match="measured in two ways: split_seed differs: 0 in the first, 5"
+    ):
         made(three[1], seeded, out=tmp_path / "out")
-    renamed = on(tmp_path / "renamed", "my-ratings", changed(digest=digest("filmtrust")), digest=digest("filmtrust"))
+    renamed = on(
+        tmp_path / "renamed",
+        "my-ratings",
+        changed(digest=digest("filmtrust")),
+        digest=digest("filmtrust"),
+    )
     with pytest.raises(UsageError, match="are the same run twice"):
         made(three[1], renamed, out=tmp_path / "out")
 
 
-def test_given_parameters_make_rows_of_their_own_and_seeds_may_differ(three: list[Path], tmp_path: Path) -> None:
+def test_given_parameters_make_rows_of_their_own_and_seeds_may_differ(
+    three: list[Path], tmp_path: Path
+) -> None:
     def tuned(record: Record) -> Record:
-        own: dict[str, Any] = {"given": {"a": 1}, "parameters": {"a": 1}} if record.cell.algorithm == "random" else {}
+        own: dict[str, Any] = (
+            {"given": {"a": 1}, "parameters": {"a": 1}} if record.cell.algorithm == "random" else {}
+        )
         return replace(record, cell=replace(record.cell, split_seed=4, **own))
 
     other = on(tmp_path / "other", "filmtrust", tuned)
@@ -370,14 +457,22 @@ def test_given_parameters_make_rows_of_their_own_and_seeds_may_differ(three: lis
     assert "2-fold cross-validation: movielens-100k" in comparison_words.summary(comparison)[0]
 
 
-def test_a_row_without_its_library_does_not_stop_the_report(three: list[Path], tmp_path: Path) -> None:
+def test_a_row_without_its_library_does_not_stop_the_report(
+    three: list[Path], tmp_path: Path
+) -> None:
     def missing(record: Record) -> Record:
         if record.cell.algorithm != "surprise-svd":
             return record
-        return failed(replace(record.cell, libraries={"surprise": ""}), "not_installed", "surprise is not there")
+        return failed(
+            replace(record.cell, libraries={"surprise": ""}),
+            "not_installed",
+            "surprise is not there",
+        )
 
     build(three[0], on(tmp_path / "without", "filmtrust", missing), out=tmp_path / "out")
-    rows = table_below((tmp_path / "out" / "report.md").read_text(), "Mean rmse over folds on each data set")
+    rows = table_below(
+        (tmp_path / "out" / "report.md").read_text(), "Mean rmse over folds on each data set"
+    )
     assert {row[0]: row[2] for row in rows[1:]}["surprise-svd"] == "not installed"
 
 
@@ -397,7 +492,10 @@ def test_the_command_line(three: list[Path], tmp_path: Path) -> None:
     assert run(*options) == (0, f"{(tmp_path / 'a b' / 'report.html').as_uri()}\n")
     assert run(*options, "--check") == (0, "")
     markdown = (tmp_path / "a b" / "report.md").read_text()
-    assert re.findall(r"^## (.*)$", markdown, re.M) == ["What came out?", "Who ranks first over the data sets?"]
+    assert re.findall(r"^## (.*)$", markdown, re.M) == [
+        "What came out?",
+        "Who ranks first over the data sets?",
+    ]
     code, said = run(*three, "--out", tmp_path / "c", "--sections", "rank")
     assert code == 2 and "unknown section 'rank'. Did you mean 'ranks'?" in said.replace("\n", "")
     assert not (tmp_path / "c").exists()
@@ -410,7 +508,9 @@ def test_latex_tables_have_the_ranks_and_the_errors(three: list[Path], report: P
     for name, mean in zip(*_ranking(three), strict=True):
         assert rows[f"{{{name}}}"].split(" & ")[1] == words.rank(mean)
     for place, directory in enumerate(three, start=1):
-        svd = next(line for line in tables["error"].splitlines() if line.startswith("{surprise-svd}"))
+        svd = next(
+            line for line in tables["error"].splitlines() if line.startswith("{surprise-svd}")
+        )
         assert f"{means(directory, 'rmse')['surprise-svd']:.4f}" in svd.split(" & ")[place]
 
 
