@@ -13,7 +13,7 @@ MOVIELENS_LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-0.006
 # What may be published of data whose licence forbids to pass them on: all but the ratings of single users.
 AGGREGATES := summary,accuracy,cost,certainty,division,slices,learning,data,published,failures,method
 
-.PHONY: help bench test gate accept-baseline install browser lint format peers publish published speed page same lock clean
+.PHONY: help bench test check proof gate accept-baseline install browser lint format peers publish published speed page same lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 18
@@ -23,6 +23,12 @@ bench: install   ## run the standard suite on netflix-filtered and print where t
 
 test: install    ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: lint      ## what to run before a commit: lint, types, and the tests that take no time
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow and not proof"
+
+proof: install   ## what takes long: series of kills, simulated studies, environments of other libraries
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m proof
 
 # Everything is measured anew, times too; by themselves, runs keep the records of unchanged code only.
 gate: install    ## run suite ci and fail if it is worse than reports/baselines by more than chance explains

@@ -30,6 +30,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow whatever starts a real bench, directly or through a fixture of its own."""
+    for item in items:
+        if "run_bench" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def ratings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """1,500 ratings of 80 users for 50 items with a planted taste, as a CSV file."""
