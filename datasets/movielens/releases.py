@@ -1,4 +1,4 @@
-"""What is known about each MovieLens set before any of it is read."""
+"""What is known about each MovieLens release before any of it is read."""
 
 from dataclasses import dataclass
 
@@ -11,69 +11,145 @@ CITATION = (
 )
 CLOSED = "GroupLens: research use, no redistribution without permission, no commercial use"
 OPEN = "GroupLens: research use, redistribution under the same terms, no commercial use"
-STARS, HALVES = "1 to 5 stars", "half stars from .5 to 5"
 
-TABS = Layout("\t")  # u.data
-ATOMIC = Layout(
-    "\t", header=("user_id:token\titem_id:token\trating:float\ttimestamp:float",)
-)  # RecBole's .inter
-COLONS, HALF_COLONS = Layout("::"), Layout("::", scale=(0.5, 5.0), halves=True)  # ratings.dat
+STARS = "1 to 5 stars"
+HALVES = "half stars from .5 to 5"
+HALF_STAR_SCALE = (0.5, 5.0)
+
+# How the lines of ratings are written: u.data, RecBole's .inter, ratings.dat (twice), ratings.csv
+TABS = Layout("\t")
+ATOMIC = Layout("\t", header=("user_id:token\titem_id:token\trating:float\ttimestamp:float",))
+COLONS = Layout("::")
+HALF_COLONS = Layout("::", scale=HALF_STAR_SCALE, halves=True)
 COMMAS = Layout(
-    ",", header=("userId,movieId,rating,timestamp",), scale=(0.5, 5.0), halves=True
-)  # ratings.csv
+    ",", header=("userId,movieId,rating,timestamp",), scale=HALF_STAR_SCALE, halves=True
+)
+
+# What the files about the users say after the raw user id
+FACTS_100K = ("age", "gender", "occupation", "zip")
+FACTS_1M = ("gender", "age", "occupation", "zip")
 
 
 @dataclass(frozen=True)
 class Release:
-    """One set: its archive `ml-{size}.zip` with its published md5, its counts, and how its files are written."""
+    """One release: its archive `ml-{size}.zip` with md5, its counts, and how its files look."""
 
     size: str
-    md5: str
+    md5: str  # published beside the archive
     n_ratings: int
     n_users: int
     n_films: int  # those without ratings too
     ratings: str  # in words
     years: str
-    layout: Layout
+    layout: Layout  # of the lines of ratings
     licence: str = CLOSED
     encoding: str = "utf-8"  # of movies.dat
     fixed: bool = True  # False: GroupLens may replace the archive, so a download is not checked
 
     @property
     def name(self) -> str:
-        """The data set's name."""
+        """The data set's name, such as "movielens-1m"."""
         return f"movielens-{self.size}"
 
     @property
     def archive(self) -> str:
-        """The archive's file name."""
+        """The archive's file name, such as "ml-1m.zip"."""
         return f"ml-{self.size}.zip"
 
     @property
     def counts(self) -> str:
         """The published counts in words."""
-        return f"{self.n_ratings:,} ratings of {self.n_users:,} users for {self.n_films:,} films"
+        return describe_counts(self.n_ratings, self.n_users, self.n_films)
 
     @property
     def about(self) -> str:
-        """The set in one line."""
+        """The release in one line: counts, scale and years."""
         return f"{self.counts}, {self.ratings}, {self.years}."
 
 
+def describe_counts(n_ratings: int, n_users: int, n_films: int) -> str:
+    """The counts in words, as they are compared with the published ones and shown.
+
+    >>> describe_counts(100_000, 943, 1682)
+    '100,000 ratings of 943 users for 1,682 films'
+    """
+    return f"{n_ratings:,} ratings of {n_users:,} users for {n_films:,} films"
+
+
 M100K = Release(
-    "100k", "0e33842e24a9c977be4e0107933c0723", 100_000, 943, 1682, STARS, "1997 to 1998", TABS
+    size="100k",
+    md5="0e33842e24a9c977be4e0107933c0723",
+    n_ratings=100_000,
+    n_users=943,
+    n_films=1682,
+    ratings=STARS,
+    years="1997 to 1998",
+    layout=TABS,
 )
-# fmt: off
-RELEASES = (
-    Release("1m", "c4d9eecfca2ab87c1945afe126590906", 1_000_209, 6040, 3883, STARS, "2000 to 2003", COLONS,
-            encoding="latin-1"),
-    Release("10m", "ce571fd55effeba0271552578f2648bd", 10_000_054, 69_878, 10_681, HALVES, "1995 to 2009",
-            HALF_COLONS),
-    Release("20m", "cd245b17a1ae2cc31bb14903e1204af3", 20_000_263, 138_493, 27_278, HALVES, "1995 to 2015", COMMAS),
-    Release("25m", "6b51fb2759a8657d3bfcbfc42b592ada", 25_000_095, 162_541, 62_423, HALVES, "1995 to 2019", COMMAS),
-    Release("32m", "d472be332d4daa821edc399621853b57", 32_000_204, 200_948, 87_585, HALVES, "1995 to 2023", COMMAS,
-            licence=OPEN),
-    Release("latest-small", "31a303aabbc519bd33d025e44d6c2570", 100_836, 610, 9742, HALVES, "1996 to 2018", COMMAS,
-            licence=OPEN, fixed=False),
+M1M = Release(
+    size="1m",
+    md5="c4d9eecfca2ab87c1945afe126590906",
+    n_ratings=1_000_209,
+    n_users=6040,
+    n_films=3883,
+    ratings=STARS,
+    years="2000 to 2003",
+    layout=COLONS,
+    encoding="latin-1",
 )
-# fmt: on
+M10M = Release(
+    size="10m",
+    md5="ce571fd55effeba0271552578f2648bd",
+    n_ratings=10_000_054,
+    n_users=69_878,
+    n_films=10_681,
+    ratings=HALVES,
+    years="1995 to 2009",
+    layout=HALF_COLONS,
+)
+M20M = Release(
+    size="20m",
+    md5="cd245b17a1ae2cc31bb14903e1204af3",
+    n_ratings=20_000_263,
+    n_users=138_493,
+    n_films=27_278,
+    ratings=HALVES,
+    years="1995 to 2015",
+    layout=COMMAS,
+)
+M25M = Release(
+    size="25m",
+    md5="6b51fb2759a8657d3bfcbfc42b592ada",
+    n_ratings=25_000_095,
+    n_users=162_541,
+    n_films=62_423,
+    ratings=HALVES,
+    years="1995 to 2019",
+    layout=COMMAS,
+)
+M32M = Release(
+    size="32m",
+    md5="d472be332d4daa821edc399621853b57",
+    n_ratings=32_000_204,
+    n_users=200_948,
+    n_films=87_585,
+    ratings=HALVES,
+    years="1995 to 2023",
+    layout=COMMAS,
+    licence=OPEN,
+)
+LATEST_SMALL = Release(
+    size="latest-small",
+    md5="31a303aabbc519bd33d025e44d6c2570",
+    n_ratings=100_836,
+    n_users=610,
+    n_films=9742,
+    ratings=HALVES,
+    years="1996 to 2018",
+    layout=COMMAS,
+    licence=OPEN,
+    fixed=False,
+)
+
+# 100k is not among them: it has a loader of its own, as it has splits and a second source
+RELEASES = (M1M, M10M, M20M, M25M, M32M, LATEST_SMALL)

