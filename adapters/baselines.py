@@ -1,16 +1,14 @@
 """Predictors without personal taste: what every learned model has to beat."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.adapters.shared.parameters import Count, NonNegative
 from recbench.datasets.ratings import Ratings
-
-Damping = Annotated[float, Field(ge=0)]
 
 
 def _hashed_uniform(seed: int, users: Indices, items: Indices) -> Floats:
@@ -99,7 +97,7 @@ class ItemMean(_ByItem):
     name = "item-mean"
     family = "baseline"
     predicts = "ratings"
-    damping: Damping = 0.0
+    damping: NonNegative = 0.0
 
     def fit(self, data: Ratings, seed: int) -> None:
         """One pass over the ratings."""
@@ -118,7 +116,7 @@ class UserMean(Recommender):
     name = "user-mean"
     family = "baseline"
     predicts = "ratings"
-    damping: Damping = 0.0
+    damping: NonNegative = 0.0
 
     def fit(self, data: Ratings, seed: int) -> None:
         """One pass over the ratings."""
@@ -145,7 +143,7 @@ class WeightedMean(_ByItem):
     name = "weighted-mean"
     family = "baseline"
     predicts = "ratings"
-    m: Damping = 1000.0
+    m: NonNegative = 1000.0
 
     def fit(self, data: Ratings, seed: int) -> None:
         """One pass over the ratings."""
@@ -180,9 +178,9 @@ class UserItemBias(Recommender):
     name = "user-item-bias"
     family = "baseline"
     predicts = "ratings"
-    damping_users: Damping = 15.0
-    damping_items: Damping = 10.0
-    n_epochs: Annotated[int, Field(ge=1)] = 10
+    damping_users: NonNegative = 15.0
+    damping_items: NonNegative = 10.0
+    n_epochs: Count = 10
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Alternate items and users `n_epochs` times; each half step is exact."""

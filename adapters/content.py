@@ -1,14 +1,14 @@
 """What an item is about, and nothing of what others thought of it."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices, Recommender
-from recbench.adapters.shared.interactions import RelevantShare, likes, picked
+from recbench.adapters.shared.interactions import likes, picked
+from recbench.adapters.shared.parameters import Count, Share
 from recbench.adapters.shared.texts import item_tfidf
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -40,8 +40,8 @@ class TfidfContent(Recommender):
     predicts = "order"
     requires = ("sklearn",)
     profile: Literal["liked", "centred"] = "liked"
-    max_features: Annotated[int, Field(ge=1)] | None = None
-    relevant_share: RelevantShare = 0.75
+    max_features: Count | None = None
+    relevant_share: Share = 0.75
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> _Described:
         """The weights of the ratings, and the texts as TF-IDF."""

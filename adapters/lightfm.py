@@ -1,19 +1,15 @@
 """LightFM (Kula 2015, "Metadata embeddings for user and item cold-start recommendations"): four losses, a hybrid."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field
 from scipy.sparse import coo_matrix, csr_matrix, hstack, identity
 
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.interactions import RelevantShare
+from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
 from recbench.adapters.shared.texts import item_tfidf
 from recbench.datasets.ratings import Catalogue, Ratings, share_of_scale
-
-Count = Annotated[int, Field(ge=1)]
-Alpha = Annotated[float, Field(ge=0)]
 
 
 class LightFMData(NamedTuple):
@@ -41,12 +37,12 @@ class _LightFM(Factorised):
     no_components: Count = 20
     epochs: Count = 20
     learning_schedule: Literal["adagrad", "adadelta"] = "adagrad"
-    learning_rate: Annotated[float, Field(gt=0)] = 0.05
-    item_alpha: Alpha = 0.0
-    user_alpha: Alpha = 0.0
+    learning_rate: Positive = 0.05
+    item_alpha: NonNegative = 0.0
+    user_alpha: NonNegative = 0.0
     max_sampled: Count = 10
     positives: Literal["liked", "raw-ratings"] = "liked"
-    relevant_share: RelevantShare = 0.75
+    relevant_share: Share = 0.75
 
     def nondeterminism(self) -> str | None:
         """Threads update the same factors without locks."""

@@ -1,22 +1,16 @@
 """Linear item-item models: the weights with which likes predict each other, in closed form or sparse."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats
 from recbench.adapters.shared.compiled import compiled
-from recbench.adapters.shared.interactions import (
-    ItemItem,
-    RelevantShare,
-    gram,
-    likes,
-    too_many_items,
-)
+from recbench.adapters.shared.interactions import ItemItem, gram, likes, too_many_items
+from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
 MIRROR_BLOCK = 1024
@@ -27,7 +21,7 @@ class _Linear(ItemItem):
 
     family = "linear"
     predicts = "order"
-    relevant_share: RelevantShare
+    relevant_share: Share
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
         """The likes as a users x items matrix of ones."""
@@ -47,8 +41,8 @@ class EASE(_Linear):
     """
 
     name = "ease"
-    regularisation: Annotated[float, Field(gt=0)] = 500.0
-    relevant_share: RelevantShare = 0.75
+    regularisation: Positive = 500.0
+    relevant_share: Share = 0.75
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """X'X in single and double precision, later its inverse and the weights."""
@@ -100,12 +94,12 @@ class SLIM(_Linear):
 
     name = "slim"
     requires = ("numba",)
-    l1: Annotated[float, Field(ge=0)] = 0.02
-    l2: Annotated[float, Field(ge=0)] = 200.0
-    n_neighbours: Annotated[int, Field(ge=1)] | None = None
-    n_epochs: Annotated[int, Field(ge=1)] = 100
-    tolerance: Annotated[float, Field(gt=0)] = 1e-4
-    relevant_share: RelevantShare = 0.75
+    l1: NonNegative = 0.02
+    l2: NonNegative = 200.0
+    n_neighbours: Count | None = None
+    n_epochs: Count = 100
+    tolerance: Positive = 1e-4
+    relevant_share: Share = 0.75
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """X'X and the weights, both dense."""

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from recbench.adapters.base import Indices
 from recbench.adapters.shared.compiled import compiled
 from recbench.adapters.shared.factors import Factorised
+from recbench.adapters.shared.parameters import Count, Positive
 from recbench.datasets.ratings import Ratings
 
 Doubles = NDArray[np.float64]
@@ -52,12 +52,12 @@ class ALS(Factorised):
     family = "factors"
     predicts = "ratings"
     requires = ("numba",)
-    n_factors: Annotated[int, Field(ge=1)] = 10
-    n_epochs: Annotated[int, Field(ge=1)] = 20
-    regularisation: Annotated[float, Field(gt=0)] = 0.1
+    n_factors: Count = 10
+    n_epochs: Count = 20
+    regularisation: Positive = 0.1
     biased: bool = True
     weighted: bool = True
-    init_deviation: Annotated[float, Field(gt=0)] = 0.1
+    init_deviation: Positive = 0.1
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Alternate users and items `n_epochs` times."""

@@ -1,16 +1,16 @@
 """Bayesian personalised ranking with uniformly drawn negatives, as in the paper."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.shared.compiled import compiled
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.interactions import RelevantShare, likes
+from recbench.adapters.shared.interactions import likes
+from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
 
@@ -58,11 +58,11 @@ class BPR(Factorised):
     family = "factors"
     predicts = "order"
     requires = ("numba",)
-    n_factors: Annotated[int, Field(ge=1)] = 50
-    n_epochs: Annotated[int, Field(ge=1)] = 50
-    learning_rate: Annotated[float, Field(gt=0)] = 0.05
-    regularisation: Annotated[float, Field(ge=0)] = 0.01
-    relevant_share: RelevantShare = 0.75
+    n_factors: Count = 50
+    n_epochs: Count = 50
+    learning_rate: Positive = 0.05
+    regularisation: NonNegative = 0.01
+    relevant_share: Share = 0.75
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
         """The likes, items ascending in each row."""

@@ -2,19 +2,15 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.interactions import RelevantShare, likes
+from recbench.adapters.shared.interactions import likes
+from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
 from recbench.datasets.ratings import Catalogue, Ratings
-
-Count = Annotated[int, Field(ge=1)]
-Weight = Annotated[float, Field(ge=0)]
-Rate = Annotated[float, Field(gt=0)]
 
 
 class _Implicit(Factorised):
@@ -24,7 +20,7 @@ class _Implicit(Factorised):
     predicts = "order"
     requires: ClassVar[tuple[str, ...]] = ("implicit",)
     factors: int
-    relevant_share: RelevantShare
+    relevant_share: Share
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
         """The likes as a users x items matrix of ones."""
@@ -68,11 +64,11 @@ class ImplicitALS(_Implicit):
 
     name = "implicit-als"
     factors: Count = 64
-    regularization: Weight = 40.0
-    alpha: Rate = 5.0
+    regularization: NonNegative = 40.0
+    alpha: Positive = 5.0
     iterations: Count = 15
     use_cg: bool = True
-    relevant_share: RelevantShare = 0.75
+    relevant_share: Share = 0.75
 
     def model(self, seed: int) -> Any:
         """implicit's AlternatingLeastSquares; each row is solved by one thread, so their number does not matter."""
@@ -102,11 +98,11 @@ class ImplicitBPR(_Implicit):
 
     name = "implicit-bpr"
     factors: Count = 32
-    learning_rate: Rate = 0.01
-    regularization: Weight = 0.01
+    learning_rate: Positive = 0.01
+    regularization: NonNegative = 0.01
     iterations: Count = 50
     verify_negative_samples: bool = True
-    relevant_share: RelevantShare = 0.75
+    relevant_share: Share = 0.75
 
     def nondeterminism(self) -> str | None:
         """Threads update the same factors without locks."""

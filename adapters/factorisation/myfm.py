@@ -4,19 +4,18 @@ from abc import abstractmethod
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy.sparse import csr_matrix, diags_array, hstack, identity
 
 from recbench.adapters.base import Floats, Indices
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import likes
+from recbench.adapters.shared.parameters import Count
 from recbench.datasets.ratings import Catalogue, Ratings
 
-Count = Annotated[int, Field(ge=1)]
 Doubles = NDArray[np.float64]
 SCORE_BLOCK = 1 << 24  # factors gathered at a time
 

@@ -1,16 +1,15 @@
 """PureSVD: what is left of the user-item matrix when only its largest singular values are kept."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 
 from recbench.adapters.base import Floats
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.interactions import RelevantShare, likes
+from recbench.adapters.shared.interactions import likes
+from recbench.adapters.shared.parameters import Count, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
 
@@ -28,8 +27,8 @@ class PureSVD(Factorised):
     name = "pure-svd"
     family = "factors"
     predicts = "order"
-    n_factors: Annotated[int, Field(ge=1)] = 15
-    relevant_share: RelevantShare | None = None
+    n_factors: Count = 15
+    relevant_share: Share | None = None
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
         """The users x items matrix, missing entries being zeros."""

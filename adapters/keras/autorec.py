@@ -1,14 +1,14 @@
 """An autoencoder of the items' rating vectors."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from recbench.adapters.base import Floats
-from recbench.adapters.keras.base import Arrays, Count
+from recbench.adapters.keras.base import Arrays
 from recbench.adapters.keras.products import Product
+from recbench.adapters.shared.parameters import Count, NonNegative
 from recbench.datasets.ratings import Catalogue, Ratings
 
 MATRICES = 6  # dense items x users, held at a time: inputs, outputs, their copies on the way, and predictions
@@ -29,7 +29,7 @@ class KerasAutoRec(Product):
 
     name = "keras-autorec"
     n_hidden: Count = 500
-    regularisation: Annotated[float, Field(ge=0)] = 200.0
+    regularisation: NonNegative = 200.0
     epochs: Count = 20
     batch_size: Count = 64
     min_batches: Count = 1

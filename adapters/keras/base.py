@@ -4,19 +4,18 @@ import os
 from abc import abstractmethod
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
 
 from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.adapters.shared.parameters import Count, NaturalNumber, Positive, ShareBelowOne
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Ratings
 
 os.environ.setdefault("KERAS_BACKEND", "jax")  # Keras reads it when it is imported
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-Count = Annotated[int, Field(ge=1)]
 PREDICT_BATCH = 1 << 14  # pairs at a time; one shape, so one compilation
 WATCH_BATCH = (
     1 << 12
@@ -47,9 +46,9 @@ class KerasModel(Recommender):
     batch_size: Count = 256
     min_batches: Count = 200
     optimizer: Literal["adam", "adagrad", "sgd"] = "adam"
-    learning_rate: Annotated[float, Field(gt=0)] = 0.001
-    validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    patience: Annotated[int, Field(ge=0)] = 0
+    learning_rate: Positive = 0.001
+    validation: ShareBelowOne = 0.0
+    patience: NaturalNumber = 0
 
     def __post_init__(self) -> None:
         if self.patience and not self.validation:

@@ -1,14 +1,14 @@
 """A Keras model that sees what is known about an item in words."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices
-from recbench.adapters.keras.base import Count, KerasModel, embedded
+from recbench.adapters.keras.base import KerasModel, embedded
+from recbench.adapters.shared.parameters import Count, Positive, ShareBelowOne
 from recbench.adapters.shared.texts import item_tfidf
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -29,8 +29,8 @@ class KerasHybrid(KerasModel):
     n_factors: Count = 10
     epochs: Count = 6
     batch_size: Count = 1024
-    learning_rate: Annotated[float, Field(gt=0)] = 0.003
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    learning_rate: Positive = 0.003
+    dropout: ShareBelowOne = 0.2
     max_features: Count | None = None
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> tuple[Ratings, Any]:

@@ -6,7 +6,8 @@ from typing import Any, Literal
 import numpy as np
 
 from recbench.adapters.base import Floats, Indices
-from recbench.adapters.keras.base import Count, KerasModel, embedded
+from recbench.adapters.keras.base import KerasModel, embedded
+from recbench.adapters.shared.parameters import Count
 from recbench.datasets.ratings import Catalogue, Ratings
 
 

@@ -1,13 +1,13 @@
 """Keras models whose scores come from the product of a user's and an item's embedding."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from recbench.adapters.base import Floats, Indices
-from recbench.adapters.keras.base import Count, KerasModel, embedded
+from recbench.adapters.keras.base import KerasModel, embedded
+from recbench.adapters.shared.parameters import Count, NonNegative, Positive
 from recbench.datasets.ratings import Ratings
 
 
@@ -49,7 +49,7 @@ class KerasMF(Product):
     name = "keras-mf"
     n_factors: Count = 10
     epochs: Count = 20
-    learning_rate: Annotated[float, Field(gt=0)] = 0.002
+    learning_rate: Positive = 0.002
 
     def build(self, train: Ratings, about: Any) -> Any:
         """Embedding, embedding, dot."""
@@ -104,7 +104,7 @@ class KerasRecommenderNet(Product):
     name = "keras-recommender-net"
     n_factors: Count = 75
     batch_size: Count = 128
-    regularisation: Annotated[float, Field(ge=0)] = 1e-5
+    regularisation: NonNegative = 1e-5
 
     def build(self, train: Ratings, about: Any) -> Any:
         """Embeddings and biases, row-wise dot product, sigmoid, and back to the scale of the ratings."""

@@ -3,22 +3,20 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy.sparse import csr_matrix, diags_array
 
 from recbench.adapters.base import Floats, Indices, Recommender
-from recbench.adapters.shared.interactions import ItemItem, RelevantShare, likes, picked
+from recbench.adapters.shared.interactions import ItemItem, likes, picked
+from recbench.adapters.shared.parameters import Count, NonNegative, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
 BLOCK = 1 << 22  # similarities held at a time
 DENSE_FROM = 0.05
 
-Count = Annotated[int, Field(ge=1)]
-Shrink = Annotated[float, Field(ge=0)]
 Cosines = Callable[[Floats, slice], Floats]  # from the scalar products of some rows with all rows
 
 
@@ -167,7 +165,7 @@ class CosineUserCentred(_AlikeUsers):
 
     name = "cosine-user-centred"
     k: Count = 100
-    shrink: Shrink = 0.0
+    shrink: NonNegative = 0.0
 
     def _nearest(self, squares: NDArray[np.float64]) -> csr_matrix:
         inverse = _inverse(np.sqrt(squares))
@@ -210,10 +208,10 @@ class ItemKNN(ItemItem):
     family = "neighbours"
     predicts = "order"
     k: Count = 197
-    shrink: Shrink = 0.0
+    shrink: NonNegative = 0.0
     weighting: Literal["none", "tf-idf", "bm25"] = "tf-idf"
     normalise: bool = True
-    relevant_share: RelevantShare = 0.75
+    relevant_share: Share = 0.75
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """The k nearest of every item are kept, beside a block of similarities."""

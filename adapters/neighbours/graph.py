@@ -1,14 +1,13 @@
 """Random walks over the graph of users and the items they like."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
 from recbench.adapters.base import Floats
-from recbench.adapters.shared.interactions import ItemItem, RelevantShare, likes
+from recbench.adapters.shared.interactions import ItemItem, likes
+from recbench.adapters.shared.parameters import Count, NonNegative, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
 WALK_BLOCK = 1 << 22  # entries of the item-item matrix held dense at a time
@@ -37,11 +36,11 @@ class RP3Beta(ItemItem):
     name = "rp3beta"
     family = "graph"
     predicts = "order"
-    n_neighbours: Annotated[int, Field(ge=1)] = 300
-    alpha: Annotated[float, Field(ge=0)] = 0.85
-    beta: Annotated[float, Field(ge=0)] = 0.5
+    n_neighbours: Count = 300
+    alpha: NonNegative = 0.85
+    beta: NonNegative = 0.5
     normalise: bool = True
-    relevant_share: RelevantShare = 0.75
+    relevant_share: Share = 0.75
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """The kept neighbours, 8 bytes each, while they are put together twice."""

@@ -1,14 +1,14 @@
 """SAR: what is seen together with what the user rated, the more so the more recently."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats
 from recbench.adapters.shared.interactions import ItemItem, gram, likes, too_many_items
+from recbench.adapters.shared.parameters import Positive
 from recbench.datasets.ratings import Catalogue, Ratings
 
 DAY_SECONDS = 24 * 60 * 60
@@ -33,7 +33,7 @@ class SAR(ItemItem):
     predicts = "order"
     personal = False  # where everybody rates everything, all similarities are alike
     similarity_type: Literal["jaccard", "lift", "cooccurrence"] = "jaccard"
-    time_decay_coefficient: Annotated[float, Field(gt=0)] | None = 30.0
+    time_decay_coefficient: Positive | None = 30.0
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """The counts, the similarities and what lies between, all dense."""

@@ -4,16 +4,16 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices
 from recbench.adapters.sgd.loops import LANES, aligned, compiled_descent, compiled_grouping
 from recbench.adapters.shared.factors import Factorised
+from recbench.adapters.shared.parameters import Count, NonNegative, Positive
 from recbench.datasets.ratings import Ratings, Rows
 
 Reals = NDArray[Any]  # float32; with order=file float64
@@ -27,11 +27,11 @@ class _Descent(Factorised):
 
     family: ClassVar[str] = "sgd"
     predicts = "ratings"
-    n_factors: Annotated[int, Field(ge=1)] = 100
-    n_epochs: Annotated[int, Field(ge=1)] = 20
-    learning_rate: Annotated[float, Field(gt=0)] = 0.005
-    regularisation: Annotated[float, Field(ge=0)] = 0.02
-    init_deviation: Annotated[float, Field(gt=0)] = 0.05
+    n_factors: Count = 100
+    n_epochs: Count = 20
+    learning_rate: Positive = 0.005
+    regularisation: NonNegative = 0.02
+    init_deviation: Positive = 0.05
     biased: bool = True
     order: Literal["shuffled", "file"] = "shuffled"
 
@@ -187,7 +187,7 @@ class NumpySGD(_Descent):
 
     name = "numpy-sgd"
     revision = 2
-    batch_size: Annotated[int, Field(ge=1)] = 8192
+    batch_size: Count = 8192
     BLOCK: ClassVar[int] = 1024
 
     def _epochs(self, data: Ratings, rng: np.random.Generator) -> Iterator[float]:

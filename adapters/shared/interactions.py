@@ -1,16 +1,12 @@
 """Ratings as likes: what algorithms learn from that know interactions, not ratings; and item-item models on top."""
 
-from typing import Annotated
-
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices, Recommender
 from recbench.datasets.ratings import Ratings, share_of_scale
 
-RelevantShare = Annotated[float, Field(ge=0, le=1)]
 PAIRS_BLOCK = 1 << 22  # scores held at a time while pairs are picked from whole rows
 GRAM_BLOCK = 1 << 24  # entries of X'X held twice while it is made
 

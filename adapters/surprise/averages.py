@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from recbench.adapters.base import Indices
-from recbench.adapters.surprise.base import Converted, Count, Doubles, SurpriseModel, by_row
+from recbench.adapters.shared.parameters import Count
+from recbench.adapters.surprise.base import Converted, Doubles, SurpriseModel, by_row
 from recbench.datasets.ratings import Catalogue, Ratings
 
 

@@ -7,19 +7,16 @@ base + b_u + b_i + a personal part, with the library's own fallback for users an
 from abc import abstractmethod
 from dataclasses import asdict, dataclass
 from itertools import product
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.adapters.shared.parameters import Count, NonNegative, Positive
 from recbench.datasets.ratings import Catalogue, Ratings
 
 Doubles = NDArray[np.float64]
-Count = Annotated[int, Field(ge=1)]
-Weight = Annotated[float, Field(ge=0)]
-Rate = Annotated[float, Field(gt=0)]
 
 
 class Converted(NamedTuple):
@@ -183,10 +180,10 @@ class BaselineOnly(SurpriseModel):
     personal = False
     method: Literal["als", "sgd"] = "als"
     n_epochs: Count | None = None
-    reg_u: Weight = 15.0
-    reg_i: Weight = 10.0
-    reg: Weight = 0.02
-    learning_rate: Rate = 0.005
+    reg_u: NonNegative = 15.0
+    reg_i: NonNegative = 10.0
+    reg: NonNegative = 0.02
+    learning_rate: Positive = 0.005
 
     def algorithm(self, seed: int) -> Any:
         """Surprise's BaselineOnly; nothing in it is random."""

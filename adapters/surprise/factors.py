@@ -7,15 +7,8 @@ import numpy as np
 from pydantic import Field
 
 from recbench.adapters.base import Indices
-from recbench.adapters.surprise.base import (
-    Converted,
-    Count,
-    Doubles,
-    Rate,
-    SurpriseModel,
-    Weight,
-    by_row,
-)
+from recbench.adapters.shared.parameters import Count, NonNegative, Positive
+from recbench.adapters.surprise.base import Converted, Doubles, SurpriseModel, by_row
 from recbench.datasets.foundation import UsageError
 
 Mean = Annotated[float, Field(ge=-10, le=10)]
@@ -63,9 +56,9 @@ class SVD(_Factors):
     n_epochs: Count = 20
     biased: bool = True
     init_mean: Mean = 0.0
-    init_std_dev: Weight = 0.1
-    lr_all: Rate = 0.005
-    reg_all: Weight = 0.02
+    init_std_dev: NonNegative = 0.1
+    lr_all: Positive = 0.005
+    reg_all: NonNegative = 0.02
 
     def algorithm(self, seed: int) -> Any:
         """Surprise's SVD."""
@@ -86,9 +79,9 @@ class SVDpp(_Factors):
     n_factors: Count = 20
     n_epochs: Count = 20
     init_mean: Mean = 0.0
-    init_std_dev: Weight = 0.1
-    lr_all: Rate = 0.007
-    reg_all: Weight = 0.02
+    init_std_dev: NonNegative = 0.1
+    lr_all: Positive = 0.007
+    reg_all: NonNegative = 0.02
 
     def algorithm(self, seed: int) -> Any:
         """Surprise's SVDpp."""
@@ -116,14 +109,14 @@ class NMF(_Factors):
     n_factors: Count = 15
     n_epochs: Count = 50
     biased: bool = False
-    reg_pu: Weight = 0.06
-    reg_qi: Weight = 0.06
-    reg_bu: Weight = 0.02
-    reg_bi: Weight = 0.02
-    lr_bu: Rate = 0.005
-    lr_bi: Rate = 0.005
-    init_low: Weight = 0.0
-    init_high: Rate = 1.0
+    reg_pu: NonNegative = 0.06
+    reg_qi: NonNegative = 0.06
+    reg_bu: NonNegative = 0.02
+    reg_bi: NonNegative = 0.02
+    lr_bu: Positive = 0.005
+    lr_bi: Positive = 0.005
+    init_low: NonNegative = 0.0
+    init_high: Positive = 1.0
 
     def __post_init__(self) -> None:
         if self.init_low > self.init_high:

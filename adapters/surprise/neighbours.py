@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters.base import Indices
-from recbench.adapters.surprise.base import Converted, Count, Doubles, SurpriseModel, Weight, by_row
+from recbench.adapters.shared.parameters import Count, NonNegative
+from recbench.adapters.surprise.base import Converted, Doubles, SurpriseModel, by_row
 from recbench.adapters.surprise.loops import near_grid, near_pairs
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -35,7 +36,7 @@ class _Neighbours(SurpriseModel):
     similarity: Literal["msd", "cosine", "pearson", "pearson_baseline"] = "msd"
     user_based: bool = True
     min_support: Count = 1
-    shrinkage: Weight = 100.0
+    shrinkage: NonNegative = 100.0
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """Surprise holds 3 to 7 dense matrices over all pairs of users (or items) while it fits."""
