@@ -1,6 +1,6 @@
-"""The second view of accuracy: one metric, algorithms against folds, where every fold has a status of its own."""
+"""The second view of accuracy: one metric, algorithms against folds, each with its own status."""
 
-from recbench.benchmarks.metrics import ARROWS, find
+from recbench.benchmarks.metrics import ARROWS, Metric, find
 from recbench.benchmarks.records import Record
 from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square, fit_and_test, shades
 from recbench.reports.results import Results, Row
@@ -8,85 +8,89 @@ from recbench.reports.words import NONE, number, slug
 
 MOST_FOLDS = 12  # what is still read as a table; with `--repeats` there may be a hundred
 
-Place = tuple[int, int]  # the seed of the division, and the fold
+Place = tuple[int, int]  # the seed of the split, and the fold
 
 
 def places(results: Results) -> list[Place]:
-    """All divisions and folds of the table, in the plan's order."""
-    return list(dict.fromkeys(_place(record) for row in results.rows for record in row.records))
+    """All splits and folds of the run, in the plan's order."""
+    return list(dict.fromkeys(_place_of(record) for row in results.rows for record in row.records))
 
 
 def by_fold(results: Results, column: str) -> Heatmap | None:
-    """Rows against at most `MOST_FOLDS` folds; None where nothing has a value and nothing has failed."""
-    metric, shown = find(column), places(results)[:MOST_FOLDS]
-    several = len({seed for seed, _ in shown}) > 1
-    heads = [
-        Column(f"fold {fold}", f"seed {seed}" if several else metric.unit, ARROWS[metric.better])
-        for seed, fold in shown
-    ]
-    found = [[_found(row, place) for place in shown] for row in results.rows]
-    values = [
-        [record.metrics.get(column) if record else None for record in records] for records in found
-    ]
-    if not any(value is not None for row in values for value in row) and not any(
-        row.failures for row in results.rows
-    ):
+    """Rows against at most `MOST_FOLDS` folds; None if nothing has a value and nothing failed."""
+    metric = find(column)
+    shown = places(results)[:MOST_FOLDS]
+    records = [[_record_at(row, place) for place in shown] for row in results.rows]
+    losses = [[_loss_of(record, column, metric) for record in line] for line in records]
+
+    has_values = any(loss is not None for line in losses for loss in line)
+    if not has_values and not any(row.failures for row in results.rows):
         return None
-    flat = [None if value is None else metric.loss(value) for row in values for value in row]
-    shaded = shades(flat)
-    best = [_best(results, column, place) for place in shown]
+
+    # All squares share one scale, so shades are found for all of them together.
+    remaining = iter(shades([loss for line in losses for loss in line]))
+    best = [_best_loss(results, column, place) for place in shown]
     lines = []
-    for index, row in enumerate(results.rows):
+    for row, row_records, row_losses in zip(results.rows, records, losses, strict=True):
         squares = []
-        for at, record in enumerate(found[index]):
-            first = flat[index * len(shown) + at] == best[at] and row is not results.oracle
-            shade = shaded[index * len(shown) + at]
-            squares.append(
-                _square(
-                    row, record, column, shade, "first" if first and best[at] is not None else ""
-                )
-            )
+        for record, loss, best_loss in zip(row_records, row_losses, best, strict=True):
+            is_first = loss is not None and loss == best_loss and row is not results.oracle
+            mark = "first" if is_first else ""
+            squares.append(_square(row, record, column, next(remaining), mark))
         lines.append(Line(row.name, row.family, squares))
+    heads = _heads(shown, metric)
     return Heatmap(f"folds-{slug(column)}", f"{column} by fold", heads, lines, "table")
 
 
-def _place(record: Record) -> Place:
+def _heads(shown: list[Place], metric: Metric) -> list[Column]:
+    """A column a fold; with the seed of its split instead of the unit where there are several."""
+    has_seeds = len({seed for seed, _ in shown}) > 1
+    heads = []
+    for seed, fold in shown:
+        unit = f"seed {seed}" if has_seeds else metric.unit
+        heads.append(Column(f"fold {fold}", unit, ARROWS[metric.better]))
+    return heads
+
+
+def _place_of(record: Record) -> Place:
     return record.cell.split_seed, record.cell.fold
 
 
-def _found(row: Row, place: Place) -> Record | None:
-    return next((record for record in row.records if _place(record) == place), None)
+def _record_at(row: Row, place: Place) -> Record | None:
+    """The row's record of a fold; None if that was not planned."""
+    return next((record for record in row.records if _place_of(record) == place), None)
 
 
-def _best(results: Results, column: str, place: Place) -> float | None:
+def _loss_of(record: Record | None, column: str, metric: Metric) -> float | None:
+    """The loss of a fold, of which less is better; None without a value."""
+    value = record.metrics.get(column) if record else None
+    return None if value is None else metric.loss(value)
+
+
+def _best_loss(results: Results, column: str, place: Place) -> float | None:
     """The lowest loss of the fold; None where there are no two different ones."""
-    records = [record for row in results.contestants if (record := _found(row, place))]
-    losses = {
-        find(column).loss(value)
-        for record in records
-        if (value := record.metrics.get(column)) is not None
-    }
-    return min(losses) if len(losses) > 1 else None
+    metric = find(column)
+    records = [_record_at(row, place) for row in results.contestants]
+    losses = {_loss_of(record, column, metric) for record in records}
+    known = [loss for loss in losses if loss is not None]
+    return min(known) if len(known) > 1 else None
 
 
 def _square(row: Row, record: Record | None, column: str, shade: float | None, mark: str) -> Square:
     """One fold: its value, or the status in its place."""
     if record is None:
         return Square(NONE, f"{row.name}: not planned")
+
     where = f"{row.name}, {column}, {record.cell.place}"
     if record.status != "ok":
-        word = record.status.replace("_", " ")
-        return Square(word, f"{where}: {word}: {record.reason or ''}", failed=True)
+        status = record.status.replace("_", " ")
+        return Square(status, f"{where}: {status}: {record.reason or ''}", failed=True)
+
     value = record.metrics.get(column)
     if value is None:
-        return Square(NONE, f"{where}: {row.missing(column) if not row.failures else 'no value'}")
-    fit, rate, rank = (
-        record.costs.get(phase, {}).get("seconds") for phase in ("fit", "rate", "rank")
-    )
-    return Square(
-        number(value),
-        f"{where}: {number(value)}\n{fit_and_test(fit, rate, rank)}",
-        value,
-        shade,
-        mark,
-    )
+        reason = "no value" if row.failures else row.missing(column)
+        return Square(NONE, f"{where}: {reason}")
+
+    times = [record.costs.get(phase, {}).get("seconds") for phase in ("fit", "rate", "rank")]
+    tip = f"{where}: {number(value)}\n{fit_and_test(*times)}"
+    return Square(number(value), tip, value, shade, mark)

@@ -1,4 +1,7 @@
-"""What a heatmap shows, whether it becomes an HTML table or a figure: squares with a number, a colour and a tip."""
+"""What a heatmap shows, whether it becomes an HTML table or a figure.
+
+A heatmap is a table of squares, each with a number, a colour and a tip.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,18 +10,18 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import Colormap, to_hex, to_rgb
 
-from recbench.benchmarks.metrics import ARROWS, Floats
+from recbench.benchmarks.metrics import ARROWS, Metric
 from recbench.benchmarks.records import PHASES
 from recbench.reports.results import Results, Row, metrics
 from recbench.reports.words import NONE, between, interval, megabytes, number, plus_minus, seconds
 
-COLOURS = colormaps[
-    "YlGnBu"
-]  # safe for colour-blind eyes; grows evenly darker, so it works in grey print too
-MEDIAN_PHASES = (
-    "convert",
-    "fit",
-)  # timed several times where that takes little time; the others once
+# Safe for colour-blind eyes; grows evenly darker, so it works in grey print too.
+COLOURS = colormaps["YlGnBu"]
+
+# Timed several times where that takes little time; the other phases are timed once.
+MEDIAN_PHASES = ("convert", "fit")
+
+MEMORY_COLUMNS = {"peak_mb": "peak memory", "grown_mb": "memory growth"}
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,16 @@ class Mark:
 
 MARKS = {
     "best": Mark("★", "best", "best mean"),
-    "near": Mark("≈", "not to be told from the best", "cannot be told from the best (see below)"),
+    "near": Mark(
+        "≈",
+        "not significantly different from the best",
+        "not significantly different from the best (see below)",
+    ),
     "first": Mark("★", "best", "best of its fold"),
     "once": Mark(
-        "1×", "timed once", "timed by a single run; convert and fit are else the median of several"
+        "1×",
+        "timed once",
+        "timed by a single run; convert and fit are else the median of several",
     ),
 }
 
@@ -50,10 +59,11 @@ class Column:
 
     @property
     def better(self) -> str:
-        """The arrow in words."""
-        return next(
-            (f"{better} is better" for better, arrow in ARROWS.items() if arrow == self.arrow), ""
-        )
+        """The arrow in words, such as `lower is better`; empty if there is none."""
+        for better, arrow in ARROWS.items():
+            if arrow == self.arrow:
+                return f"{better} is better"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -64,19 +74,21 @@ class Square:
     tip: str
     value: float | None = None
     shade: float | None = None
-    mark: str = ""  # one of `MARKS` or ""
+    mark: str = ""  # one of `MARKS`, or ""
     grey: bool = False
     note: str = ""  # a second, smaller line
     failed: bool = False  # `text` is the status of a cell that is not ok
 
     @property
     def colours(self) -> tuple[str, str] | None:
-        """Background and text colour."""
-        return None if self.shade is None else paint(self.shade)
+        """Background and text colour, as #rrggbb; None without a shade."""
+        if self.shade is None:
+            return None
+        return paint(self.shade)
 
     @property
     def sign(self) -> Mark | None:
-        """The mark behind its name."""
+        """The mark behind its name; None without one."""
         return MARKS.get(self.mark)
 
 
@@ -93,7 +105,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Heatmap:
-    """A table with coloured squares; `name` is also that of its figure, `scale` what shares a scale of colours."""
+    """A table with coloured squares.
+
+    `name` is also that of its figure; `scale` says what shares a scale of colours: "column" or
+    "table".
+    """
 
     name: str
     title: str
@@ -103,7 +119,7 @@ class Heatmap:
 
     @property
     def squares(self) -> list[Square]:
-        """All of them."""
+        """The squares of all lines."""
         return [square for line in self.lines for square in line.squares]
 
     @property
@@ -113,43 +129,48 @@ class Heatmap:
 
     @property
     def legend(self) -> list[str]:
-        """What the marks and greys in it mean; only those that occur."""
-        marks = {square.mark for square in self.squares}
-        meanings = {
-            f"{mark.sign} {mark.meaning}": name in marks for name, mark in MARKS.items()
-        } | {
-            "small: 95 % interval over users": self.noted,
-            "grey: contended, other cells ran at the same time": any(
-                square.grey for square in self.squares
-            ),
-            "hatched: not every fold ran, so there is no mean": any(
-                line.failure for line in self.lines
-            ),
-            "hatched: this fold did not run to its end": any(
-                square.failed for square in self.squares
-            ),
-        }
-        return [meaning for meaning, occurs in meanings.items() if occurs]
+        """What the marks and greys mean; only those that occur."""
+        squares = self.squares
+        marks = {square.mark for square in squares}
+        meanings = [f"{mark.sign} {mark.meaning}" for name, mark in MARKS.items() if name in marks]
+
+        if self.noted:
+            meanings.append("small: 95 % interval over users")
+        if any(square.grey for square in squares):
+            meanings.append("grey: contended, other cells ran at the same time")
+        if any(line.failure for line in self.lines):
+            meanings.append("hatched: not every fold ran, so there is no mean")
+        if any(square.failed for square in squares):
+            meanings.append("hatched: this fold did not run to its end")
+        return meanings
 
     @property
     def families(self) -> dict[str, list[Line]]:
-        """The lines by family, in order."""
-        found: dict[str, list[Line]] = {}
+        """The lines by family, in the order in which families first occur."""
+        by_family: dict[str, list[Line]] = {}
         for line in self.lines:
-            found.setdefault(line.family, []).append(line)
-        return found
+            by_family.setdefault(line.family, []).append(line)
+        return by_family
 
 
 def luminance(colour: str) -> float:
     """The relative luminance of WCAG 2, from 0 (black) to 1 (white)."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    linear = []
+    for channel in to_rgb(colour):
+        if channel <= 0.04045:
+            linear.append(channel / 12.92)
+        else:
+            linear.append(((channel + 0.055) / 1.055) ** 2.4)
+    red, green, blue = linear
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def on(background: str) -> str:
-    """Black or white, whichever is easier to read on `background`; the contrast is at least 4.5 to 1."""
+    """Black or white, whichever is easier to read on `background`; the contrast is at least 4.5."""
     light = luminance(background)
-    return "#ffffff" if 1.05 / (light + 0.05) > (light + 0.05) / 0.05 else "#000000"
+    contrast_of_white = 1.05 / (light + 0.05)
+    contrast_of_black = (light + 0.05) / 0.05
+    return "#ffffff" if contrast_of_white > contrast_of_black else "#000000"
 
 
 def paint(shade: float, colours: Colormap = COLOURS) -> tuple[str, str]:
@@ -159,56 +180,85 @@ def paint(shade: float, colours: Colormap = COLOURS) -> tuple[str, str]:
 
 
 def shades(values: Sequence[float | None], *, log: bool = False) -> list[float | None]:
-    """The values of a column from 0 (lowest, best) to 1; none where all are the same, for there is nothing to see.
+    """The values of a column from 0 (lowest, best) to 1, None where there is no value.
 
-    What lies beyond the `fence` gets 1 too, so that one hopeless row does not flatten all others; a logarithmic scale
+    All are None where all values are the same, for there is nothing to see. What lies beyond the
+    `fence` gets 1 too, so that one hopeless row does not flatten all others; a logarithmic scale
     needs no such limit.
     """
     known = np.array([value for value in values if value is not None])
     if len(set(known)) < 2:
         return [None] * len(values)
+
     if log:
         floor = min((value for value in known if value > 0), default=1.0)
         scaled = np.log10(np.maximum(known, floor))
         worst = float(scaled.max())
     else:
-        scaled, worst = known, fence(known)
-    span = worst - scaled.min()
-    shaded = iter(
-        np.clip((scaled - scaled.min()) / span, 0, 1) if span > 0 else np.zeros(len(scaled))
-    )
-    return [None if value is None else float(next(shaded)) for value in values]
+        scaled = known
+        worst = fence(known)
+
+    width = worst - scaled.min()
+    if width > 0:
+        shaded = np.clip((scaled - scaled.min()) / width, 0, 1)
+    else:
+        shaded = np.zeros(len(scaled))
+
+    remaining = iter(shaded)
+    return [None if value is None else float(next(remaining)) for value in values]
 
 
-def fence(losses: Sequence[float] | Floats) -> float:
-    """The worst loss that is worth a place on a scale: at most 1.5 quartile distances beyond the worse quartile."""
+def fence(losses: Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+    """The worst loss that is worth a place on a scale.
+
+    At most 1.5 quartile distances beyond the worse quartile (Tukey's fence); the greatest loss where
+    the quartiles are the same.
+    """
     first, third = np.quantile(losses, [0.25, 0.75])
-    return float(min(max(losses), third + 1.5 * (third - first)) if third > first else max(losses))
+    if third <= first:
+        return float(max(losses))
+    return float(min(max(losses), third + 1.5 * (third - first)))
 
 
 def accuracy(results: Results) -> Heatmap:
-    """Rows against metrics: means over the folds, with their intervals over users where these are known."""
+    """Rows against metrics: means over the folds, with their intervals over users where known."""
     shown = metrics(results)
-    columns = [Column(name, m.unit, ARROWS[m.better]) for name, m in shown.items()]
-    table: dict[str, list[Square]] = {row.name: [] for row in results.rows}
+    columns = [Column(name, metric.unit, ARROWS[metric.better]) for name, metric in shown.items()]
+    by_row: dict[str, list[Square]] = {row.name: [] for row in results.rows}
     for name, metric in shown.items():
-        means = [row.mean(name) for row in results.rows]
-        best, near = results.best(name), results.near(name)
-        alone = len(set(means) - {None}) < 2  # nothing to be better than
-        losses = [None if mean is None else metric.loss(mean) for mean in means]
-        for row, mean, shade in zip(results.rows, means, shades(losses), strict=True):
-            mark = "" if alone else "best" if row in best else "near" if row in near else ""
-            bounds = interval(results, row, name)
-            note = (
-                between(bounds) if bounds and bounds[0] < bounds[1] else ""
-            )  # where no user differs, it says nothing
-            table[row.name].append(
-                Square(number(mean), _accuracy_tip(row, name), mean, shade, mark, note=note)
-            )
-    return Heatmap("accuracy", "Mean over folds", columns, _lines(results, table))
+        for row, square in zip(results.rows, _mean_squares(results, name, metric), strict=True):
+            by_row[row.name].append(square)
+    return Heatmap("accuracy", "Mean over folds", columns, _lines(results, by_row))
+
+
+def _mean_squares(results: Results, column: str, metric: Metric) -> list[Square]:
+    """One square a row: its mean of `column`, marked if it is the best or not distinct from it."""
+    means = [row.mean(column) for row in results.rows]
+    losses = [None if mean is None else metric.loss(mean) for mean in means]
+    has_one_value = len(set(means) - {None}) < 2  # nothing to be better than
+    best = results.best(column)
+    near = results.near(column)
+
+    squares = []
+    for row, mean, shade in zip(results.rows, means, shades(losses), strict=True):
+        mark = ""
+        if not has_one_value and row in best:
+            mark = "best"
+        elif not has_one_value and row in near:
+            mark = "near"
+
+        note = ""
+        bounds = interval(results, row, column)
+        if bounds and bounds[0] < bounds[1]:  # where no user differs, it says nothing
+            note = between(bounds)
+        squares.append(
+            Square(number(mean), _accuracy_tip(row, column), mean, shade, mark, note=note)
+        )
+    return squares
 
 
 def _accuracy_tip(row: Row, column: str) -> str:
+    """What is said of a mean: its spread, each fold, and the times; or why there is none."""
     spread = row.spread(column)
     if spread is None:
         return f"{row.name}, {column}: {row.missing(column)}"
@@ -219,67 +269,85 @@ def _accuracy_tip(row: Row, column: str) -> str:
 
 def fit_and_test(fit: float | None, *test: float | None) -> str:
     """Such as `fit 1.2 s, test 0.3 s`, where testing is rating and ranking together."""
-    asked = [time for time in test if time is not None]
-    return f"fit {seconds(fit)} s, test {seconds(sum(asked)) if asked else NONE} s"
+    known = [time for time in test if time is not None]
+    tested = seconds(sum(known)) if known else NONE
+    return f"fit {seconds(fit)} s, test {tested} s"
 
 
 def cost(results: Results) -> Heatmap:
-    """Rows against seconds and megabytes."""
-    table: dict[str, list[Square]] = {row.name: [] for row in results.rows}
-    columns = [Column(phase, "s", "↓") for phase in PHASES]
+    """Rows against seconds of each phase and megabytes."""
+    by_row: dict[str, list[Square]] = {row.name: [] for row in results.rows}
+    columns = []
     for phase in PHASES:
-        times = [row.seconds(phase) for row in results.rows]
-        for row, time, shade in zip(results.rows, times, shades(times, log=True), strict=True):
-            tip = f"{row.name}, {phase}: {seconds(time)} s on average over the folds\n{_samples(row, phase)}"
-            grey = row.contended and time is not None
-            once = phase in MEDIAN_PHASES and time is not None and 1 in row.samples(phase)
-            mark, shown = "once" if once else "", None if grey else shade
-            table[row.name].append(Square(seconds(time), tip, time, shown, mark, grey))
-    for name, label in (("peak_mb", "peak memory"), ("grown_mb", "memory growth")):
+        columns.append(Column(phase, "s", "↓"))
+        for row, square in zip(results.rows, _time_squares(results, phase), strict=True):
+            by_row[row.name].append(square)
+    for memory, label in MEMORY_COLUMNS.items():
         columns.append(Column(label, "MB", "↓"))
-        used = [row.memory_mb(name) for row in results.rows]
-        for row, megabyte, shade in zip(results.rows, used, shades(used, log=True), strict=True):
-            what = (
-                "greatest of all phases and folds"
-                if megabyte is not None
-                else "not measured on this platform"
-            )
-            tip = f"{row.name}, {label}: {megabytes(megabyte)} MB, {what}"
-            table[row.name].append(Square(megabytes(megabyte), tip, megabyte, shade))
-    return Heatmap("cost", "Seconds (mean over folds) and memory", columns, _lines(results, table))
+        for row, square in zip(results.rows, _memory_squares(results, memory), strict=True):
+            by_row[row.name].append(square)
+    title = "Seconds (mean over folds) and memory"
+    return Heatmap("cost", title, columns, _lines(results, by_row))
 
 
-def _samples(row: Row, phase: str) -> str:
+def _time_squares(results: Results, phase: str) -> list[Square]:
+    """One square a row: seconds of `phase`; grey, without a colour, if cells ran side by side."""
+    times = [row.seconds(phase) for row in results.rows]
+    squares = []
+    for row, time, shade in zip(results.rows, times, shades(times, log=True), strict=True):
+        average = f"{row.name}, {phase}: {seconds(time)} s on average over the folds"
+        tip = f"{average}\n{_describe_samples(row, phase)}"
+        is_grey = row.contended and time is not None
+        is_single = phase in MEDIAN_PHASES and time is not None and 1 in row.samples(phase)
+        mark = "once" if is_single else ""
+        colour = None if is_grey else shade
+        squares.append(Square(seconds(time), tip, time, colour, mark, is_grey))
+    return squares
+
+
+def _memory_squares(results: Results, memory: str) -> list[Square]:
+    """One square a row: the greatest `peak_mb` or `grown_mb`."""
+    label = MEMORY_COLUMNS[memory]
+    used = [row.memory_mb(memory) for row in results.rows]
+    squares = []
+    for row, megabyte, shade in zip(results.rows, used, shades(used, log=True), strict=True):
+        meaning = "greatest of all phases and folds"
+        if megabyte is None:
+            meaning = "not measured on this platform"
+        tip = f"{row.name}, {label}: {megabytes(megabyte)} MB, {meaning}"
+        squares.append(Square(megabytes(megabyte), tip, megabyte, shade))
+    return squares
+
+
+def _describe_samples(row: Row, phase: str) -> str:
+    """How often the time of a phase was taken in each fold, and whether cells ran side by side."""
     counts = row.samples(phase)
-    kind = (
-        "a single run"
-        if counts == [1]
-        else f"the median of {' to '.join(map(str, counts))} samples"
-    )
+    if counts == [0]:
+        return "not timed"
+    kind = f"the median of {' to '.join(map(str, counts))} samples"
+    if counts == [1]:
+        kind = "a single run"
     contended = "; contended: other cells ran at the same time" if row.contended else ""
-    return f"each fold: {kind}{contended}" if counts != [0] else "not timed"
+    return f"each fold: {kind}{contended}"
 
 
-def _lines(results: Results, table: dict[str, list[Square]]) -> list[Line]:
-    return [
-        Line(
-            row.name,
-            row.family,
-            [] if row.failures else table[row.name],
-            row.failure,
-            _reasons(row),
-        )
-        for row in results.rows
-    ]
+def _lines(results: Results, by_row: dict[str, list[Square]]) -> list[Line]:
+    """The rows with their squares; without them where a fold has failed."""
+    lines = []
+    for row in results.rows:
+        squares = [] if row.failures else by_row[row.name]
+        lines.append(Line(row.name, row.family, squares, row.failure, _reasons(row)))
+    return lines
 
 
 def _reasons(row: Row) -> str:
-    return "\n".join(
-        f"fold {record.cell.fold}: {record.status}: {record.reason or ''}"
-        for record in row.failures
-    )
+    """Why folds of the row are not ok, one a line."""
+    reasons = []
+    for record in row.failures:
+        reasons.append(f"fold {record.cell.fold}: {record.status}: {record.reason or ''}")
+    return "\n".join(reasons)
 
 
 def key(n: int = 9) -> list[str]:
-    """The colours from best to worst, for a legend."""
+    """`n` colours from best to worst, for a legend."""
     return [paint(shade)[0] for shade in np.linspace(0, 1, n)]
