@@ -14,18 +14,20 @@ from recbench.benchmarks.compare import table, terminal
 from recbench.benchmarks.console import FINE, serve
 from recbench.benchmarks.gating import compare, parse, refuse_absent
 from recbench.benchmarks.records import MADE_BELOW, Record, Run
+from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 
 PARTS = ("plan.json", "records")
 
 
 def accept(
-    run: Annotated[Path, Argument(help="results of benchmarks.run, all cells ok")],
+    run: Annotated[Path, Argument(help="the results of a run, all cells ok")],
     baseline: Annotated[
         Path, Argument(help="the directory of the baseline, such as reports/baselines/simulated")
     ],
     gated: Annotated[
-        list[str], Option("--fail-on", help="COLUMN:+5%, as for benchmarks.compare; repeatable")
+        list[str],
+        Option("--fail-on", help=f"COLUMN:+5%, as for `{command_to_type('compare')}`; repeatable"),
     ],
 ) -> int:
     """Print what changes, and put the plan, the records and the gated columns of the raw answers in the baseline."""

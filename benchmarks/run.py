@@ -51,6 +51,7 @@ from recbench.benchmarks.records import (
 )
 from recbench.benchmarks.splits import SPLITS
 from recbench.benchmarks.splits import folds as splits
+from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError, pick
 from recbench.datasets.profile import write_profile
 from recbench.datasets.ratings import Dataset
@@ -59,7 +60,7 @@ SHOWN = ("rmse", "ndcg@10")  # in the live table, when the report shows them too
 
 
 def run(
-    dataset: Annotated[str, Option(help="a name from `python -m benchmarks.list datasets`")],
+    dataset: Annotated[str, Option(help=f"a name from `{command_to_type('list')} datasets`")],
     suite: Annotated[
         str, Option(help="the rows of the table; overridden by --algorithm")
     ] = "standard",
@@ -71,7 +72,7 @@ def run(
     ] = None,
     split: Annotated[
         str | None,
-        Option(help="from `python -m benchmarks.list splits` [default: the suite's, or kfold]"),
+        Option(help=f"from `{command_to_type('list')} splits` [default: the suite's, or kfold]"),
     ] = None,
     seed: Annotated[
         int | None,
@@ -192,7 +193,7 @@ def run(
             console.print(line, markup=False)
         reproduce = _reproduce(dataset, cells[0], repeats, shown, plugin or [])
         about: dict[str, Any] = {
-            "command": shlex.join(["python", "-m", "benchmarks.run", *sys.argv[1:]]),
+            "command": f"{command_to_type('run')} {shlex.join(sys.argv[1:])}",
             "reproduce": reproduce,
             "metrics": shown,
             "protocol": evaluation.to_json(),
@@ -253,7 +254,7 @@ def _memory(memory_limit: str | None) -> float:
 
 def _reproduce(dataset: str, cell: Cell, repeats: int, shown: list[str], plugins: list[str]) -> str:
     """The command that measures a row again, up to the row's name."""
-    command = ["python", "-m", "benchmarks.run", "--dataset", dataset, "--split", cell.split]
+    command = [*command_to_type("run").split(), "--dataset", dataset, "--split", cell.split]
     command += ["--folds", str(cell.n_folds), "--seed", str(cell.seed)]
     command += ["--split-seed", str(cell.split_seed)] if cell.split_seed != cell.seed else []
     ks = cell.protocol["ks"]

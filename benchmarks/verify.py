@@ -12,12 +12,13 @@ from recbench import datasets
 from recbench.benchmarks.console import FAILED, FINE, import_plugin, serve
 from recbench.benchmarks.records import Record, Run
 from recbench.benchmarks.verification import Ledger, audit, find_cell, from_shares, recompute, rerun
+from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset
 
 
 def verify(
-    directory: Annotated[Path, Argument(metavar="DIR", help="what benchmarks.run has left")],
+    directory: Annotated[Path, Argument(metavar="DIR", help="what a run has left")],
     dataset: Annotated[
         str | None, Option(help="where the data are now [default: as the run named them]")
     ] = None,
@@ -105,7 +106,8 @@ def _summary(ledger: Ledger, records: list[Record], directory: Path) -> list[str
     lines += [f"{file}: {n[file]:,} values" if n[file] else f"{file}: not there" for file in files]
     if n["report.html"]:
         lines.append(
-            f"the visible figures of the report: compared by `python -m reports.build {directory} --check`"
+            "the visible figures of the report: compared by "
+            f"`{command_to_type('report')} {directory} --check`"
         )
     lines += ledger.remarks
     n_found = len(ledger.findings)

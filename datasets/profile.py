@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
 from recbench.datasets.storage import write_atomically
@@ -71,7 +72,10 @@ def write_profile(path: Path, dataset: Dataset) -> None:
 
 def read_profile(path: Path, digest: str) -> dict[str, Any] | None:
     """The profile at `path`, None if there is none. UsageError if it is damaged or of data with another digest."""
-    mend = "Run benchmarks.run again, or delete the file to do without charts of the data."
+    mend = (
+        f"Run `{command_to_type('run')}` again, or delete the file to do without charts of the "
+        "data."
+    )
     try:
         found = json.loads(path.read_bytes())
     except FileNotFoundError:

@@ -1,8 +1,15 @@
-"""The console script `recbench`: `recbench run` is `python -m recbench.benchmarks.run`, and so for the others."""
+"""The commands: what the console script `recbench` starts, and how a command is typed here.
+
+`recbench run` is `python -m recbench.benchmarks.run`, and so for the others. In a checkout the same
+commands are typed as `python -m benchmarks.run`, from its root.
+"""
 
 import runpy
 import sys
 
+import recbench
+
+# What follows `recbench` on the command line, and the module that is run for it.
 COMMANDS = {
     "run": "recbench.benchmarks.run",
     "compare": "recbench.benchmarks.compare",
@@ -14,18 +21,44 @@ COMMANDS = {
     "report": "recbench.reports.build",
 }
 
+USAGE_ERROR = 2  # the exit code of a command line that was not understood
+
+
+def command_to_type(name: str) -> str:
+    """What a reader has to type, where this recbench is, to start the command called `name`.
+
+    For "run" that is `python -m benchmarks.run` in a checkout, and `recbench run` where a wheel is
+    installed, which has no module called `benchmarks`. KeyError if `name` is not one of COMMANDS.
+    """
+    module = COMMANDS[name]
+    if recbench.is_checkout():
+        return f"python -m {module.removeprefix('recbench.')}"
+    return f"recbench {name}"
+
 
 def main() -> None:
-    """Run the command that the first argument names with the arguments behind it; exit code 2 if there is none."""
+    """Run the command that the first argument names with the arguments behind it.
+
+    Without arguments or with --help it prints the usage; with a command that does not exist it says
+    so on standard error, and exits with code 2.
+    """
     arguments = sys.argv[1:]
-    if not arguments or arguments[0] not in COMMANDS:
-        wants_help = arguments[:1] in ([], ["--help"], ["-h"])
-        problem = "" if wants_help else f"unknown command {arguments[0]!r}\n"
-        known = "".join(f"  recbench {name}\n" for name in COMMANDS)
-        (sys.stdout if wants_help else sys.stderr).write(
-            f"{problem}usage: recbench COMMAND ...\n{known}"
-        )
-        sys.exit(0 if wants_help else 2)
-    name = arguments.pop(0)
-    sys.argv[:] = [f"recbench {name}", *arguments]
+    if not arguments or arguments[0] in ("--help", "-h"):
+        sys.stdout.write(usage())
+        return
+
+    name = arguments[0]
+    if name not in COMMANDS:
+        sys.stderr.write(f"unknown command {name!r}\n{usage()}")
+        sys.exit(USAGE_ERROR)
+
+    # The command takes its own name from here: its usage line says "recbench run".
+    sys.argv[:] = [f"recbench {name}", *arguments[1:]]
     runpy.run_module(COMMANDS[name], run_name="__main__", alter_sys=True)
+
+
+def usage() -> str:
+    """How the console script is called: a line for each command."""
+    lines = ["usage: recbench COMMAND ..."]
+    lines += [f"  recbench {name}" for name in COMMANDS]
+    return "\n".join(lines) + "\n"

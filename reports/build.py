@@ -183,7 +183,7 @@ def _environment(kind: str) -> Environment:
 
 def main(
     directories: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="What benchmarks.run has left.")
+        list[Path], typer.Argument(metavar="DIR...", help="What a run has left.")
     ],
     out: Annotated[
         Path | None,

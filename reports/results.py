@@ -12,6 +12,7 @@ from recbench.adapters import available
 from recbench.benchmarks.certainty import Bootstrap, Sample, bootstrap, samples, too_few
 from recbench.benchmarks.metrics import STANDARD, Metric, find, named
 from recbench.benchmarks.records import Record, Run, parted
+from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.profile import read_profile
 from recbench.reports.spread import Spread
@@ -133,7 +134,8 @@ class Results:
         absent = [name for name in ABOUT if name not in about]
         if absent:
             raise UsageError(
-                f"{directory / 'plan.json'} lacks {', '.join(absent)}: run benchmarks.run again"
+                f"{directory / 'plan.json'} lacks {', '.join(absent)}: run "
+                f"`{command_to_type('run')}` again"
             )
         for column in about["metrics"]:
             find(column)

@@ -150,6 +150,16 @@ def again(results: Results, row: str) -> str:
     return f"{results.about['reproduce']} --algorithm {shlex.quote(row)} --out again"
 
 
+def verify_command(results: Results) -> str:
+    """How a cell is fitted again, typed as the run was: in a checkout or from a wheel.
+
+    The answer comes from the records alone, so that a report does not depend on where it is built.
+    """
+    was_installed = results.about["reproduce"].startswith("recbench ")
+    verify = "recbench verify" if was_installed else "python -m benchmarks.verify"
+    return f"{verify} DIR --rerun KEY"
+
+
 def title(results: Results) -> str:
     """What the report is called; the word SIMULATED is part of it where the data are."""
     n = len(results.contestants)

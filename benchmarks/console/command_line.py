@@ -1,4 +1,4 @@
-"""The command lines of the bench: those of `datasets.foundation`, which also know what breaks the bench."""
+"""The command lines of the bench: those of `datasets.foundation`, that know what breaks the bench."""
 
 import contextlib
 import functools
@@ -47,18 +47,29 @@ def serve(main: Main) -> None:
 
 
 def import_plugin(module: str) -> None:
-    """Import a module with more adapters, which may lie in the working directory; UsageError if it cannot be."""
+    """Import a module with more adapters, which may lie in the working directory.
+
+    UsageError if it cannot be imported, with what to write where it uses the short name of ours.
+    """
+    # Last on the path, as in the processes of the cells: in front, the root of a checkout would
+    # hide another package called `datasets` from the plug-in.
     working_directory = str(Path.cwd())
-    sys.path.insert(0, working_directory)
+    sys.path.append(working_directory)
     try:
-        with contextlib.chdir(
-            working_directory
-        ):  # relative paths on the command line mean the same afterwards
+        # Whatever it does, relative paths on the command line mean the same afterwards.
+        with contextlib.chdir(working_directory):
             importlib.import_module(module)
     except (Exception, SystemExit) as error:  # it is the user's code: anything can happen in it
-        raise UsageError(
-            f"--plugin {module}: cannot import it: {type(error).__name__}: {error}"
-        ) from None
+        problem = f"--plugin {module}: cannot import it: {type(error).__name__}: {error}"
+        advice = recbench.advise_on_short_name(error)
+        raise UsageError(f"{problem} {advice}".rstrip()) from None
     finally:
-        with contextlib.suppress(ValueError):  # the module has taken it away itself
-            sys.path.remove(working_directory)
+        _remove_last(working_directory)
+
+
+def _remove_last(entry: str) -> None:
+    """Take the last `entry` off Python's path, unless the imported module has done so itself."""
+    for place in reversed(range(len(sys.path))):
+        if sys.path[place] == entry:
+            del sys.path[place]
+            return

@@ -16,6 +16,7 @@ from recbench.benchmarks.evaluation import Answers, rated
 from recbench.benchmarks.metrics import PROTOCOLS, STANDARD
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.splits import folds as splits
+from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
 from recbench.datasets.storage import write_atomically
@@ -153,7 +154,7 @@ def read_examples(directory: Path) -> Examples | None:
     except (ValidationError, ValueError, OSError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise UsageError(
-            f"{path} is damaged: {reason}. `python -m benchmarks.run` writes it again."
+            f"{path} is damaged: {reason}. `{command_to_type('run')}` writes it again."
         ) from None
 
 

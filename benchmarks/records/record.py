@@ -23,6 +23,7 @@ from recbench.benchmarks.records.schema import (
     unreadable_plan,
     unreadable_record,
 )
+from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.storage import write_atomically
 
@@ -161,7 +162,8 @@ class Run:
                 return {name: arrays[name] for name in names or arrays.files}
         except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise UsageError(
-                f"{path} cannot be read ({error}): run benchmarks.run to measure it again"
+                f"{path} cannot be read ({error}): run `{command_to_type('run')}` to measure "
+                "it again"
             ) from None
 
     def write_plan(self, cells: Iterable[Cell], about: Mapping[str, Any]) -> None:
@@ -222,7 +224,8 @@ class Run:
             if wanted != digest:
                 what = f"{path} mixes data: the digest of {cell.name} is {digest[:12]}, that of the run {wanted[:12]}"
                 raise UsageError(
-                    f"{what}. Run benchmarks.run again with a directory of its own (--out)."
+                    f"{what}. Run `{command_to_type('run')}` again with a directory of its own "
+                    "(--out)."
                 )
 
 

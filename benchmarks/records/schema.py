@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 
 SCHEMA = 1
@@ -52,7 +53,8 @@ def unreadable_plan(path: Path, error: Exception) -> UsageError:
     """What is said of the plan at `path`."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return UsageError(
-            f"{path.parent} holds no results: expected {path}, written by benchmarks.run"
+            f"{path.parent} holds no results: expected {path}, written by "
+            f"`{command_to_type('run')}`"
         )
     if isinstance(error, NewerSchema):
         return UsageError(f"{path} cannot be read: {error}")
@@ -64,5 +66,5 @@ def unreadable_plan(path: Path, error: Exception) -> UsageError:
     elif isinstance(error, KeyError):
         reason = f"it lacks {error}"
     return UsageError(
-        f"{path} cannot be read: {reason} (it is damaged, or no plan of benchmarks.run)"
+        f"{path} cannot be read: {reason} (it is damaged, or no plan of `{command_to_type('run')}`)"
     )

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from recbench.benchmarks.records import Cell, Record, Run, embedded, not_run, row, unreadable_record
+from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 
 ABOUT = ("data", "environment", "protocol", "reproduce")  # what a plan has to say to be verified
@@ -95,7 +96,8 @@ def audit(run: Run, ledger: Ledger) -> list[Record]:
     absent += [f"data.{name}" for name in DATA if name not in about.get("data", ())]
     if absent:
         raise UsageError(
-            f"{run.directory / 'plan.json'} lacks {', '.join(absent)}: run benchmarks.run again"
+            f"{run.directory / 'plan.json'} lacks {', '.join(absent)}: run "
+            f"`{command_to_type('run')}` again"
         )
     found = _read_records(run, ledger)
     _plan(cells, about, found, ledger)
@@ -242,7 +244,7 @@ def _results(run: Run, records: list[Record], ledger: Ledger) -> None:
         lines = list(table)
     except (ValueError, csv.Error) as error:
         raise UsageError(
-            f"{path} is damaged: {error}. `python -m benchmarks.run` writes it again."
+            f"{path} is damaged: {error}. `{command_to_type('run')}` writes it again."
         ) from None
     if len(lines) != len(records):
         ledger.note(path.name, "rows", len(records), len(lines))
@@ -271,7 +273,7 @@ def _report(run: Run, records: list[Record], about: Mapping[str, Any], ledger: L
         held = json.loads(found[1]) if found else {}
     except ValueError as error:
         raise UsageError(
-            f"{path} is damaged: {error}. `python -m reports.build` writes it again."
+            f"{path} is damaged: {error}. `{command_to_type('report')}` writes it again."
         ) from None
     expected = json.loads(json.dumps(embedded(about, records)))
     if held:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Source
 from recbench.datasets.storage import overviews
@@ -211,7 +212,8 @@ def reopen(entry: Path) -> Dataset:
         return _reopen(entry)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Damaged(
-            f"{entry} is damaged ({error!r}). Run the command again, or: python -m datasets cache --clear"
+            f"{entry} is damaged ({error!r}). Run the command again, or: "
+            f"{command_to_type('datasets')} cache --clear"
         ) from None
 
 

@@ -25,6 +25,7 @@ def method(results: Results) -> dict[str, Any]:
         "algorithms": results.about.get("algorithms", {}),
         "checklist": checklist(results),
         "commands": [(row.name, words.again(results, row.name)) for row in results.rows],
+        "verify_command": words.verify_command(results),
         "keys": [
             (row.name, [(record.cell.place, record.cell.key) for record in _all(row)])
             for row in results.rows

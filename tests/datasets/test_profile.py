@@ -303,7 +303,7 @@ def test_what_is_written_is_read_again_for_the_same_data_only(tmp_path: Path) ->
         content.replace(b'"schema": 1', b'"schema": 99'),
     ):
         path.write_bytes(damaged)
-        with pytest.raises(UsageError, match=r"profile\.json.*Run benchmarks\.run again"):
+        with pytest.raises(UsageError, match=r"profile\.json.*Run `python -m benchmarks\.run` again"):
             read_profile(path, made.digest)
     with pytest.raises(UsageError, match="cannot write"):
         write_profile(path / "below", made)
