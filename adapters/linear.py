@@ -9,7 +9,8 @@ from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats
 from recbench.adapters.shared.compiled import compiled
-from recbench.adapters.shared.interactions import ItemItem, gram, likes, too_many_items
+from recbench.adapters.shared.interactions import ItemItem, gram, likes
+from recbench.adapters.shared.memory import reason_to_skip_item_pairs
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -46,7 +47,7 @@ class EASE(_Linear):
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """X'X in single and double precision, later its inverse and the weights."""
-        return too_many_items(train.n_items, 4 + 8, memory_mb)
+        return reason_to_skip_item_pairs(train.n_items, 4 + 8, memory_mb)
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """Invert by Cholesky, in place; nothing is random."""
@@ -103,7 +104,7 @@ class SLIM(_Linear):
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """X'X and the weights, both dense."""
-        return too_many_items(train.n_items, 4 + 4, memory_mb)
+        return reason_to_skip_item_pairs(train.n_items, 4 + 4, memory_mb)
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """One elastic net an item; nothing is random."""

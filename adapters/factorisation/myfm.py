@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix, diags_array, hstack, identity
 from recbench.adapters.base import Floats, Indices
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import likes
+from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import Count
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -74,13 +75,12 @@ class _GibbsFM(Factorised):
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """The kept samples of all features in double precision, and as factors in single precision."""
-        numbers = 8 * self._n_features(train) + 4 * (train.n_users + train.n_items)
-        needed = numbers * (self.rank + 1) * self.n_kept_samples / 1e6
-        if needed <= memory_mb:
-            return None
-        return (
-            f"needs about {needed:,.0f} MB for {self.n_kept_samples} samples of its parameters, "
-            f"{memory_mb:,.0f} MB are allowed: a smaller rank or n_kept_samples, or filtered data"
+        n_bytes = 8 * self._n_features(train) + 4 * (train.n_users + train.n_items)
+        return reason_to_skip(
+            n_bytes * (self.rank + 1) * self.n_kept_samples,
+            memory_mb,
+            purpose=f"{self.n_kept_samples} samples of its parameters",
+            advice="a smaller rank or n_kept_samples, or filtered data",
         )
 
     def model(self, seed: int) -> Any:

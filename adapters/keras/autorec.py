@@ -8,6 +8,7 @@ import numpy as np
 from recbench.adapters.base import Floats
 from recbench.adapters.keras.base import Arrays
 from recbench.adapters.keras.products import Product
+from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import Count, NonNegative
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -36,12 +37,11 @@ class KerasAutoRec(Product):
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """The items' rating vectors are dense, and so are weights between each user and each hidden unit."""
-        needed = 4 * train.n_users * (MATRICES * train.n_items + 8 * self.n_hidden) / 2**20
-        if needed <= memory_mb:
-            return None
-        return (
-            f"needs about {needed:,.0f} MB for dense rating vectors of {train.n_items:,} items x "
-            f"{train.n_users:,} users, more than the {memory_mb:,.0f} MB allowed"
+        return reason_to_skip(
+            4 * train.n_users * (MATRICES * train.n_items + 8 * self.n_hidden),
+            memory_mb,
+            purpose=f"dense rating vectors of {train.n_items:,} items x {train.n_users:,} users",
+            advice="raise the memory limit or filter the data",
         )
 
     def build(self, train: Ratings, about: Any) -> Any:

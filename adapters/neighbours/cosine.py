@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix, diags_array
 
 from recbench.adapters.base import Floats, Indices, Recommender
 from recbench.adapters.shared.interactions import ItemItem, likes, picked
+from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import Count, NonNegative, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -53,18 +54,16 @@ def _inverse(values: NDArray[np.floating[Any]]) -> Floats:
     return inverse
 
 
-def _megabytes(n_rows: int, n_columns: int, n_ratings: int, k: int) -> float:
-    """What `nearest` takes: twice the neighbours, some blocks, and the matrix, dense if that is faster."""
-    entries = n_rows * n_columns if n_ratings > DENSE_FROM * n_rows * n_columns else 4 * n_ratings
-    return (
-        12 * 2 * n_rows * min(k, n_rows) + 4 * 6 * max(BLOCK, n_rows) + 4 * entries + 24 * n_ratings
-    ) / 1e6
+def bytes_of_nearest(n_rows: int, n_columns: int, n_ratings: int, k: int) -> int:
+    """The bytes that `nearest` takes for a matrix of `n_ratings` entries.
 
-
-def _too_large(needed: float, memory_mb: float, what: str) -> str | None:
-    if needed <= memory_mb:
-        return None
-    return f"needs about {needed:,.0f} MB for {what}, {memory_mb:,.0f} MB are allowed: lower k or filter the data"
+    Twice the neighbours, some blocks of similarities, and the matrix: dense if that is faster.
+    """
+    neighbours = 12 * 2 * n_rows * min(k, n_rows)
+    blocks = 4 * 6 * max(BLOCK, n_rows)
+    is_dense = n_ratings > DENSE_FROM * n_rows * n_columns
+    n_entries = n_rows * n_columns if is_dense else 4 * n_ratings
+    return neighbours + blocks + 4 * n_entries + 24 * n_ratings
 
 
 class _AlikeUsers(Recommender):
@@ -76,8 +75,12 @@ class _AlikeUsers(Recommender):
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """The k nearest of every user are kept, beside a block of similarities."""
-        needed = _megabytes(train.n_users, train.n_items, len(train), self.k)
-        return _too_large(needed, memory_mb, f"the {self.k:,} nearest of {train.n_users:,} users")
+        return reason_to_skip(
+            bytes_of_nearest(train.n_users, train.n_items, len(train), self.k),
+            memory_mb,
+            purpose=f"the {self.k:,} nearest of {train.n_users:,} users",
+            advice="lower k or filter the data",
+        )
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Means of users, residuals to them, then all neighbours; a pair rated twice counts with its mean."""
@@ -215,8 +218,12 @@ class ItemKNN(ItemItem):
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """The k nearest of every item are kept, beside a block of similarities."""
-        needed = _megabytes(train.n_items, train.n_users, len(train), self.k)
-        return _too_large(needed, memory_mb, f"the {self.k:,} nearest of {train.n_items:,} items")
+        return reason_to_skip(
+            bytes_of_nearest(train.n_items, train.n_users, len(train), self.k),
+            memory_mb,
+            purpose=f"the {self.k:,} nearest of {train.n_items:,} items",
+            advice="lower k or filter the data",
+        )
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
         """The likes."""

@@ -7,6 +7,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from recbench.adapters.base import Floats
 from recbench.adapters.shared.interactions import ItemItem, likes
+from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import Count, NonNegative, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -44,10 +45,10 @@ class RP3Beta(ItemItem):
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """The kept neighbours, 8 bytes each, while they are put together twice."""
-        needed = 2 * 8 * train.n_items * min(self.n_neighbours, train.n_items) / 1e6
-        if needed <= memory_mb:
-            return None
-        return f"needs about {needed:,.0f} MB for its neighbours, {memory_mb:,.0f} MB are allowed: fewer n_neighbours"
+        n_kept = train.n_items * min(self.n_neighbours, train.n_items)
+        return reason_to_skip(
+            2 * 8 * n_kept, memory_mb, purpose="its neighbours", advice="fewer n_neighbours"
+        )
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
         """The likes as a users x items matrix of ones."""

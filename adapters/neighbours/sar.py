@@ -7,7 +7,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats
-from recbench.adapters.shared.interactions import ItemItem, gram, likes, too_many_items
+from recbench.adapters.shared.interactions import ItemItem, gram, likes
+from recbench.adapters.shared.memory import reason_to_skip_item_pairs
 from recbench.adapters.shared.parameters import Positive
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -37,7 +38,7 @@ class SAR(ItemItem):
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """The counts, the similarities and what lies between, all dense."""
-        return too_many_items(train.n_items, 3 * 4, memory_mb)
+        return reason_to_skip_item_pairs(train.n_items, 3 * 4, memory_mb)
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Count, compare, weigh; nothing is random."""

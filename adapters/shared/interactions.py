@@ -41,17 +41,6 @@ def gram(X: csr_matrix) -> Floats:
     return products
 
 
-def too_many_items(n_items: int, n_bytes: int, memory_mb: float) -> str | None:
-    """A reason to skip if `n_bytes` for each pair of items are more than `memory_mb`, or None."""
-    needed = n_bytes * n_items**2 / 1e6
-    if needed <= memory_mb:
-        return None
-    return (
-        f"needs about {needed:,.0f} MB for dense matrices over {n_items:,} x {n_items:,} items, "
-        f"{memory_mb:,.0f} MB are allowed: raise the memory limit or filter the data"
-    )
-
-
 class ItemItem(Recommender):
     """score(u, i) = sum over the user's items j of x_uj * w_ji, from the two matrices that `fit` leaves."""
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from recbench.adapters.base import Indices
+from recbench.adapters.shared.memory import reason_to_skip_item_pairs
 from recbench.adapters.shared.parameters import Count
 from recbench.adapters.surprise.base import Converted, Doubles, SurpriseModel, by_row
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -28,13 +29,7 @@ class SlopeOne(SurpriseModel):
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """Deviations and counts are two dense matrices of 8 bytes over all pairs of items."""
         n_items = len(np.unique(train.items))
-        needed_mb = 2 * 8 * n_items**2 / 1e6
-        if needed_mb <= memory_mb:
-            return None
-        return (
-            f"needs about {needed_mb:,.0f} MB for the deviations of {n_items:,} x {n_items:,} items, "
-            f"{memory_mb:,.0f} MB are allowed: raise the memory limit or filter out rarely rated items"
-        )
+        return reason_to_skip_item_pairs(n_items, 2 * 8, memory_mb)
 
     def algorithm(self, seed: int) -> Any:
         """Surprise's SlopeOne; nothing in it is random."""

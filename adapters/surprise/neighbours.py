@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters.base import Indices
+from recbench.adapters.shared.memory import megabytes, reason_to_skip
 from recbench.adapters.shared.parameters import Count, NonNegative
 from recbench.adapters.surprise.base import Converted, Doubles, SurpriseModel, by_row
 from recbench.adapters.surprise.loops import near_grid, near_pairs
@@ -40,20 +41,24 @@ class _Neighbours(SurpriseModel):
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """Surprise holds 3 to 7 dense matrices over all pairs of users (or items) while it fits."""
-        sides = {"users": len(np.unique(train.users)), "items": len(np.unique(train.items))}
-        needed = {side: _MATRICES[self.similarity] * 8 * n**2 / 1e6 for side, n in sides.items()}
+        n_rated = {"users": len(np.unique(train.users)), "items": len(np.unique(train.items))}
         side, other = ("users", "items") if self.user_based else ("items", "users")
-        if needed[side] <= memory_mb:
-            return None
+        bytes_per_pair = _MATRICES[self.similarity] * 8
+
         advice = "raise the memory limit or filter the data"
-        if needed[other] <= memory_mb:
+        other_mb = megabytes(bytes_per_pair * n_rated[other] ** 2)
+        if other_mb <= memory_mb:
             flag = str(not self.user_based).lower()
             advice = (
-                f"user_based={flag} would need {needed[other]:,.0f} MB for {sides[other]:,} {other}"
+                f"user_based={flag} would need {other_mb:,.0f} MB for {n_rated[other]:,} {other}"
             )
-        return (
-            f"needs about {needed[side]:,.0f} MB for the {self.similarity} similarities of "
-            f"{sides[side]:,} x {sides[side]:,} {side}, {memory_mb:,.0f} MB are allowed: {advice}"
+
+        n = n_rated[side]
+        return reason_to_skip(
+            bytes_per_pair * n**2,
+            memory_mb,
+            purpose=f"the {self.similarity} similarities of {n:,} x {n:,} {side}",
+            advice=advice,
         )
 
     def _parameters(self) -> dict[str, Any]:
