@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from recbench.adapters.base import Floats, Indices, Recommender
 from recbench.adapters.shared.parameters import Count, NonNegative
+from recbench.datasets.foundation import GOLDEN_GAMMA, mix_bits
 from recbench.datasets.ratings import Ratings
 
 
@@ -15,12 +16,8 @@ def _hashed_uniform(seed: int, users: Indices, items: Indices) -> Floats:
     """A number in [0, 1) for each pair that depends on (seed, user, item) only: SplitMix64's mixing function."""
     with np.errstate(over="ignore"):
         state = (users.astype(np.uint64) << np.uint64(32)) + items.astype(np.uint64)
-        state = (state + np.uint64(seed) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((state ^ (state >> np.uint64(31))) >> np.uint64(40)).astype(np.float32) * np.float32(
-        2**-24
-    )
+        mixed = mix_bits((state + np.uint64(seed) + np.uint64(1)) * GOLDEN_GAMMA)
+    return (mixed >> np.uint64(40)).astype(np.float32) * np.float32(2**-24)
 
 
 @dataclass(eq=False)

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats
-from recbench.adapters.shared.compiled import compiled
 from recbench.adapters.shared.interactions import ItemItem, gram, likes
 from recbench.adapters.shared.memory import reason_to_skip_item_pairs
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
+from recbench.datasets.foundation import compile_lazily
 from recbench.datasets.ratings import Catalogue, Ratings
 
 MIRROR_BLOCK = 1024
@@ -115,7 +115,7 @@ class SLIM(_Linear):
         self.X_, self.W_ = data, np.ascontiguousarray(by_target.T)
 
 
-@compiled()
+@compile_lazily()
 def _elastic_nets(
     products: Floats, l1: float, l2: float, n_epochs: int, tolerance: float
 ) -> Floats:
@@ -149,7 +149,7 @@ def _elastic_nets(
     return by_target
 
 
-@compiled()
+@compile_lazily()
 def _sweep(
     weights: NDArray[np.float64],
     slopes: NDArray[np.float64],
@@ -171,7 +171,7 @@ def _sweep(
     return largest
 
 
-@compiled()
+@compile_lazily()
 def _shift(slopes: NDArray[np.float64], change: float, row: Floats) -> None:
     """slopes -= change * row, in one pass; as an array expression numba would make two."""
     for place in range(len(slopes)):

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters.base import Indices
-from recbench.adapters.shared.compiled import compiled
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.parameters import Count, Positive
+from recbench.datasets.foundation import compile_lazily
 from recbench.datasets.ratings import Ratings
 
 Doubles = NDArray[np.float64]
@@ -124,7 +124,7 @@ class ALS(Factorised):
             )
 
 
-@compiled()
+@compile_lazily()
 def _least_squares(
     solution: Doubles,
     features: Doubles,

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recbench.adapters.shared.compiled import compiled
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import likes
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
+from recbench.datasets.foundation import compile_lazily
 from recbench.datasets.ratings import Catalogue, Ratings
 
 
-@compiled(fastmath={"reassoc", "contract", "nsz", "arcp"})  # NaN stays NaN
+@compile_lazily(fastmath={"reassoc", "contract", "nsz", "arcp"})  # NaN stays NaN
 def _epochs(
     users: Any, items: Any, known_from: Any, known: Any, P: Any, Q: Any, biases: Any,
     n_epochs: int, rate: Any, decay: Any, seed: int,

@@ -1,13 +1,12 @@
-"""The loops of `numba-sgd` in machine code: one epoch, rating by rating, and the order of the ratings.
-
-Numba is imported where it is needed: it takes a while, and listing the algorithms does without.
-"""
+"""The loops of `numba-sgd` in machine code: one epoch, rating by rating, and the order of the ratings."""
 
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from recbench.datasets.foundation import compile_lazily
 
 LANES = 16  # float32 in a cache line, and in the widest vector register
 
@@ -29,9 +28,8 @@ def compiled_descent(n_lines: int, biased: bool, literal: bool) -> Any:
     Loops over factors go lane by lane: the compiler unrolls the inner loop, and makes each of its lines one vector
     instruction for all lanes. Sums may be taken in any order (fastmath), but NaN and infinity stay what they are.
     """
-    from numba import njit
 
-    @njit(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
+    @compile_lazily(fastmath={"reassoc", "contract", "nsz", "arcp"})
     def descend(
         blocks: Any, users: Any, items: Any, values: Any, P: Any, Q: Any, user_biases: Any, item_biases: Any,
         mean: Any, rate: Any, keep: Any, lowest: Any, highest: Any,
@@ -67,9 +65,8 @@ def compiled_descent(n_lines: int, biased: bool, literal: bool) -> Any:
 @cache
 def compiled_grouping() -> Any:
     """The ratings grouped by blocks of `size` users, and shuffled within each. Reads its columns once, in order."""
-    from numba import njit
 
-    @njit(cache=True)
+    @compile_lazily()
     def grouped(users: Any, items: Any, values: Any, size: Any, bounds: Any, rng: Any) -> Any:
         us, its, vs = np.empty_like(users), np.empty_like(items), np.empty_like(values)
         places = bounds[:, 0].copy()

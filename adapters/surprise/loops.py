@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from recbench.adapters.shared.compiled import compiled
 from recbench.adapters.surprise.base import Doubles
+from recbench.datasets.foundation import compile_lazily
 
 
-@compiled()
+@compile_lazily()
 def near_pairs(xs: Any, ys: Any, similar: Any, by_y: Any, k: int, min_k: int) -> Doubles:
     """For each pair (x, y) the mean residual of y's `k` nearest raters, weighted by similarity.
 
@@ -43,7 +43,7 @@ def near_pairs(xs: Any, ys: Any, similar: Any, by_y: Any, k: int, min_k: int) ->
     return means
 
 
-@compiled()
+@compile_lazily()
 def near_grid(
     xs: Any, order: Any, similar: Any, by_x: Any, by_y: Any, k: int, min_k: int
 ) -> Doubles:

@@ -1,34 +1,41 @@
 """From a block of scores to each user's best candidates and their AUC: compiled, one pass each."""
 
-import numba
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recbench.datasets.foundation import GOLDEN_GAMMA, compile_lazily, mix_bits
+
 Ints = NDArray[np.int32]
 
+_mix_bits = compile_lazily()(mix_bits)
 
-@numba.njit(cache=True)
+
+@compile_lazily()
 def _tie_break(seed: int, user: int, item: int) -> np.uint64:
     """A pseudo-random number that depends on its arguments only (SplitMix64's mixing function)."""
-    state = (
-        (np.uint64(user) << np.uint64(32))
-        + np.uint64(item)
-        + np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15)
-    )
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
+    pair = (np.uint64(user) << np.uint64(32)) + np.uint64(item)
+    return _mix_bits(pair + np.uint64(seed) * GOLDEN_GAMMA)
 
 
-@numba.njit(cache=True)
+@compile_lazily()
 def _known(score: np.float32) -> np.float32:
     """`score`, where NaN is below every number."""
     return np.float32(-np.inf) if np.isnan(score) else score
 
 
-@numba.njit(cache=True)
-def _top_items(scores, users, listed_from, listed_items, only_listed, depth, seed):  # type: ignore[no-untyped-def]
+@compile_lazily()
+def _top_items(
+    scores: Any,
+    users: Any,
+    listed_from: Any,
+    listed_items: Any,
+    only_listed: bool,
+    depth: int,
+    seed: int,
+) -> Any:
     n_items = scores.shape[1]
     top = np.full((len(users), depth), -1, np.int32)
     best = np.full((len(users), depth), np.nan, np.float32)
@@ -97,17 +104,17 @@ def pessimistic_ranks(best: NDArray[np.float32]) -> Ints:
     return ranks[:, :-1]
 
 
-@numba.njit(cache=True)
-def _auc(  # type: ignore[no-untyped-def]
-    scores,
-    users,
-    listed_from,
-    listed_items,
-    only_listed,
-    relevant_from,
-    relevant_items,
-    pessimistic,
-):
+@compile_lazily()
+def _auc(
+    scores: Any,
+    users: Any,
+    listed_from: Any,
+    listed_items: Any,
+    only_listed: bool,
+    relevant_from: Any,
+    relevant_items: Any,
+    pessimistic: bool,
+) -> Any:
     n_items = scores.shape[1]
     found = np.full(len(users), np.nan)
     barred = np.zeros(n_items, np.bool_)

@@ -1,9 +1,11 @@
 """Errors of predicted ratings."""
 
-import numba
+from typing import Any
+
 import numpy as np
 
 from recbench.benchmarks.metrics.registry import Rated, Shares, rating_metric
+from recbench.datasets.foundation import compile_lazily
 
 
 @rating_metric("lower", "rating points", finish=np.sqrt, headline=True)
@@ -52,8 +54,8 @@ def fcp(rated: Rated) -> Shares:
     return concordant, pairs
 
 
-@numba.njit(cache=True)
-def _pairs(starts, truth, predicted):  # type: ignore[no-untyped-def]
+@compile_lazily()
+def _pairs(starts: Any, truth: Any, predicted: Any) -> Any:
     n_users = len(starts) - 1
     concordant, pairs = np.zeros(n_users), np.zeros(n_users)
     for user in range(n_users):

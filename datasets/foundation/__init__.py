@@ -1,5 +1,5 @@
-"""What every other room of the data sets stands on: names with parameters, errors a user can mend,
-command lines.
+"""What every other room stands on: names with parameters, errors a user can mend, command lines,
+compiled loops, SplitMix64.
 
 Anybody may come in, also from other packages. It knows nothing of ratings.
 """
@@ -13,6 +13,7 @@ from recbench.datasets.foundation.command_line import (
     Main,
     application,
 )
+from recbench.datasets.foundation.compilation import compile_lazily
 from recbench.datasets.foundation.spec import (
     UsageError,
     format_spec,
@@ -22,18 +23,22 @@ from recbench.datasets.foundation.spec import (
     refuse_path,
     validated,
 )
+from recbench.datasets.foundation.splitmix import GOLDEN_GAMMA, mix_bits
 
 __all__ = [
     "BROKEN",
     "FINE",
+    "GOLDEN_GAMMA",
     "INCOMPLETE",
     "INTERRUPTED",
     "USAGE",
     "Main",
     "UsageError",
     "application",
+    "compile_lazily",
     "format_spec",
     "import_all",
+    "mix_bits",
     "parse_spec",
     "pick",
     "refuse_path",

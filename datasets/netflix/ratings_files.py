@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,11 @@ from recbench.datasets.parsing import (
     LAST_MOVIE,
     LAST_USER,
     SHORTEST_LINE,
-    compiled,
+    count_netflix_ratings,
     day_numbers,
     diagnose,
+    keep_netflix_ratings,
+    parse_netflix_lines,
 )
 from recbench.datasets.ratings import Ratings
 
@@ -71,9 +73,8 @@ class RawRatings:
     def keep(self, users: Mask, movies: Mask) -> tuple[Mask, Mask]:
         """Drop all ratings but those by `users` of `movies` (masks over raw ids): which of both have any left."""
         kept = np.zeros_like(users), np.zeros_like(movies)
-        keep = compiled()[2]
         for index, (u, m, s, d) in enumerate(self.blocks):
-            n = keep(u, m, s, d, (users, movies), kept)
+            n = keep_netflix_ratings(u, m, s, d, (users, movies), kept)
             self.blocks[index] = u[:n], m[:n], s[:n], d[:n]
         return kept
 
@@ -169,13 +170,20 @@ class Reader:
         size = len(piece) // SHORTEST_LINE + 1
         if size > len(self._room[0]):
             self._room = _columns(max(size, CHUNK_ROWS))
-        parse, count, _ = compiled()
-        state: tuple[Any, ...] = (day_numbers(), only, self._movie, self.raw.seen)
-        n, stop = parse(np.frombuffer(piece, np.uint8), *state, *self._room)
+        n, stop = parse_netflix_lines(
+            np.frombuffer(piece, np.uint8),
+            day_numbers(),
+            only,
+            self._movie,
+            self.raw.seen,
+            *self._room,
+        )
         u, m, s, d = self._room
         users, movies, stars, days = u[:n], m[:n], s[:n], d[:n]
         self._room = u[n:], m[n:], s[n:], d[n:]
-        row = count(users, movies, self._last_movies, self.raw.user_counts, self.raw.movie_counts)
+        row = count_netflix_ratings(
+            users, movies, self._last_movies, self.raw.user_counts, self.raw.movie_counts
+        )
         if row < n:
             ratings = [line.start() for line in re.finditer(rb"^[^:\n]+$", piece, re.MULTILINE)]
             self._movie[0], stop = movies[row], ratings[row]

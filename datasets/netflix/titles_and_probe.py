@@ -1,15 +1,14 @@
 """The Netflix Prize's two lists: the titles of the movies, and the probe, which says what to hold out."""
 
-import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, compile_lazily
 from recbench.datasets.parsing import LAST_MOVIE, LAST_USER
 
 Titles = dict[int, tuple[str, int | None]]
@@ -108,20 +107,14 @@ def rows_of(
     found, stamps, last = np.full(len(users), -1), np.zeros(n_users, np.int32), np.full(1, -1)
     first, ordered = 0, users[order]
     for block in blocks:
-        _compiled()(block[0], block[1], first, ordered, starts, stamps, last, found)
+        _find(block[0], block[1], first, ordered, starts, stamps, last, found)
         first += len(block[0])
     rows = np.empty_like(found)
     rows[order] = found
     return rows
 
 
-@functools.cache
-def _compiled() -> Callable[..., None]:
-    import numba  # a second that only those who look for pairs should wait for
-
-    return numba.njit(cache=True)(_find)
-
-
+@compile_lazily()
 def _find(
     users: Any,
     movies: Any,

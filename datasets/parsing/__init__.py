@@ -9,9 +9,11 @@ from recbench.datasets.parsing.netflix_lines import (
     LAST_MOVIE,
     LAST_USER,
     SHORTEST_LINE,
-    compiled,
+    count_netflix_ratings,
     day_numbers,
     diagnose,
+    keep_netflix_ratings,
+    parse_netflix_lines,
 )
 from recbench.datasets.parsing.rating_lines import LAST_ID, Layout, Lines, dense_ids, read_lines
 
@@ -22,9 +24,11 @@ __all__ = [
     "SHORTEST_LINE",
     "Layout",
     "Lines",
-    "compiled",
+    "count_netflix_ratings",
     "day_numbers",
     "dense_ids",
     "diagnose",
+    "keep_netflix_ratings",
+    "parse_netflix_lines",
     "read_lines",
 ]

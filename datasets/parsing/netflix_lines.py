@@ -3,11 +3,12 @@
 import datetime
 import functools
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from recbench.datasets.foundation import compile_lazily
 
 LAST_USER, LAST_MOVIE = 2_649_429, 17_770  # the Netflix Prize README
 FIRST_YEAR, LAST_YEAR = 1970, 2099  # what 16 bits of days can hold, in whole years
@@ -28,19 +29,8 @@ def day_numbers() -> NDArray[np.int32]:
     return table.ravel()
 
 
-@functools.cache
-def compiled() -> tuple[Callable[..., tuple[int, int]], Callable[..., int], Callable[..., int]]:
-    """`_parse_lines`, `_count` and `_keep` as machine code."""
-    import numba  # a second that only those who parse should wait for
-
-    return (
-        numba.njit(cache=True)(_parse_lines),
-        numba.njit(cache=True)(_count),
-        numba.njit(cache=True)(_keep),
-    )
-
-
-def _parse_lines(
+@compile_lazily()
+def parse_netflix_lines(
     text: Any,
     day_numbers: Any,
     only: int,
@@ -109,7 +99,10 @@ def _parse_lines(
     return row, start
 
 
-def _count(users: Any, movies: Any, last_movies: Any, user_counts: Any, movie_counts: Any) -> int:
+@compile_lazily()
+def count_netflix_ratings(
+    users: Any, movies: Any, last_movies: Any, user_counts: Any, movie_counts: Any
+) -> int:
     """Count the rows; the first one whose user rated its movie before, else len(users).
 
     Apart from the parser because so short a loop lets the processor overlap its cache misses: six times as fast.
@@ -124,7 +117,10 @@ def _count(users: Any, movies: Any, last_movies: Any, user_counts: Any, movie_co
     return len(users)
 
 
-def _keep(users: Any, movies: Any, stars: Any, days: Any, passing: Any, kept: Any) -> int:
+@compile_lazily()
+def keep_netflix_ratings(
+    users: Any, movies: Any, stars: Any, days: Any, passing: Any, kept: Any
+) -> int:
     """Move the rows whose user and movie pass (masks over raw ids) to the front, and mark both as kept: how many."""
     n = 0
     for row in range(len(users)):

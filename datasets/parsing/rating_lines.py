@@ -1,6 +1,5 @@
 """Text with one rating a line, user SEPARATOR item SEPARATOR rating [SEPARATOR time], as columns: all or nothing."""
 
-import functools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import IO, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, compile_lazily
 from recbench.datasets.transforms import dense
 
 LAST_ID, LAST_TIME = 2**31 - 1, 2**32 - 1  # int32; a second in the year 2106
@@ -122,20 +121,14 @@ def _parse(text: bytes, layout: Layout) -> tuple[tuple[NDArray[Any], ...], int]:
     halves, times = np.empty(size, np.uint8), np.empty(size if layout.timed else 0, np.uint32)
     rules = round(2 * layout.scale[0]), round(2 * layout.scale[1]), layout.halves
     separator = np.frombuffer(layout.separator.encode(), np.uint8)
-    n, stop = _compiled()(
+    n, stop = _parse_lines(
         np.frombuffer(text, np.uint8), separator, rules, (users, items, halves, times)
     )
     values = halves[:n].astype(np.float32) / np.float32(2)
     return (users[:n].copy(), items[:n].copy(), values, times[:n].copy()), stop
 
 
-@functools.cache
-def _compiled() -> Callable[..., tuple[int, int]]:
-    import numba  # a second that only those who parse should wait for
-
-    return numba.njit(cache=True)(_parse_lines)
-
-
+@compile_lazily()
 def _parse_lines(
     text: Any, separator: Any, rules: tuple[int, int, bool], columns: Any
 ) -> tuple[int, int]:

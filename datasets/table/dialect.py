@@ -1,21 +1,20 @@
 """Text tables byte by byte: which separator, which lines, which characters. Nothing here knows about ratings."""
 
 import csv
-import functools
 import gzip
 import re
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, compile_lazily
 
 SEPARATORS = {
     "comma": ",",
@@ -146,7 +145,7 @@ class Shape:
 
 def shape(file: Path, form: Form) -> Shape:
     """Look at every byte of `file` once. UsageError, with its line, for one that no text in this encoding has."""
-    follow = _follow if file.stat().st_size < COMPILE_FROM_BYTES else _compiled()
+    follow = _follow if file.stat().st_size < COMPILE_FROM_BYTES else _follow_compiled
     state = np.zeros(len(FIELDS), np.int64)
     state[FEWEST] = np.iinfo(np.int64).max
     sign, quote = ord(form.separator[0]), ord('"') if form.separator != "::" else -1
@@ -159,15 +158,6 @@ def shape(file: Path, form: Form) -> Shape:
         follow(np.array([10], np.uint8), sign, quote, state)  # the last line may lack its end
     rows, fewest, most = (int(state[k]) for k in (ROWS, FEWEST, MOST))
     return Shape(rows, fewest, most, not (stray or state[IRREGULAR]), not state[MIXED])
-
-
-@functools.cache
-def _compiled() -> Callable[[Bytes, int, int, NDArray[np.int64]], None]:
-    import numba  # a second that only those with long tables should wait for
-
-    return cast(
-        "Callable[[Bytes, int, int, NDArray[np.int64]], None]", numba.njit(cache=True)(_follow)
-    )
 
 
 def _follow(block: Bytes, sign: int, quote: int, state: NDArray[np.int64]) -> None:
@@ -209,6 +199,9 @@ def _follow(block: Bytes, sign: int, quote: int, state: NDArray[np.int64]) -> No
             closed = 0
         length, last = length + 1, byte
     state[:7] = quoted, closed, place, first, signs, length, last
+
+
+_follow_compiled = compile_lazily()(_follow)
 
 
 def _whole_lines(binary: BinaryIO) -> Iterator[bytes]:

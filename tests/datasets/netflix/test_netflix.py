@@ -78,10 +78,11 @@ def test_hand_written_files_give_exactly_their_ratings(data: Path, end: bytes, l
     assert found.user_ids.tolist() == [6, 88, 2_649_429] and found.item_ids.tolist() == [1, 3, 7]
     assert ratings.users.tolist() == [2, 0, 0, 1] and ratings.items.tolist() == [2, 2, 1, 0]
     assert ratings.values.tolist() == [5, 1, 3, 2] and ratings.scale == (1, 5)
+    assert ratings.times is not None
     days = [
         datetime.date.fromordinal(719_163 + int(time) // 86_400).isoformat()
         for time in ratings.times
-    ]  # type: ignore[union-attr]
+    ]
     assert days == ["2005-12-31", "1999-11-11", "2004-02-29", "2000-01-01"]
     assert found.catalogue.titles == ("Dinosaur Planet", "Solaris, the Sea, and Us", "Café Müller")
     assert found.catalogue.years == (2003, None, 1994) and found.catalogue.genres == ((), (), ())

@@ -126,13 +126,13 @@ def test_names_that_come_twice_and_passwords_are_refused(tmp_path: Path) -> None
         archive.writestr("ratings.csv", "2")
     with pytest.raises(UsageError, match="is in the archive twice"):
         read_all(tmp_path / "a.zip")
-    with pytest.raises(
-        UsageError, match=r"more than one ratings\.csv: a/ratings\.csv, b/ratings\.csv"
-    ):  # noqa: SIM117
-        with Archive(
-            pack(tmp_path / "b.zip", {"a/ratings.csv": b"1", "b/ratings.csv": b"2"})
-        ) as two:
-            two.find("ratings.csv")
+    with (
+        pytest.raises(
+            UsageError, match=r"more than one ratings\.csv: a/ratings\.csv, b/ratings\.csv"
+        ),
+        Archive(pack(tmp_path / "b.zip", {"a/ratings.csv": b"1", "b/ratings.csv": b"2"})) as two,
+    ):
+        two.find("ratings.csv")
     packed = bytearray(pack(tmp_path / "c.zip", {"ratings.csv": b"1"}).read_bytes())
     packed[packed.index(b"PK\x01\x02") + 8] |= 1
     (tmp_path / "c.zip").write_bytes(packed)

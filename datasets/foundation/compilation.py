@@ -1,0 +1,58 @@
+"""Loops in machine code: the one way in which this project uses numba.
+
+Numba takes a second to import, so it is imported when a loop is first called, and listing data sets or
+algorithms does without it. Machine code is kept on disk beside the source, as numba does it.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _LazyLoop:
+    """A function that becomes machine code when it is first called."""
+
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
+        self.function = function
+        self.options = options
+        self.machine_code: Callable[..., Any] | None = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.compile()(*arguments)
+
+    def compile(self) -> Callable[..., Any]:
+        """The compiled function, with all the lazy loops that it can call by a global name."""
+        if self.machine_code is not None:
+            return self.machine_code
+
+        from numba import njit
+
+        self.machine_code = njit(cache=True, error_model="numpy", **self.options)(self.function)
+
+        # Machine code finds what it calls by the global names of its module: there compiled loops have to stand.
+        global_names = self.function.__globals__
+        for name, value in list(global_names.items()):
+            if isinstance(value, _LazyLoop):
+                global_names[name] = value.compile()
+        return self.machine_code
+
+
+def compile_lazily(**options: Any) -> Callable[[Function], Function]:
+    """A decorator: the function becomes `numba.njit(cache=True, **options)` of itself at its first call.
+
+    Dividing by 0 gives infinity or NaN, as in NumPy. A lazy loop may call others of its module, or that its module
+    has imported by name. What a function closes over is a constant to the compiler. Arguments go by position.
+
+    >>> @compile_lazily()
+    ... def sum_squares(values):
+    ...     total = 0.0
+    ...     for value in values:
+    ...         total += value * value
+    ...     return total
+    """
+
+    def wrap(function: Function) -> Function:
+        return cast(Function, _LazyLoop(function, options))
+
+    return wrap

@@ -1,0 +1,22 @@
+"""SplitMix64 (Steele, Lea and Flood 2014): random numbers that depend on nothing but what they are asked for."""
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bits = TypeVar("Bits", np.uint64, NDArray[np.uint64])
+
+GOLDEN_GAMMA = np.uint64(
+    0x9E3779B97F4A7C15
+)  # 2^64 over the golden ratio, odd: the distance between two states
+
+
+def mix_bits(state: Bits) -> Bits:
+    """SplitMix64's mixing function: a bijection of 64 bits after which neighbours have nothing in common.
+
+    Takes an array, and also a single number in a compiled loop. Products wrap around at 2^64.
+    """
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))
