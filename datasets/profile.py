@@ -29,7 +29,7 @@ SECONDS = 86_400  # of a day
 Counts = NDArray[np.int64]
 
 
-def profile(dataset: Dataset) -> dict[str, Any]:
+def profile_dataset(dataset: Dataset) -> dict[str, Any]:
     """What `dataset` holds, as plain numbers, lists and texts for JSON; below 60 KB however many ratings there are.
 
     `stars`: how often each rating is given. `times`: ratings by day, month or year, None without times. `per_user`,
@@ -62,7 +62,8 @@ def write_profile(path: Path, dataset: Dataset) -> None:
     """Keep the profile of `dataset` as JSON at `path`. UsageError if that cannot be written."""
     try:
         write_atomically(
-            path, (json.dumps(profile(dataset), sort_keys=True, allow_nan=False) + "\n").encode()
+            path,
+            (json.dumps(profile_dataset(dataset), sort_keys=True, allow_nan=False) + "\n").encode(),
         )
     except OSError as error:
         raise UsageError(

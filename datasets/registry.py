@@ -6,13 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from recbench.datasets.foundation import UsageError, import_all, parse_spec, pick, validated
+from recbench.datasets.foundation import (
+    UsageError,
+    import_all,
+    parse_spec,
+    pick_name,
+    validate_arguments,
+)
 from recbench.datasets.ratings import Dataset
 from recbench.datasets.storage import cache_directory, data_directory
 
 
 @dataclass(frozen=True)
-class Entry:
+class Loader:
     """A data set that can be loaded: its loader, and what can be said without loading it."""
 
     function: Callable[..., Dataset]
@@ -26,7 +32,7 @@ class Entry:
         return (self.function.__doc__ or "").strip().partition("\n")[0]
 
 
-_loaders: dict[str, Entry] = {}
+_loaders: dict[str, Loader] = {}
 
 
 def dataset(
@@ -39,7 +45,7 @@ def dataset(
 
     def register(function: Callable[..., Dataset]) -> Callable[..., Dataset]:
         prefix, colon, _ = name.partition(":")
-        _loaders[prefix] = Entry(function, bool(colon), licence, citation)
+        _loaders[prefix] = Loader(function, bool(colon), licence, citation)
         return function
 
     return register
@@ -53,23 +59,23 @@ def names() -> list[str]:
     )
 
 
-def entry(name: str) -> Entry:
+def find_loader(name: str) -> Loader:
     """What `names` calls `name`."""
     names()
     return _loaders[name.partition(":")[0]]
 
 
-def _resolve(spec: str) -> tuple[Entry, list[str], dict[str, Any]]:
+def _resolve(spec: str) -> tuple[Loader, list[str], dict[str, Any]]:
     valid = names()
     name, parameters = parse_spec(spec)
     prefix, colon, path = name.partition(":")
     if prefix not in _loaders or _loaders[prefix].takes_path != bool(colon):
-        pick("data set", name, valid)
+        pick_name("data set", name, valid)
     loader = _loaders[prefix]
-    return loader, [path] if colon else [], validated(prefix, loader.function, parameters)
+    return loader, [path] if colon else [], validate_arguments(prefix, loader.function, parameters)
 
 
-def check(spec: str) -> None:
+def check_spec(spec: str) -> None:
     """UsageError, with the valid choices, if `spec` names no data set or a parameter that it does not have."""
     _resolve(spec)
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from recbench import reports
 from recbench.benchmarks.console import FAILED, FINE, serve
 from recbench.benchmarks.records import embedded, refuse_foreign_report
-from recbench.datasets.foundation import UsageError, import_all, pick
+from recbench.datasets.foundation import UsageError, import_all, pick_name
 from recbench.datasets.storage import write_atomically
 from recbench.reports import latex, stale, words
 from recbench.reports.drawing import pictures
@@ -129,7 +129,7 @@ def gather(subject: Subject, wanted: Collection[str] = ()) -> list[Part]:
         for path in sorted((TEMPLATES / subject.folder).glob("*.html"))
     }
     for name in wanted:
-        pick("section", name, files)
+        pick_name("section", name, files)
     parts = []
     for name, file in files.items():
         if wanted and name not in wanted:

@@ -25,7 +25,7 @@ from recbench.benchmarks.planning import evaluate_answers
 from recbench.benchmarks.records import Cell, Certificate, Record, Run
 from recbench.benchmarks.splits import divide, fingerprint
 from recbench.datasets.ratings import Catalogue, Ratings, Rows
-from recbench.datasets.storage import reopen
+from recbench.datasets.storage import reopen_entry
 
 REPEAT_BELOW_SECONDS = 0.5  # as long as all fits together took less, it is measured again
 REPEATS = 3
@@ -65,7 +65,7 @@ def _measured(
     algorithm = create(cell.algorithm, cell.given)
     for module in algorithm.requires:
         _require(module)
-    dataset, evaluation = reopen(entry), Evaluation.from_json(cell.protocol)
+    dataset, evaluation = reopen_entry(entry), Evaluation.from_json(cell.protocol)
     train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
     train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
     arguments["data"] |= describe_fold(train, train_rows, test, test_rows)

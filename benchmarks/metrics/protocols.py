@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from recbench.datasets.foundation import UsageError, pick
+from recbench.datasets.foundation import UsageError, pick_name
 from recbench.datasets.ratings import share_of_scale
 
 VERSION = 2  # raise it when the meaning of a protocol or a metric changes
@@ -106,7 +106,7 @@ def named(column: str) -> tuple[str, str]:
     UsageError for an unknown protocol.
     """
     name, colon, rest = column.rpartition(":")
-    return (pick("protocol", name, PROTOCOLS), rest) if colon else (STANDARD, column)
+    return (pick_name("protocol", name, PROTOCOLS), rest) if colon else (STANDARD, column)
 
 
 def prefixed(protocol: str, metric: str) -> str:

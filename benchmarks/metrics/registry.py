@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recbench.benchmarks.metrics.protocols import STANDARD, named, prefixed
-from recbench.datasets.foundation import UsageError, import_all, pick
+from recbench.datasets.foundation import UsageError, import_all, pick_name
 
 Floats = NDArray[np.float64]
 Number = TypeVar("Number", float, NDArray[np.float64])
@@ -152,7 +152,7 @@ def find(column: str) -> Metric:
     """The metric behind a column name such as `rmse` or `lightfm:precision@10`; UsageError if there is none."""
     protocol, rest = named(column)
     name, at, k = rest.partition("@")
-    metric = METRICS[pick("metric", name, METRICS)]
+    metric = METRICS[pick_name("metric", name, METRICS)]
     if metric.has_cutoff and not (k.isdecimal() and k == str(int(k)) and int(k) > 0):
         raise UsageError(f"metric {column!r}: expected a cutoff of at least 1, as in {name}@10")
     if at and not metric.has_cutoff:

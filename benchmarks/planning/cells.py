@@ -13,7 +13,7 @@ from recbench.benchmarks.metrics import Evaluation, find
 from recbench.benchmarks.planning.published import Published, published
 from recbench.benchmarks.records import Cell, answers_source, is_plugin, plugin_source
 from recbench.benchmarks.splits import folds as splits
-from recbench.datasets.foundation import UsageError, format_spec, parse_spec, pick
+from recbench.datasets.foundation import UsageError, format_spec, parse_spec, pick_name
 from recbench.datasets.ratings import Dataset
 
 SUITES = Path(__file__).parent / "suites"
@@ -54,7 +54,7 @@ def suites() -> list[str]:
 
 def suite(name: str) -> Suite:
     """The suite `name`, its rows and columns checked. UsageError if there is none or if it is malformed."""
-    path = SUITES / f"{pick('suite', name, suites())}.toml"
+    path = SUITES / f"{pick_name('suite', name, suites())}.toml"
     content = tomllib.loads(path.read_text())
     content["rows"] = rows(content["rows"])
     tables = content.pop("published", [])

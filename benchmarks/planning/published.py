@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recbench.benchmarks.metrics import find
-from recbench.datasets.foundation import UsageError, pick
+from recbench.datasets.foundation import UsageError, pick_name
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def published(
     names, found = list(rows), []
     for table in tables:
         for row, values in table["rows"].items():
-            pick(f"row of suite {suite}", row, names)
+            pick_name(f"row of suite {suite}", row, names)
             for column, value in values.items():
                 find(column)
                 if column not in table["tolerance"]:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from recbench.datasets.storage import temporary_of
+from recbench.datasets.storage import temporary_pattern
 
 MADE = re.compile(r"(?:plan|profile|examples)\.json|results\.csv|report\.(?:md|html|sha256)")
 MADE_BELOW = {
@@ -26,6 +26,6 @@ def leftovers(directory: Path) -> list[Path]:
 
 
 def _temporary_files(folder: Path, made: re.Pattern[str]) -> list[Path]:
-    half = temporary_of(made)
+    half = temporary_pattern(made)
     inside = [path for path in folder.glob(".*.tmp") if half.fullmatch(path.name)]
     return [path for path in inside if path.is_file() and not path.is_symlink()]

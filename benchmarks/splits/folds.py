@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from recbench.benchmarks.splits.ways import SPLITS, Order, Rows, Split, moment_of, without
-from recbench.datasets.foundation import UsageError, format_spec, parse_spec, pick, validated
+from recbench.datasets.foundation import (
+    UsageError,
+    format_spec,
+    parse_spec,
+    pick_name,
+    validate_arguments,
+)
 from recbench.datasets.ratings import Dataset
 
 # What the official splits do with time: those of MovieLens are random, the probe is drawn from each user's latest.
@@ -22,7 +28,7 @@ def _find(spec: str) -> tuple[Split | None, str, dict[str, Any]]:
     found = SPLITS.get(name)
     if found is None:
         return None, spec, {}
-    ours = validated(f"split {name}", found.divide, given)
+    ours = validate_arguments(f"split {name}", found.divide, given)
     if fixed := sorted({"ratings", "n_folds", "fold", "seed"} & set(ours)):
         raise UsageError(f"split {name} takes no parameter {fixed[0]}: use --folds and --seed")
     if name == "time" and "at" in ours:
@@ -44,7 +50,7 @@ def n_folds_of(dataset: Dataset, spec: str, wanted: int | None, default: int | N
     """
     found, name, _ = _find(spec)
     if found is None:
-        pick("split", name, [*SPLITS, *dataset.splits])
+        pick_name("split", name, [*SPLITS, *dataset.splits])
     elif found.order != "none" and dataset.ratings.times is None:
         raise UsageError(
             f"--split {spec}: the ratings of {dataset.name} have no times; use kfold or holdout"

@@ -11,7 +11,7 @@ from recbench.datasets.foundation.command_line import (
     INTERRUPTED,
     USAGE,
     Main,
-    application,
+    build_application,
 )
 from recbench.datasets.foundation.compilation import compile_lazily
 from recbench.datasets.foundation.spec import (
@@ -19,9 +19,9 @@ from recbench.datasets.foundation.spec import (
     format_spec,
     import_all,
     parse_spec,
-    pick,
+    pick_name,
     refuse_path,
-    validated,
+    validate_arguments,
 )
 from recbench.datasets.foundation.splitmix import GOLDEN_GAMMA, mix_bits
 
@@ -34,13 +34,13 @@ __all__ = [
     "USAGE",
     "Main",
     "UsageError",
-    "application",
+    "build_application",
     "compile_lazily",
     "format_spec",
     "import_all",
     "mix_bits",
     "parse_spec",
-    "pick",
+    "pick_name",
     "refuse_path",
-    "validated",
+    "validate_arguments",
 ]

@@ -17,7 +17,7 @@ Foreseen = Mapping[
 ]  # what an exception is called, and its exit code
 
 
-def application(
+def build_application(
     *mains: Main, foreseen: Foreseen | None = None, interrupted: str = "interrupted"
 ) -> typer.Typer:
     """`mains`, whose results are exit codes, as a command line: one alone, or several as commands by their names.

@@ -68,7 +68,7 @@ def format_spec(name: str, parameters: Mapping[str, Any]) -> str:
     return f"{name}[{inside}]" if inside else name
 
 
-def pick(kind: str, name: str, valid: Iterable[str]) -> str:
+def pick_name(kind: str, name: str, valid: Iterable[str]) -> str:
     """`name` if it is one of `valid`; else a UsageError with the nearest match and all valid ones."""
     choices = sorted(valid)
     if name in choices:
@@ -95,7 +95,7 @@ def refuse_path(kind: str, name: object) -> None:
     )
 
 
-def validated(
+def validate_arguments(
     owner: str, function: Callable[..., Any], parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
     """`parameters` as the keyword arguments of `function`, converted and checked by their annotations.
@@ -114,7 +114,7 @@ def validated(
             raise UsageError(
                 f"{owner} takes no parameters, but {name}={value} was given: leave it out"
             )
-        pick(f"parameter of {owner}", name, types)
+        pick_name(f"parameter of {owner}", name, types)
         try:
             converted[name] = TypeAdapter(types[name]).validate_python(value)
         except ValidationError as error:

@@ -8,7 +8,7 @@ from recbench.datasets.movielens.contents import Contents
 from recbench.datasets.movielens.releases import CITATION, Release, describe_counts
 from recbench.datasets.parsing import dense_ids
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Step
-from recbench.datasets.transforms import Policy, resolve, sizes
+from recbench.datasets.transforms import Policy, count_sizes, resolve_duplicates
 
 
 def assemble_dataset(release: Release, contents: Contents, duplicates: Policy) -> Dataset:
@@ -42,11 +42,11 @@ def assemble_dataset(release: Release, contents: Contents, duplicates: Policy) -
 
     # The raw ids are no longer needed: hundreds of megabytes while duplicates are looked for
     del contents.lines, users, items, times
-    ratings, duplicates_step = resolve(ratings, duplicates, where)
+    ratings, duplicates_step = resolve_duplicates(ratings, duplicates, where)
 
     steps = [duplicates_step] if duplicates_step else []
     if len(item_ids) < len(contents.films):
-        after = sizes(ratings)
+        after = count_sizes(ratings)
         before = after | {"items": len(contents.films)}
         steps.append(Step("films with a rating", before, after))
 

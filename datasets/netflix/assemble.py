@@ -18,7 +18,7 @@ from recbench.datasets.netflix.titles_and_probe import (
 )
 from recbench.datasets.parsing import LAST_MOVIE, LAST_USER
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Rows, Step
-from recbench.datasets.storage import MissingData, intact, overviews
+from recbench.datasets.storage import MissingData, intact, match_overviews
 from recbench.datasets.transforms import filter_rule, more_than
 
 LICENCE = "Netflix Prize: research only, no redistribution without permission, no commercial use"
@@ -124,7 +124,7 @@ def _catalogue(
     names, years = zip(*(titles[movie] for movie in movies), strict=True)
     if metadata is None:
         return Catalogue(names, years, ((),) * len(movies)), []
-    texts, remark = overviews(metadata, names, years)
+    texts, remark = match_overviews(metadata, names, years)
     return Catalogue(names, years, ((),) * len(movies), texts), [remark]
 
 

@@ -18,7 +18,7 @@ from recbench.datasets.netflix.ratings_files import read_ratings
 from recbench.datasets.netflix.twin import Twin
 from recbench.datasets.ratings import Quantity
 from recbench.datasets.storage import write_atomically
-from recbench.datasets.transforms import dense, more_than
+from recbench.datasets.transforms import index_ids, more_than
 
 SMALLEST_SHARE = (
     0.05  # of the users: below it chance alone moves the numbers out of their tolerances
@@ -86,7 +86,7 @@ def gini(counts: NDArray[Any]) -> float:
 
 
 def _scores(kept: tuple[NDArray[Any], ...], twin: Twin, weight: float) -> list[Quantity]:
-    users, movies = dense(kept[0])[0], dense(kept[1])[0]
+    users, movies = index_ids(kept[0])[0], index_ids(kept[1])[0]
     stars, test = kept[2].astype(np.float64), np.random.default_rng(0).random(len(kept[2])) < 0.1
     train: Pairs = users[~test], movies[~test], stars[~test]
     asked, actual = (users[test], movies[test]), stars[test]

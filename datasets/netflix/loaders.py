@@ -13,7 +13,7 @@ from recbench.datasets.netflix.locate import COMBINED, TITLES, Found, advice, fi
 from recbench.datasets.netflix.ratings_files import PARSER
 from recbench.datasets.netflix.twin import OVERVIEWS, TRUTH, Twin, simulated_netflix
 from recbench.datasets.ratings import Dataset
-from recbench.datasets.storage import MissingData, cached, data_directory
+from recbench.datasets.storage import MissingData, data_directory, load_cached
 
 FILES = (COMBINED[0], TITLES[0])  # the least that is needed
 MOST_PAIRS = 200_000_000  # users times items whose truth is kept: 2.4 GB
@@ -82,7 +82,7 @@ def _load(wanted: Wanted, share: float, seed: int, real_only: bool) -> Dataset:
     directory = data_directory() / "netflix"
     found = find(directory, wanted.n_files)
     if found:
-        return cached(
+        return load_cached(
             wanted.name, found.sources(), _key(found, wanted), lambda: parse(found, wanted)
         )
     if real_only:
@@ -99,7 +99,7 @@ def _load_twin(wanted: Wanted, share: float, seed: int) -> Dataset:
     per_item = round(wanted.per_item * share, 6)  # .07 * 10,000 is a little more than 700
     wanted = replace(wanted, per_item=per_item, published=None, notice=_notice(share))
     sources = [*found.sources(), metadata, directory / TRUTH]
-    return cached(
+    return load_cached(
         wanted.name,
         sources,
         _key(found, wanted),

@@ -16,7 +16,7 @@ from recbench.datasets.parsing import (
     SHORTEST_LINE,
     count_netflix_ratings,
     day_numbers,
-    diagnose,
+    explain_netflix_line,
     keep_netflix_ratings,
     parse_netflix_lines,
 )
@@ -191,7 +191,7 @@ class Reader:
 
     def _refuse(self, text: Text, line: int, content: bytes) -> NoReturn:
         shown = repr(content[:60].decode("latin-1")) + ("..." if len(content) > 60 else "")
-        problem = diagnose(content, int(self._movie[0]), self.raw.seen, text.movie)
+        problem = explain_netflix_line(content, int(self._movie[0]), self.raw.seen, text.movie)
         raise UsageError(
             f"{text.name}, line {line}: {shown}: {problem}. Mend the line or fetch the file again."
         )

@@ -11,7 +11,7 @@ from recbench.datasets.parsing.netflix_lines import (
     SHORTEST_LINE,
     count_netflix_ratings,
     day_numbers,
-    diagnose,
+    explain_netflix_line,
     keep_netflix_ratings,
     parse_netflix_lines,
 )
@@ -27,7 +27,7 @@ __all__ = [
     "count_netflix_ratings",
     "day_numbers",
     "dense_ids",
-    "diagnose",
+    "explain_netflix_line",
     "keep_netflix_ratings",
     "parse_netflix_lines",
     "read_lines",

@@ -132,7 +132,7 @@ def keep_netflix_ratings(
     return n
 
 
-def diagnose(line: bytes, movie: int, seen: NDArray[np.bool_], only: int = 0) -> str:
+def explain_netflix_line(line: bytes, movie: int, seen: NDArray[np.bool_], only: int = 0) -> str:
     """Why the parser stopped at `line`, below the header of `movie`; `seen` are the movies that had one."""
     text = line.decode("latin-1")
     if only and not seen[only]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.datasets.foundation import UsageError, compile_lazily
-from recbench.datasets.transforms import dense
+from recbench.datasets.transforms import index_ids
 
 LAST_ID, LAST_TIME = 2**31 - 1, 2**32 - 1  # int32; a second in the year 2106
 BLOCK_BYTES = 1 << 22  # small enough for the processor's cache
@@ -89,7 +89,7 @@ def dense_ids(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int
     """An index for every entry of `ids`, and the sorted distinct ids that the indices stand for."""
     last = int(ids.max())
     if last > LARGEST_TABLE:
-        indices, distinct = dense(ids)
+        indices, distinct = index_ids(ids)
         return indices, distinct.astype(np.int64)
     present = np.zeros(last + 1, np.bool_)
     present[ids] = True

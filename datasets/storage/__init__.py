@@ -5,39 +5,44 @@ files whole or not at all. What the files say is no business of this room.
 """
 
 from recbench.datasets.storage.archives import Archive
-from recbench.datasets.storage.cache import cached, locked, reopen, write_atomically
+from recbench.datasets.storage.cache import hold_lock, load_cached, reopen_entry, write_atomically
 from recbench.datasets.storage.fetch import (
     MissingData,
     cache_directory,
     data_directory,
     digest_of,
-    download,
+    download_file,
     download_wheel,
-    placed,
+    find_placed,
+)
+from recbench.datasets.storage.markers import (
+    is_marked,
+    mark_directory,
+    remove_own_files,
+    temporary_pattern,
 )
 from recbench.datasets.storage.netflix_archives import intact, tar_members, zip_members, zip_names
-from recbench.datasets.storage.overviews import overviews
-from recbench.datasets.storage.ownership import is_marked, mark, remove_own, temporary_of
+from recbench.datasets.storage.overviews import match_overviews
 
 __all__ = [
     "Archive",
     "MissingData",
     "cache_directory",
-    "cached",
     "data_directory",
     "digest_of",
-    "download",
+    "download_file",
     "download_wheel",
+    "find_placed",
+    "hold_lock",
     "intact",
     "is_marked",
-    "locked",
-    "mark",
-    "overviews",
-    "placed",
-    "remove_own",
-    "reopen",
+    "load_cached",
+    "mark_directory",
+    "match_overviews",
+    "remove_own_files",
+    "reopen_entry",
     "tar_members",
-    "temporary_of",
+    "temporary_pattern",
     "write_atomically",
     "zip_members",
     "zip_names",

@@ -21,12 +21,12 @@ from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Source
 from recbench.datasets.storage import overviews
 from recbench.datasets.storage.fetch import cache_directory
-from recbench.datasets.storage.ownership import (
+from recbench.datasets.storage.markers import (
     COLUMN,
     ENTRY_FILES,
     is_cache_entry,
-    mark,
-    remove_own,
+    mark_directory,
+    remove_own_files,
 )
 
 LAYOUT = 3  # raise it when the files below a cache entry change
@@ -37,7 +37,7 @@ class Damaged(UsageError):
     """A cache entry whose files are missing, truncated or no longer what they were."""
 
 
-def source(path: Path) -> Source:
+def describe_source(path: Path) -> Source:
     """`path` as a Source. Its sha256 is remembered in the cache until the file's size, times or inode change.
 
     The change time (ctime) cannot be set back by hand, so restoring size and modification time deceives nobody.
@@ -80,7 +80,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+def hold_lock(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Hold the advisory lock `path`; whoever else wants it waits. The lock dies with its process.
 
     BlockingIOError if another process holds it and this one does not want to `wait`.
@@ -91,7 +91,7 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
         yield
 
 
-def cached(
+def load_cached(
     name: str, sources: list[Path], parameters: Mapping[str, Any], parse: Callable[[], Dataset]
 ) -> Dataset:
     """The data set `parse()` makes from `sources`, from the cache if the same bytes were parsed before.
@@ -101,60 +101,64 @@ def cached(
     parse leaves nothing behind, a damaged entry is made again, and a source that changes while it is read is a
     UsageError.
     """
-    extra = overviews.available()
+    extra = overviews.find_overviews_file()
     files = [*sources, *([extra] if extra else [])]
-    digests = [source(path) for path in files]
+    digests = [describe_source(path) for path in files]
     about_files = [(digest.file, digest.sha256) for digest in digests]
     fixed = [LAYOUT, overviews.PARSER, name, sorted(parameters.items()), len(sources), about_files]
     key = hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:16]
     entry = cache_directory() / "datasets" / key
     with suppress(FileNotFoundError, Damaged):
-        return reopen(entry)
-    with locked(entry.with_suffix(".lock")):
+        return reopen_entry(entry)
+    with hold_lock(entry.with_suffix(".lock")):
         with suppress(FileNotFoundError, Damaged):
-            return reopen(entry)  # somebody else made it in the meantime
+            return reopen_entry(entry)  # somebody else made it in the meantime
         for leftover in (
             entry,
             *entry.parent.glob(f".{key}.*.tmp"),
         ):  # nobody else writes here under this lock
             if is_cache_entry(leftover):
-                discard(leftover)
+                discard_entry(leftover)
         if entry.exists() or entry.is_symlink():
             raise UsageError(
                 f"{entry} is in the way: it holds files that this bench has not written. Move it away, or keep "
                 "parsed data elsewhere (RECBENCH_CACHE)."
             )
         parsed = parse()
-        dataset = overviews.attach(parsed)
+        dataset = overviews.attach_overviews(parsed)
         used = digests if dataset is not parsed else digests[: len(sources)]
         changed = [
-            path for path, digest in zip(files, digests, strict=True) if source(path) != digest
+            path
+            for path, digest in zip(files, digests, strict=True)
+            if describe_source(path) != digest
         ]
         if changed:
             raise UsageError(
                 f"{changed[0]} changed while it was read. Run the same command again when it is complete."
             )
-        save(replace(dataset, provenance=replace(dataset.provenance, sources=tuple(used))), entry)
+        save_entry(
+            replace(dataset, provenance=replace(dataset.provenance, sources=tuple(used))), entry
+        )
         del parsed, dataset  # their memory, before the same is mapped again
-        return reopen(entry)
+        return reopen_entry(entry)
 
 
-def discard(directory: Path) -> None:
+def discard_entry(directory: Path) -> None:
     """Remove an entry that is the bench's own; others who may be opening it find all of it or nothing."""
     with suppress(FileNotFoundError):
         if not directory.name.endswith(".tmp"):
             directory = directory.rename(
                 directory.with_name(f".{directory.name}.{os.getpid()}.tmp")
             )
-        remove_own(directory, ENTRY_FILES)
+        remove_own_files(directory, ENTRY_FILES)
 
 
-def save(dataset: Dataset, entry: Path) -> None:
+def save_entry(dataset: Dataset, entry: Path) -> None:
     """Write `dataset` to the new directory `entry`, all at once or not at all."""
     entry.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=entry.parent, prefix=f".{entry.name}.", suffix=".tmp"))
     try:
-        mark(temporary)
+        mark_directory(temporary)
         sizes = {}
         for column, values in _columns(dataset).items():
             sizes[column] = _write_column(temporary / f"{column}.npy", values)
@@ -201,7 +205,7 @@ def _columns(dataset: Dataset) -> dict[str, NDArray[Any]]:
     return {name: column for name, column in columns.items() if column is not None}
 
 
-def reopen(entry: Path) -> Dataset:
+def reopen_entry(entry: Path) -> Dataset:
     """The data set saved in `entry`; its columns are memory-mapped, so processes share their pages.
 
     FileNotFoundError if there is no such entry; Damaged if it is not what was saved.

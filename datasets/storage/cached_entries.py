@@ -5,17 +5,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from recbench.datasets.storage.cache import Damaged, discard, locked, reopen
+from recbench.datasets.storage.cache import Damaged, discard_entry, hold_lock, reopen_entry
 from recbench.datasets.storage.fetch import cache_directory
-from recbench.datasets.storage.ownership import is_cache_entry, temporary_of
+from recbench.datasets.storage.markers import is_cache_entry, temporary_pattern
 
 NOTE = re.compile(r"[0-9a-f]{24}")  # what a remembered checksum is called
 CHECKSUM = re.compile(rb"[0-9a-f]{64}")
-HALF_A_NOTE = temporary_of(NOTE)
+HALF_A_NOTE = temporary_pattern(NOTE)
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """A cache entry as it is listed."""
 
     path: Path
@@ -32,7 +32,7 @@ class Cleared:
     left: list[Path]
 
 
-def entries() -> list[Entry]:
+def list_entries() -> list[CacheEntry]:
     """What is in the cache, by name; nothing that is not the bench's own."""
     found = []
     for path in sorted((cache_directory() / "datasets").glob("*/")):
@@ -40,33 +40,35 @@ def entries() -> list[Entry]:
             continue
         n_bytes = sum(file.stat().st_size for file in path.iterdir())
         try:
-            dataset = reopen(path)
-            found.append(Entry(path, dataset.name, len(dataset.ratings), n_bytes))
+            dataset = reopen_entry(path)
+            found.append(CacheEntry(path, dataset.name, len(dataset.ratings), n_bytes))
         except (Damaged, FileNotFoundError):
             found.append(
-                Entry(path, "(unfinished)" if path.suffix == ".tmp" else "(damaged)", 0, n_bytes)
+                CacheEntry(
+                    path, "(unfinished)" if path.suffix == ".tmp" else "(damaged)", 0, n_bytes
+                )
             )
     return sorted(found, key=lambda entry: entry.name)
 
 
-def clear() -> Cleared:
+def clear_cache() -> Cleared:
     """Remove all entries but those that are being written, and the remembered checksums.
 
     Nothing goes that is not the bench's own by name and mark, or by the exact form that earlier versions wrote.
     Processes that have an entry open keep it until they end.
     """
     freed = 0
-    for entry in entries():
+    for entry in list_entries():
         key = entry.path.name.removeprefix(".").partition(".")[0]
-        with suppress(BlockingIOError), locked(entry.path.with_name(f"{key}.lock"), wait=False):
+        with suppress(BlockingIOError), hold_lock(entry.path.with_name(f"{key}.lock"), wait=False):
             if is_cache_entry(entry.path):
-                discard(entry.path)
+                discard_entry(entry.path)
                 freed += entry.n_bytes
     _forget_checksums()
-    return Cleared(freed, strange())
+    return Cleared(freed, list_strangers())
 
 
-def strange() -> list[Path]:
+def list_strangers() -> list[Path]:
     """Directories among the cache's entries, and anything among its checksums, that the bench has not written."""
     among_entries = [
         path for path in (cache_directory() / "datasets").glob("*/") if not is_cache_entry(path)

@@ -33,7 +33,7 @@ def cache_directory() -> Path:
     return Path(os.environ.get("RECBENCH_CACHE") or data_directory() / "cache").absolute()
 
 
-def placed(*names: str) -> Path | None:
+def find_placed(*names: str) -> Path | None:
     """The first of `names` (relative to the data directory) that is there, or None."""
     return next((path for name in names if (path := data_directory() / name).exists()), None)
 
@@ -46,7 +46,7 @@ def digest_of(path: Path, algorithm: str) -> str:
         ).hexdigest()
 
 
-def download(url: str, checksum: str | None, target: Path) -> Path:
+def download_file(url: str, checksum: str | None, target: Path) -> Path:
     """Fetch `url` to `target`, verified against `checksum` ("md5:..." or "sha256:...", None: whatever comes).
 
     Shows a progress bar on a terminal, tries again when the transfer breaks off or brings something else, and gives

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset
-from recbench.datasets.storage.fetch import placed
+from recbench.datasets.storage.fetch import find_placed
 
 PARSER = 2  # raise it when what is parsed from the same bytes changes
 FILE = "overviews/movies_metadata.csv"  # below the data directory
@@ -32,7 +32,7 @@ class Film:
     overview: str
 
 
-def overviews(
+def match_overviews(
     path: Path, titles: Sequence[str], years: Sequence[int | None]
 ) -> tuple[tuple[str, ...], str]:
     """The overview of each film, "" where there is none, and a remark on how many matched and what was not used.
@@ -59,9 +59,9 @@ def overviews(
     return tuple(film.overview if film else "" for film in found), remark
 
 
-def available() -> Path | None:
+def find_overviews_file() -> Path | None:
     """The file with overviews in the data directory, if there is one."""
-    return placed(FILE)
+    return find_placed(FILE)
 
 
 def wanted(dataset: Dataset) -> bool:
@@ -74,12 +74,12 @@ def wanted(dataset: Dataset) -> bool:
     return named and not catalogue.overviews and not dataset.provenance.simulated
 
 
-def attach(dataset: Dataset) -> Dataset:
+def attach_overviews(dataset: Dataset) -> Dataset:
     """`dataset` with overviews and a remark, if it wants them and the file is there; else `dataset` itself."""
-    path = available()
+    path = find_overviews_file()
     if path is None or not wanted(dataset):
         return dataset
-    found, remark = overviews(path, dataset.catalogue.titles, dataset.catalogue.years)
+    found, remark = match_overviews(path, dataset.catalogue.titles, dataset.catalogue.years)
     provenance = replace(dataset.provenance, remarks=(*dataset.provenance.remarks, remark))
     return replace(
         dataset, catalogue=replace(dataset.catalogue, overviews=found), provenance=provenance

@@ -8,11 +8,11 @@ from typing import Literal
 from recbench.datasets import dataset
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
-from recbench.datasets.storage import cached
+from recbench.datasets.storage import load_cached
 from recbench.datasets.table.items import catalogue, plain_name
 from recbench.datasets.table.read import read_columns
 from recbench.datasets.table.values import raw_ids, scale_of, times, values
-from recbench.datasets.transforms import Policy, resolve
+from recbench.datasets.transforms import Policy, resolve_duplicates
 
 PARSER = 2  # raise it when what is parsed from the same bytes changes
 USUAL_NAMES = {  # without blanks, underscores and hyphens
@@ -89,7 +89,7 @@ def table(
     name = f"table:{files[0].name}"
     names = {"user": user, "item": item, "rating": rating, "time": time}
     how = {"sep": sep, "scale": scale, "duplicates": duplicates, "encoding": encoding, "ids": ids}
-    return cached(
+    return load_cached(
         name, files, {**names, **how, "parser": PARSER}, partial(_parse, name, files, names, how)
     )
 
@@ -123,7 +123,9 @@ def _parse(name: str, files: list[Path], names: dict[str, str], how: dict[str, s
     columns.series.clear()
     ratings = Ratings(users, items, stars, len(user_ids), len(item_ids), scale, seconds)
     policy: Policy = how["duplicates"]  # type: ignore[assignment]
-    ratings, step = resolve(ratings, policy, lambda row: f"{file}, {columns.where(row)[0]}")
+    ratings, step = resolve_duplicates(
+        ratings, policy, lambda row: f"{file}, {columns.where(row)[0]}"
+    )
     on_items, titles = "", tuple(map(str, item_ids.tolist()))
     about = Catalogue(titles, (None,) * len(titles), ((),) * len(titles))
     if len(files) > 1:

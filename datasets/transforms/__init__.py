@@ -4,7 +4,7 @@ become dense.
 Loaders come in. Every function says what it dropped, as a step that reports can show.
 """
 
-from recbench.datasets.transforms.duplicates import Policy, resolve
-from recbench.datasets.transforms.filters import dense, filter_rule, more_than, sizes
+from recbench.datasets.transforms.duplicates import Policy, resolve_duplicates
+from recbench.datasets.transforms.filters import count_sizes, filter_rule, index_ids, more_than
 
-__all__ = ["Policy", "dense", "filter_rule", "more_than", "resolve", "sizes"]
+__all__ = ["Policy", "count_sizes", "filter_rule", "index_ids", "more_than", "resolve_duplicates"]

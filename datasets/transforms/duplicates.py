@@ -12,7 +12,7 @@ from recbench.datasets.ratings import Ratings, Step
 Policy = Literal["last", "mean", "error"]
 
 
-def resolve(
+def resolve_duplicates(
     ratings: Ratings, policy: Policy, describe_row: Callable[[int], str]
 ) -> tuple[Ratings, Step | None]:
     """`ratings` with one rating for each pair of user and item, and what was dropped (None: nothing).

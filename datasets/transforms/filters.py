@@ -28,16 +28,16 @@ def min_ratings(
     items = more_than(np.bincount(ratings.items, minlength=ratings.n_items), per_item)
     users = more_than(np.bincount(ratings.users, minlength=ratings.n_users), per_user)
     kept = ratings.take(np.flatnonzero(items[ratings.items] & users[ratings.users]))
-    return kept, Step(filter_rule(per_item, per_user), sizes(ratings), sizes(kept))
+    return kept, Step(filter_rule(per_item, per_user), count_sizes(ratings), count_sizes(kept))
 
 
-def sizes(ratings: Ratings) -> dict[str, int]:
+def count_sizes(ratings: Ratings) -> dict[str, int]:
     """How many users and items have a rating, and how many ratings there are."""
     users, items = np.unique(ratings.users), np.unique(ratings.items)
     return {"users": len(users), "items": len(items), "ratings": len(ratings)}
 
 
-def dense(ids: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[Any]]:
+def index_ids(ids: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[Any]]:
     """An index for every entry of `ids`, and the sorted distinct ids that the indices stand for."""
     distinct, indices = np.unique(ids, return_inverse=True)
     return indices.astype(np.int32), distinct
@@ -50,8 +50,8 @@ def compact(
 
     Indices keep their order, so raw ids that ascended still do.
     """
-    users, kept_users = dense(ratings.users)
-    items, kept_items = dense(ratings.items)
+    users, kept_users = index_ids(ratings.users)
+    items, kept_items = index_ids(ratings.items)
     compacted = Ratings(
         users, items, ratings.values, len(kept_users), len(kept_items), ratings.scale, ratings.times
     )

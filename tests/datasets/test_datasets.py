@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recbench.datasets import Ratings, UsageError
-from recbench.datasets.foundation.spec import format_spec, parse_spec, pick
+from recbench.datasets.foundation.spec import format_spec, parse_spec, pick_name
 
 
 def small(values: list[float], scale: tuple[float, float] = (1, 5)) -> Ratings:
@@ -55,4 +55,4 @@ def test_malformed_specs_are_refused(spec: str) -> None:
 
 def test_an_unknown_name_gets_the_nearest_and_all_valid_ones() -> None:
     with pytest.raises(UsageError, match=r"Did you mean 'item-mean'\? Valid: item-mean, random"):
-        pick("algorithm", "itm-mean", ["random", "item-mean"])
+        pick_name("algorithm", "itm-mean", ["random", "item-mean"])

@@ -24,7 +24,13 @@ from recbench.datasets.netflix.twin.model import (
     site_level,
 )
 from recbench.datasets.netflix.twin.titles import metadata, movie_titles, titles_file
-from recbench.datasets.storage import data_directory, is_marked, locked, mark, remove_own
+from recbench.datasets.storage import (
+    data_directory,
+    hold_lock,
+    is_marked,
+    mark_directory,
+    remove_own_files,
+)
 
 TITLES, TRUTH, OVERVIEWS = "movie_titles.csv", "truth.npz", "movies_metadata.csv"
 FILES = re.compile(
@@ -48,12 +54,12 @@ def simulated_netflix(share: float, seed: int, n_files: int = 1) -> Path:
     directory = data_directory() / "simulated" / f"netflix-users{share!r}-seed{seed}-v{VERSION}"
     wanted = [directory / f"combined_data_{number}.txt" for number in range(1, n_files + 1)]
     if not all(path.exists() for path in wanted):
-        with locked(directory.with_name(f"{directory.name}.lock")):
+        with hold_lock(directory.with_name(f"{directory.name}.lock")):
             for stale in directory.parent.glob(
                 f".{directory.name}.*"
             ):  # of a writer that was killed
                 if is_marked(stale):
-                    remove_own(stale, FILES)
+                    remove_own_files(stale, FILES)
             if not directory.exists():
                 _write_first(directory, share, seed)
             for number, path in enumerate(wanted, start=1):
@@ -100,7 +106,7 @@ def _write_more(path: Path, number: int, seed: int) -> None:
 def _beside(directory: Path) -> Path:
     directory.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
-    mark(temporary)
+    mark_directory(temporary)
     return temporary
 
 

@@ -42,7 +42,7 @@ from recbench.benchmarks.splits import ways as divisions
 from recbench.benchmarks.splits.folds import divide
 from recbench.datasets import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
-from recbench.datasets.storage.cache import reopen, save
+from recbench.datasets.storage.cache import reopen_entry, save_entry
 from recbench.reports.results import Results, Row
 from recbench.reports.spread import Spread
 from tests.adapters.planted import taste
@@ -116,7 +116,7 @@ class Bench:
         """The record and the raw answers of one cell."""
         entry = self.directory / "cache" / "datasets" / dataset.digest[:12]
         if not entry.exists():
-            save(dataset, entry)
+            save_entry(dataset, entry)
         cell = plan.cells(dataset, plan.rows([spec]), HOW)[fold]
         run = Run(self.directory / dataset.digest[:6])
         job = {
@@ -561,7 +561,7 @@ def check_files_are_closed(bench: Bench, column: str) -> None:
     assert record.status == "failed" and SealedError.__name__ in (record.reason or ""), (
         "test ratings can be read"
     )
-    assert len(reopen(entry).ratings) == N_ROWS, "and the entry is as it was"
+    assert len(reopen_entry(entry).ratings) == N_ROWS, "and the entry is as it was"
 
 
 @pytest.mark.parametrize("column", ["values.npy", "about.json"])

@@ -18,7 +18,7 @@ from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.verify import verify
 from recbench.datasets import UsageError
-from recbench.datasets.storage.cache import Damaged, reopen
+from recbench.datasets.storage.cache import Damaged, reopen_entry
 from recbench.reports.build import main as build
 from tests.conftest import RunBench
 
@@ -154,4 +154,4 @@ def test_a_column_in_the_cache_is_a_file_of_its_entry(
     about["columns"][name] = (tmp_path / "stolen.npy").stat().st_size
     (entry / "about.json").write_text(json.dumps(about))
     with pytest.raises(Damaged, match="is no column"):
-        reopen(entry)
+        reopen_entry(entry)

@@ -162,13 +162,13 @@ def test_a_published_archive_of_latest_small_needs_no_remark(
 
 def test_every_set_says_what_it_is_and_under_which_licence() -> None:
     for name in ("100k", "1m", "10m", "20m", "25m", "32m", "latest-small"):
-        entry = datasets.entry(f"movielens-{name}")
+        entry = datasets.find_loader(f"movielens-{name}")
         assert re.match(
             r"[0-9,]+ ratings of [0-9,]+ users for [0-9,]+ films, .* to .*\.$", entry.description
         )
         assert entry.licence.startswith("GroupLens: research use")
         assert "doi:10.1145/2827872" in entry.citation
-    assert "redistribution under the same terms" in datasets.entry("movielens-32m").licence
+    assert "redistribution under the same terms" in datasets.find_loader("movielens-32m").licence
 
 
 @pytest.mark.parametrize(

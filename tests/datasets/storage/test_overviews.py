@@ -10,7 +10,7 @@ import pytest
 
 from recbench import datasets
 from recbench.datasets import UsageError
-from recbench.datasets.storage.overviews import overviews
+from recbench.datasets.storage.overviews import match_overviews
 from tests.datasets.table.test_table import mutations
 
 HEADER = [
@@ -85,7 +85,7 @@ def test_titles_match_as_they_are_written_elsewhere(metadata: Path) -> None:
         ("Cité des enfants perdus, La", 1995): "Dreams", ("Samurai (a.k.a. Seven Samurai)", 1954): "A village",
         ("七人の侍", 1954): "A village", ("Unknown", None): "", ("", None): "",
     }  # fmt: skip
-    found, remark = overviews(
+    found, remark = match_overviews(
         metadata, [title for title, _ in wanted], [year for _, year in wanted]
     )
     assert dict(zip(wanted, found, strict=True)) == wanted
@@ -136,7 +136,7 @@ def test_a_file_that_is_something_else_is_refused(
 ) -> None:
     (tmp_path / "movies_metadata.csv").write_bytes(content)
     with pytest.raises(UsageError, match=message):
-        overviews(tmp_path / "movies_metadata.csv", ["a"], [None])
+        match_overviews(tmp_path / "movies_metadata.csv", ["a"], [None])
 
 
 TITLES = ["heat", "the matrix", "jaws"]
@@ -153,7 +153,7 @@ def test_bytes_and_quotes_gone_astray_cost_only_their_rows(tmp_path: Path) -> No
     path.write_bytes(
         good.encode() + latin.encode("latin-1") + b"\n" + endless.encode() + rest.encode()
     )
-    found, remark = overviews(path, ["Heat", "Jaws"], [1995, 1975])
+    found, remark = match_overviews(path, ["Heat", "Jaws"], [1995, 1975])
     assert found == ("Two men", "A shark")
     assert "2 malformed rows" in remark
 
@@ -225,7 +225,7 @@ def test_mutated_metadata_means_what_the_reference_says_or_is_refused(tmp_path: 
         except (ValueError, AssertionError, csv.Error):
             expected = UsageError
         try:
-            found, remark = overviews(path, TITLES, [1999] * 3)
+            found, remark = match_overviews(path, TITLES, [1999] * 3)
             got: object = (
                 list(found),
                 int(re.findall(r"([\d,]+) malformed", remark)[0].replace(",", "")),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recbench.datasets import Ratings, UsageError
-from recbench.datasets.transforms.duplicates import Policy, resolve
+from recbench.datasets.transforms.duplicates import Policy, resolve_duplicates
 from recbench.datasets.transforms.filters import compact, min_ratings
 from recbench.datasets.transforms.pruning import k_core
 
@@ -46,7 +46,7 @@ def rows_of(ratings: Ratings) -> list[tuple[int, int, float, int]]:
 
 @given(tables)
 def test_the_last_rating_of_a_pair_stays_in_its_place(rows: list[Row]) -> None:
-    resolved, step = resolve(ratings_of(rows), "last", str)
+    resolved, step = resolve_duplicates(ratings_of(rows), "last", str)
     last = {(user, item): place for place, (user, item, _) in enumerate(rows)}
     assert rows_of(resolved) == [(*rows[place], place) for place in sorted(last.values())]
     assert (step is None) == (len(last) == len(rows))
@@ -57,11 +57,11 @@ def test_the_last_rating_of_a_pair_stays_in_its_place(rows: list[Row]) -> None:
 
 @given(tables)
 def test_the_mean_of_a_pair_takes_the_place_of_its_last_rating(rows: list[Row]) -> None:
-    resolved, _ = resolve(ratings_of(rows), "mean", str)
+    resolved, _ = resolve_duplicates(ratings_of(rows), "mean", str)
     found: dict[tuple[int, int], list[int]] = {}
     for user, item, value in rows:
         found.setdefault((user, item), []).append(value)
-    last, _ = resolve(ratings_of(rows), "last", str)
+    last, _ = resolve_duplicates(ratings_of(rows), "last", str)
     means = [float(np.float32(np.mean(found[user, item]))) for user, item, _, _ in rows_of(last)]
     assert rows_of(resolved) == [
         (u, i, mean, t) for (u, i, _, t), mean in zip(rows_of(last), means, strict=True)
@@ -73,18 +73,18 @@ def test_a_second_rating_of_a_pair_can_be_an_error(rows: list[Row]) -> None:
     pairs = [row[:2] for row in rows]
     again = next((place for place, pair in enumerate(pairs) if pair in pairs[:place]), None)
     if again is None:
-        assert resolve(ratings_of(rows), "error", str)[1] is None
+        assert resolve_duplicates(ratings_of(rows), "error", str)[1] is None
     else:
         before = max(place for place in range(again) if pairs[place] == pairs[again])
         with pytest.raises(UsageError, match=rf"^line {again}: .* in line {before}, "):
-            resolve(ratings_of(rows), "error", lambda row: f"line {row}")
+            resolve_duplicates(ratings_of(rows), "error", lambda row: f"line {row}")
 
 
 @pytest.mark.parametrize("policy", ["last", "mean"])
 @given(rows=tables)
 def test_resolving_twice_changes_nothing(policy: Policy, rows: list[Row]) -> None:
-    once, _ = resolve(ratings_of(rows), policy, str)
-    twice, step = resolve(once, policy, str)
+    once, _ = resolve_duplicates(ratings_of(rows), policy, str)
+    twice, step = resolve_duplicates(once, policy, str)
     assert step is None
     assert rows_of(twice) == rows_of(once)
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from recbench import datasets
 from recbench.benchmarks.records.record import Run
 from recbench.datasets.foundation.spec import UsageError
-from recbench.datasets.profile import profile
+from recbench.datasets.profile import profile_dataset
 from recbench.reports import words
 from recbench.reports.build import build
 from recbench.reports.drawing import data as data_figures
@@ -33,7 +33,9 @@ def known(**changes: Any) -> dict[str, Any]:
     titles = dict.fromkeys(range(90), HOSTILE)
     years = {item: 1950 + item for item in range(60)}
     return (
-        profile(dataset(drawn(), titles=titles, years=years)) | {"digest": DATA["digest"]} | changes
+        profile_dataset(dataset(drawn(), titles=titles, years=years))
+        | {"digest": DATA["digest"]}
+        | changes
     )
 
 
@@ -196,7 +198,7 @@ def figures(found: dict[str, Any]) -> dict[str, Figure]:
 @pytest.mark.parametrize("kind", ODD)
 def test_labels_are_whole_and_do_not_collide(kind: str) -> None:
     ratings, how = ODD[kind]
-    found = profile(dataset(ratings, **how))
+    found = profile_dataset(dataset(ratings, **how))
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("error")
         for title, figure in figures(found).items():
@@ -236,7 +238,9 @@ def test_labels_are_whole_and_do_not_collide(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["one rating", "no times", "wide scale"])
 def test_odd_data_have_a_section_too(kind: str, tmp_path: Path) -> None:
     ratings, how = ODD[kind]
-    _, markdown = run(tmp_path, profile(dataset(ratings, **how)) | {"digest": DATA["digest"]})
+    _, markdown = run(
+        tmp_path, profile_dataset(dataset(ratings, **how)) | {"digest": DATA["digest"]}
+    )
     absent = {"data-years"} | ({"data-times"} if kind == "no times" else set())
     shown = re.findall(r"\(figures/(.*)\.svg\)", markdown)
     assert shown == [name for name in PICTURES if name not in absent]
@@ -261,6 +265,6 @@ def test_a_run_keeps_the_profile_of_its_data(
         check=0,
     )
     kept = json.loads((tmp_path / "profile.json").read_bytes())
-    assert kept == profile(datasets.load(name))
+    assert kept == profile_dataset(datasets.load(name))
     assert kept["digest"] == Run(tmp_path).records()[0].data["digest"]
     assert not list(tmp_path.glob(".profile*"))

@@ -17,12 +17,12 @@ ENTRY = re.compile(
 )  # what entries are called, and unfinished ones
 
 
-def temporary_of(ours: re.Pattern[str]) -> re.Pattern[str]:
+def temporary_pattern(ours: re.Pattern[str]) -> re.Pattern[str]:
     """What `write_atomically` calls the temporary files of those that are called `ours`."""
     return re.compile(rf"\.(?:{ours.pattern})\.[a-z0-9_]{{8}}\.tmp", ours.flags)
 
 
-def mark(directory: Path) -> None:
+def mark_directory(directory: Path) -> None:
     """Say in the new `directory` that it is the bench's own, before anything else is written there."""
     (directory / MARK).write_bytes(SIGNATURE)
 
@@ -37,14 +37,14 @@ def is_marked(directory: Path) -> bool:
 
 def strangers(directory: Path, ours: re.Pattern[str]) -> Iterator[Path]:
     """What in `directory` is no plain file, or is not called like the mark, one of `ours` or a temporary one."""
-    temporary = temporary_of(ours)
+    temporary = temporary_pattern(ours)
     for path in directory.iterdir():
         named = path.name == MARK or ours.fullmatch(path.name) or temporary.fullmatch(path.name)
         if not named or path.is_symlink() or not path.is_file():
             yield path
 
 
-def remove_own(directory: Path, ours: re.Pattern[str]) -> None:
+def remove_own_files(directory: Path, ours: re.Pattern[str]) -> None:
     """Remove the files of `directory` that are `ours`, the mark last, and the directory if nothing else is in it."""
     others = set(strangers(directory, ours))
     for path in directory.iterdir():
