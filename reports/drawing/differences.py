@@ -1,4 +1,4 @@
-"""All pairs of rows: a matrix of their differences, and between which ranks each lies, as data and as pictures."""
+"""All pairs of rows, as data and drawn: their differences, and the ranks between which they lie."""
 
 import textwrap
 from dataclasses import dataclass
@@ -19,16 +19,27 @@ from recbench.reports.drawing.heatmap import fence, on
 from recbench.reports.results import Certainty
 from recbench.reports.words import chance, signed
 
-COLOURS = colormaps[
-    "PuOr_r"
-]  # purple where the row is better, orange where it is worse: safe for colour-blind eyes
+# Purple where the row is better, orange where it is worse: safe for colour-blind eyes.
+COLOURS = colormaps["PuOr_r"]
 MOST_ROWS = 20  # what can still be read as a matrix
-SOFT, STRONG, PLAIN = "#666666", "#0072b2", "#ffffff"
+SOFT = "#666666"
+STRONG = "#0072b2"
+PLAIN = "#ffffff"
+INK = "#444444"
+
+# Inches of the matrix and of the ranks.
+GAP_WIDTH = 0.54
+GAP_HEIGHT = 0.25
+RANK_HEIGHT = 0.17
+LETTER_WIDTH = 0.072
 
 
 @dataclass(frozen=True)
 class Gap:
-    """The row's value minus the column's. `better` says for whom; `shade` grows with the size, from 0 to 1."""
+    """The row's value minus the column's.
+
+    `better` says whether the row's is better; `shade` grows with the size, from 0 to 1.
+    """
 
     tip: str
     difference: float
@@ -40,7 +51,7 @@ class Gap:
 
     @property
     def apart(self) -> bool:
-        """Whether the two rows can be told apart at `LEVEL`."""
+        """Whether the two rows are significantly different at `LEVEL`."""
         return self.p < LEVEL
 
     @property
@@ -50,10 +61,11 @@ class Gap:
 
     @property
     def colours(self) -> tuple[str, str] | None:
-        """Background and text colour; None where the rows cannot be told apart."""
+        """Background and text colour; None where the rows are not significantly different."""
         if not self.apart:
             return None
-        background = to_hex(COLOURS(0.5 - (1 if self.better else -1) * (0.1 + 0.3 * self.shade)))
+        direction = 1 if self.better else -1
+        background = to_hex(COLOURS(0.5 - direction * (0.1 + 0.3 * self.shade)))
         return background, on(background)
 
 
@@ -68,123 +80,167 @@ class Matrix:
 
 
 def matrix(found: Certainty, column: str) -> Matrix:
-    """All pairs of the best `MOST_ROWS` rows. What is below the diagonal is exactly minus what is above."""
-    boot, shown = found.bootstrap, found.order[:MOST_ROWS]
-    losses, names = boot.metric.loss(boot.values), [found.rows[index].name for index in shown]
-    sizes = [
-        abs(float(boot.values[one] - boot.values[other]))
-        for one in shown
-        for other in shown
-        if one < other
-    ]
-    largest = fence(sizes) if any(sizes) else 1.0
+    """All pairs of the best `MOST_ROWS` rows.
+
+    What is below the diagonal is exactly minus what is above.
+    """
+    boot = found.bootstrap
+    shown = found.order[:MOST_ROWS]
+    names = [found.rows[index].name for index in shown]
+    losses = boot.metric.loss(boot.values)
+    largest = _largest_difference(found, shown)
+
     gaps: list[list[Gap | None]] = [[None] * len(shown) for _ in shown]
-    for y, one in enumerate(shown):
-        for x, other in enumerate(shown[:y]):
-            difference, low, high = boot.difference(one, other)
-            p = float(boot.apart[one, other])
+    for y, first in enumerate(shown):
+        for x, second in enumerate(shown[:y]):
+            difference, low, high = boot.difference(first, second)
+            p = float(boot.apart[first, second])
             shade = min(1.0, abs(difference) / largest)
-            for row, col, sign, bounds in ((y, x, 1, (low, high)), (x, y, -1, (-high, -low))):
-                verdict = "told apart" if p < LEVEL else "not told apart"
-                tip = (
-                    f"{names[row]} − {names[col]}, {column}: {signed(sign * difference)}\n"
-                    f"95 % interval {signed(bounds[0])} to {signed(bounds[1])}\n{verdict}, p {chance(p)}"
-                )
-                better = bool(sign * (losses[one] - losses[other]) < 0)
-                gaps[row][col] = Gap(tip, sign * difference, *bounds, p, better, shade)
+            is_better = bool(losses[first] - losses[second] < 0)
+            is_worse = bool(losses[second] - losses[first] < 0)
+
+            tip = _tip(names[y], names[x], column, (difference, low, high), p)
+            gaps[y][x] = Gap(tip, difference, low, high, p, is_better, shade)
+            tip = _tip(names[x], names[y], column, (-difference, -high, -low), p)
+            gaps[x][y] = Gap(tip, -difference, -high, -low, p, is_worse, shade)
     return Matrix(column, names, gaps, len(found.rows))
+
+
+def _largest_difference(found: Certainty, shown: list[int]) -> float:
+    """The size that gets the strongest colour: the greatest one that is no outlier."""
+    values = found.bootstrap.values
+    sizes = []
+    for first in shown:
+        for second in shown:
+            if first < second:
+                sizes.append(abs(float(values[first] - values[second])))
+    return fence(sizes) if any(sizes) else 1.0
+
+
+def _tip(
+    row: str, column_row: str, column: str, estimate: tuple[float, float, float], p: float
+) -> str:
+    """What is said of a difference: its size, its interval, and whether it is significant."""
+    difference, low, high = estimate
+    verdict = "significantly different" if p < LEVEL else "not significantly different"
+    return (
+        f"{row} − {column_row}, {column}: {signed(difference)}\n"
+        f"95 % interval {signed(low)} to {signed(high)}\n"
+        f"{verdict}, p {chance(p)}"
+    )
 
 
 def draw_matrix(shown: Matrix, title: str) -> Figure:
     """The matrix as a figure: numbers of rows and columns, names beside the rows."""
-    n, size, line = len(shown.names), 0.54, 0.25
-    left = 0.35 + 0.072 * max(len(name) for name in shown.names) + 0.3
-    width = max(left + n * size + 0.15, 6.5)
-    titles = textwrap.wrap(title, int((width - 0.3) / 0.095))
-    top = 0.45 + 0.2 * len(titles)
-    height = top + n * line + 0.6
+    n = len(shown.names)
+    left = 0.35 + LETTER_WIDTH * max(len(name) for name in shown.names) + 0.3
+    width = max(left + n * GAP_WIDTH + 0.15, 6.5)
+    title_lines = textwrap.wrap(title, int((width - 0.3) / 0.095))
+    top = 0.45 + 0.2 * len(title_lines)
+    height = top + n * GAP_HEIGHT + 0.6
+
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
-    axes.text(0.15, 0.15, "\n".join(titles), va="top", fontsize=10, fontweight="bold")
-    boxes, faces = [], []
+    axes.text(0.15, 0.15, "\n".join(title_lines), va="top", fontsize=10, fontweight="bold")
+
+    boxes: list[Rectangle] = []
+    faces: list[str] = []
     for y, (name, gaps) in enumerate(zip(shown.names, shown.gaps, strict=True)):
-        middle = top + (y + 0.5) * line
-        axes.text(left - 0.1, middle, f"{name}  {y + 1}", ha="right", va="center")
-        axes.text(left + (y + 0.5) * size, top - 0.08, str(y + 1), ha="center", va="bottom")
+        number = str(y + 1)
+        middle = top + (y + 0.5) * GAP_HEIGHT
+        axes.text(left - 0.1, middle, f"{name}  {number}", ha="right", va="center")
+        axes.text(left + (y + 0.5) * GAP_WIDTH, top - 0.08, number, ha="center", va="bottom")
         for x, gap in enumerate(gaps):
             if gap:
-                background, colour = gap.colours or (PLAIN, SOFT)
-                boxes.append(
-                    Rectangle(
-                        (left + x * size + 0.01, top + y * line + 0.01), size - 0.02, line - 0.02
-                    )
-                )
-                faces.append(background)
-                across = left + (x + 0.5) * size
-                axes.text(
-                    across, middle, gap.text, ha="center", va="center", fontsize=6.5, color=colour
-                )
+                corner = (left + x * GAP_WIDTH, top + y * GAP_HEIGHT)
+                boxes.append(_gap_box(corner))
+                faces.append(_write_gap(axes, gap, left + (x + 0.5) * GAP_WIDTH, middle))
     axes.add_collection(PatchCollection(boxes, facecolors=faces, linewidths=0))
-    _matrix_key(axes, 0.15, top + n * line + 0.25)
+    _draw_matrix_key(axes, 0.15, top + n * GAP_HEIGHT + 0.25)
     return figure
 
 
-def _matrix_key(axes: Axes, x: float, y: float) -> None:
+def _gap_box(corner: tuple[float, float]) -> Rectangle:
+    x, y = corner
+    return Rectangle((x + 0.01, y + 0.01), GAP_WIDTH - 0.02, GAP_HEIGHT - 0.02)
+
+
+def _write_gap(axes: Axes, gap: Gap, x: float, y: float) -> str:
+    """Write a difference around (x, y); the colour of its background."""
+    background, colour = gap.colours or (PLAIN, SOFT)
+    axes.text(x, y, gap.text, ha="center", va="center", fontsize=6.5, color=colour)
+    return background
+
+
+def _draw_matrix_key(axes: Axes, x: float, y: float) -> None:
+    """What the colours and the sign of a matrix mean, in one line."""
+    style: dict[str, Any] = {"va": "center", "fontsize": 7, "color": INK}
     for shift, meaning in ((0.1, "row better"), (-0.1, "row worse")):
         for step in range(4):
             colour = COLOURS(0.5 - shift - np.sign(shift) * 0.1 * step)
-            axes.add_patch(
-                Rectangle((x + 0.12 * step, y), 0.12, 0.1, facecolor=colour, linewidth=0)
-            )
-        axes.text(x + 0.58, y + 0.05, meaning, va="center", fontsize=7, color="#444444")
+            box = Rectangle((x + 0.12 * step, y), 0.12, 0.1, facecolor=colour, linewidth=0)
+            axes.add_patch(box)
+        axes.text(x + 0.58, y + 0.05, meaning, **style)
         x += 1.4
-    axes.text(
-        x,
-        y + 0.05,
-        "≈ cannot be told apart, all pairs tested",
-        va="center",
-        fontsize=7,
-        color="#444444",
-    )
+    axes.text(x, y + 0.05, "≈ not significantly different, all pairs tested", **style)
 
 
 def draw_ranks(found: Certainty, title: str) -> Figure:
-    """For each row, best first, its rank and the ranks between which it lies in 95 % of the draws."""
-    boot, order = found.bootstrap, found.order
-    ranks = rankdata(boot.metric.loss(boot.values))  # equal rows share the mean of their ranks
+    """For each row, best first, its rank and the ranks between which 95 % of the draws lie."""
+    order = found.order
     names = [found.rows[index].name for index in order]
-    left = 0.3 + 0.072 * max(map(len, names))
-    width, titles = left + 5.2, textwrap.wrap(title, int((left + 5) / 0.095))
-    height = 1.3 + 0.2 * len(titles) + 0.17 * len(order)
+    left = 0.3 + LETTER_WIDTH * max(map(len, names))
+    width = left + 5.2
+    title_lines = textwrap.wrap(title, int((left + 5) / 0.095))
+    height = 1.3 + 0.2 * len(title_lines) + RANK_HEIGHT * len(order)
+
     figure = Figure(figsize=(width, height))
-    axes = figure.add_axes(
-        (left / width, 0.75 / height, 5.0 / width, 0.17 * (len(order) + 1) / height)
-    )
-    figure.text(
-        0.15 / width, 1 - 0.12 / height, "\n".join(titles), va="top", fontsize=10, fontweight="bold"
-    )
-    for y, index in enumerate(order):
+    inner_height = RANK_HEIGHT * (len(order) + 1)
+    box = (left / width, 0.75 / height, 5.0 / width, inner_height / height)
+    axes = figure.add_axes(box)
+    heading = "\n".join(title_lines)
+    corner = (0.15 / width, 1 - 0.12 / height)
+    figure.text(*corner, heading, va="top", fontsize=10, fontweight="bold")
+
+    _draw_rank_intervals(axes, found)
+    _set_rank_axes(axes, names)
+    _draw_rank_legend(figure, height)
+    return figure
+
+
+def _draw_rank_intervals(axes: Axes, found: Certainty) -> None:
+    """A dot and a line a row; equal rows share the mean of their ranks."""
+    boot = found.bootstrap
+    ranks = rankdata(boot.metric.loss(boot.values))
+    for y, index in enumerate(found.order):
         colour = STRONG if index in boot.tied else SOFT
-        axes.plot(
-            boot.rank_interval(index), (y, y), color=colour, linewidth=1.4, solid_capstyle="butt"
-        )
+        line: dict[str, Any] = {"color": colour, "linewidth": 1.4, "solid_capstyle": "butt"}
+        axes.plot(boot.rank_interval(index), (y, y), **line)
         axes.plot(ranks[index], y, "o", color=colour, markersize=3.5)
+
+
+def _set_rank_axes(axes: Axes, names: list[str]) -> None:
+    """Names at the left, ranks below."""
     axes.set(
-        ylim=(len(order) - 0.3, -0.7),
-        xlim=(0.5, len(order) + 0.5),
+        ylim=(len(names) - 0.3, -0.7),
+        xlim=(0.5, len(names) + 0.5),
         xlabel="rank, and its 95 % interval over users",
     )
-    axes.set_yticks(range(len(order)), names)
+    axes.set_yticks(range(len(names)), names)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.grid(axis="x", color="#e6e6e6", linewidth=0.5)
     axes.set_axisbelow(True)
+
+
+def _draw_rank_legend(figure: Figure, height: float) -> None:
+    """What the two colours mean."""
     entries = [
         Patch(color=STRONG, label="best, and tied with the best"),
-        Patch(color=SOFT, label="told from the best"),
+        Patch(color=SOFT, label="significantly different from the best"),
     ]
     style: dict[str, Any] = {
         "frameon": False,
@@ -194,4 +250,3 @@ def draw_ranks(found: Certainty, title: str) -> Figure:
         "ncols": 2,
     }
     figure.legend(handles=entries, loc="lower right", bbox_to_anchor=(1, 0.05 / height), **style)
-    return figure

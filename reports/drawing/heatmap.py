@@ -211,8 +211,8 @@ def shades(values: Sequence[float | None], *, log: bool = False) -> list[float |
 def fence(losses: Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
     """The worst loss that is worth a place on a scale.
 
-    At most 1.5 quartile distances beyond the worse quartile (Tukey's fence); the greatest loss where
-    the quartiles are the same.
+    At most 1.5 quartile distances beyond the worse quartile (Tukey's fence); the greatest loss
+    where the quartiles are the same.
     """
     first, third = np.quantile(losses, [0.25, 0.75])
     if third <= first:

@@ -1,4 +1,7 @@
-"""Figures for papers and for Markdown: SVG with real text, and PNG; the same records give the same bytes."""
+"""Figures for papers and for Markdown: SVG with real text, and PNG.
+
+The same records give the same bytes.
+"""
 
 import base64
 import io
@@ -18,11 +21,8 @@ from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square, key
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": [
-        "DejaVu Sans",
-        "Verdana",
-        "sans-serif",
-    ],  # the first comes with matplotlib: drawn alike anywhere
+    # The first comes with matplotlib, so that figures are drawn alike anywhere.
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
     "font.size": 8.5,
     "svg.fonttype": "none",
     "svg.hashsalt": "recbench",
@@ -30,9 +30,18 @@ STYLE: dict[Any, Any] = {
     "hatch.color": "#9a9a9a",
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
 }
-LINE, HEAD, FAMILY, EDGE = 0.27, 0.46, 0.25, 0.15  # heights and margin in inches
-NOTE = 0.11  # more height where squares have a second line
+DOTS_PER_INCH = 160
+
+# Heights and margin in inches.
+LINE_HEIGHT = 0.27
+HEAD_HEIGHT = 0.46
+FAMILY_HEIGHT = 0.25
+NOTE_HEIGHT = 0.11  # more where squares have a second line
+MARGIN = 0.15
+
 PAPER = "#ffffff"
+INK = "#444444"
+GREY_INK = "#666666"
 NAME_WIDTH = 44  # characters; longer names are broken
 HATCHED: dict[str, Any] = {
     "facecolor": "#f2f2f2",
@@ -41,10 +50,15 @@ HATCHED: dict[str, Any] = {
     "linewidth": 0,
 }
 
+Spot = tuple[float, float]  # inches from the upper left corner
+
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure that a section shows: where it is kept below `figures/`, what it says in words, how it is drawn."""
+    """A figure that a section shows.
+
+    `name` is where it is kept below `figures/`, `alternative` what it says in words.
+    """
 
     name: str
     alternative: str
@@ -52,157 +66,184 @@ class Picture:
 
     @cached_property
     def files(self) -> dict[str, bytes]:
-        """File name -> content, as SVG and as PNG, without anything that changes from build to build."""
+        """File name -> content, SVG and PNG, with nothing that changes from build to build."""
         files = {}
         with rc_context(STYLE):
             figure = self.draw()
             FigureCanvasAgg(figure)
-            for kind, metadata in (
-                ("svg", {"Date": None, "Creator": None}),
-                ("png", {"Software": None}),
-            ):
-                buffer = io.BytesIO()
-                # White, for pages that are dark around it; report.html lets it melt into its own paper.
-                figure.savefig(buffer, format=kind, dpi=160, metadata=metadata, facecolor="white")
-                files[f"{self.name}.{kind}"] = buffer.getvalue()
+            files[f"{self.name}.svg"] = _saved(figure, "svg", {"Date": None, "Creator": None})
+            files[f"{self.name}.png"] = _saved(figure, "png", {"Software": None})
         return files
 
     @property
     def uri(self) -> str:
         """The SVG as the address of an image inside a page."""
-        return (
-            f"data:image/svg+xml;base64,{base64.b64encode(self.files[f'{self.name}.svg']).decode()}"
-        )
+        content = base64.b64encode(self.files[f"{self.name}.svg"]).decode()
+        return f"data:image/svg+xml;base64,{content}"
+
+
+def _saved(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
+    """A figure as a file of this kind, on white paper.
+
+    White, for pages that are dark around it; report.html lets it melt into its own paper.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, metadata=metadata, facecolor="white")
+    return buffer.getvalue()
 
 
 def pictures(content: object) -> Iterator[Picture]:
-    """Every picture in a section's context, however deep in its lists and dictionaries."""
+    """Every picture in what a section shows, however deep in its lists and dictionaries."""
     if isinstance(content, Picture):
         yield content
-    elif isinstance(content, dict | list | tuple):
-        for part in content.values() if isinstance(content, dict) else content:
+    elif isinstance(content, dict):
+        for part in content.values():
+            yield from pictures(part)
+    elif isinstance(content, list | tuple):
+        for part in content:
             yield from pictures(part)
 
 
-def heatmap(drawn: Heatmap, title: str) -> Figure:
-    """The heatmap as a figure of its own size, in inches from its upper left corner; `title` goes above it."""
+@dataclass(frozen=True)
+class _Sheet:
+    """The sizes of a heatmap's figure, in inches."""
+
+    names: dict[str, list[str]]  # a row's name, broken into lines
+    label_width: float
+    square_width: float
+    line_heights: dict[str, float]
+    title_lines: list[str]
+    width: float
+    height: float
+
+    @property
+    def left(self) -> float:
+        """Where the squares begin."""
+        return MARGIN + self.label_width
+
+    @property
+    def top(self) -> float:
+        """Where the heads of the columns begin."""
+        return MARGIN + 0.2 * len(self.title_lines)
+
+
+def _measure_sheet(drawn: Heatmap, title: str) -> _Sheet:
+    """How large the figure and its parts have to be, so that all texts find room."""
     names = {line.name: textwrap.wrap(line.name, NAME_WIDTH) or [""] for line in drawn.lines}
-    label = 0.075 * max((len(part) for parts in names.values() for part in parts), default=0) + 0.3
-    widest = max((len(one.note) for one in drawn.squares), default=0)
-    square = max(
-        0.85, 0.075 * max(len(column.name) for column in drawn.columns) + 0.15, 0.052 * widest + 0.1
-    )
-    legend = max(map(len, (*drawn.legend, f"best to worst of the {drawn.scale} {' ' * 24}")))
-    width = 2 * EDGE + label + max(square * len(drawn.columns), 0.062 * legend)
-    titles = textwrap.wrap(title, int((width - 2 * EDGE) / 0.095))
-    top = EDGE + 0.2 * len(titles)
-    line_height = LINE + NOTE * drawn.noted
-    heights = {name: max(line_height, 0.15 * len(parts) + 0.08) for name, parts in names.items()}
-    height = (
-        top
-        + HEAD
-        + FAMILY * len(drawn.families)
-        + sum(heights.values())
-        + 0.45
-        + 0.15 * len(drawn.legend)
-    )
-    figure = Figure(figsize=(width, height))
+    longest_name = max((len(part) for parts in names.values() for part in parts), default=0)
+    label_width = 0.075 * longest_name + 0.3
+
+    longest_note = max((len(square.note) for square in drawn.squares), default=0)
+    longest_head = max(len(column.name) for column in drawn.columns)
+    square_width = max(0.85, 0.075 * longest_head + 0.15, 0.052 * longest_note + 0.1)
+
+    colours_in_words = f"best to worst of the {drawn.scale} {' ' * 24}"
+    longest_meaning = max(map(len, (*drawn.legend, colours_in_words)))
+    squares_width = max(square_width * len(drawn.columns), 0.062 * longest_meaning)
+    width = 2 * MARGIN + label_width + squares_width
+    title_lines = textwrap.wrap(title, int((width - 2 * MARGIN) / 0.095))
+
+    least_height = LINE_HEIGHT + NOTE_HEIGHT * drawn.noted
+    heights = {name: max(least_height, 0.15 * len(parts) + 0.08) for name, parts in names.items()}
+    top = MARGIN + 0.2 * len(title_lines)
+    lines_end = top + HEAD_HEIGHT + FAMILY_HEIGHT * len(drawn.families) + sum(heights.values())
+    height = lines_end + 0.45 + 0.15 * len(drawn.legend)
+    return _Sheet(names, label_width, square_width, heights, title_lines, width, height)
+
+
+def heatmap(drawn: Heatmap, title: str) -> Figure:
+    """The heatmap as a figure of its own size, with `title` above it."""
+    sheet = _measure_sheet(drawn, title)
+    figure = Figure(figsize=(sheet.width, sheet.height))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.set(xlim=(0, sheet.width), ylim=(sheet.height, 0))
     axes.axis("off")
-    axes.text(EDGE, EDGE, "\n".join(titles), va="top", fontsize=10, fontweight="bold")
+
+    heading = "\n".join(sheet.title_lines)
+    axes.text(MARGIN, MARGIN, heading, va="top", fontsize=10, fontweight="bold")
     for index, column in enumerate(drawn.columns):
-        _head(axes, column, EDGE + label + (index + 0.5) * square, top + 0.1)
-    y = top + HEAD
+        middle = sheet.left + (index + 0.5) * sheet.square_width
+        _draw_head(axes, column, middle, sheet.top + 0.1)
+
+    y = sheet.top + HEAD_HEIGHT
     for family, lines in drawn.families.items():
-        axes.text(EDGE, y + FAMILY - 0.07, family, color="#666666", fontsize=7.5)
-        y += FAMILY
+        axes.text(MARGIN, y + FAMILY_HEIGHT - 0.07, family, color=GREY_INK, fontsize=7.5)
+        y += FAMILY_HEIGHT
         for line in lines:
-            _line(
-                axes,
-                line,
-                "\n".join(names[line.name]),
-                (EDGE + label, y),
-                square,
-                heights[line.name],
-                drawn,
-            )
-            y += heights[line.name]
-    _legend(axes, EDGE + label, y + 0.2, drawn)
+            _draw_line(axes, line, y, sheet, len(drawn.columns))
+            y += sheet.line_heights[line.name]
+    _draw_legend(axes, sheet.left, y + 0.2, drawn)
     return figure
 
 
-def _head(axes: Axes, column: Column, x: float, y: float) -> None:
+def _draw_head(axes: Axes, column: Column, x: float, y: float) -> None:
+    """A column's name with its arrow, and below it the unit."""
     axes.text(x, y, f"{column.name} {column.arrow}".strip(), ha="center", va="top")
-    axes.text(x, y + 0.17, column.unit, ha="center", va="top", color="#666666", fontsize=7)
+    axes.text(x, y + 0.17, column.unit, ha="center", va="top", color=GREY_INK, fontsize=7)
 
 
-def _line(
-    axes: Axes,
-    line: Line,
-    name: str,
-    corner: tuple[float, float],
-    square: float,
-    height: float,
-    drawn: Heatmap,
-) -> None:
-    x, y = corner
-    axes.text(EDGE + 0.12, y + height / 2, name, va="center")
+def _draw_line(axes: Axes, line: Line, y: float, sheet: _Sheet, n_columns: int) -> None:
+    """A row's name, and its squares or the failure in their place."""
+    height = sheet.line_heights[line.name]
+    name = "\n".join(sheet.names[line.name])
+    axes.text(MARGIN + 0.12, y + height / 2, name, va="center")
     if line.failure:
-        _failure(axes, line.failure, corner, square * len(drawn.columns), height)
-    for index, one in enumerate(line.squares):
-        _square(axes, one, (x + index * square, y), square, height)
+        width = sheet.square_width * n_columns
+        _draw_failure(axes, line.failure, (sheet.left, y), width, height)
+    for index, square in enumerate(line.squares):
+        corner = (sheet.left + index * sheet.square_width, y)
+        _draw_square(axes, square, corner, sheet.square_width, height)
 
 
-def _failure(
-    axes: Axes, word: str, corner: tuple[float, float], width: float, height: float
-) -> None:
+def _draw_failure(axes: Axes, word: str, corner: Spot, width: float, height: float) -> None:
+    """A hatched box with a word in its middle."""
     x, y = corner
     axes.add_patch(Rectangle((x + 0.01, y + 0.01), width - 0.02, height - 0.02, **HATCHED))
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-    axes.text(x + width / 2, y + height / 2, word, ha="center", va="center", fontsize=7, bbox=box)
+    middle = (x + width / 2, y + height / 2)
+    axes.text(*middle, word, ha="center", va="center", fontsize=7, bbox=box)
 
 
-def _square(
-    axes: Axes, one: Square, corner: tuple[float, float], width: float, height: float
-) -> None:
-    if one.failed:
-        return _failure(axes, one.text, corner, width, height)
+def _draw_square(axes: Axes, square: Square, corner: Spot, width: float, height: float) -> None:
+    """A number on its colour, with its mark before it and its note below it."""
+    if square.failed:
+        _draw_failure(axes, square.text, corner, width, height)
+        return
+
     x, y = corner
-    background, colour = one.colours or ("#ebebeb" if one.grey else PAPER, "#444444")
+    background, colour = _colours_of(square)
     if background != PAPER:
-        axes.add_patch(
-            Rectangle(
-                (x + 0.01, y + 0.01), width - 0.02, height - 0.02, facecolor=background, linewidth=0
-            )
-        )
-    text = f"{one.sign.sign} {one.text}" if one.sign else one.text
+        inside = (x + 0.01, y + 0.01)
+        box = Rectangle(inside, width - 0.02, height - 0.02, facecolor=background, linewidth=0)
+        axes.add_patch(box)
+
+    text = f"{square.sign.sign} {square.text}" if square.sign else square.text
+    weight = "bold" if square.mark in ("best", "first") else "normal"
     style: dict[str, Any] = {"color": colour, "ha": "center", "va": "center"}
-    middle = y + height / 2 - (0.06 if one.note else 0)
-    axes.text(
-        x + width / 2,
-        middle,
-        text,
-        fontweight="bold" if one.mark in ("best", "first") else "normal",
-        **style,
-    )
-    if one.note:
-        axes.text(x + width / 2, y + height / 2 + 0.09, one.note, fontsize=6, **style)
-    return None
+    across = x + width / 2
+    middle = y + height / 2
+    raised = middle - 0.06 if square.note else middle
+    axes.text(across, raised, text, fontweight=weight, **style)
+    if square.note:
+        axes.text(across, middle + 0.09, square.note, fontsize=6, **style)
 
 
-def _legend(axes: Axes, x: float, y: float, drawn: Heatmap) -> None:
+def _colours_of(square: Square) -> tuple[str, str]:
+    """Background and text colour, also where there is no shade."""
+    if square.colours:
+        return square.colours
+    background = "#ebebeb" if square.grey else PAPER
+    return background, INK
+
+
+def _draw_legend(axes: Axes, x: float, y: float, drawn: Heatmap) -> None:
     """The colours from best to worst, and what the marks mean."""
-    for index, colour in enumerate(key()):
+    colours = key()
+    for index, colour in enumerate(colours):
         axes.add_patch(Rectangle((x + 0.12 * index, y), 0.12, 0.1, facecolor=colour, linewidth=0))
-    right = x + 0.12 * len(key()) + 0.1
-    axes.text(
-        right,
-        y + 0.05,
-        f"best to worst of the {drawn.scale}",
-        va="center",
-        fontsize=7,
-        color="#444444",
-    )
+
+    style: dict[str, Any] = {"va": "center", "fontsize": 7, "color": INK}
+    right = x + 0.12 * len(colours) + 0.1
+    axes.text(right, y + 0.05, f"best to worst of the {drawn.scale}", **style)
     for index, meaning in enumerate(drawn.legend, start=1):
-        axes.text(x, y + 0.05 + 0.15 * index, meaning, va="center", fontsize=7, color="#444444")
+        axes.text(x, y + 0.05 + 0.15 * index, meaning, **style)
