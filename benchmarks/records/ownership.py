@@ -1,19 +1,19 @@
 """Whose the files in a results directory are: what no run of ours wrote is never replaced, and a run has it alone."""
 
 import csv
-import fcntl
 import hashlib
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 
 from recbench.benchmarks.records.leftovers import leftovers
 from recbench.benchmarks.records.record import Run
 from recbench.datasets.foundation import UsageError
+from recbench.datasets.storage import hold_lock
 
 REPORT_LIST = "report.sha256"  # the files of a report, as `sha256sum --check` reads them
 PAGES = ("report.md", "report.html")
@@ -170,20 +170,19 @@ def claimed(directory: Path, data_files: Iterable[Path] = ()) -> Iterator[None]:
     UsageError if it cannot be written, holds what is not ours, or another run holds it.
     """
     refuse_strangers(directory, data_files)
-    try:
-        (directory / "records").mkdir(parents=True, exist_ok=True)
-        lock = (directory / ".lock").open("w")
-    except OSError as error:
-        raise UsageError(
-            f"--out {directory}: cannot write there ({error.strerror}); name another directory"
-        ) from None
-    with lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (directory / "records").mkdir(parents=True, exist_ok=True)
+            stack.enter_context(hold_lock(directory / ".lock", wait=False))
         except BlockingIOError:
             raise UsageError(
                 f"--out {directory}: another run is using it; wait, or name another directory"
             ) from None
+        except OSError as error:
+            raise UsageError(
+                f"--out {directory}: cannot write there ({error.strerror}); name another directory"
+            ) from None
+
         for leftover in leftovers(directory):
             leftover.unlink()
         yield
