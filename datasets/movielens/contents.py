@@ -1,4 +1,4 @@
-"""What an archive of MovieLens says: its ratings, films, users and official splits, raw ids kept."""
+"""What an archive of MovieLens says: ratings, films, users and official splits, by raw ids."""
 
 from dataclasses import dataclass, field
 
@@ -67,7 +67,7 @@ def read_release(release: Release, archive: Archive) -> Contents:
 
 
 def read_100k(archive: Archive) -> Contents:
-    """What the original archive of 100k says, with a remark if files of official splits are missing.
+    """What the original archive of 100k says, with a remark if official splits are missing.
 
     UsageError, with file and line, for a file of films or ratings that is missing, or a malformed
     one.

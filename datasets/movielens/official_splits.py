@@ -99,5 +99,5 @@ def _rows_of_ratings(part: Lines, lines: Lines) -> Rows:
 
 
 def _pair_keys(lines: Lines) -> NDArray[np.int64]:
-    """One integer for each rating, equal where user and item are: the user's id in the high bits."""
+    """One integer for each rating, equal where user and item are; the user has the high bits."""
     return lines.users.astype(np.int64) << 32 | lines.items

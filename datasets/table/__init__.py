@@ -1,6 +1,6 @@
-"""Anybody's ratings in a text file or Parquet: what kind of file it is, its columns, its values,
-its items.
+"""Anybody's ratings in a text file or Parquet, as the data set kind `table:PATH`.
 
-Nobody comes in: the loader registers itself as `table:PATH`. Whatever does not fit is refused with
-its line and what to do.
+Nobody comes in and nothing is exported: `loader` registers itself. A file goes through `kinds`
+(what it is), `dialect` and `survey` (how its text is written), `text` or `read` (its columns),
+`values` (ids, ratings and times) and `items` (titles); what does not fit is refused with its line.
 """

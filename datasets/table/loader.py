@@ -1,63 +1,67 @@
-"""Anybody's own ratings: CSV, TSV or Parquet, packed or not."""
+"""The loader of `table:PATH`: anybody's own ratings in CSV, TSV or Parquet, packed or not."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from numpy.typing import NDArray
 
 from recbench.datasets import dataset
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
 from recbench.datasets.storage import load_cached
-from recbench.datasets.table.items import catalogue, plain_name
+from recbench.datasets.table.items import plain_name, read_catalogue
 from recbench.datasets.table.read import read_columns
-from recbench.datasets.table.values import raw_ids, scale_of, times, values
+from recbench.datasets.table.values import parse_scale, read_ids, read_ratings, read_times
 from recbench.datasets.transforms import Policy, resolve_duplicates
 
 PARSER = 2  # raise it when what is parsed from the same bytes changes
-USUAL_NAMES = {  # without blanks, underscores and hyphens
+
+# The names of each role's column, written as `plain_name` writes them; the order of the roles is
+# that of the columns of a file without a header
+# fmt: off
+USUAL_NAMES = {
     "user": (
-        "user",
-        "userid",
-        "users",
-        "uid",
-        "customer",
-        "customerid",
-        "custid",
-        "reviewer",
+        "user", "userid", "users", "uid", "customer", "customerid", "custid", "reviewer",
         "reviewerid",
     ),
     "item": (
-        *(
-            "item",
-            "itemid",
-            "items",
-            "iid",
-            "movie",
-            "movieid",
-            "film",
-            "filmid",
-            "book",
-            "bookid",
-            "isbn",
-        ),
-        *(
-            "product",
-            "productid",
-            "asin",
-            "song",
-            "songid",
-            "artist",
-            "artistid",
-            "joke",
-            "jokeid",
-            "anime",
-            "animeid",
-        ),
+        "item", "itemid", "items", "iid", "movie", "movieid", "film", "filmid", "book", "bookid",
+        "isbn", "product", "productid", "asin", "song", "songid", "artist", "artistid", "joke",
+        "jokeid", "anime", "animeid",
     ),
     "rating": ("rating", "ratings", "stars", "score", "value", "overall", "bookrating"),
     "time": ("timestamp", "time", "date", "datetime", "ratedat", "unixreviewtime"),
 }
+# fmt: on
+NO_HEADER_REMARK = "No header line: the columns were taken in the order they have."
+NO_TIME = "none"  # time=none: a column that is called like one is none
+
+Encoding = Literal["utf-8", "latin-1"]
+Ids = Literal["auto", "text"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user has said about the file; "" leaves it to the loader."""
+
+    user: str
+    item: str
+    rating: str
+    time: str
+    sep: str
+    scale: str
+    duplicates: Policy
+    encoding: Encoding
+    ids: Ids
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The name that was given for the column of each role, or ""."""
+        return {"user": self.user, "item": self.item, "rating": self.rating, "time": self.time}
 
 
 @dataset("table:PATH")
@@ -72,29 +76,38 @@ def table(
     scale: str = "",
     items: str = "",
     duplicates: Policy = "last",
-    encoding: Literal["utf-8", "latin-1"] = "utf-8",
-    ids: Literal["auto", "text"] = "auto",
+    encoding: Encoding = "utf-8",
+    ids: Ids = "auto",
 ) -> Dataset:
     """Your own ratings: CSV, TSV or Parquet, also gzipped, one rating a line.
 
-    Columns are recognised by their usual names (user, item, rating, optionally timestamp) or named by `user`, `item`,
-    `rating` and `time`; the separator (comma, tab, semicolon, pipe or ::) by the first line, or named by `sep`. The
-    scale is the narrowest usual one that holds all ratings and their steps, unless `scale=1:5` gives it. `items=PATH`
-    names a file with the items' titles, years and genres. Of several ratings of one pair the last counts, or their
-    mean, or they are an error: `duplicates`. Ids are integers if all are, unless `ids=text`. Users and items are
-    indexed by first appearance; ratings keep the file's order. UsageError, with file and line, for what does not fit.
+    Columns are recognised by their usual names (user, item, rating, optionally timestamp) or named
+    by `user`, `item`, `rating` and `time`; the separator (comma, tab, semicolon, pipe or ::) by the
+    first line, or named by `sep`. The scale is the narrowest usual one that holds all ratings and
+    their steps, unless `scale=1:5` gives it. `items=PATH` names a file with the items' titles,
+    years and genres. Of several ratings of one pair the last counts, or their mean, or they are an
+    error: `duplicates`. Ids are integers if all are, unless `ids=text`. Users and items are indexed
+    by first appearance; ratings keep the file's order. UsageError, with file and line, for what
+    does not fit.
     """
-    files = [_existing("table:", path)] + ([_existing("items=", items)] if items else [])
-    scale_of(scale)
-    name = f"table:{files[0].name}"
-    names = {"user": user, "item": item, "rating": rating, "time": time}
-    how = {"sep": sep, "scale": scale, "duplicates": duplicates, "encoding": encoding, "ids": ids}
+    ratings_file = _existing_file("table:", path)
+    items_file = _existing_file("items=", items) if items else None
+    parse_scale(scale)  # refuses a bad one before anything is read
+
+    options = Options(user, item, rating, time, sep, scale, duplicates, encoding, ids)
+    sources = [ratings_file]
+    if items_file:
+        sources.append(items_file)
     return load_cached(
-        name, files, {**names, **how, "parser": PARSER}, partial(_parse, name, files, names, how)
+        f"table:{ratings_file.name}",
+        sources,
+        {**asdict(options), "parser": PARSER},
+        partial(parse_table, ratings_file, items_file, options),
     )
 
 
-def _existing(option: str, path: str) -> Path:
+def _existing_file(option: str, path: str) -> Path:
+    """The file at `path`; UsageError, which begins with `option`, if there is none."""
     file = Path(path).expanduser()
     if not file.is_file():
         hint = " Parameters are written [key=value,...]." if path.endswith("]") else ""
@@ -102,86 +115,121 @@ def _existing(option: str, path: str) -> Path:
     return file
 
 
-def _parse(name: str, files: list[Path], names: dict[str, str], how: dict[str, str]) -> Dataset:
-    file, as_text = files[0], frozenset(("user", "item") if how["ids"] == "text" else ())
-    columns = read_columns(
-        file, partial(_choose, file, names), how["sep"], how["encoding"], as_text
-    )
-    on_header = (
-        ""
-        if columns.has_header
-        else "No header line: the columns were taken in the order they have."
-    )
-    has_times = "time" in columns.series
-    users, user_ids = raw_ids(columns, "user", bool(as_text))
-    del columns.series["user"]  # 200 MB of 25 million ratings each, and no longer needed
-    items, item_ids = raw_ids(columns, "item", bool(as_text))
+def parse_table(ratings_file: Path, items_file: Path | None, options: Options) -> Dataset:
+    """The data set in `ratings_file`, with the titles of `items_file` if there is one.
+
+    Its remarks say what was inferred. UsageError, with file and line, for what does not fit.
+    """
+    as_text = options.ids == "text"
+    text_roles = frozenset(("user", "item")) if as_text else frozenset[str]()
+    choose = partial(_choose_columns, ratings_file, options.names)
+    columns = read_columns(ratings_file, choose, options.sep, options.encoding, text_roles)
+    remarks = [] if columns.has_header else [NO_HEADER_REMARK]
+
+    # Each column is let go as soon as it is understood: 200 MB of 25 million ratings
+    users, user_ids = read_ids(columns, "user", as_text)
+    del columns.series["user"]
+    items, item_ids = read_ids(columns, "item", as_text)
     del columns.series["item"]
-    stars, scale, on_scale = values(columns, scale_of(how["scale"]))
+    values, scale, scale_remark = read_ratings(columns, parse_scale(options.scale))
     del columns.series["rating"]
-    seconds, on_times = times(columns) if has_times else (None, "")
+    remarks.append(scale_remark)
+    times = None
+    if "time" in columns.series:
+        times, times_remark = read_times(columns)
+        remarks.append(times_remark)
     columns.series.clear()
-    ratings = Ratings(users, items, stars, len(user_ids), len(item_ids), scale, seconds)
-    policy: Policy = how["duplicates"]  # type: ignore[assignment]
-    ratings, step = resolve_duplicates(
-        ratings, policy, lambda row: f"{file}, {columns.where(row)[0]}"
-    )
-    on_items, titles = "", tuple(map(str, item_ids.tolist()))
-    about = Catalogue(titles, (None,) * len(titles), ((),) * len(titles))
-    if len(files) > 1:
-        about, on_items = catalogue(files[1], item_ids, how["encoding"])
-    remarks = tuple(filter(None, (on_header, on_scale, on_times, on_items)))
-    steps = (step,) if step else ()
+
+    def describe_row(row: int) -> str:
+        return f"{ratings_file}, {columns.place_of_row(row).name}"
+
+    ratings = Ratings(users, items, values, len(user_ids), len(item_ids), scale, times)
+    ratings, duplicates_step = resolve_duplicates(ratings, options.duplicates, describe_row)
+
+    if items_file:
+        catalogue, items_remark = read_catalogue(items_file, item_ids, options.encoding)
+        remarks.append(items_remark)
+    else:
+        catalogue = _catalogue_of_ids(item_ids)
+
     provenance = Provenance(
-        (), "as its owner says", f"{file.name}, given by the user", steps=steps, remarks=remarks
+        sources=(),
+        licence="as its owner says",
+        citation=f"{ratings_file.name}, given by the user",
+        steps=(duplicates_step,) if duplicates_step else (),
+        remarks=tuple(remarks),
     )
-    return Dataset(name, ratings, about, user_ids, item_ids, provenance)
+    name = f"table:{ratings_file.name}"
+    return Dataset(name, ratings, catalogue, user_ids, item_ids, provenance)
 
 
-def _choose(file: Path, names: dict[str, str], header: list[str]) -> dict[str, int]:
-    """The position of each role's column in `header`. UsageError if one is missing or two could be meant."""
-    at = {
-        role: found
-        for role, given in names.items()
-        if (found := _position(file, header, role, given)) is not None
-    }
-    for role, position in at.items():
-        twin = next((other for other in at if other != role and at[other] == position), None)
-        if twin:
-            raise UsageError(
-                f"{file}: column {header[position]!r} cannot be both {role} and {twin}: name another"
-            )
-    return at
+def _catalogue_of_ids(item_ids: NDArray[Any]) -> Catalogue:
+    """A catalogue that knows nothing but the items' ids, which are their titles."""
+    n_items = len(item_ids)
+    return Catalogue(
+        titles=tuple(str(item_id) for item_id in item_ids.tolist()),
+        years=(None,) * n_items,
+        genres=((),) * n_items,
+    )
 
 
-def _position(file: Path, header: list[str], role: str, given: str) -> int | None:
-    if role == "time" and given == "none" and "none" not in header:
+def _choose_columns(file: Path, names: dict[str, str], header: list[str]) -> dict[str, int]:
+    """The position of each role's column in `header`, by the names given or else the usual ones.
+
+    No "time" if there is no such column. UsageError if another is missing, if several could be
+    meant, or if one is meant twice.
+    """
+    positions: dict[str, int] = {}
+    for role, given in names.items():
+        position = _find_column(file, header, role, given)
+        if position is not None:
+            positions[role] = position
+
+    for role, position in positions.items():
+        for other in positions:
+            if other != role and positions[other] == position:
+                problem = f"column {header[position]!r} cannot be both {role} and {other}"
+                raise UsageError(f"{file}: {problem}: name another")
+    return positions
+
+
+def _find_column(file: Path, header: list[str], role: str, given: str) -> int | None:
+    """The position in `header` of the column for `role`, called `given` if that is not "".
+
+    None if there is no time. UsageError if there is not exactly one such column.
+    """
+    if role == "time" and given == NO_TIME and NO_TIME not in header:
         return None
-    bare = all(map(str.isdecimal, header))  # no header line
-    if bare and not given and len(header) in (3, 4):
-        place = list(USUAL_NAMES).index(role)
-        return place if place < len(header) else None
+
+    has_no_header = all(name.isdecimal() for name in header)
+    if has_no_header and not given and len(header) in (3, 4):
+        position = list(USUAL_NAMES).index(role)
+        return position if position < len(header) else None
+
     if role == "rating" and re.fullmatch(r"-?[0-9.]+", given):
         raise UsageError(
-            f"{file}, line 1: {given!r} looks like a rating, not like the name of a column. If the file has no "
-            "header line, write one above its first line."
+            f"{file}, line 1: {given!r} looks like a rating, not like the name of a column. If the "
+            "file has no header line, write one above its first line."
         )
+
     if given:
-        found = [position for position, name in enumerate(header) if name == given]
+        positions = _positions_where(name == given for name in header)
     else:
-        found = [
-            position
-            for position, name in enumerate(header)
-            if plain_name(name) in USUAL_NAMES[role]
-        ]
-    if len(found) == 1:
-        return found[0]
-    if not given and not found and role == "time":
+        positions = _positions_where(plain_name(name) in USUAL_NAMES[role] for name in header)
+    if len(positions) == 1:
+        return positions[0]
+    if role == "time" and not given and not positions:
         return None
-    wanted = repr(given) if given else f"one of {', '.join(USUAL_NAMES[role])}"
+
     article = "an" if role == "item" else "a"
-    problem = "more than one fits" if found else "none fits"
+    wanted = repr(given) if given else f"one of {', '.join(USUAL_NAMES[role])}"
+    problem = "more than one fits" if positions else "none fits"
     raise UsageError(
-        f"{file}, line 1: expected {article} {role} column, {wanted}, but {problem}; the columns are "
-        f"{', '.join(map(repr, header))}. Name it: table:{file}[{role}=COLUMN]"
+        f"{file}, line 1: expected {article} {role} column, {wanted}, but {problem}; the columns "
+        f"are {', '.join(map(repr, header))}. Name it: table:{file}[{role}=COLUMN]"
     )
+
+
+def _positions_where(flags: Iterable[bool]) -> list[int]:
+    """The positions of those that are true."""
+    return [position for position, flag in enumerate(flags) if flag]

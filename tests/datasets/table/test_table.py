@@ -18,8 +18,9 @@ import pytest
 from recbench import datasets
 from recbench.datasets import Dataset, UsageError
 from recbench.datasets.foundation.spec import parse_spec
-from recbench.datasets.table.dialect import BLANKS, COMPILE_FROM_BYTES, Form, shape
-from recbench.datasets.table.loader import table
+from recbench.datasets.table.dialect import BLANKS, Dialect
+from recbench.datasets.table.loader import Options, parse_table
+from recbench.datasets.table.survey import COMPILE_FROM_BYTES, survey_file
 from tests.conftest import RunBench
 
 Row = tuple[Any, Any, float, int | None]
@@ -474,9 +475,7 @@ def test_mutated_tables_mean_what_the_reference_says_or_are_refused(
     """1,000 mutations for each separator; those that stay whole must be read exactly."""
     rng = random.Random(separator)
     mutate, path, agreed = mutations(rng, separator), tmp_path / "fuzz.csv", 0
-    read = table.__globals__["_parse"]
-    names = dict(zip(("user", "item", "rating", "time"), HEADER, strict=True))
-    how = {"sep": separator, "scale": "", "duplicates": "last", "encoding": "utf-8", "ids": "auto"}
+    options = Options("user", "item", "rating", "time", separator, "", "last", "utf-8", "auto")
     for trial in range(1000):
         cells = [
             [
@@ -502,7 +501,7 @@ def test_mutated_tables_mean_what_the_reference_says_or_are_refused(
         except (AssertionError, ValueError, csv.Error, IndexError, OverflowError):
             expected = UsageError
         try:
-            got: object = rows_of(read("fuzz", [path], names, how))
+            got: object = rows_of(parse_table(path, None, options))
         except UsageError:
             got = UsageError
         assert got == expected, text
@@ -515,7 +514,7 @@ def test_long_tables_are_read_fast_and_mean_the_same(
     tmp_path: Path, dialect: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The compiled look at the bytes agrees with the plain one, and polars does the work."""
-    monkeypatch.delattr("recbench.datasets.table.read._Text._slow")
+    monkeypatch.delattr("recbench.datasets.table.text._read_record_by_record")
     rng = random.Random(dialect)
     separator = "::" if dialect == "colons" else ","
     rows = []
@@ -534,11 +533,11 @@ def test_long_tables_are_read_fast_and_mean_the_same(
     assert len(text) > COMPILE_FROM_BYTES
     spec = write(tmp_path / "t.csv", text)
     assert rows_of(datasets.load(spec)) == slow_reference(text.encode(), separator)
-    monkeypatch.setattr("recbench.datasets.table.dialect.COMPILE_FROM_BYTES", 10**9)
-    form = Form(separator, "utf-8", tmp_path / "t.csv")
-    plainly = shape(tmp_path / "t.csv", form)
-    monkeypatch.setattr("recbench.datasets.table.dialect.COMPILE_FROM_BYTES", 0)
-    assert shape(tmp_path / "t.csv", form) == plainly
+    monkeypatch.setattr("recbench.datasets.table.survey.COMPILE_FROM_BYTES", 10**9)
+    written = Dialect(separator, "utf-8", tmp_path / "t.csv")
+    plainly = survey_file(tmp_path / "t.csv", written)
+    monkeypatch.setattr("recbench.datasets.table.survey.COMPILE_FROM_BYTES", 0)
+    assert survey_file(tmp_path / "t.csv", written) == plainly
 
 
 def test_what_stands_in_brackets_at_the_end_are_parameters_only_if_they_look_so() -> None:
