@@ -4,13 +4,13 @@ import importlib
 import tempfile
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 from rich.console import Console
 
 from recbench.adapters import available
 from recbench.benchmarks.console import FINE, INCOMPLETE, serve
 from recbench.benchmarks.execution import Pool, environment
+from recbench.benchmarks.records import Environment
 from recbench.datasets.storage import cache_directory, data_directory, find_placed
 
 
@@ -54,12 +54,12 @@ def _state(directory: Path) -> str:
         return f"NOT WRITABLE: {error.strerror}"
 
 
-def _machine(found: dict[str, Any]) -> dict[str, str]:
+def _machine(found: Environment) -> dict[str, str]:
     return {
-        "machine": f"{found['cpu']}, {found['cores']} cores, {found['memory_mb']:.0f} MB",
-        "platform": found["platform"],
-        "python": found["python"],
-        **found["versions"],
+        "machine": f"{found.cpu}, {found.cores} cores, {found.memory_mb:.0f} MB",
+        "platform": found.platform,
+        "python": found.python,
+        **found.versions,
         "memory measured": "yes" if Path("/proc/self/clear_refs").exists() else "no: only on Linux",
     }
 

@@ -5,10 +5,9 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated
 
 import psutil
 from rich.console import Console
@@ -38,8 +37,10 @@ from recbench.benchmarks.planning import (
 from recbench.benchmarks.planning import units as limits
 from recbench.benchmarks.records import (
     Cell,
+    PublishedNumber,
     Record,
     Run,
+    RunDescription,
     claimed,
     describe_algorithms,
     describe_data,
@@ -193,17 +194,17 @@ def run(
         for line in describe_replacement(cells, results):
             console.print(line, markup=False)
         reproduce = _reproduce(dataset, cells[0], repeats, shown, plugin or [])
-        about: dict[str, Any] = {
-            "command": f"{command_to_type('run')} {shlex.join(sys.argv[1:])}",
-            "reproduce": reproduce,
-            "metrics": shown,
-            "protocol": evaluation.to_json(),
-            "evaluation": made_by,
-            "published": _published(chosen, data, cells[0]),
-            "data": describe_data(data),
-            "algorithms": describe_algorithms(cells),
-            "environment": environment(threads, jobs),
-        }
+        about = RunDescription(
+            command=f"{command_to_type('run')} {shlex.join(sys.argv[1:])}",
+            reproduce=reproduce,
+            metrics=shown,
+            protocol=evaluation.to_json(),
+            evaluation=made_by,
+            published=_published(chosen, data, cells[0]),
+            data=describe_data(data),
+            algorithms=describe_algorithms(cells),
+            environment=environment(threads, jobs),
+        )
         results.write_plan(cells, about)
         write_profile(results.directory / "profile.json", data)
         resumed = resume(results, cells, states, data, made_by)
@@ -270,12 +271,12 @@ def _reproduce(dataset: str, cell: Cell, repeats: int, shown: list[str], plugins
     return shlex.join([*command, *(part for plugin in plugins for part in ("--plugin", plugin))])
 
 
-def _published(suite: plan.Suite, data: Dataset, cell: Cell) -> list[dict[str, Any]]:
+def _published(suite: plan.Suite, data: Dataset, cell: Cell) -> list[PublishedNumber]:
     """What others have measured in this way; nothing on simulated data or if the division is not the suite's."""
     as_defined = cell.split == (suite.split or "kfold") and suite.folds in (None, cell.n_folds)
     if not as_defined or data.provenance.simulated:
         return []
-    return [asdict(number) for number in suite.published if number.dataset == data.name]
+    return [number for number in suite.published if number.dataset == data.name]
 
 
 def _close(

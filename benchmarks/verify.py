@@ -1,16 +1,15 @@
 """The sceptic's command: whether the numbers of a run are what its raw answers, data and files say they are."""
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from rich.console import Console
 from typer import Argument, Option
 
 from recbench import datasets
 from recbench.benchmarks.console import FAILED, FINE, import_plugin, serve
-from recbench.benchmarks.records import Record, Run
+from recbench.benchmarks.records import Record, Run, RunDescription
 from recbench.benchmarks.verification import Ledger, audit, find_cell, from_shares, recompute, rerun
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
@@ -64,17 +63,13 @@ def _say(console: Console, ledger: Ledger, n_said: int) -> int:
     return len(ledger.findings)
 
 
-def _load(about: Mapping[str, Any], spec: str | None) -> Dataset:
+def _load(about: RunDescription, spec: str | None) -> Dataset:
     """The data of the run, found as its plan names them unless `spec` does; real ones if those were real."""
     if spec is None:
-        words = shlex.split(about["reproduce"])
-        spec = (
-            words[words.index("--dataset") + 1]
-            if "--dataset" in words[:-1]
-            else str(about["data"].get("name"))
-        )
+        words = shlex.split(about.reproduce)
+        spec = words[words.index("--dataset") + 1] if "--dataset" in words[:-1] else about.data.name
     try:
-        return datasets.load(spec, real_only=not about["data"].get("simulated"))
+        return datasets.load(spec, real_only=not about.data.simulated)
     except UsageError as error:
         raise UsageError(
             f"{error}\nWithout the data no metric can be recomputed: --dataset says where they are now, "

@@ -11,7 +11,7 @@ import numpy as np
 from recbench.adapters import available
 from recbench.benchmarks.certainty import Bootstrap, Sample, bootstrap, samples, too_few
 from recbench.benchmarks.metrics import STANDARD, Metric, find, named
-from recbench.benchmarks.records import Record, Run, parted
+from recbench.benchmarks.records import Record, Run, RunDescription, parted
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.profile import read_profile
@@ -87,42 +87,42 @@ class Row:
         if self.failures:
             return self.failure
         absent = [record.cell.fold for record in self.records if record.metrics.get(column) is None]
-        asked = all(record.data.get("test", 1) > 0 for record in self.records)
+        asked = all(record.fold is None or record.fold.test > 0 for record in self.records)
         if find(column).needs_ratings and asked and len(absent) == len(self.records):
             return "only ranks"
         return f"undefined in fold {', '.join(map(str, absent))}" if absent else ""
 
     def seconds(self, phase: str) -> float | None:
         """Mean over the folds of a phase's wall time (each the median of its samples); None if a fold has none."""
-        found = [record.costs.get(phase, {}).get("seconds") for record in self.records]
+        found = [record.seconds(phase) for record in self.records]
         known = [seconds for seconds in found if seconds is not None]
         return statistics.fmean(known) if len(known) == len(found) and not self.failures else None
 
     def samples(self, phase: str) -> list[int]:
         """How often the phase was timed in a fold: the different counts, in order."""
-        return sorted(
-            {len(record.costs.get(phase, {}).get("samples", ())) for record in self.records}
-        )
+        counts = set()
+        for record in self.records:
+            cost = record.costs.get(phase)
+            counts.add(len(cost.samples) if cost else 0)
+        return sorted(counts)
 
     def memory_mb(self, cost: str) -> float | None:
         """The greatest `peak_mb` or `grown_mb` of any phase in any fold; None if it was not measured everywhere."""
-        found = [costs.get(cost) for record in self.records for costs in record.costs.values()]
+        found = [getattr(costs, cost) for record in self.records for costs in record.costs.values()]
         known = [megabytes for megabytes in found if megabytes is not None]
         return max(known) if known and len(known) == len(found) and not self.failures else None
 
     @property
     def contended(self) -> bool:
         """Whether other cells ran at the same time in any fold."""
-        return any(
-            record.environment.get("contended") for record in self.records if record.status == "ok"
-        )
+        return any(record.environment.contended for record in self.records if record.status == "ok")
 
 
 @dataclass(frozen=True)
 class Results:
     """All that a report shows: what the plan says about itself, and one record for each planned cell."""
 
-    about: dict[str, Any]
+    about: RunDescription
     records: list[Record]
     run: Run
 
@@ -131,13 +131,13 @@ class Results:
         """The results in `directory`; UsageError if there are none or if the plan cannot be reported."""
         run = Run(directory)
         _, about = run.read_plan()
-        absent = [name for name in ABOUT if name not in about]
+        absent = about.lacks(ABOUT)
         if absent:
             raise UsageError(
                 f"{directory / 'plan.json'} lacks {', '.join(absent)}: run "
                 f"`{command_to_type('run')}` again"
             )
-        for column in about["metrics"]:
+        for column in about.metrics:
             find(column)
         records = run.records()
         if not records:
@@ -149,17 +149,17 @@ class Results:
     @property
     def columns(self) -> list[str]:
         """The metric columns that are shown."""
-        return list(self.about["metrics"])
+        return list(self.about.metrics)
 
     @property
     def simulated(self) -> bool:
         """Whether the data are simulated."""
-        return bool(self.about["data"]["simulated"])
+        return self.about.data.simulated
 
     @cached_property
     def profile(self) -> dict[str, Any] | None:
         """What `datasets.profile` has found in the data; None for a run made before there were profiles."""
-        return read_profile(self.run.directory / "profile.json", self.about["data"]["digest"])
+        return read_profile(self.run.directory / "profile.json", self.about.data.digest)
 
     @cached_property
     def rows(self) -> list[Row]:

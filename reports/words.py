@@ -147,7 +147,7 @@ def fenced(text: str) -> Markup:
 
 def again(results: Results, row: str) -> str:
     """The command that measures `row` anew, into a directory of its own, so that this report stays."""
-    return f"{results.about['reproduce']} --algorithm {shlex.quote(row)} --out again"
+    return f"{results.about.reproduce} --algorithm {shlex.quote(row)} --out again"
 
 
 def verify_command(results: Results) -> str:
@@ -155,7 +155,7 @@ def verify_command(results: Results) -> str:
 
     The answer comes from the records alone, so that a report does not depend on where it is built.
     """
-    was_installed = results.about["reproduce"].startswith("recbench ")
+    was_installed = results.about.reproduce.startswith("recbench ")
     verify = "recbench verify" if was_installed else "python -m benchmarks.verify"
     return f"{verify} DIR --rerun KEY"
 
@@ -163,7 +163,7 @@ def verify_command(results: Results) -> str:
 def title(results: Results) -> str:
     """What the report is called; the word SIMULATED is part of it where the data are."""
     n = len(results.contestants)
-    name = f"{results.about['data']['name']}: {count(n, 'recommender')} {'compared' if n > 1 else 'measured'}"
+    name = f"{results.about.data.name}: {count(n, 'recommender')} {'compared' if n > 1 else 'measured'}"
     return f"{name} (SIMULATED data)" if results.simulated else name
 
 

@@ -44,7 +44,7 @@ def _shares(
     parts = arrays["share_sums"], arrays["share_weights"]
     shares: dict[str, tuple[NDArray[np.float64], ...]] = {}
     for column in set(columns) & set(known):
-        whole = np.zeros((2, record.data["users"]))
+        whole = np.zeros((2, record.data.users))
         whole[:, users] = [part[known.index(column)] for part in parts]
         shares[column] = (whole[0], whole[1])
     return shares

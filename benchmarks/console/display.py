@@ -27,16 +27,10 @@ def _number(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def cost(record: Record, phase: str) -> float | None:
-    """Seconds of a phase, or None if it was not reached."""
-    seconds = record.costs.get(phase, {}).get("seconds")
-    return None if seconds is None else float(seconds)
-
-
 def summary(record: Record, metrics: Sequence[str]) -> list[str]:
     """A finished cell in words: row, fold, status, the metrics, fit seconds, peak memory."""
     values = [_number(record.metrics.get(name), 4) for name in metrics]
-    fit, peak = _number(cost(record, "fit"), 3), _number(record.peak_mb, 0)
+    fit, peak = _number(record.seconds("fit"), 3), _number(record.peak_mb, 0)
     return [record.cell.row, record.cell.place, record.status, *values, fit, peak]
 
 

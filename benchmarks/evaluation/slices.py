@@ -1,9 +1,10 @@
 """For whom the numbers hold: the test part divided by how much the training part knows of its users and items."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 from recbench.benchmarks.evaluation.questions import Answers
 from recbench.benchmarks.evaluation.scoring import Scored, rated
@@ -15,11 +16,44 @@ ITEMS = ("cold", "tail", "middle", "head")
 N_GROUPS = len(USERS)
 RANKING = ("precision", "ndcg")
 
-Slice = dict[str, Any]
+Entry = dict[str, Any]  # a slice in the making
+
+
+class Slice(BaseModel):
+    """One group of users or items, and the numbers over its test ratings; None where there is nothing to average.
+
+    The ranking metrics of a group of users, such as `precision@10`, have no fields of their own: see `value`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, float | None] = Field(init=False)
+
+    kind: Literal["users", "items"]
+    group: str
+    lowest: int | None = None  # training ratings of who has the fewest of them
+    highest: int | None = None
+    size: int = 0  # users or items in the group
+    n_test: int = 0  # test ratings
+    fallback: float | None = (
+        None  # which part of these got the training mean for want of an opinion
+    )
+    rmse: float | None = None
+    mae: float | None = None
+    n_lists: int | None = None  # of a group of users: those with a relevant test item
+    recommended: float | None = None  # of a group of items: its share of all recommended places
+
+    def value(self, column: str) -> float | None:
+        """A number of the group: `rmse`, `mae`, `fallback`, `recommended`, or a ranking metric at its cutoff."""
+        number = getattr(self, column, None)
+        return None if number is None else float(number)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a record holds it."""
+        return self.model_dump(mode="json", exclude_unset=True)
 
 
 def slices(answers: Answers, scored: Scored, train: Ratings, test: Ratings, k: int) -> list[Slice]:
-    """Users by activity and items by popularity, four groups each, as plain entries that a record can hold.
+    """Users by activity and items by popularity, four groups each.
 
     An entry says its `kind` and `group`; the fewest and the most training ratings in it (`lowest`, `highest`; None
     if it is empty); how many users or items it has (`size`) and how many test ratings (`n_test`); which part of these
@@ -40,7 +74,7 @@ def slices(answers: Answers, scored: Scored, train: Ratings, test: Ratings, k: i
         items, _item_numbers(answers, scored, of_items, train, test, k), strict=True
     ):
         entry |= more
-    return users + items
+    return [Slice(**entry) for entry in users + items]
 
 
 def thirds(counts: NDArray[np.int64], weights: NDArray[Any]) -> NDArray[np.int64]:
@@ -60,9 +94,9 @@ def thirds(counts: NDArray[np.int64], weights: NDArray[Any]) -> NDArray[np.int64
 
 def _counted(
     kind: str, names: tuple[str, ...], groups: NDArray[np.int64], counts: NDArray[np.int64]
-) -> list[Slice]:
+) -> list[Entry]:
     """The groups with their names, borders and sizes."""
-    entries: list[Slice] = []
+    entries: list[Entry] = []
     for group, name in enumerate(names):
         mine = counts[groups == group]
         lowest, highest = (int(mine.min()), int(mine.max())) if len(mine) else (None, None)
@@ -72,7 +106,7 @@ def _counted(
     return entries
 
 
-def _user_numbers(scored: Scored, groups: NDArray[np.int64], k: int) -> list[Slice]:
+def _user_numbers(scored: Scored, groups: NDArray[np.int64], k: int) -> list[Entry]:
     """Each metric from the users' own shares in it."""
     nothing = np.zeros(len(groups)), np.zeros(len(groups))
     answered, n_test = (_sums(groups, share) for share in scored.shares.get("coverage", nothing))
@@ -96,7 +130,7 @@ def _item_numbers(
     train: Ratings,
     test: Ratings,
     k: int,
-) -> list[Slice]:
+) -> list[Entry]:
     """Errors from the single ratings, and the places of the bench's own protocol."""
     judged, of_ratings = rated(answers, test, train.mean), groups[test.items]
     errors = judged.truth - judged.predicted

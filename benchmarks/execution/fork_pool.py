@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ import recbench
 from recbench.adapters import available
 from recbench.benchmarks.execution.measure import processor_sets
 from recbench.benchmarks.execution.watch import Limits, Watched
-from recbench.benchmarks.records import Cell, Record, Run, not_run
+from recbench.benchmarks.records import Cell, Record, Run, RunDescription, not_run
 from recbench.datasets.storage import cache_directory, data_directory
 
 WATCH_SECONDS = 0.05
@@ -100,7 +100,7 @@ class Pool:
         results: Run,
         *,
         dataset: Path,
-        about: Mapping[str, Any],
+        about: RunDescription,
         limits: Limits,
         jobs: int = 1,
         on_start: Callable[[Cell], None] = lambda cell: None,
@@ -113,7 +113,7 @@ class Pool:
         self._run = results
         (results.directory / "records").mkdir(parents=True, exist_ok=True)
         waiting, running = list(cells), self._running
-        free = processor_sets(about["environment"]["threads"], jobs)
+        free = processor_sets(about.environment.threads, jobs)
         begun, spent = monotonic(), dict[str, float]()
         while waiting or running:
             while waiting and len(running) < jobs:
@@ -148,7 +148,7 @@ class Pool:
         cell: Cell,
         processors: list[int],
         dataset: Path,
-        about: Mapping[str, Any],
+        about: RunDescription,
         limits: Limits,
     ) -> Watched:
         started = datetime.now(UTC).isoformat()
@@ -164,9 +164,9 @@ class Pool:
             "directory": str(self._run.directory.absolute()),
             "log": str(self._run.path(cell, ".log").absolute()),
             "memory_mb": limits.memory_mb,
-            "data": about["data"],
-            "environment": about["environment"],
-            "evaluation": about["evaluation"],
+            "data": about.data.to_json(),
+            "environment": about.environment.to_json(),
+            "evaluation": about.evaluation,
         }
         assert self._server.stdin is not None
         try:
@@ -197,7 +197,7 @@ class Pool:
         said = self._log.read().decode(errors="replace")[-LOG_SHOWN:].strip()
         return HarnessError(f"the fork server ended with code {code}: {said}")
 
-    def _finished(self, ended: Watched, code: int, about: Mapping[str, Any]) -> Record:
+    def _finished(self, ended: Watched, code: int, about: RunDescription) -> Record:
         """The record of a cell whose process has ended: its own, or one that says how it ended."""
         ended.kill_family()  # what a cell leaves behind ends with it
         log = self._run.path(ended.cell, ".log")
@@ -212,7 +212,7 @@ class Pool:
             f"{_describe(code)}: {last}\n{said}" if said else _describe(code),
         )
         return self._closed(
-            Record(ended.cell, status, reason, ended.started, about["data"], about["environment"])
+            Record(ended.cell, status, reason, ended.started, about.data, about.environment)
         )
 
     def _closed(self, record: Record) -> Record:

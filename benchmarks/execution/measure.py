@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 
 import recbench
+from recbench.benchmarks.records import Environment, PhaseCost
 
 PACKAGES = (
     "numpy",
@@ -91,18 +92,16 @@ class Meter:
         """All samples of `phase` together."""
         return sum(sample.seconds for sample in self.samples[phase])
 
-    def costs(self) -> dict[str, dict[str, Any]]:
+    def costs(self) -> dict[str, PhaseCost]:
         """Per phase: median wall and CPU seconds, greatest memory peak and growth in MB, every wall-time sample."""
         return {
-            phase: {
-                "seconds": statistics.median(sample.seconds for sample in samples),
-                "cpu_seconds": statistics.median(sample.cpu_seconds for sample in samples),
-                "peak_mb": max((s.peak_mb for s in samples if s.peak_mb is not None), default=None),
-                "grown_mb": max(
-                    (s.grown_mb for s in samples if s.grown_mb is not None), default=None
-                ),
-                "samples": [sample.seconds for sample in samples],
-            }
+            phase: PhaseCost(
+                seconds=statistics.median(sample.seconds for sample in samples),
+                cpu_seconds=statistics.median(sample.cpu_seconds for sample in samples),
+                peak_mb=max((s.peak_mb for s in samples if s.peak_mb is not None), default=None),
+                grown_mb=max((s.grown_mb for s in samples if s.grown_mb is not None), default=None),
+                samples=[sample.seconds for sample in samples],
+            )
             for phase, samples in self.samples.items()
         }
 
@@ -169,18 +168,18 @@ def processor_sets(threads: int, jobs: int) -> list[list[int]]:
     return [rotated[job * threads : (job + 1) * threads] for job in range(jobs)]
 
 
-def environment(threads: int, jobs: int) -> dict[str, Any]:
-    """The machine, the versions and the commit: what has to be known to believe a number."""
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "memory_mb": psutil.virtual_memory().total / 2**20,
-        "threads": threads,
-        "bound": all(processor_sets(threads, jobs)),
-        "contended": jobs > 1,
-        "commit": _git("rev-parse", "HEAD"),
-        "dirty": bool(_git("status", "--porcelain")),
-        "versions": versions(),
-    }
+def environment(threads: int, jobs: int) -> Environment:
+    """The machine, the versions and the commit, for a run with `jobs` cells at a time."""
+    return Environment(
+        python=platform.python_version(),
+        platform=platform.platform(),
+        cpu=_cpu(),
+        cores=os.cpu_count(),
+        memory_mb=psutil.virtual_memory().total / 2**20,
+        threads=threads,
+        bound=all(processor_sets(threads, jobs)),
+        contended=jobs > 1,
+        commit=_git("rev-parse", "HEAD"),
+        dirty=bool(_git("status", "--porcelain")),
+        versions=versions(),
+    )

@@ -22,7 +22,15 @@ from recbench.benchmarks.execution.measure import Meter, kernel_seconds
 from recbench.benchmarks.execution.sealing import sealed
 from recbench.benchmarks.metrics import PROTOCOLS, STANDARD, Evaluation
 from recbench.benchmarks.planning import evaluate_answers
-from recbench.benchmarks.records import Cell, Certificate, Record, Run
+from recbench.benchmarks.records import (
+    Cell,
+    Certificate,
+    DataDescription,
+    Environment,
+    FoldFacts,
+    Record,
+    Run,
+)
 from recbench.benchmarks.splits import divide, fingerprint
 from recbench.datasets.ratings import Catalogue, Ratings, Rows
 from recbench.datasets.storage import reopen_entry
@@ -41,9 +49,11 @@ def run(job: dict[str, Any]) -> None:
         for module in job["plugins"]:
             importlib.import_module(module)
     cell = Cell(**job["cell"])
-    arguments = {name: job[name] for name in ("started", "environment")} | {
+    arguments: dict[str, Any] = {
         "cell": cell,
-        "data": dict(job["data"]),
+        "started": job["started"],
+        "data": DataDescription.model_validate(job["data"]),
+        "environment": Environment.model_validate(job["environment"]),
     }
     directory = Run(Path(job["directory"]))
     try:
@@ -68,7 +78,7 @@ def _measured(
     dataset, evaluation = reopen_entry(entry), Evaluation.from_json(cell.protocol)
     train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
     train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
-    arguments["data"] |= describe_fold(train, train_rows, test, test_rows)
+    arguments["fold"] = describe_fold(train, train_rows, test, test_rows)
     truth, meter = dataset.truth, Meter()
     if algorithm.sees_truth:
         algorithm.truth_ = truth
@@ -104,24 +114,22 @@ def _measured(
     return record, answers.to_arrays() | numbers.scored.to_arrays()
 
 
-def describe_fold(
-    train: Ratings, train_rows: Rows, test: Ratings, test_rows: Rows
-) -> dict[str, Any]:
+def describe_fold(train: Ratings, train_rows: Rows, test: Ratings, test_rows: Rows) -> FoldFacts:
     """The rows and sizes of both parts, the threshold of relevance, and how much of the test part is cold: how many
     users, items and ratings have a user or an item without any training rating.
     """
     users = np.bincount(train.users, minlength=train.n_users)[test.users] == 0
     items = np.bincount(train.items, minlength=train.n_items)[test.items] == 0
-    return {
-        "train_rows": fingerprint(train_rows),
-        "test_rows": fingerprint(test_rows),
-        "train": len(train),
-        "test": len(test),
-        "threshold": PROTOCOLS[STANDARD].threshold(train.scale),
-        "cold_users": len(np.unique(test.users[users])),
-        "cold_items": len(np.unique(test.items[items])),
-        "cold_ratings": int((users | items).sum()),
-    }
+    return FoldFacts(
+        train_rows=fingerprint(train_rows),
+        test_rows=fingerprint(test_rows),
+        train=len(train),
+        test=len(test),
+        threshold=PROTOCOLS[STANDARD].threshold(train.scale),
+        cold_users=len(np.unique(test.users[users])),
+        cold_items=len(np.unique(test.items[items])),
+        cold_ratings=int((users | items).sum()),
+    )
 
 
 def _require(module: str) -> None:

@@ -215,7 +215,8 @@ def _obstacle(old: list[Record] | None, new: list[Record] | None) -> tuple[str, 
             )
     for key in ("train_rows", "test_rows"):
         for was, now in zip(old, new, strict=True):
-            known = {was.data.get(key), now.data.get(key)} - {None}  # older records do not say
+            known = {getattr(record.fold, key, None) for record in (was, now)}
+            known.discard(None)  # older records do not say
             if len(known) > 1:
                 return "INCOMPARABLE", f"the folds have other ratings: {key} differ"
     return None

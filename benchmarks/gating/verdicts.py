@@ -95,10 +95,11 @@ def judged(row: str, limit: Limit, old: Estimate, new: Estimate, suspicious: flo
 
 def timed(row: str, limit: Limit, old: Sequence[Record], new: Sequence[Record]) -> Verdict:
     """The verdict on a time: a ratio for each fold, and the whole range of them instead of an interval."""
-    if any(record.environment["contended"] for record in [*old, *new]):
+    if any(record.environment.contended for record in [*old, *new]):
         return Verdict(row, limit, "NOT GATED", "contended: other cells ran at the same time")
     for key in MACHINE:
-        there, here = old[0].environment.get(key), new[0].environment.get(key)
+        there = getattr(old[0].environment, key)
+        here = getattr(new[0].environment, key)
         if there != here:
             return Verdict(
                 row, limit, "NOT GATED", f"another machine: {key} was {there} and is {here}"
@@ -114,9 +115,7 @@ def timed(row: str, limit: Limit, old: Sequence[Record], new: Sequence[Record]) 
         )
     low, change, high = min(ratios), statistics.median(ratios), max(ratios)
     verdict = "REGRESSED" if low > limit.tolerance else "IMPROVED" if high < 0 else "PASS"
-    was, now = (
-        statistics.fmean(r.costs[phase]["seconds"] for r in records) for records in (old, new)
-    )
+    was, now = (statistics.fmean(r.costs[phase].seconds for r in records) for records in (old, new))
     reason = (
         "slower in every fold, as a multiple of a fixed kernel" if verdict == "REGRESSED" else ""
     )
@@ -124,5 +123,5 @@ def timed(row: str, limit: Limit, old: Sequence[Record], new: Sequence[Record]) 
 
 
 def _in_kernels(record: Record, phase: str) -> float | None:
-    seconds = record.costs.get(phase, {}).get("seconds")
+    seconds = record.seconds(phase)
     return seconds / record.kernel_seconds if seconds and record.kernel_seconds else None

@@ -10,8 +10,14 @@ from typing import Any, cast
 
 from recbench.adapters import Recommender, available, create
 from recbench.benchmarks.metrics import Evaluation, find
-from recbench.benchmarks.planning.published import Published, published
-from recbench.benchmarks.records import Cell, answers_source, is_plugin, plugin_source
+from recbench.benchmarks.planning.published import published
+from recbench.benchmarks.records import (
+    Cell,
+    PublishedNumber,
+    answers_source,
+    is_plugin,
+    plugin_source,
+)
 from recbench.benchmarks.splits import folds as splits
 from recbench.datasets.foundation import UsageError, format_spec, parse_spec, pick_name
 from recbench.datasets.ratings import Dataset
@@ -44,7 +50,7 @@ class Suite:
     split: str | None = None
     seed: int | None = None
     metrics: tuple[str, ...] | None = None  # the columns of its report
-    published: tuple[Published, ...] = ()  # what others have measured in this way
+    published: tuple[PublishedNumber, ...] = ()  # what others have measured in this way
 
 
 def suites() -> list[str]:

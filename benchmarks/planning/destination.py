@@ -2,10 +2,10 @@
 
 import hashlib
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from recbench.benchmarks.records import Cell, Run
+from recbench.benchmarks.records import Cell, Run, RunDescription
 from recbench.datasets.foundation import UsageError, format_spec, parse_spec
 
 RUNS = Path("runs")  # where results go that are not told where to go
@@ -85,11 +85,10 @@ def _resolved(path: str) -> Path:
     return Path(path).expanduser().resolve()
 
 
-def dataset_of(about: Mapping[str, object]) -> str | None:
+def dataset_of(about: RunDescription) -> str | None:
     """The data set of a run as it was named on its command line; None if its plan does not say."""
-    reproduce = about.get("reproduce")
     try:
-        words = shlex.split(reproduce) if isinstance(reproduce, str) else []
+        words = shlex.split(about.reproduce)
         spec = words[words.index("--dataset") + 1]
         parse_spec(spec)
     except (ValueError, IndexError):

@@ -1,28 +1,16 @@
 """Published numbers that a suite is measured against."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from recbench.benchmarks.metrics import find
+from recbench.benchmarks.records import PublishedNumber
 from recbench.datasets.foundation import UsageError, pick_name
-
-
-@dataclass(frozen=True)
-class Published:
-    """One number of a published table, and how far from it the same protocol may come out."""
-
-    row: str
-    column: str
-    value: float
-    tolerance: float
-    dataset: str
-    source: str
 
 
 def published(
     suite: str, tables: Iterable[Mapping[str, Any]], rows: Iterable[str]
-) -> tuple[Published, ...]:
+) -> tuple[PublishedNumber, ...]:
     """The numbers in the `[[published]]` tables of a suite's file.
 
     UsageError for a row that the suite does not have, an unknown metric, or a metric without a tolerance.
@@ -39,6 +27,8 @@ def published(
                     )
                 tolerance = table["tolerance"][column]
                 found.append(
-                    Published(row, column, value, tolerance, table["dataset"], table["source"])
+                    PublishedNumber(
+                        row, column, value, tolerance, table["dataset"], table["source"]
+                    )
                 )
     return tuple(found)

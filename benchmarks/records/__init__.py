@@ -17,6 +17,15 @@ from recbench.benchmarks.records.examples import (
     read_examples,
     write_examples,
 )
+from recbench.benchmarks.records.facts import (
+    AlgorithmDescription,
+    DataDescription,
+    Environment,
+    FoldFacts,
+    PhaseCost,
+    PublishedNumber,
+    RunDescription,
+)
 from recbench.benchmarks.records.leftovers import MADE_BELOW
 from recbench.benchmarks.records.ownership import (
     REPORT_LIST,
@@ -40,13 +49,20 @@ __all__ = [
     "PHASES",
     "REPORT_LIST",
     "VERDICTS",
+    "AlgorithmDescription",
     "Answer",
     "Cell",
     "Certificate",
+    "DataDescription",
+    "Environment",
     "Examples",
+    "FoldFacts",
     "Person",
+    "PhaseCost",
+    "PublishedNumber",
     "Record",
     "Run",
+    "RunDescription",
     "Verdict",
     "answers_source",
     "claimed",

@@ -2,13 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from recbench.benchmarks.metrics import columns
 from recbench.benchmarks.records.cell import PHASES
+from recbench.benchmarks.records.facts import RunDescription
 from recbench.benchmarks.records.record import Record
 from recbench.datasets.storage import write_atomically
 
@@ -20,6 +20,7 @@ TEXTS = (
     "status",
     "reason",
 )  # numbers stay as they are, below zero too
+OF_A_FOLD = ("train", "test", "threshold")  # what a page holds of a record's facts about the data
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -41,7 +42,7 @@ def row(record: Record) -> dict[str, Any]:
     cell = record.cell
     values: dict[str, Any] = {
         "dataset": cell.dataset,
-        "simulated": str(record.data["simulated"]).lower(),
+        "simulated": str(record.data.simulated).lower(),
         "split": cell.split,
         "algorithm": cell.algorithm,
         "params": ",".join(f"{key}={value}" for key, value in sorted(cell.given.items())),
@@ -56,11 +57,12 @@ def row(record: Record) -> dict[str, Any]:
         value = record.metrics.get(name)
         values[name] = "" if value is None else repr(value)
     for phase in PHASES:
+        costs = record.costs.get(phase)
         for cost in ("seconds", "cpu_seconds", "peak_mb", "grown_mb"):
-            value = record.costs.get(phase, {}).get(cost)
+            value = getattr(costs, cost, None)
             values[f"{phase}_{cost}"] = "" if value is None else repr(value)
     peak = "" if record.peak_mb is None else repr(record.peak_mb)
-    values |= {"peak_mb": peak, "contended": str(record.environment.get("contended")).lower()}
+    values |= {"peak_mb": peak, "contended": str(record.environment.contended).lower()}
     return values | {name: inert(values[name]) for name in TEXTS}
 
 
@@ -69,21 +71,16 @@ def inert(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def embedded(about: Mapping[str, Any], records: Iterable[Record]) -> dict[str, Any]:
+def embedded(about: RunDescription, records: Iterable[Record]) -> dict[str, Any]:
     """What a page holds as JSON: the plan's words and every record, without what is the same in all of them."""
     shown = []
     for record in records:
-        fields = asdict(record) | {
-            "row": record.cell.row,
-            "key": record.cell.key,
-            "fold": record.cell.fold,
-        }
-        fields["data"] = {
-            name: record.data[name]
-            for name in ("train", "test", "threshold")
-            if name in record.data
-        }
-        shown.append(
-            {name: value for name, value in fields.items() if name not in ("environment", "cell")}
-        )
-    return {"about": dict(about), "records": shown}
+        content = record.to_dict()
+        del content["environment"]
+        del content["cell"]
+        content["row"] = record.cell.row
+        content["fold"] = record.cell.fold
+        facts = content["data"]
+        content["data"] = {name: facts[name] for name in OF_A_FOLD if name in facts}
+        shown.append(content)
+    return {"about": about.to_json(), "records": shown}

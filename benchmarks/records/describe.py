@@ -2,36 +2,43 @@
 
 import inspect
 from collections.abc import Iterable
-from dataclasses import asdict
 from importlib.metadata import metadata, packages_distributions
-from typing import Any
 
 from recbench.adapters import available
 from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.facts import AlgorithmDescription, DataDescription
 from recbench.datasets.ratings import Dataset
 
 
-def describe_data(dataset: Dataset) -> dict[str, Any]:
+def describe_data(dataset: Dataset) -> DataDescription:
     """What every record says about the data: counts, scale, digest and the whole provenance."""
     ratings = dataset.ratings
-    return {
-        "name": dataset.name,
-        "users": ratings.n_users,
-        "items": ratings.n_items,
-        "ratings": len(ratings),
-        "scale": list(ratings.scale),
-        "digest": dataset.digest,
-        "timed": ratings.times is not None,
-        **asdict(dataset.provenance),
-    }
+    provenance = dataset.provenance
+    return DataDescription(
+        name=dataset.name,
+        users=ratings.n_users,
+        items=ratings.n_items,
+        ratings=len(ratings),
+        scale=ratings.scale,
+        digest=dataset.digest,
+        timed=ratings.times is not None,
+        sources=provenance.sources,
+        licence=provenance.licence,
+        citation=provenance.citation,
+        simulated=provenance.simulated,
+        notice=provenance.notice,
+        steps=provenance.steps,
+        remarks=provenance.remarks,
+        calibration=provenance.calibration,
+    )
 
 
-def describe_algorithms(cells: Iterable[Cell]) -> dict[str, dict[str, Any]]:
-    """By row: `definition`, its docstring with formula and paper, and `libraries`, each with version and licence."""
+def describe_algorithms(cells: Iterable[Cell]) -> dict[str, AlgorithmDescription]:
+    """By row: its docstring with formula and paper, and the libraries that it wraps, with version and licence."""
     owners, adapters = packages_distributions(), available()
-    found: dict[str, dict[str, Any]] = {}
+    descriptions: dict[str, AlgorithmDescription] = {}
     for cell in cells:
-        if cell.row in found:
+        if cell.row in descriptions:
             continue
         libraries = []
         for module in adapters[cell.algorithm].requires:
@@ -39,8 +46,8 @@ def describe_algorithms(cells: Iterable[Cell]) -> dict[str, dict[str, Any]]:
                 name = owners[module][0]
                 libraries.append(f"{name} {version} ({_licence(name)})")
         definition = inspect.getdoc(adapters[cell.algorithm]) or "not described"
-        found[cell.row] = {"definition": definition, "libraries": libraries}
-    return found
+        descriptions[cell.row] = AlgorithmDescription(definition=definition, libraries=libraries)
+    return descriptions
 
 
 def _licence(distribution: str) -> str:

@@ -5,7 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from recbench.benchmarks.evaluation import Slice
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.certificate import Certificate
+from recbench.benchmarks.records.facts import (
+    DataDescription,
+    Environment,
+    FoldFacts,
+    PhaseCost,
+    RunDescription,
+)
 from recbench.benchmarks.records.schema import (
     SCHEMA,
     STATUSES,
@@ -36,18 +44,16 @@ class Record:
     status: str
     reason: str | None
     started: str  # ISO 8601, UTC
-    data: dict[str, Any]
-    environment: dict[str, Any]
-    costs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    data: DataDescription
+    environment: Environment
+    costs: dict[str, PhaseCost] = field(default_factory=dict)  # by phase
     metrics: dict[str, float | None] = field(default_factory=dict)
     trace: list[dict[str, float | None]] = field(default_factory=list)
     determinism: Certificate | None = None  # None: not measured, or nothing to compare
     start_seconds: float | None = (
         None  # from the run's request to the cell's first line: the harness's own cost
     )
-    slices: list[dict[str, Any]] = field(
-        default_factory=list
-    )  # see benchmarks/evaluation/slices.py
+    slices: list[Slice] = field(default_factory=list)
     kernel_seconds: float | None = (
         None  # of a fixed piece of work, just before the fit: how fast the machine was
     )
@@ -56,6 +62,7 @@ class Record:
         None  # `source.evaluation_source`: the code that made the metrics of the answers
     )
     schema: int = SCHEMA
+    fold: FoldFacts | None = None  # None: the data were not divided, since the cell failed before
 
     def __post_init__(self) -> None:
         if self.reason is not None:
@@ -64,15 +71,31 @@ class Record:
     @property
     def peak_mb(self) -> float | None:
         """The greatest memory peak of all phases, in MB; None where it was not measured."""
-        return max(
-            (cost["peak_mb"] for cost in self.costs.values() if cost["peak_mb"] is not None),
-            default=None,
-        )
+        peaks = [cost.peak_mb for cost in self.costs.values() if cost.peak_mb is not None]
+        return max(peaks, default=None)
+
+    def seconds(self, phase: str) -> float | None:
+        """The wall time of a phase, the median of its samples; None if it was not reached."""
+        cost = self.costs.get(phase)
+        return cost.seconds if cost else None
 
     def to_json(self) -> bytes:
         """The bytes that are written: sorted keys, unrounded, no NaN."""
-        fields = asdict(self) | {"key": self.cell.key}
-        return (json.dumps(fields, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
+        text = json.dumps(self.to_dict(), sort_keys=True, indent=1, allow_nan=False)
+        return f"{text}\n".encode()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON has them, with the key; the facts about the fold stand among those about the data."""
+        content = {column.name: getattr(self, column.name) for column in fields(self)}
+        del content["fold"]
+        content["key"] = self.cell.key
+        content["cell"] = asdict(self.cell)
+        content["data"] = self.data.to_json() | (self.fold.to_json() if self.fold else {})
+        content["environment"] = self.environment.to_json()
+        content["costs"] = {phase: cost.to_json() for phase, cost in self.costs.items()}
+        content["slices"] = [one.to_json() for one in self.slices]
+        content["determinism"] = asdict(self.determinism) if self.determinism else None
+        return content
 
     @staticmethod
     def from_json(text: str | bytes) -> "Record":
@@ -85,25 +108,36 @@ class Record:
     @staticmethod
     def with_key(text: str | bytes) -> "tuple[Record, object]":
         """A record and the key written in it, which need not be its cell's. ValueError as in `from_json`."""
-        fields = json.loads(text)
-        schema = fields.get("schema") if isinstance(fields, dict) else None
+        content = json.loads(text)
+        schema = content.get("schema") if isinstance(content, dict) else None
         refuse_schema(schema, "record")
         try:
-            record = _RECORD.validate_python(fields)
-            missing = {"simulated", "digest", "name"} - set(record.data)
+            record = _RECORD.validate_python(_with_fold_apart(content))
         except ValidationError as error:
             raise ValueError(
                 f"not a record: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}"
             ) from None
+        missing = record.data.lacks(["digest", "name", "simulated"])
         if missing:
-            raise ValueError(f"not a record: its data lack {', '.join(sorted(missing))}")
+            raise ValueError(f"not a record: its data lack {', '.join(missing)}")
         if record.status not in STATUSES:
             raise ValueError(f"expected a known status, got {record.status}")
-        return record, fields.get("key")
+        return record, content.get("key")
 
 
 _RECORD = TypeAdapter(Record)
 _CELLS = TypeAdapter(list[Cell])
+_FOLD_FACTS = FoldFacts.model_fields.keys()
+
+
+def _with_fold_apart(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of a record's file with the facts about the fold under `fold`, and no longer among its data's."""
+    written = content.get("data")
+    if not isinstance(written, dict):
+        return content
+    fold = {name: value for name, value in written.items() if name in _FOLD_FACTS}
+    data = {name: value for name, value in written.items() if name not in _FOLD_FACTS}
+    return content | {"data": data, "fold": fold or None}
 
 
 def _legible(text: str, longest: int = 2000) -> str:
@@ -166,9 +200,13 @@ class Run:
                 "it again"
             ) from None
 
-    def write_plan(self, cells: Iterable[Cell], about: Mapping[str, Any]) -> None:
+    def write_plan(self, cells: Iterable[Cell], about: RunDescription) -> None:
         """Keep the plan, so that a report shows its cells and no others."""
-        plan = {"schema": SCHEMA, "about": dict(about), "cells": [asdict(cell) for cell in cells]}
+        plan = {
+            "schema": SCHEMA,
+            "about": about.to_json(),
+            "cells": [asdict(cell) for cell in cells],
+        }
         path = self.directory / "plan.json"
         try:
             write_atomically(path, json.dumps(plan, indent=1).encode())
@@ -177,7 +215,7 @@ class Run:
                 f"cannot write {path}: {error.strerror}; name another directory with --out"
             ) from None
 
-    def read_plan(self) -> tuple[list[Cell], dict[str, Any]]:
+    def read_plan(self) -> tuple[list[Cell], RunDescription]:
         """The planned cells and what the plan says about itself. UsageError if this is no results directory."""
         path = self.directory / "plan.json"
         try:
@@ -185,7 +223,7 @@ class Run:
             refuse_schema(plan["schema"], "plan")
             cells = [Cell(**cell) for cell in plan["cells"]]
             _CELLS.validate_python(plan["cells"])
-            return cells, dict(plan["about"])
+            return cells, RunDescription.model_validate(plan["about"])
         except (OSError, *UNREADABLE) as error:
             raise unreadable_plan(path, error) from None
 
@@ -211,7 +249,7 @@ class Run:
         return records
 
     def _refuse_mixture(
-        self, found: Iterable[tuple[Cell, Record | None]], about: Mapping[str, Any]
+        self, found: Iterable[tuple[Cell, Record | None]], about: RunDescription
     ) -> None:
         """UsageError unless each split has one digest, and the records have that of the plan."""
         firsts: dict[str, Cell] = {}
@@ -219,8 +257,8 @@ class Run:
             path, digest = self.directory / "plan.json", cell.digest
             wanted = firsts.setdefault(cell.split, cell).digest
             if record is not None and wanted == digest:
-                path, digest = self.path(cell), record.data["digest"]
-                wanted = about["data"].get("digest", digest)
+                path, digest = self.path(cell), record.data.digest
+                wanted = about.data.digest or digest
             if wanted != digest:
                 what = f"{path} mixes data: the digest of {cell.name} is {digest[:12]}, that of the run {wanted[:12]}"
                 raise UsageError(
@@ -229,27 +267,28 @@ class Run:
                 )
 
 
-def _is_stale(record: Record, about: Mapping[str, Any]) -> bool:
+def _is_stale(record: Record, about: RunDescription) -> bool:
     """Whether a run that was to evaluate its kept cells again was stopped before it came to this one."""
-    wanted = about.get("evaluation")  # earlier plans do not say
-    return record.status == "ok" and wanted is not None and record.evaluation != wanted
+    if about.evaluation is None:  # earlier plans do not say
+        return False
+    return record.status == "ok" and record.evaluation != about.evaluation
 
 
 def _refuse_other_rows(records: Iterable[Record]) -> None:
     """UsageError if two cells of one fold were trained or tested on different ratings: nothing can be compared."""
-    first: dict[tuple[object, ...], Record] = {}
+    first: dict[tuple[object, ...], tuple[Cell, FoldFacts]] = {}
     for record in records:
         cell = record.cell
-        if "train_rows" not in record.data:
+        if record.fold is None or record.fold.train_rows is None:
             continue
-        other = first.setdefault(
-            (cell.digest, cell.split, cell.n_folds, cell.split_seed, cell.fold), record
-        )
+        place = (cell.digest, cell.split, cell.n_folds, cell.split_seed, cell.fold)
+        other, expected = first.setdefault(place, (cell, record.fold))
         for part in ("train_rows", "test_rows"):
-            if record.data[part] != other.data[part]:
+            rows, others = getattr(record.fold, part), getattr(expected, part)
+            if rows != others:
                 raise UsageError(
-                    f"{cell.place}: {other.cell.row} and {cell.row} were not measured on the same ratings ({part} "
-                    f"are {other.data[part]} and {record.data[part]}). Measure again what is out of date: --force ROW"
+                    f"{cell.place}: {other.row} and {cell.row} were not measured on the same ratings ({part} "
+                    f"are {others} and {rows}). Measure again what is out of date: --force ROW"
                 )
 
 
@@ -262,6 +301,6 @@ def parted(records: Sequence[Record]) -> tuple[list[Record], list[Record], list[
     return main, again, [record for record in records if record.cell.split != first.split]
 
 
-def not_run(cell: Cell, about: Mapping[str, Any], reason: str) -> Record:
+def not_run(cell: Cell, about: RunDescription, reason: str) -> Record:
     """The record of a cell that was planned but never started."""
-    return Record(cell, "not_run", reason, "", about["data"], about["environment"])
+    return Record(cell, "not_run", reason, "", about.data, about.environment)

@@ -12,7 +12,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from recbench.benchmarks.records import Cell, Record, Run, embedded, not_run, row, unreadable_record
+from recbench.benchmarks.records import (
+    Cell,
+    Record,
+    Run,
+    RunDescription,
+    embedded,
+    not_run,
+    row,
+    unreadable_record,
+)
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 
@@ -92,8 +101,8 @@ def audit(run: Run, ledger: Ledger) -> list[Record]:
     UsageError if there is no plan or no record, and for files that cannot be read at all.
     """
     cells, about = run.read_plan()
-    absent = [name for name in ABOUT if name not in about]
-    absent += [f"data.{name}" for name in DATA if name not in about.get("data", ())]
+    absent = about.lacks(ABOUT)
+    absent += [f"data.{name}" for name in about.data.lacks(DATA)]
     if absent:
         raise UsageError(
             f"{run.directory / 'plan.json'} lacks {', '.join(absent)}: run "
@@ -143,16 +152,14 @@ def _read_records(run: Run, ledger: Ledger) -> dict[str, Record]:
 
 
 def _plan(
-    cells: list[Cell], about: Mapping[str, Any], found: Mapping[str, Record], ledger: Ledger
+    cells: list[Cell], about: RunDescription, found: Mapping[str, Record], ledger: Ledger
 ) -> None:
     """Whether each planned cell has a record, and the plan's words are about its cells."""
     planned, firsts = {cell.name for cell in cells}, dict[str, Cell]()
     spare = [record.cell for name, record in found.items() if name not in planned]
     for index, cell in enumerate(cells):
         place = f"cells[{index}]"
-        ledger.compare(
-            "plan", "plan.json", f"{place}.dataset", about["data"].get("name"), cell.dataset
-        )
+        ledger.compare("plan", "plan.json", f"{place}.dataset", about.data.name, cell.dataset)
         ledger.compare(
             "plan",
             "plan.json",
@@ -160,9 +167,7 @@ def _plan(
             firsts.setdefault(cell.split, cell).digest,
             cell.digest,
         )
-        ledger.compare(
-            "plan", "plan.json", f"{place}.protocol", about.get("protocol"), cell.protocol
-        )
+        ledger.compare("plan", "plan.json", f"{place}.protocol", about.protocol, cell.protocol)
         for name, value in cell.given.items():
             ledger.compare(
                 "plan", "plan.json", f"{place}.given.{name}", cell.parameters.get(name), value
@@ -194,20 +199,21 @@ def _fixed(cell: Cell) -> dict[str, Any]:
     return {name: value for name, value in asdict(cell).items() if name not in NAMES}
 
 
-def _record(run: Run, cell: Cell, record: Record, about: Mapping[str, Any], ledger: Ledger) -> None:
+def _record(run: Run, cell: Cell, record: Record, about: RunDescription, ledger: Ledger) -> None:
     """A record beside its planned cell, the plan's words on the data, its own costs, and its raw answers' digest."""
     file = f"records/{cell.name}.json"
     ledger.compare("plan", file, "cell", _fixed(cell), _fixed(record.cell))
     for name, value in record.cell.given.items():
         ledger.compare("plan", file, f"cell.given.{name}", cell.parameters.get(name), value)
+    planned = about.data.to_json()
+    described = record.data.to_json()
     for name in DATA:
-        ledger.compare("plan", file, f"data.{name}", about["data"].get(name), record.data.get(name))
-    ledger.compare(
-        "plan", file, "environment.threads", cell.threads, record.environment.get("threads")
-    )
+        ledger.compare("plan", file, f"data.{name}", planned.get(name), described.get(name))
+    threads = record.environment.to_json().get("threads")
+    ledger.compare("plan", file, "environment.threads", cell.threads, threads)
     for phase, costs in record.costs.items():
-        median = statistics.median(costs.get("samples") or [math.nan])
-        ledger.compare("costs", file, f"costs.{phase}.seconds", median, costs.get("seconds"))
+        median = statistics.median(costs.samples or [math.nan])
+        ledger.compare("costs", file, f"costs.{phase}.seconds", median, costs.seconds)
     if record.status != "ok":
         ledger.compare("plan", file, "metrics", {}, record.metrics)
     elif not run.has_answers(cell):
@@ -228,7 +234,7 @@ def _record(run: Run, cell: Cell, record: Record, about: Mapping[str, Any], ledg
 
 def is_early(record: Record) -> bool:
     """Whether an ok record is of a version that kept no digest: then it has nothing else of what came with it."""
-    later = (record.answers, record.determinism, record.data.get("train_rows"))
+    later = (record.answers, record.determinism, record.fold and record.fold.train_rows)
     return not record.slices and all(value is None for value in later)
 
 
@@ -260,7 +266,7 @@ def _results(run: Run, records: list[Record], ledger: Ledger) -> None:
         )
 
 
-def _report(run: Run, records: list[Record], about: Mapping[str, Any], ledger: Ledger) -> None:
+def _report(run: Run, records: list[Record], about: RunDescription, ledger: Ledger) -> None:
     """The JSON inside report.html, if there is a report, beside what the records would make of it."""
     path = run.directory / "report.html"
     if not path.exists():

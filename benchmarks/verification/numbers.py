@@ -1,7 +1,6 @@
 """Whether a run's numbers follow from its raw answers: every metric and every user's share in it, made again."""
 
 import itertools
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,14 @@ from recbench.benchmarks.evaluation import Answers, Scored
 from recbench.benchmarks.execution import describe_fold
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, find
 from recbench.benchmarks.planning import Division, division_of, evaluate_answers, misfits
-from recbench.benchmarks.records import Cell, Record, Run, describe_data, evaluation_source
+from recbench.benchmarks.records import (
+    Cell,
+    Record,
+    Run,
+    RunDescription,
+    describe_data,
+    evaluation_source,
+)
 from recbench.benchmarks.splits import folds as splits
 from recbench.benchmarks.verification.files import Ledger, is_early
 from recbench.datasets.foundation import UsageError
@@ -30,7 +36,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def recompute(
-    run: Run, records: list[Record], about: Mapping[str, Any], dataset: Dataset, ledger: Ledger
+    run: Run, records: list[Record], about: RunDescription, dataset: Dataset, ledger: Ledger
 ) -> None:
     """Divide the data again, and compare each ok record with what its raw answers give.
 
@@ -44,13 +50,14 @@ def recompute(
         ledger.remarks.append(
             f"ok records whose metrics were made by other code than this version's: {others}"
         )
-    expected = _described(dataset, about["data"])
+    planned = about.data.to_json()
+    expected = _described(dataset, planned)
     ledger.compare(
         "plan",
         "plan.json",
         "about.data",
         expected,
-        {name: about["data"][name] for name in expected},
+        {name: planned[name] for name in expected},
     )
     columns = dict.fromkeys(
         column for record in ok for column in record.metrics
@@ -58,13 +65,14 @@ def recompute(
     for division, group in itertools.groupby(sorted(ok, key=_division), _division):
         train_rows, test_rows = splits.divide(dataset, *division)
         train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
-        fold = describe_fold(train, train_rows, test, test_rows)
+        fold = describe_fold(train, train_rows, test, test_rows).to_json()
         for record in group:
+            written = record.data.to_json() | (record.fold.to_json() if record.fold else {})
             promised = {
-                name: fold[name] for name in fold if name in record.data or not is_early(record)
+                name: fold[name] for name in fold if name in written or not is_early(record)
             }
-            facts = _described(dataset, record.data) | promised
-            said = {name: record.data.get(name) for name in facts}
+            facts = _described(dataset, written) | promised
+            said = {name: written.get(name) for name in facts}
             ledger.compare("plan", _file(record.cell), "data", facts, said)
             _rescore(run, record, list(columns), dataset, train, test, ledger)
 
@@ -109,13 +117,13 @@ def _refuse(run: Run, record: Record, dataset: Dataset) -> None:
     if not known or Evaluation.from_json(cell.protocol).to_json() != cell.protocol:
         raise UsageError(
             f"{run.path(cell)}: this version of recbench defines the protocol differently: use that of commit "
-            f"{record.environment.get('commit') or '(unknown)'}; {limited}"
+            f"{record.environment.commit or '(unknown)'}; {limited}"
         )
 
 
 def _described(dataset: Dataset, said: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers that should stand in `said`; earlier versions said less."""
-    described = json.loads(json.dumps(describe_data(dataset)))
+    described = describe_data(dataset).to_json()
     return {name: value for name, value in described.items() if name in said and name not in WORDS}
 
 
@@ -147,11 +155,13 @@ def _rescore(
     numbers = evaluate_answers(cell, answers, train, test, dataset.catalogue)
     scored = numbers.scored
     for column in columns:
-        again, found = scored.values.get(column), record.metrics.get(column)
-        ledger.compare("metrics", _file(cell), f"metrics.{column}", again, found, TOLERANCE)
-        ledger.compared["bit for bit"] += again == found
+        value, kept = scored.values.get(column), record.metrics.get(column)
+        ledger.compare("metrics", _file(cell), f"metrics.{column}", value, kept, TOLERANCE)
+        ledger.compared["bit for bit"] += value == kept
     if not is_early(record):
-        ledger.compare("slices", _file(cell), "slices", numbers.slices, record.slices, TOLERANCE)
+        again = [one.to_json() for one in numbers.slices]
+        found = [one.to_json() for one in record.slices]
+        ledger.compare("slices", _file(cell), "slices", again, found, TOLERANCE)
     _compare_shares(cell, scored, arrays, record, ledger)
 
 

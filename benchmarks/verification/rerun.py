@@ -18,6 +18,7 @@ from recbench.benchmarks.records import (
     Cell,
     Record,
     Run,
+    RunDescription,
     answers_source,
     describe_data,
     evaluation_source,
@@ -49,7 +50,7 @@ def find_cell(cells: list[Cell], key: str) -> Cell:
 
 
 def rerun(
-    run: Run, cell: Cell, about: Mapping[str, Any], dataset: Dataset, plugins: list[str]
+    run: Run, cell: Cell, about: RunDescription, dataset: Dataset, plugins: list[str]
 ) -> Comparison:
     """Fit `cell` again and compare its status, metrics and raw answers with its record."""
     old = run.read(cell)
@@ -59,11 +60,11 @@ def rerun(
         raise UsageError(
             f"--rerun {cell.key}: unknown algorithm {cell.algorithm}: name its module with --plugin"
         )
-    here = dict(about) | {
-        "environment": environment(cell.threads, 1),
-        "data": describe_data(dataset),
-    }
-    here["evaluation"] = evaluation_source()
+    here = about.replaced(
+        environment=environment(cell.threads, 1),
+        data=describe_data(dataset),
+        evaluation=evaluation_source(),
+    )
     limits = Limits(math.inf, 0.8 * psutil.virtual_memory().total / 2**20)
     assert dataset.stored is not None
     with tempfile.TemporaryDirectory() as directory, Pool(cell.threads, plugins) as pool:
@@ -117,7 +118,10 @@ def excuse(old: Record, new: Record) -> str:
         ("hyperparameters", cell.parameters, hyperparameters(create(cell.algorithm, cell.given))),
         ("libraries", cell.libraries, library_versions(adapter)),
         ("source", cell.source, answers_source(adapter) if cell.source else ""),
-        *((name, old.environment.get(name), new.environment.get(name)) for name in MACHINE),
+        *(
+            (name, getattr(old.environment, name), getattr(new.environment, name))
+            for name in MACHINE
+        ),
     ):
         if was != now:
             return f"it was measured under other circumstances: {what} was {was} and is {now}"

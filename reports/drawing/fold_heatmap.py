@@ -91,6 +91,6 @@ def _square(row: Row, record: Record | None, column: str, shade: float | None, m
         reason = "no value" if row.failures else row.missing(column)
         return Square(NONE, f"{where}: {reason}")
 
-    times = [record.costs.get(phase, {}).get("seconds") for phase in ("fit", "rate", "rank")]
+    times = [record.seconds(phase) for phase in ("fit", "rate", "rank")]
     tip = f"{where}: {number(value)}\n{fit_and_test(*times)}"
     return Square(number(value), tip, value, shade, mark)

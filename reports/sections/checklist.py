@@ -75,7 +75,7 @@ def _without(results: Results, candidates: str, why: str, else_: str) -> Answer:
 def _definitions(results: Results) -> Answer:
     return (
         True,
-        f"one implementation for all rows, protocol version {results.about['protocol']['version']}, defined above",
+        f"one implementation for all rows, protocol version {results.about.protocol['version']}, defined above",
     )
 
 
@@ -107,7 +107,7 @@ def _unseen(results: Results) -> Answer:
 
 
 def _future(results: Results) -> Answer:
-    if not results.about["data"].get("timed", False):
+    if not results.about.data.timed:
         return None, "the ratings have no times"
     split = results.records[0].cell.split
     others = {record.cell.split for row in results.rows for record in row.also}
@@ -137,10 +137,10 @@ def _uncertainty(results: Results) -> Answer:
 
 
 def _filters(results: Results) -> Answer:
-    steps = results.about["data"]["steps"]
+    steps = results.about.data.steps
     if not steps:
         return True, "no filter was applied"
-    before, after = steps[0]["before"]["ratings"], steps[-1]["after"]["ratings"]
+    before, after = steps[0].before["ratings"], steps[-1].after["ratings"]
     dropped = words.percent(before - after, before)
     evidence = f"filters before the split dropped {dropped} of the ratings, see the table in the data section"
     return before - after < HEAVY * before, evidence

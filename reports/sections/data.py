@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from recbench.benchmarks.metrics import find
+from recbench.benchmarks.records import DataDescription
+from recbench.datasets.ratings import Quantity, Step
 from recbench.reports import words
 from recbench.reports.drawing import Picture
 from recbench.reports.drawing import data as data_figures
@@ -33,25 +35,25 @@ class Chart:
 @section("What is in the data?")
 def data(results: Results) -> dict[str, Any]:
     """Facts and charts, what filters dropped, what the loader remarked; for simulated data how close they come."""
-    described, profile = results.about["data"], results.profile
+    described, profile = results.about.data, results.profile
     return {
         "facts": _facts(described, profile),
         "activity": [_activity(profile, one) for one in ("user", "item")] if profile else [],
         "charts": [_shown(results, chart) for chart in _charts(profile)] if profile else [],
-        "steps": [_step(step) for step in described["steps"]],
-        "remarks": described.get("remarks", []),
-        "calibration": [_quantity(quantity) for quantity in described.get("calibration", [])],
+        "steps": [_step(step) for step in described.steps],
+        "remarks": described.remarks,
+        "calibration": [_quantity(quantity) for quantity in described.calibration],
         "distances": _distances(results),
         "columns": _distance_columns(results),
     }
 
 
-def _facts(described: dict[str, Any], profile: dict[str, Any] | None) -> Pairs:
+def _facts(described: DataDescription, profile: dict[str, Any] | None) -> Pairs:
     """What can be said in a number: counts, and of a profile the mean, the spread and the dates too."""
-    n_users, n_items, n_ratings = described["users"], described["items"], described["ratings"]
+    n_users, n_items, n_ratings = described.users, described.items, described.ratings
     facts = [("users", f"{n_users:,}"), ("items", f"{n_items:,}"), ("ratings", f"{n_ratings:,}")]
     facts += [("rated pairs of a user and an item", words.share(n_ratings, n_users * n_items))]
-    facts += [("scale", "{:g} to {:g}".format(*described["scale"]))]
+    facts += [("scale", "{:g} to {:g}".format(*described.scale))]
     if profile is None:
         return facts
     stars, times, years = profile["stars"], profile["times"], profile["years"]
@@ -214,21 +216,21 @@ def _grid(part: dict[str, Any]) -> Chart:
     )
 
 
-def _step(step: dict[str, Any]) -> dict[str, Any]:
+def _step(step: Step) -> dict[str, Any]:
     """A filter with what it kept and dropped, in numbers and percent."""
     counts = []
     for name in ("users", "items", "ratings"):
-        before, after = step["before"][name], step["after"][name]
+        before, after = step.before[name], step.after[name]
         counts.append(f"{before:,} → {after:,} (−{words.percent(before - after, before)})")
-    return {"rule": step["rule"], "counts": counts}
+    return {"rule": step.rule, "counts": counts}
 
 
-def _quantity(quantity: dict[str, Any]) -> dict[str, str]:
+def _quantity(quantity: Quantity) -> dict[str, str]:
     """A calibrated quantity as text: name, target with tolerance, what the simulation has, and whether it fits."""
-    target, tolerance, simulated = quantity["target"], quantity["tolerance"], quantity["simulated"]
+    target, tolerance, simulated = quantity.target, quantity.tolerance, quantity.simulated
     fits = "" if tolerance is None else "yes" if abs(simulated - target) <= tolerance else "NO"
     return {
-        "name": quantity["name"],
+        "name": quantity.name,
         "target": words.amount(target),
         "tolerance": "shown only" if tolerance is None else f"± {tolerance:g}",
         "simulated": words.amount(simulated),

@@ -15,7 +15,7 @@ from recbench.reports.sections.registry import headlines, section
 def division(results: Results) -> dict[str, Any] | None:
     """A note where times are known but not respected; with `--also-split`, every row's place under both splits."""
     main = results.records[0].cell.split
-    is_random = splits.order(main) == "none" and results.about["data"].get("timed", False)
+    is_random = splits.order(main) == "none" and results.about.data.timed
     other = next((row.also[0].cell.split for row in results.rows if row.also), None)
     if not is_random and other is None:
         return None
@@ -69,12 +69,10 @@ def _cold(results: Results) -> str:
     """How many users and items of the other split's test part have no training rating."""
     for row in results.rows:
         for record in row.also:
-            if "cold_users" in record.data:
-                data = record.data
-                users, items = (
-                    words.count(data["cold_users"], "user"),
-                    words.count(data["cold_items"], "item"),
-                )
-                share = words.percent(data["cold_ratings"], data["test"])
+            fold = record.fold
+            if fold is not None and None not in (fold.cold_users, fold.cold_items):
+                users = words.count(fold.cold_users or 0, "user")
+                items = words.count(fold.cold_items or 0, "item")
+                share = words.percent(fold.cold_ratings or 0, fold.test)
                 return f"{share} of its test ratings belong to {users} and {items} without any training rating."
     return ""

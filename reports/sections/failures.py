@@ -27,7 +27,7 @@ def not_ok(results: Results) -> list[dict[str, Any]]:
             "folds": folds,
             "status": status,
             "reason": reason,
-            "again": results.about["command"],
+            "again": results.about.command,
         }
         for (row, status, reason), folds in entries.items()
     ]

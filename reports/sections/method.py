@@ -15,14 +15,14 @@ from recbench.reports.sections.registry import section
 @section("How was it measured?")
 def method(results: Results) -> dict[str, Any]:
     """Definitions, protocol, machine, data, and the commands that make it all again."""
-    data = results.about["data"]
+    data = results.about.data
     return {
         "metrics": metrics(results),
         "protocol": _protocol(results),
         "environment": _environment(results),
         "data": data,
         "certificates": [(row.name, _determinism(row)) for row in results.rows],
-        "algorithms": results.about.get("algorithms", {}),
+        "algorithms": results.about.algorithms,
         "checklist": checklist(results),
         "commands": [(row.name, words.again(results, row.name)) for row in results.rows],
         "verify_command": words.verify_command(results),
@@ -39,13 +39,11 @@ def _all(row: Row) -> tuple[Record, ...]:
 
 def _protocol(results: Results) -> list[tuple[str, str]]:
     """How answers became numbers, as pairs of a word and its value."""
-    protocol = results.about["protocol"]
-    ran = [record for record in results.records if "train" in record.data]
+    protocol = results.about.protocol
+    folds = [record.fold for record in results.records if record.fold is not None]
     pairs = [*_divisions(results), ("cutoffs", words.listed(map(str, protocol["ks"])))]
     for name, rules in protocol["protocols"].items():
-        thresholds = (
-            sorted({record.data["threshold"] for record in ran}) if name == STANDARD else []
-        )
+        thresholds = sorted({fold.threshold for fold in folds}) if name == STANDARD else []
         title = (
             "ranking" if name == STANDARD else f"ranking, columns {name}: ({PROTOCOLS[name].about})"
         )
@@ -74,16 +72,16 @@ def _divisions(results: Results) -> list[tuple[str, str]]:
             ("also split" if place else "split", words.split(replace(results, records=records)))
         )
         for part in ("train", "test"):
-            counts = [record.data[part] for record in records if part in record.data]
+            counts = [getattr(record.fold, part) for record in records if record.fold]
             if counts:
                 pairs.append((f"{part} ratings a fold{where}", words.span(counts)))
-        asked = [[e["n_lists"] for e in record.slices if "n_lists" in e] for record in records]
+        asked = [[e.n_lists for e in record.slices if e.n_lists is not None] for record in records]
         if any(asked):
             counted = words.span(sum(groups) for groups in asked if groups)
-            counted += f" of {results.about['data']['users']:,}"
+            counted += f" of {results.about.data.users:,}"
             own = (
                 ", by the bench's own protocol"
-                if len(results.about["protocol"]["protocols"]) > 1
+                if len(results.about.protocol["protocols"]) > 1
                 else ""
             )
             pairs.append((f"users in ranking metrics a fold{where}", counted + own))
@@ -94,18 +92,17 @@ def _environment(results: Results) -> list[tuple[str, str]]:
     """Machine, versions and commit of the cells that ran; where cells differ, every value."""
     ran = [record.environment for record in results.records if record.status != "not_run"]
     found: dict[str, dict[str, None]] = {}
-    for environment in ran or [results.about["environment"]]:
+    for environment in ran or [results.about.environment]:
         flat = {
             name: value
-            for name, value in environment.items()
-            if name not in ("versions", "memory_mb")
+            for name, value in environment.to_json().items()
+            if name not in ("versions", "memory_mb", "dirty")
         }
-        flat["memory"] = f"{words.megabytes(environment['memory_mb'])} MB"
-        flat["commit"] = (environment["commit"] or "unknown") + (
-            ", with changes" if environment["dirty"] else ""
+        flat["memory"] = f"{words.megabytes(environment.memory_mb)} MB"
+        flat["commit"] = (environment.commit or "unknown") + (
+            ", with changes" if environment.dirty else ""
         )
-        flat |= environment["versions"]
-        del flat["dirty"]
+        flat |= environment.versions
         for name, value in flat.items():
             text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
             found.setdefault(name, {})[text] = None

@@ -53,7 +53,7 @@ def recommendations(results: Results) -> dict[str, Any] | None:
 def _examples(results: Results) -> Examples | None:
     """The examples beside the records; None if there are none or if they are of another plan."""
     examples = read_examples(results.run.directory)
-    if examples is None or examples.digest != results.about["data"].get("digest"):
+    if examples is None or examples.digest != results.about.data.digest:
         return None
     place = (examples.split, examples.n_folds, examples.fold, examples.split_seed, examples.seed)
     planned = (
@@ -79,7 +79,7 @@ def _columns(results: Results) -> tuple[str, str]:
     """The error and the ranking metric by which rows are put in order: the headline ones where there are any."""
     error, ranking = results.first_error(), results.first_ranking()
     by_error = error if error and find(error).kind == "rating" else "rmse"
-    return by_error, ranking or f"ndcg@{results.about['protocol']['ks'][0]}"
+    return by_error, ranking or f"ndcg@{results.about.protocol['ks'][0]}"
 
 
 def _about(results: Results, examples: Examples) -> list[str]:

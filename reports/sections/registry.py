@@ -43,7 +43,7 @@ def section(heading: str) -> Callable[[Function], Function]:
 
 def titled(results: Results, what: str, *, whole: bool = False) -> str:
     """The title of a figure: the data, whether they are simulated, `what`, and unless it is the `whole` the split."""
-    title = f"{results.about['data']['name']}: {what[0].lower()}{what[1:]}"
+    title = f"{results.about.data.name}: {what[0].lower()}{what[1:]}"
     title += "" if whole else f", {words.split(results)}"
     return f"SIMULATED data, {title}" if results.simulated else title
 

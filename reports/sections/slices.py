@@ -32,15 +32,15 @@ class Group:
 
     def mean(self, row: str, column: str) -> float | None:
         """The mean over all folds; None if a fold has no value."""
-        values = [entry.get(column) for entry in self.entries.get(row, [])]
+        values = [entry.value(column) for entry in self.entries.get(row, [])]
         known = [value for value in values if value is not None]
         return statistics.fmean(known) if known and len(known) == len(values) else None
 
     @property
     def borders(self) -> str:
         """Such as `1 to 20 training ratings`; where folds differ, the widest range."""
-        lowest = min(entry["lowest"] for entry in self.folds if entry["lowest"] is not None)
-        highest = max(entry["highest"] for entry in self.folds if entry["highest"] is not None)
+        lowest = min(entry.lowest for entry in self.folds if entry.lowest is not None)
+        highest = max(entry.highest for entry in self.folds if entry.highest is not None)
         if not highest:
             return "no training rating"
         return (
@@ -51,7 +51,8 @@ class Group:
 
     def counts(self, one: str) -> str:
         """Such as `315 users, 4,668 test ratings a fold`."""
-        sizes, tested = ([entry[name] for entry in self.folds] for name in ("size", "n_test"))
+        sizes = [entry.size for entry in self.folds]
+        tested = [entry.n_test for entry in self.folds]
         size, n_test = round(statistics.fmean(sizes)), round(statistics.fmean(tested))
         about = "" if min(sizes) == max(sizes) and min(tested) == max(tested) else "on average "
         return f"{about}{words.count(size, one)}, {words.count(n_test, 'test rating')} a fold"
@@ -107,24 +108,21 @@ def _kind(results: Results, whole: list[Row], kind: str) -> dict[str, Any]:
 
 def _groups(whole: list[Row], kind: str) -> list[Group]:
     """The groups that are not empty in every fold, in the records' order."""
-    names = [entry["group"] for entry in whole[0].records[0].slices if entry["kind"] == kind]
+    names = [entry.group for entry in whole[0].records[0].slices if entry.kind == kind]
 
     def entries(row: Row, name: str) -> list[Slice]:
         return [
-            e
-            for record in row.records
-            for e in record.slices
-            if (e["kind"], e["group"]) == (kind, name)
+            e for record in row.records for e in record.slices if (e.kind, e.group) == (kind, name)
         ]
 
     groups = [Group(name, {row.name: entries(row, name) for row in whole}) for name in names]
-    return [group for group in groups if any(entry["size"] for entry in group.folds)]
+    return [group for group in groups if any(entry.size for entry in group.folds)]
 
 
 def _columns(results: Results) -> tuple[str, str]:
     """The headline error and the headline ranking metric, or what the slices have in their place."""
     error, ranking = results.first_error() or "", results.first_ranking() or ""
-    known = [f"{name}@{results.about['protocol']['ks'][0]}" for name in RANKING]
+    known = [f"{name}@{results.about.protocol['ks'][0]}" for name in RANKING]
     return (error if error in ("rmse", "mae") else "rmse"), (
         ranking if ranking in known else known[-1]
     )
@@ -205,7 +203,7 @@ def _on_items(results: Results, groups: list[Group], shown: list[str]) -> str:
     if most is None or least is None:
         return ""
     share = words.percent(
-        statistics.fmean(entry["size"] for entry in head.folds), results.about["data"]["items"]
+        statistics.fmean(entry.size for entry in head.folds), results.about.data.items
     )
     said = f"The head is {share} of the items and gets {most[1]:.1%} of the recommendations of {words.listed(most[0])}"
     return (

@@ -26,13 +26,13 @@ def sentences(results: Results) -> list[str]:
 
 
 def _compared(results: Results) -> str:
-    data = results.about["data"]
+    data = results.about.data
     kind = "simulated ratings" if results.simulated else "ratings"
-    lowest, highest = data["scale"]
+    lowest, highest = data.scale
     return (
-        f"{count(len(results.contestants), 'recommender')} on {data['name']}: {data['ratings']:,} {kind} "
-        f"from {lowest:g} to {highest:g} by {count(data['users'], 'user')} of "
-        f"{count(data['items'], 'item')}; {split(results)}."
+        f"{count(len(results.contestants), 'recommender')} on {data.name}: {data.ratings:,} {kind} "
+        f"from {lowest:g} to {highest:g} by {count(data.users, 'user')} of "
+        f"{count(data.items, 'item')}; {split(results)}."
     )
 
 

@@ -22,7 +22,7 @@ def refuse_mixture(runs: Sequence[Results]) -> None:
             pair = f"{earlier.run.directory} and {later.run.directory}"
             difference = next(_differences(earlier, later), None)
             said = _say(difference) if difference else ""
-            if earlier.about["data"]["digest"] == later.about["data"]["digest"]:
+            if earlier.about.data.digest == later.about.data.digest:
                 raise UsageError(f"{pair} {_same_data(earlier, said)}")
             if difference:
                 raise UsageError(
@@ -32,7 +32,7 @@ def refuse_mixture(runs: Sequence[Results]) -> None:
 
 def _same_data(results: Results, said: str) -> str:
     """What to say of two runs with the same digest."""
-    data = f"{results.about['data']['name']} (digest {results.about['data']['digest'][:12]})"
+    data = f"{results.about.data.name} (digest {results.about.data.digest[:12]})"
     if said:
         return f"are not two data sets, but {data} measured in two ways: {said}. Report them one at a time."
     return f"are the same run twice: {data}, measured in the same way. Name it once."
@@ -45,7 +45,7 @@ def _say(difference: Difference) -> str:
 
 def _differences(one: Results, other: Results) -> Iterator[Difference]:
     """First how the runs were made, then row by row; rows with a part that is not comparable carry their name."""
-    same_data = one.about["data"]["digest"] == other.about["data"]["digest"]
+    same_data = one.about.data.digest == other.about.data.digest
     yield from _unequal("", _design(one, seeds=same_data), _design(other, seeds=same_data))
     here, there = _fixed(one), _fixed(other)
     if same_data:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import numpy as np
 
 from recbench.benchmarks.metrics import find
+from recbench.benchmarks.records import DataDescription, RunDescription
 from recbench.datasets.foundation import UsageError
 from recbench.reports import words
 from recbench.reports.drawing import Column, Heatmap, Line, Square
@@ -65,7 +66,7 @@ class Comparison:
             raise UsageError(
                 f"{named} show no metric in common (metrics): run one again with --metric"
             )
-        cut = [replace(results, about=results.about | {"metrics": shown}) for results in found]
+        cut = [replace(results, about=results.about.replaced(metrics=shown)) for results in found]
         return Comparison(dict(zip(_labels(found), cut, strict=True)), out)
 
     @property
@@ -95,15 +96,15 @@ class Comparison:
         return [label for label, results in self.runs.items() if results.simulated]
 
     @property
-    def about(self) -> dict[str, Any]:
+    def about(self) -> RunDescription:
         """What the page's head says of its data."""
-        said = {label: str(self.runs[label].about["data"]["notice"]) for label in self.imitations}
+        said = {label: str(self.runs[label].about.data.notice) for label in self.imitations}
         notice = "\n".join(
             f"{label}: {text.removeprefix('SIMULATED: ')}" for label, text in said.items()
         )
-        return {
-            "data": {"name": words.listed(self.runs), "simulated": self.simulated, "notice": notice}
-        }
+        name = words.listed(self.runs)
+        data = DataDescription(name=name, simulated=self.simulated, notice=notice)
+        return RunDescription(data=data)
 
     @cached_property
     def rows(self) -> dict[str, str]:
@@ -215,9 +216,9 @@ class Comparison:
             {
                 "data": label,
                 "directory": str(results.run.directory),
-                "digest": results.about["data"]["digest"],
+                "digest": results.about.data.digest,
                 "simulated": results.simulated,
-                "command": results.about["command"],
+                "command": results.about.command,
             }
             for label, results in self.runs.items()
         ]
@@ -238,9 +239,9 @@ class Comparison:
 def _labels(runs: Sequence[Results]) -> list[str]:
     """A name for each run: that of its data, and with it that of its directory where the first is not enough."""
     ways: list[Callable[[Results], str]] = [
-        lambda results: str(results.about["data"]["name"]),
-        lambda results: f"{results.about['data']['name']} ({results.run.directory.resolve().name})",
-        lambda results: f"{results.about['data']['name']} ({results.run.directory})",
+        lambda results: str(results.about.data.name),
+        lambda results: f"{results.about.data.name} ({results.run.directory.resolve().name})",
+        lambda results: f"{results.about.data.name} ({results.run.directory})",
     ]
     tried = [[way(results) for results in runs] for way in ways]
     return next((labels for labels in tried if len(set(labels)) == len(runs)), tried[-1])

@@ -49,7 +49,7 @@ def cost(comparison: Comparison) -> Context:
     remarks = []
     for key in MACHINE:
         found = {
-            label: results.about["environment"].get(key)
+            label: getattr(results.about.environment, key)
             for label, results in comparison.runs.items()
         }
         if len(set(found.values())) > 1:
@@ -163,7 +163,7 @@ def failures(comparison: Comparison) -> Context:
 def method(comparison: Comparison) -> Context:
     """Where each column comes from, and what its numbers mean."""
     runs = [(label, _facts(comparison, results)) for label, results in comparison.runs.items()]
-    protocol = comparison.first.about["protocol"]
+    protocol = comparison.first.about.protocol
     rules = [("cutoffs", words.listed(map(str, protocol["ks"])))]
     rules += [(name, in_words(rule)) for name, rule in protocol["protocols"].items()]
     rules.append(("protocol version", str(protocol["version"])))
@@ -177,14 +177,14 @@ def method(comparison: Comparison) -> Context:
 
 def _facts(comparison: Comparison, results: Results) -> Context:
     """One run in words: its data, where it is, and how it was made."""
-    data, page = results.about["data"], results.run.directory / "report.html"
+    data, page = results.about.data, results.run.directory / "report.html"
     return {
         "data": data,
-        "size": f"{data['ratings']:,} ratings by {data['users']:,} users of {data['items']:,} items",
-        "scale": "{:g} to {:g}".format(*data["scale"]),
+        "size": f"{data.ratings:,} ratings by {data.users:,} users of {data.items:,} items",
+        "scale": "{:g} to {:g}".format(*data.scale),
         "split": words.split(results),
         "directory": str(results.run.directory),
-        "command": results.about["command"],
+        "command": results.about.command,
         "report": comparison.link(page) if page.is_file() else "",
     }
 

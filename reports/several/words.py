@@ -62,11 +62,11 @@ def _compared(comparison: Comparison) -> str:
 
 
 def _data(label: str, results: Results) -> str:
-    data = results.about["data"]
+    data = results.about.data
     kind = "simulated ratings" if results.simulated else "ratings"
-    lowest, highest = data["scale"]
-    who = f"{words.count(data['users'], 'user')} of {words.count(data['items'], 'item')}"
-    return f"{label} ({data['ratings']:,} {kind} from {lowest:g} to {highest:g} by {who})"
+    lowest, highest = data.scale
+    who = f"{words.count(data.users, 'user')} of {words.count(data.items, 'item')}"
+    return f"{label} ({data.ratings:,} {kind} from {lowest:g} to {highest:g} by {who})"
 
 
 def _leaders(comparison: Comparison, column: str) -> list[str]:

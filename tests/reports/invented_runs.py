@@ -1,6 +1,5 @@
 """Runs that never were: records written by hand, with raw answers that give their metrics."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,13 @@ import numpy as np
 
 from recbench.benchmarks.metrics.protocols import Evaluation
 from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.facts import (
+    DataDescription,
+    Environment,
+    FoldFacts,
+    PhaseCost,
+    RunDescription,
+)
 from recbench.benchmarks.records.record import Record, Run
 
 COLUMNS = ["rmse", "mae", "precision@10", "recall@10", "ndcg@10", "coverage"]
@@ -23,18 +29,18 @@ ROWS = (
     "keras-mf",
 )
 LEVELS = dict(zip(ROWS, (1.52, 1.02, 0.945, 1.4, 0.934, 0.9345, 0.99), strict=True))
-ENVIRONMENT = {
-    "python": "3.11.2",
-    "platform": "Linux-6.1-x86_64",
-    "cpu": "Some CPU @ 2.0 GHz",
-    "cores": 2,
-    "memory_mb": 7942.4,
-    "threads": 1,
-    "contended": False,
-    "commit": "7feaea5" + "0" * 33,
-    "dirty": True,
-    "versions": {"numpy": "2.3.5", "scikit-surprise": "1.1.5"},
-}
+ENVIRONMENT = Environment(
+    python="3.11.2",
+    platform="Linux-6.1-x86_64",
+    cpu="Some CPU @ 2.0 GHz",
+    cores=2,
+    memory_mb=7942.4,
+    threads=1,
+    contended=False,
+    commit="7feaea5" + "0" * 33,
+    dirty=True,
+    versions={"numpy": "2.3.5", "scikit-surprise": "1.1.5"},
+)
 DATA: dict[str, Any] = {
     "name": "movielens-100k",
     "users": 943,
@@ -85,42 +91,57 @@ def ok(planned: Cell, level: float, *, ranks_only: bool = False) -> Record:
     }
     times = {"convert": 3e-6, "fit": 0.004 * 9 ** (2 * level), "rate": 0.012, "rank": 1.234}
     costs = {
-        phase: {
-            "seconds": seconds,
-            "cpu_seconds": seconds,
-            "peak_mb": 200.0,
-            "grown_mb": 10 * level,
-            "samples": [seconds] * (3 if phase in ("convert", "fit") else 1),
-        }
+        phase: PhaseCost(
+            seconds=seconds,
+            cpu_seconds=seconds,
+            peak_mb=200.0,
+            grown_mb=10 * level,
+            samples=[seconds] * (3 if phase in ("convert", "fit") else 1),
+        )
         for phase, seconds in times.items()
     }
-    data = DATA | {"train": 80_000, "test": 20_000, "threshold": 4.0}
     return Record(
-        planned, "ok", None, f"2025-11-21T12:00:0{planned.fold}Z", data, ENVIRONMENT, costs, metrics
+        planned,
+        "ok",
+        None,
+        f"2025-11-21T12:00:0{planned.fold}Z",
+        DataDescription.model_validate(DATA),
+        ENVIRONMENT,
+        costs,
+        metrics,
+        fold=FoldFacts(train=80_000, test=20_000, threshold=4.0),
     )
 
 
 def failed(planned: Cell, status: str, reason: str) -> Record:
-    return Record(planned, status, reason, "2025-11-21T12:00:09Z", DATA, ENVIRONMENT)
+    return Record(
+        planned,
+        status,
+        reason,
+        "2025-11-21T12:00:09Z",
+        DataDescription.model_validate(DATA),
+        ENVIRONMENT,
+    )
 
 
 def write(
     directory: Path, records: list[Record], planned: list[Cell] | None = None, **data: Any
 ) -> Path:
-    about: Mapping[str, Any] = {
-        "command": "python -m benchmarks.run --dataset movielens-100k --folds 5",
-        "reproduce": "python -m benchmarks.run --dataset movielens-100k --split kfold --folds 5 --seed 0",
-        "metrics": COLUMNS,
-        "protocol": Evaluation().to_json(),
-        "published": [],
-        "data": DATA | data,
-        "environment": ENVIRONMENT,
-    }
+    described = DataDescription.model_validate(DATA | data)
+    about = RunDescription(
+        command="python -m benchmarks.run --dataset movielens-100k --folds 5",
+        reproduce="python -m benchmarks.run --dataset movielens-100k --split kfold --folds 5 --seed 0",
+        metrics=COLUMNS,
+        protocol=Evaluation().to_json(),
+        published=[],
+        data=described,
+        environment=ENVIRONMENT,
+    )
     run = Run(directory)
     run.write_plan(planned or [record.cell for record in records], about)
     for record in records:
         run.write(
-            replace(record, data=record.data | data),
+            replace(record, data=described),
             shares(record) if record.status == "ok" else None,
         )
     return directory

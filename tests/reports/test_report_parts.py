@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.records.csv_table import row, write_table
+from recbench.benchmarks.records.facts import PublishedNumber
 from recbench.benchmarks.records.record import Run
 from recbench.benchmarks.verification.files import Ledger, _results
 from recbench.datasets.foundation.spec import UsageError
@@ -178,14 +179,15 @@ def test_latex_of_failures_simulated_data_and_published_numbers(tmp_path: Path) 
         assert "SIMULATED data, netflix-filtered" in source
         assert any(r"\emph{timeout in 5 of 5 folds}" in line[-1] for line in check_source(source))
     results = Results.read(write(tmp_path / "real", normal(n_folds=2)))
-    number = {
-        "row": "item-mean",
-        "column": "rmse",
-        "value": 1.1,
-        "tolerance": 0.01,
-        "source": "A_B, 100% & more",
-    }
-    results.about["published"].append(number)
+    number = PublishedNumber(
+        row="item-mean",
+        column="rmse",
+        value=1.1,
+        tolerance=0.01,
+        dataset="d",
+        source="A_B, 100% & more",
+    )
+    results = replace(results, about=results.about.replaced(published=[number]))
     source = {table.drawn.name: table.source() for table in latex.of_run(results)}["published"]
     line = next(line for line in check_source(source) if line[0] == "{item-mean}")
     mean = next(one for one in results.rows if one.name == "item-mean").mean("rmse")

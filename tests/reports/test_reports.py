@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from recbench.benchmarks.records.certificate import Certificate
+from recbench.benchmarks.records.facts import RunDescription
 from recbench.benchmarks.records.record import Run
 from recbench.datasets.foundation.spec import UsageError
 from recbench.reports import words
@@ -361,7 +362,7 @@ def test_the_best_of_a_column_is_marked_in_words(tmp_path: Path) -> None:
 
 def test_contended_times_are_greyed_and_named(tmp_path: Path) -> None:
     records = [
-        replace(record, environment=ENVIRONMENT | {"contended": True}) for record in normal()
+        replace(record, environment=ENVIRONMENT.replaced(contended=True)) for record in normal()
     ]
     html, page, markdown = read(write(tmp_path, records))
     assert 'class="grey"' in html and "grey: contended" in page.text
@@ -372,7 +373,7 @@ def test_what_was_measured_is_told(tmp_path: Path) -> None:
     records = normal()
     certificate = Certificate("not deterministic", 0.25, "2 fits to a toy", "threads race")
     records[0] = replace(
-        records[0], environment=ENVIRONMENT | {"python": "3.12.1"}, determinism=certificate
+        records[0], environment=ENVIRONMENT.replaced(python="3.12.1"), determinism=certificate
     )
     _, page, markdown = read(write(tmp_path, records))
     for text in (page.text, plain(markdown)):
@@ -442,7 +443,7 @@ def test_the_command_line_needs_results(tmp_path: Path) -> None:
 
 def test_an_old_plan_and_an_unwritable_directory_are_refused(tmp_path: Path) -> None:
     run = Run(tmp_path / "old")
-    run.write_plan([cell("random", 0)], {"metrics": COLUMNS})
+    run.write_plan([cell("random", 0)], RunDescription(metrics=COLUMNS))
     with pytest.raises(UsageError, match="lacks command, reproduce"):
         build(run.directory)
     directory = KINDS["single"](tmp_path / "blocked")

@@ -18,7 +18,7 @@ from recbench.adapters import create
 from recbench.adapters.base import Recommender
 from recbench.benchmarks.evaluation.questions import Answers, ask
 from recbench.benchmarks.evaluation.scoring import score
-from recbench.benchmarks.evaluation.slices import ITEMS, USERS, slices, thirds
+from recbench.benchmarks.evaluation.slices import ITEMS, USERS, Slice, slices, thirds
 from recbench.benchmarks.metrics.protocols import Evaluation
 from recbench.benchmarks.metrics.registry import METRICS
 from recbench.benchmarks.records.record import Record, Run
@@ -49,7 +49,7 @@ def answered(
     about = Catalogue(("film",) * train.n_items, (None,) * train.n_items, ((),) * train.n_items)
     rates = algorithm.predicts == "ratings"
     scored = score(answers, train, test, about, Evaluation((K, 5)), predicts_ratings=rates)
-    return answers, slices(answers, scored, train, test, K)
+    return answers, [entry.to_json() for entry in slices(answers, scored, train, test, K)]
 
 
 def slow(answers: Answers, train: Ratings, test: Ratings, entry: dict[str, Any]) -> dict[str, Any]:
@@ -186,14 +186,16 @@ def test_a_run_keeps_them_and_its_report_says_what_they_say(
         assert Record.from_json(json.dumps(older)).slices == []
         for kind in ("users", "items"):
             assert (
-                sum(e["n_test"] for e in record.slices if e["kind"] == kind) == record.data["test"]
+                record.fold is not None
+                and sum(e.n_test for e in record.slices if e.kind == kind) == record.fold.test
             )
     text = plain((tmp_path / "report.md").read_text())
     part = text.partition("## For whom?")[2].partition("\n## ")[0]
 
     def mean(row: str, group: str, column: str) -> float:
         mine = [record for record in records if record.cell.row == row]
-        return statistics.fmean(e[column] for r in mine for e in r.slices if e["group"] == group)
+        entries = [entry for r in mine for entry in r.slices if entry.group == group]
+        return statistics.fmean(entry.value(column) or 0.0 for entry in entries)
 
     assert f"{mean('user-item-bias', 'least active', 'rmse'):.4f}" in part
     assert f"{mean('popularity', 'most active', 'ndcg@10'):.4f}" in part
@@ -229,7 +231,7 @@ def sliced(record: Record, level: float) -> Record:
     entries[4] |= {"lowest": 0, "highest": 0} | (
         {"n_test": 0, "rmse": None} if record.cell.fold == 2 else {}
     )
-    return replace(record, slices=entries)
+    return replace(record, slices=[Slice(**entry) for entry in entries])
 
 
 def test_nothing_is_averaged_over_some_folds_and_old_records_have_no_section(
@@ -265,7 +267,7 @@ def test_metrics_that_no_column_shows_are_defined_below_the_tables(tmp_path: Pat
         (["lightfm:precision@1"], 1),
     ):
         cells = [record.cell for record in results.records]
-        results.run.write_plan(cells, results.about | {"metrics": columns})
+        results.run.write_plan(cells, results.about.replaced(metrics=columns))
         text = plain(build(directory, sections=["slices"]).with_suffix(".md").read_text())
         assert text.count(part) == wanted, columns
         assert text.count(f"rmse: {METRICS['rmse'].definition}") == wanted, columns

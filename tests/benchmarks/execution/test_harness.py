@@ -164,7 +164,7 @@ def test_parallel_cells_give_the_same_numbers_and_are_marked_contended(
     ]
     run_bench(*arguments, "--out", tmp_path, "--no-report", check=0)
     assert numbers(tmp_path) == numbers(undisturbed)
-    assert all(record.environment["contended"] for record in Run(tmp_path).records())
+    assert all(record.environment.contended for record in Run(tmp_path).records())
 
 
 def test_a_budget_leaves_not_run_cells(

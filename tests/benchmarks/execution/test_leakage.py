@@ -37,6 +37,7 @@ from recbench.benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluatio
 from recbench.benchmarks.metrics.registry import find
 from recbench.benchmarks.planning import cells as plan
 from recbench.benchmarks.records.describe import describe_data
+from recbench.benchmarks.records.facts import RunDescription
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.splits import ways as divisions
 from recbench.benchmarks.splits.folds import divide
@@ -124,7 +125,7 @@ class Bench:
             "plugins": [],
             "cell": asdict(cell),
             "environment": ENVIRONMENT,
-            "data": describe_data(dataset),
+            "data": describe_data(dataset).to_json(),
             "directory": str(run.directory),
             "dataset": str(entry),
             "memory_mb": 4000,
@@ -383,8 +384,8 @@ def test_training_items_among_the_candidates_are_caught(
 def check_same_rows(bench: Bench) -> None:
     records = [bench.measure(spec)[0] for spec in ("global-mean", "item-mean")]
     run = Run(bench.directory / PLANTED.digest[:6])
-    run.write_plan([record.cell for record in records], {"data": {}, "environment": {}})
-    assert all(len(record.data["train_rows"]) == 12 for record in run.records())
+    run.write_plan([record.cell for record in records], RunDescription())
+    assert all(record.fold and len(record.fold.train_rows or "") == 12 for record in run.records())
 
 
 def divide_with(patch: Patch, *seeds: int) -> None:
@@ -417,7 +418,7 @@ def test_the_gate_does_not_compare_other_folds(
             one = Bench(tmp_path / name)
             record, _ = one.measure("item-mean")
         runs.append(Run(one.directory / PLANTED.digest[:6]))
-        runs[-1].write_plan([record.cell], {"data": {}, "environment": {}})
+        runs[-1].write_plan([record.cell], RunDescription())
     base, same, other = runs
     assert [verdict.verdict for verdict in compare(base, same, limits, 0.1)] == ["PASS"]
     [verdict] = compare(base, other, limits, 0.1)

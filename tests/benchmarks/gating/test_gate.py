@@ -21,6 +21,7 @@ from recbench.benchmarks.gating.gate import parse
 from recbench.benchmarks.gating.verdicts import Limit, judged
 from recbench.benchmarks.metrics.registry import METRICS, Floats
 from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.facts import PhaseCost
 from recbench.benchmarks.records.record import Record, Run
 from recbench.datasets import UsageError
 from tests.conftest import RunBench
@@ -205,8 +206,9 @@ def test_other_definitions_cannot_be_compared(base: Path, head: Path) -> None:
     assert "INCOMPARABLE item-mean, rmse: the protocol's protocols differs" in result.output
 
 
-def slower(record: Record, factor: float) -> dict[str, Any]:
-    fit = record.costs["fit"] | {"seconds": factor * record.costs["fit"]["seconds"]}
+def slower(record: Record, factor: float) -> dict[str, PhaseCost]:
+    fit = record.costs["fit"]
+    fit = fit.replaced(seconds=factor * fit.seconds)
     return record.costs | {"fit": fit}
 
 
@@ -224,14 +226,14 @@ def test_times_are_gated_in_units_of_the_kernel_on_one_machine_only(base: Path, 
         with np.load(run.path(cell, ".npz")) as arrays:
             run.write(replace(record, kernel_seconds=2.5 * record.kernel_seconds), dict(arrays))
     assert compared(base, head, "fit_seconds:+50%").exit_code == 0
-    for environment in ({"cpu": "another"}, {"contended": True}):
+    other_facts: list[dict[str, object]] = [{"cpu": "another"}, {"contended": True}]
+    for facts in other_facts:
         for cell in run.read_plan()[0]:
             record = run.read(cell)
             assert record is not None
             with np.load(run.path(cell, ".npz")) as arrays:
-                run.write(
-                    replace(record, environment=record.environment | environment), dict(arrays)
-                )
+                environment = record.environment.replaced(**facts)
+                run.write(replace(record, environment=environment), dict(arrays))
         result = compared(base, head, "fit_seconds:+50%")
         assert result.exit_code == 0
         assert "NOT GATED" in result.output

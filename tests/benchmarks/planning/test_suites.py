@@ -1,5 +1,6 @@
 """Suites, their published numbers, and what a run with repeats and a second split leaves in its report."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from scipy.stats import kendalltau
 
 from recbench.benchmarks.planning.cells import suite, suites
 from recbench.benchmarks.planning.published import published
+from recbench.benchmarks.records.facts import PublishedNumber
 from recbench.benchmarks.records.record import Run
 from recbench.datasets import UsageError
 from recbench.reports.results import Results
@@ -57,13 +59,14 @@ def test_published_and_measured_numbers_stand_side_by_side(tmp_path: Path) -> No
     results = Results.read(KINDS["half failed"](tmp_path))
     value = results.rows[-1].mean("rmse")
     assert value is not None
-    number = {"column": "rmse", "dataset": "d", "source": "a paper", "tolerance": 0.01}
-    results.about["published"] = [
-        number | {"row": results.rows[-1].name, "value": value + 0.005},
-        number | {"row": results.rows[-1].name, "value": value + 0.02, "source": "another"},
-        number | {"row": next(row.name for row in results.rows if row.failures), "value": 1.0},
+    last = results.rows[-1].name
+    failed = next(row.name for row in results.rows if row.failures)
+    numbers = [
+        PublishedNumber(last, "rmse", value + 0.005, 0.01, "d", "a paper"),
+        PublishedNumber(last, "rmse", value + 0.02, 0.01, "d", "another"),
+        PublishedNumber(failed, "rmse", 1.0, 0.01, "d", "a paper"),
     ]
-    found = section(results)
+    found = section(replace(results, about=results.about.replaced(published=numbers)))
     assert found is not None
     assert [entry["verdict"] for entry in found["entries"]] == ["agrees", "differs", "not measured"]
     assert [entry["difference"] for entry in found["entries"]] == ["-0.0050", "-0.0200", "–"]

@@ -135,7 +135,7 @@ def test_other_users_are_shown_without_fitting_anything(
     finished: Path, ratings_file: Path, run_bench: RunBench
 ) -> None:
     before = {path: path.stat().st_mtime_ns for path in (finished / "records").glob("*.npz")}
-    drawn, reproduce = (finished / FILE).read_bytes(), Run(finished).read_plan()[1]["reproduce"]
+    drawn, reproduce = (finished / FILE).read_bytes(), Run(finished).read_plan()[1].reproduce
     dataset, again = f"table:{ratings_file}", [*ARGUMENTS, "--out", finished]
     run_bench(
         "--dataset",
@@ -152,7 +152,7 @@ def test_other_users_are_shown_without_fitting_anything(
     examples = read(finished)
     assert [person.id for person in examples.people] == ["1003", "1001"] and examples.named
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert Run(finished).read_plan()[1]["reproduce"] == reproduce and "--show-user" not in reproduce
+    assert Run(finished).read_plan()[1].reproduce == reproduce and "--show-user" not in reproduce
     write_examples(Run(finished), Run(finished).records(), datasets.load(dataset), [])
     assert (finished / FILE).read_bytes() == drawn, "the same seed draws the same users"
 

@@ -307,9 +307,9 @@ def test_options_of_a_table_that_are_spelt_alike_in_a_name_do_not_share_a_direct
     semicolons = "table:ratings.csv[sep=;]"
     place = choose_directory(semicolons)
     cells, about = Run(own).read_plan()
-    about["reproduce"] = f"python -m benchmarks.run --dataset '{semicolons}' --folds 2"
+    command = f"python -m benchmarks.run --dataset '{semicolons}' --folds 2"
     place.mkdir(parents=True)
-    Run(place).write_plan(cells, about)
+    Run(place).write_plan(cells, about.replaced(reproduce=command))
     assert choose_directory(semicolons) == place
     assert choose_directory("table:ratings.csv[sep=|]") != place
 

@@ -426,7 +426,7 @@ def test_a_record_of_other_definitions_than_the_plans_is_shown_as_not_run(tmp_pa
         record = run.read(cell)
         assert record is not None
         run.path(cell).write_bytes(replace(record, evaluation="a" * 12).to_json())
-    run.write_plan(cells, about | {"evaluation": "a" * 12})
+    run.write_plan(cells, about.replaced(evaluation="a" * 12))
     statuses = [record.status for record in run.records()]
     assert statuses == ["not_run", *["ok"] * (len(cells) - 1)]
 

@@ -491,7 +491,7 @@ def test_other_circumstances_excuse_other_numbers(run: Path) -> None:
     assert "revision was 0 and is 1" in excuse(
         replace(record, cell=replace(record.cell, revision=0)), record
     )
-    elsewhere = replace(record, environment=record.environment | {"cpu": "another"})
+    elsewhere = replace(record, environment=record.environment.replaced(cpu="another"))
     assert "cpu was another" in excuse(elsewhere, record)
 
 

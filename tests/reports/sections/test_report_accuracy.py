@@ -164,11 +164,11 @@ def test_only_the_first_folds_are_shown_and_it_is_said(tmp_path: Path) -> None:
 def test_times_of_one_run_and_contended_times_are_marked(tmp_path: Path) -> None:
     def once(record: Record) -> Record:
         return replace(
-            record, costs=record.costs | {"fit": record.costs["fit"] | {"samples": [1.0]}}
+            record, costs=record.costs | {"fit": record.costs["fit"].replaced(samples=[1.0])}
         )
 
     records = [once(record) if record.cell.row == "random" else record for record in normal()]
-    contended = ENVIRONMENT | {"contended": True}
+    contended = ENVIRONMENT.replaced(contended=True)
     records = [
         replace(r, environment=contended) if r.cell.row == "item-mean" else r for r in records
     ]
@@ -386,4 +386,4 @@ def test_who_only_ranks_has_variances_too_and_one_mean_has_no_deviation(tmp_path
 def test_the_headline_ranking_is_of_the_standard_protocol(
     columns: list[str], first: str | None, whole: Results
 ) -> None:
-    assert replace(whole, about=whole.about | {"metrics": columns}).first_ranking() == first
+    assert replace(whole, about=whole.about.replaced(metrics=columns)).first_ranking() == first

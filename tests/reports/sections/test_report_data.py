@@ -266,5 +266,5 @@ def test_a_run_keeps_the_profile_of_its_data(
     )
     kept = json.loads((tmp_path / "profile.json").read_bytes())
     assert kept == profile_dataset(datasets.load(name))
-    assert kept["digest"] == Run(tmp_path).records()[0].data["digest"]
+    assert kept["digest"] == Run(tmp_path).records()[0].data.digest
     assert not list(tmp_path.glob(".profile*"))

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from recbench.benchmarks.evaluation import Slice
 from recbench.benchmarks.records.certificate import Certificate
 from recbench.benchmarks.records.describe import describe_algorithms
+from recbench.benchmarks.records.facts import FoldFacts
 from recbench.benchmarks.records.record import Record
 from recbench.reports.build import build
 from recbench.reports.results import Results
@@ -56,7 +58,8 @@ def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
         "no row that ran for chance and matrix factorisation",
     )
     together = [
-        replace(record, environment=record.environment | {"contended": True}) for record in normal()
+        replace(record, environment=record.environment.replaced(contended=True))
+        for record in normal()
     ]
     assert turned("contended", together)["Were times taken alone?"][0] == "no"
     assert turned("simulated", normal(), **SIMULATED)["Are the data real?"] == (
@@ -119,7 +122,7 @@ def test_whether_the_future_is_kept_out_goes_by_the_split(
 )
 def test_protocols_of_others_are_named(column: str, question: str, tmp_path: Path) -> None:
     results = Results.read(write(tmp_path, normal()))
-    results = replace(results, about=results.about | {"metrics": [*COLUMNS, column]})
+    results = replace(results, about=results.about.replaced(metrics=[*COLUMNS, column]))
     found = {asked: (answer, because) for asked, answer, because in checklist(results)}
     assert found[question][0] == "no"
     assert column in found[question][1]
@@ -132,7 +135,7 @@ def test_every_cell_has_its_key_and_every_row_its_source(tmp_path: Path) -> None
         replace(record, cell=planned) for record, planned in zip(records, cells, strict=True)
     ]
     described = describe_algorithms(cells)
-    assert described["surprise-svd"]["libraries"] == ["scikit-surprise 1.1.5 (BSD License)"]
+    assert described["surprise-svd"].libraries == ["scikit-surprise 1.1.5 (BSD License)"]
     directory = write(tmp_path, records)
     plan = (directory / "plan.json").read_text()
     assert "algorithms" not in plan
@@ -140,7 +143,7 @@ def test_every_cell_has_its_key_and_every_row_its_source(tmp_path: Path) -> None
     for record in records:
         assert html.count(record.cell.key) > 1  # in the records and on the page
     results = Results.read(directory)
-    results.run.write_plan(cells, results.about | {"algorithms": described})
+    results.run.write_plan(cells, results.about.replaced(algorithms=described))
     html, markdown = build(directory).read_text(), (directory / "report.md").read_text()
     for text in (html, markdown):
         assert "scikit-surprise 1.1.5 (BSD License)" in text
@@ -155,15 +158,15 @@ def two_splits(tmp_path_factory: pytest.TempPathFactory) -> Results:
         if record.cell.fold == 0:
             planned = replace(record.cell, split="time", n_folds=1)
             beside = ok(planned, 1.1, ranks_only=planned.algorithm == "popularity")
-            later = replace(beside, data=beside.data | {"train": 50_000, "test": 10_000})
+            later = replace(beside, fold=FoldFacts(train=50_000, test=10_000, threshold=4.0))
             records.append(
                 failed(planned, "timeout", "slow") if planned.algorithm == "random" else later
             )
     groups = [
-        {"kind": "users", "group": "cold", "n_lists": 30},
-        {"kind": "users", "group": "middle", "n_lists": 900},
+        Slice(kind="users", group="cold", n_lists=30),
+        Slice(kind="users", group="middle", n_lists=900),
     ]
-    items = {"kind": "items", "group": "head"}
+    items = Slice(kind="items", group="head")
     sliced = [
         replace(r, slices=[*groups, items]) if r.cell.fold == 0 and r.status == "ok" else r
         for r in records

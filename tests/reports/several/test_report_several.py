@@ -301,8 +301,8 @@ def test_each_number_leads_to_its_run(three: list[Path], report: Path) -> None:
     assert len(link) == 1 and (report / link[0]).resolve() == (three[0] / "report.html").resolve()
     for directory in three:
         about = Results.read(directory).about
-        assert about["data"]["digest"] in html and about["data"]["digest"] in markdown
-        assert str(directory) in html and about["command"] in html
+        assert about.data.digest in html and about.data.digest in markdown
+        assert str(directory) in html and about.command in html
     found = re.search(r'<script type="application/json" id="records">(.*?)</script>', html, re.S)
     assert found
     shown = json.loads(found[1])

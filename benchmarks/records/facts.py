@@ -1,0 +1,136 @@
+"""What plans and records say beside the numbers, typed: data, folds, machine, costs, and the run as a whole.
+
+Each class is an object of the JSON on disk. Earlier versions said less: a field that a file lacks has its default,
+and `says` tells the two apart. What a file holds beyond these fields is kept and written again as it was.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from recbench.datasets.ratings import Quantity, Source, Step
+
+
+class Facts(BaseModel):
+    """An object of the JSON of a plan or a record, read-only."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    def says(self, name: str) -> bool:
+        """Whether the field was given or stood in the file, and is not a default."""
+        return name in self.model_fields_set
+
+    def lacks(self, names: Iterable[str]) -> list[str]:
+        """Those of `names` that were not given and did not stand in the file."""
+        return [name for name in names if not self.says(name)]
+
+    def replaced(self, **values: object) -> Self:
+        """A copy with other values of these fields, which are taken as they are."""
+        return self.model_copy(update=values)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written: what was given or read, without defaults."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
+class DataDescription(Facts):
+    """A data set in a record: counts, lowest and highest rating, digest, and where the data come from."""
+
+    name: str = ""
+    users: int = 0
+    items: int = 0
+    ratings: int = 0
+    scale: tuple[float, float] = (0.0, 0.0)
+    digest: str = ""
+    timed: bool = False
+    sources: tuple[Source, ...] = ()
+    licence: str = ""
+    citation: str = ""
+    simulated: bool = False
+    notice: str = ""  # for simulated data: what the real files are and where to put them
+    steps: tuple[Step, ...] = ()
+    remarks: tuple[str, ...] = ()
+    calibration: tuple[Quantity, ...] = ()
+
+
+class FoldFacts(BaseModel):
+    """The two parts of a fold: their rows and sizes, what is relevant, and how much of the test part is cold.
+
+    None stands where a record is older than the fact.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    train: int  # ratings of the training part
+    test: int
+    threshold: float  # the lowest test rating that is relevant under the standard protocol
+    train_rows: str | None = None  # fingerprints of the rows
+    test_rows: str | None = None
+    cold_users: int | None = None  # users of the test part without any training rating
+    cold_items: int | None = None
+    cold_ratings: int | None = None  # test ratings of such a user or item
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands among the facts about the data of a record: without what is None."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class Environment(Facts):
+    """The machine, the versions and the commit: what has to be known to believe a number."""
+
+    python: str = ""
+    platform: str = ""
+    cpu: str = ""
+    cores: int | None = None
+    memory_mb: float = 0.0
+    threads: int = 1
+    bound: bool = False  # whether each cell has processors of its own
+    contended: bool = False  # whether cells run at the same time
+    commit: str = ""  # of the bench; empty where there is no checkout
+    dirty: bool = False
+    versions: dict[str, str] = {}
+
+
+class PhaseCost(Facts):
+    """What one phase of a cell cost. None stands where memory cannot be measured."""
+
+    seconds: float  # the median of the samples
+    cpu_seconds: float | None = None
+    peak_mb: float | None = None
+    grown_mb: float | None = None
+    samples: list[float] = []  # every wall time, in seconds
+
+
+class AlgorithmDescription(Facts):
+    """A row for those who read a report: its definition with formula and paper, and the libraries that it wraps."""
+
+    definition: str
+    libraries: list[str] = []  # each with version and licence
+
+
+@dataclass(frozen=True)
+class PublishedNumber:
+    """One number of a published table, and how far from it the same protocol may come out."""
+
+    row: str
+    column: str
+    value: float
+    tolerance: float
+    dataset: str
+    source: str
+
+
+class RunDescription(Facts):
+    """What a plan says about its run: the commands, what is shown, the data, the rows and the machine."""
+
+    command: str = ""  # as it was typed
+    reproduce: str = ""  # the command that measures a row again, up to the row's name
+    metrics: list[str] = []  # the columns of the report
+    protocol: dict[str, Any] = {}  # as `Evaluation.to_json` writes it
+    evaluation: str | None = None  # the code that makes numbers of the raw answers
+    published: list[PublishedNumber] = []
+    data: DataDescription = DataDescription()
+    algorithms: dict[str, AlgorithmDescription] = {}  # by row
+    environment: Environment = Environment()
