@@ -17,6 +17,7 @@ from recbench.datasets.foundation import UsageError
 from recbench.datasets.profile import read_profile
 from recbench.reports.spread import Spread
 
+# What a plan has to say of its run.
 ABOUT = (
     "command",
     "reproduce",
@@ -25,20 +26,20 @@ ABOUT = (
     "published",
     "data",
     "environment",
-)  # what a plan has to say
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table: an algorithm with its parameters, and one record a fold."""
+    """One line of the report: an algorithm with its hyperparameters, and one record a fold."""
 
     name: str
     family: str
     records: tuple[Record, ...]
-    initialisations: tuple[
-        Record, ...
-    ] = ()  # folds of the first division, fitted again with other seeds
-    also: tuple[Record, ...] = ()  # the folds of another split, see `--also-split`
+    # Folds of the first division, fitted again with other seeds; see `--repeats`.
+    initialisations: tuple[Record, ...] = ()
+    # The folds of another split; see `--also-split`.
+    also: tuple[Record, ...] = ()
 
     @cached_property
     def elsewhere(self) -> "Row":
@@ -48,9 +49,8 @@ class Row:
     @cached_property
     def failures(self) -> tuple[Record, ...]:
         """The records that are not ok."""
-        return tuple(
-            record for record in (*self.records, *self.initialisations) if record.status != "ok"
-        )
+        everything = (*self.records, *self.initialisations)
+        return tuple(record for record in everything if record.status != "ok")
 
     @property
     def failure(self) -> str:
@@ -58,27 +58,27 @@ class Row:
         if not self.failures:
             return ""
         statuses = dict.fromkeys(record.status.replace("_", " ") for record in self.failures)
-        n, folds = (
-            len(self.records) + len(self.initialisations),
-            "fold" if len(self.records) == 1 else "folds",
-        )
-        return f"{', '.join(statuses)} in {len(self.failures)} of {n} {folds}"
+        n_cells = len(self.records) + len(self.initialisations)
+        folds = "fold" if len(self.records) == 1 else "folds"
+        return f"{', '.join(statuses)} in {len(self.failures)} of {n_cells} {folds}"
 
     def values(self, column: str) -> list[float | None]:
         """The metric by fold, as recorded."""
         return [record.metrics.get(column) for record in self.records]
 
     def spread(self, column: str) -> Spread | None:
-        """Mean and spread over all planned folds; None unless every one of them is ok and has a value."""
+        """Mean and spread over all planned folds.
+
+        None unless every one of them is ok and has a value.
+        """
         values = [value for value in self.values(column) if value is not None]
-        return (
-            Spread.of(values)
-            if values and len(values) == len(self.records) and not self.failures
-            else None
-        )
+        is_whole = len(values) == len(self.records) and not self.failures
+        if not values or not is_whole:
+            return None
+        return Spread.of(values)
 
     def mean(self, column: str) -> float | None:
-        """The mean of `spread`."""
+        """The mean of `spread`; None where that is."""
         spread = self.spread(column)
         return spread.mean if spread else None
 
@@ -87,16 +87,24 @@ class Row:
         if self.failures:
             return self.failure
         absent = [record.cell.fold for record in self.records if record.metrics.get(column) is None]
-        asked = all(record.fold is None or record.fold.test > 0 for record in self.records)
-        if find(column).needs_ratings and asked and len(absent) == len(self.records):
+        if not absent:
+            return ""
+
+        were_asked = all(record.fold is None or record.fold.test > 0 for record in self.records)
+        if find(column).needs_ratings and were_asked and len(absent) == len(self.records):
             return "only ranks"
-        return f"undefined in fold {', '.join(map(str, absent))}" if absent else ""
+        return f"undefined in fold {', '.join(map(str, absent))}"
 
     def seconds(self, phase: str) -> float | None:
-        """Mean over the folds of a phase's wall time (each the median of its samples); None if a fold has none."""
-        found = [record.seconds(phase) for record in self.records]
-        known = [seconds for seconds in found if seconds is not None]
-        return statistics.fmean(known) if len(known) == len(found) and not self.failures else None
+        """Mean over the folds of a phase's wall time, each the median of its samples.
+
+        None if a fold has none.
+        """
+        times = [record.seconds(phase) for record in self.records]
+        known = [seconds for seconds in times if seconds is not None]
+        if len(known) < len(times) or self.failures:
+            return None
+        return statistics.fmean(known)
 
     def samples(self, phase: str) -> list[int]:
         """How often the phase was timed in a fold: the different counts, in order."""
@@ -107,20 +115,28 @@ class Row:
         return sorted(counts)
 
     def memory_mb(self, cost: str) -> float | None:
-        """The greatest `peak_mb` or `grown_mb` of any phase in any fold; None if it was not measured everywhere."""
-        found = [getattr(costs, cost) for record in self.records for costs in record.costs.values()]
-        known = [megabytes for megabytes in found if megabytes is not None]
-        return max(known) if known and len(known) == len(found) and not self.failures else None
+        """The greatest `peak_mb` or `grown_mb` of any phase in any fold, in MB.
+
+        None if it was not measured everywhere.
+        """
+        used: list[float | None] = [
+            getattr(costs, cost) for record in self.records for costs in record.costs.values()
+        ]
+        known = [megabytes for megabytes in used if megabytes is not None]
+        if not known or len(known) < len(used) or self.failures:
+            return None
+        return max(known)
 
     @property
     def contended(self) -> bool:
         """Whether other cells ran at the same time in any fold."""
-        return any(record.environment.contended for record in self.records if record.status == "ok")
+        ran = [record for record in self.records if record.status == "ok"]
+        return any(record.environment.contended for record in ran)
 
 
 @dataclass(frozen=True)
 class Results:
-    """All that a report shows: what the plan says about itself, and one record for each planned cell."""
+    """All that a report shows: what the plan says of its run, and a record a planned cell."""
 
     about: RunDescription
     records: list[Record]
@@ -128,7 +144,7 @@ class Results:
 
     @staticmethod
     def read(directory: Path) -> "Results":
-        """The results in `directory`; UsageError if there are none or if the plan cannot be reported."""
+        """The results in `directory`; UsageError if there are none or the plan is incomplete."""
         run = Run(directory)
         _, about = run.read_plan()
         absent = about.lacks(ABOUT)
@@ -141,9 +157,8 @@ class Results:
             find(column)
         records = run.records()
         if not records:
-            raise UsageError(
-                f"{directory / 'plan.json'} plans no cells, so there is nothing to report"
-            )
+            plan = directory / "plan.json"
+            raise UsageError(f"{plan} plans no cells, so there is nothing to report")
         return Results(about, records, run)
 
     @property
@@ -158,19 +173,23 @@ class Results:
 
     @cached_property
     def profile(self) -> dict[str, Any] | None:
-        """What `datasets.profile` has found in the data; None for a run made before there were profiles."""
+        """What the run's profile says of the data; None for a run made before there were any."""
         return read_profile(self.run.directory / "profile.json", self.about.data.digest)
 
     @cached_property
     def rows(self) -> list[Row]:
         """The rows, families together; families and the rows in them in the plan's order."""
-        adapters, names = available(), dict.fromkeys(record.cell.row for record in self.records)
+        adapters = available()
+        by_name: dict[str, list[Record]] = {}
+        for record in self.records:
+            by_name.setdefault(record.cell.row, []).append(record)
+
         rows = []
-        for name in names:
-            records = [record for record in self.records if record.cell.row == name]
+        for name, records in by_name.items():
             adapter = adapters.get(records[0].cell.algorithm)
-            main, again, also = map(tuple, parted(records))
-            rows.append(Row(name, adapter.family if adapter else "other", main, again, also))
+            family = adapter.family if adapter else "other"
+            main, initialisations, also = map(tuple, parted(records))
+            rows.append(Row(name, family, main, initialisations, also))
         order = list(dict.fromkeys(row.family for row in rows))
         return sorted(rows, key=lambda row: order.index(row.family))
 
@@ -185,14 +204,8 @@ class Results:
 
     def first_ranking(self) -> str | None:
         """The first nDCG column, else the first ranking column; other protocols come last."""
-        ranking = {
-            column: named(column) for column in self.columns if find(column).kind == "ranking"
-        }
-        place = {
-            c: (protocol != STANDARD, not rest.startswith("ndcg@"))
-            for c, (protocol, rest) in ranking.items()
-        }
-        return min(place, key=lambda column: place[column], default=None)
+        ranking = [column for column in self.columns if find(column).kind == "ranking"]
+        return min(ranking, key=_ranking_order, default=None)
 
     @cached_property
     def oracle(self) -> Row | None:
@@ -205,25 +218,29 @@ class Results:
         return [row for row in self.rows if row is not self.oracle]
 
     def best(self, column: str) -> list[Row]:
-        """The rows with the best mean; more than one only if the means are equal. Empty if no row has a mean."""
-        losses = [
-            (row, find(column).loss(m))
-            for row in self.contestants
-            if (m := row.mean(column)) is not None
-        ]
-        return [row for row, lost in losses if lost == min(other for _, other in losses)]
+        """The rows with the best mean; several only if their means are equal.
+
+        Empty if no row has a mean.
+        """
+        metric = find(column)
+        losses = {}
+        for row in self.contestants:
+            mean = row.mean(column)
+            if mean is not None:
+                losses[row.name] = metric.loss(mean)
+        lowest = min(losses.values(), default=None)
+        return [row for row in self.contestants if losses.get(row.name, np.inf) == lowest]
 
     @cached_property
     def _samples(self) -> dict[str, dict[str, Sample]]:
-        """For each shown column that is a ratio over users: what users add to the rows whose answers are there."""
-        whole = {
-            row.name: row.records
-            for row in self.contestants
-            if not row.failures and all(self.run.has_answers(record.cell) for record in row.records)
-        }
-        return samples(
-            self.run, whole, [column for column in self.columns if find(column).kind != "set"]
-        )
+        """What users add to each row whose answers are there, for each column over users."""
+        whole = {}
+        for row in self.contestants:
+            has_answers = all(self.run.has_answers(record.cell) for record in row.records)
+            if not row.failures and has_answers:
+                whole[row.name] = row.records
+        over_users = [column for column in self.columns if find(column).kind != "set"]
+        return samples(self.run, whole, over_users)
 
     def unknown(self, column: str) -> str:
         """Why nothing is known of the certainty of `column`; empty if it is known."""
@@ -235,23 +252,26 @@ class Results:
     @cached_property
     def certainty(self) -> dict[str, "Certainty"]:
         """For each column whose users are known and not too few: how sure its differences are."""
-        found = {}
+        by_column = {}
         for column, by_row in self._samples.items():
+            if self.unknown(column):
+                continue
             rows = [row for row in self.contestants if row.name in by_row]
-            if not self.unknown(column):
-                found[column] = Certainty(
-                    rows, bootstrap(find(column), [by_row[row.name] for row in rows])
-                )
-        return found
+            draws = bootstrap(find(column), [by_row[row.name] for row in rows])
+            by_column[column] = Certainty(rows, draws)
+        return by_column
 
     def near(self, column: str) -> list[Row]:
-        """The rows, best first and the best left out, that cannot be told from the best; see `Certainty.tied`."""
-        best, metric = self.best(column), find(column)
-        if column not in self.certainty or not all(
-            row in self.certainty[column].rows for row in best
-        ):
+        """The rows that are not significantly different from the best, best first, without it.
+
+        Empty if the certainty of the best is not known; see `Certainty.tied`.
+        """
+        best = self.best(column)
+        certainty = self.certainty.get(column)
+        if certainty is None or not all(row in certainty.rows for row in best):
             return []
-        tied = [row for row in self.certainty[column].tied if row not in best]
+        tied = [row for row in certainty.tied if row not in best]
+        metric = find(column)
         return sorted(tied, key=lambda row: metric.loss(row.mean(column) or 0.0))
 
 
@@ -264,22 +284,26 @@ class Certainty:
 
     @property
     def tied(self) -> list[Row]:
-        """The best row, and those whose difference to it is not significant at 5 % after Holm's correction."""
+        """The best row, and those not significantly different from it after Holm's correction."""
         return [self.rows[index] for index in self.bootstrap.tied]
 
     @property
     def order(self) -> list[int]:
         """The places of the rows in `rows`, best first."""
-        return [
-            int(place)
-            for place in np.argsort(
-                self.bootstrap.metric.loss(self.bootstrap.values), kind="stable"
-            )
-        ]
+        losses = self.bootstrap.metric.loss(self.bootstrap.values)
+        return [int(place) for place in np.argsort(losses, kind="stable")]
 
     def interval(self, row: Row) -> tuple[float, float] | None:
         """The 95 % interval of a row's value over users, or None if its answers are missing."""
-        return self.bootstrap.interval(self.rows.index(row)) if row in self.rows else None
+        if row not in self.rows:
+            return None
+        return self.bootstrap.interval(self.rows.index(row))
+
+
+def _ranking_order(column: str) -> tuple[bool, bool]:
+    """Sorts ranking columns: the bench's own protocol before others, and in it nDCG first."""
+    protocol, metric = named(column)
+    return protocol != STANDARD, not metric.startswith("ndcg@")
 
 
 def metrics(results: Results) -> dict[str, Metric]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Spread:
-    """What one row's folds say about one metric. `deviation` is their standard deviation (n - 1), None for one fold.
+    """What one row's folds say about one metric.
 
-    It tells how much the folds differ. It is no standard error: folds share their training data.
+    `deviation` is their standard deviation (n - 1), None for one fold. It tells how much the folds
+    differ. It is no standard error: folds share their training data.
     """
 
     mean: float

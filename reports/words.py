@@ -1,4 +1,7 @@
-"""Numbers as they are printed, and names of what is shown. The only place that rounds."""
+"""Numbers as reports print them, rounded, and names of what they show.
+
+Who prints elsewhere, as the live table does, rounds for itself; records are never rounded.
+"""
 
 import math
 import re
@@ -11,6 +14,11 @@ from recbench.reports.results import Results, Row
 from recbench.reports.spread import Spread
 
 NONE = "–"
+
+CROSS_VALIDATIONS = {
+    "kfold": "cross-validation",
+    "user-kfold": "cross-validation inside each user",
+}
 
 
 def number(value: float | None) -> str:
@@ -44,10 +52,9 @@ def seconds(value: float | None) -> str:
         return NONE
     if value < 1e-4:
         return f"{value:.2e}" if value else "0"
+
     digits = 2 - math.floor(math.log10(value))
-    if round(value, digits) >= 10 ** (
-        3 - digits
-    ):  # rounding gave it one more digit, as in 9.999 -> 10.0
+    if round(value, digits) >= 10 ** (3 - digits):  # one digit more, as in 9.999 -> 10.0
         digits -= 1
     return f"{round(value, digits):,.{max(0, digits)}f}"
 
@@ -65,7 +72,11 @@ def duration(value: float) -> str:
 
 def unit_of_time(value: float) -> tuple[str, float]:
     """The unit that suits a number of seconds, and how many of it make a second."""
-    return ("µs", 1e6) if value < 0.9995e-3 else ("ms", 1e3) if value < 0.9995 else ("s", 1.0)
+    if value < 0.9995e-3:
+        return "µs", 1e6
+    if value < 0.9995:
+        return "ms", 1e3
+    return "s", 1.0
 
 
 def megabytes(value: float | None) -> str:
@@ -89,12 +100,12 @@ def percent(part: float, whole: float) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """A share with three significant digits, for those that may be very small: `6.3%`, `0.0117%`."""
+    """A share with three significant digits, since it may be very small: `6.3%`, `0.0117%`."""
     return f"{100 * part / whole:.3g}%" if whole else NONE
 
 
 def amount(value: float) -> str:
-    """A count, or a mean of counts or ratings: four significant digits, all digits from a thousand on."""
+    """A count, or a mean of counts or ratings: four significant digits, from a thousand on all."""
     return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
@@ -106,13 +117,16 @@ def plus_minus(spread: Spread) -> str:
 
 def count(n: int, one: str, many: str = "") -> str:
     """`1 row`, `1,200 rows`."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+    if n == 1:
+        return f"1 {one}"
+    return f"{n:,} {many or one + 's'}"
 
 
 def span(values: Iterable[int]) -> str:
     """`7`, or `7 to 1,200` for the lowest and the highest."""
-    found = list(values)
-    low, high = min(found), max(found)
+    ordered = sorted(values)
+    low = ordered[0]
+    high = ordered[-1]
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
@@ -133,20 +147,26 @@ def markdown(value: object) -> Markup:
 
 
 def code(text: str) -> Markup:
-    """Text as inline code of a Markdown table cell, where a pipe needs its backslash even inside code."""
-    ticks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    """Text as inline code of a Markdown table cell, where a pipe needs a backslash in code too."""
+    ticks = "`" * (1 + _longest_run_of_ticks(text))
     pad = " " if "`" in text else ""
-    return Markup(f"{ticks}{pad}{' '.join(text.splitlines())}{pad}{ticks}".replace("|", r"\|"))
+    line = " ".join(text.splitlines())
+    return Markup(f"{ticks}{pad}{line}{pad}{ticks}".replace("|", r"\|"))
 
 
 def fenced(text: str) -> Markup:
     """Text as a Markdown block of code."""
-    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    ticks = "`" * max(3, 1 + _longest_run_of_ticks(text))
     return Markup(f"{ticks}\n{text}\n{ticks}")
 
 
+def _longest_run_of_ticks(text: str) -> int:
+    """How many backticks follow each other in `text` at most; code needs one more around it."""
+    return max((len(run) for run in re.findall("`+", text)), default=0)
+
+
 def again(results: Results, row: str) -> str:
-    """The command that measures `row` anew, into a directory of its own, so that this report stays."""
+    """The command that measures `row` anew, into a directory of its own: this report stays."""
     return f"{results.about.reproduce} --algorithm {shlex.quote(row)} --out again"
 
 
@@ -163,7 +183,8 @@ def verify_command(results: Results) -> str:
 def title(results: Results) -> str:
     """What the report is called; the word SIMULATED is part of it where the data are."""
     n = len(results.contestants)
-    name = f"{results.about.data.name}: {count(n, 'recommender')} {'compared' if n > 1 else 'measured'}"
+    done = "compared" if n > 1 else "measured"
+    name = f"{results.about.data.name}: {count(n, 'recommender')} {done}"
     return f"{name} (SIMULATED data)" if results.simulated else name
 
 
@@ -171,15 +192,19 @@ def split(results: Results) -> str:
     """How the data were split: `5-fold cross-validation, seed 0`."""
     everything = [record.cell for record in results.records]
     cells = [cell for cell in everything if cell.split == everything[0].split]
-    n_folds, n_run = cells[0].n_folds, len({cell.fold for cell in cells})
-    kinds = {"kfold": "cross-validation", "user-kfold": "cross-validation inside each user"}
-    if cells[0].split in kinds:
-        name = f"{n_folds}-fold {kinds[cells[0].split]}"
+    name = cells[0].split
+    n_folds = cells[0].n_folds
+    if name in CROSS_VALIDATIONS:
+        described = f"{n_folds}-fold {CROSS_VALIDATIONS[name]}"
     else:
-        name = f"split {cells[0].split}, {count(n_folds, 'fold')}"
-    part = f" ({n_run} of the {n_folds} folds planned)" if n_run < n_folds else ""
+        described = f"split {name}, {count(n_folds, 'fold')}"
+
+    n_planned = len({cell.fold for cell in cells})
+    if n_planned < n_folds:
+        described += f" ({n_planned} of the {n_folds} folds planned)"
     seeds = sorted({cell.split_seed for cell in cells})
-    return f"{name}{part}, {'seed' if len(seeds) == 1 else 'seeds'} {listed(map(str, seeds))}"
+    noun = "seed" if len(seeds) == 1 else "seeds"
+    return f"{described}, {noun} {listed(map(str, seeds))}"
 
 
 def interval(results: Results, row: Row, column: str) -> tuple[float, float] | None:
