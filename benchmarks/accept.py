@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from typer import Argument, Option
 
-from recbench.benchmarks.certainty import KEPT
-from recbench.benchmarks.compare import table, terminal
+from recbench.benchmarks.certainty import SHARE_ARRAYS
+from recbench.benchmarks.compare import open_console, tabulate_verdicts
 from recbench.benchmarks.console import FINE, serve
-from recbench.benchmarks.gating import compare, parse, refuse_absent
+from recbench.benchmarks.gating import judge_runs, parse_tolerance, refuse_absent_columns
 from recbench.benchmarks.records import MADE_BELOW, Record, Run
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
@@ -31,17 +31,19 @@ def accept(
     ],
 ) -> int:
     """Print what changes, and put the plan, the records and the gated columns of the raw answers in the baseline."""
-    limits = [parse(text) for text in gated]
+    limits = [parse_tolerance(text) for text in gated]
     _refuse_place(run.resolve(), baseline.resolve())
     source = Run(run)
     records = source.records()
     bad = [f"{record.cell.row} {record.cell.place}" for record in records if record.status != "ok"]
     if bad:
         raise UsageError(f"{run} cannot be a baseline: not ok are {', '.join(bad)}")
-    refuse_absent(source, limits)
-    console = terminal()
+    refuse_absent_columns(source, limits)
+    console = open_console()
     if (baseline / "plan.json").exists():
-        console.print(table(compare(Run(baseline), source, limits, suspicious=np.inf)))
+        console.print(
+            tabulate_verdicts(judge_runs(Run(baseline), source, limits, suspicious=np.inf))
+        )
     else:
         console.print(f"{baseline} is new", markup=False)
     baseline.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +119,7 @@ def _replace(baseline: Path, accepted: Path, replaced: Path) -> None:
 def _trimmed(path: Path, columns: list[str]) -> dict[str, NDArray[Any]]:
     """The shares of `columns` alone: the rest of the raw answers is large and no gate asks for it."""
     with np.load(path) as arrays:
-        kept = {name: arrays[name] for name in KEPT}
+        kept = {name: arrays[name] for name in SHARE_ARRAYS}
     chosen = np.isin(kept["share_columns"], columns)
     return {
         "share_users": kept["share_users"],

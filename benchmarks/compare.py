@@ -12,7 +12,13 @@ from rich.table import Table
 from typer import Argument, Option
 
 from recbench.benchmarks.console import FAILED, FINE, USAGE, serve
-from recbench.benchmarks.gating import FAILING, Verdict, compare, parse, refuse_idle
+from recbench.benchmarks.gating import (
+    FAILING,
+    Verdict,
+    judge_runs,
+    parse_tolerance,
+    refuse_idle_tolerances,
+)
 from recbench.benchmarks.records import Run
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.storage import write_atomically
@@ -21,7 +27,7 @@ HEADS = ("row", "column", "base", "head", "worse by", "95 % interval", "detectab
 STYLES = dict.fromkeys((*FAILING, "UNRESOLVED"), "bold red") | {"SUSPICIOUS": "yellow"}
 
 
-def gate(
+def compare(
     base: Annotated[Path, Argument(help="results of the old code")],
     head: Annotated[Path, Argument(help="results of the new code")],
     fail_on: Annotated[
@@ -34,13 +40,13 @@ def gate(
     json_file: Annotated[Path | None, Option("--json", help="write every number here")] = None,
 ) -> int:
     """Compare the rows of two runs on the same users; exit code 1 if one of them got worse beyond its tolerance."""
-    limits, old, new = [parse(text) for text in fail_on], Run(base), Run(head)
-    verdicts = compare(old, new, limits, suspicious)
-    refuse_idle(old, limits, verdicts)
+    limits, old, new = [parse_tolerance(text) for text in fail_on], Run(base), Run(head)
+    verdicts = judge_runs(old, new, limits, suspicious)
+    refuse_idle_tolerances(old, limits, verdicts)
     if not any(verdict.verdict != "NEW" for verdict in verdicts):
         raise UsageError(f"{base} has no rows to compare with")
-    console = terminal()
-    console.print(table(verdicts))
+    console = open_console()
+    console.print(tabulate_verdicts(verdicts))
     for path, text in ((markdown, _markdown(verdicts)), (json_file, _json(verdicts))):
         if path:
             write_atomically(path, text.encode())
@@ -100,13 +106,13 @@ def _cells(verdict: Verdict) -> list[str]:
     return [verdict.row, verdict.limit.text, *values, verdict.verdict]
 
 
-def terminal() -> Console:
+def open_console() -> Console:
     """Where tables are printed; wide enough for them in a log, too."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=160)
 
 
-def table(verdicts: list[Verdict]) -> Table:
+def tabulate_verdicts(verdicts: list[Verdict]) -> Table:
     """The verdicts as a table for the terminal."""
     lines = Table(box=None, pad_edge=False)
     for head in HEADS:
@@ -160,4 +166,4 @@ def _json(verdicts: list[Verdict]) -> str:
 
 
 if __name__ == "__main__":
-    serve(gate)
+    serve(compare)

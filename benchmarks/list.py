@@ -86,7 +86,7 @@ KINDS: dict[str, Callable[[], Lines]] = {
 }
 
 
-def show(
+def list_choices(
     kind: Annotated[str, Argument(help="datasets, algorithms, metrics, suites or splits")],
 ) -> int:
     """List what can be chosen."""
@@ -101,4 +101,4 @@ def show(
 
 
 if __name__ == "__main__":
-    serve(show)
+    serve(list_choices)

@@ -24,8 +24,12 @@ from recbench.benchmarks.console import (
     serve,
 )
 from recbench.benchmarks.execution import Limits, Pool, environment
-from recbench.benchmarks.metrics import Evaluation, used
-from recbench.benchmarks.metrics import registry as metrics
+from recbench.benchmarks.metrics import (
+    Evaluation,
+    find_metric,
+    metric_columns,
+    protocols_of_columns,
+)
 from recbench.benchmarks.planning import cells as plan
 from recbench.benchmarks.planning import (
     choose_directory,
@@ -50,8 +54,7 @@ from recbench.benchmarks.records import (
     write_examples,
     write_table,
 )
-from recbench.benchmarks.splits import SPLITS
-from recbench.benchmarks.splits import folds as splits
+from recbench.benchmarks.splits import SPLITS, canonical_spec, resolve_n_folds
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError, pick_name
 from recbench.datasets.profile import write_profile
@@ -138,10 +141,10 @@ def run(
     for module in plugin or []:
         import_plugin(module)
     chosen = plan.Suite("", "", plan.rows(algorithm)) if algorithm else plan.suite(suite)
-    table, divided = chosen.rows, splits.normal(split or chosen.split or "kfold")
+    table, divided = chosen.rows, canonical_spec(split or chosen.split or "kfold")
     start, also = (
         seed if seed is not None else chosen.seed or 0,
-        splits.normal(also_split) if also_split else None,
+        canonical_spec(also_split) if also_split else None,
     )
     if also == divided:
         raise UsageError(
@@ -161,7 +164,7 @@ def run(
     # absolute, since an adapter may change the directory
     results = Run((out or choose_directory(dataset)).absolute())
     refuse_strangers(results.directory, files_of(dataset))
-    evaluation, made_by = Evaluation(ks, used(shown)), evaluation_source()
+    evaluation, made_by = Evaluation(ks, protocols_of_columns(shown)), evaluation_source()
 
     def planned(data: Dataset) -> list[Cell]:
         find_users(data, show_user or [])  # refuses unknown ones before anything runs
@@ -169,12 +172,12 @@ def run(
             raise UsageError(
                 f"suite {suite!r} is defined for the split {divided!r}, which {data.name} does not have"
             )
-        n_folds = splits.n_folds_of(data, divided, folds, None if split else chosen.folds)
+        n_folds = resolve_n_folds(data, divided, folds, None if split else chosen.folds)
         rows = table if algorithm else plan.with_truth(table, data)
         how = plan.How(divided, n_folds, start, evaluation, threads, repeats, split_seed)
         if not also:
             return plan.cells(data, rows, how)
-        other = plan.How(also, splits.n_folds_of(data, also, None), start, evaluation, threads)
+        other = plan.How(also, resolve_n_folds(data, also, None), start, evaluation, threads)
         return [*plan.cells(data, rows, how), *plan.cells(data, rows, other)]
 
     if dry_run:
@@ -240,10 +243,10 @@ def _columns(
     if min(k or [1]) < 1:
         raise UsageError(f"--k {min(k or [1])}: expected a cutoff of at least 1")
     if list(metric or []) == ["all"]:
-        metric = metrics.columns(tuple(sorted(set(k or [10]))))
-    shown = list(metric or metrics.columns(tuple(sorted(set(k or [10]))), headline=True))
+        metric = metric_columns(tuple(sorted(set(k or [10]))))
+    shown = list(metric or metric_columns(tuple(sorted(set(k or [10]))), headline=True))
     for column in shown:
-        metrics.find(column)
+        find_metric(column)
     wanted = {int(column.partition("@")[2]) for column in shown if "@" in column}
     return tuple(sorted(set(k or ([] if wanted else [10])) | wanted)), shown
 
@@ -261,7 +264,7 @@ def _reproduce(dataset: str, cell: Cell, repeats: int, shown: list[str], plugins
     command += ["--split-seed", str(cell.split_seed)] if cell.split_seed != cell.seed else []
     ks = cell.protocol["ks"]
     command += [part for k in ks for part in ("--k", str(k))]
-    if shown != metrics.columns(tuple(ks), headline=True):
+    if shown != metric_columns(tuple(ks), headline=True):
         command += [part for column in shown for part in ("--metric", column)]
     command += [
         "--threads",

@@ -10,7 +10,14 @@ from typer import Argument, Option
 from recbench import datasets
 from recbench.benchmarks.console import FAILED, FINE, import_plugin, serve
 from recbench.benchmarks.records import Record, Run, RunDescription
-from recbench.benchmarks.verification import Ledger, audit, find_cell, from_shares, recompute, rerun
+from recbench.benchmarks.verification import (
+    Ledger,
+    check_against_shares,
+    check_files,
+    find_cell,
+    recompute_metrics,
+    refit_cell,
+)
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset
@@ -44,13 +51,13 @@ def verify(
             raise UsageError("--rerun needs the data: leave --without-data out")
         return _again(console, run, rerun_key, dataset, plugin or [])
     ledger = Ledger()
-    records = audit(run, ledger)
+    records = check_files(run, ledger)
     n_said = _say(console, ledger, 0)
     if without_data:
-        from_shares(run, records, ledger)
+        check_against_shares(run, records, ledger)
     else:
         about = run.read_plan()[1]
-        recompute(run, records, about, _load(about, dataset), ledger)
+        recompute_metrics(run, records, about, _load(about, dataset), ledger)
     _say(console, ledger, n_said)
     for line in _summary(ledger, records, directory):
         console.print(line)
@@ -117,7 +124,7 @@ def _again(console: Console, run: Run, key: str, dataset: str | None, plugins: l
     cells, about = run.read_plan()
     cell = find_cell(cells, key)
     console.print(f"fitting {cell.row}, {cell.place}, again")
-    compared = rerun(run, cell, about, _load(about, dataset), plugins)
+    compared = refit_cell(run, cell, about, _load(about, dataset), plugins)
     for difference in compared.differences:
         console.print(f"{cell.name}: {difference}")
     if not compared.differences:

@@ -9,8 +9,14 @@ from typing import Any
 import numpy as np
 
 from recbench.adapters import available
-from recbench.benchmarks.certainty import Bootstrap, Sample, bootstrap, samples, too_few
-from recbench.benchmarks.metrics import STANDARD, Metric, find, named
+from recbench.benchmarks.certainty import (
+    Bootstrap,
+    UserShares,
+    bootstrap_users,
+    explain_too_few_users,
+    read_user_shares,
+)
+from recbench.benchmarks.metrics import STANDARD, Metric, find_metric, parse_column
 from recbench.benchmarks.records import Record, Run, RunDescription, parted
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
@@ -91,7 +97,7 @@ class Row:
             return ""
 
         were_asked = all(record.fold is None or record.fold.test > 0 for record in self.records)
-        if find(column).needs_ratings and were_asked and len(absent) == len(self.records):
+        if find_metric(column).needs_ratings and were_asked and len(absent) == len(self.records):
             return "only ranks"
         return f"undefined in fold {', '.join(map(str, absent))}"
 
@@ -154,7 +160,7 @@ class Results:
                 f"`{command_to_type('run')}` again"
             )
         for column in about.metrics:
-            find(column)
+            find_metric(column)
         records = run.records()
         if not records:
             plan = directory / "plan.json"
@@ -200,11 +206,13 @@ class Results:
 
     def first_error(self) -> str | None:
         """The first shown column in which lower is better."""
-        return next((column for column in self.columns if find(column).better == "lower"), None)
+        return next(
+            (column for column in self.columns if find_metric(column).better == "lower"), None
+        )
 
     def first_ranking(self) -> str | None:
         """The first nDCG column, else the first ranking column; other protocols come last."""
-        ranking = [column for column in self.columns if find(column).kind == "ranking"]
+        ranking = [column for column in self.columns if find_metric(column).kind == "ranking"]
         return min(ranking, key=_ranking_order, default=None)
 
     @cached_property
@@ -222,7 +230,7 @@ class Results:
 
         Empty if no row has a mean.
         """
-        metric = find(column)
+        metric = find_metric(column)
         losses = {}
         for row in self.contestants:
             mean = row.mean(column)
@@ -232,22 +240,22 @@ class Results:
         return [row for row in self.contestants if losses.get(row.name, np.inf) == lowest]
 
     @cached_property
-    def _samples(self) -> dict[str, dict[str, Sample]]:
+    def _samples(self) -> dict[str, dict[str, UserShares]]:
         """What users add to each row whose answers are there, for each column over users."""
         whole = {}
         for row in self.contestants:
             has_answers = all(self.run.has_answers(record.cell) for record in row.records)
             if not row.failures and has_answers:
                 whole[row.name] = row.records
-        over_users = [column for column in self.columns if find(column).kind != "set"]
-        return samples(self.run, whole, over_users)
+        over_users = [column for column in self.columns if find_metric(column).kind != "set"]
+        return read_user_shares(self.run, whole, over_users)
 
     def unknown(self, column: str) -> str:
         """Why nothing is known of the certainty of `column`; empty if it is known."""
         by_row = self._samples.get(column)
         if not by_row:
             return "no row has all its folds and their raw answers"
-        return too_few(min(sample.n_users for sample in by_row.values()))
+        return explain_too_few_users(min(sample.n_users for sample in by_row.values()))
 
     @cached_property
     def certainty(self) -> dict[str, "Certainty"]:
@@ -257,7 +265,7 @@ class Results:
             if self.unknown(column):
                 continue
             rows = [row for row in self.contestants if row.name in by_row]
-            draws = bootstrap(find(column), [by_row[row.name] for row in rows])
+            draws = bootstrap_users(find_metric(column), [by_row[row.name] for row in rows])
             by_column[column] = Certainty(rows, draws)
         return by_column
 
@@ -271,7 +279,7 @@ class Results:
         if certainty is None or not all(row in certainty.rows for row in best):
             return []
         tied = [row for row in certainty.tied if row not in best]
-        metric = find(column)
+        metric = find_metric(column)
         return sorted(tied, key=lambda row: metric.loss(row.mean(column) or 0.0))
 
 
@@ -285,7 +293,7 @@ class Certainty:
     @property
     def tied(self) -> list[Row]:
         """The best row, and those not significantly different from it after Holm's correction."""
-        return [self.rows[index] for index in self.bootstrap.tied]
+        return [self.rows[index] for index in self.bootstrap.tied_with_best]
 
     @property
     def order(self) -> list[int]:
@@ -302,10 +310,10 @@ class Certainty:
 
 def _ranking_order(column: str) -> tuple[bool, bool]:
     """Sorts ranking columns: the bench's own protocol before others, and in it nDCG first."""
-    protocol, metric = named(column)
+    protocol, metric = parse_column(column)
     return protocol != STANDARD, not metric.startswith("ndcg@")
 
 
 def metrics(results: Results) -> dict[str, Metric]:
     """The metric behind each shown column."""
-    return {column: find(column) for column in results.columns}
+    return {column: find_metric(column) for column in results.columns}

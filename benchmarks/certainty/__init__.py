@@ -6,22 +6,22 @@ The gate and reports come in. Nothing here decides what is good enough.
 
 from recbench.benchmarks.certainty.bootstrap import (
     Bootstrap,
-    Sample,
-    bootstrap,
-    runs_alike,
-    too_few,
+    UserShares,
+    bootstrap_users,
+    explain_too_few_users,
+    longest_alike_groups,
 )
 from recbench.benchmarks.certainty.estimate import LEVEL, Estimate
-from recbench.benchmarks.certainty.samples import KEPT, samples
+from recbench.benchmarks.certainty.user_shares import SHARE_ARRAYS, read_user_shares
 
 __all__ = [
-    "KEPT",
     "LEVEL",
+    "SHARE_ARRAYS",
     "Bootstrap",
     "Estimate",
-    "Sample",
-    "bootstrap",
-    "runs_alike",
-    "samples",
-    "too_few",
+    "UserShares",
+    "bootstrap_users",
+    "explain_too_few_users",
+    "longest_alike_groups",
+    "read_user_shares",
 ]

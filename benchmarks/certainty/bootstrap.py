@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.benchmarks.certainty.estimate import LEVEL, Estimate
-from recbench.benchmarks.metrics import Floats, Metric
+from recbench.benchmarks.metrics import Doubles, Metric
 
 DRAWS = 4000
 BLOCK = 1 << 24  # drawn users held at a time
@@ -24,11 +24,11 @@ FEWEST = 20  # users with a value in every fold: of fewer nothing is said, and a
 
 
 @dataclass(frozen=True)
-class Sample:
+class UserShares:
     """What the users add to one metric of one row: shares of shape (n_folds, n_users) each."""
 
-    sums: Floats
-    weights: Floats
+    sums: Doubles
+    weights: Doubles
 
     @property
     def n_users(self) -> int:
@@ -41,18 +41,18 @@ class Bootstrap:
     """A metric of several rows: the values, and what they are in each draw of users."""
 
     metric: Metric
-    values: Floats  # (n_rows,)
-    drawn: Floats  # (n_rows, n_draws)
-    without: Floats  # (n_rows, n_users): the values if one user were left out
-    per_user: Floats  # (n_rows, n_users): each user's own ratio of sums over all folds; NaN without weight
+    values: Doubles  # (n_rows,)
+    drawn: Doubles  # (n_rows, n_draws)
+    without: Doubles  # (n_rows, n_users): the values if one user were left out
+    per_user: Doubles  # (n_rows, n_users): each user's own ratio of sums over all folds; NaN without weight
 
     @cached_property
-    def losses(self) -> Floats:
+    def losses(self) -> Doubles:
         """`drawn` as what is better the lower it is."""
         return self.metric.loss(self.drawn)
 
     @cached_property
-    def best(self) -> int:
+    def best_row(self) -> int:
         """The row with the best value."""
         return int(np.argmin([self.metric.loss(value) for value in self.values]))
 
@@ -64,42 +64,46 @@ class Bootstrap:
         """The interval of a row's value that should cover with a chance of 1 - level."""
         return self.estimate(row).interval(level)
 
-    def gap(self, row: int, other: int) -> Estimate:
+    def estimate_difference(self, row: int, other: int) -> Estimate:
         """Value of `row` - value of `other`."""
         return Estimate.of(np.subtract, self.estimate(row), self.estimate(other))
 
     def difference(self, row: int, other: int, level: float = LEVEL) -> tuple[float, float, float]:
         """Value of `row` - value of `other`, and the interval of this difference."""
-        gap = self.gap(row, other)
+        gap = self.estimate_difference(row, other)
         return (gap.value, *gap.interval(level))
 
     def p_value(self, row: int, other: int) -> float:
         """Two-sided, of the difference."""
-        return self.gap(row, other).p_value()
+        return self.estimate_difference(row, other).p_value()
 
     @cached_property
-    def holm(self) -> Floats:
+    def p_values_against_best(self) -> Doubles:
         """The p-value of each row's difference to the best, adjusted by Holm's step-down (1979); 1 for the best.
 
         The best is chosen by the same data, so each step counts all pairs of the rows that are not yet told from it:
         counting the rows alone, one of twelve equal rows would be told from the best in every fifth study.
         """
         n = len(self.values)
-        others = [row for row in range(n) if row != self.best]
+        others = [row for row in range(n) if row != self.best_row]
         left = np.arange(n, 1, -1)
         adjusted = np.ones(n)
-        adjusted[others] = holm(
-            [self.p_value(row, self.best) for row in others], left * (left - 1) / 2
+        adjusted[others] = adjust_by_holm(
+            [self.p_value(row, self.best_row) for row in others], left * (left - 1) / 2
         )
         return adjusted
 
     @property
-    def tied(self) -> list[int]:
+    def tied_with_best(self) -> list[int]:
         """The rows that cannot be told from the best at `LEVEL` after Holm's correction, the best among them."""
-        return [row for row, p in enumerate(self.holm) if row == self.best or p >= LEVEL]
+        return [
+            row
+            for row, p in enumerate(self.p_values_against_best)
+            if row == self.best_row or p >= LEVEL
+        ]
 
     @cached_property
-    def apart(self) -> Floats:
+    def pairwise_p_values(self) -> Doubles:
         """The p-value of each pair's difference, (n_rows, n_rows), adjusted for testing all pairs.
 
         Single-step max-T (Westfall & Young 1993): the share of draws in which any pair is as many of its standard
@@ -128,7 +132,7 @@ class Bootstrap:
         )
 
     @cached_property
-    def _ranks(self) -> Floats:
+    def _ranks(self) -> Doubles:
         """The rank of each row in each draw, from 1; rows with equal values share the mean of their ranks."""
         losses = self.losses
         below = (losses[None] < losses[:, None]).sum(axis=1)
@@ -136,7 +140,7 @@ class Bootstrap:
         return np.asarray(below + (equal + 1) / 2)
 
     @property
-    def chance_of_first(self) -> Floats:
+    def chance_of_first(self) -> Doubles:
         """The share of draws in which each row is first, (n_rows,); rows that are equal there share it."""
         first = self.losses == self.losses.min(axis=0)
         return np.asarray((first / first.sum(axis=0)).mean(axis=1))
@@ -146,7 +150,7 @@ class Bootstrap:
         low, high = np.quantile(self._ranks[row], [level / 2, 1 - level / 2])
         return int(np.floor(low)), int(np.ceil(high))
 
-    def effect(self, row: int, other: int) -> float:
+    def effect_size(self, row: int, other: int) -> float:
         """Cohen's d for pairs: the mean over users of their own difference, divided by its standard deviation.
 
         For RMSE the users' own numbers are mean squared errors. NaN if no two users have both.
@@ -163,14 +167,14 @@ class Bootstrap:
         )
 
 
-def too_few(n_users: int) -> str:
+def explain_too_few_users(n_users: int) -> str:
     """Why nothing can be said with so few users in the emptiest fold; empty if there are enough."""
     said = f"too few users: {n_users} with a value in one of the folds, and at least {FEWEST} are needed"
     return said if n_users < FEWEST else ""
 
 
-def bootstrap(
-    metric: Metric, samples: Sequence[Sample], seed: int = 0, n_draws: int = DRAWS
+def bootstrap_users(
+    metric: Metric, samples: Sequence[UserShares], seed: int = 0, n_draws: int = DRAWS
 ) -> Bootstrap:
     """Draw the users `n_draws` times. Samples must have the same users; folds may differ in number between rows.
 
@@ -181,7 +185,7 @@ def bootstrap(
     weights = np.concatenate([sample.weights[:, seen] for sample in samples])
     ends = np.cumsum([len(sample.sums) for sample in samples])[:-1]
 
-    def values(sums: Floats, weights: Floats) -> Floats:
+    def values(sums: Doubles, weights: Doubles) -> Doubles:
         """Rows x anything from anything x folds."""
         return np.array(
             [part.mean(axis=1) for part in np.split(metric.finish(sums / weights), ends, axis=1)]
@@ -202,7 +206,7 @@ def bootstrap(
     return Bootstrap(metric, value, np.concatenate(blocks, axis=1), without, np.array(own))
 
 
-def _draws(n_users: int, n_draws: int, seed: int) -> Iterator[Floats]:
+def _draws(n_users: int, n_draws: int, seed: int) -> Iterator[Doubles]:
     """How often each user is drawn, block by block: float64 of shape (draws of the block, n_users)."""
     rng = np.random.default_rng(seed)
     block = max(1, min(n_draws, BLOCK // max(n_users, 1)))
@@ -216,7 +220,7 @@ def _draws(n_users: int, n_draws: int, seed: int) -> Iterator[Floats]:
         )
 
 
-def runs_alike(alike: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def longest_alike_groups(alike: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """First and last place of the longest runs, two or more places, whose pairs are all `alike`; they may overlap."""
     found: list[tuple[int, int]] = []
     for first in range(len(alike)):
@@ -228,7 +232,7 @@ def runs_alike(alike: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return found
 
 
-def holm(p_values: Sequence[float], factors: Floats | None = None) -> Floats:
+def adjust_by_holm(p_values: Sequence[float], factors: Doubles | None = None) -> Doubles:
     """Holm's step-down adjustment: the smallest p times n, the next times n - 1, ..., never below an earlier one.
 
     With `factors`, the smallest p times the first of them, and so on.

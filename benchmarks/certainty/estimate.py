@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from recbench.benchmarks.metrics import Floats
+from recbench.benchmarks.metrics import Doubles
 
 LEVEL = 0.05
 
@@ -18,8 +18,8 @@ class Estimate:
     """A number: its value, what it is in each draw of users, and what it is without each of the users."""
 
     value: float
-    drawn: Floats  # (n_draws,)
-    without: Floats  # (n_users,)
+    drawn: Doubles  # (n_draws,)
+    without: Doubles  # (n_users,)
 
     @staticmethod
     def of(function: Callable[..., Any], *estimates: "Estimate") -> "Estimate":
@@ -31,7 +31,7 @@ class Estimate:
         return Estimate(float(value), function(*drawn), function(*without))
 
     @cached_property
-    def deviation(self) -> float:
+    def standard_error(self) -> float:
         """The standard error over users."""
         return float(self.drawn.std() * self._widening)
 

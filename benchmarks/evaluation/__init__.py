@@ -5,22 +5,31 @@ Execution comes in to ask, planning and verification to compute again. No librar
 trusted.
 """
 
-from recbench.benchmarks.evaluation.questions import Answers, DivergedError, ask, pairs
-from recbench.benchmarks.evaluation.ranking import auc, top_items
-from recbench.benchmarks.evaluation.scoring import Scored, rated, score
-from recbench.benchmarks.evaluation.slices import RANKING, Slice, slices
+from recbench.benchmarks.evaluation.cell_metrics import (
+    CellMetrics,
+    complete_predictions,
+    compute_metrics,
+)
+from recbench.benchmarks.evaluation.questions import (
+    Answers,
+    DivergedError,
+    collect_answers,
+    user_item_matrix,
+)
+from recbench.benchmarks.evaluation.ranking import auc_by_user, top_items
+from recbench.benchmarks.evaluation.slices import RANKING_METRICS, Slice, compute_slices
 
 __all__ = [
-    "RANKING",
+    "RANKING_METRICS",
     "Answers",
+    "CellMetrics",
     "DivergedError",
-    "Scored",
     "Slice",
-    "ask",
-    "auc",
-    "pairs",
-    "rated",
-    "score",
-    "slices",
+    "auc_by_user",
+    "collect_answers",
+    "complete_predictions",
+    "compute_metrics",
+    "compute_slices",
     "top_items",
+    "user_item_matrix",
 ]

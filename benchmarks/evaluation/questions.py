@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Recommender
-from recbench.benchmarks.evaluation.ranking import auc, pessimistic_ranks, top_items
-from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, Protocol, prefixed
+from recbench.benchmarks.evaluation.ranking import auc_by_user, pessimistic_ranks, top_items
+from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, Protocol, column_name
 from recbench.datasets.ratings import Ratings
 
 BLOCK_BYTES = (
@@ -51,7 +51,7 @@ class Answers:
         """As it is written: `scores`, and `users`, `top_items`, `ranks` and `auc` of each protocol."""
         arrays: dict[str, NDArray[Any]] = {"scores": self.scores}
         for name, lists in self.lists.items():
-            arrays |= {prefixed(name, column): value for column, value in vars(lists).items()}
+            arrays |= {column_name(name, column): value for column, value in vars(lists).items()}
         return arrays
 
     @staticmethod
@@ -59,7 +59,7 @@ class Answers:
         """The inverse of `to_arrays`."""
         columns = Lists.__dataclass_fields__
         lists = {
-            name: Lists(**{column: arrays[prefixed(name, column)] for column in columns})
+            name: Lists(**{column: arrays[column_name(name, column)] for column in columns})
             for name in protocols
         }
         return Answers(arrays["scores"], lists)
@@ -79,7 +79,7 @@ def _checked(scores: Any, shape: tuple[int, ...], algorithm: Recommender) -> NDA
     return scores
 
 
-def ask(
+def collect_answers(
     algorithm: Recommender,
     train: Ratings,
     test: Ratings,
@@ -121,11 +121,11 @@ class _Judge:
 
     def __init__(self, protocol: Protocol, train: Ratings, test: Ratings, depth: int) -> None:
         self.protocol, self.depth = protocol, min(depth, train.n_items)
-        self.relevant = pairs(test, protocol.threshold(test.scale))
+        self.relevant = user_item_matrix(test, protocol.threshold(test.scale))
         self.users = np.flatnonzero(np.diff(self.relevant.indptr)).astype(np.int32)
         lists = {"unseen": (train, -np.inf), "unliked": (train, protocol.threshold(train.scale))}
         lists |= {"all": (train, np.inf), "rated": (test, -np.inf)}
-        self.listed = pairs(*lists[protocol.candidates])
+        self.listed = user_item_matrix(*lists[protocol.candidates])
         self.parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
 
     def see(self, scores: NDArray[np.float32], asked: NDArray[np.int32], seed: int) -> None:
@@ -144,7 +144,7 @@ class _Judge:
             if pessimistic
             else np.tile(np.arange(depth, dtype=np.int32), (len(asked), 1))
         )
-        areas = auc(
+        areas = auc_by_user(
             scores,
             asked,
             self.listed,
@@ -162,7 +162,7 @@ class _Judge:
         return Lists(self.users, top, ranks, areas)
 
 
-def pairs(ratings: Ratings, threshold: float) -> csr_matrix:
+def user_item_matrix(ratings: Ratings, threshold: float) -> csr_matrix:
     """The users x items matrix of the ratings of at least `threshold`, each pair once, items ascending."""
     chosen = ratings.values >= threshold
     users, items = ratings.users[chosen], ratings.items[chosen]

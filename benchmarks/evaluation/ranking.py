@@ -166,7 +166,7 @@ def _auc(
     return found
 
 
-def auc(
+def auc_by_user(
     scores: NDArray[np.float32],
     users: Ints,
     listed: csr_matrix,

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from recbench.benchmarks.evaluation.cell_metrics import CellMetrics, complete_predictions
 from recbench.benchmarks.evaluation.questions import Answers
-from recbench.benchmarks.evaluation.scoring import Scored, rated
-from recbench.benchmarks.metrics import METRICS, STANDARD, Floats
+from recbench.benchmarks.metrics import METRICS, STANDARD, Doubles
 from recbench.datasets.ratings import Ratings
 
 USERS = ("cold", "least active", "middle", "most active")
 ITEMS = ("cold", "tail", "middle", "head")
 N_GROUPS = len(USERS)
-RANKING = ("precision", "ndcg")
+RANKING_METRICS = ("precision", "ndcg")
 
 Entry = dict[str, Any]  # a slice in the making
 
@@ -52,7 +52,9 @@ class Slice(BaseModel):
         return self.model_dump(mode="json", exclude_unset=True)
 
 
-def slices(answers: Answers, scored: Scored, train: Ratings, test: Ratings, k: int) -> list[Slice]:
+def compute_slices(
+    answers: Answers, scored: CellMetrics, train: Ratings, test: Ratings, k: int
+) -> list[Slice]:
     """Users by activity and items by popularity, four groups each.
 
     An entry says its `kind` and `group`; the fewest and the most training ratings in it (`lowest`, `highest`; None
@@ -63,7 +65,7 @@ def slices(answers: Answers, scored: Scored, train: Ratings, test: Ratings, k: i
     """
     by_user = np.bincount(train.users, minlength=train.n_users)
     by_item = np.bincount(train.items, minlength=train.n_items)
-    of_users, of_items = thirds(by_user, by_user > 0), thirds(by_item, by_item)
+    of_users, of_items = group_by_thirds(by_user, by_user > 0), group_by_thirds(by_item, by_item)
     users, items = (
         _counted("users", USERS, of_users, by_user),
         _counted("items", ITEMS, of_items, by_item),
@@ -77,7 +79,7 @@ def slices(answers: Answers, scored: Scored, train: Ratings, test: Ratings, k: i
     return [Slice(**entry) for entry in users + items]
 
 
-def thirds(counts: NDArray[np.int64], weights: NDArray[Any]) -> NDArray[np.int64]:
+def group_by_thirds(counts: NDArray[np.int64], weights: NDArray[Any]) -> NDArray[np.int64]:
     """The group of each count: 0 for no rating; 1 to 3, from few to many ratings, of about equal weight in all.
 
     Equal counts are never torn apart: each of the two borders is the count whose cumulative weight is nearest to a
@@ -106,16 +108,16 @@ def _counted(
     return entries
 
 
-def _user_numbers(scored: Scored, groups: NDArray[np.int64], k: int) -> list[Entry]:
+def _user_numbers(scored: CellMetrics, groups: NDArray[np.int64], k: int) -> list[Entry]:
     """Each metric from the users' own shares in it."""
     nothing = np.zeros(len(groups)), np.zeros(len(groups))
     answered, n_test = (_sums(groups, share) for share in scored.shares.get("coverage", nothing))
-    columns = {"rmse": "rmse", "mae": "mae"} | {f"{name}@{k}": name for name in RANKING}
+    columns = {"rmse": "rmse", "mae": "mae"} | {f"{name}@{k}": name for name in RANKING_METRICS}
     found: dict[str, list[float | None]] = {"fallback": _ratios(n_test - answered, n_test)}
     for column, name in columns.items():
         sums, weights = (_sums(groups, share) for share in scored.shares.get(column, nothing))
         found[column] = _ratios(sums, weights, METRICS[name].finish)
-    n_lists = _sums(groups, scored.shares.get(f"{RANKING[0]}@{k}", nothing)[1])
+    n_lists = _sums(groups, scored.shares.get(f"{RANKING_METRICS[0]}@{k}", nothing)[1])
     return [
         {"n_test": int(n_test[group]), "n_lists": int(n_lists[group])}
         | {name: values[group] for name, values in found.items()}
@@ -125,14 +127,14 @@ def _user_numbers(scored: Scored, groups: NDArray[np.int64], k: int) -> list[Ent
 
 def _item_numbers(
     answers: Answers,
-    scored: Scored,
+    scored: CellMetrics,
     groups: NDArray[np.int64],
     train: Ratings,
     test: Ratings,
     k: int,
 ) -> list[Entry]:
     """Errors from the single ratings, and the places of the bench's own protocol."""
-    judged, of_ratings = rated(answers, test, train.mean), groups[test.items]
+    judged, of_ratings = complete_predictions(answers, test, train.mean), groups[test.items]
     errors = judged.truth - judged.predicted
     n_test = _sums(of_ratings)
     rated_weight = (
@@ -152,11 +154,11 @@ def _item_numbers(
     ]
 
 
-def _sums(groups: NDArray[np.int64], values: NDArray[Any] | None = None) -> Floats:
+def _sums(groups: NDArray[np.int64], values: NDArray[Any] | None = None) -> Doubles:
     return np.bincount(groups, values, N_GROUPS).astype(np.float64)
 
 
-def _ratios(sums: Floats, weights: Floats, finish: Any = float) -> list[float | None]:
+def _ratios(sums: Doubles, weights: Doubles, finish: Any = float) -> list[float | None]:
     """finish(sum / weight) of each group; None where there is no weight."""
     pairs = zip(sums, weights, strict=True)
     return [float(finish(total / weight)) if weight > 0 else None for total, weight in pairs]

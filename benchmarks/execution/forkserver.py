@@ -99,7 +99,7 @@ def _compile_ranking() -> None:
     import numpy as np
     from scipy.sparse import csr_matrix
 
-    from recbench.benchmarks.evaluation import auc, top_items
+    from recbench.benchmarks.evaluation import auc_by_user, top_items
 
     scores, users, none = (
         np.zeros((1, 2), np.float32),
@@ -107,7 +107,7 @@ def _compile_ranking() -> None:
         csr_matrix((1, 2), dtype=np.bool_),
     )
     top_items(scores, users, none, 1, 0)
-    auc(scores, users, none, none)
+    auc_by_user(scores, users, none, none)
 
 
 def _start(

@@ -16,7 +16,7 @@ import numpy as np
 
 from recbench.adapters import Recommender, create
 from recbench.adapters.base import Floats
-from recbench.benchmarks.evaluation import DivergedError, ask
+from recbench.benchmarks.evaluation import DivergedError, collect_answers
 from recbench.benchmarks.execution.determinism import certify, sample, toy
 from recbench.benchmarks.execution.measure import Meter, kernel_seconds
 from recbench.benchmarks.execution.sealing import sealed
@@ -31,7 +31,7 @@ from recbench.benchmarks.records import (
     Record,
     Run,
 )
-from recbench.benchmarks.splits import divide, fingerprint
+from recbench.benchmarks.splits import divide, fingerprint_rows
 from recbench.datasets.ratings import Catalogue, Ratings, Rows
 from recbench.datasets.storage import reopen_entry
 
@@ -94,7 +94,7 @@ def _measured(
         on_toy = _on_toy(cell, train.scale, warm_up=True)
         speed = kernel_seconds()
         algorithm, samples = _fitted(cell, train, dataset.catalogue, truth, meter)
-        answers = ask(algorithm, train, test, evaluation, cell.seed, meter)
+        answers = collect_answers(algorithm, train, test, evaluation, cell.seed, meter)
         samples.append(sample(algorithm, train))
     numbers = evaluate_answers(cell, answers, train, test, dataset.catalogue)
     record = Record(
@@ -121,8 +121,8 @@ def describe_fold(train: Ratings, train_rows: Rows, test: Ratings, test_rows: Ro
     users = np.bincount(train.users, minlength=train.n_users)[test.users] == 0
     items = np.bincount(train.items, minlength=train.n_items)[test.items] == 0
     return FoldFacts(
-        train_rows=fingerprint(train_rows),
-        test_rows=fingerprint(test_rows),
+        train_rows=fingerprint_rows(train_rows),
+        test_rows=fingerprint_rows(test_rows),
         train=len(train),
         test=len(test),
         threshold=PROTOCOLS[STANDARD].threshold(train.scale),
@@ -200,7 +200,7 @@ def _on_toy(cell: Cell, scale: tuple[float, float], *, warm_up: bool = False) ->
                 _untimed,
             )
             if warm_up:
-                ask(
+                collect_answers(
                     algorithm,
                     ratings,
                     ratings,

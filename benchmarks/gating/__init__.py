@@ -4,7 +4,20 @@ codes.
 `compare` and `accept` come in.
 """
 
-from recbench.benchmarks.gating.gate import compare, parse, refuse_absent, refuse_idle
-from recbench.benchmarks.gating.verdicts import FAILING, MACHINE, Verdict
+from recbench.benchmarks.gating.gate import (
+    judge_runs,
+    parse_tolerance,
+    refuse_absent_columns,
+    refuse_idle_tolerances,
+)
+from recbench.benchmarks.gating.verdicts import FAILING, MACHINE_FACTS, Verdict
 
-__all__ = ["FAILING", "MACHINE", "Verdict", "compare", "parse", "refuse_absent", "refuse_idle"]
+__all__ = [
+    "FAILING",
+    "MACHINE_FACTS",
+    "Verdict",
+    "judge_runs",
+    "parse_tolerance",
+    "refuse_absent_columns",
+    "refuse_idle_tolerances",
+]

@@ -13,9 +13,21 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from recbench.benchmarks.certainty import Estimate, Sample, bootstrap, samples, too_few
-from recbench.benchmarks.gating.verdicts import UNJUDGED, Limit, Verdict, judged, timed
-from recbench.benchmarks.metrics import find
+from recbench.benchmarks.certainty import (
+    Estimate,
+    UserShares,
+    bootstrap_users,
+    explain_too_few_users,
+    read_user_shares,
+)
+from recbench.benchmarks.gating.verdicts import (
+    UNJUDGED,
+    Tolerance,
+    Verdict,
+    judge_metric,
+    judge_time,
+)
+from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import PHASES, Record, Run, parted
 from recbench.datasets.foundation import UsageError
 
@@ -23,15 +35,15 @@ TIMES = tuple(f"{phase}_seconds" for phase in PHASES)
 
 
 @dataclass(frozen=True)
-class Side:
+class GatedRun:
     """One of the runs that are compared: its rows by name, and by column what the users add to them."""
 
     rows: dict[str, list[Record]]
-    samples: Mapping[str, Mapping[str, Sample]]
+    samples: Mapping[str, Mapping[str, UserShares]]
     estimates: Mapping[str, Mapping[str, Estimate]]  # of samples that have enough users
 
 
-def parse(text: str) -> Limit:
+def parse_tolerance(text: str) -> Tolerance:
     """`rmse:+0.5%`, `precision@10:-3%`, `mae:+0.01`, `fit_seconds:+50%`; UsageError for anything else."""
     column, _, amount = text.rpartition(":")
     found = re.fullmatch(r"([+-])(\d+(?:\.\d*)?|\.\d+)(%?)", amount.strip())
@@ -50,8 +62,8 @@ def parse(text: str) -> Limit:
             raise UsageError(
                 f"--fail-on {text!r}: times are compared as ratios; write {column}:+50%"
             )
-        return Limit(text, column, tolerance, relative=True)
-    metric = find(column)
+        return Tolerance(text, column, tolerance, relative=True)
+    metric = find_metric(column)
     if metric.kind == "set":
         raise UsageError(
             f"--fail-on {text!r}: {metric.name} has no uncertainty over users, so it cannot be gated"
@@ -65,20 +77,24 @@ def parse(text: str) -> Limit:
         raise UsageError(
             f"--fail-on {text!r}: {column} is best at 0, so name an amount, as in {column}:+0.01"
         )
-    return Limit(text, column, tolerance, relative=bool(percent))
+    return Tolerance(text, column, tolerance, relative=bool(percent))
 
 
-def compare(base: Run, head: Run, limits: Sequence[Limit], suspicious: float) -> list[Verdict]:
+def judge_runs(
+    base: Run, head: Run, limits: Sequence[Tolerance], suspicious: float
+) -> list[Verdict]:
     """One verdict for each row of either run and each limit that it has values for, in the order of `base`."""
-    old, new = read([base, head], limits)
-    return verdicts(old, new, limits, suspicious)
+    old, new = read_gated_runs([base, head], limits)
+    return judge_rows(old, new, limits, suspicious)
 
 
-def read(runs: Sequence[Run], limits: Sequence[Limit]) -> list[Side]:
+def read_gated_runs(runs: Sequence[Run], limits: Sequence[Tolerance]) -> list[GatedRun]:
     """The runs with what `limits` ask of them; their rows' numbers share the draws of users."""
     rows = [_rows(run) for run in runs]
     columns = _metrics(limits)
-    found = [samples(run, by_name, columns) for run, by_name in zip(runs, rows, strict=True)]
+    found = [
+        read_user_shares(run, by_name, columns) for run, by_name in zip(runs, rows, strict=True)
+    ]
     numbers: list[dict[str, dict[str, Estimate]]] = [
         {column: {} for column in columns} for _ in runs
     ]
@@ -86,16 +102,20 @@ def read(runs: Sequence[Run], limits: Sequence[Limit]) -> list[Side]:
         groups: dict[int, list[tuple[int, str]]] = {}  # runs on other data can have other users
         for place, by_column in enumerate(found):
             for row, sample in by_column[column].items():
-                if not too_few(sample.n_users):
+                if not explain_too_few_users(sample.n_users):
                     groups.setdefault(sample.sums.shape[1], []).append((place, row))
         for group in groups.values():
-            boot = bootstrap(find(column), [found[place][column][row] for place, row in group])
+            boot = bootstrap_users(
+                find_metric(column), [found[place][column][row] for place, row in group]
+            )
             for index, (place, row) in enumerate(group):
                 numbers[place][column][row] = boot.estimate(index)
-    return [Side(*parts) for parts in zip(rows, found, numbers, strict=True)]
+    return [GatedRun(*parts) for parts in zip(rows, found, numbers, strict=True)]
 
 
-def verdicts(old: Side, new: Side, limits: Sequence[Limit], suspicious: float) -> list[Verdict]:
+def judge_rows(
+    old: GatedRun, new: GatedRun, limits: Sequence[Tolerance], suspicious: float
+) -> list[Verdict]:
     """The verdicts of `compare` on two runs that were read together."""
     found = []
     for row in dict.fromkeys([*old.rows, *new.rows]):
@@ -104,7 +124,7 @@ def verdicts(old: Side, new: Side, limits: Sequence[Limit], suspicious: float) -
             if reason:
                 found.append(Verdict(row, limit, *reason))
             elif limit.column in TIMES:
-                found.append(timed(row, limit, old.rows[row], new.rows[row]))
+                found.append(judge_time(row, limit, old.rows[row], new.rows[row]))
             elif _has_any(old, row, limit.column) or _has_any(
                 new, row, limit.column
             ):  # else it only ranks
@@ -112,7 +132,7 @@ def verdicts(old: Side, new: Side, limits: Sequence[Limit], suspicious: float) -
     return found
 
 
-def _metric(row: str, limit: Limit, old: Side, new: Side, suspicious: float) -> Verdict:
+def _metric(row: str, limit: Tolerance, old: GatedRun, new: GatedRun, suspicious: float) -> Verdict:
     """The verdict on a metric that one of both rows has in some fold."""
     column = limit.column
     before, after = (side.samples[column].get(row) for side in (old, new))
@@ -124,12 +144,14 @@ def _metric(row: str, limit: Limit, old: Side, new: Side, suspicious: float) -> 
         return Verdict(row, limit, "NOT GATED", "undefined in the base")
     if after is None:
         return Verdict(row, limit, "MISSING", "undefined in the head")
-    if reason := too_few(min(before.n_users, after.n_users)):
+    if reason := explain_too_few_users(min(before.n_users, after.n_users)):
         return Verdict(row, limit, "UNRESOLVED", reason)
-    return judged(row, limit, old.estimates[column][row], new.estimates[column][row], suspicious)
+    return judge_metric(
+        row, limit, old.estimates[column][row], new.estimates[column][row], suspicious
+    )
 
 
-def _has_any(side: Side, row: str, column: str) -> bool:
+def _has_any(side: GatedRun, row: str, column: str) -> bool:
     return any(record.metrics.get(column) is not None for record in side.rows[row])
 
 
@@ -137,11 +159,11 @@ def _defined(records: Sequence[Record], column: str) -> bool:
     return all(record.metrics.get(column) is not None for record in records)
 
 
-def _metrics(limits: Iterable[Limit]) -> list[str]:
+def _metrics(limits: Iterable[Tolerance]) -> list[str]:
     return list(dict.fromkeys(limit.column for limit in limits if limit.column not in TIMES))
 
 
-def refuse_idle(run: Run, limits: Sequence[Limit], found: Iterable[Verdict]) -> None:
+def refuse_idle_tolerances(run: Run, limits: Sequence[Tolerance], found: Iterable[Verdict]) -> None:
     """UsageError for a limit on a metric that has judged no row: it would pass whatever happens."""
     busy = {verdict.limit for verdict in found if verdict.verdict not in UNJUDGED}
     _refuse(
@@ -149,9 +171,9 @@ def refuse_idle(run: Run, limits: Sequence[Limit], found: Iterable[Verdict]) -> 
     )
 
 
-def refuse_absent(run: Run, limits: Sequence[Limit]) -> None:
+def refuse_absent_columns(run: Run, limits: Sequence[Tolerance]) -> None:
     """UsageError for a limit on a metric that no row of `run` has in all its folds."""
-    found = samples(run, _rows(run), _metrics(limits))
+    found = read_user_shares(run, _rows(run), _metrics(limits))
     _refuse(run, [column for column, by_row in found.items() if not by_row])
 
 
@@ -161,7 +183,7 @@ def _refuse(run: Run, columns: Sequence[str]) -> None:
         known = dict.fromkeys(
             column for metrics in values for column in metrics if metrics[column] is not None
         )
-        there = ", ".join(column for column in known if find(column).kind != "set")
+        there = ", ".join(column for column in known if find_metric(column).kind != "set")
         raise UsageError(
             f"no row of {run.directory} can be gated by {', '.join(columns)}. Columns there, with their cutoffs and "
             f"protocols: {there or 'none'}"

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from recbench.benchmarks.certainty import Estimate
-from recbench.benchmarks.metrics import Floats, find
+from recbench.benchmarks.metrics import Doubles, find_metric
 from recbench.benchmarks.records import Record
 
 FAILING = ("MISSING", "INCOMPARABLE", "REGRESSED")
 UNJUDGED = ("NEW", "NOT GATED")
 POWER = 2.8  # standard errors: found at the 5 % level with a chance of 80 %
-MACHINE = ("cpu", "cores", "platform", "python", "threads")
+MACHINE_FACTS = ("cpu", "cores", "platform", "python", "threads")
 
 
 @dataclass(frozen=True)
-class Limit:
+class Tolerance:
     """How much worse a column may become: `tolerance` of its value, or in its own unit if not `relative`."""
 
     text: str
@@ -36,7 +36,7 @@ class Verdict:
     """What became of one row in one column. `change`, `low` and `high` are above 0 where it got worse."""
 
     row: str
-    limit: Limit
+    limit: Tolerance
     verdict: str
     reason: str = ""
     base: float | None = None
@@ -49,11 +49,13 @@ class Verdict:
     )
 
 
-def judged(row: str, limit: Limit, old: Estimate, new: Estimate, suspicious: float) -> Verdict:
+def judge_metric(
+    row: str, limit: Tolerance, old: Estimate, new: Estimate, suspicious: float
+) -> Verdict:
     """The verdict on a metric. PASS only where a worsening beyond the tolerance would have been found."""
-    metric = find(limit.column)
+    metric = find_metric(limit.column)
 
-    def worsening(before: Floats, after: Floats) -> Floats:
+    def worsening(before: Doubles, after: Doubles) -> Doubles:
         worse = metric.loss(after) - metric.loss(before)
         return worse / np.abs(before) if limit.relative else worse
 
@@ -66,7 +68,7 @@ def judged(row: str, limit: Limit, old: Estimate, new: Estimate, suspicious: flo
             f"too often 0 in the base to be compared in percent; name an amount, as in {amount}"
         )
         return Verdict(row, limit, "UNRESOLVED", reason, old.value, new.value)
-    detectable = POWER * worse.deviation
+    detectable = POWER * worse.standard_error
     gained = (
         high
         if limit.relative
@@ -93,11 +95,11 @@ def judged(row: str, limit: Limit, old: Estimate, new: Estimate, suspicious: flo
     )
 
 
-def timed(row: str, limit: Limit, old: Sequence[Record], new: Sequence[Record]) -> Verdict:
+def judge_time(row: str, limit: Tolerance, old: Sequence[Record], new: Sequence[Record]) -> Verdict:
     """The verdict on a time: a ratio for each fold, and the whole range of them instead of an interval."""
     if any(record.environment.contended for record in [*old, *new]):
         return Verdict(row, limit, "NOT GATED", "contended: other cells ran at the same time")
-    for key in MACHINE:
+    for key in MACHINE_FACTS:
         there = getattr(old[0].environment, key)
         here = getattr(new[0].environment, key)
         if there != here:

@@ -3,10 +3,15 @@
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recbench.benchmarks.metrics.registry import Floats, Listed, list_metric, set_metric
+from recbench.benchmarks.metrics.registry import (
+    Doubles,
+    RecommendationLists,
+    list_metric,
+    set_metric,
+)
 
 
-def _shown(listed: Listed, k: int) -> csr_matrix:
+def _shown(listed: RecommendationLists, k: int) -> csr_matrix:
     """The lists x items matrix of the first k recommendations, float64 ones."""
     top = listed.top_items[:, :k]
     rows = np.repeat(np.arange(len(top)), listed.lengths(k))
@@ -15,13 +20,13 @@ def _shown(listed: Listed, k: int) -> csr_matrix:
 
 
 @set_metric("higher", "share")
-def catalogue_coverage(listed: Listed, k: int) -> float:
+def catalogue_coverage(listed: RecommendationLists, k: int) -> float:
     """Share of the items of the catalogue that stand in at least one user's first k."""
     return float((_shown(listed, k).getnnz(axis=0) > 0).mean())
 
 
 @set_metric("lower", "share")
-def gini(listed: Listed, k: int) -> float:
+def gini(listed: RecommendationLists, k: int) -> float:
     """Gini coefficient of exposure: how unevenly the places in all users' first k are spread over the items of the
     catalogue; 0 if every item is shown equally often, near 1 if few items get all places (Fleder and Hosanagar 2009).
     """
@@ -35,7 +40,7 @@ def gini(listed: Listed, k: int) -> float:
 
 
 @list_metric("higher", "bits")
-def novelty(listed: Listed, k: int) -> Floats:
+def novelty(listed: RecommendationLists, k: int) -> Doubles:
     """Mean self-information of the first k: -log2 of the share of training users who rated the item, one user who
     rated everything being added, so that it is finite for items nobody rated (Zhou et al. 2010).
     """
@@ -43,7 +48,7 @@ def novelty(listed: Listed, k: int) -> Floats:
 
 
 @list_metric("zero", "ratio")
-def popularity_bias(listed: Listed, k: int) -> Floats:
+def popularity_bias(listed: RecommendationLists, k: int) -> Doubles:
     """Popularity lift: by which part the first k have on average more training ratings than the items the user rated
     in training; 0 if the recommendations are as popular as the user's own taste (Abdollahpouri et al. 2020).
     """
@@ -51,7 +56,7 @@ def popularity_bias(listed: Listed, k: int) -> Floats:
 
 
 @list_metric("higher", "share")
-def diversity(listed: Listed, k: int) -> Floats:
+def diversity(listed: RecommendationLists, k: int) -> Doubles:
     """Intra-list diversity: 1 - the mean cosine between all pairs of the first k, by genres, or by the TF-IDF of the
     overviews where there are no genres (Ziegler et al. 2005). A list of fewer than two items is left out.
     """

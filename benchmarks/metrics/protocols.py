@@ -100,7 +100,7 @@ class Evaluation:
         return Evaluation(tuple(written["ks"]), tuple(written["protocols"]))
 
 
-def named(column: str) -> tuple[str, str]:
+def parse_column(column: str) -> tuple[str, str]:
     """The protocol and the metric of a column: `lightfm:auc` -> (`lightfm`, `auc`), `auc` -> (`standard`, `auc`).
 
     UsageError for an unknown protocol.
@@ -109,11 +109,11 @@ def named(column: str) -> tuple[str, str]:
     return (pick_name("protocol", name, PROTOCOLS), rest) if colon else (STANDARD, column)
 
 
-def prefixed(protocol: str, metric: str) -> str:
+def column_name(protocol: str, metric: str) -> str:
     """The inverse of `named`."""
     return metric if protocol == STANDARD else f"{protocol}:{metric}"
 
 
-def used(columns: Iterable[str]) -> tuple[str, ...]:
+def protocols_of_columns(columns: Iterable[str]) -> tuple[str, ...]:
     """The protocols that `columns` need, the standard one first and always."""
-    return tuple(dict.fromkeys([STANDARD, *(named(column)[0] for column in columns)]))
+    return tuple(dict.fromkeys([STANDARD, *(parse_column(column)[0] for column in columns)]))

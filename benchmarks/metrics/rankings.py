@@ -2,23 +2,23 @@
 
 import numpy as np
 
-from recbench.benchmarks.metrics.registry import Floats, Ranked, ranking_metric
+from recbench.benchmarks.metrics.registry import Doubles, RankedHits, ranking_metric
 
 
 @ranking_metric("higher", "share", headline=True)
-def precision(ranked: Ranked, k: int) -> Floats:
+def precision(ranked: RankedHits, k: int) -> Doubles:
     """Relevant items among the first k, divided by k, even if fewer items were relevant."""
     return ranked.n_hits(k) / k
 
 
 @ranking_metric("higher", "share", headline=True)
-def recall(ranked: Ranked, k: int) -> Floats:
+def recall(ranked: RankedHits, k: int) -> Doubles:
     """Relevant items among the first k, divided by the number of the user's relevant test items."""
     return ranked.n_hits(k) / ranked.n_relevant
 
 
 @ranking_metric("higher", "share")
-def capped_recall(ranked: Ranked, k: int) -> Floats:
+def capped_recall(ranked: RankedHits, k: int) -> Doubles:
     """Relevant items among the first k, divided by as many as could be there: the smaller of k and the number of the
     user's relevant test items (Liang et al. 2018).
     """
@@ -26,7 +26,7 @@ def capped_recall(ranked: Ranked, k: int) -> Floats:
 
 
 @ranking_metric("higher", "share", headline=True)
-def ndcg(ranked: Ranked, k: int) -> Floats:
+def ndcg(ranked: RankedHits, k: int) -> Doubles:
     """Normalised discounted cumulative gain with binary relevance: the sum of 1 / log2(1 + rank) over the hits in
     the first k, divided by its value for a perfect list, sum of 1 / log2(1 + rank) for rank = 1 .. min(k, number of
     relevant test items) (Järvelin and Kekäläinen 2002).
@@ -39,7 +39,7 @@ def ndcg(ranked: Ranked, k: int) -> Floats:
 
 
 @ranking_metric("higher", "share", name="map")
-def average_precision(ranked: Ranked, k: int) -> Floats:
+def average_precision(ranked: RankedHits, k: int) -> Doubles:
     """Mean average precision: the precision of the list up to each hit in the first k, summed over the hits and
     divided by the smaller of k and the number of the user's relevant test items.
     """
@@ -49,20 +49,20 @@ def average_precision(ranked: Ranked, k: int) -> Floats:
 
 
 @ranking_metric("higher", "share")
-def mrr(ranked: Ranked, k: int) -> Floats:
+def mrr(ranked: RankedHits, k: int) -> Doubles:
     """Mean reciprocal rank: 1 / rank of the first hit in the first k; 0 without one."""
     is_hit = ranked.hits[:, :k] > 0
     return np.where(is_hit.any(axis=1), 1 / (1 + is_hit.argmax(axis=1)), 0.0)
 
 
 @ranking_metric("higher", "share")
-def hit_rate(ranked: Ranked, k: int) -> Floats:
+def hit_rate(ranked: RankedHits, k: int) -> Doubles:
     """Share of the users with at least one relevant item among the first k."""
     return (ranked.n_hits(k) > 0).astype(np.float64)
 
 
 @ranking_metric("higher", "share", has_cutoff=False)
-def auc(ranked: Ranked, k: int) -> Floats:
+def auc(ranked: RankedHits, k: int) -> Doubles:
     """Area under the ROC curve: the share of pairs of a relevant and another candidate in which the relevant one has
     the higher score, a tie counting a half; a user all of whose candidates are relevant is left out (Rendle et al.
     2009).

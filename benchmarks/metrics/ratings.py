@@ -4,30 +4,30 @@ from typing import Any
 
 import numpy as np
 
-from recbench.benchmarks.metrics.registry import Rated, Shares, rating_metric
+from recbench.benchmarks.metrics.registry import Predictions, Shares, rating_metric
 from recbench.datasets.foundation import compile_lazily
 
 
 @rating_metric("lower", "rating points", finish=np.sqrt, headline=True)
-def rmse(rated: Rated) -> Shares:
+def rmse(rated: Predictions) -> Shares:
     """Root mean squared error: sqrt(mean((r - p)^2)) over the test ratings r and their predictions p."""
     return rated.per_user((rated.truth - rated.predicted) ** 2)
 
 
 @rating_metric("lower", "rating points", headline=True)
-def mae(rated: Rated) -> Shares:
+def mae(rated: Predictions) -> Shares:
     """Mean absolute error: mean(|r - p|) over the test ratings r and their predictions p."""
     return rated.per_user(np.abs(rated.truth - rated.predicted))
 
 
 @rating_metric("zero", "rating points")
-def mean_error(rated: Rated) -> Shares:
+def mean_error(rated: Predictions) -> Shares:
     """Mean error, or bias: mean(p - r) over the test ratings r and their predictions p; above 0 is too friendly."""
     return rated.per_user(rated.predicted - rated.truth)
 
 
 @rating_metric("lower", "rating points")
-def macro_rmse(rated: Rated) -> Shares:
+def macro_rmse(rated: Predictions) -> Shares:
     """Each user's own root mean squared error, averaged over users: frequent raters count no more than others."""
     squared, n = rated.per_user((rated.truth - rated.predicted) ** 2)
     own = np.sqrt(np.divide(squared, n, out=np.zeros_like(squared), where=n > 0))
@@ -35,7 +35,7 @@ def macro_rmse(rated: Rated) -> Shares:
 
 
 @rating_metric("higher", "share", finish=lambda unexplained: 1 - unexplained)
-def r2(rated: Rated) -> Shares:
+def r2(rated: Predictions) -> Shares:
     """Coefficient of determination: 1 - sum((r - p)^2) / sum((r - mean of r)^2) over the test ratings r and their
     predictions p; 0 is what the mean of the test part would have.
     """
@@ -44,7 +44,7 @@ def r2(rated: Rated) -> Shares:
 
 
 @rating_metric("higher", "share")
-def fcp(rated: Rated) -> Shares:
+def fcp(rated: Predictions) -> Shares:
     """Fraction of concordant pairs: of all pairs of one user's test ratings that differ, the share whose predictions
     differ in the same direction; equal predictions are no agreement (Koren and Sill 2011).
     """
@@ -69,6 +69,6 @@ def _pairs(starts: Any, truth: Any, predicted: Any) -> Any:
 
 
 @rating_metric("higher", "share", needs_ratings=False, headline=True)
-def coverage(rated: Rated) -> Shares:
+def coverage(rated: Predictions) -> Shares:
     """Share of the test ratings for which the algorithm itself gave a score; the rest got the training mean."""
     return rated.per_user(rated.answered)

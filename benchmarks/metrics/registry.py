@@ -17,23 +17,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recbench.benchmarks.metrics.protocols import STANDARD, named, prefixed
+from recbench.benchmarks.metrics.protocols import STANDARD, column_name, parse_column
 from recbench.datasets.foundation import UsageError, import_all, pick_name
 
-Floats = NDArray[np.float64]
+Doubles = NDArray[np.float64]
 Number = TypeVar("Number", float, NDArray[np.float64])
 Better = Literal["lower", "higher", "zero"]
 ARROWS: dict[Better, str] = {"lower": "↓", "higher": "↑", "zero": "→0"}
-Shares = tuple[Floats, Floats]  # what each user adds to the sum and to the weight it is divided by
+Shares = tuple[
+    Doubles, Doubles
+]  # what each user adds to the sum and to the weight it is divided by
 
 
 @dataclass(frozen=True)
-class Rated:
+class Predictions:
     """The test ratings, float64: what was given and what was predicted, after fallback and clipping."""
 
     users: NDArray[np.int32]
-    truth: Floats
-    predicted: Floats
+    truth: Doubles
+    predicted: Doubles
     answered: NDArray[
         np.bool_
     ]  # False where the algorithm had no opinion and the training mean stood in
@@ -46,28 +48,28 @@ class Rated:
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedHits:
     """The recommendations of each user: at which ranks are relevant test items, and how many of those there are."""
 
     hits: NDArray[
         np.int64
     ]  # (n_lists, depth); column 0 is the first rank; above 1 only where ties share a rank
     n_relevant: NDArray[np.int64]  # (n_lists,), at least 1
-    auc: Floats  # (n_lists,), see the metric of this name
+    auc: Doubles  # (n_lists,), see the metric of this name
 
-    def n_hits(self, k: int) -> Floats:
+    def n_hits(self, k: int) -> Doubles:
         """How many of each user's first k recommendations are relevant."""
         return np.asarray(self.hits[:, :k].sum(axis=1), np.float64)
 
 
 @dataclass(frozen=True)
-class Listed:
+class RecommendationLists:
     """The recommendations themselves, and what is known about the items from the training part and the catalogue."""
 
     top_items: NDArray[np.int32]  # (n_lists, depth), best first; -1 where candidates ran out
     n_ratings: NDArray[np.int64]  # (n_items,), in the training part
     n_users: int
-    profile: Floats  # (n_lists,): mean number of ratings of the items that the user rated in training; NaN for none
+    profile: Doubles  # (n_lists,): mean number of ratings of the items that the user rated in training; NaN for none
     features: (
         csr_matrix | None
     )  # (n_items, n_features), rows of length 1 or 0; None if nothing is known
@@ -76,7 +78,7 @@ class Listed:
         """How many items the first k places of each list hold."""
         return np.asarray((self.top_items[:, :k] >= 0).sum(axis=1))
 
-    def mean(self, values: NDArray[Any], k: int) -> Floats:
+    def mean(self, values: NDArray[Any], k: int) -> Doubles:
         """The mean over the first k items of each list of `values`, one an item; NaN for an empty list."""
         top = self.top_items[:, :k]
         total = np.where(top >= 0, values[top], 0).sum(axis=1)
@@ -148,9 +150,9 @@ def set_metric(better: Better, unit: str, **about: Any) -> Callable[..., Any]:
     return _register(kind="set", better=better, unit=unit, has_cutoff=True, **about)
 
 
-def find(column: str) -> Metric:
+def find_metric(column: str) -> Metric:
     """The metric behind a column name such as `rmse` or `lightfm:precision@10`; UsageError if there is none."""
-    protocol, rest = named(column)
+    protocol, rest = parse_column(column)
     name, at, k = rest.partition("@")
     metric = METRICS[pick_name("metric", name, METRICS)]
     if metric.has_cutoff and not (k.isdecimal() and k == str(int(k)) and int(k) > 0):
@@ -162,12 +164,12 @@ def find(column: str) -> Metric:
     return metric
 
 
-def columns(
+def metric_columns(
     ks: tuple[int, ...], protocols: tuple[str, ...] = (STANDARD,), *, headline: bool = False
 ) -> list[str]:
     """The names of all metric columns at the cutoffs `ks`; with `headline`, of those that a report shows unasked."""
     return [
-        prefixed(protocol, column)
+        column_name(protocol, column)
         for protocol in protocols
         for metric in METRICS.values()
         if (protocol == STANDARD or metric.kind != "rating") and (metric.headline or not headline)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from recbench.adapters import Recommender, available, create
-from recbench.benchmarks.metrics import Evaluation, find
+from recbench.benchmarks.metrics import Evaluation, find_metric
 from recbench.benchmarks.planning.published import published
 from recbench.benchmarks.records import (
     Cell,
@@ -18,7 +18,7 @@ from recbench.benchmarks.records import (
     is_plugin,
     plugin_source,
 )
-from recbench.benchmarks.splits import folds as splits
+from recbench.benchmarks.splits import digest_of_split, is_seeded, refuse_empty_parts
 from recbench.datasets.foundation import UsageError, format_spec, parse_spec, pick_name
 from recbench.datasets.ratings import Dataset
 
@@ -71,7 +71,7 @@ def suite(name: str) -> Suite:
     if "metrics" in content:
         content["metrics"] = tuple(content["metrics"])
         for column in content["metrics"]:
-            find(column)
+            find_metric(column)
     found = published(name, tables, [row.name for row in content["rows"]])
     return Suite(name, published=found, **content)
 
@@ -152,10 +152,10 @@ def cells(dataset: Dataset, table: Iterable[Row], how: How) -> list[Cell]:
     UsageError if a fold of any division would be empty.
     """
     first = how.seed if how.split_seed is None else how.split_seed
-    n_divisions = how.repeats if splits.is_seeded(how.split) else 1
+    n_divisions = how.repeats if is_seeded(how.split) else 1
     divisions = [((first + repeat) % SEEDS, how.seed) for repeat in range(n_divisions)]
     for split_seed, _ in divisions:
-        splits.refuse_empty(dataset, how.split, how.n_folds, split_seed)
+        refuse_empty_parts(dataset, how.split, how.n_folds, split_seed)
     initialisations = [(first, (how.seed + repeat) % SEEDS) for repeat in range(1, how.repeats)]
     planned = []
     for row in table:
@@ -167,7 +167,7 @@ def cells(dataset: Dataset, table: Iterable[Row], how: How) -> list[Cell]:
         planned += [
             Cell(
                 dataset=dataset.name,
-                digest=splits.digest(dataset, how.split),
+                digest=digest_of_split(dataset, how.split),
                 algorithm=row.algorithm,
                 parameters=parameters,
                 given=row.given,

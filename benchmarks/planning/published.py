@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from recbench.benchmarks.metrics import find
+from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import PublishedNumber
 from recbench.datasets.foundation import UsageError, pick_name
 
@@ -20,7 +20,7 @@ def published(
         for row, values in table["rows"].items():
             pick_name(f"row of suite {suite}", row, names)
             for column, value in values.items():
-                find(column)
+                find_metric(column)
                 if column not in table["tolerance"]:
                     raise UsageError(
                         f"suite {suite}: no tolerance is given for the published {column} of {row}"

@@ -15,10 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters import available
-from recbench.benchmarks.evaluation import Answers, Scored, Slice, pairs, score, slices
-from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, prefixed
+from recbench.benchmarks.evaluation import (
+    Answers,
+    CellMetrics,
+    Slice,
+    compute_metrics,
+    compute_slices,
+    user_item_matrix,
+)
+from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, column_name
 from recbench.benchmarks.records import Cell, Record, Run
-from recbench.benchmarks.splits import folds as splits
+from recbench.benchmarks.splits import divide
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
 
@@ -41,7 +48,7 @@ PLACE = ("parameters", "split", "n_folds", "fold", "seed", "split_seed")
 class Numbers:
     """What the raw answers of a cell are worth."""
 
-    scored: Scored
+    scored: CellMetrics
     slices: list[Slice]
 
 
@@ -51,12 +58,14 @@ def evaluate_answers(
     """Every metric, every user's share in it, and the slices."""
     evaluation = Evaluation.from_json(cell.protocol)
     predicts_ratings = available()[cell.algorithm].predicts == "ratings"
-    scored = score(answers, train, test, catalogue, evaluation, predicts_ratings=predicts_ratings)
-    return Numbers(scored, slices(answers, scored, train, test, evaluation.ks[0]))
+    scored = compute_metrics(
+        answers, train, test, catalogue, evaluation, predicts_ratings=predicts_ratings
+    )
+    return Numbers(scored, compute_slices(answers, scored, train, test, evaluation.ks[0]))
 
 
 def division_of(cell: Cell) -> Division:
-    """What `splits.divide` asks for."""
+    """What `divide` asks for."""
     return cell.split, cell.n_folds, cell.fold, cell.split_seed
 
 
@@ -67,8 +76,8 @@ def misfits(
     shapes: dict[str, tuple[int, ...]] = {"scores": (len(test),)}
     for name in evaluation.protocols:
         threshold = PROTOCOLS[name].threshold(test.scale)
-        users = np.flatnonzero(np.diff(pairs(test, threshold).indptr))
-        top = arrays.get(prefixed(name, "top_items"), np.empty((0, 0), np.int32))
+        users = np.flatnonzero(np.diff(user_item_matrix(test, threshold).indptr))
+        top = arrays.get(column_name(name, "top_items"), np.empty((0, 0), np.int32))
         depth = top.shape[-1] if top.ndim else 0
         lists = {
             "users": (len(users),),
@@ -76,12 +85,12 @@ def misfits(
             "ranks": (len(users), depth),
         }
         lists["auc"] = (len(users),)
-        shapes |= {prefixed(name, column): shape for column, shape in lists.items()}
+        shapes |= {column_name(name, column): shape for column, shape in lists.items()}
 
-        if not np.array_equal(users, arrays.get(prefixed(name, "users"), ())):
-            yield prefixed(name, "users"), "the users with a relevant test item", "others"
+        if not np.array_equal(users, arrays.get(column_name(name, "users"), ())):
+            yield column_name(name, "users"), "the users with a relevant test item", "others"
         if top.size and not (top.min() >= -1 and top.max() < test.n_items):
-            yield prefixed(name, "top_items"), "items or -1", f"{top.min()} to {top.max()}"
+            yield column_name(name, "top_items"), "items or -1", f"{top.min()} to {top.max()}"
     for name, shape in shapes.items():
         found = arrays[name].shape if name in arrays else None
         if found != shape:
@@ -180,7 +189,7 @@ def _evaluate_again(run: Run, cells: Iterable[Cell], dataset: Dataset, evaluatio
     """Write the records of `cells` anew from their raw answers; the names of those where these do not serve."""
     lost = set()
     for division, group in itertools.groupby(sorted(cells, key=division_of), division_of):
-        train_rows, test_rows = splits.divide(dataset, *division)
+        train_rows, test_rows = divide(dataset, *division)
         train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
         for cell in group:
             record, arrays = run.read(cell), _sound_answers(run, cell, test)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from recbench.benchmarks.metrics import columns
+from recbench.benchmarks.metrics import metric_columns
 from recbench.benchmarks.records.cell import PHASES
 from recbench.benchmarks.records.facts import RunDescription
 from recbench.benchmarks.records.record import Record
@@ -53,7 +53,7 @@ def row(record: Record) -> dict[str, Any]:
         "status": record.status,
         "reason": record.reason or "",
     }
-    for name in columns(tuple(cell.protocol["ks"]), tuple(cell.protocol["protocols"])):
+    for name in metric_columns(tuple(cell.protocol["ks"]), tuple(cell.protocol["protocols"])):
         value = record.metrics.get(name)
         values[name] = "" if value is None else repr(value)
     for phase in PHASES:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from recbench.adapters.content import TfidfContent
-from recbench.benchmarks.evaluation import Answers, rated
+from recbench.benchmarks.evaluation import Answers, complete_predictions
 from recbench.benchmarks.metrics import PROTOCOLS, STANDARD
 from recbench.benchmarks.records.record import Record, Run
-from recbench.benchmarks.splits import folds as splits
+from recbench.benchmarks.splits import divide
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
@@ -115,9 +115,7 @@ def write_examples(
     """
     first, ok = records[0].cell, _answered(run, records)
     cell = ok[0].cell if ok else first
-    train_rows, test_rows = splits.divide(
-        dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed
-    )
+    train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
     train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
     threshold = PROTOCOLS[STANDARD].threshold(test.scale)
     chosen = list(users) or draw(train, test, threshold, cell.seed)
@@ -241,7 +239,7 @@ def _answers(
         nearest: list[Stars] = []
         compared: list[float] = []
         if record.metrics.get("rmse") is not None:
-            predicted = rated(
+            predicted = complete_predictions(
                 Answers(arrays["scores"][one.rows], {}), one.asked, train.mean
             ).predicted
             distance = np.abs(predicted - one.asked.values)

@@ -42,7 +42,7 @@ PARTS = {
     f"{HARNESS}.execution.worker": ("_measured", "_fitted", "_fit"),
 }
 NUMBERS = (
-    f"{HARNESS}.evaluation.scoring",
+    f"{HARNESS}.evaluation.cell_metrics",
     f"{HARNESS}.evaluation.slices",
     f"{HARNESS}.metrics.protocols",
 )

@@ -4,7 +4,26 @@ Planning, execution and verification come in. The same split, fold and seed give
 everywhere.
 """
 
-from recbench.benchmarks.splits.folds import divide, fingerprint
-from recbench.benchmarks.splits.ways import SPLITS
+from recbench.benchmarks.splits.built_in import SPLITS
+from recbench.benchmarks.splits.folds import (
+    canonical_spec,
+    digest_of_split,
+    divide,
+    fingerprint_rows,
+    is_seeded,
+    order_in_time,
+    refuse_empty_parts,
+    resolve_n_folds,
+)
 
-__all__ = ["SPLITS", "divide", "fingerprint"]
+__all__ = [
+    "SPLITS",
+    "canonical_spec",
+    "digest_of_split",
+    "divide",
+    "fingerprint_rows",
+    "is_seeded",
+    "order_in_time",
+    "refuse_empty_parts",
+    "resolve_n_folds",
+]

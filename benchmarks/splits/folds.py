@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from recbench.benchmarks.splits.ways import SPLITS, Order, Rows, Split, moment_of, without
+from recbench.benchmarks.splits.built_in import (
+    SPLITS,
+    Order,
+    Rows,
+    Split,
+    parse_moment,
+    rows_without,
+)
 from recbench.datasets.foundation import (
     UsageError,
     format_spec,
@@ -19,7 +26,7 @@ from recbench.datasets.foundation import (
 from recbench.datasets.ratings import Dataset
 
 # What the official splits do with time: those of MovieLens are random, the probe is drawn from each user's latest.
-OFFICIAL: dict[str, Order] = {"u": "none", "ua": "none", "ub": "none", "probe": "user"}
+OFFICIAL_ORDERS: dict[str, Order] = {"u": "none", "ua": "none", "ub": "none", "probe": "user"}
 
 
 def _find(spec: str) -> tuple[Split | None, str, dict[str, Any]]:
@@ -32,17 +39,19 @@ def _find(spec: str) -> tuple[Split | None, str, dict[str, Any]]:
     if fixed := sorted({"ratings", "n_folds", "fold", "seed"} & set(ours)):
         raise UsageError(f"split {name} takes no parameter {fixed[0]}: use --folds and --seed")
     if name == "time" and "at" in ours:
-        moment_of(ours["at"])
+        parse_moment(ours["at"])
     return found, name, ours
 
 
-def normal(spec: str) -> str:
+def canonical_spec(spec: str) -> str:
     """`spec` as it stands in a cell. UsageError for a malformed one; official names pass as they are."""
     _, name, parameters = _find(spec)
     return format_spec(name, parameters)
 
 
-def n_folds_of(dataset: Dataset, spec: str, wanted: int | None, default: int | None = None) -> int:
+def resolve_n_folds(
+    dataset: Dataset, spec: str, wanted: int | None, default: int | None = None
+) -> int:
     """How many folds the split has: the `wanted` number, or the `default`, or what it comes with.
 
     UsageError for a split that neither the bench nor the data set has, a number of folds that it cannot have, and
@@ -75,13 +84,13 @@ def is_seeded(spec: str) -> bool:
     return found is not None and found.folds != "one"
 
 
-def order(spec: str) -> Order | None:
+def order_in_time(spec: str) -> Order | None:
     """Which order in time the split respects, see `Split`; None for an official one of which that is not known."""
     found, name, _ = _find(spec)
-    return OFFICIAL.get(name) if found is None else found.order
+    return OFFICIAL_ORDERS.get(name) if found is None else found.order
 
 
-def refuse_empty(dataset: Dataset, spec: str, n_folds: int, seed: int) -> None:
+def refuse_empty_parts(dataset: Dataset, spec: str, n_folds: int, seed: int) -> None:
     """UsageError if a fold has no training or no test rating, since then there is nothing to fit or to measure."""
     found = _find(spec)[0]
     if found is not None and found.even:
@@ -116,15 +125,15 @@ def _parts(dataset: Dataset, spec: str, n_folds: int, fold: int, seed: int) -> t
     found, name, parameters = _find(spec)
     if found is not None:
         return found.divide(dataset.ratings, n_folds, fold, seed, **parameters)
-    return without(dataset.splits[name][fold], len(dataset.ratings))
+    return rows_without(dataset.splits[name][fold], len(dataset.ratings))
 
 
-def fingerprint(rows: Rows) -> str:
+def fingerprint_rows(rows: Rows) -> str:
     """Twelve hexadecimal digits over row numbers and their order: the same for all algorithms of a fold."""
     return hashlib.sha256(np.ascontiguousarray(rows, np.int64).data).hexdigest()[:12]
 
 
-def digest(dataset: Dataset, spec: str) -> str:
+def digest_of_split(dataset: Dataset, spec: str) -> str:
     """sha256 of all that fixes the folds but their number and the seed: the data, and an official split's rows."""
     found, name, _ = _find(spec)
     if found is not None:

@@ -3,8 +3,15 @@
 `verify` comes in. Every discrepancy is one line.
 """
 
-from recbench.benchmarks.verification.files import Ledger, audit
-from recbench.benchmarks.verification.numbers import from_shares, recompute
-from recbench.benchmarks.verification.rerun import find_cell, rerun
+from recbench.benchmarks.verification.files import Ledger, check_files
+from recbench.benchmarks.verification.recomputation import check_against_shares, recompute_metrics
+from recbench.benchmarks.verification.refit import find_cell, refit_cell
 
-__all__ = ["Ledger", "audit", "find_cell", "from_shares", "recompute", "rerun"]
+__all__ = [
+    "Ledger",
+    "check_against_shares",
+    "check_files",
+    "find_cell",
+    "recompute_metrics",
+    "refit_cell",
+]

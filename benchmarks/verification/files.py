@@ -95,7 +95,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
-def audit(run: Run, ledger: Ledger) -> list[Record]:
+def check_files(run: Run, ledger: Ledger) -> list[Record]:
     """Compare all files of `run` with each other; a record for each planned cell, as `Run.records`.
 
     UsageError if there is no plan or no record, and for files that cannot be read at all.

@@ -94,7 +94,7 @@ def matrix(found: Certainty, column: str) -> Matrix:
     for y, first in enumerate(shown):
         for x, second in enumerate(shown[:y]):
             difference, low, high = boot.difference(first, second)
-            p = float(boot.apart[first, second])
+            p = float(boot.pairwise_p_values[first, second])
             shade = min(1.0, abs(difference) / largest)
             is_better = bool(losses[first] - losses[second] < 0)
             is_worse = bool(losses[second] - losses[first] < 0)
@@ -215,7 +215,7 @@ def _draw_rank_intervals(axes: Axes, found: Certainty) -> None:
     boot = found.bootstrap
     ranks = rankdata(boot.metric.loss(boot.values))
     for y, index in enumerate(found.order):
-        colour = STRONG if index in boot.tied else SOFT
+        colour = STRONG if index in boot.tied_with_best else SOFT
         line: dict[str, Any] = {"color": colour, "linewidth": 1.4, "solid_capstyle": "butt"}
         axes.plot(boot.rank_interval(index), (y, y), **line)
         axes.plot(ranks[index], y, "o", color=colour, markersize=3.5)

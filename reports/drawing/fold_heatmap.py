@@ -1,6 +1,6 @@
 """The second view of accuracy: one metric, algorithms against folds, each with its own status."""
 
-from recbench.benchmarks.metrics import ARROWS, Metric, find
+from recbench.benchmarks.metrics import ARROWS, Metric, find_metric
 from recbench.benchmarks.records import Record
 from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square, fit_and_test, shades
 from recbench.reports.results import Results, Row
@@ -18,7 +18,7 @@ def places(results: Results) -> list[Place]:
 
 def by_fold(results: Results, column: str) -> Heatmap | None:
     """Rows against at most `MOST_FOLDS` folds; None if nothing has a value and nothing failed."""
-    metric = find(column)
+    metric = find_metric(column)
     shown = places(results)[:MOST_FOLDS]
     records = [[_record_at(row, place) for place in shown] for row in results.rows]
     losses = [[_loss_of(record, column, metric) for record in line] for line in records]
@@ -69,7 +69,7 @@ def _loss_of(record: Record | None, column: str, metric: Metric) -> float | None
 
 def _best_loss(results: Results, column: str, place: Place) -> float | None:
     """The lowest loss of the fold; None where there are no two different ones."""
-    metric = find(column)
+    metric = find_metric(column)
     records = [_record_at(row, place) for row in results.contestants]
     losses = {_loss_of(record, column, metric) for record in records}
     known = [loss for loss in losses if loss is not None]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from recbench.benchmarks.metrics import ARROWS, Metric, find
+from recbench.benchmarks.metrics import ARROWS, Metric, find_metric
 from recbench.reports.drawing.heatmap import fence
 from recbench.reports.drawing.labels import Label, Spot, place
 from recbench.reports.results import Results
@@ -89,7 +89,9 @@ def sentences(results: Results, column: str) -> list[str]:
         alone = f"{found[0].name}: mean {column} {_value_and_time(found[0])} to fit."
         return [f"{alone} There is nothing to compare it with."]
 
-    best = [f"{point.name} ({_value_and_time(point)})" for point in front(found, find(column))]
+    best = [
+        f"{point.name} ({_value_and_time(point)})" for point in front(found, find_metric(column))
+    ]
     unbeaten = f"in mean {column} or in time to fit without being worse in the other"
     paragraphs = [f"{beginning}o row beats these {unbeaten}: {listed(best)}."]
 
@@ -104,7 +106,7 @@ def in_words(found: Sequence[Point], column: str) -> list[tuple[str, str, str, s
     """Of every point, fastest first: its name, mean, time, and whether it is on the front."""
     if not found:
         return []
-    best = front(found, find(column))
+    best = front(found, find_metric(column))
     lines = []
     for point in sorted(found, key=lambda point: point.time):
         is_best = "yes" if point in best else "no"
@@ -123,7 +125,7 @@ def draw(found: Sequence[Point], column: str, families: Sequence[str], title: st
     the `fence` stand at the border with their value beside them, so that one hopeless row does not
     press all others together.
     """
-    metric = find(column)
+    metric = find_metric(column)
     figure = Figure(figsize=(8.2, 5.4))
     title_lines = textwrap.wrap(title, 90)
     axes = figure.add_axes((0.085, 0.1, 0.735, 0.865 - 0.035 * len(title_lines)))
@@ -192,9 +194,9 @@ def _labels(
 
 def _set_axes(axes: Axes, found: Sequence[Point], heights: Sequence[float], column: str) -> None:
     """Axes with room around the points, and what they count."""
-    _set_heights(axes, found, heights, find(column))
+    _set_heights(axes, found, heights, find_metric(column))
     _set_times(axes, found)
-    metric = find(column)
+    metric = find_metric(column)
     axes.set_xlabel("time to fit, mean over folds (logarithmic)")
     axes.set_ylabel(f"mean {column} ({metric.unit}) {ARROWS[metric.better]}")
     axes.spines[["top", "right"]].set_visible(False)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from recbench.benchmarks.certainty import LEVEL, runs_alike
-from recbench.benchmarks.splits import folds as splits
+from recbench.benchmarks.certainty import LEVEL, longest_alike_groups
+from recbench.benchmarks.splits import is_seeded
 from recbench.reports import words
 from recbench.reports.drawing import differences
 from recbench.reports.drawing import picture as figures
@@ -76,27 +76,27 @@ def _entry(found: Certainty, index: int) -> Entry:
         "difference": words.NONE,
         "p": words.NONE,
         "effect": words.NONE,
-        "tied": "yes" if index in boot.tied else "no",
+        "tied": "yes" if index in boot.tied_with_best else "no",
     }
-    if index != boot.best:
-        difference, low_, high_ = boot.difference(index, boot.best)
+    if index != boot.best_row:
+        difference, low_, high_ = boot.difference(index, boot.best_row)
         bounds = f"{words.signed(low_)} to {words.signed(high_)}"
         entry["difference"] = f"{words.signed(difference)} ({bounds})"
-        entry["p"] = words.chance(boot.holm[index])
-        entry["effect"] = words.effect(boot.effect(index, boot.best))
+        entry["p"] = words.chance(boot.p_values_against_best[index])
+        entry["effect"] = words.effect(boot.effect_size(index, boot.best_row))
     return entry
 
 
 def _neighbours(found: Certainty) -> str:
     """How many pairs, and which groups of neighbours in the table, cannot be told apart, in words."""
-    order, apart = found.order, found.bootstrap.apart
+    order, apart = found.order, found.bootstrap.pairwise_p_values
     if len(order) < 2:
         return f"Nothing is there to compare {found.rows[0].name} with."
     pairs = [apart[one, other] >= LEVEL for one, other in itertools.combinations(order, 2)]
     if not any(pairs):
         return "Every row can be told from every other."
     said = f"Of {words.count(len(pairs), 'pair')} of rows, {sum(pairs):,} cannot be told apart."
-    groups = runs_alike(apart[np.ix_(order, order)] >= LEVEL)
+    groups = longest_alike_groups(apart[np.ix_(order, order)] >= LEVEL)
     if not groups:
         return f"{said} Every row can be told from its neighbours in this table."
     named = [
@@ -117,7 +117,7 @@ def _variances(results: Results) -> list[Entry]:
             own = [record for record in row.records if record.cell.split_seed == first]
             by_start = _means((*own, *row.initialisations), column, "seed")
             if by_division and by_start:
-                several = splits.is_seeded(row.records[0].cell.split)
+                several = is_seeded(row.records[0].cell.split)
                 entries.append(
                     {
                         "row": row.name,

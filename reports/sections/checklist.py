@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from recbench.benchmarks.metrics import PROTOCOLS, find, named
-from recbench.benchmarks.splits import folds as splits
+from recbench.benchmarks.metrics import PROTOCOLS, find_metric, parse_column
+from recbench.benchmarks.splits import order_in_time
 from recbench.reports import words
 from recbench.reports.results import Results
 
@@ -65,10 +65,12 @@ def _training_items(results: Results) -> Answer:
 
 def _without(results: Results, candidates: str, why: str, else_: str) -> Answer:
     """Whether no shown column has a protocol with these `candidates`; all but errors have one."""
-    judged = [column for column in results.columns if find(column).kind != "rating"]
+    judged = [column for column in results.columns if find_metric(column).kind != "rating"]
     if not judged:
         return None, "no ranking metric is shown"
-    found = [column for column in judged if PROTOCOLS[named(column)[0]].candidates == candidates]
+    found = [
+        column for column in judged if PROTOCOLS[parse_column(column)[0]].candidates == candidates
+    ]
     return (False, why.format(columns=words.listed(found))) if found else (True, else_)
 
 
@@ -116,10 +118,10 @@ def _future(results: Results) -> Answer:
         "user": f"split {split}: no user's own future is trained on, that of other users is",
         "none": f"split {split} is random, for comparability",
         None: f"what the official split {split} does with time is not known",
-    }[splits.order(split)]
-    if splits.order(split) == "all":
+    }[order_in_time(split)]
+    if order_in_time(split) == "all":
         return True, kept
-    by_time = sorted(other for other in others if splits.order(other) == "all")
+    by_time = sorted(other for other in others if order_in_time(other) == "all")
     if by_time:
         return True, f"{kept}; split {words.listed(by_time)} stands beside it"
     return False, f"{kept}; --also-split time shows what remains without"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recbench.benchmarks.metrics import find
+from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import DataDescription
 from recbench.datasets.ratings import Quantity, Step
 from recbench.reports import words
@@ -257,7 +257,7 @@ def _distances(results: Results) -> list[tuple[str, list[str]]]:
         cells = []
         for column in _distance_columns(results):
             best, mean = results.oracle.mean(column), row.mean(column)
-            metric = find(column)
+            metric = find_metric(column)
             cells.append(
                 "–"
                 if best is None or mean is None

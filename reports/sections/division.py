@@ -4,8 +4,8 @@ from typing import Any
 
 from scipy.stats import kendalltau
 
-from recbench.benchmarks.metrics import find
-from recbench.benchmarks.splits import folds as splits
+from recbench.benchmarks.metrics import find_metric
+from recbench.benchmarks.splits import order_in_time
 from recbench.reports import words
 from recbench.reports.results import Results
 from recbench.reports.sections.registry import headlines, section
@@ -15,7 +15,7 @@ from recbench.reports.sections.registry import headlines, section
 def division(results: Results) -> dict[str, Any] | None:
     """A note where times are known but not respected; with `--also-split`, every row's place under both splits."""
     main = results.records[0].cell.split
-    is_random = splits.order(main) == "none" and results.about.data.timed
+    is_random = order_in_time(main) == "none" and results.about.data.timed
     other = next((row.also[0].cell.split for row in results.rows if row.also), None)
     if not is_random and other is None:
         return None
@@ -42,7 +42,7 @@ def _table(results: Results, column: str) -> dict[str, Any]:
     known = [
         (row, here, there) for row, here, there in both if here is not None and there is not None
     ]
-    loss = find(column).loss
+    loss = find_metric(column).loss
     known.sort(key=lambda entry: loss(entry[1]))
     there_order = sorted(range(len(known)), key=lambda i: loss(known[i][2]))
     entries = [

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recbench.benchmarks.metrics import find
+from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import ENOUGH, Answer, Examples, Person, Record, read_examples
 from recbench.reports import words
 from recbench.reports.results import Results
@@ -78,7 +78,7 @@ def _told(results: Results, person: Person) -> list[Told]:
 def _columns(results: Results) -> tuple[str, str]:
     """The error and the ranking metric by which rows are put in order: the headline ones where there are any."""
     error, ranking = results.first_error(), results.first_ranking()
-    by_error = error if error and find(error).kind == "rating" else "rmse"
+    by_error = error if error and find_metric(error).kind == "rating" else "rmse"
     return by_error, ranking or f"ndcg@{results.about.protocol['ks'][0]}"
 
 
@@ -146,7 +146,7 @@ def _counts(person: Person, threshold: float) -> str:
 
 def _best(told: Sequence[Told], column: str) -> list[Told]:
     """Best `column` of this fold first; behind them who has none, and last the oracle, which competes with nobody."""
-    metric = find(column)
+    metric = find_metric(column)
 
     def place(one: Told) -> tuple[bool, bool, float]:
         value = one.record.metrics.get(column)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recbench.benchmarks.evaluation import RANKING, Slice
-from recbench.benchmarks.metrics import find
+from recbench.benchmarks.evaluation import RANKING_METRICS, Slice
+from recbench.benchmarks.metrics import find_metric
 from recbench.reports import words
 from recbench.reports.results import Results, Row
 from recbench.reports.sections.registry import section
@@ -75,7 +75,7 @@ def slices(results: Results) -> dict[str, Any] | None:
     }
     return {
         "kinds": kinds,
-        "definitions": [(column, find(column).definition) for column in sorted(shown)],
+        "definitions": [(column, find_metric(column).definition) for column in sorted(shown)],
     }
 
 
@@ -122,7 +122,7 @@ def _groups(whole: list[Row], kind: str) -> list[Group]:
 def _columns(results: Results) -> tuple[str, str]:
     """The headline error and the headline ranking metric, or what the slices have in their place."""
     error, ranking = results.first_error() or "", results.first_ranking() or ""
-    known = [f"{name}@{results.about.protocol['ks'][0]}" for name in RANKING]
+    known = [f"{name}@{results.about.protocol['ks'][0]}" for name in RANKING_METRICS]
     return (error if error in ("rmse", "mae") else "rmse"), (
         ranking if ranking in known else known[-1]
     )
@@ -171,7 +171,7 @@ def _on_users(results: Results, groups: list[Group], shown: list[str]) -> str:
     if telling is None or not shown:
         return ""
     column = shown[0]
-    highest = find(column).better == "higher"
+    highest = find_metric(column).better == "higher"
     best = _extreme(
         results.contestants, lambda row: telling.mean(row.name, column), highest=highest
     )

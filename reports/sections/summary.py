@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from recbench.benchmarks.metrics import find
+from recbench.benchmarks.metrics import find_metric
 from recbench.reports.results import Results, Row
 from recbench.reports.sections.registry import headlines, section
 from recbench.reports.words import between, count, duration, interval, listed, number, split
@@ -42,7 +42,9 @@ def _names(rows: Iterable[Row]) -> str:
 
 def _accuracy(results: Results, column: str) -> list[str]:
     """Who has the best mean of `column`, who cannot be told from it, who of them is fastest, and who has no mean."""
-    extreme = {"lower": "lowest", "higher": "highest", "zero": "smallest"}[find(column).better]
+    extreme = {"lower": "lowest", "higher": "highest", "zero": "smallest"}[
+        find_metric(column).better
+    ]
     best, known = (
         results.best(column),
         [row for row in results.contestants if row.mean(column) is not None],
@@ -61,7 +63,7 @@ def _accuracy(results: Results, column: str) -> list[str]:
             said.append(f"{extreme.capitalize()} mean {column}: {_names(best)} ({value}).")
             said += _separation(results, column, known)
         said += _fastest(results, column)
-    if only_rank and find(column).needs_ratings:
+    if only_rank and find_metric(column).needs_ratings:
         said.append(f"Without {column}, because they only rank: {_names(only_rank)}.")
     return said
 

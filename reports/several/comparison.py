@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from recbench.benchmarks.metrics import find
+from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import DataDescription, RunDescription
 from recbench.datasets.foundation import UsageError
 from recbench.reports import words
@@ -140,7 +140,8 @@ class Comparison:
         }
         whole = {name: values for name, values in means.items() if None not in values}
         losses = [
-            [find(column).loss(value or 0.0) for value in values] for values in whole.values()
+            [find_metric(column).loss(value or 0.0) for value in values]
+            for values in whole.values()
         ]
         return Ranking.of(list(whole), np.array(losses).reshape(len(whole), len(self.runs)))
 

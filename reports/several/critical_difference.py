@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from recbench.benchmarks.certainty import LEVEL, runs_alike
-from recbench.benchmarks.metrics import Floats
+from recbench.benchmarks.certainty import LEVEL, longest_alike_groups
+from recbench.benchmarks.metrics import Doubles
 from recbench.reports.words import p_value, rank
 
 DRAWS = 9999
@@ -41,17 +41,17 @@ class Ranking:
     """The ranks of `names` on each data set, (n_rows, n_data_sets), 1 is best; the best mean rank comes first."""
 
     names: list[str]
-    ranks: Floats
+    ranks: Doubles
 
     @staticmethod
-    def of(names: Sequence[str], losses: Floats) -> "Ranking":
+    def of(names: Sequence[str], losses: Doubles) -> "Ranking":
         """From losses, (n_rows, n_data_sets): equal ones share the mean of their ranks."""
         ranks = stats.rankdata(losses, axis=0).reshape(np.shape(losses))
         order = np.argsort(ranks.mean(axis=1), kind="stable")
         return Ranking([names[index] for index in order], ranks[order])
 
     @cached_property
-    def means(self) -> Floats:
+    def means(self) -> Doubles:
         """The mean rank of each row."""
         return np.asarray(self.ranks.mean(axis=1))
 
@@ -82,7 +82,7 @@ class Ranking:
         if n_data_sets > LARGE[0] and n_rows > LARGE[1]:
             return float(stats.f.sf(self.f, *self.freedom))
 
-        def spread(*rows: Floats, axis: int) -> Any:
+        def spread(*rows: Doubles, axis: int) -> Any:
             return sum(row.sum(axis=axis) ** 2 for row in rows)
 
         how: dict[str, Any] = {
@@ -102,7 +102,7 @@ class Ranking:
     @property
     def groups(self) -> list[tuple[int, int]]:
         """First and last place of rows whose mean ranks all differ by less than the critical difference."""
-        return runs_alike(np.abs(self.means[:, None] - self.means) < self.difference)
+        return longest_alike_groups(np.abs(self.means[:, None] - self.means) < self.difference)
 
     @cached_property
     def obstacle(self) -> str:

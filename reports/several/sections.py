@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from recbench.benchmarks.gating import MACHINE
+from recbench.benchmarks.gating import MACHINE_FACTS
 from recbench.reports import words
 from recbench.reports.drawing import heatmap as heatmaps
 from recbench.reports.drawing import picture as figures
@@ -47,7 +47,7 @@ def _with_picture(comparison: Comparison, drawn: Overview) -> Context:
 def cost(comparison: Comparison) -> Context:
     """The heatmap of fit times, and whether they come from one machine."""
     remarks = []
-    for key in MACHINE:
+    for key in MACHINE_FACTS:
         found = {
             label: getattr(results.about.environment, key)
             for label, results in comparison.runs.items()

@@ -1,6 +1,6 @@
 """A report on several data sets in words: its title, and the sentences that sum it up."""
 
-from recbench.benchmarks.metrics import find
+from recbench.benchmarks.metrics import find_metric
 from recbench.reports import words
 from recbench.reports.results import Results
 from recbench.reports.several.comparison import Comparison
@@ -71,7 +71,7 @@ def _data(label: str, results: Results) -> str:
 
 def _leaders(comparison: Comparison, column: str) -> list[str]:
     """Who has the best mean on all data sets, or who on which; and who is never clearly behind."""
-    extreme, everywhere = EXTREMES[find(column).better], _everywhere(comparison)
+    extreme, everywhere = EXTREMES[find_metric(column).better], _everywhere(comparison)
     best = {
         label: [row.name for row in results.best(column)]
         for label, results in comparison.runs.items()

@@ -8,8 +8,8 @@ from sklearn.linear_model import ElasticNet
 from recbench.adapters import create
 from recbench.adapters.base import Recommender
 from recbench.adapters.shared.interactions import gram, likes
-from recbench.benchmarks.evaluation.questions import ask
-from recbench.benchmarks.evaluation.scoring import ranked
+from recbench.benchmarks.evaluation.cell_metrics import find_hits
+from recbench.benchmarks.evaluation.questions import collect_answers
 from recbench.benchmarks.metrics.protocols import Evaluation
 from recbench.benchmarks.metrics.rankings import ndcg
 from recbench.benchmarks.splits.folds import divide
@@ -61,7 +61,7 @@ def test_ease_beats_popularity_as_published(movielens: Dataset) -> None:
     train, test = (movielens.ratings.take(part) for part in rows)
     means = []
     for name in ("ease", "popularity"):
-        answers = ask(
+        answers = collect_answers(
             fitted(name, train),
             train,
             test,
@@ -69,7 +69,7 @@ def test_ease_beats_popularity_as_published(movielens: Dataset) -> None:
             0,
             lambda _, call, *arguments: call(*arguments),
         )
-        means.append(ndcg(ranked(answers.lists["standard"], test), 10).mean())
+        means.append(ndcg(find_hits(answers.lists["standard"], test), 10).mean())
     assert means[0] > 0.35
     assert 1.9 < means[0] / means[1] < 2.5
 

@@ -176,7 +176,7 @@ def test_sizes(text: str, expected: float) -> None:
 
 @pytest.mark.parametrize("kind", sorted(listing.KINDS))
 def test_everything_can_be_listed(kind: str) -> None:
-    result = CliRunner().invoke(application(listing.show), [kind])
+    result = CliRunner().invoke(application(listing.list_choices), [kind])
     assert result.exit_code == 0
     assert len(result.output.splitlines()) > 1
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from recbench.benchmarks.certainty.estimate import Estimate
 from recbench.benchmarks.compare import exit_code
 from recbench.benchmarks.console.command_line import FAILED, USAGE
-from recbench.benchmarks.gating.gate import Side, parse, read, verdicts
-from recbench.benchmarks.gating.verdicts import Limit
+from recbench.benchmarks.gating.gate import GatedRun, judge_rows, parse_tolerance, read_gated_runs
+from recbench.benchmarks.gating.verdicts import Tolerance
 from recbench.benchmarks.records.record import Run
 
 DATASET = "netflix-filtered[simulated_users=0.1]"  # as in the Makefile, and so are the limits
@@ -26,12 +26,14 @@ WORSE = {"rmse": 1.01, "precision@10": 0.95}
 SUSPICIOUS = 0.1
 
 
-def main(directory: Path, n_seeds: int, limits: Sequence[Limit]) -> None:
-    sides = read([_run(directory / f"seed-{seed}", seed) for seed in range(n_seeds)], limits)
+def main(directory: Path, n_seeds: int, limits: Sequence[Tolerance]) -> None:
+    sides = read_gated_runs(
+        [_run(directory / f"seed-{seed}", seed) for seed in range(n_seeds)], limits
+    )
     failing, seeded, caught, total = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     pairs = list(itertools.combinations(sides, 2))
     for base, head in pairs:
-        found = verdicts(base, head, limits, SUSPICIOUS)
+        found = judge_rows(base, head, limits, SUSPICIOUS)
         code = exit_code(found)
         failing.update({FAILED: ["regressed"], USAGE: ["too fine"]}.get(code, []))
         failing.update(
@@ -43,7 +45,7 @@ def main(directory: Path, n_seeds: int, limits: Sequence[Limit]) -> None:
             f"{verdict.row} {verdict.limit.column}" for verdict in found if verdict.change
         )
         for limit in limits:
-            for verdict in verdicts(base, _worse(head, limit.column), [limit], SUSPICIOUS):
+            for verdict in judge_rows(base, _worse(head, limit.column), [limit], SUSPICIOUS):
                 total[f"{verdict.row} {limit.text}"] += 1
                 caught[f"{verdict.row} {limit.text}"] += verdict.verdict == "REGRESSED"
     regressed, fine = failing.pop("regressed", 0), failing.pop("too fine", 0)
@@ -59,7 +61,7 @@ def main(directory: Path, n_seeds: int, limits: Sequence[Limit]) -> None:
     print(f"with a difference at all: {', '.join(sorted(seeded))}")
     removals = zip(pairs, itertools.cycle(sides[0].rows), strict=False)
     removed = [
-        exit_code(verdicts(base, _without(head, row), limits, SUSPICIOUS))
+        exit_code(judge_rows(base, _without(head, row), limits, SUSPICIOUS))
         for (base, head), row in removals
     ]
     print(f"a row removed: caught {removed.count(FAILED)} of {len(removed)}")
@@ -85,7 +87,7 @@ def _run(directory: Path, seed: int) -> Run:
     return Run(directory)
 
 
-def _worse(side: Side, column: str) -> Side:
+def _worse(side: GatedRun, column: str) -> GatedRun:
     """The column of every row made worse by the amount that has to be noticed."""
     made = {
         row: Estimate.of(lambda value: WORSE[column] * value, e)
@@ -94,11 +96,11 @@ def _worse(side: Side, column: str) -> Side:
     return replace(side, estimates={**side.estimates, column: made})
 
 
-def _without(side: Side, row: str) -> Side:
+def _without(side: GatedRun, row: str) -> GatedRun:
     return replace(side, rows={name: records for name, records in side.rows.items() if name != row})
 
 
 if __name__ == "__main__":
     given = sys.argv[2:]
-    chosen = [parse(text) for text in given[1:] or LIMITS]
+    chosen = [parse_tolerance(text) for text in given[1:] or LIMITS]
     main(Path(sys.argv[1]), int(given[0]) if given else 21, chosen)

@@ -11,8 +11,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices
-from recbench.benchmarks.evaluation.questions import ask
-from recbench.benchmarks.evaluation.scoring import ranked
+from recbench.benchmarks.evaluation.cell_metrics import find_hits
+from recbench.benchmarks.evaluation.questions import collect_answers
 from recbench.benchmarks.metrics.protocols import Evaluation
 from recbench.benchmarks.metrics.registry import METRICS
 from recbench.benchmarks.splits.folds import divide
@@ -49,8 +49,8 @@ def seconds(function: object, *arguments: object, tries: int = 3) -> float:
 
 def ours(algorithm: Fixed, train: Ratings, test: Ratings) -> None:
     """All ranking metrics at three cutoffs for all users, from scores in blocks."""
-    answers = ask(algorithm, train, test, ALL, 0, direct)
-    recommendations = ranked(answers.lists["standard"], test)
+    answers = collect_answers(algorithm, train, test, ALL, 0, direct)
+    recommendations = find_hits(answers.lists["standard"], test)
     for metric in METRICS.values():
         if metric.kind == "ranking":
             for _, k in metric.columns(ALL.ks):

@@ -18,7 +18,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from recbench import datasets
 from recbench.adapters import create
-from recbench.benchmarks.splits.ways import kfold
+from recbench.benchmarks.splits.built_in import kfold
 from recbench.datasets import Dataset
 from recbench.datasets.ratings import Catalogue, Ratings
 from tests.conftest import ROOT

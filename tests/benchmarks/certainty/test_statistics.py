@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbench.benchmarks.certainty.bootstrap import FEWEST, Sample, bootstrap, holm
+from recbench.benchmarks.certainty.bootstrap import (
+    FEWEST,
+    UserShares,
+    adjust_by_holm,
+    bootstrap_users,
+)
 from recbench.benchmarks.metrics.registry import METRICS
 
 RMSE, PRECISION = METRICS["rmse"], METRICS["precision"]
@@ -15,26 +20,26 @@ RMSE, PRECISION = METRICS["rmse"], METRICS["precision"]
 
 def errors(
     rng: np.random.Generator, n_users: int, deviation: float = 0.9, n_folds: int = 2
-) -> Sample:
+) -> UserShares:
     """Squared errors of users with 1 to 30 ratings a fold and habits of their own: clustered, unevenly active."""
     n = rng.integers(1, 31, (n_folds, n_users))
     habit = deviation * np.exp(rng.normal(0, 0.3, n_users))
     sums = habit**2 * rng.chisquare(n)
-    return Sample(sums, n.astype(float))
+    return UserShares(sums, n.astype(float))
 
 
-def precisions(rng: np.random.Generator, n_users: int, n_folds: int = 3) -> Sample:
+def precisions(rng: np.random.Generator, n_users: int, n_folds: int = 3) -> UserShares:
     """Hits among ten of users of whom most have none: skewed, and one in ten has nothing to find in a fold."""
     weights = (rng.random((n_folds, n_users)) < 0.9).astype(float)
-    return Sample(
+    return UserShares(
         rng.binomial(10, rng.beta(0.4, 3, n_users), (n_folds, n_users)) / 10 * weights, weights
     )
 
 
-def gains(rng: np.random.Generator, n_users: int, n_folds: int = 3) -> Sample:
+def gains(rng: np.random.Generator, n_users: int, n_folds: int = 3) -> UserShares:
     """As nDCG: nothing for most users, something between 0 and 1 for the rest."""
     found = rng.random((n_folds, n_users)) < 2.5 * rng.beta(0.3, 3, n_users)
-    return Sample(found * rng.beta(1, 2, (n_folds, n_users)), np.ones((n_folds, n_users)))
+    return UserShares(found * rng.beta(1, 2, (n_folds, n_users)), np.ones((n_folds, n_users)))
 
 
 @pytest.mark.parametrize("n_users", [100, 200, 400])
@@ -42,7 +47,7 @@ def gains(rng: np.random.Generator, n_users: int, n_folds: int = 3) -> Sample:
     ("column", "drawn"), [("rmse", errors), ("precision", precisions), ("ndcg", gains)]
 )
 def test_intervals_cover_93_to_97_percent_from_100_users_up(
-    column: str, drawn: Callable[..., Sample], n_users: int
+    column: str, drawn: Callable[..., UserShares], n_users: int
 ) -> None:
     """1,500 studies, as many as it takes for a standard error of .6 percent."""
     assert 0.93 <= coverage(column, drawn, n_users, n_studies=1500) <= 0.97
@@ -52,19 +57,19 @@ def test_intervals_cover_93_to_97_percent_from_100_users_up(
     ("column", "drawn"), [("rmse", errors), ("precision", precisions), ("ndcg", gains)]
 )
 def test_the_fewest_users_of_whom_anything_is_said_are_covered_nearly_as_often(
-    column: str, drawn: Callable[..., Sample]
+    column: str, drawn: Callable[..., UserShares]
 ) -> None:
     assert 0.9 <= coverage(column, drawn, FEWEST, n_studies=1500) <= 0.97
 
 
-def coverage(column: str, drawn: Callable[..., Sample], n_users: int, n_studies: int) -> float:
+def coverage(column: str, drawn: Callable[..., UserShares], n_users: int, n_studies: int) -> float:
     """In which share of studies the 95 % interval holds the population's value. 100 studies share their draws."""
     metric, rng = METRICS[column], np.random.default_rng(n_users)
     population = drawn(rng, 500_000)
     truth = metric.finish(population.sums.sum(axis=1) / population.weights.sum(axis=1)).mean()
     covered = []
     for block in range(n_studies // 100):
-        found = bootstrap(
+        found = bootstrap_users(
             metric, [drawn(rng, n_users) for _ in range(100)], seed=block, n_draws=1000
         )
         covered += [low <= truth <= high for low, high in map(found.interval, range(100))]
@@ -79,10 +84,12 @@ def test_equal_rows_are_told_from_the_best_in_one_study_of_twenty_however_many_t
             rng = np.random.default_rng([n_rows, study])
             habit = np.exp(rng.normal(0, 0.3, 300))
             rows = [
-                Sample((habit**2 * rng.chisquare(10, 300) / 10)[None], np.ones((1, 300)))
+                UserShares((habit**2 * rng.chisquare(10, 300) / 10)[None], np.ones((1, 300)))
                 for _ in range(n_rows)
             ]
-            wrong += len(bootstrap(RMSE, rows, seed=study, n_draws=400).tied) < n_rows
+            wrong += (
+                len(bootstrap_users(RMSE, rows, seed=study, n_draws=400).tied_with_best) < n_rows
+            )
         assert wrong <= 0.05 * n_studies + 3 * np.sqrt(0.05 * 0.95 * n_studies), n_rows
 
 
@@ -90,22 +97,24 @@ def test_a_hundred_far_worse_rows_are_not_tied_with_the_best() -> None:
     """No draw is on the other side, and 2 in 4,001 times the number of pairs would be no small chance."""
     rng = np.random.default_rng(0)
     rows = [
-        Sample(rng.chisquare(3, (1, 200)) * factor, np.ones((1, 200)))
+        UserShares(rng.chisquare(3, (1, 200)) * factor, np.ones((1, 200)))
         for factor in [1] + [50] * 119
     ]
-    assert bootstrap(RMSE, rows).tied == [0]
+    assert bootstrap_users(RMSE, rows).tied_with_best == [0]
 
 
 def test_p_values_are_the_levels_at_which_intervals_end_at_zero() -> None:
     rng = np.random.default_rng(5)
     for _ in range(20):
         base = precisions(rng, 60)
-        other = Sample((base.sums * rng.normal(1.05, 0.3, base.sums.shape)).clip(0), base.weights)
-        gap = bootstrap(PRECISION, [base, other]).gap(1, 0)
+        other = UserShares(
+            (base.sums * rng.normal(1.05, 0.3, base.sums.shape)).clip(0), base.weights
+        )
+        gap = bootstrap_users(PRECISION, [base, other]).estimate_difference(1, 0)
         p = gap.p_value()
         if 0.002 < p < 0.9:
             low, high = gap.interval(p)
-            assert min(abs(low), abs(high)) < 0.05 * gap.deviation
+            assert min(abs(low), abs(high)) < 0.05 * gap.standard_error
 
 
 def test_pairs_that_do_not_differ_are_told_apart_as_often_as_they_should() -> None:
@@ -113,15 +122,17 @@ def test_pairs_that_do_not_differ_are_told_apart_as_often_as_they_should() -> No
     for study in range(1000):
         rng = np.random.default_rng(study)
         p = rng.beta(0.4, 3, 100)
-        rows = [Sample(rng.binomial(10, p)[None] / 10, np.ones((1, 100))) for _ in range(2)]
-        wrong.append(bootstrap(PRECISION, rows, seed=study % 4, n_draws=400).p_value(0, 1) < 0.05)
+        rows = [UserShares(rng.binomial(10, p)[None] / 10, np.ones((1, 100))) for _ in range(2)]
+        wrong.append(
+            bootstrap_users(PRECISION, rows, seed=study % 4, n_draws=400).p_value(0, 1) < 0.05
+        )
     assert 0.03 <= np.mean(wrong) <= 0.07
 
 
 def test_users_are_counted_in_the_fold_that_has_the_fewest() -> None:
     weights = np.ones((2, 30))
     weights[1, 7:] = 0
-    assert Sample(weights, weights).n_users == 7
+    assert UserShares(weights, weights).n_users == 7
 
 
 def test_intervals_of_differences_cover_and_pairs_are_sharper_than_single_rows() -> None:
@@ -129,8 +140,8 @@ def test_intervals_of_differences_cover_and_pairs_are_sharper_than_single_rows()
     covered, widths = [], []
     for study in range(300):
         base = errors(rng, 300, 0.9)
-        better = Sample(base.sums * rng.normal(0.98, 0.05, base.sums.shape), base.weights)
-        found = bootstrap(RMSE, [base, better], seed=study, n_draws=400)
+        better = UserShares(base.sums * rng.normal(0.98, 0.05, base.sums.shape), base.weights)
+        found = bootstrap_users(RMSE, [base, better], seed=study, n_draws=400)
         _, low, high = found.difference(1, 0)
         covered.append(low <= found.values[0] * (np.sqrt(0.98) - 1) <= high)
         widths.append((high - low) / np.subtract(*found.interval(0)[::-1]))
@@ -141,30 +152,30 @@ def test_intervals_of_differences_cover_and_pairs_are_sharper_than_single_rows()
 def test_two_copies_of_one_algorithm_are_always_tied() -> None:
     rng = np.random.default_rng(2)
     one, worse = errors(rng, 200, 0.9), errors(rng, 200, 1.2)
-    found = bootstrap(RMSE, [one, worse, one])
-    assert found.tied == [0, 2]
+    found = bootstrap_users(RMSE, [one, worse, one])
+    assert found.tied_with_best == [0, 2]
     assert found.p_value(0, 2) == 1
-    assert found.effect(0, 2) == 0
+    assert found.effect_size(0, 2) == 0
     assert found.chance_of_first.tolist() == [0.5, 0, 0.5]
     assert found.rank_interval(0) == (1, 2)
     assert found.rank_interval(1) == (3, 3)
-    assert found.effect(1, 0) > 0.2
+    assert found.effect_size(1, 0) > 0.2
 
 
 def test_values_are_the_mean_over_folds_of_the_metric() -> None:
-    sample = Sample(np.array([[4.0, 0.0], [2.0, 7.0]]), np.array([[1.0, 0.0], [1.0, 2.0]]))
-    assert bootstrap(RMSE, [sample]).values[0] == pytest.approx((2 + np.sqrt(3)) / 2)
+    sample = UserShares(np.array([[4.0, 0.0], [2.0, 7.0]]), np.array([[1.0, 0.0], [1.0, 2.0]]))
+    assert bootstrap_users(RMSE, [sample]).values[0] == pytest.approx((2 + np.sqrt(3)) / 2)
 
 
 def test_the_best_is_the_highest_where_higher_is_better() -> None:
     rng = np.random.default_rng(3)
     rows = [
-        Sample((rng.random((2, 300)) < share).astype(float), np.ones((2, 300)))
+        UserShares((rng.random((2, 300)) < share).astype(float), np.ones((2, 300)))
         for share in (0.2, 0.6, 0.3)
     ]
-    found = bootstrap(PRECISION, rows)
-    assert found.best == 1
-    assert found.tied == [1]
+    found = bootstrap_users(PRECISION, rows)
+    assert found.best_row == 1
+    assert found.tied_with_best == [1]
     assert found.chance_of_first[1] == 1
     assert [found.rank_interval(row) for row in (1, 2, 0)] == [(1, 1), (2, 2), (3, 3)]
 
@@ -173,15 +184,15 @@ def test_the_same_seed_gives_the_same_draws_whatever_the_block(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sample = errors(np.random.default_rng(4), 50, 1.0)
-    whole = bootstrap(RMSE, [sample], n_draws=100).drawn
+    whole = bootstrap_users(RMSE, [sample], n_draws=100).drawn
     monkeypatch.setattr("recbench.benchmarks.certainty.bootstrap.BLOCK", 50 * 7)
-    assert bootstrap(RMSE, [sample], n_draws=100).drawn == pytest.approx(whole, rel=1e-12)
+    assert bootstrap_users(RMSE, [sample], n_draws=100).drawn == pytest.approx(whole, rel=1e-12)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 @settings(max_examples=200, deadline=None)
 def test_holm_rejects_what_stepping_down_by_hand_rejects(p_values: list[float]) -> None:
-    adjusted = holm(p_values)
+    adjusted = adjust_by_holm(p_values)
     for level in (0.01, 0.05, 0.2):
         rejected = set()
         for step, index in enumerate(np.argsort(p_values, kind="stable")):

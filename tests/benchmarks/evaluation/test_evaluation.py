@@ -13,13 +13,13 @@ from surprise import Reader
 from surprise.model_selection import KFold
 
 from recbench.adapters import create
-from recbench.benchmarks.evaluation.questions import DivergedError, ask
+from recbench.benchmarks.evaluation.cell_metrics import compute_metrics
+from recbench.benchmarks.evaluation.questions import DivergedError, collect_answers
 from recbench.benchmarks.evaluation.ranking import top_items
-from recbench.benchmarks.evaluation.scoring import score
 from recbench.benchmarks.metrics.protocols import Evaluation, Protocol
 from recbench.benchmarks.metrics.rankings import precision
-from recbench.benchmarks.metrics.registry import Ranked
-from recbench.benchmarks.splits.ways import kfold
+from recbench.benchmarks.metrics.registry import RankedHits
+from recbench.benchmarks.splits.built_in import kfold
 from recbench.datasets import Dataset, Ratings
 from recbench.datasets.ratings import Catalogue
 from tests.adapters.planted import direct
@@ -153,7 +153,7 @@ def test_a_constant_scorers_precision_is_the_prevalence() -> None:
         10,
     )
     hits = np.take_along_axis(relevant, top, axis=1).astype(np.int64)
-    found = precision(Ranked(hits, relevant.sum(axis=1), np.zeros(n_users)), 10).mean()
+    found = precision(RankedHits(hits, relevant.sum(axis=1), np.zeros(n_users)), 10).mean()
     assert found == pytest.approx(relevant.mean(), abs=4 * math.sqrt(0.2 * 0.8 / (n_users * 10)))
 
 
@@ -165,10 +165,10 @@ def test_the_evaluator_equals_a_loop_over_users(name: str) -> None:
     algorithm = create(name)
     algorithm.prepare(train)
     algorithm.fit(algorithm.convert(train, None), 0)  # type: ignore[arg-type]  # baselines ignore the catalogue
-    answers = ask(
+    answers = collect_answers(
         algorithm, train, test, evaluation, 3, direct
     )  # the seed that `best` breaks ties with
-    found = score(
+    found = compute_metrics(
         answers,
         train,
         test,
@@ -214,7 +214,7 @@ def test_items_seen_in_training_are_never_recommended_even_if_they_score_best() 
     algorithm = create("popularity")
     algorithm.prepare(train)
     algorithm.fit(train, 0)
-    answers = ask(algorithm, train, test, Evaluation(), 0, direct)
+    answers = collect_answers(algorithm, train, test, Evaluation(), 0, direct)
     seen = set(zip(train.users.tolist(), train.items.tolist(), strict=True))
     lists = answers.lists["standard"]
     shown = {
@@ -235,7 +235,7 @@ def test_infinite_scores_and_undeclared_nan_are_divergence() -> None:
     for bad in (np.inf, np.nan):
         algorithm.mean_ = np.float32(bad)  # type: ignore[attr-defined]  # what divergence leaves behind
         with pytest.raises(DivergedError):
-            ask(algorithm, ratings, ratings, Evaluation(), 0, direct)
+            collect_answers(algorithm, ratings, ratings, Evaluation(), 0, direct)
 
 
 def test_no_relevant_test_item_leaves_ranking_metrics_undefined() -> None:
@@ -244,8 +244,10 @@ def test_no_relevant_test_item_leaves_ranking_metrics_undefined() -> None:
     algorithm = create("global-mean")
     algorithm.prepare(ratings)
     algorithm.fit(ratings, 0)
-    answers = ask(algorithm, ratings, low, Evaluation(), 0, direct)
-    found = score(answers, ratings, low, catalogue(20), Evaluation(), predicts_ratings=True).values
+    answers = collect_answers(algorithm, ratings, low, Evaluation(), 0, direct)
+    found = compute_metrics(
+        answers, ratings, low, catalogue(20), Evaluation(), predicts_ratings=True
+    ).values
     assert found["precision@10"] is None
     assert found["rmse"] is not None
 

@@ -10,18 +10,18 @@ from scipy.sparse import coo_matrix, csr_matrix
 from sklearn.metrics import roc_auc_score
 
 from recbench.adapters.base import Floats, Indices, Recommender
-from recbench.benchmarks.evaluation.questions import Answers, ask
-from recbench.benchmarks.evaluation.ranking import auc
-from recbench.benchmarks.evaluation.scoring import ranked, score
+from recbench.benchmarks.evaluation.cell_metrics import compute_metrics, find_hits
+from recbench.benchmarks.evaluation.questions import Answers, collect_answers
+from recbench.benchmarks.evaluation.ranking import auc_by_user
 from recbench.benchmarks.metrics.protocols import (
     PROTOCOLS,
     Evaluation,
     Protocol,
-    named,
-    prefixed,
-    used,
+    column_name,
+    parse_column,
+    protocols_of_columns,
 )
-from recbench.benchmarks.metrics.registry import columns, find
+from recbench.benchmarks.metrics.registry import find_metric, metric_columns
 from recbench.datasets import Ratings, UsageError
 from recbench.datasets.ratings import Catalogue
 from tests.adapters.planted import direct
@@ -90,9 +90,11 @@ def test_every_protocol_equals_its_slow_definition(
 ) -> None:
     protocol = PROTOCOLS[name]
     train, test, scores = made(seed, ties=ties)
-    answers = ask(Fixed(scores), train, test, Evaluation((k,), ("standard", name)), 0, direct)
+    answers = collect_answers(
+        Fixed(scores), train, test, Evaluation((k,), ("standard", name)), 0, direct
+    )
     lists = answers.lists[name]
-    found = ranked(lists, test, name)
+    found = find_hits(lists, test, name)
     relevant_pairs = test.values >= protocol.threshold(test.scale)
     assert lists.users.tolist() == sorted(set(test.users[relevant_pairs].tolist()))
     for row, user in enumerate(lists.users):
@@ -127,10 +129,10 @@ def test_the_lightfm_protocols_equal_lightfms_own_evaluation(
     name = f"lightfm{'-5-stars' if five_stars else ''}{'-masked' if masked else ''}"
     for seed in range(5):
         train, test, scores = made(seed, ties=ties)
-        answers = ask(
+        answers = collect_answers(
             Fixed(scores), train, test, Evaluation((4, 10), ("standard", name)), 0, direct
         )
-        found = score(
+        found = compute_metrics(
             answers,
             train,
             test,
@@ -178,32 +180,35 @@ def test_auc_of_nan_scores_ranks_them_last() -> None:
     none = csr_matrix((1, 4), dtype=np.bool_)
     relevant = csr_matrix(np.array([[True, False, False, True]]))
     scores = np.array([[np.nan, 1, 2, 3]], np.float32)
-    found: NDArray[np.float64] = auc(scores, np.zeros(1, np.int32), none, relevant)
+    found: NDArray[np.float64] = auc_by_user(scores, np.zeros(1, np.int32), none, relevant)
     assert found[0] == 0.5
 
 
 def test_answers_survive_being_written() -> None:
     train, test, scores = made(0, ties=True)
     evaluation = Evaluation((5,), ("standard", "lightfm"))
-    answers = ask(Fixed(scores), train, test, evaluation, 0, direct)
+    answers = collect_answers(Fixed(scores), train, test, evaluation, 0, direct)
     again = Answers.from_arrays(answers.to_arrays(), evaluation.protocols)
     results = [
-        score(a, train, test, NOTHING, evaluation, predicts_ratings=True).values
+        compute_metrics(a, train, test, NOTHING, evaluation, predicts_ratings=True).values
         for a in (answers, again)
     ]
     assert results[0] == results[1]
-    assert set(results[0]) == set(columns((5,), evaluation.protocols))
+    assert set(results[0]) == set(metric_columns((5,), evaluation.protocols))
     assert Evaluation.from_json(evaluation.to_json()) == evaluation
 
 
 def test_columns_name_their_protocol() -> None:
-    assert named("lightfm:auc") == ("lightfm", "auc")
-    assert prefixed(*named("recommenders:ndcg@10")) == "recommenders:ndcg@10"
-    assert used(["rmse", "lightfm:auc", "lightfm:precision@5"]) == ("standard", "lightfm")
-    assert find("lightfm:precision@5").name == "precision"
+    assert parse_column("lightfm:auc") == ("lightfm", "auc")
+    assert column_name(*parse_column("recommenders:ndcg@10")) == "recommenders:ndcg@10"
+    assert protocols_of_columns(["rmse", "lightfm:auc", "lightfm:precision@5"]) == (
+        "standard",
+        "lightfm",
+    )
+    assert find_metric("lightfm:precision@5").name == "precision"
     for bad in ("lightfn:auc", "lightfm:rmse", "auc@10", "lightfm:precision"):
         with pytest.raises(UsageError):
-            find(bad)
+            find_metric(bad)
 
 
 @pytest.mark.parametrize("share", [1.5, -0.1, float("nan")])

@@ -16,9 +16,15 @@ from hypothesis import strategies as st
 
 from recbench.adapters import create
 from recbench.adapters.base import Recommender
-from recbench.benchmarks.evaluation.questions import Answers, ask
-from recbench.benchmarks.evaluation.scoring import score
-from recbench.benchmarks.evaluation.slices import ITEMS, USERS, Slice, slices, thirds
+from recbench.benchmarks.evaluation.cell_metrics import compute_metrics
+from recbench.benchmarks.evaluation.questions import Answers, collect_answers
+from recbench.benchmarks.evaluation.slices import (
+    ITEMS,
+    USERS,
+    Slice,
+    compute_slices,
+    group_by_thirds,
+)
 from recbench.benchmarks.metrics.protocols import Evaluation
 from recbench.benchmarks.metrics.registry import METRICS
 from recbench.benchmarks.records.record import Record, Run
@@ -45,11 +51,13 @@ def answered(
 ) -> tuple[Answers, list[dict[str, Any]]]:
     algorithm.prepare(train)
     algorithm.fit(algorithm.convert(train, EMPTY), 0)
-    answers = ask(algorithm, train, test, Evaluation((K, 5)), 0, direct)
+    answers = collect_answers(algorithm, train, test, Evaluation((K, 5)), 0, direct)
     about = Catalogue(("film",) * train.n_items, (None,) * train.n_items, ((),) * train.n_items)
     rates = algorithm.predicts == "ratings"
-    scored = score(answers, train, test, about, Evaluation((K, 5)), predicts_ratings=rates)
-    return answers, [entry.to_json() for entry in slices(answers, scored, train, test, K)]
+    scored = compute_metrics(
+        answers, train, test, about, Evaluation((K, 5)), predicts_ratings=rates
+    )
+    return answers, [entry.to_json() for entry in compute_slices(answers, scored, train, test, K)]
 
 
 def slow(answers: Answers, train: Ratings, test: Ratings, entry: dict[str, Any]) -> dict[str, Any]:
@@ -151,7 +159,7 @@ def test_who_never_has_an_opinion_falls_back_everywhere_and_who_only_ranks_has_n
 def test_groups_are_ordered_and_as_equal_as_equal_counts_allow(counts: list[int]) -> None:
     array = np.array(counts)
     for weights in (array > 0, array):
-        groups = thirds(array, weights)
+        groups = group_by_thirds(array, weights)
         assert np.array_equal(groups == 0, array == 0)
         for group in (1, 2):
             below, above = array[(groups <= group) & (array > 0)], array[groups > group]
@@ -165,10 +173,12 @@ def test_groups_are_ordered_and_as_equal_as_equal_counts_allow(counts: list[int]
 
 def test_thirds_of_users_and_of_ratings() -> None:
     counts = np.array([0, 1, 2, 3, 4, 5, 6, 0])
-    assert thirds(counts, counts > 0).tolist() == [0, 1, 1, 2, 2, 3, 3, 0]
+    assert group_by_thirds(counts, counts > 0).tolist() == [0, 1, 1, 2, 2, 3, 3, 0]
     counts = np.array([1, 1, 1, 1, 4, 4, 0])
-    assert thirds(counts, counts).tolist() == [1, 1, 1, 1, 3, 3, 0], "equal counts stay together"
-    assert thirds(np.zeros(3, int), np.zeros(3)).tolist() == [0, 0, 0]
+    assert group_by_thirds(counts, counts).tolist() == [1, 1, 1, 1, 3, 3, 0], (
+        "equal counts stay together"
+    )
+    assert group_by_thirds(np.zeros(3, int), np.zeros(3)).tolist() == [0, 0, 0]
 
 
 def test_a_run_keeps_them_and_its_report_says_what_they_say(

@@ -23,23 +23,23 @@ import pytest
 from numpy.typing import NDArray
 
 from recbench.adapters import available
-from recbench.benchmarks.certainty.bootstrap import bootstrap
-from recbench.benchmarks.certainty.samples import samples
+from recbench.benchmarks.certainty.bootstrap import bootstrap_users
+from recbench.benchmarks.certainty.user_shares import read_user_shares
+from recbench.benchmarks.evaluation import cell_metrics
 from recbench.benchmarks.evaluation import questions as evaluate
-from recbench.benchmarks.evaluation import scoring
+from recbench.benchmarks.evaluation.cell_metrics import find_hits
 from recbench.benchmarks.evaluation.questions import Lists
-from recbench.benchmarks.evaluation.scoring import ranked
 from recbench.benchmarks.execution import worker
 from recbench.benchmarks.execution.determinism import sample
 from recbench.benchmarks.execution.sealing import SealedError, sealed
-from recbench.benchmarks.gating.gate import compare, parse
+from recbench.benchmarks.gating.gate import judge_runs, parse_tolerance
 from recbench.benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluation
-from recbench.benchmarks.metrics.registry import find
+from recbench.benchmarks.metrics.registry import find_metric
 from recbench.benchmarks.planning import cells as plan
 from recbench.benchmarks.records.describe import describe_data
 from recbench.benchmarks.records.facts import RunDescription
 from recbench.benchmarks.records.record import Record, Run
-from recbench.benchmarks.splits import ways as divisions
+from recbench.benchmarks.splits import built_in as divisions
 from recbench.benchmarks.splits.folds import divide
 from recbench.datasets import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
@@ -351,8 +351,12 @@ def test_the_fallback_is_the_training_mean_and_the_whole_mean_is_caught(
 ) -> None:
     check_fallback(bench)
     cheats._hoard.clear()
-    whole, rated = PLANTED.ratings.mean, scoring.rated
-    monkeypatch.setattr(scoring, "rated", lambda answers, test, mean: rated(answers, test, whole))
+    whole, rated = PLANTED.ratings.mean, cell_metrics.complete_predictions
+    monkeypatch.setattr(
+        cell_metrics,
+        "complete_predictions",
+        lambda answers, test, mean: rated(answers, test, whole),
+    )
     with pytest.raises(AssertionError):
         check_fallback(bench)
 
@@ -410,7 +414,7 @@ def test_folds_that_differ_between_algorithms_are_refused(bench: Bench, monkeypa
 def test_the_gate_does_not_compare_other_folds(
     bench: Bench, tmp_path: Path, monkeypatch: Patch
 ) -> None:
-    limits = [parse("rmse:+1%")]
+    limits = [parse_tolerance("rmse:+1%")]
     runs = []
     for name, seed in (("base", 0), ("same", 0), ("other", 1)):
         with monkeypatch.context() as patch:
@@ -420,8 +424,8 @@ def test_the_gate_does_not_compare_other_folds(
         runs.append(Run(one.directory / PLANTED.digest[:6]))
         runs[-1].write_plan([record.cell], RunDescription())
     base, same, other = runs
-    assert [verdict.verdict for verdict in compare(base, same, limits, 0.1)] == ["PASS"]
-    [verdict] = compare(base, other, limits, 0.1)
+    assert [verdict.verdict for verdict in judge_runs(base, same, limits, 0.1)] == ["PASS"]
+    [verdict] = judge_runs(base, other, limits, 0.1)
     assert (verdict.verdict, verdict.reason) == (
         "INCOMPARABLE",
         "the folds have other ratings: train_rows differ",
@@ -443,8 +447,10 @@ def check_means(directory: Path) -> None:
             assert row.mean("ndcg@10") == pytest.approx(np.mean(known), rel=1e-12), (
                 "not the mean of the folds"
             )
-            drawn = samples(results.run, {row.name: row.records}, COLUMNS)["ndcg@10"][row.name]
-            value = bootstrap(find("ndcg@10"), [drawn], n_draws=1).values[0]
+            drawn = read_user_shares(results.run, {row.name: row.records}, COLUMNS)["ndcg@10"][
+                row.name
+            ]
+            value = bootstrap_users(find_metric("ndcg@10"), [drawn], n_draws=1).values[0]
             assert value == pytest.approx(np.mean(known), rel=1e-5)
 
 
@@ -486,7 +492,7 @@ def check_asked_too_early(bench: Bench) -> None:
 def rate_first(patch: Patch) -> None:
     def broken(algorithm: Any, train: Ratings, test: Ratings, *rest: Any) -> Any:
         algorithm.score(test.users, test.items)
-        return evaluate.ask(algorithm, train, test, *rest)
+        return evaluate.collect_answers(algorithm, train, test, *rest)
 
     patch.setattr(worker, "ask", broken)
 
@@ -629,7 +635,7 @@ def _losses(answers: dict[str, Any], test: Ratings, *, of_values: bool) -> NDArr
         squares = (np.clip(answers["scores"], 1, 5) - test.values) ** 2
         return np.bincount(test.users, squares, N_USERS).astype(np.float64)
     lists = Lists(*(answers[name] for name in ("users", "top_items", "ranks", "auc")))
-    return -ranked(lists, test).n_hits(10) / 10
+    return -find_hits(lists, test).n_hits(10) / 10
 
 
 def check_no_skill(bench: Bench, shuffled: str, spec: str, baseline: str) -> None:

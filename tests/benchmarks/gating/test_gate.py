@@ -13,13 +13,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from recbench.benchmarks.accept import accept
-from recbench.benchmarks.certainty.bootstrap import Sample, bootstrap
+from recbench.benchmarks.certainty.bootstrap import UserShares, bootstrap_users
 from recbench.benchmarks.certainty.estimate import Estimate
-from recbench.benchmarks.compare import gate
+from recbench.benchmarks.compare import compare
 from recbench.benchmarks.console.command_line import application
-from recbench.benchmarks.gating.gate import parse
-from recbench.benchmarks.gating.verdicts import Limit, judged
-from recbench.benchmarks.metrics.registry import METRICS, Floats
+from recbench.benchmarks.gating.gate import parse_tolerance
+from recbench.benchmarks.gating.verdicts import Tolerance, judge_metric
+from recbench.benchmarks.metrics.registry import METRICS, Doubles
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.facts import PhaseCost
 from recbench.benchmarks.records.record import Record, Run
@@ -65,7 +65,7 @@ def compared(base: Path, head: Path, *limits: str, more: tuple[str, ...] = ()) -
         *(part for limit in limits or LIMITS for part in ("--fail-on", limit)),
         *more,
     ]
-    return CliRunner().invoke(application(gate), arguments)
+    return CliRunner().invoke(application(compare), arguments)
 
 
 Edit = Callable[[dict[str, Any]], None]
@@ -251,7 +251,7 @@ def test_times_are_gated_in_units_of_the_kernel_on_one_machine_only(base: Path, 
     ],
 )
 def test_limits_are_read(text: str, limit: tuple[str, float, bool]) -> None:
-    assert parse(text) == Limit(text, *limit)
+    assert parse_tolerance(text) == Tolerance(text, *limit)
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_limits_are_read(text: str, limit: tuple[str, float, bool]) -> None:
 )
 def test_bad_limits_are_refused(base: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message.replace("+", r"\+")):
-        parse(text)
+        parse_tolerance(text)
     assert compared(base, base, text).exit_code == 2
 
 
@@ -316,36 +316,46 @@ def test_an_accepted_baseline_is_small_and_gates_the_next_run(
     assert accepted(head).exit_code == 2
 
 
-def made(hits: Floats, weights: Floats | None = None) -> Estimate:
+def made(hits: Doubles, weights: Doubles | None = None) -> Estimate:
     """A number of users who have one value each in one fold, as the gate sees it."""
-    sample = Sample(hits[None], np.ones((1, len(hits))) if weights is None else weights[None])
-    return bootstrap(METRICS["precision"], [sample], n_draws=400).estimate(0)
+    sample = UserShares(hits[None], np.ones((1, len(hits))) if weights is None else weights[None])
+    return bootstrap_users(METRICS["precision"], [sample], n_draws=400).estimate(0)
 
 
 def test_what_is_0_in_the_base_has_no_percent_and_is_never_passed() -> None:
     rng = np.random.default_rng(0)
     some, none, rare = rng.random(100), np.zeros(100), np.eye(1, 100)[0]
-    relative, absolute = parse("precision@10:-3%"), parse("precision@10:-0.01")
+    relative, absolute = parse_tolerance("precision@10:-3%"), parse_tolerance("precision@10:-0.01")
     for old, new in ((none, some), (none, none), (rare, none)):
-        verdict = judged("row", relative, made(old), made(new), 0.1)
+        verdict = judge_metric("row", relative, made(old), made(new), 0.1)
         assert verdict.verdict == "UNRESOLVED" and "as in precision@10:-0.01" in verdict.reason
         assert verdict.low is None
-    assert judged("row", absolute, made(some), made(none), 0.1).verdict == "REGRESSED"
-    assert judged("row", absolute, made(none), made(none), 0.1).verdict == "PASS"
+    assert judge_metric("row", absolute, made(some), made(none), 0.1).verdict == "REGRESSED"
+    assert judge_metric("row", absolute, made(none), made(none), 0.1).verdict == "PASS"
 
 
 def test_a_gain_is_suspicious_whatever_the_form_of_the_limit() -> None:
     rng = np.random.default_rng(1)
     some = rng.random(200)
     for text in ("precision@10:-3%", "precision@10:-0.01"):
-        assert judged("row", parse(text), made(some), made(1.3 * some), 0.1).verdict == "SUSPICIOUS"
-        assert judged("row", parse(text), made(some), made(1.05 * some), 0.1).verdict == "IMPROVED"
+        assert (
+            judge_metric("row", parse_tolerance(text), made(some), made(1.3 * some), 0.1).verdict
+            == "SUSPICIOUS"
+        )
+        assert (
+            judge_metric("row", parse_tolerance(text), made(some), made(1.05 * some), 0.1).verdict
+            == "IMPROVED"
+        )
     assert (
-        judged("row", parse("precision@10:-0.01"), made(0 * some), made(some), 0.1).verdict
+        judge_metric(
+            "row", parse_tolerance("precision@10:-0.01"), made(0 * some), made(some), 0.1
+        ).verdict
         == "SUSPICIOUS"
     )
     assert (
-        judged("row", parse("mean_error:+0.01"), made(some), made(0.1 * some), 0.1).verdict
+        judge_metric(
+            "row", parse_tolerance("mean_error:+0.01"), made(some), made(0.1 * some), 0.1
+        ).verdict
         == "IMPROVED"
     )
 

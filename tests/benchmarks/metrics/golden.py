@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from recbench.adapters.base import Floats, Indices, Recommender
-from recbench.benchmarks.evaluation.questions import ask
-from recbench.benchmarks.evaluation.scoring import score
-from recbench.benchmarks.evaluation.slices import slices
+from recbench.benchmarks.evaluation.cell_metrics import compute_metrics
+from recbench.benchmarks.evaluation.questions import collect_answers
+from recbench.benchmarks.evaluation.slices import compute_slices
 from recbench.benchmarks.metrics.protocols import PROTOCOLS, VERSION, Evaluation
 from recbench.datasets.ratings import Catalogue, Ratings
 from tests.adapters.planted import direct
@@ -65,9 +65,9 @@ def numbers() -> dict[str, Any]:
     evaluation = Evaluation((1, 5, 30), tuple(PROTOCOLS))
     algorithm = Formula()
     algorithm.prepare(train)
-    answers = ask(algorithm, train, test, evaluation, 0, direct)
-    scored = score(answers, train, test, CATALOGUE, evaluation, predicts_ratings=True)
-    return {"metrics": scored.values, "slices": slices(answers, scored, train, test, 5)}
+    answers = collect_answers(algorithm, train, test, evaluation, 0, direct)
+    scored = compute_metrics(answers, train, test, CATALOGUE, evaluation, predicts_ratings=True)
+    return {"metrics": scored.values, "slices": compute_slices(answers, scored, train, test, 5)}
 
 
 def stored() -> dict[str, Any]:

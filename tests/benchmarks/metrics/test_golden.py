@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from recbench.benchmarks.metrics.protocols import PROTOCOLS, VERSION, Evaluation
-from recbench.benchmarks.metrics.registry import METRICS, Ranked
+from recbench.benchmarks.metrics.registry import METRICS, RankedHits
 from tests.benchmarks.metrics import golden
 
 
@@ -60,7 +60,7 @@ def test_a_moved_number_and_a_version_without_numbers_are_found(
 ) -> None:
     from dataclasses import replace
 
-    def other(ranked: Ranked, k: int) -> Any:
+    def other(ranked: RankedHits, k: int) -> Any:
         return ranked.n_hits(k) / (k + 1e-6)
 
     with monkeypatch.context() as patch:

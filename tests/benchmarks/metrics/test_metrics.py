@@ -15,23 +15,30 @@ from scipy.sparse import csr_matrix
 from sklearn.metrics import mean_absolute_error, ndcg_score, r2_score, root_mean_squared_error
 from surprise import Prediction, accuracy
 
-from recbench.benchmarks.metrics.registry import METRICS, Listed, Ranked, Rated, columns, find
+from recbench.benchmarks.metrics.registry import (
+    METRICS,
+    Predictions,
+    RankedHits,
+    RecommendationLists,
+    find_metric,
+    metric_columns,
+)
 from recbench.datasets import UsageError
 
 KS = (1, 3, 10, 30)
 
 
-def value_of(name: str, rated: Rated) -> float:
+def value_of(name: str, rated: Predictions) -> float:
     """The metric, as the bench makes it from the shares of the users."""
     sums, weights = METRICS[name].function(rated)
     return float(METRICS[name].finish(sums.sum() / weights.sum()))
 
 
-def made_ratings(seed: int, n: int = 60) -> Rated:
+def made_ratings(seed: int, n: int = 60) -> Predictions:
     """`n` ratings by some of nine users; predictions with ties."""
     rng = np.random.default_rng(seed)
     predicted = np.rint(2 * rng.uniform(1, 5, n)) / 2
-    return Rated(
+    return Predictions(
         rng.integers(0, 8, n).astype(np.int32),
         rng.integers(1, 6, n).astype(float),
         predicted,
@@ -83,7 +90,7 @@ def test_fcp_equals_surprises_where_every_user_has_pairs_of_both_kinds() -> None
     rng = np.random.default_rng(0)
     users = np.repeat(np.arange(6, dtype=np.int32), 30)
     truth = rng.integers(1, 6, 180).astype(float)
-    rated = Rated(users, truth, truth + rng.normal(0, 1.5, 180), np.ones(180, bool), 6)
+    rated = Predictions(users, truth, truth + rng.normal(0, 1.5, 180), np.ones(180, bool), 6)
     predictions = [
         Prediction(int(u), 0, a, b, {})
         for u, a, b in zip(users, truth, rated.predicted, strict=True)
@@ -95,12 +102,12 @@ def gain(ranks: Iterable[int]) -> float:
     return sum(1 / math.log2(1 + rank) for rank in ranks)
 
 
-def made_lists(seed: int, n: int = 12, depth: int = 20) -> tuple[NDArray[np.bool_], Ranked]:
+def made_lists(seed: int, n: int = 12, depth: int = 20) -> tuple[NDArray[np.bool_], RankedHits]:
     rng = np.random.default_rng(seed)
     hits = rng.random((n, depth)) < 0.3
     n_relevant = hits.sum(axis=1) + rng.integers(0, 5, n)
     n_relevant[n_relevant == 0] = 1
-    return hits, Ranked(hits.astype(np.int64), n_relevant, rng.random(n))
+    return hits, RankedHits(hits.astype(np.int64), n_relevant, rng.random(n))
 
 
 @given(st.integers(0, 10**6), st.sampled_from(KS))
@@ -140,7 +147,7 @@ def test_ranking_metrics_equal_implicits_and_scikit_learns(k: int) -> None:
     liked[:, 0] = True
     order = np.argsort(-scores, axis=1)
     hits = np.take_along_axis(liked, order, axis=1)
-    ranked = Ranked(hits.astype(np.int64), liked.sum(axis=1), np.zeros(n_users))
+    ranked = RankedHits(hits.astype(np.int64), liked.sum(axis=1), np.zeros(n_users))
 
     class Model:
         def recommend(
@@ -166,7 +173,7 @@ def test_ranking_metrics_equal_implicits_and_scikit_learns(k: int) -> None:
     )
 
 
-def made_recommendations(seed: int, *, features: bool = True) -> Listed:
+def made_recommendations(seed: int, *, features: bool = True) -> RecommendationLists:
     rng = np.random.default_rng(seed)
     top = np.array([rng.permutation(15)[:6] for _ in range(5)], np.int32)
     top[1, 3:], top[2, 1:], top[3, :] = -1, -1, -1
@@ -175,7 +182,9 @@ def made_recommendations(seed: int, *, features: bool = True) -> Listed:
     norms = np.linalg.norm(dense, axis=1, keepdims=True)
     unit = np.divide(dense, norms, out=np.zeros_like(dense), where=norms > 0)
     profile = np.array([3.0, 2.0, np.nan, 1.0, 4.0])
-    return Listed(top, rng.integers(0, 9, 15), 20, profile, csr_matrix(unit) if features else None)
+    return RecommendationLists(
+        top, rng.integers(0, 9, 15), 20, profile, csr_matrix(unit) if features else None
+    )
 
 
 @given(st.integers(0, 10**6), st.sampled_from([1, 2, 4, 6, 9]))
@@ -232,18 +241,18 @@ def test_every_metric_says_what_it_is() -> None:
 )
 def test_unknown_columns_are_refused(column: str) -> None:
     with pytest.raises(UsageError):
-        find(column)
+        find_metric(column)
 
 
 def test_columns_are_metrics_at_their_cutoffs() -> None:
-    assert columns((5, 10), headline=True) == [
+    assert metric_columns((5, 10), headline=True) == [
         "rmse", "mae", "coverage", "precision@5", "precision@10", "recall@5", "recall@10", "ndcg@5", "ndcg@10",
     ]  # fmt: skip
-    assert set(columns((5,), ("standard", "lightfm"))) >= {
+    assert set(metric_columns((5,), ("standard", "lightfm"))) >= {
         "rmse",
         "auc",
         "gini@5",
         "lightfm:auc",
         "lightfm:gini@5",
     }
-    assert "lightfm:rmse" not in columns((5,), ("standard", "lightfm"))
+    assert "lightfm:rmse" not in metric_columns((5,), ("standard", "lightfm"))

@@ -15,8 +15,8 @@ from scipy.sparse import csr_matrix
 from sklearn.metrics import ndcg_score, roc_auc_score
 
 from recbench.adapters.base import Floats
-from recbench.benchmarks.evaluation.questions import Answers, ask
-from recbench.benchmarks.evaluation.scoring import ranked
+from recbench.benchmarks.evaluation.cell_metrics import find_hits
+from recbench.benchmarks.evaluation.questions import Answers, collect_answers
 from recbench.benchmarks.metrics.protocols import STANDARD, Evaluation
 from recbench.benchmarks.metrics.registry import METRICS
 from recbench.datasets import Ratings
@@ -50,7 +50,7 @@ def scenario(seed: int, *, ties: bool, nan: bool = False) -> tuple[Ratings, Rati
 def by_user(answers: Answers, test: Ratings, name: str, k: int) -> dict[int, float]:
     """A ranking metric of each user who is counted."""
     lists = answers.lists[STANDARD]
-    found = METRICS[name].function(ranked(lists, test), k)
+    found = METRICS[name].function(find_hits(lists, test), k)
     return dict(zip(lists.users.tolist(), np.asarray(found).tolist(), strict=True))
 
 
@@ -69,7 +69,7 @@ def relevant(test: Ratings) -> dict[int, set[int]]:
 def test_lists_have_the_numbers_of_trec_eval(seed: int, ties: bool, nan: bool) -> None:
     """Of the lists that the bench made, so that both have broken ties alike."""
     train, test, scores = scenario(seed, ties=ties, nan=nan)
-    answers = ask(Abstaining(scores), train, test, Evaluation(KS), 0, direct)
+    answers = collect_answers(Abstaining(scores), train, test, Evaluation(KS), 0, direct)
     lists, truth = answers.lists[STANDARD], relevant(test)
     assert lists.users.tolist() == sorted(truth)
     judged = {str(user): {str(item): 1 for item in items} for user, items in truth.items()}
@@ -103,7 +103,7 @@ def candidates(train: Ratings, user: int) -> NDArray[np.int64]:
 @settings(max_examples=10, deadline=None)
 def test_scores_without_ties_have_scikit_learns_numbers(seed: int) -> None:
     train, test, scores = scenario(seed, ties=False)
-    answers = ask(Fixed(scores), train, test, Evaluation(KS), 0, direct)
+    answers = collect_answers(Fixed(scores), train, test, Evaluation(KS), 0, direct)
     for user, items in relevant(test).items():
         asked = candidates(train, user)
         y = np.isin(asked, list(items))
@@ -118,7 +118,7 @@ def test_scores_without_ties_have_scikit_learns_numbers(seed: int) -> None:
 def test_scores_without_ties_have_lightfms_numbers(seed: int) -> None:
     """LightFM counts in float32, so equality ends at 1e-6. Its reciprocal rank has no cutoff: k = 25."""
     train, test, scores = scenario(seed, ties=False)
-    answers = ask(Fixed(scores), train, test, Evaluation((5, 25)), 0, direct)
+    answers = collect_answers(Fixed(scores), train, test, Evaluation((5, 25)), 0, direct)
     model = lightfm_with(scores)
     parts = {
         "test_interactions": matrix(test, 4),
@@ -150,7 +150,7 @@ def test_scores_without_ties_have_recometrics_numbers(
     seed: int, recometrics: Callable[..., Any]
 ) -> None:
     train, test, scores = scenario(seed, ties=False)
-    answers = ask(Fixed(scores), train, test, Evaluation((3, 8)), 0, direct)
+    answers = collect_answers(Fixed(scores), train, test, Evaluation((3, 8)), 0, direct)
     parts = [
         csr_matrix(matrix(part, lowest) > 0, dtype=np.float64)
         for part, lowest in ((train, 1), (test, 4))

@@ -24,7 +24,7 @@ from recbench.benchmarks.records.examples import (
 from recbench.benchmarks.records.leftovers import leftovers
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.run import run
-from recbench.benchmarks.splits import folds as splits
+from recbench.benchmarks.splits import divide
 from recbench.benchmarks.verify import verify
 from recbench.datasets.foundation.spec import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
@@ -62,7 +62,7 @@ def slow(
     person: Person, dataset: Dataset, results: Run, record: Record
 ) -> tuple[list[int] | None, list[tuple[Any, ...]]]:
     """What a row recommends, and its predictions by closeness, one rating after the other."""
-    train_rows, test_rows = splits.divide(dataset, "kfold", 2, 0, 0)
+    train_rows, test_rows = divide(dataset, "kfold", 2, 0, 0)
     arrays, user = results.answers(record.cell), dataset.user_ids.tolist().index(int(person.id))
     mean = float(dataset.ratings.values[train_rows].mean(dtype=np.float64))
     predictions = []

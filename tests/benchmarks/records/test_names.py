@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from recbench import datasets
 from recbench.benchmarks.accept import accept
-from recbench.benchmarks.compare import gate
+from recbench.benchmarks.compare import compare
 from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.verify import verify
@@ -90,8 +90,8 @@ def snapshot(directory: Path) -> dict[str, bytes]:
 
 COMMANDS: dict[str, Callable[[Path, Path, Path], Result]] = {
     "accept": lambda run, base, new: invoke(accept, run, new / "baseline", "--fail-on", "rmse:+1%"),
-    "compare the base": lambda run, base, new: invoke(gate, run, base, "--fail-on", "rmse:+1%"),
-    "compare the head": lambda run, base, new: invoke(gate, base, run, "--fail-on", "rmse:+1%"),
+    "compare the base": lambda run, base, new: invoke(compare, run, base, "--fail-on", "rmse:+1%"),
+    "compare the head": lambda run, base, new: invoke(compare, base, run, "--fail-on", "rmse:+1%"),
     "verify": lambda run, base, new: invoke(verify, run),
     "verify without data": lambda run, base, new: invoke(verify, run, "--without-data"),
     "rerun": lambda run, base, new: invoke(verify, run, "--rerun", Run(base).read_plan()[0][0].key),

@@ -455,7 +455,7 @@ def test_only_what_runs_counts(one: str, other: str, same: bool) -> None:
 def test_every_metric_file_and_every_question_is_covered() -> None:
     evaluation = source._reached([*source.NUMBERS, source.METRICS], None)
     numbers = {
-        "evaluation.scoring",
+        "evaluation.cell_metrics",
         "evaluation.slices",
         "metrics",
         "metrics.registry",
@@ -469,7 +469,7 @@ def test_every_metric_file_and_every_question_is_covered() -> None:
         "execution.worker",
         "metrics.protocols",
         "splits.folds",
-        "splits.ways",
+        "splits.built_in",
     }
     assert {f"recbench.benchmarks.{name}" for name in wanted} <= questions
     rooms = ("recbench.benchmarks.metrics", "recbench.benchmarks.evaluation")

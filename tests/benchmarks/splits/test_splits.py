@@ -13,8 +13,15 @@ from hypothesis import strategies as st
 from recbench.benchmarks.metrics.protocols import Evaluation
 from recbench.benchmarks.planning import cells as plan
 from recbench.benchmarks.records.cell import Cell
-from recbench.benchmarks.splits.folds import OFFICIAL, divide, is_seeded, n_folds_of, normal, order
-from recbench.benchmarks.splits.ways import SPLITS, recommenders
+from recbench.benchmarks.splits.built_in import SPLITS, recommenders
+from recbench.benchmarks.splits.folds import (
+    OFFICIAL_ORDERS,
+    canonical_spec,
+    divide,
+    is_seeded,
+    order_in_time,
+    resolve_n_folds,
+)
 from recbench.datasets import Dataset, Ratings, UsageError
 from recbench.datasets.ratings import Catalogue, Provenance
 
@@ -51,7 +58,7 @@ def test_every_split_is_tested_here() -> None:
 @settings(max_examples=25, deadline=None)
 def test_parts_are_disjoint_exhaustive_and_the_same_again(spec: str, n: int, seed: int) -> None:
     data = dataset(n, seed % 1000)
-    n_folds = n_folds_of(data, spec, None)
+    n_folds = resolve_n_folds(data, spec, None)
     tested: list[int] = []
     for fold in range(n_folds):
         train, test = divide(data, spec, n_folds, fold, seed)
@@ -185,7 +192,11 @@ def test_what_cannot_be_divided_is_refused(spec: str, folds: int | None, message
 def planned(data: Dataset, spec: str, folds: int | None = None, repeats: int = 1) -> list[Cell]:
     """The cells of one row, as a run would plan them."""
     how = plan.How(
-        normal(spec), n_folds_of(data, normal(spec), folds), 0, Evaluation(), repeats=repeats
+        canonical_spec(spec),
+        resolve_n_folds(data, canonical_spec(spec), folds),
+        0,
+        Evaluation(),
+        repeats=repeats,
     )
     return plan.cells(data, plan.rows(["item-mean"]), how)
 
@@ -220,10 +231,12 @@ def test_what_a_split_does_with_time_is_declared(movielens: Dataset) -> None:
         "last-out[n=3]": "user",
         "time": "all",
     }
-    assert {spec: order(spec) for spec in said} == said
-    assert order("somebodys-own") is None
+    assert {spec: order_in_time(spec) for spec in said} == said
+    assert order_in_time("somebodys-own") is None
     assert not is_seeded("ua")
-    assert set(movielens.splits) <= {spec for spec in OFFICIAL if order(spec) == "none"}
+    assert set(movielens.splits) <= {
+        spec for spec in OFFICIAL_ORDERS if order_in_time(spec) == "none"
+    }
     times, users = movielens.ratings.times, movielens.ratings.users
     assert times is not None
     for name in movielens.splits:
@@ -238,17 +251,17 @@ def test_what_a_split_does_with_time_is_declared(movielens: Dataset) -> None:
 def test_ratings_without_times_cannot_be_divided_by_them() -> None:
     for spec in ("time", "last-out"):
         with pytest.raises(UsageError, match="have no times"):
-            n_folds_of(dataset(100, 0, times=False), spec, None)
+            resolve_n_folds(dataset(100, 0, times=False), spec, None)
 
 
 def test_official_splits_have_the_folds_they_come_with(movielens: Dataset) -> None:
-    assert n_folds_of(movielens, "ua", None, 5) == 1
+    assert resolve_n_folds(movielens, "ua", None, 5) == 1
     with pytest.raises(UsageError, match="has 1; leave --folds out"):
-        n_folds_of(movielens, "ua", 3)
+        resolve_n_folds(movielens, "ua", 3)
     train, test = divide(movielens, "ua", 1, 0, 0)
     assert (len(train), len(test)) == (90_570, 9_430)
 
 
 def test_specs_have_one_form() -> None:
-    assert normal("holdout[ test = .2 ]") == "holdout[test=0.2]"
-    assert normal("kfold") == "kfold"
+    assert canonical_spec("holdout[ test = .2 ]") == "holdout[test=0.2]"
+    assert canonical_spec("kfold") == "kfold"

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from recbench.benchmarks.certainty.bootstrap import Sample, bootstrap
+from recbench.benchmarks.certainty.bootstrap import UserShares, bootstrap_users
 from recbench.benchmarks.certainty.estimate import LEVEL
-from recbench.benchmarks.metrics.registry import METRICS, find
+from recbench.benchmarks.metrics.registry import METRICS, find_metric
 from recbench.benchmarks.records.record import Record
 from recbench.reports import words
 from recbench.reports.build import build
@@ -209,7 +209,7 @@ def test_the_front_is_what_nothing_beats_ties_included(
 
 def test_the_words_name_the_front_and_never_the_oracle(tmp_path: Path, whole: Results) -> None:
     (said,) = scatter.sentences(whole, "rmse")
-    best = scatter.front(scatter.points(whole, "rmse"), find("rmse"))
+    best = scatter.front(scatter.points(whole, "rmse"), find_metric("rmse"))
     assert {row.name for row in whole.rows if f"{row.name} (" in said} == {
         point.name for point in best
     }
@@ -280,9 +280,12 @@ def test_pairs_are_tested_all_together() -> None:
     wrong = 0
     for study in range(60):
         rows = [
-            Sample(rng.normal(0, 1, (1, 200)) + (i == 12), np.ones((1, 200))) for i in range(13)
+            UserShares(rng.normal(0, 1, (1, 200)) + (i == 12), np.ones((1, 200))) for i in range(13)
         ]
-        apart = bootstrap(METRICS["precision"], rows, seed=study, n_draws=400).apart < LEVEL
+        apart = (
+            bootstrap_users(METRICS["precision"], rows, seed=study, n_draws=400).pairwise_p_values
+            < LEVEL
+        )
         wrong += bool(apart[:12, :12].any())
         assert apart[12, :12].all() and (apart == apart.T).all() and not apart.diagonal().any()
     assert wrong <= 9  # 3 are expected; more than 9 would be chance once in a thousand
@@ -290,9 +293,11 @@ def test_pairs_are_tested_all_together() -> None:
 
 def test_the_matrix_keeps_the_best_rows_and_says_so() -> None:
     rng = np.random.default_rng(1)
-    rows = [Sample(rng.chisquare(3, (1, 90)) * (1 + i / 30), np.ones((1, 90))) for i in range(25)]
+    rows = [
+        UserShares(rng.chisquare(3, (1, 90)) * (1 + i / 30), np.ones((1, 90))) for i in range(25)
+    ]
     results = [Row(f"row-{i}", "sgd", ()) for i in range(25)]
-    found = Certainty(results, bootstrap(METRICS["rmse"], rows, n_draws=200))
+    found = Certainty(results, bootstrap_users(METRICS["rmse"], rows, n_draws=200))
     shown = differences.matrix(found, "rmse")
     assert (
         shown.names == [f"row-{index}" for index in found.order[: differences.MOST_ROWS]]

@@ -8,33 +8,33 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
-from recbench.benchmarks.evaluation.questions import Answers, Lists, pairs
+from recbench.benchmarks.evaluation.questions import Answers, Lists, user_item_matrix
 from recbench.benchmarks.metrics import (
     METRICS,
     PROTOCOLS,
     STANDARD,
     Evaluation,
-    Listed,
     Metric,
-    Ranked,
-    Rated,
+    Predictions,
+    RankedHits,
+    RecommendationLists,
     Shares,
-    prefixed,
+    column_name,
 )
 from recbench.datasets.ratings import Catalogue, Ratings
 
 
-def rated(answers: Answers, test: Ratings, train_mean: float) -> Rated:
+def complete_predictions(answers: Answers, test: Ratings, train_mean: float) -> Predictions:
     """The test ratings beside their predictions: no opinion becomes the training mean, then all are clipped."""
     answered = ~np.isnan(answers.scores)
     predicted = np.where(answered, answers.scores, train_mean).astype(np.float64)
     truth = test.values.astype(np.float64)
-    return Rated(test.users, truth, np.clip(predicted, *test.scale), answered, test.n_users)
+    return Predictions(test.users, truth, np.clip(predicted, *test.scale), answered, test.n_users)
 
 
-def ranked(lists: Lists, test: Ratings, protocol: str = STANDARD) -> Ranked:
+def find_hits(lists: Lists, test: Ratings, protocol: str = STANDARD) -> RankedHits:
     """At which ranks the recommendations are relevant test items of their user."""
-    relevant = pairs(test, PROTOCOLS[protocol].threshold(test.scale))
+    relevant = user_item_matrix(test, PROTOCOLS[protocol].threshold(test.scale))
     keys = relevant.tocoo()
     known = keys.row.astype(np.int64) * test.n_items + keys.col
     recommended = lists.users[:, None].astype(np.int64) * test.n_items + lists.top_items
@@ -43,16 +43,20 @@ def ranked(lists: Lists, test: Ratings, protocol: str = STANDARD) -> Ranked:
     )
     hits = np.zeros(is_hit.shape, np.int64)
     np.add.at(hits, (np.nonzero(is_hit)[0], lists.ranks[is_hit]), 1)
-    return Ranked(hits, np.diff(relevant.indptr)[lists.users].astype(np.int64), lists.auc)
+    return RankedHits(hits, np.diff(relevant.indptr)[lists.users].astype(np.int64), lists.auc)
 
 
-def listed(lists: Lists, train: Ratings, features: csr_matrix | None) -> Listed:
+def describe_lists(
+    lists: Lists, train: Ratings, features: csr_matrix | None
+) -> RecommendationLists:
     """The recommendations beside how often their items were rated, and their `features` if there are any."""
     n_ratings = np.bincount(train.items, minlength=train.n_items)
     n = np.bincount(train.users, minlength=train.n_users)
     total = np.bincount(train.users, n_ratings[train.items], train.n_users)
     profile = np.divide(total, n, out=np.full(train.n_users, np.nan), where=n > 0)
-    return Listed(lists.top_items, n_ratings, train.n_users, profile[lists.users], features)
+    return RecommendationLists(
+        lists.top_items, n_ratings, train.n_users, profile[lists.users], features
+    )
 
 
 def _features(catalogue: Catalogue) -> csr_matrix | None:
@@ -81,7 +85,7 @@ def _features(catalogue: Catalogue) -> csr_matrix | None:
 
 
 @dataclass(frozen=True)
-class Scored:
+class CellMetrics:
     """The metrics of a cell by column, and what each user adds to those that are ratios of sums over users."""
 
     values: dict[str, float | None]  # None where undefined
@@ -104,7 +108,7 @@ class Scored:
         }
 
 
-def score(
+def compute_metrics(
     answers: Answers,
     train: Ratings,
     test: Ratings,
@@ -112,12 +116,12 @@ def score(
     evaluation: Evaluation,
     *,
     predicts_ratings: bool,
-) -> Scored:
+) -> CellMetrics:
     """Every metric. Undefined are errors of an algorithm that only ranks, and what nothing is known for, such as the
     precision when no user has a relevant test item.
     """
-    scored = Scored({}, {})
-    ratings = rated(answers, test, train.mean)
+    scored = CellMetrics({}, {})
+    ratings = complete_predictions(answers, test, train.mean)
     for metric in METRICS.values():
         if metric.kind == "rating":
             defined = len(test) > 0 and (predicts_ratings or not metric.needs_ratings)
@@ -126,8 +130,8 @@ def score(
     for protocol in evaluation.protocols:
         lists = answers.lists[protocol]
         by_kind: dict[str, Any] = {
-            "ranking": ranked(lists, test, protocol),
-            "list": listed(lists, train, features),
+            "ranking": find_hits(lists, test, protocol),
+            "list": describe_lists(lists, train, features),
         }
         by_kind["set"] = by_kind["list"]
         for metric in METRICS.values():
@@ -140,11 +144,11 @@ def score(
                         np.nan_to_num(found),
                     )
                     found = values, weights
-                _add(scored, metric, prefixed(protocol, column), found)
+                _add(scored, metric, column_name(protocol, column), found)
     return scored
 
 
-def _add(scored: Scored, metric: Metric, column: str, found: Shares | float | None) -> None:
+def _add(scored: CellMetrics, metric: Metric, column: str, found: Shares | float | None) -> None:
     value = None
     if isinstance(found, float):
         value = found

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.benchmarks.certainty.bootstrap import Sample
+from recbench.benchmarks.certainty.bootstrap import UserShares
 from recbench.benchmarks.records import Record, Run
 
-KEPT = (
+SHARE_ARRAYS = (
     "share_users",
     "share_columns",
     "share_sums",
@@ -16,14 +16,14 @@ KEPT = (
 )  # what statistics need of the raw answers
 
 
-def samples(
+def read_user_shares(
     run: Run, rows: Mapping[str, Sequence[Record]], columns: Sequence[str]
-) -> dict[str, dict[str, Sample]]:
+) -> dict[str, dict[str, UserShares]]:
     """For each of `columns` the `Sample` of each row that has all its folds and a value of it in each.
 
     UsageError, naming the file, where an ok record's answers are gone or damaged.
     """
-    found: dict[str, dict[str, Sample]] = {column: {} for column in columns}
+    found: dict[str, dict[str, UserShares]] = {column: {} for column in columns}
     for row, records in rows.items():
         if any(record.status != "ok" for record in records):
             continue
@@ -31,7 +31,7 @@ def samples(
         for column in columns:
             if all(column in fold for fold in folds):
                 sums, weights = zip(*(fold[column] for fold in folds), strict=True)
-                found[column][row] = Sample(np.array(sums), np.array(weights))
+                found[column][row] = UserShares(np.array(sums), np.array(weights))
     return found
 
 
@@ -39,7 +39,7 @@ def _shares(
     run: Run, record: Record, columns: Sequence[str]
 ) -> dict[str, tuple[NDArray[np.float64], ...]]:
     """By column the sums and weights of all users, (n_users,) each, in one cell."""
-    arrays = run.answers(record.cell, KEPT)
+    arrays = run.answers(record.cell, SHARE_ARRAYS)
     users, known = arrays["share_users"], arrays["share_columns"].tolist()
     parts = arrays["share_sums"], arrays["share_weights"]
     shares: dict[str, tuple[NDArray[np.float64], ...]] = {}

@@ -26,7 +26,7 @@ from recbench.benchmarks.records import (
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset
 
-MACHINE = ("cpu", "platform", "python")  # numbers are promised to be the same where these are
+SAME_MACHINE = ("cpu", "platform", "python")  # numbers are promised to be the same where these are
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def find_cell(cells: list[Cell], key: str) -> Cell:
     )
 
 
-def rerun(
+def refit_cell(
     run: Run, cell: Cell, about: RunDescription, dataset: Dataset, plugins: list[str]
 ) -> Comparison:
     """Fit `cell` again and compare its status, metrics and raw answers with its record."""
@@ -120,7 +120,7 @@ def excuse(old: Record, new: Record) -> str:
         ("source", cell.source, answers_source(adapter) if cell.source else ""),
         *(
             (name, getattr(old.environment, name), getattr(new.environment, name))
-            for name in MACHINE
+            for name in SAME_MACHINE
         ),
     ):
         if was != now:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters import available
-from recbench.benchmarks.evaluation import Answers, Scored
+from recbench.benchmarks.evaluation import Answers, CellMetrics
 from recbench.benchmarks.execution import describe_fold
-from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, find
+from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, find_metric
 from recbench.benchmarks.planning import Division, division_of, evaluate_answers, misfits
 from recbench.benchmarks.records import (
     Cell,
@@ -20,7 +20,7 @@ from recbench.benchmarks.records import (
     describe_data,
     evaluation_source,
 )
-from recbench.benchmarks.splits import folds as splits
+from recbench.benchmarks.splits import digest_of_split, divide
 from recbench.benchmarks.verification.files import Ledger, is_early
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset, Ratings
@@ -35,7 +35,7 @@ WORDS = ("name", "licence", "citation", "notice", "remarks")  # of the data: no 
 Arrays = Mapping[str, NDArray[Any]]
 
 
-def recompute(
+def recompute_metrics(
     run: Run, records: list[Record], about: RunDescription, dataset: Dataset, ledger: Ledger
 ) -> None:
     """Divide the data again, and compare each ok record with what its raw answers give.
@@ -63,7 +63,7 @@ def recompute(
         column for record in ok for column in record.metrics
     )  # one that a record lacks is found
     for division, group in itertools.groupby(sorted(ok, key=_division), _division):
-        train_rows, test_rows = splits.divide(dataset, *division)
+        train_rows, test_rows = divide(dataset, *division)
         train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
         fold = describe_fold(train, train_rows, test, test_rows).to_json()
         for record in group:
@@ -77,7 +77,7 @@ def recompute(
             _rescore(run, record, list(columns), dataset, train, test, ledger)
 
 
-def from_shares(run: Run, records: list[Record], ledger: Ledger) -> None:
+def check_against_shares(run: Run, records: list[Record], ledger: Ledger) -> None:
     """Without the data: compare each metric with what the stored shares of the users give."""
     for record in records:
         arrays = _answers(run, record.cell, ledger) if record.status == "ok" else {}
@@ -86,7 +86,10 @@ def from_shares(run: Run, records: list[Record], ledger: Ledger) -> None:
                 arrays[name][place].sum(dtype=np.float64)
                 for name in ("share_sums", "share_weights")
             )
-            expected, found = float(find(column).finish(sums / weights)), record.metrics.get(column)
+            expected, found = (
+                float(find_metric(column).finish(sums / weights)),
+                record.metrics.get(column),
+            )
             ledger.compare(
                 "from shares", _file(record.cell), f"metrics.{column}", expected, found, FROM_SHARES
             )
@@ -103,7 +106,7 @@ def _division(record: Record) -> Division:
 def _refuse(run: Run, record: Record, dataset: Dataset) -> None:
     """UsageError if this version, with these data and adapters, cannot make the record's metrics again."""
     cell, limited = record.cell, "--without-data verifies the rest."
-    digest = splits.digest(dataset, cell.split)
+    digest = digest_of_split(dataset, cell.split)
     if digest != cell.digest:
         raise UsageError(
             f"{run.path(cell)}: its data have the digest {cell.digest[:12]}, the {dataset.name} at hand has "
@@ -176,7 +179,7 @@ def _fitting(
 
 
 def _compare_shares(
-    cell: Cell, scored: Scored, arrays: Arrays, record: Record, ledger: Ledger
+    cell: Cell, scored: CellMetrics, arrays: Arrays, record: Record, ledger: Ledger
 ) -> None:
     """The stored shares of the users beside those made again, the first difference of each column as a finding."""
     file, again = _file(cell, "npz"), scored.to_arrays()

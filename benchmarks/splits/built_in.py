@@ -13,7 +13,7 @@ from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Ratings
 
 Rows = NDArray[np.int64]
-Division = Callable[..., tuple[Rows, Rows]]
+DivideFunction = Callable[..., tuple[Rows, Rows]]
 Folds = Literal["parts", "draws", "one"]
 Order = Literal["none", "user", "all"]
 Part = Annotated[float, Field(gt=0)]  # a share below 1, or a number of ratings
@@ -29,7 +29,7 @@ class Split:
     take a rating, so none is empty where there are as many ratings as folds.
     """
 
-    divide: Division
+    divide: DivideFunction
     folds: Folds
     order: Order = "none"
     even: bool = False
@@ -38,19 +38,19 @@ class Split:
 SPLITS: dict[str, Split] = {}
 
 
-def split(
+def register_split(
     name: str, folds: Folds, order: Order = "none", *, even: bool = False
-) -> Callable[[Division], Division]:
+) -> Callable[[DivideFunction], DivideFunction]:
     """Register a function under `name`; its parameters after `seed` are what may stand in brackets."""
 
-    def register(function: Division) -> Division:
+    def register(function: DivideFunction) -> DivideFunction:
         SPLITS[name] = Split(function, folds, order, even)
         return function
 
     return register
 
 
-@split("kfold", "parts", even=True)
+@register_split("kfold", "parts", even=True)
 def kfold(ratings: Ratings, n_folds: int, fold: int, seed: int) -> tuple[Rows, Rows]:
     """Shuffle all ratings with the seed and cut them into `n_folds` blocks; block `fold` is the test part.
 
@@ -65,17 +65,17 @@ def kfold(ratings: Ratings, n_folds: int, fold: int, seed: int) -> tuple[Rows, R
     return np.concatenate([rows[:start], rows[stop:]]), rows[start:stop]
 
 
-@split("user-kfold", "parts")
+@register_split("user-kfold", "parts")
 def user_kfold(ratings: Ratings, n_folds: int, fold: int, seed: int) -> tuple[Rows, Rows]:
     """K-fold inside each user: a user's ratings are shuffled and dealt out evenly, from a random fold onwards."""
     rows = _shuffled(len(ratings), seed)
     rank, order = _ranks(ratings.users, rows)
     first = np.random.default_rng([seed, 1]).integers(0, n_folds, ratings.n_users)
     is_test = (rank + first[ratings.users[order]]) % n_folds == fold
-    return without(np.sort(order[is_test]), len(ratings))
+    return rows_without(np.sort(order[is_test]), len(ratings))
 
 
-@split("holdout", "draws")
+@register_split("holdout", "draws")
 def holdout(
     ratings: Ratings, n_folds: int, fold: int, seed: int, test: Part = 0.2
 ) -> tuple[Rows, Rows]:
@@ -90,7 +90,7 @@ def holdout(
     return rows[:n_train], rows[n_train:]
 
 
-@split("last-out", "one", order="user")
+@register_split("last-out", "one", order="user")
 def last_out(
     ratings: Ratings, n_folds: int, fold: int, seed: int, n: Annotated[int, Field(ge=1)] = 1
 ) -> tuple[Rows, Rows]:
@@ -102,10 +102,10 @@ def last_out(
     n_ratings = np.bincount(ratings.users, minlength=ratings.n_users)
     from_end = np.repeat(np.cumsum(n_ratings), n_ratings) - np.arange(len(order))
     is_test = (from_end <= n) & (n_ratings[ratings.users[order]] > n)
-    return without(np.sort(order[is_test]), len(ratings))
+    return rows_without(np.sort(order[is_test]), len(ratings))
 
 
-@split("time", "one", order="all")
+@register_split("time", "one", order="all")
 def time(
     ratings: Ratings, n_folds: int, fold: int, seed: int, at: str = "0.8"
 ) -> tuple[Rows, Rows]:
@@ -115,7 +115,7 @@ def time(
     Ratings of one second are never divided.
     """
     times = np.asarray(ratings.times)
-    moment = moment_of(at)
+    moment = parse_moment(at)
     if moment is None:
         moment = int(np.partition(times, int(float(at) * len(times)))[int(float(at) * len(times))])
     test = np.flatnonzero(times >= moment)
@@ -127,10 +127,10 @@ def time(
         raise UsageError(
             f"time[at={at}] leaves no rating in one of its parts: ratings are from {' to '.join(days)}"
         )
-    return without(test, len(ratings))
+    return rows_without(test, len(ratings))
 
 
-@split("recommenders", "draws")
+@register_split("recommenders", "draws")
 def recommenders(
     ratings: Ratings,
     n_folds: int,
@@ -168,14 +168,14 @@ def _ranks(indices: NDArray[np.int32], rows: Rows) -> tuple[Rows, Rows]:
     return np.arange(len(order)) - starts[indices[order]], order
 
 
-def without(test: Rows, n: int) -> tuple[Rows, Rows]:
+def rows_without(test: Rows, n: int) -> tuple[Rows, Rows]:
     """All `n` rows without those of `test`, in their order, and those of `test`."""
     in_training = np.ones(n, bool)
     in_training[test] = False
     return np.flatnonzero(in_training), test
 
 
-def moment_of(at: str) -> int | None:
+def parse_moment(at: str) -> int | None:
     """The date `at` in seconds since 1970, or None if it is a share. UsageError if it is neither."""
     try:
         if 0 < float(at) < 1:
