@@ -22,9 +22,13 @@ from recbench.benchmarks.records import Cell, Record, Run, RunDescription, not_r
 from recbench.datasets.storage import cache_directory, data_directory
 
 WATCH_SECONDS = 0.05
-# The server finds modules where the run finds them, in the same order: not where PYTHONPATH would put them.
+# The server finds modules where the run finds them, in the same order: not where PYTHONPATH would put
+# them. Only recbench itself comes from the run's root before all: behind it on the path may lie
+# another checkout that is installed as editable, and its cells would run other code than the run.
 SERVER = """
 import json, sys
+sys.path[:0] = [sys.argv.pop(1)]
+import recbench
 sys.path[:] = json.loads(sys.argv.pop(1))
 from recbench.benchmarks.execution.forkserver import main
 main()
@@ -64,7 +68,14 @@ class Pool:
         # Absolute for the same reason: a cell may load data of its own.
         flags |= {"RECBENCH_DATA": str(data_directory()), "RECBENCH_CACHE": str(cache_directory())}
         self._server = subprocess.Popen(
-            [sys.executable, "-c", SERVER, json.dumps(path), str(os.getpid())],
+            [
+                sys.executable,
+                "-c",
+                SERVER,
+                str(recbench.ROOT),
+                json.dumps(path),
+                str(os.getpid()),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
