@@ -18,7 +18,7 @@ from recbench.datasets.netflix.titles_and_probe import (
 )
 from recbench.datasets.parsing import LAST_MOVIE, LAST_USER
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Rows, Step
-from recbench.datasets.storage import MissingData, intact, match_overviews
+from recbench.datasets.storage import MissingData, match_overviews
 from recbench.datasets.transforms import filter_rule, more_than
 
 LICENCE = "Netflix Prize: research only, no redistribution without permission, no commercial use"
@@ -85,17 +85,16 @@ def parse(found: Found, wanted: Wanted, metadata: Path | None = None) -> Dataset
 def _read(found: Found) -> tuple[RawRatings, Titles, Probe | None]:
     """The ratings and the lists, in one pass over the files."""
     reader, lists = Reader(), dict[str, tuple[bytes, str]]()
-    with intact(found.layout.files[0]):
-        for kind, text in found.texts():
-            if kind == "ratings":
-                reader.read(text)
-                continue
-            content = text.file.read(LARGEST_LIST + 1)
-            if len(content) > LARGEST_LIST or kind in lists:
-                raise UsageError(
-                    f"{text.name}: expected one list of {kind}, of at most {LARGEST_LIST:,} bytes."
-                )
-            lists[kind] = content, text.name
+    for kind, text in found.texts():
+        if kind == "ratings":
+            reader.read(text)
+            continue
+        content = text.file.read(LARGEST_LIST + 1)
+        if len(content) > LARGEST_LIST or kind in lists:
+            raise UsageError(
+                f"{text.name}: expected one list of {kind}, of at most {LARGEST_LIST:,} bytes."
+            )
+        lists[kind] = content, text.name
     if "titles" not in lists:
         raise MissingData(
             f"{found.layout.files[0]} holds no {' or '.join(TITLES)}. {advice(TITLES[0])}"

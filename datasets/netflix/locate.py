@@ -14,10 +14,9 @@ from recbench.datasets.storage import (
     MissingData,
     cache_directory,
     data_directory,
-    tar_members,
+    list_file_names,
+    stream_members,
     write_atomically,
-    zip_members,
-    zip_names,
 )
 
 KAGGLE = "https://www.kaggle.com/datasets/netflix-inc/netflix-prize-data"
@@ -79,8 +78,7 @@ class Found:
                     yield kind, Text(str(path), file, _movie(path.name))
         if self.layout.kind in ("zip", "tar"):
             archive = self.layout.files[0]
-            members = zip_members if self.layout.kind == "zip" else tar_members
-            for name, stream in members(archive, lambda name: bool(self._kind(name))):
+            for name, stream in stream_members(archive, lambda name: bool(self._kind(name))):
                 if member := self._kind(name):
                     yield member, Text(f"{archive}/{name}", stream, _movie(name))
 
@@ -141,7 +139,7 @@ def _layouts(directory: Path, n_files: int) -> Iterator[Layout]:
     if numbers == wanted:
         return  # whatever else lies here need not be looked at
     for path in sorted(directory.glob("*.zip")):
-        names = set(zip_names(path))
+        names = set(list_file_names(path))
         inside = tuple(number for number in wanted if COMBINED[number - 1] in names)
         yield Layout("zip", (path,), inside, inside == wanted, has_titles=bool(names & set(TITLES)))
     for folder in (directory, directory / "training_set"):

@@ -4,7 +4,7 @@ Loaders come in to fetch, open and cache; the harness to reopen an entry of the 
 files whole or not at all. What the files say is no business of this room.
 """
 
-from recbench.datasets.storage.archives import Archive
+from recbench.datasets.storage.archives import Archive, list_file_names, stream_members
 from recbench.datasets.storage.cache import hold_lock, load_cached, reopen_entry, write_atomically
 from recbench.datasets.storage.fetch import (
     MissingData,
@@ -21,7 +21,6 @@ from recbench.datasets.storage.markers import (
     remove_own_files,
     temporary_pattern,
 )
-from recbench.datasets.storage.netflix_archives import intact, tar_members, zip_members, zip_names
 from recbench.datasets.storage.overviews import match_overviews
 
 __all__ = [
@@ -34,16 +33,14 @@ __all__ = [
     "download_wheel",
     "find_placed",
     "hold_lock",
-    "intact",
     "is_marked",
+    "list_file_names",
     "load_cached",
     "mark_directory",
     "match_overviews",
     "remove_own_files",
     "reopen_entry",
-    "tar_members",
+    "stream_members",
     "temporary_pattern",
     "write_atomically",
-    "zip_members",
-    "zip_names",
 ]

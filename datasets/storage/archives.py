@@ -1,5 +1,12 @@
-"""Files inside zip and tar archives, read in place: nothing is unpacked to disk, and nothing dangerous is read."""
+"""Files inside zip and tar archives, read in place: nothing is unpacked, nothing dangerous is read.
 
+The one reader for all archives. `Archive` lists what is inside before anything is read, and gives
+any member; `stream_members` passes over an archive once, which suits a large compressed tar. Both
+refuse the same.
+"""
+
+import gzip
+import io
 import lzma
 import re
 import stat
@@ -8,52 +15,59 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, BinaryIO, cast
 
 from recbench.datasets.foundation import UsageError
 
 LARGEST_RATIO = 100  # unpacked to packed; the text of ratings compresses to a third or a sixth
 ALWAYS_FINE = 8 << 20  # bytes that an archive may unpack to, whatever the ratio
+MOST_BYTES = (
+    8 << 30
+)  # bytes that any archive may unpack to; four times what the Netflix Prize unpacks to
+MOST_MEMBERS = 100_000  # the Netflix Prize has 17,770 and some
 LARGEST_READ = 256 << 20  # bytes that a member may have to be read as a whole
+
+NESTED = "training_set.tar"  # the one archive that is read inside another: nf_prize_dataset.tar.gz has it
+TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
+END_MARK = 2 * tarfile.BLOCKSIZE  # bytes of zeros that end every tar
+BLOCK_BYTES = 1 << 20
+
 DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
     lzma.LZMAError,
     EOFError,
-    OSError,
+    OSError,  # gzip's too
     UnicodeError,  # in the names
     NotImplementedError,  # an unknown compression
 )
 
-
-class _Member(NamedTuple):
-    name: str
-    size: int
-    problem: str  # why it may not be read, or ""
-    open: Callable[[], IO[bytes] | None] | None  # None for folders
+Opener = Callable[[], IO[bytes] | None]
 
 
 class Archive:
     """The files of a zip, tar, tar.gz or wheel, by their names inside it.
 
-    UsageError, with file, member and what to do, if it is no such archive, is damaged or encrypted, holds a link, a
-    path that is absolute or climbs with "..", a name twice, or unpacks to more than `LARGEST_RATIO` times its size.
+    UsageError, with file, member and what to do, if it is no such archive, is damaged, cut short or encrypted, or
+    holds a link, a device, a path that is absolute or climbs with "..", or a name twice. So is one that unpacks to
+    more than `LARGEST_RATIO` times its size or `MOST_BYTES`, or has more than `MOST_MEMBERS` members.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.sizes: dict[str, int] = {}  # bytes by name
-        self._openers: dict[str, Callable[[], IO[bytes] | None]] = {}
-        with self._translated(""):
-            packed_bytes = path.stat().st_size
-            is_tar = path.name.endswith((".tar", ".tar.gz", ".tgz"))
-            self._file = tarfile.open(path) if is_tar else zipfile.ZipFile(path)  # noqa: SIM115
+        self._openers: dict[str, Opener] = {}
+        with _translate_damage(str(path)):
+            inspection = _Inspection(path)
+            self._file = tarfile.open(path) if _is_tar(path) else zipfile.ZipFile(path)  # noqa: SIM115
+
         try:
-            with self._translated(""):
-                self._list(max(ALWAYS_FINE, LARGEST_RATIO * packed_bytes))
+            with _translate_damage(str(path)):
+                self._list_members(inspection)
         except BaseException:
             self._file.close()
             raise
@@ -65,100 +79,285 @@ class Archive:
         self._file.close()
 
     def find(self, file: str) -> str | None:
-        """The name of the one member that is called `file`, in whichever folder; None if there is none."""
-        found = [name for name in self.sizes if name.rpartition("/")[2] == file]
-        if len(found) > 1:
-            raise self._refusal("", f"holds more than one {file}: {', '.join(found[:3])}. Keep one")
-        return found[0] if found else None
+        """The name of the one member that is called `file`, in whichever folder; None if there is none.
+
+        UsageError if there are several.
+        """
+        names = [name for name in self.sizes if _base_name(name) == file]
+        if len(names) > 1:
+            raise UsageError(
+                f"{self.path} holds more than one {file}: {', '.join(names[:3])}. Keep one."
+            )
+        return names[0] if names else None
 
     def need(self, file: str) -> str:
         """Like `find`, but UsageError if there is none."""
         name = self.find(file)
         if name is None:
             inside = ", ".join(list(self.sizes)[:8]) or "nothing"
-            raise self._refusal(
-                "", f"has no file {file} inside, only {inside}. Fetch the archive again"
+            raise UsageError(
+                f"{self.path} has no file {file} inside, only {inside}. Fetch the archive again."
             )
         return name
 
     def where(self, name: str) -> str:
         """How messages call the member `name`: "path!name"."""
-        return f"{self.path}!{name}" if name else str(self.path)
+        return _describe_member(self.path, name)
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
-        """The member `name` as a stream of bytes; damage that is met while reading becomes a UsageError."""
-        with self._translated(name):
+        """The member `name` as a stream of bytes; damage met while reading becomes a UsageError."""
+        with _translate_damage(self.where(name)):
             file = self._openers[name]()
             assert file is not None, "only regular files are listed"
             with file:
                 yield file
 
     def read(self, name: str) -> bytes:
-        """The member `name` as a whole; meant for the small ones."""
-        if self.sizes[name] > LARGEST_READ:
-            size = f"has {self.sizes[name]:,} bytes, {LARGEST_READ:,} were expected at most"
-            raise self._refusal(name, f"{size}. Use the original archive")
+        """The member `name` as a whole; UsageError if it is longer than `LARGEST_READ` bytes."""
+        n_bytes = self.sizes[name]
+        if n_bytes > LARGEST_READ:
+            raise UsageError(
+                f"{self.where(name)} has {n_bytes:,} bytes, {LARGEST_READ:,} were expected at most. "
+                "Use the original archive."
+            )
         with self.open(name) as file:
             return file.read()
 
-    def _list(self, largest: int) -> None:
-        total, seen = 0, set()
-        for name, size, problem, opener in _members(self._file):
-            total += size
-            if re.match(r"[/\\]|[A-Za-z]:", name) or ".." in re.split(r"[/\\]", name):
-                problem = "is a path that leads out of the archive"
-            elif name in seen:
-                problem = "is in the archive twice"
-            elif total > largest:
-                problem = f"makes the archive unpack to {total:,} bytes or more; its size allows for {largest:,}"
-            if problem:
-                raise self._refusal(name, f"{problem}. Use the original archive")
-            seen.add(name)
-            if opener:
-                self.sizes[name], self._openers[name] = size, opener
-        for n_bytes in _rest(self._file):
-            total += n_bytes
-            if total > largest:
-                raise self._refusal(
-                    "", f"unpacks to more than {largest:,} bytes. Use the original archive"
-                )
+    def _list_members(self, inspection: "_Inspection") -> None:
+        """Fill `sizes` and the openers; in a compressed tar, all of it is unpacked once to get there."""
+        if isinstance(self._file, zipfile.ZipFile):
+            for info in self._file.infolist():
+                inspection.check_member(_describe_zip_member(info))
+                if not info.is_dir():
+                    self.sizes[info.filename] = info.file_size
+                    self._openers[info.filename] = partial(self._file.open, info)
+            return
 
-    @contextmanager
-    def _translated(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except DAMAGE as error:
-            problem = f"cannot be read: {error or type(error).__name__}"
-            raise self._refusal(name, f"{problem}. Delete the archive and fetch it again") from None
+        for member in self._file:
+            inspection.check_member(_describe_tar_member(member))
+            if member.isreg():
+                self.sizes[member.name] = member.size
+                self._openers[member.name] = partial(self._file.extractfile, member)
 
-    def _refusal(self, name: str, problem: str) -> UsageError:
-        return UsageError(f"{self.where(name)} {problem}.")
+        # Where the members end, the mark of the end must stand; at the very end gzip keeps the sum of the whole.
+        stream = self._file.fileobj
+        assert stream is not None, "the archive is open"
+        stream.seek(self._file.offset)
+        rest = _ZerosWatch(cast(IO[bytes], stream), self._file.offset)
+        rest.check_end(self._file.offset, inspection)
 
 
-def _members(file: zipfile.ZipFile | tarfile.TarFile) -> Iterator[_Member]:
-    """What is inside, as it is met: in a compressed tar, what lies before a member must be unpacked to get there."""
-    link = "is a link or a device, no file"
-    if isinstance(file, tarfile.TarFile):
-        for member in file:
-            problem = "" if member.isreg() or member.isdir() else link
-            opener = partial(file.extractfile, member) if member.isreg() else None
-            yield _Member(member.name, member.size, problem, opener)
-    else:
-        for info in file.infolist():
-            kind = stat.S_IFMT(info.external_attr >> 16)
-            problem = "" if kind in (0, stat.S_IFREG, stat.S_IFDIR) else link
-            problem = "is encrypted" if info.flag_bits & 1 else problem
-            yield _Member(
-                info.filename,
-                info.file_size,
-                problem,
-                None if info.is_dir() else partial(file.open, info),
+def list_file_names(path: Path) -> list[str]:
+    """The names of the files in an archive, without folders. UsageError as for `Archive`."""
+    with Archive(path) as archive:
+        return [_base_name(name) for name in archive.sizes]
+
+
+def stream_members(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, BinaryIO]]:
+    """The wanted files of an archive in one pass: name without folders, and content.
+
+    Those of a zip come by name, those of a tar in the order in which they are stored, and in the place of a member
+    `NESTED` the files of that tar. Each must be read before the next one is asked for. UsageError as for `Archive`;
+    in a tar it may come late, when members before the bad one have been given.
+    """
+    if _is_tar(path):
+        yield from _stream_tar_file(path, is_wanted)
+        return
+
+    with Archive(path) as archive:
+        names = [name for name in archive.sizes if is_wanted(_base_name(name))]
+        for name in sorted(names, key=_base_name):
+            with archive.open(name) as stream:
+                yield _base_name(name), _guard(stream, archive.where(name))
+
+
+def _stream_tar_file(
+    path: Path, is_wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, BinaryIO]]:
+    with _translate_damage(str(path)), path.open("rb") as file:
+        is_zipped = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        stream = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if is_zipped else file
+        yield from _stream_tar(path, stream, is_wanted, _Inspection(path))
+
+
+def _stream_tar(
+    path: Path,
+    stream: IO[bytes],
+    is_wanted: Callable[[str], bool],
+    inspection: "_Inspection",
+    outer: str = "",
+) -> Iterator[tuple[str, BinaryIO]]:
+    """The wanted files of the tar that `stream` gives, which is the member `outer` of another ("": of none)."""
+    watched = _ZerosWatch(stream)
+    with tarfile.open(fileobj=cast(IO[bytes], watched), mode="r|") as tar:
+        for member in tar:
+            inspection.check_member(_describe_tar_member(member), outer)
+            content = tar.extractfile(member) if member.isreg() else None
+            if content is None:
+                continue
+
+            name = _base_name(member.name)
+            if name == NESTED and not outer:
+                yield from _stream_tar(path, content, is_wanted, inspection, member.name)
+            elif is_wanted(name):
+                yield name, _guard(content, _describe_member(path, outer, member.name))
+        watched.check_end(tar.offset, inspection)
+
+
+@dataclass(frozen=True)
+class _Member:
+    """What an archive says about one of its members, and what is wrong with its kind ("": nothing)."""
+
+    name: str
+    n_bytes: int
+    problem: str
+
+
+def _describe_zip_member(info: zipfile.ZipInfo) -> _Member:
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    problem = ""
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        problem = "is a link or a device, no file"
+    elif info.flag_bits & 1:
+        problem = "is encrypted"
+    elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        problem = "is packed in an unusual way"
+    return _Member(info.filename, info.file_size, problem)
+
+
+def _describe_tar_member(member: tarfile.TarInfo) -> _Member:
+    is_plain = member.isreg() or member.isdir()
+    problem = "" if is_plain else "is a link or a device, no file"
+    return _Member(member.name, member.size, problem)
+
+
+class _Inspection:
+    """Refuses members one by one, as they are met, and adds up what they unpack to."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        packed_bytes = path.stat().st_size
+        self.largest = min(MOST_BYTES, max(ALWAYS_FINE, LARGEST_RATIO * packed_bytes))
+        self.n_bytes = 0
+        self.names: set[tuple[str, str]] = set()  # of the tar inside ("": none), and of the member
+
+    def check_member(self, member: _Member, outer: str = "") -> None:
+        """UsageError, with archive and member, if the member must not be read or is one too many.
+
+        `outer` is the member that is itself a tar and has this one inside, "" if there is none.
+        """
+        self.n_bytes += member.n_bytes
+        problem = member.problem
+        if _leads_out(member.name):
+            problem = "is a path that leads out of the archive"
+        elif (outer, member.name) in self.names:
+            problem = "is in the archive twice"
+        elif self.n_bytes > self.largest:
+            problem = (
+                f"makes the archive unpack to {self.n_bytes:,} bytes or more; "
+                f"its size allows for {self.largest:,}"
+            )
+        elif len(self.names) >= MOST_MEMBERS:
+            problem = f"is one more than the {MOST_MEMBERS:,} members that an archive may have"
+        if problem:
+            where = _describe_member(self.path, outer, member.name)
+            raise UsageError(f"{where} {problem}. Use the original archive.")
+        self.names.add((outer, member.name))
+
+    def count_bytes(self, n_bytes: int) -> None:
+        """Add bytes that belong to no member. UsageError if the archive unpacks to too much."""
+        self.n_bytes += n_bytes
+        if self.n_bytes > self.largest:
+            raise UsageError(
+                f"{self.path} unpacks to more than {self.largest:,} bytes. Use the original archive."
             )
 
 
-def _rest(file: zipfile.ZipFile | tarfile.TarFile) -> Iterator[int]:
-    """Read a tar to its very end, where gzip keeps the checksum of the whole; the sizes of what was read."""
-    if isinstance(file, tarfile.TarFile) and file.fileobj is not None:
-        while block := file.fileobj.read(1 << 20):
-            yield len(block)
+class _ZerosWatch:
+    """A stream that knows how many zeros its bytes so far end with, to tell where a tar ends.
+
+    tarfile takes an archive that is cut between two members, or damaged in a member's header, for a whole one.
+    """
+
+    def __init__(self, stream: IO[bytes], position: int = 0) -> None:
+        self.stream = stream
+        self.position = position
+        self.n_zeros = 0
+
+    def read(self, size: int) -> bytes:
+        """What the stream gives."""
+        content = self.stream.read(size)
+        n_nonzero = len(content.rstrip(b"\0"))
+        if n_nonzero:
+            self.n_zeros = 0
+        self.n_zeros += len(content) - n_nonzero
+        self.position += len(content)
+        return content
+
+    def check_end(self, end_of_members: int, inspection: _Inspection) -> None:
+        """Read to the end. ReadError unless zeros, and enough of them, are all that follows the last member."""
+        while block := self.read(BLOCK_BYTES):
+            inspection.count_bytes(len(block))
+        if self.position - end_of_members < END_MARK:
+            raise tarfile.ReadError("its end is missing")
+        if self.position - self.n_zeros > end_of_members:
+            raise tarfile.ReadError(f"byte {end_of_members:,} should begin a member, or the end")
+
+
+class _GuardedStream(io.BufferedIOBase):
+    """A member's content, whose damage becomes a UsageError when it is read."""
+
+    def __init__(self, stream: IO[bytes], where: str) -> None:
+        self.stream = stream
+        self.where = where
+
+    def readable(self) -> bool:
+        """As every stream that can be read says."""
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next `size` bytes, or all the rest."""
+        with _translate_damage(self.where):
+            return self.stream.read(-1 if size is None else size)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """The rest of the line, `size` bytes at most."""
+        with _translate_damage(self.where):
+            return self.stream.readline(-1 if size is None else size)
+
+
+def _guard(stream: IO[bytes], where: str) -> BinaryIO:
+    return cast(BinaryIO, _GuardedStream(stream, where))
+
+
+@contextmanager
+def _translate_damage(where: str) -> Iterator[None]:
+    """What a damaged archive raises while it is read becomes a UsageError about `where`."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise UsageError(
+            f"{where} cannot be read: {error or type(error).__name__}. "
+            "Delete the archive and fetch it again."
+        ) from None
+
+
+def _is_tar(path: Path) -> bool:
+    return path.name.endswith(TAR_ENDINGS)
+
+
+def _base_name(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _describe_member(path: Path, *names: str) -> str:
+    """path!name, or path!outer!name for a member of a tar inside; empty names are left out."""
+    return "!".join([str(path), *filter(None, names)])
+
+
+def _leads_out(name: str) -> bool:
+    """Whether a member's name is absolute, on whichever system, or climbs out of its folder."""
+    parts = re.split(r"[/\\]", name)
+    return parts[0] == "" or ":" in parts[0] or ".." in parts
