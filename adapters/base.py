@@ -35,6 +35,8 @@ class Recommender(ABC):
     personal: ClassVar[bool] = (
         True  # False: cannot learn that tastes differ; a baseline need not say so
     )
+    # the hyperparameter that counts passes over the training data; None if there is none
+    epochs_hyperparameter: ClassVar[str | None] = None
     sees_truth: ClassVar[bool] = (
         False  # True: the bench sets `truth_`; such rows join every run on simulated data
     )

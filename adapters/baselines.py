@@ -175,6 +175,7 @@ class UserItemBias(Recommender):
     name = "user-item-bias"
     family = "baseline"
     predicts = "ratings"
+    epochs_hyperparameter = "n_epochs"
     damping_users: NonNegative = 15.0
     damping_items: NonNegative = 10.0
     n_epochs: Count = 10

@@ -32,6 +32,7 @@ class _LightFM(Factorised):
     family = "lightfm"
     predicts = "order"
     requires = ("lightfm",)
+    epochs_hyperparameter = "epochs"
     loss: ClassVar[str]
     dislikes: ClassVar[bool] = False  # whether the loss learns from entries of -1
     no_components: Count = 20

@@ -95,6 +95,7 @@ class SLIM(_Linear):
 
     name = "slim"
     requires = ("numba",)
+    epochs_hyperparameter = "n_epochs"
     l1: NonNegative = 0.02
     l2: NonNegative = 200.0
     n_neighbours: Count | None = None

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from contextlib import chdir
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -70,6 +70,12 @@ def _check(adapter: type[Recommender], other: type[Recommender] | None) -> None:
         adapter, "family", ""
     ):
         raise UsageError(f'{who} must say its family, and that it predicts "ratings" or "order"')
+    epochs = adapter.epochs_hyperparameter
+    if epochs is not None and epochs not in {field.name for field in fields(adapter)}:
+        raise UsageError(
+            f"{who} says that {epochs!r} counts its epochs, but has no such hyperparameter: "
+            "name one of its fields in epochs_hyperparameter, or leave it out"
+        )
     if adapter.sees_truth != (adapter.family == "oracle"):
         raise UsageError(
             f'{who}: family "oracle", which takes no part in the contest, is for what sees the truth'

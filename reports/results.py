@@ -52,6 +52,16 @@ class Row:
         """The same row under the other split."""
         return Row(self.name, self.family, self.also)
 
+    @property
+    def planned_epochs(self) -> int | None:
+        """How often a fit may pass over the training part; None if its adapter does not say."""
+        cell = self.records[0].cell
+        adapter = available().get(cell.algorithm)
+        if adapter is None or adapter.epochs_hyperparameter is None:
+            return None
+        n_epochs = cell.parameters.get(adapter.epochs_hyperparameter)
+        return n_epochs if isinstance(n_epochs, int) else None
+
     @cached_property
     def failures(self) -> tuple[Record, ...]:
         """The records that are not ok."""

@@ -52,6 +52,7 @@ class ALS(Factorised):
     family = "factors"
     predicts = "ratings"
     requires = ("numba",)
+    epochs_hyperparameter = "n_epochs"
     n_factors: Count = 10
     n_epochs: Count = 20
     regularisation: Positive = 0.1

@@ -58,6 +58,7 @@ class BPR(Factorised):
     family = "factors"
     predicts = "order"
     requires = ("numba",)
+    epochs_hyperparameter = "n_epochs"
     n_factors: Count = 50
     n_epochs: Count = 50
     learning_rate: Positive = 0.05

@@ -19,6 +19,7 @@ class _Implicit(Factorised):
     family = "implicit"
     predicts = "order"
     requires: ClassVar[tuple[str, ...]] = ("implicit",)
+    epochs_hyperparameter = "iterations"
     factors: int
     relevant_share: Share
 

@@ -62,6 +62,7 @@ class _GibbsFM(Factorised):
     family = "myfm"
     predicts = "ratings"
     requires: ClassVar[tuple[str, ...]] = ("myfm",)
+    epochs_hyperparameter = "n_iter"
     rank: int
     n_iter: int
     n_kept_samples: int

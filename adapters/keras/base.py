@@ -42,6 +42,7 @@ class KerasModel(Recommender):
     family: ClassVar[str] = "keras"
     predicts = "ratings"
     requires: ClassVar[tuple[str, ...]] = ("keras", os.environ["KERAS_BACKEND"])
+    epochs_hyperparameter = "epochs"
     epochs: Count = 10
     batch_size: Count = 256
     min_batches: Count = 200

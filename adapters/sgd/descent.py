@@ -27,6 +27,7 @@ class _Descent(Factorised):
 
     family: ClassVar[str] = "sgd"
     predicts = "ratings"
+    epochs_hyperparameter = "n_epochs"
     n_factors: Count = 100
     n_epochs: Count = 20
     learning_rate: Positive = 0.005

@@ -81,6 +81,7 @@ class CoClustering(SurpriseModel):
     """
 
     name = "surprise-co-clustering"
+    epochs_hyperparameter = "n_epochs"
     truncates = True
     n_cltr_u: Count = 3
     n_cltr_i: Count = 3

@@ -177,6 +177,7 @@ class BaselineOnly(SurpriseModel):
     """
 
     name = "surprise-baseline-only"
+    epochs_hyperparameter = "n_epochs"
     personal = False
     method: Literal["als", "sgd"] = "als"
     n_epochs: Count | None = None

@@ -52,6 +52,7 @@ class SVD(_Factors):
     """
 
     name = "surprise-svd"
+    epochs_hyperparameter = "n_epochs"
     n_factors: Count = 100
     n_epochs: Count = 20
     biased: bool = True
@@ -76,6 +77,7 @@ class SVDpp(_Factors):
     """
 
     name = "surprise-svdpp"
+    epochs_hyperparameter = "n_epochs"
     n_factors: Count = 20
     n_epochs: Count = 20
     init_mean: Mean = 0.0
@@ -106,6 +108,7 @@ class NMF(_Factors):
     """
 
     name = "surprise-nmf"
+    epochs_hyperparameter = "n_epochs"
     n_factors: Count = 15
     n_epochs: Count = 50
     biased: bool = False

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from recbench.adapters import Recommender, create
+from recbench.adapters import Recommender, available, create
 from recbench.adapters.base import Floats
 from recbench.benchmarks.evaluation import DivergedError, collect_answers
 from recbench.benchmarks.execution.determinism import certify, sample, toy
@@ -215,11 +215,16 @@ def _on_toy(cell: Cell, scale: tuple[float, float], *, warm_up: bool = False) ->
 
 
 def _few_epochs(cell: Cell) -> dict[str, int]:
-    """Parameters with which an algorithm goes over a toy twice at most: all there is to warm up happens then."""
-    given = {
-        name: cell.parameters.get(name) for name in ("epochs", "n_epochs", "iterations", "n_iter")
-    }
-    return {name: min(2, value) for name, value in given.items() if isinstance(value, int)}
+    """The hyperparameter with which an algorithm goes over a toy twice at most.
+
+    All there is to warm up happens in two epochs. Empty if the adapter declares no such
+    hyperparameter, or if it is None.
+    """
+    name = available()[cell.algorithm].epochs_hyperparameter
+    n_epochs = cell.parameters.get(name) if name else None
+    if name is None or not isinstance(n_epochs, int):
+        return {}
+    return {name: min(2, n_epochs)}
 
 
 def _certificate(

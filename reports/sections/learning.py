@@ -26,7 +26,6 @@ TICKS = {
     math.inf: (1,),
 }  # by high / low
 COLUMNS, WIDTH, HEIGHT = 3, 2.75, 1.5  # of the panels; inches
-EPOCHS = ("epochs", "n_epochs")  # what adapters call the number of epochs that was asked for
 
 Curve = list[float | None]
 
@@ -255,9 +254,7 @@ def _told(row: Row, curves: dict[str, Curves]) -> str:
         place = f"in the last epoch{' of each fold' if len(at) > 1 else ''}" if last else place
         parts.append(f"lowest inner-validation RMSE {place}")
     parameters = row.records[0].cell.parameters
-    planned = next(
-        (parameters[name] for name in EPOCHS if isinstance(parameters.get(name), int)), None
-    )
+    planned = row.planned_epochs
     patience = parameters.get("patience")
     if planned is not None and isinstance(patience, int) and patience > 0:
         n_stopped = sum(length < planned for length in lengths)

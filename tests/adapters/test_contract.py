@@ -135,6 +135,14 @@ def test_it_declares_itself(name: str) -> None:
     assert 20 <= len(first) <= 118, "the first line of the docstring should say what is computed"
 
 
+def test_whoever_has_epochs_declares_which_hyperparameter_counts_them() -> None:
+    counting = {"epochs", "n_epochs", "iterations", "n_iter"}  # what algorithms here call it
+    for name, adapter in OWN.items():
+        own = counting & {field.name for field in fields(adapter)}  # type: ignore[arg-type]
+        declared = adapter.epochs_hyperparameter
+        assert own == (set() if declared is None else {declared}), name
+
+
 @every
 def test_its_docstring_names_a_source_and_the_origin_of_its_defaults(name: str) -> None:
     adapter, documented = OWN[name], OWN[name].__doc__ or ""

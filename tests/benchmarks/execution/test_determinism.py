@@ -57,6 +57,27 @@ class Declared(_Noisy):
         return "threads race"
 '''
 
+COUNTED = '''
+from dataclasses import dataclass
+from pathlib import Path
+import numpy as np
+from recbench.adapters.base import Recommender
+
+@dataclass(eq=False)
+class Counted(Recommender):
+    """Notes how many rounds each fit was allowed."""
+    name = "counted"
+    family = "counted"
+    predicts = "ratings"
+    epochs_hyperparameter = "rounds"
+    rounds: int = 7
+    def fit(self, data, seed):
+        with Path(__file__).with_name("rounds.txt").open("a") as file:
+            file.write(f"{len(data)} ratings, {self.rounds} rounds\\n")
+    def score(self, users, items):
+        return np.zeros(len(users), np.float32)
+'''
+
 
 @pytest.mark.parametrize(
     ("other", "verdict", "difference"),
@@ -135,3 +156,16 @@ def test_records_carry_the_certificate(
         "| noisy-declared | not deterministic; seen in 3 fits, 750 training pairs; threads race |"
         in report
     )
+
+
+def test_a_toy_is_passed_over_twice_and_the_data_as_often_as_asked(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    (tmp_path / "counted_plugin.py").write_text(COUNTED)
+    arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, "--algorithm", "counted"]
+    run_bench(*arguments, "--plugin", "counted_plugin", "--out", tmp_path / "out", path=tmp_path)
+    n_toy = len(toy((1.0, 5.0))[0])
+    lines = (tmp_path / "rounds.txt").read_text().splitlines()
+    on_toy = {line for line in lines if line.startswith(f"{n_toy} ratings")}
+    assert on_toy == {f"{n_toy} ratings, 2 rounds"}
+    assert set(lines) - on_toy == {"750 ratings, 7 rounds"}
