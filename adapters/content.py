@@ -7,9 +7,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices, Recommender
-from recbench.adapters.shared.interactions import likes, picked
+from recbench.adapters.shared.interactions import matrix_of_likes, pick_scores
 from recbench.adapters.shared.parameters import Count, Share
-from recbench.adapters.shared.texts import item_tfidf
+from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.ratings import Catalogue, Ratings
 
 
@@ -46,7 +46,7 @@ class TfidfContent(Recommender):
     def convert(self, train: Ratings, catalogue: Catalogue) -> _Described:
         """The weights of the ratings, and the texts as TF-IDF."""
         if self.profile == "liked":
-            weights = likes(train, self.relevant_share)
+            weights = matrix_of_likes(train, self.relevant_share)
         else:
             counts = np.maximum(np.bincount(train.users, minlength=train.n_users), 1)
             means = np.bincount(train.users, train.values, train.n_users) / counts
@@ -54,7 +54,7 @@ class TfidfContent(Recommender):
             weights = csr_matrix(
                 (centred, (train.users, train.items)), (train.n_users, train.n_items)
             )
-        return _Described(weights, item_tfidf(catalogue, self.max_features))
+        return _Described(weights, tfidf_of_items(catalogue, self.max_features))
 
     def fit(self, data: _Described, seed: int) -> None:
         """Keep both; nothing is learned, and profiles in words would be large."""
@@ -62,7 +62,7 @@ class TfidfContent(Recommender):
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """The same numbers as `score_items`, picked."""
-        return picked(self, users, items)
+        return pick_scores(self, users, items)
 
     def score_items(self, users: Indices) -> Floats:
         """The cosines of the users' profiles to all items."""

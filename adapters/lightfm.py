@@ -8,7 +8,7 @@ from scipy.sparse import coo_matrix, csr_matrix, hstack, identity
 
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
-from recbench.adapters.shared.texts import item_tfidf
+from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.ratings import Catalogue, Ratings, share_of_scale
 
 
@@ -202,7 +202,7 @@ def item_features(catalogue: Catalogue, max_features: int | None) -> csr_matrix:
     ]
     rows, columns = np.array(pairs, np.int32).reshape(-1, 2).T
     genres = csr_matrix((np.ones(len(pairs)), (rows, columns)), (n_items, len(column)))
-    blocks = [identity(n_items), genres, item_tfidf(catalogue, max_features)]
+    blocks = [identity(n_items), genres, tfidf_of_items(catalogue, max_features)]
     features = hstack([block for block in blocks if block.shape[1]], format="csr", dtype=np.float32)
     squares = np.asarray(
         features.multiply(features).sum(axis=1)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats
-from recbench.adapters.shared.interactions import ItemItem, gram, likes
+from recbench.adapters.shared.interactions import ItemItem, gram_matrix, matrix_of_likes
 from recbench.adapters.shared.memory import reason_to_skip_item_pairs
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
 from recbench.datasets.foundation import compile_lazily
@@ -26,7 +26,7 @@ class _Linear(ItemItem):
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
         """The likes as a users x items matrix of ones."""
-        return likes(train, self.relevant_share)
+        return matrix_of_likes(train, self.relevant_share)
 
 
 @dataclass(eq=False)
@@ -51,7 +51,7 @@ class EASE(_Linear):
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """Invert by Cholesky, in place; nothing is random."""
-        inverse = gram(data).astype(np.float64)
+        inverse = gram_matrix(data).astype(np.float64)
         inverse[np.diag_indices_from(inverse)] += self.regularisation
         _invert(inverse)
         diagonal = inverse.diagonal().astype(np.float32)
@@ -109,7 +109,9 @@ class SLIM(_Linear):
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """One elastic net an item; nothing is random."""
-        by_target = _elastic_nets(gram(data), self.l1, self.l2, self.n_epochs, self.tolerance)
+        by_target = _elastic_nets(
+            gram_matrix(data), self.l1, self.l2, self.n_epochs, self.tolerance
+        )
         if self.n_neighbours is not None and self.n_neighbours < len(by_target):
             dropped = np.argpartition(by_target, -self.n_neighbours)[:, : -self.n_neighbours]
             np.put_along_axis(by_target, dropped, 0, axis=1)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.interactions import likes
+from recbench.adapters.shared.interactions import matrix_of_likes
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
 from recbench.datasets.foundation import compile_lazily
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -67,7 +67,7 @@ class BPR(Factorised):
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
         """The likes, items ascending in each row."""
-        return likes(train, self.relevant_share)
+        return matrix_of_likes(train, self.relevant_share)
 
     def fit(self, data: Any, seed: int) -> None:
         """Factors begin uniformly within half of 1 / n_factors around 0, biases at 0, as Cornac's."""

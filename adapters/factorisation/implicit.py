@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.interactions import likes
+from recbench.adapters.shared.interactions import matrix_of_likes
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -25,7 +25,7 @@ class _Implicit(Factorised):
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
         """The likes as a users x items matrix of ones."""
-        return likes(train, self.relevant_share)
+        return matrix_of_likes(train, self.relevant_share)
 
     @abstractmethod
     def model(self, seed: int) -> Any:

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix, diags_array, hstack, identity
 
 from recbench.adapters.base import Floats, Indices
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.interactions import likes
+from recbench.adapters.shared.interactions import matrix_of_likes
 from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import Count
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -188,7 +188,7 @@ class MyFMFM(_GibbsFM):
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> Design:
         """Ids, and who has rated what."""
-        rated = likes(train, relevant_share=0.0)
+        rated = matrix_of_likes(train, relevant_share=0.0)
         users, user_groups = _with_rated(rated)
         items, item_groups = _with_rated(rated.T.tocsr()[:, : train.n_users if self.flipped else 0])
         return Design(train, users, items, user_groups + item_groups)

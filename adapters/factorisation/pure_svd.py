@@ -8,7 +8,7 @@ from scipy.sparse.linalg import svds
 
 from recbench.adapters.base import Floats
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.interactions import likes
+from recbench.adapters.shared.interactions import matrix_of_likes
 from recbench.adapters.shared.parameters import Count, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -33,7 +33,7 @@ class PureSVD(Factorised):
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
         """The users x items matrix, missing entries being zeros."""
         if self.relevant_share is not None:
-            return likes(train, self.relevant_share)
+            return matrix_of_likes(train, self.relevant_share)
         pairs, shape = (train.users, train.items), (train.n_users, train.n_items)
         ratings, counts = (
             csr_matrix((column, pairs), shape)

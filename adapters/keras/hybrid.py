@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from recbench.adapters.base import Floats, Indices
 from recbench.adapters.keras.base import KerasModel, embedded
 from recbench.adapters.shared.parameters import Count, Positive, ShareBelowOne
-from recbench.adapters.shared.texts import item_tfidf
+from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.ratings import Catalogue, Ratings
 
 
@@ -35,7 +35,7 @@ class KerasHybrid(KerasModel):
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> tuple[Ratings, Any]:
         """The ratings, and the items' TF-IDF: one row an item."""
-        return train, item_tfidf(catalogue, self.max_features)
+        return train, tfidf_of_items(catalogue, self.max_features)
 
     def build(self, train: Ratings, about: Any) -> Any:
         """Embeddings and text side by side, 512, 1."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array
 
 from recbench.adapters.base import Floats, Indices, Recommender
-from recbench.adapters.shared.interactions import ItemItem, likes, picked
+from recbench.adapters.shared.interactions import ItemItem, matrix_of_likes, pick_scores
 from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import Count, NonNegative, Share
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -109,7 +109,7 @@ class _AlikeUsers(Recommender):
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """The same numbers as `score_items`, picked."""
-        return picked(self, users, items)
+        return pick_scores(self, users, items)
 
 
 @dataclass(eq=False)
@@ -227,7 +227,7 @@ class ItemKNN(ItemItem):
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
         """The likes."""
-        return likes(train, self.relevant_share)
+        return matrix_of_likes(train, self.relevant_share)
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """Weigh the likes, then find each item's neighbours."""

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from recbench.adapters.base import Floats
-from recbench.adapters.shared.interactions import ItemItem, likes
+from recbench.adapters.shared.interactions import ItemItem, matrix_of_likes
 from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import Count, NonNegative, Share
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -52,7 +52,7 @@ class RP3Beta(ItemItem):
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
         """The likes as a users x items matrix of ones."""
-        return likes(train, self.relevant_share)
+        return matrix_of_likes(train, self.relevant_share)
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """Walk from some items at a time and keep their best neighbours; nothing is random."""

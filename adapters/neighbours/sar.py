@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats
-from recbench.adapters.shared.interactions import ItemItem, gram, likes
+from recbench.adapters.shared.interactions import ItemItem, gram_matrix, matrix_of_likes
 from recbench.adapters.shared.memory import reason_to_skip_item_pairs
 from recbench.adapters.shared.parameters import Positive
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -44,7 +44,7 @@ class SAR(ItemItem):
         """Count, compare, weigh; nothing is random."""
         shape = (data.n_users, data.n_items)
         self.X_ = csr_matrix((data.values * self._decay(data), (data.users, data.items)), shape)
-        self.W_ = self._similarities(gram(likes(data, relevant_share=0.0)))
+        self.W_ = self._similarities(gram_matrix(matrix_of_likes(data, relevant_share=0.0)))
 
     def _decay(self, data: Ratings) -> Floats:
         """The weight of each rating, at most 1."""

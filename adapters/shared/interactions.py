@@ -11,7 +11,7 @@ PAIRS_BLOCK = 1 << 22  # scores held at a time while pairs are picked from whole
 GRAM_BLOCK = 1 << 24  # entries of X'X held twice while it is made
 
 
-def likes(train: Ratings, relevant_share: float) -> csr_matrix:
+def matrix_of_likes(train: Ratings, relevant_share: float) -> csr_matrix:
     """The users x items matrix of ones, float32, where the rating is at least `relevant_share` of the scale.
 
     0.75 means 4 on a scale from 1 to 5; 0 takes every rating for a like. A pair rated twice is one entry.
@@ -26,7 +26,7 @@ def likes(train: Ratings, relevant_share: float) -> csr_matrix:
     return matrix
 
 
-def gram(X: csr_matrix) -> Floats:
+def gram_matrix(X: csr_matrix) -> Floats:
     """X'X as a dense matrix, float32 of shape (n_items, n_items): exact for likes by fewer than 2^24 users.
 
     Made in blocks of rows, because the sparse product of likes is dense and would take three times the memory.
@@ -55,10 +55,10 @@ class ItemItem(Recommender):
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """The same numbers, picked from the rows of the users that are asked about."""
-        return picked(self, users, items)
+        return pick_scores(self, users, items)
 
 
-def picked(algorithm: Recommender, users: Indices, items: Indices) -> Floats:
+def pick_scores(algorithm: Recommender, users: Indices, items: Indices) -> Floats:
     """One score a pair, taken from `score_items` of each user once, some users at a time."""
     unique, row_of = np.unique(users, return_inverse=True)
     order = np.argsort(row_of, kind="stable")

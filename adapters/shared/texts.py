@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix
 from recbench.datasets.ratings import Catalogue
 
 
-def item_tfidf(catalogue: Catalogue, max_features: int | None = None) -> csr_matrix:
+def tfidf_of_items(catalogue: Catalogue, max_features: int | None = None) -> csr_matrix:
     """The items x terms TF-IDF matrix of `Catalogue.texts()`, float32, each row of length one.
 
     scikit-learn's TfidfVectorizer without English stop words, on each item's overview or else its title and genres;

@@ -7,7 +7,7 @@ from sklearn.linear_model import ElasticNet
 
 from recbench.adapters import create
 from recbench.adapters.base import Recommender
-from recbench.adapters.shared.interactions import gram, likes
+from recbench.adapters.shared.interactions import gram_matrix, matrix_of_likes
 from recbench.benchmarks.evaluation.cell_metrics import find_hits
 from recbench.benchmarks.evaluation.questions import collect_answers
 from recbench.benchmarks.metrics.protocols import Evaluation
@@ -19,13 +19,13 @@ from tests.adapters.planted import EMPTY, dense_likes, everybody, fitted, taste
 
 
 def test_gram_is_the_product_in_any_number_of_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    X = likes(taste(), 0.75)
+    X = matrix_of_likes(taste(), 0.75)
     expected = X.toarray().T @ X.toarray()
-    np.testing.assert_array_equal(gram(X), expected)
+    np.testing.assert_array_equal(gram_matrix(X), expected)
     monkeypatch.setattr(
         "recbench.adapters.shared.interactions.GRAM_BLOCK", 60
     )  # two rows at a time, and one left over
-    np.testing.assert_array_equal(gram(X), expected)
+    np.testing.assert_array_equal(gram_matrix(X), expected)
 
 
 @pytest.mark.parametrize("regularisation", [0.5, 20.0, 500.0])

@@ -14,7 +14,7 @@ from recbench.adapters.keras.autorec import stretched, vectors
 from recbench.adapters.keras.base import KerasModel, held_apart
 from recbench.adapters.keras.hybrid import first_text_layer, term_lists, with_texts_looked_up
 from recbench.adapters.keras.products import Product
-from recbench.adapters.shared.texts import item_tfidf
+from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.foundation.spec import UsageError
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -230,7 +230,7 @@ def test_every_model_offers_the_same_training_parameters(name: str) -> None:
     "n_pairs", [4, 50], ids=["fewer pairs than items", "more pairs than items"]
 )
 def test_the_text_layer_is_a_dense_layer_on_the_tfidf(n_pairs: int) -> None:
-    tfidf = item_tfidf(CATALOGUE)
+    tfidf = tfidf_of_items(CATALOGUE)
     layer = first_text_layer(tfidf, 3)
     items = np.resize(np.array([0, 7, 7, 19], np.int32), n_pairs)
     answers = np.asarray(layer(items))
@@ -254,7 +254,7 @@ def test_the_hybrids_memory_does_not_grow_with_ratings_times_terms() -> None:
         assert [tuple(column.shape) for column in model.inputs] == [(None,), (None,)]
         sizes.append([tuple(weight.shape) for weight in model.weights])
     assert sizes[0] == sizes[1]
-    longest = np.diff(item_tfidf(CATALOGUE).indptr).max()
+    longest = np.diff(tfidf_of_items(CATALOGUE).indptr).max()
     assert sizes[0].count((N_ITEMS, longest)) == 2
 
 
@@ -330,19 +330,19 @@ def test_one_user_one_item_one_rating(name: str) -> None:
 def test_texts_are_overviews_or_else_titles_and_genres() -> None:
     titles, genres = ("Alien", "Brazil", "the"), (("Horror",), (), ())
     catalogue = Catalogue(titles, (None,) * 3, genres, ("", "a clerk and a fly", ""))
-    tfidf = item_tfidf(catalogue)
+    tfidf = tfidf_of_items(catalogue)
     assert isinstance(tfidf, csr_matrix)
     assert tfidf.dtype == np.float32
     np.testing.assert_allclose(
         np.sqrt(tfidf.multiply(tfidf).sum(1)).A1, [1, 1, 0], rtol=1e-6
     )  # "the" is a stop word
     assert tfidf.shape == (3, 4)  # alien, horror, clerk, fly
-    assert item_tfidf(catalogue, max_features=2).shape == (3, 2)
+    assert tfidf_of_items(catalogue, max_features=2).shape == (3, 2)
 
 
 @pytest.mark.parametrize("texts", [(), ("",), ("the", "of", "")])
 def test_texts_without_a_term_are_zeros(texts: tuple[str, ...]) -> None:
-    tfidf = item_tfidf(Catalogue(texts, (None,) * len(texts), ((),) * len(texts)))
+    tfidf = tfidf_of_items(Catalogue(texts, (None,) * len(texts), ((),) * len(texts)))
     assert tfidf.shape == (len(texts), 1)
     assert tfidf.nnz == 0
 

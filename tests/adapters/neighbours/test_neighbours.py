@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from recbench.adapters import create
 from recbench.adapters.neighbours import cosine as cosine_module
-from recbench.adapters.shared.interactions import likes
+from recbench.adapters.shared.interactions import matrix_of_likes
 from recbench.datasets import Dataset, Ratings
 from recbench.datasets.netflix.calibration import cosine
 from tests.adapters.planted import EMPTY, everybody, fitted
@@ -112,7 +112,7 @@ def naive_similarities(
     train: Ratings, shrink: float, weighting: str, normalise: bool
 ) -> tuple[Doubles, Doubles]:
     """The weighted likes, and the similarity of each two items, from the formulas one entry at a time."""
-    liked = likes(train, 0.75).toarray().astype(np.float64)
+    liked = matrix_of_likes(train, 0.75).toarray().astype(np.float64)
     n_items = train.n_items
     weights = liked.copy()
     for user, item in zip(*np.nonzero(liked), strict=True):
