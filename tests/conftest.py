@@ -23,7 +23,9 @@ RunBench = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have JAX keep what it compiles for the whole session: the same small models are fitted again and again."""
+    """Have JAX keep what it compiles for the whole session: the same small models are fitted again
+    and again.
+    """
     directory = tempfile.mkdtemp(prefix="recbench-compiled-")
     config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", directory)
@@ -76,7 +78,9 @@ def movielens(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def movielens_directory(factory: pytest.TempPathFactory) -> Path:
-    """One directory for the whole session, shared by the workers of pytest-xdist, so that one download is enough."""
+    """One directory for the whole session, shared by the workers of pytest-xdist, so that one
+    download is enough.
+    """
     base = factory.getbasetemp()
     return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "movielens"
 

@@ -64,7 +64,9 @@ def test_everything_else_that_a_table_starts_with() -> None:
 
 
 def test_biases_minimise_the_damped_squares() -> None:
-    """At the minimum of the sum no bias can be moved: every mean residual, damped, is the bias itself."""
+    """At the minimum of the sum no bias can be moved: every mean residual, damped, is the bias
+    itself.
+    """
     rows = grid("user-item-bias", damping_users=1.5, damping_items=0.5, n_epochs=200).astype(
         np.float64
     )

@@ -30,7 +30,9 @@ TEXTS = [*OVERVIEWS[:4], "Planets Robot", OVERVIEWS[5]]
 
 
 def train() -> Ratings:
-    """User 0 likes stars, user 1 likes Paris, user 2 rates all the same and likes none, user 3 has no ratings."""
+    """User 0 likes stars, user 1 likes Paris, user 2 rates all the same and likes none, user 3 has
+    no ratings.
+    """
     users = np.array([0, 0, 1, 1, 2, 2], np.int32)
     items = np.array([0, 2, 2, 0, 1, 3], np.int32)
     return Ratings(users, items, np.array([5, 1, 4, 2, 3, 3], np.float32), 4, 6, (1.0, 5.0))

@@ -1,4 +1,5 @@
-"""What every algorithm has to keep, whoever wrote it: one suite over `adapters.available()`, with no list to keep.
+"""What every algorithm has to keep, whoever wrote it: one suite over `adapters.available()`, with
+no list to keep.
 
 Nothing here may skip: a library that is missing fails `test_its_libraries_are_installed`.
 """
@@ -94,7 +95,9 @@ def learned(name: str) -> tuple[Recommender, Ratings]:
 
 
 def scores(algorithm: Recommender, train: Ratings) -> tuple[Floats, Floats]:
-    """`score` of every pair of the index space, and `score_items` of every user; their form is checked."""
+    """`score` of every pair of the index space, and `score_items` of every user; their form is
+    checked.
+    """
     users, items = (
         column.astype(np.int32)
         for column in np.indices((train.n_users, train.n_items)).reshape(2, -1)
@@ -202,7 +205,9 @@ def alternatives(adapter: type[Recommender], parameter: str) -> list[dict[str, A
 
 
 def unfit(allowed: list[dict[str, Any]]) -> list[Any]:
-    """Values that none of the `allowed` alternatives takes: of another type, and just outside of every bound."""
+    """Values that none of the `allowed` alternatives takes: of another type, and just outside of
+    every bound.
+    """
     types = {schema.get("type") for schema in allowed}
     bad: list[Any] = ["?!", {}, object()]
     if types & {"integer", "number"}:
@@ -316,10 +321,11 @@ def test_next_to_no_data(name: str, case: str) -> None:
 
 @every
 def test_it_finds_the_planted_taste(name: str) -> None:
-    """Of the pairs that it has not seen, each user's loved ones should rank first: an AUC of 1, of .5 by chance.
+    """Of the pairs that it has not seen, each user's loved ones should rank first: an AUC of 1, of
+    .5 by chance.
 
-    At the defaults. The board is larger than the others, for algorithms that reproduce a small one by heart. Its
-    scale is that of half stars.
+    At the defaults. The board is larger than the others, for algorithms that reproduce a small one
+    by heart. Its scale is that of half stars.
     """
     train = checkerboard(120, 80, scale=SCALES[1])
     algorithm = fitted(name, train)
@@ -331,7 +337,9 @@ def test_it_finds_the_planted_taste(name: str) -> None:
 
 
 def area_under_curve(ranked: Floats, train: Ratings) -> float:
-    """The chance that a loved item ranks before a hated one of the same user, neither in `train`; their mean."""
+    """The chance that a loved item ranks before a hated one of the same user, neither in `train`;
+    their mean.
+    """
     unseen = np.ones(ranked.shape, np.bool_)
     unseen[train.users, train.items] = False
     love = loved(*np.indices(ranked.shape))

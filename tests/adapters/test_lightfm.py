@@ -1,4 +1,6 @@
-"""The LightFM rows against the library itself, its documented numbers, and what it does with ratings."""
+"""The LightFM rows against the library itself, its documented numbers, and what it does with
+ratings.
+"""
 
 from typing import Any
 
@@ -18,7 +20,9 @@ SMALL: dict[str, Any] = {"no_components": 4, "epochs": 3}
 
 
 def planted(n_users: int = 30, n_items: int = 24) -> tuple[Ratings, Catalogue]:
-    """Whole stars with a taste by parity; the last item has no ratings, but the genre and words of its parity."""
+    """Whole stars with a taste by parity; the last item has no ratings, but the genre and words of
+    its parity.
+    """
     rng = np.random.default_rng(5)
     pairs = rng.permutation(n_users * (n_items - 1))[: n_users * n_items // 2].astype(np.int32)
     users, items = np.divmod(pairs, np.int32(n_items - 1))
@@ -171,7 +175,9 @@ def test_nothing_liked_and_a_single_rating(name: str) -> None:
 
 
 def matrices(dataset: Dataset, test_rows: Any) -> tuple[Ratings, coo_matrix, coo_matrix]:
-    """The training ratings, and both parts with +1 for 4 and 5 stars and -1 for others, as in LightFM's tests."""
+    """The training ratings, and both parts with +1 for 4 and 5 stars and -1 for others, as in
+    LightFM's tests.
+    """
     ratings = dataset.ratings
     in_test = np.zeros(len(ratings), bool)
     in_test[test_rows] = True
@@ -184,7 +190,9 @@ def matrices(dataset: Dataset, test_rows: Any) -> tuple[Ratings, coo_matrix, coo
 
 
 def in_the_library(algorithm: Any, n_components: int) -> LightFM:
-    """A library model with the adapter's arrays, so that the library evaluates what the adapter scores."""
+    """A library model with the adapter's arrays, so that the library evaluates what the adapter
+    scores.
+    """
     model = LightFM(no_components=n_components)
     model._initialize(n_components, *(len(factors) for factors in (algorithm.Q_, algorithm.P_)))
     model.user_embeddings, model.user_biases = algorithm.P_, algorithm.user_biases_
@@ -192,8 +200,8 @@ def in_the_library(algorithm: Any, n_components: int) -> LightFM:
     return model
 
 
-# The lower bounds of LightFM's own tests: precision@10 and AUC, on the training and on the test part of the ua split,
-# where what is liked is to be found among all items.
+# The lower bounds of LightFM's own tests: precision@10 and AUC, on the training and on the test
+# part of the ua split, where what is liked is to be found among all items.
 BOUNDS = {
     "logistic": (0.30, 0.03, 0.79, 0.73),
     "bpr": (0.45, 0.07, 0.91, 0.87),

@@ -56,7 +56,10 @@ def test_ease_stays_exact_where_single_precision_does_not() -> None:
 
 
 def test_ease_beats_popularity_as_published(movielens: Dataset) -> None:
-    """nDCG@10 .2905 against .1361 on another split of the same data (Ferrari Dacrema et al. 2021, table 46): 2.13."""
+    """nDCG@10 .2905 against .1361 on another split of the same data (Ferrari Dacrema et al.
+
+    2021, table 46): 2.13.
+    """
     rows = divide(movielens, "kfold", 5, 0, 0)
     train, test = (movielens.ratings.take(part) for part in rows)
     means = []

@@ -1,4 +1,6 @@
-"""What a user can get wrong is refused before any cell starts: exit code 2, one message, no traceback."""
+"""What a user can get wrong is refused before any cell starts: exit code 2, one message, no
+traceback.
+"""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Adapters that cheat, as a plug-in: what the harness must make useless, refuse, or let us find out."""
+"""Adapters that cheat, as a plug-in: what the harness must make useless, refuse, or let us find
+out.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +28,9 @@ class _Cheat(Recommender):
 
 @dataclass(eq=False)
 class Hoarder(_Cheat):
-    """Keeps all ratings it has ever been given and knows these only; what one fold trains on, another one tests."""
+    """Keeps all ratings it has ever been given and knows these only; what one fold trains on,
+    another one tests.
+    """
 
     name = "cheats-hoarder"
     abstains = True
@@ -94,7 +98,9 @@ class Listener(_Cheat):
 
 @dataclass(eq=False)
 class EarlyStopper(_Cheat):
-    """Stops at that of two numbers which is best on the ratings that the harness has left lying about."""
+    """Stops at that of two numbers which is best on the ratings that the harness has left lying
+    about.
+    """
 
     name = "cheats-early-stopper"
     validation: ClassVar[Ratings | None] = None

@@ -1,4 +1,6 @@
-"""Adapters that misbehave for real, as a plug-in: what the harness must survive and call by its name."""
+"""Adapters that misbehave for real, as a plug-in: what the harness must survive and call by its
+name.
+"""
 
 import ctypes
 import os

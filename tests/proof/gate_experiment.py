@@ -1,8 +1,10 @@
-"""Is the gate calibrated? `python -m tests.proof.gate_experiment DIR [N_SEEDS] [LIMIT ...]` runs suite `ci` with many
-seeds on the same folds, compares all pairs of runs as the gate does, and makes one of each pair worse on purpose.
+"""Is the gate calibrated? `python -m tests.proof.gate_experiment DIR [N_SEEDS] [LIMIT ...]` runs
+suite `ci` with many seeds on the same folds, compares all pairs of runs as the gate does, and makes
+one of each pair worse on purpose.
 
-All runs are read together, so that users are drawn once: these are the draws that each pair would have by itself,
-since the users of the folds are the same. Finished runs are kept, and the experiment goes on where it stopped.
+All runs are read together, so that users are drawn once: these are the draws that each pair would
+have by itself, since the users of the folds are the same. Finished runs are kept, and the
+experiment goes on where it stopped.
 """
 
 import itertools

@@ -207,7 +207,8 @@ def test_two_records_of_one_cell_are_refused(tmp_path: Path) -> None:
 
 def test_figures_count_what_they_say() -> None:
     pages = [PAGE]
-    # Bodies: 1 line of __len__, 7 of lowest_step, 4 of halve and 1 of one_half, which stands in halve.
+    # Bodies: 1 line of __len__, 7 of lowest_step, 4 of halve and 1 of one_half, which stands in
+    # halve.
     n_body_lines = 13
 
     assert [function.qualified_name for function in PAGE.functions] == [

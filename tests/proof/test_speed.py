@@ -1,4 +1,6 @@
-"""Speeds as ratios within one run, for `make speed`; not part of `make test`, since machines are noisy."""
+"""Speeds as ratios within one run, for `make speed`; not part of `make test`, since machines are
+noisy.
+"""
 
 import random
 import time
@@ -27,7 +29,9 @@ def test_the_harness_is_faster_than_surprises_cross_validate(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Eleven algorithms, five folds: everything here, ranking metrics included, against RMSE and MAE only there."""
+    """Eleven algorithms, five folds: everything here, ranking metrics included, against RMSE and
+    MAE only there.
+    """
     ratings = movielens.ratings
     reader = Reader(rating_scale=(1, 5))
     data = SurpriseDataset(reader)
@@ -73,8 +77,9 @@ def test_scores_come_many_times_as_fast_as_from_surprises_test(
 ) -> None:
     """The whole catalogue for all users, from models of one training part.
 
-    `algo.test` is run for every tenth user, which is 159,790 of the 1,586,126 pairs, and its seconds are scaled to
-    all; ours are those for all users. Both in processor seconds, which a busy machine disturbs least.
+    `algo.test` is run for every tenth user, which is 159,790 of the 1,586,126 pairs, and its
+    seconds are scaled to all; ours are those for all users. Both in processor seconds, which a busy
+    machine disturbs least.
     """
     ratings, everybody = movielens.ratings, np.arange(movielens.ratings.n_users, dtype=np.int32)
     train = ratings.take(divide(movielens, "kfold", 5, 0, 0)[0])
@@ -112,7 +117,9 @@ def test_scores_come_many_times_as_fast_as_from_surprises_test(
 def test_a_cell_starts_in_well_under_a_tenth_of_a_second(
     benchmark: BenchmarkFixture, ratings_file: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
-    """From the request to the first line of the cell's process; Keras is imported once, before its first cell."""
+    """From the request to the first line of the cell's process; Keras is imported once, before its
+    first cell.
+    """
     rows = [
         "--algorithm",
         "global-mean",

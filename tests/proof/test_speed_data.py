@@ -1,8 +1,9 @@
-"""Loading the Netflix Prize at full size, for `make speed`: time against the notebook's pandas code, and memory.
+"""Loading the Netflix Prize at full size, for `make speed`: time against the notebook's pandas
+code, and memory.
 
-The input is the simulated twin with all its users, written once into $RECBENCH_SPEED_DATA (else into pytest's
-temporary directory: two minutes, 500 MB) and placed as if it were real. RECBENCH_FULL=1 adds the test of all four
-files, which takes some minutes more and 6 GB of disk.
+The input is the simulated twin with all its users, written once into $RECBENCH_SPEED_DATA (else
+into pytest's temporary directory: two minutes, 500 MB) and placed as if it were real.
+RECBENCH_FULL=1 adds the test of all four files, which takes some minutes more and 6 GB of disk.
 """
 
 import json
@@ -42,7 +43,8 @@ counts = [len(ratings), ratings.n_users, ratings.n_items]
 SECOND = "\n".join(
     line for line in OURS.splitlines() if "eader" not in line
 )  # nothing is parsed any more
-# The source notebook's way, step by step: one table, a copy of its slice per movie, all put together, filtered.
+# The source notebook's way, step by step: one table, a copy of its slice per movie, all put
+# together, filtered.
 NOTEBOOK = """
 import json, sys, time
 import pandas as pd
@@ -95,7 +97,9 @@ def measured(code: str, argument: object, data: Path) -> dict[str, Any]:
 def test_a_full_file_is_parsed_and_filtered_eight_times_as_fast_as_by_the_notebook(
     benchmark: BenchmarkFixture, speed_data: Path, tmp_path: Path
 ) -> None:
-    """Ours includes the sha256 of the source, the digest and writing the cache; theirs ends with a data frame."""
+    """Ours includes the sha256 of the source, the digest and writing the cache; theirs ends with a
+    data frame.
+    """
     data = placed(speed_data, tmp_path, 1)
     measured(
         OURS, "netflix-filtered[min_user_ratings=1000]", data

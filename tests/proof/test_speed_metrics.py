@@ -76,7 +76,9 @@ def test_all_metrics_take_less_than_lightfms_precision(
 
 
 def test_all_metrics_take_no_longer_than_recometrics(benchmark: BenchmarkFixture) -> None:
-    """20,000 users and 5,000 items, 50 factors, one thread, every metric that both have, all cutoffs up to 20."""
+    """20,000 users and 5,000 items, 50 factors, one thread, every metric that both have, all
+    cutoffs up to 20.
+    """
     if find_spec("recometrics") is None:
         pytest.skip("recometrics is not installed; `make peers` compiles it")
     from recometrics import calc_reco_metrics  # type: ignore[import-not-found]

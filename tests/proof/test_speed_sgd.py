@@ -1,8 +1,9 @@
-"""Descent by hand against Surprise's SVD, for `make speed`: 100 factors, 20 epochs, what `fit` takes, and test RMSE.
+"""Descent by hand against Surprise's SVD, for `make speed`: 100 factors, 20 epochs, what `fit`
+takes, and test RMSE.
 
-The large set is the simulated twin of the filtered Netflix data with all its users, written once into
-$RECBENCH_SPEED_DATA (else into pytest's temporary directory, which takes some minutes). RECBENCH_FULL=1 adds the
-training on a hundred million ratings.
+The large set is the simulated twin of the filtered Netflix data with all its users, written once
+into $RECBENCH_SPEED_DATA (else into pytest's temporary directory, which takes some minutes).
+RECBENCH_FULL=1 adds the training on a hundred million ratings.
 """
 
 import json
@@ -50,7 +51,9 @@ print(json.dumps({"peak_gb": peak, "trace": model.trace_}))
 
 
 def fitted(name: str, train: Ratings, test: Ratings, seed: int) -> tuple[float, float]:
-    """CPU seconds of the fit, since machines are seldom quiet and none of these uses a second thread; test RMSE."""
+    """CPU seconds of the fit, since machines are seldom quiet and none of these uses a second
+    thread; test RMSE.
+    """
     model = create(name, SIZE)
     model.prepare(train)
     data = model.convert(train, Catalogue((), (), ()))

@@ -148,7 +148,9 @@ def write(
 
 
 def shares(record: Record) -> dict[str, Any]:
-    """Raw answers of 300 users whose shares give the record's metrics; users differ much, algorithms little."""
+    """Raw answers of 300 users whose shares give the record's metrics; users differ much,
+    algorithms little.
+    """
     habits = np.random.default_rng(record.cell.fold).normal(0, 0.2, 300)
     own = np.random.default_rng([record.cell.fold, *record.cell.row.encode()]).normal(0, 0.02, 300)
     factor = 1 + habits - habits.mean() + own - own.mean()

@@ -1,4 +1,6 @@
-"""report.html in a real browser: by pointer, keyboard and screen reader, on a phone, in the dark and in print."""
+"""report.html in a real browser: by pointer, keyboard and screen reader, on a phone, in the dark
+and in print.
+"""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -83,7 +85,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 @contextmanager
 def opened(browser: Browser, path: Path, width: int = SCREEN, **options: Any) -> Iterator[Page]:
-    """The page; afterwards it must not have complained, asked for anything besides itself, or opened a dialog."""
+    """The page; afterwards it must not have complained, asked for anything besides itself, or
+    opened a dialog.
+    """
 
     def refuse(dialog: Dialog) -> None:
         found.append(f"dialog: {dialog.message}")
@@ -392,7 +396,9 @@ def test_a_command_is_copied_or_selected(browser: Browser, report: Report) -> No
 def test_a_film_called_like_a_script_stays_text(
     browser: Browser, run_bench: RunBench, ratings_file: Path, tmp_path: Path
 ) -> None:
-    """A real run: every film of the table has that name, so that whichever is shown, it is shown like this."""
+    """A real run: every film of the table has that name, so that whichever is shown, it is shown
+    like this.
+    """
     films = tmp_path / "films.csv"
     films.write_text("item_id,title\n" + "".join(f"{item},{SCRIPT} {item}\n" for item in range(50)))
     chosen = ("--algorithm", "item-mean", "--algorithm", "popularity")

@@ -1,4 +1,6 @@
-"""Parts of a report: chosen sections, tables for LaTeX, what an earlier build left, and a table without formulas."""
+"""Parts of a report: chosen sections, tables for LaTeX, what an earlier build left, and a table
+without formulas.
+"""
 
 import csv
 import hashlib

@@ -1,4 +1,6 @@
-"""The report says what the records say, whatever became of the cells, and carries nothing but text from the data."""
+"""The report says what the records say, whatever became of the cells, and carries nothing but text
+from the data.
+"""
 
 import json
 import re
@@ -64,7 +66,9 @@ def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 class Page(HTMLParser):
-    """The tags, the visible text and the title of a page; fails on tags that are not closed in order."""
+    """The tags, the visible text and the title of a page; fails on tags that are not closed in
+    order.
+    """
 
     VOID = ("meta", "link", "br", "wbr", "img")
 

@@ -113,7 +113,9 @@ def test_a_pair_rated_twice_counts_twice() -> None:
 
 
 def test_sparks_configuration_comes_out_as_published(movielens: Dataset) -> None:
-    """Spark's ALS with rank 10, 20 iterations and .05 has an RMSE of .963 and .967 in two runs on such a split."""
+    """Spark's ALS with rank 10, 20 iterations and .05 has an RMSE of .963 and .967 in two runs on
+    such a split.
+    """
     rng = np.random.default_rng(0)
     rows = rng.permutation(len(movielens.ratings))
     train, test = movielens.ratings.take(rows[:75000]), movielens.ratings.take(rows[75000:])

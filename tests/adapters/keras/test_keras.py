@@ -31,7 +31,9 @@ CATALOGUE = Catalogue(
 
 
 def parity_taste(scale: tuple[float, float] = (1.0, 5.0)) -> Ratings:
-    """Users love the items of their own parity; three in five pairs of the first 36 users and 18 items are rated."""
+    """Users love the items of their own parity; three in five pairs of the first 36 users and 18
+    items are rated.
+    """
     users, items = np.divmod(np.arange(36 * 18, dtype=np.int32), np.int32(18))
     rated = np.random.default_rng(3).random(len(users)) < 0.6
     users, items = users[rated], items[rated]

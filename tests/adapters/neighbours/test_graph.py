@@ -53,7 +53,9 @@ def test_rp3beta_keeps_and_scales_the_best_neighbours(monkeypatch: pytest.Monkey
 
 
 def test_p3_rows_are_the_chances_of_a_walk() -> None:
-    """With alpha 1 and beta 0 a walk from an item ends somewhere: back where it began, or with the chance w_ij."""
+    """With alpha 1 and beta 0 a walk from an item ends somewhere: back where it began, or with the
+    chance w_ij.
+    """
     train = taste()
     X = dense_likes(train)
     weights = fitted(
@@ -147,10 +149,11 @@ def test_sar_of_users_long_gone_does_not_vanish() -> None:
 
 
 def test_sar_is_microsofts_on_microsofts_split(movielens: Dataset) -> None:
-    """nDCG@10 .393819, precision@10 .3406, recall@10 .1854, as published for their split in July 2025.
+    """nDCG@10 .393819, precision@10 .3406, recall@10 .1854, as published for their split in July
+    2025.
 
-    Three quarters of each item's ratings for training, drawn by numpy's generator with seed 42, items in the order of
-    their ids; every test item counts as relevant.
+    Three quarters of each item's ratings for training, drawn by numpy's generator with seed 42,
+    items in the order of their ids; every test item counts as relevant.
     """
     ratings = movielens.ratings
     np.random.seed(42)

@@ -111,7 +111,9 @@ def test_centred_is_resnicks_formula_over_the_nearest(k: int, shrink: float) -> 
 def naive_similarities(
     train: Ratings, shrink: float, weighting: str, normalise: bool
 ) -> tuple[Doubles, Doubles]:
-    """The weighted likes, and the similarity of each two items, from the formulas one entry at a time."""
+    """The weighted likes, and the similarity of each two items, from the formulas one entry at a
+    time.
+    """
     liked = matrix_of_likes(train, 0.75).toarray().astype(np.float64)
     n_items = train.n_items
     weights = liked.copy()
@@ -245,7 +247,9 @@ def test_too_many_neighbours_for_the_memory_are_a_reason_to_skip(name: str) -> N
 
 
 def test_the_notebooks_cosine_follows_whoever_loves_everything(movielens: Dataset) -> None:
-    """Its RMSE is far above that of the film's mean, because its level is too high; centred, it is well below."""
+    """Its RMSE is far above that of the film's mean, because its level is too high; centred, it is
+    well below.
+    """
     held_out = np.zeros(len(movielens.ratings), bool)
     held_out[movielens.splits["ua"][0]] = True
     train, test = (movielens.ratings.take(np.flatnonzero(rows)) for rows in (~held_out, held_out))

@@ -25,7 +25,8 @@ NOTEBOOK: dict[str, Any] = {
     "learning_rate": 0.01,
     "regularisation": 0.1,
 }
-# The third source notebook's output: the training MSE after each epoch, and what it recommends to one user.
+# The third source notebook's output: the training MSE after each epoch, and what it recommends to
+# one user.
 PRINTED = [
     *(6.8464, 1.4525, 1.0556, 0.9610, 0.9218, 0.8987, 0.8814, 0.8666, 0.8532, 0.8410),
     *(0.8300, 0.8203, 0.8116, 0.8036, 0.7961, 0.7889, 0.7819, 0.7750, 0.7681, 0.7613),
@@ -51,7 +52,9 @@ def all_scores(model: Recommender) -> Any:
 
 
 def random_ratings(n_rows: int = 600, scale: tuple[float, float] = (1.0, 5.0)) -> Ratings:
-    """Ratings with a taste, some pairs twice; the last users and items have none, and ids do not come in order."""
+    """Ratings with a taste, some pairs twice; the last users and items have none, and ids do not
+    come in order.
+    """
     rng = np.random.default_rng(3)
     users, items = (
         rng.integers(0, 40, n_rows).astype(np.int32),
@@ -80,7 +83,9 @@ def test_the_literal_order_gives_the_notebooks_twenty_errors_and_five_titles(
 
 
 def literally(train: Ratings, biased: bool, n_factors: int, seed: int, epochs: int = 3) -> Any:
-    """The notebook's procedure as one would write it down: dictionaries of raw ids, one rating after the other."""
+    """The notebook's procedure as one would write it down: dictionaries of raw ids, one rating
+    after the other.
+    """
     user_of: dict[int, int] = {}
     item_of: dict[int, int] = {}
     for user, item in zip(train.users.tolist(), train.items.tolist(), strict=True):

@@ -48,7 +48,9 @@ CASES = [
 
 
 def random_ratings(step: float = 1.0, n_rows: int = 500) -> Ratings:
-    """Ratings in steps of `step`, some pairs twice, the last users and items of the index space without any."""
+    """Ratings in steps of `step`, some pairs twice, the last users and items of the index space
+    without any.
+    """
     rng = np.random.default_rng(7)
     users = rng.integers(0, 36, n_rows).astype(np.int32)
     items = (27 * rng.random(n_rows) ** 2).astype(np.int32)
@@ -198,7 +200,9 @@ def test_slope_one_is_the_textbooks_on_any_scale(step: float) -> None:
 def textbook_co_clustering(
     train: Ratings, n_cltr_u: int, n_cltr_i: int, n_epochs: int, seed: int
 ) -> Floats:
-    """George and Merugu's scheme in plain floats, for all pairs; Surprise's order of random draws and of updates."""
+    """George and Merugu's scheme in plain floats, for all pairs; Surprise's order of random draws
+    and of updates.
+    """
     known_u, of_u = dict.fromkeys(train.users.tolist()), train.users
     known_i, of_i = dict.fromkeys(train.items.tolist()), train.items
     rng = np.random.RandomState(seed)

@@ -21,7 +21,9 @@ RMSE, PRECISION = METRICS["rmse"], METRICS["precision"]
 def errors(
     rng: np.random.Generator, n_users: int, deviation: float = 0.9, n_folds: int = 2
 ) -> UserShares:
-    """Squared errors of users with 1 to 30 ratings a fold and habits of their own: clustered, unevenly active."""
+    """Squared errors of users with 1 to 30 ratings a fold and habits of their own: clustered,
+    unevenly active.
+    """
     n = rng.integers(1, 31, (n_folds, n_users))
     habit = deviation * np.exp(rng.normal(0, 0.3, n_users))
     sums = habit**2 * rng.chisquare(n)
@@ -29,7 +31,9 @@ def errors(
 
 
 def precisions(rng: np.random.Generator, n_users: int, n_folds: int = 3) -> UserShares:
-    """Hits among ten of users of whom most have none: skewed, and one in ten has nothing to find in a fold."""
+    """Hits among ten of users of whom most have none: skewed, and one in ten has nothing to find in
+    a fold.
+    """
     weights = (rng.random((n_folds, n_users)) < 0.9).astype(float)
     return UserShares(
         rng.binomial(10, rng.beta(0.4, 3, n_users), (n_folds, n_users)) / 10 * weights, weights
@@ -63,7 +67,10 @@ def test_the_fewest_users_of_whom_anything_is_said_are_covered_nearly_as_often(
 
 
 def coverage(column: str, drawn: Callable[..., UserShares], n_users: int, n_studies: int) -> float:
-    """In which share of studies the 95 % interval holds the population's value. 100 studies share their draws."""
+    """In which share of studies the 95 % interval holds the population's value.
+
+    100 studies share their draws.
+    """
     metric, rng = METRICS[column], np.random.default_rng(n_users)
     population = drawn(rng, 500_000)
     truth = metric.finish(population.sums.sum(axis=1) / population.weights.sum(axis=1)).mean()
@@ -94,7 +101,9 @@ def test_equal_rows_are_told_from_the_best_in_one_study_of_twenty_however_many_t
 
 
 def test_a_hundred_far_worse_rows_are_not_tied_with_the_best() -> None:
-    """No draw is on the other side, and 2 in 4,001 times the number of pairs would be no small chance."""
+    """No draw is on the other side, and 2 in 4,001 times the number of pairs would be no small
+    chance.
+    """
     rng = np.random.default_rng(0)
     rows = [
         UserShares(rng.chisquare(3, (1, 200)) * factor, np.ones((1, 200)))

@@ -1,4 +1,6 @@
-"""Ranking under every protocol against slow definitions, and against the libraries whose numbers it reproduces."""
+"""Ranking under every protocol against slow definitions, and against the libraries whose numbers it
+reproduces.
+"""
 
 import numpy as np
 import pytest

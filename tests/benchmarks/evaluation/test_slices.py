@@ -1,4 +1,6 @@
-"""For whom the numbers hold: groups that add up, against a slow reference, and what the report says of them."""
+"""For whom the numbers hold: groups that add up, against a slow reference, and what the report says
+of them.
+"""
 
 import json
 import math

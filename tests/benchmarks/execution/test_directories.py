@@ -1,4 +1,6 @@
-"""Adapters that change the directory: their rows are as good as others, and nothing is written elsewhere."""
+"""Adapters that change the directory: their rows are as good as others, and nothing is written
+elsewhere.
+"""
 
 import os
 import subprocess

@@ -48,7 +48,9 @@ def answers(run: Run, record: Record) -> dict[str, bytes]:
 
 
 def numbers(directory: Path) -> dict[str, object]:
-    """What must not depend on anything but the cells: status, metrics and raw answers, by record file."""
+    """What must not depend on anything but the cells: status, metrics and raw answers, by record
+    file.
+    """
     run = Run(directory)
     return {
         r.cell.name: (r.status, r.metrics, answers(run, r))

@@ -1,6 +1,7 @@
 """Canaries: each check below holds for the harness, and dies in one that was broken on purpose.
 
-A check raises AssertionError, or what the harness itself raises, when something of the test part has leaked.
+A check raises AssertionError, or what the harness itself raises, when something of the test part
+has leaked.
 """
 
 import gc
@@ -66,7 +67,9 @@ LEARNERS = [
 
 @pytest.fixture(autouse=True)
 def _frozen() -> Iterator[None]:
-    """As in the fork server: the collections that come before each measured call skip what is there already."""
+    """As in the fork server: the collections that come before each measured call skip what is there
+    already.
+    """
     gc.freeze()
     yield
     gc.unfreeze()
@@ -107,7 +110,9 @@ def changed(rows: NDArray[np.int64], **columns: NDArray[Any]) -> Dataset:
 
 @dataclass(frozen=True)
 class Bench:
-    """Measures cells in this process, as `benchmarks.execution.worker` does it in a process for each."""
+    """Measures cells in this process, as `benchmarks.execution.worker` does it in a process for
+    each.
+    """
 
     directory: Path
 
@@ -154,7 +159,9 @@ def parts(fold: int = 0, dataset: Dataset = PLANTED) -> tuple[Ratings, Ratings]:
 
 
 def check_blind(bench: Bench, spec: str) -> None:
-    """Nothing an algorithm answers may change when only the test part does: its values, then its items."""
+    """Nothing an algorithm answers may change when only the test part does: its values, then its
+    items.
+    """
     _, test_rows = divide(PLANTED, "kfold", 2, 0, 0)
     values, items = PLANTED.ratings.values[test_rows], PLANTED.ratings.items[test_rows]
     record, answers = bench.measure(spec)
@@ -280,7 +287,9 @@ def reachable(root: Any) -> list[Any]:
 
 
 def check_nothing_else_in_reach(bench: Bench) -> None:
-    """From the arguments of all calls up to the ranking, only arrays of the training part's size can be reached."""
+    """From the arguments of all calls up to the ranking, only arrays of the training part's size
+    can be reached.
+    """
     bench.measure("cheats-spy")
     calls = dict(cheats.Spy.seen)  # of each the last, after the warm-up
     assert set(calls) == {"skip", "prepare", "convert", "fit", "score_items"}
@@ -433,7 +442,9 @@ def test_the_gate_does_not_compare_other_folds(
 
 
 def check_means(directory: Path) -> None:
-    """A row's number is the mean over all its folds, in the table as in the statistics; none if a fold has failed."""
+    """A row's number is the mean over all its folds, in the table as in the statistics; none if a
+    fold has failed.
+    """
     records = normal()
     lost = [failed(records[0].cell, "timeout", "too slow"), *records[1:]]
     for written, name in ((records, "all"), (lost, "lost")):
@@ -544,7 +555,9 @@ def test_in_a_real_run_folds_are_strangers_and_the_data_closed(
 
 
 def check_alone_as_in_company(bench: Bench, spec: str, forget: Callable[[], None]) -> None:
-    """A fold that is measured alone, with nothing left over from before, gives the same answers as after another."""
+    """A fold that is measured alone, with nothing left over from before, gives the same answers as
+    after another.
+    """
     bench.measure(spec, 0)
     _, after = bench.measure(spec, 1)
     forget()
@@ -616,7 +629,8 @@ NATIVE: dict[str, Callable[[Path], str]] = {
 
 @pytest.mark.parametrize("way", NATIVE)
 def test_the_limit_of_the_seal_is_what_native_code_opens(tmp_path: Path, way: str) -> None:
-    """No promise but a fact that README and benchmarks/execution/sealing.py state: Python does not tell of these.
+    """No promise but a fact that README and benchmarks/execution/sealing.py state: Python does not
+    tell of these.
 
     Should this fail, the seal has become tighter than they say.
     """
@@ -639,7 +653,9 @@ def _losses(answers: dict[str, Any], test: Ratings, *, of_values: bool) -> NDArr
 
 
 def check_no_skill(bench: Bench, shuffled: str, spec: str, baseline: str) -> None:
-    """Trained on labels dealt out anew, no algorithm may beat the baseline by more than three standard errors."""
+    """Trained on labels dealt out anew, no algorithm may beat the baseline by more than three
+    standard errors.
+    """
     train_rows, _ = divide(PLANTED, "kfold", 2, 0, 0)
     labels = np.random.default_rng(0).permutation(getattr(PLANTED.ratings, shuffled)[train_rows])
     noise = changed(train_rows, **{shuffled: labels})

@@ -72,7 +72,9 @@ Edit = Callable[[dict[str, Any]], None]
 
 
 def change(directory: Path, row: str, shares: Edit = lambda _: None, **fields: Any) -> None:
-    """Edit the cells of a row: its raw answers, its record or, under `cell`, what it is a record of."""
+    """Edit the cells of a row: its raw answers, its record or, under `cell`, what it is a record
+    of.
+    """
     run = Run(directory)
     cells, about = run.read_plan()
     planned = []

@@ -1,7 +1,7 @@
 """Fixed answers and the numbers that the bench has made of them, by version of its definitions.
 
-`python -m tests.benchmarks.metrics.golden` adds the numbers of a new version and of new metrics, and
-changes none: whoever changes a definition raises `protocols.VERSION` first.
+`python -m tests.benchmarks.metrics.golden` adds the numbers of a new version and of new metrics,
+and changes none: whoever changes a definition raises `protocols.VERSION` first.
 """
 
 import json

@@ -1,4 +1,6 @@
-"""The numbers of fixed answers: one that moves while `protocols.VERSION` stays is a mistake, or a secret."""
+"""The numbers of fixed answers: one that moves while `protocols.VERSION` stays is a mistake, or a
+secret.
+"""
 
 import json
 from pathlib import Path

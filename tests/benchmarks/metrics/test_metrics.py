@@ -1,4 +1,6 @@
-"""Every metric against a slow, obvious definition and against outside libraries where they mean the same."""
+"""Every metric against a slow, obvious definition and against outside libraries where they mean the
+same.
+"""
 
 import math
 from collections import Counter
@@ -140,7 +142,9 @@ def test_ranking_metrics_equal_their_definitions(seed: int, k: int) -> None:
 
 @pytest.mark.parametrize("k", [1, 5, 10])
 def test_ranking_metrics_equal_implicits_and_scikit_learns(k: int) -> None:
-    """On scores without ties, for users with a relevant item; implicit's evaluator asks a model for its top k."""
+    """On scores without ties, for users with a relevant item; implicit's evaluator asks a model for
+    its top k.
+    """
     rng = np.random.default_rng(k)
     n_users, n_items = 40, 30
     scores, liked = rng.normal(size=(n_users, n_items)), rng.random((n_users, n_items)) < 0.2

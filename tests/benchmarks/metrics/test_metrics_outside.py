@@ -1,4 +1,6 @@
-"""Ranking metrics, from scores to columns, against trec_eval, recometrics, LightFM and scikit-learn, user by user."""
+"""Ranking metrics, from scores to columns, against trec_eval, recometrics, LightFM and scikit-
+learn, user by user.
+"""
 
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -116,7 +118,10 @@ def test_scores_without_ties_have_scikit_learns_numbers(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_scores_without_ties_have_lightfms_numbers(seed: int) -> None:
-    """LightFM counts in float32, so equality ends at 1e-6. Its reciprocal rank has no cutoff: k = 25."""
+    """LightFM counts in float32, so equality ends at 1e-6.
+
+    Its reciprocal rank has no cutoff: k = 25.
+    """
     train, test, scores = scenario(seed, ties=False)
     answers = collect_answers(Fixed(scores), train, test, Evaluation((5, 25)), 0, direct)
     model = lightfm_with(scores)

@@ -1,4 +1,6 @@
-"""Suites, their published numbers, and what a run with repeats and a second split leaves in its report."""
+"""Suites, their published numbers, and what a run with repeats and a second split leaves in its
+report.
+"""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Examples say what the raw answers say: on real runs of which cells fail, and on ratings small enough to count."""
+"""Examples say what the raw answers say: on real runs of which cells fail, and on ratings small
+enough to count.
+"""
 
 import json
 import math
@@ -188,7 +190,9 @@ def test_where_every_cell_fails_there_are_users_and_no_lists(
 
 
 def small() -> Dataset:
-    """Four users: 0 has early ratings only, 1 late ones only, 2 both, 3 both but none that is relevant."""
+    """Four users: 0 has early ratings only, 1 late ones only, 2 both, 3 both but none that is
+    relevant.
+    """
     users = np.array([0, 0, 2, 2, 3, 1, 1, 2, 3], np.int32)
     items = np.array([0, 1, 0, 2, 1, 0, 3, 3, 2], np.int32)
     values = np.array([5, 3, 4, 2, 3, 4, 1, 5, 2], np.float32)

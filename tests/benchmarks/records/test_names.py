@@ -62,7 +62,9 @@ def base(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempP
 
 @pytest.fixture
 def foreign(base: Path, tmp_path: Path) -> Path:
-    """A whole run whose plan and records call its algorithm `../../../x`; the records are where that leads."""
+    """A whole run whose plan and records call its algorithm `../../../x`; the records are where
+    that leads.
+    """
     directory = Path(shutil.copytree(base, tmp_path / "a" / "b" / "foreign"))
     run = Run(directory)
     cells, about = run.read_plan()

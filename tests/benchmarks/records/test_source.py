@@ -1,4 +1,6 @@
-"""What is measured again, what is evaluated again and what is kept when code changes: real runs of changed code."""
+"""What is measured again, what is evaluated again and what is kept when code changes: real runs of
+changed code.
+"""
 
 import hashlib
 import json

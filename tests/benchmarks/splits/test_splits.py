@@ -202,7 +202,9 @@ def planned(data: Dataset, spec: str, folds: int | None = None, repeats: int = 1
 
 
 def test_an_empty_fold_of_any_repeat_is_refused() -> None:
-    """Of two ratings of two users, one seed puts one into each fold, another one both into the same."""
+    """Of two ratings of two users, one seed puts one into each fold, another one both into the
+    same.
+    """
     data, seen = dataset(2, 3, n_users=2), set()
     assert len(set(data.ratings.users.tolist())) == 2
     for seed in range(20):

@@ -1,4 +1,6 @@
-"""MovieLens in all its formats: exact on small archives, clear about bad ones, and the real 100k both ways."""
+"""MovieLens in all its formats: exact on small archives, clear about bad ones, and the real 100k
+both ways.
+"""
 
 import csv
 import hashlib
@@ -590,7 +592,9 @@ def write_archive(wheel: Path, target: Path) -> None:
 
 
 def splits(lines: list[bytes]) -> dict[str, tuple[list[bytes], list[bytes]]]:
-    """Base and test parts: five slices, and what the archive's allbut.pl does, line by line; sorted, as there."""
+    """Base and test parts: five slices, and what the archive's allbut.pl does, line by line;
+    sorted, as there.
+    """
     found: dict[str, tuple[list[bytes], list[bytes]]] = {}
 
     def order(line: bytes) -> list[int]:

@@ -1,4 +1,6 @@
-"""Netflix: exact on hand-written files, clear about malformed ones, and a twin that is what it says it is."""
+"""Netflix: exact on hand-written files, clear about malformed ones, and a twin that is what it says
+it is.
+"""
 
 import csv
 import datetime

@@ -1,4 +1,6 @@
-"""The oracle: in every report of simulated data, in none of real data, and better than whatever learns."""
+"""The oracle: in every report of simulated data, in none of real data, and better than whatever
+learns.
+"""
 
 from pathlib import Path
 

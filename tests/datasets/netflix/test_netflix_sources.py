@@ -1,4 +1,6 @@
-"""Netflix in every form it is passed on: the same ratings from each, and clear errors from damaged ones."""
+"""Netflix in every form it is passed on: the same ratings from each, and clear errors from damaged
+ones.
+"""
 
 import gzip
 import io

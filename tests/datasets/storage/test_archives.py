@@ -1,4 +1,6 @@
-"""Archives that lie, climb, link or burst, and downloads that break: refused, and nothing is left behind."""
+"""Archives that lie, climb, link or burst, and downloads that break: refused, and nothing is left
+behind.
+"""
 
 import gzip
 import hashlib
@@ -235,7 +237,9 @@ Serve = Callable[[list[bytes]], str]
 
 @pytest.fixture
 def serve() -> Iterator[tuple[Serve, list[str]]]:
-    """A web server on this machine that gives one body after the other; b"" breaks off in the middle."""
+    """A web server on this machine that gives one body after the other; b"" breaks off in the
+    middle.
+    """
     bodies: list[bytes] = []
     asked: list[str] = []
 

@@ -169,7 +169,9 @@ def test_a_damaged_entry_is_named_and_made_again(tmp_path: Path, kind: str) -> N
 
 
 def parse_slowly(directory: str, *, crash: bool = False) -> None:
-    """What a process of its own does: it counts its parses, takes its time, and may be killed while it writes."""
+    """What a process of its own does: it counts its parses, takes its time, and may be killed while
+    it writes.
+    """
 
     def parse() -> Dataset:
         with (Path(directory) / "parsed").open("a") as file:

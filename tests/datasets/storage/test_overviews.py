@@ -45,7 +45,9 @@ def text_of(*rows: list[str]) -> str:
 
 @pytest.fixture
 def metadata(tmp_path: Path) -> Path:
-    """The real file's oddities: an overview torn over two lines, quoted line breaks, remakes, films without votes."""
+    """The real file's oddities: an overview torn over two lines, quoted line breaks, remakes, films
+    without votes.
+    """
     path = tmp_path / "movies_metadata.csv"
     torn = [
         ["False", "82663", "Midnight Man", "An assassin ..."],
@@ -159,7 +161,9 @@ def test_bytes_and_quotes_gone_astray_cost_only_their_rows(tmp_path: Path) -> No
 
 
 def slow_reference(text: bytes) -> tuple[list[str], int]:
-    """The overview for each of TITLES in 1999, and the number of malformed rows, as plainly as it can be said."""
+    """The overview for each of TITLES in 1999, and the number of malformed rows, as plainly as it
+    can be said.
+    """
     reader, rows = csv.reader(io.StringIO(text.decode("utf-8-sig", "replace"), newline="")), []
     while True:
         try:

@@ -1,4 +1,6 @@
-"""Anybody's table: every dialect gives the same ratings, everything bad is refused with its line, and a fuzz test."""
+"""Anybody's table: every dialect gives the same ratings, everything bad is refused with its line,
+and a fuzz test.
+"""
 
 import csv
 import datetime

@@ -1,4 +1,6 @@
-"""How accurate, at what cost, and what can be told apart: each view against the records, counted slowly."""
+"""How accurate, at what cost, and what can be told apart: each view against the records, counted
+slowly.
+"""
 
 import io
 import itertools
@@ -76,7 +78,9 @@ def test_no_answers_no_interval(tmp_path: Path) -> None:
 
 
 def test_too_few_users_are_said_to_be_too_few(tmp_path: Path) -> None:
-    """Of twelve users nothing is said: no interval, no tie, no best within uncertainty, and never a nan."""
+    """Of twelve users nothing is said: no interval, no tie, no best within uncertainty, and never a
+    nan.
+    """
     directory = write(tmp_path, normal())
     for path in directory.glob("records/*.npz"):
         with np.load(path) as found:
@@ -252,7 +256,9 @@ def test_differences_are_antisymmetric_and_their_marks_are_the_p_values(whole: R
 
 
 def slow_p(values: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """Single-step max-T with loops: how often any pair is as far from its own difference as each is from zero."""
+    """Single-step max-T with loops: how often any pair is as far from its own difference as each is
+    from zero.
+    """
     n, pairs = len(values), list(itertools.combinations(range(len(values)), 2))
     deviations = {
         pair: np.sqrt(np.mean((gap(drawn, pair) - gap(values, pair)) ** 2)) for pair in pairs
@@ -275,7 +281,9 @@ def gap(values: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
 
 
 def test_pairs_are_tested_all_together() -> None:
-    """Twelve equal algorithms: in 19 of 20 studies none of the 66 pairs is told apart; one far off always is."""
+    """Twelve equal algorithms: in 19 of 20 studies none of the 66 pairs is told apart; one far off
+    always is.
+    """
     rng = np.random.default_rng(0)
     wrong = 0
     for study in range(60):
@@ -306,7 +314,9 @@ def test_the_matrix_keeps_the_best_rows_and_says_so() -> None:
 
 
 def overlapping(seed: int, n: int) -> list[tuple[str, str]]:
-    """Which of the names that `labels.place` writes beside random points lie on each other, by the renderer."""
+    """Which of the names that `labels.place` writes beside random points lie on each other, by the
+    renderer.
+    """
     rng = np.random.default_rng(seed)
     figure = Figure(figsize=(8, 5))
     axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))

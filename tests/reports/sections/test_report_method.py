@@ -1,4 +1,6 @@
-"""How it was measured: the checklist's answers follow from the records, and every cell can be fitted again."""
+"""How it was measured: the checklist's answers follow from the records, and every cell can be
+fitted again.
+"""
 
 from dataclasses import replace
 from pathlib import Path

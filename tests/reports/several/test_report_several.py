@@ -126,7 +126,8 @@ def test_the_critical_difference_has_the_published_q(n_rows: int, q: float) -> N
     assert found == pytest.approx(q, abs=1.1e-3)
 
 
-DEMSAR = np.array(  # ranks of C4.5, with m, with cf and with both, on 14 data sets: table 6 of Demšar (2006)
+# Ranks of C4.5, with m, with cf and with both, on 14 data sets: table 6 of Demšar (2006)
+DEMSAR = np.array(
     [
         (4, 1, 4, 4, 4, 1, 3, 2.5, 4, 2.5, 4, 3, 4, 3),
         (3, 2, 1, 1, 2, 2.5, 2, 2.5, 3, 2.5, 2.5, 2, 1, 1),
