@@ -115,5 +115,8 @@ def test_the_sequels_of_a_film_are_near(movielens: Dataset) -> None:
 
 
 def test_listing_does_not_import_scikit_learn() -> None:
-    code = "import sys, recbench.adapters.content, recbench.adapters.lightfm; sys.exit('sklearn' in sys.modules)"
+    code = (
+        "import sys, recbench.adapters.content, recbench.adapters.lightfm; "
+        "sys.exit('sklearn' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

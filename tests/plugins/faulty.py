@@ -87,7 +87,10 @@ class ChildDevours(_Faulty):
     name = "faulty-child-devours"
 
     def fit(self, data: Ratings, seed: int) -> None:
-        code = "import time\nhoard = []\nwhile hoard.append(b'x' * (200 << 20)) is None: time.sleep(0.1)"
+        code = (
+            "import time\nhoard = []\nwhile hoard.append(b'x' * (200 << 20)) is None: "
+            "time.sleep(0.1)"
+        )
         subprocess.run([sys.executable, "-c", code], check=False)
 
 
@@ -213,7 +216,9 @@ class Cheats(_Faulty):
 
 @dataclass(eq=False)
 class Daemonic(_Faulty):
-    """Works, but leaves a process behind in a session of its own, and a learning curve with a hole."""
+    """Works, but leaves a process behind in a session of its own, and a learning curve with a
+    hole.
+    """
 
     name = "faulty-daemonic"
 

@@ -53,10 +53,12 @@ def main(directory: Path, n_seeds: int, limits: Sequence[Tolerance]) -> None:
     regressed, fine = failing.pop("regressed", 0), failing.pop("too fine", 0)
     share = (regressed + fine) / len(pairs)
     print(
-        f"{len(pairs)} comparisons of unchanged code with new seeds: {regressed + fine} fail ({share:.1%}),"
+        f"{len(pairs)} comparisons of unchanged code with new seeds: {regressed + fine} "
+        f"fail ({share:.1%}),"
     )
     print(
-        f"{regressed} of them because a row has regressed and {fine} because a tolerance is too fine"
+        f"{regressed} of them because a row has regressed and {fine} because a tolerance "
+        f"is too fine"
     )
     for name, count in failing.most_common():
         print(f"  {count:>4} {name}")
@@ -69,7 +71,8 @@ def main(directory: Path, n_seeds: int, limits: Sequence[Tolerance]) -> None:
     print(f"a row removed: caught {removed.count(FAILED)} of {len(removed)}")
     for name, number in total.items():
         print(
-            f"made worse, new seed: {name:<44} caught {caught[name]} of {number} ({caught[name] / number:.1%})"
+            f"made worse, new seed: {name:<44} caught {caught[name]} of {number} "
+            f"({caught[name] / number:.1%})"
         )
 
 

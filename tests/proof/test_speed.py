@@ -67,7 +67,8 @@ def test_the_harness_is_faster_than_surprises_cross_validate(
     for name, value in seconds.items():
         print(f"cross_validate {name:<28} {value:7.1f} s")
     print(
-        f"all eleven: cross_validate {theirs:.1f} s, recbench with ranking {mine:.1f} s, ratio {theirs / mine:.2f}"
+        f"all eleven: cross_validate {theirs:.1f} s, recbench with ranking {mine:.1f} s, "
+        f"ratio {theirs / mine:.2f}"
     )
     assert mine < theirs
 
@@ -104,7 +105,8 @@ def test_scores_come_many_times_as_fast_as_from_surprises_test(
         mine = (time.process_time() - begun) / rounds
         ratios[name] = theirs / mine
         print(
-            f"{name:<28} algo.test {theirs:6.1f} s, score_items {mine:6.3f} s, {ratios[name]:6.0f} times as fast"
+            f"{name:<28} algo.test {theirs:6.1f} s, score_items {mine:6.3f} s, "
+            f"{ratios[name]:6.0f} times as fast"
         )
 
     names = [name for name, adapter in available().items() if adapter.family == "surprise"]

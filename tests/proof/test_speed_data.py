@@ -34,7 +34,8 @@ from recbench.datasets.netflix.ratings_files import Reader, Text
 datasets.names()
 reader = Reader()
 reader.read(Text("toy", io.BytesIO(b"1:\\n1,1,2000-01-01\\n")))
-reader.raw.keep(reader.raw.user_counts > 0, reader.raw.movie_counts > 0)  # what numba compiled once is loaded here
+# What numba compiled once is loaded here.
+reader.raw.keep(reader.raw.user_counts > 0, reader.raw.movie_counts > 0)
 begun = time.perf_counter()
 found = datasets.load(sys.argv[1])
 ratings = found.ratings

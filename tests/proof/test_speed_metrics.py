@@ -60,7 +60,9 @@ def ours(algorithm: Fixed, train: Ratings, test: Ratings) -> None:
 def test_all_metrics_take_less_than_lightfms_precision(
     benchmark: BenchmarkFixture, movielens: Dataset
 ) -> None:
-    """On ML-100k, of the same model, for the same users: everything here against one metric there."""
+    """On ML-100k, of the same model, for the same users: everything here against one metric
+    there.
+    """
     train, test = (movielens.ratings.take(rows) for rows in divide(movielens, "ua", 1, 0, 0))
     train_matrix, test_matrix = matrix(train, 1), matrix(test, 1)
     model = LightFM(no_components=20, random_state=0).fit(train_matrix, epochs=1)
@@ -70,7 +72,8 @@ def test_all_metrics_take_less_than_lightfms_precision(
     mine = seconds(ours, algorithm, train, test)
     theirs = seconds(lambda: precision_at_k(model, test_matrix, train_matrix, k=10, num_threads=1))
     print(
-        f"ML-100k: all metrics at 3 cutoffs {mine:.3f} s, precision_at_k {theirs:.3f} s, {theirs / mine:.1f} x"
+        f"ML-100k: all metrics at 3 cutoffs {mine:.3f} s, precision_at_k {theirs:.3f} s, "
+        f"{theirs / mine:.1f} x"
     )
     assert mine < theirs
 
@@ -111,6 +114,7 @@ def test_all_metrics_take_no_longer_than_recometrics(benchmark: BenchmarkFixture
         tries=1,
     )
     print(
-        f"20,000 x 5,000: all metrics {mine:.2f} s, recometrics {theirs:.2f} s: {theirs / mine:.1f} x"
+        f"20,000 x 5,000: all metrics {mine:.2f} s, recometrics {theirs:.2f} s: "
+        f"{theirs / mine:.1f} x"
     )
     assert mine < theirs

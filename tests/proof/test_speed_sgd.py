@@ -35,7 +35,8 @@ from recbench.adapters import create
 from recbench.datasets.ratings import Catalogue, Ratings
 n, n_users, n_items = 100_000_000, 480_189, 17_770
 rng = np.random.default_rng(0)
-items = np.sort((n_items * rng.random(n, np.float32) ** 3).astype(np.int32))  # the file's order: by item
+# The file's order: by item.
+items = np.sort((n_items * rng.random(n, np.float32) ** 3).astype(np.int32))
 users = rng.integers(0, n_users, n, np.int32)
 values = rng.integers(1, 4, n, np.int8).astype(np.float32)
 values += (users + items) % 2 * 2  # what can be learned
@@ -80,7 +81,8 @@ def compared(ratings: Ratings, n_folds: int, seeds: int) -> Measured:
     theirs, _ = found["surprise-svd"]
     for name, (seconds, rmse) in found.items():
         print(
-            f"{len(train):>11,} ratings  {name:<12} {seconds:8.3f} s  x {theirs / seconds:5.1f}  RMSE {rmse:.4f}"
+            f"{len(train):>11,} ratings  {name:<12} {seconds:8.3f} s  x "
+            f"{theirs / seconds:5.1f}  RMSE {rmse:.4f}"
         )
     return found
 
@@ -124,7 +126,8 @@ def test_a_hundred_million_ratings_train_within_16_gigabytes(
     found = json.loads(benchmark.pedantic(run, rounds=1))  # type: ignore[no-untyped-call]
     for point in found["trace"]:
         print(
-            f"{name} epoch {point['epoch']}: {point['seconds']:.0f} s, training RMSE {point['train_rmse']:.3f}"
+            f"{name} epoch {point['epoch']}: {point['seconds']:.0f} s, training RMSE "
+            f"{point['train_rmse']:.3f}"
         )
     print(f"{name}: peak {found['peak_gb']:.1f} GB")
     assert found["peak_gb"] < 16

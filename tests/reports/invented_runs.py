@@ -130,7 +130,9 @@ def write(
     described = DataDescription.model_validate(DATA | data)
     about = RunDescription(
         command="python -m benchmarks.run --dataset movielens-100k --folds 5",
-        reproduce="python -m benchmarks.run --dataset movielens-100k --split kfold --folds 5 --seed 0",
+        reproduce=(
+            "python -m benchmarks.run --dataset movielens-100k --split kfold --folds 5 --seed 0"
+        ),
         metrics=COLUMNS,
         protocol=Evaluation().to_json(),
         published=[],

@@ -260,7 +260,8 @@ FAINT = """() => {
     let read = 0;
     while (walker.nextNode()) {
         const element = walker.currentNode.parentElement;
-        if (!walker.currentNode.data.trim() || !element.checkVisibility() || element.closest('script')) continue;
+        const isEmpty = !walker.currentNode.data.trim();
+        if (isEmpty || !element.checkVisibility() || element.closest('script')) continue;
         const both = [getComputedStyle(element).color, behind(element)].map(luminance);
         read += 1;
         const contrast = (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
@@ -293,7 +294,10 @@ def test_print_is_dark_on_white_and_cuts_nothing_off(
         for hidden in ("nav", ".skip", "#tip"):
             expect(page.locator(hidden)).to_be_hidden()
         assert page.evaluate("document.documentElement.scrollWidth") <= PAPER
-        cut = "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
+        cut = (
+            "[...document.querySelectorAll('main *')].filter(e => "
+            "e.getBoundingClientRect().right > innerWidth + 1)"
+        )
         assert page.evaluate(f"{cut}.map(e => e.outerHTML.slice(0, 100))") == []
         assert page.evaluate(
             "[...document.querySelectorAll('details p')].every(p => p.checkVisibility())"
@@ -303,16 +307,21 @@ def test_print_is_dark_on_white_and_cuts_nothing_off(
 
 
 STRUCTURE = """() => ({
-    headings: [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map(e => Number(e.tagName[1])),
-    landmarks: ['body > header', 'nav[aria-label]', 'main'].map(name => document.querySelectorAll(name).length),
-    nameless: [...document.querySelectorAll('table')].filter(e => !(e.caption?.textContent || e.ariaLabel)).length,
+    headings: [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')]
+        .map(e => Number(e.tagName[1])),
+    landmarks: ['body > header', 'nav[aria-label]', 'main']
+        .map(name => document.querySelectorAll(name).length),
+    nameless: [...document.querySelectorAll('table')]
+        .filter(e => !(e.caption?.textContent || e.ariaLabel)).length,
     scopeless: [...document.querySelectorAll('th:not([scope])')].map(e => e.outerHTML),
     blind: [...document.querySelectorAll('img')].filter(e => !e.alt.trim()).length,
     leads: [...document.querySelectorAll('nav ol a')].map(e => e.hash),
     sections: [...document.querySelectorAll('main > section')].map(e => '#' + e.id),
     headless: document.querySelectorAll('main > section:not(:has(> h2:first-child))').length,
-    twins: [...document.querySelectorAll('[id]')].map(e => e.id).filter((id, i, ids) => ids.indexOf(id) !== i),
-    handlers: [...document.querySelectorAll('*')].flatMap(e => e.getAttributeNames()).filter(a => a.startsWith('on')),
+    twins: [...document.querySelectorAll('[id]')].map(e => e.id)
+        .filter((id, i, ids) => ids.indexOf(id) !== i),
+    handlers: [...document.querySelectorAll('*')].flatMap(e => e.getAttributeNames())
+        .filter(a => a.startsWith('on')),
 })"""
 
 

@@ -72,7 +72,8 @@ def test_a_build_takes_away_what_an_earlier_one_wrote_and_nothing_else(
     forged = hashlib.sha256(b"mine too").hexdigest()
     with (tmp_path / "report.sha256").open("a") as file:
         file.write(
-            f"{forged}  precious.svg\n{forged}  figures/../precious.svg\n{forged}  {tmp_path}/precious.svg\n"
+            f"{forged}  precious.svg\n{forged}  figures/../precious.svg\n{forged}  "
+            f"{tmp_path}/precious.svg\n"
         )
     build(run, out=tmp_path, sections=["accuracy"])
     assert not (figures / "cost.svg").exists() and not list(tables.iterdir())

@@ -198,9 +198,9 @@ def test_the_sentences_agree_with_the_records(tmp_path: Path) -> None:
             text,
         )
         assert (
-            f"Not to be told from it by a paired bootstrap over users: {other} ({means[other]:.4f})."
-            in text
-        )
+            f"Not to be told from it by a paired bootstrap over users: {other} "
+            f"({means[other]:.4f})."
+        ) in text
         neighbours = (
             f"Neighbours in this table of which no two can be told apart: {best} and {other}."
         )
@@ -208,9 +208,9 @@ def test_the_sentences_agree_with_the_records(tmp_path: Path) -> None:
         assert "Without rmse, because they only rank: popularity." in text
         assert "All 35 cells ran." in text
         assert (
-            "7 recommenders on movielens-100k: 100,000 ratings from 1 to 5 by 943 users of 1,682 items"
-            in text
-        )
+            "7 recommenders on movielens-100k: 100,000 ratings from 1 to 5 by 943 users "
+            "of 1,682 items"
+        ) in text
         assert "5-fold cross-validation, seed 0" in text
 
 
@@ -285,9 +285,9 @@ def test_a_row_with_a_failed_fold_has_no_mean(tmp_path: Path) -> None:
         assert "timeout in 1 of 5 folds" in text and "timeout in 5 of 5 folds" in text
     assert "7 of 35 cells are not ok." in page.text
     assert (
-        "Without a mean, because a fold is missing: item-mean, popularity and surprise-knn-baseline."
-        in page.text
-    )
+        "Without a mean, because a fold is missing: item-mean, popularity and "
+        "surprise-knn-baseline."
+    ) in page.text
     assert page.text.count("killed after 600 s") == 3  # once a row, its folds together
     again = "--seed 0 --algorithm item-mean --out again"
     assert again in page.text and again in markdown

@@ -112,7 +112,9 @@ def test_linear_layers_on_embeddings_side_by_side_know_no_taste() -> None:
 
 
 def test_the_notebooks_tensordot_gave_every_pair_of_a_batch_one_number() -> None:
-    """tensordot over two axes sums over the batch too, so a prediction depends on its batch mates."""
+    """tensordot over two axes sums over the batch too, so a prediction depends on its batch
+    mates.
+    """
     from keras import ops
 
     adapter = fitted("keras-recommender-net", parity_taste())

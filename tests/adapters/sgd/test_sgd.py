@@ -1,4 +1,6 @@
-"""Descent by hand, against the source notebook's printed numbers and against plain loops in Python."""
+"""Descent by hand, against the source notebook's printed numbers and against plain loops in
+Python.
+"""
 
 import subprocess
 import sys

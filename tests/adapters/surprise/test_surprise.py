@@ -361,5 +361,8 @@ def test_skip_points_at_the_smaller_side() -> None:
 def test_listing_needs_neither_surprise_nor_numba() -> None:
     names = ("factors", "averages", "neighbours")
     modules = ", ".join(f"recbench.adapters.surprise.{name}" for name in names)
-    code = f"import sys, {modules}; sys.exit(bool({{'surprise', 'numba', 'scipy'}} & set(sys.modules)))"
+    code = (
+        f"import sys, {modules}; sys.exit(bool({{'surprise', 'numba', 'scipy'}} & "
+        f"set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,4 +1,6 @@
-"""The bootstrap against what it promises: coverage by simulation, and cases whose answer is known."""
+"""The bootstrap against what it promises: coverage by simulation, and cases whose answer is
+known.
+"""
 
 from collections.abc import Callable
 

@@ -25,7 +25,8 @@ class _Noisy(Recommender):
     noise = 1.0
     def fit(self, data, seed):
         self.numbers_ = np.random.default_rng(seed).random(data.n_items).astype(np.float32)
-        self.numbers_ += np.float32(self.noise) * np.random.default_rng().random(data.n_items).astype(np.float32)
+        noise = np.random.default_rng().random(data.n_items).astype(np.float32)
+        self.numbers_ += np.float32(self.noise) * noise
     def score(self, users, items):
         return self.numbers_[items]
 

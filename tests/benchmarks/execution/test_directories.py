@@ -42,7 +42,8 @@ class Wanders(Recommender):
         assert Path("start.txt").exists() or self.phase == "init", f"begins in {Path.cwd()}"
         self.mean = data.mean
         os.chdir("elsewhere" if self.phase == "fit" else "/")
-        assert str(data_directory()) == os.environ["EXPECTED_DATA"], f"data are sought in {data_directory()}"
+        sought = str(data_directory())
+        assert sought == os.environ["EXPECTED_DATA"], f"data are sought in {sought}"
         assert all(map(os.path.isabs, os.environ["PYTHONPATH"].split(os.pathsep)))
         from lazy import HALF
 

@@ -1,4 +1,6 @@
-"""Adapters from outside the repository: named on the command line, or by an installed distribution."""
+"""Adapters from outside the repository: named on the command line, or by an installed
+distribution.
+"""
 
 import os
 import subprocess

@@ -32,7 +32,9 @@ CATALOGUE = Catalogue(
 
 
 class Formula(Recommender):
-    """Scores by arithmetic alone, with ties and, where it rates, without an opinion now and then."""
+    """Scores by arithmetic alone, with ties and, where it rates, without an opinion now and
+    then.
+    """
 
     abstains = True
 
@@ -85,7 +87,8 @@ def write() -> None:
     if before is not None:
         if made["metrics"].keys() <= before["metrics"].keys():
             raise SystemExit(
-                f"the numbers of version {VERSION} are fixed: raise benchmarks.metrics.protocols.VERSION first"
+                f"the numbers of version {VERSION} are fixed: raise "
+                f"benchmarks.metrics.protocols.VERSION first"
             )
         made = before | {"metrics": made["metrics"] | before["metrics"]}
     FILE.write_text(json.dumps(known | {str(VERSION): made}, indent=1, sort_keys=True) + "\n")

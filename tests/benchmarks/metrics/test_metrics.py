@@ -250,7 +250,8 @@ def test_unknown_columns_are_refused(column: str) -> None:
 
 def test_columns_are_metrics_at_their_cutoffs() -> None:
     assert metric_columns((5, 10), headline=True) == [
-        "rmse", "mae", "coverage", "precision@5", "precision@10", "recall@5", "recall@10", "ndcg@5", "ndcg@10",
+        "rmse", "mae", "coverage", "precision@5", "precision@10", "recall@5", "recall@10",
+        "ndcg@5", "ndcg@10",
     ]  # fmt: skip
     assert set(metric_columns((5,), ("standard", "lightfm"))) >= {
         "rmse",

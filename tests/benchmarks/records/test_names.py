@@ -1,4 +1,6 @@
-"""Names that come from files: a plan or a record from elsewhere never leads out of its directory."""
+"""Names that come from files: a plan or a record from elsewhere never leads out of its
+directory.
+"""
 
 import json
 import shutil

@@ -26,7 +26,8 @@ from recbench.datasets import Dataset, Ratings, UsageError
 from recbench.datasets.ratings import Catalogue, Provenance
 
 SPECS = [
-    "kfold", "user-kfold", "holdout", "holdout[test=7]", "holdout[test=0.5]", "last-out", "last-out[n=3]", "time",
+    "kfold", "user-kfold", "holdout", "holdout[test=7]", "holdout[test=0.5]", "last-out",
+    "last-out[n=3]", "time",
     "time[at=0.5]", "recommenders", "recommenders[train=0.5]",
 ]  # fmt: skip
 

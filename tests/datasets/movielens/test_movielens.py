@@ -49,16 +49,25 @@ from recbench.datasets.storage.fetch import cache_directory
 from tests.conftest import movielens_directory
 
 # fmt: off
-GENRES = ["unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama",
-          "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western"]
+GENRES = ["unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime",
+"Documentary", "Drama",
+          "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi",
+          "Thriller", "War", "Western"]
 # fmt: on
-CSV = b"userId,movieId,rating,timestamp\r\n1,1,4.0,964982703\r\n1,70,3.5,964981247\r\n7,1,0.5,1112486027\r\n"
+CSV = (
+    b"userId,movieId,rating,timestamp\r\n1,1,4.0,964982703\r\n1,70,3.5,964981247\r\n"
+    b"7,1,0.5,1112486027\r\n"
+)
 CSV_FILMS = (
-    'movieId,title,genres\r\n1,"American President, The (1995)",Comedy|Drama|Romance\r\n2,NA,(no genres listed)\r\n'
+    'movieId,title,genres\r\n1,"American President, The '
+    '(1995)",Comedy|Drama|Romance\r\n2,NA,(no genres listed)\r\n'
     '70,"Am\u00e9lie ""Poulain"" (2001)",Comedy\r\n'
 ).encode()
 DAT = b"1::1193::5::978300760\n1::661::3::978302109\n6040::1::4::956704746\n"
-DAT_FILMS = b"1::Toy Story (1995)::Animation|Children's\n661::Mis\xe9rables\x85, Les (1995)::Drama\n1193::NA::Drama\n"
+DAT_FILMS = (
+    b"1::Toy Story (1995)::Animation|Children's\n661::Mis\xe9rables\x85, Les "
+    b"(1995)::Drama\n1193::NA::Drama\n"
+)
 DAT_USERS = b"1::F::1::10::48067\n6040::M::25::6::11106\n"
 
 
@@ -110,7 +119,8 @@ def test_a_csv_archive_with_crlf_quotes_and_half_stars(data: Path) -> None:
         "ml-25m.zip is not the archive that GroupLens published (expected md5 6b51fb27"
     )
     assert second == (
-        "3 ratings of 2 users for 3 films; published: 25,000,095 ratings of 162,541 users for 62,423 films"
+        "3 ratings of 2 users for 3 films; published: 25,000,095 ratings of 162,541 "
+        "users for 62,423 films"
     )
     with pytest.raises(
         UsageError, match=r"ml-25m\.zip: expected md5 6b51fb2759a8657d3bfcbfc42b592ada, got"

@@ -404,5 +404,8 @@ def test_impossible_parameters_are_refused(parameter: str) -> None:
 
 
 def test_importing_the_data_sets_does_not_import_numba() -> None:
-    code = "import sys; from recbench import datasets; datasets.names(); sys.exit('numba' in sys.modules)"
+    code = (
+        "import sys; from recbench import datasets; datasets.names(); "
+        "sys.exit('numba' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -346,8 +346,10 @@ def test_a_data_set_is_shown_with_all_that_is_known_about_it(tmp_path: Path) -> 
     data = datasets.load(spec)
     assert result.exit_code == 0, result.output
     for expected in [
-        "2 (100 % of all pairs)", "0.5 to 5, mean 3.5000", "2006-01-01 00:00:00 to 2006-01-01 00:00:02 UTC",
-        "rated 3", "50.0 % ████", "my [odd] ratings.csv", data.provenance.sources[0].sha256, "as its owner says",
+        "2 (100 % of all pairs)", "0.5 to 5, mean 3.5000",
+        "2006-01-01 00:00:00 to 2006-01-01 00:00:02 UTC",
+        "rated 3", "50.0 % ████", "my [odd] ratings.csv", data.provenance.sources[0].sha256,
+        "as its owner says",
         "ratings: 1 of 3 dropped (33.33 %)", "The scale 0.5 to 5 is inferred", data.digest,
     ]:  # fmt: skip
         assert expected in result.output

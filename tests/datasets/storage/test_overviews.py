@@ -79,12 +79,16 @@ def metadata(tmp_path: Path) -> Path:
 
 def test_titles_match_as_they_are_written_elsewhere(metadata: Path) -> None:
     wanted = {
-        ("Matrix, The", 1999): 'A hacker, "Neo",\nwakes up.', ("THE  MATRIX", None): 'A hacker, "Neo",\nwakes up.',
-        ("Hamlet", 1948): "Olivier's", ("Hamlet", 1991): "Zeffirelli's", ("Hamlet", None): "Without a date",
-        ("Hamlet", 2000): "Zeffirelli's", ("Heat", 1995): "", ("Jaws", 1975): "", ("Babe", 1995): "A pig",
+        ("Matrix, The", 1999): 'A hacker, "Neo",\nwakes up.', ("THE  MATRIX", None):
+        'A hacker, "Neo",\nwakes up.',
+        ("Hamlet", 1948): "Olivier's", ("Hamlet", 1991): "Zeffirelli's",
+        ("Hamlet", None): "Without a date",
+        ("Hamlet", 2000): "Zeffirelli's", ("Heat", 1995): "", ("Jaws", 1975): "",
+        ("Babe", 1995): "A pig",
         ("Nothing", 1999): "", ("Misérables, Les", 1995): "Valjean",
         ("City of Lost Children, The (Cité des enfants perdus, La)", 1995): "Dreams",
-        ("Cité des enfants perdus, La", 1995): "Dreams", ("Samurai (a.k.a. Seven Samurai)", 1954): "A village",
+        ("Cité des enfants perdus, La", 1995): "Dreams",
+        ("Samurai (a.k.a. Seven Samurai)", 1954): "A village",
         ("七人の侍", 1954): "A village", ("Unknown", None): "", ("", None): "",
     }  # fmt: skip
     found, remark = match_overviews(

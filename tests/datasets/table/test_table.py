@@ -122,7 +122,8 @@ def test_gzip_and_parquet_give_the_same(tmp_path: Path) -> None:
 
 def test_ids_keep_their_type(tmp_path: Path) -> None:
     kinds = {
-        "7": "i", "-7": "i", "007": "U", "+7": "U", "-0": "U", "7.0": "U", "0a1f": "U", "é": "U", "9" * 18: "i",
+        "7": "i", "-7": "i", "007": "U", "+7": "U", "-0": "U", "7.0": "U", "0a1f": "U",
+        "é": "U", "9" * 18: "i",
     }  # fmt: skip
     for raw_id, kind in kinds.items():
         data = datasets.load(write(tmp_path / "t.csv", f"user,item,rating\n{raw_id},1,3\n8,1,3\n"))
@@ -137,9 +138,11 @@ def test_ids_keep_their_type(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("ratings", "scale"),
     [
-        ("1 3 5", (1, 5)), ("1.5 5", (0.5, 5)), ("0.5 4", (0.5, 5)), ("0 5", (0, 5)), ("0 1", (0, 1)),
+        ("1 3 5", (1, 5)), ("1.5 5", (0.5, 5)), ("0.5 4", (0.5, 5)), ("0 5", (0, 5)), ("0 1",
+        (0, 1)),
         ("2 9", (1, 10)),
-        ("0 10", (0, 10)), ("0 100", (0, 100)), ("-10 3.25", (-10, 10)), ("1.25 4", (1, 5)), ("-20 300", (-20, 300)),
+        ("0 10", (0, 10)), ("0 100", (0, 100)), ("-10 3.25", (-10, 10)), ("1.25 4", (1, 5)),
+        ("-20 300", (-20, 300)),
         ("55 55", (0, 100)), ("7.5 1", (0.5, 10)), ("1e1 +2", (1, 10)), ("700 700", (700, 701)),
     ],
 )  # fmt: skip
@@ -193,7 +196,10 @@ def test_times_are_seconds_however_they_are_written(
 
 def test_items_bring_titles_years_and_genres(tmp_path: Path) -> None:
     spec = write(tmp_path / "t.csv", text_of(","))
-    films = 'movieId,title,genres\n9,"Matrix, The (1999)",Action|Sci-Fi\n77,Unrated (1950),(no genres listed)\n'
+    films = (
+        'movieId,title,genres\n9,"Matrix, The (1999)",Action|Sci-Fi\n77,Unrated '
+        "(1950),(no genres listed)\n"
+    )
     write(tmp_path / "films, all.csv", films)
     data = datasets.load(f"{spec}[items={tmp_path / 'films, all.csv'},scale=1:5]")
     assert data.catalogue.titles == ("3", "Matrix, The")
@@ -447,8 +453,10 @@ def seconds(texts: list[str]) -> list[int]:
 def mutations(rng: random.Random, separator: str) -> Callable[[bytes], bytes]:
     """A small edit such as nature, editors and spreadsheets make."""
     pieces = [
-        b"\n", b"\r\n", b"\r", b'"', b'""', separator.encode(), b" ", b"\t", b"0", b"-", b"+", b".", b"x", b"nan",
-        b":", b"1e3", b"1e400", b"007", b"\xe9", "é\u00a0".encode(), b"\0", b"2005-12-31", b"99999999999999999999",
+        b"\n", b"\r\n", b"\r", b'"', b'""', separator.encode(), b" ", b"\t", b"0", b"-", b"+",
+        b".", b"x", b"nan",
+        b":", b"1e3", b"1e400", b"007", b"\xe9", "é\u00a0".encode(), b"\0", b"2005-12-31",
+        b"99999999999999999999",
         b"\n\n", b'"a\nb"', b"\xef\xbb\xbf", b"_", b"inf", b"\xe2\x80\xa8", b"'", b"1136073600000",
         b",,", b"\x0b", b"\\",
     ]  # fmt: skip

@@ -154,7 +154,9 @@ def test_every_cell_has_its_key_and_every_row_its_source(tmp_path: Path) -> None
 
 @pytest.fixture(scope="module")
 def two_splits(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Five folds, and one of the split by time, where `random` failed and parts have other sizes."""
+    """Five folds, and one of the split by time, where `random` failed and parts have other
+    sizes.
+    """
     records = normal()
     for record in normal():
         if record.cell.fold == 0:

@@ -258,7 +258,8 @@ def test_learning_curves_in_words_and_numbers(tmp_path: Path) -> None:
     for text in (page.text, plain(markdown)):
         assert "surprise-svd: 3 epochs in each of 5 folds." in text
         assert (
-            "keras-mf: 3 to 4 epochs in 5 folds; lowest inner-validation RMSE in epochs 2 to 4; early stopping "
+            "keras-mf: 3 to 4 epochs in 5 folds; lowest inner-validation RMSE in epochs "
+            "2 to 4; early stopping "
             "(patience 1) ended 4 of 5 folds before the 4 epochs that were allowed." in text
         )
     assert [entry["row"] for entry in context["learning"]["entries"]] == [

@@ -159,9 +159,7 @@ def test_the_example_of_the_paper_comes_out_again() -> None:
     assert ranking.obstacle == ""
 
 
-def test_the_p_value_is_that_of_the_table_where_there_is_much_and_of_chance_where_there_is_little() -> (
-    None
-):
+def test_the_p_value_is_that_of_the_table_or_where_there_is_little_of_chance() -> None:
     rng = np.random.default_rng(3)
     losses = rng.normal(size=(8, 30)) + np.linspace(0, 0.5, 8)[:, None]
     ranking = Ranking.of(list("abcdefgh"), losses)
@@ -265,7 +263,8 @@ def test_no_row_is_called_best_everywhere_unless_it_is(
 ) -> None:
     markdown = (report / "report.md").read_text()
     assert (
-        "No row has the lowest mean rmse on all 3 data sets: surprise-svd on movielens-100k and my-ratings; "
+        "No row has the lowest mean rmse on all 3 data sets: surprise-svd on "
+        "movielens-100k and my-ratings; "
         "user-item-bias on filmtrust." in markdown
     )
     assert not re.search("(?<!No row) has the lowest mean", markdown)
