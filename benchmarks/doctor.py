@@ -9,7 +9,7 @@ from rich.console import Console
 
 from recbench.adapters import available
 from recbench.benchmarks.console import FINE, INCOMPLETE, serve
-from recbench.benchmarks.execution import Pool, environment
+from recbench.benchmarks.execution import ForkPool, describe_environment
 from recbench.benchmarks.records import Environment
 from recbench.datasets.storage import cache_directory, data_directory, find_placed
 
@@ -17,11 +17,11 @@ from recbench.datasets.storage import cache_directory, data_directory, find_plac
 def examine() -> int:
     """Show where files are looked for, what is installed, and whether each algorithm's library can be imported."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    lines = {**_directories(), **_machine(environment(threads=1, jobs=1))}
+    lines = {**_directories(), **_machine(describe_environment(threads=1, cells_at_once=1))}
     for name, value in lines.items():
         console.print(f"{name:<22} {value}")
     begun = perf_counter()
-    with Pool(threads=1) as pool:
+    with ForkPool(threads=1) as pool:
         pool.wait_until_ready()
     console.print(f"{'fork server':<22} ready after {perf_counter() - begun:.1f} s")
     broken = _broken_libraries()

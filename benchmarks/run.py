@@ -23,7 +23,7 @@ from recbench.benchmarks.console import (
     print_plan,
     serve,
 )
-from recbench.benchmarks.execution import Limits, Pool, environment
+from recbench.benchmarks.execution import Limits, make_jobs, open_executor, remove_logs
 from recbench.benchmarks.metrics import (
     Evaluation,
     find_metric,
@@ -131,6 +131,12 @@ def run(
     ] = None,
     real_only: Annotated[bool, Option("--real-only", help="never stand in simulated data")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="print the plan and leave")] = False,
+    debug: Annotated[
+        bool,
+        Option(
+            "--debug", help="in this process: prints, breakpoint(), whole tracebacks; no limits"
+        ),
+    ] = False,
     no_report: Annotated[
         bool, Option("--no-report", help="all but report.md, report.html and figures")
     ] = False,
@@ -146,6 +152,11 @@ def run(
         seed if seed is not None else chosen.seed or 0,
         canonical_spec(also_split) if also_split else None,
     )
+    if debug and jobs > 1:
+        raise UsageError(
+            f"--jobs {jobs} --debug: to be debugged, cells run one after the other in this process; "
+            "leave --jobs out"
+        )
     if also == divided:
         raise UsageError(
             f"--also-split {also} is the split of the run itself; name another, such as time"
@@ -188,8 +199,9 @@ def run(
         print_plan(console, planned_states, results.directory)
         return FINE
     with ExitStack() as stack:
-        pool = stack.enter_context(Pool(threads, plugin or []))
-        data = datasets.load(dataset, real_only=real_only)  # while the pool imports the libraries
+        executor = stack.enter_context(open_executor(threads, jobs, debug=debug))
+        # while the executor imports the libraries
+        data = datasets.load(dataset, real_only=real_only)
         stack.enter_context(claimed(results.directory, files_of(dataset)))
         cells = planned(data)
         # Before anything is written: a record that cannot be read, and what the new plan replaces.
@@ -206,30 +218,29 @@ def run(
             published=_published(chosen, data, cells[0]),
             data=describe_data(data),
             algorithms=describe_algorithms(cells),
-            environment=environment(threads, jobs),
+            environment=executor.environment,
         )
         results.write_plan(cells, about)
         write_profile(results.directory / "profile.json", data)
         resumed = resume(results, cells, states, data, made_by)
         waiting = resumed.waiting
-        for name in {cell.name for cell in cells} - {cell.name for cell in waiting}:
-            # a run killed right after the cell had ended could not remove its log
-            (results.directory / "records" / f"{name}.log").unlink(missing_ok=True)
+        remove_logs(results, [cell for cell in cells if cell not in waiting])
         announce(console, data, len(cells), len(waiting))
         for remark in resumed.remarks:
             console.print(f"  {remark}", markup=False)
-        assert data.stored is not None
         live = [column for column in SHOWN if column in shown] or shown[:2]
-        with Display(console, len(waiting), live) as display:
-            for record in pool.execute(
-                waiting,
-                results,
-                dataset=data.stored,
-                about=about,
-                limits=limit,
-                jobs=jobs,
-                on_start=display.started,
-            ):
+        measurements = make_jobs(
+            waiting,
+            results,
+            data,
+            environment=about.environment,
+            evaluation=made_by,
+            limits=limit,
+            plugins=plugin or [],
+        )
+        # nothing may be drawn over what a debugged cell prints
+        with Display(console, len(waiting), live, plain=debug) as display:
+            for record in executor.execute(measurements, display.started):
                 display.finished(record)
     records = results.records()
     write_examples(results, records, data, find_users(data, show_user or []))

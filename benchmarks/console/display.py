@@ -37,7 +37,9 @@ def summary(record: Record, metrics: Sequence[str]) -> list[str]:
 class Display:
     """Shows the progress of `total` cells on `console`. Use as a context manager."""
 
-    def __init__(self, console: Console, total: int, metrics: Sequence[str]) -> None:
+    def __init__(
+        self, console: Console, total: int, metrics: Sequence[str], *, plain: bool = False
+    ) -> None:
         self._console, self._metrics = console, list(metrics)
         self._finished: list[Record] = []
         self._progress = Progress(
@@ -54,7 +56,7 @@ class Display:
         self._total = total
         self._live = (
             Live(self._view(), console=console, refresh_per_second=4)
-            if console.is_terminal
+            if console.is_terminal and not plain
             else None
         )
 

@@ -1,13 +1,27 @@
-"""One cell, one process: starting, watching, killing, measuring, and sealing off the data while an
-algorithm runs.
+"""Where cells are measured: each in a process of its own, watched and killed, with the data sealed off while an
+algorithm runs; or, to debug, in the process of the command.
 
-Commands come in with cells and get records back. Everything else of the harness does not know which
-executor runs.
+Commands and verification come in with jobs and get records back: who wants to measure makes jobs (`make_jobs`) and
+gives them to an executor (`open_executor`). Which one that is, where and on which processors it runs them, and where
+logs lie, nobody else knows.
 """
 
-from recbench.benchmarks.execution.fork_pool import HarnessError, Pool
-from recbench.benchmarks.execution.measure import environment
-from recbench.benchmarks.execution.watch import Limits
+from recbench.benchmarks.execution.executor import Executor, open_executor
+from recbench.benchmarks.execution.fork_pool import ForkPool, HarnessError
+from recbench.benchmarks.execution.job import Job, Limits, make_jobs
+from recbench.benchmarks.execution.measure import describe_environment
+from recbench.benchmarks.execution.outcome import remove_logs
 from recbench.benchmarks.execution.worker import describe_fold
 
-__all__ = ["HarnessError", "Limits", "Pool", "describe_fold", "environment"]
+__all__ = [
+    "Executor",
+    "ForkPool",
+    "HarnessError",
+    "Job",
+    "Limits",
+    "describe_environment",
+    "describe_fold",
+    "make_jobs",
+    "open_executor",
+    "remove_logs",
+]

@@ -1,40 +1,35 @@
 """One process per cell: start it, watch its seconds and megabytes, kill it, and give its end a name."""
 
+import contextlib
 import json
 import os
 import selectors
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
-from typing import Any, Self
+from typing import Literal, Self
 
 import recbench
-from recbench.adapters import available
-from recbench.benchmarks.execution.measure import processor_sets
-from recbench.benchmarks.execution.watch import Limits, Watched
-from recbench.benchmarks.records import Cell, Record, Run, RunDescription, not_run
+from recbench.benchmarks.execution.job import Job
+from recbench.benchmarks.execution.measure import describe_environment
+from recbench.benchmarks.execution.outcome import (
+    LOG_SHOWN,
+    describe_crash,
+    keep_record,
+    record_ending,
+    tidy_log,
+)
+from recbench.benchmarks.execution.processors import Processors
+from recbench.benchmarks.execution.watch import Budget, Watched
+from recbench.benchmarks.records import Cell, Environment, Record
 from recbench.datasets.storage import cache_directory, data_directory
 
 WATCH_SECONDS = 0.05
-# The server finds modules where the run finds them, in the same order: not where PYTHONPATH would put
-# them. Only recbench itself comes from the run's root before all: behind it on the path may lie
-# another checkout that is installed as editable, and its cells would run other code than the run.
-SERVER = """
-import json, sys
-sys.path[:0] = [sys.argv.pop(1)]
-import recbench
-sys.path[:] = json.loads(sys.argv.pop(1))
-from recbench.benchmarks.execution.forkserver import main
-main()
-"""
-LOG_SHOWN = 600  # characters of a crashed cell's output that go into its reason
-LOG_KEPT = 1 << 16  # bytes of it that stay in its log
+SERVER = Path(__file__).with_name("forkserver.py")
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -50,36 +45,33 @@ class HarnessError(RuntimeError):
     """The harness itself broke; no algorithm is to blame. Exit code 3."""
 
 
-class Pool:
+@dataclass(frozen=True)
+class Message:
+    """What the server says, one JSON object a line."""
+
+    event: Literal["ready", "started", "ended"]
+    pid: int  # of the server when it is ready, else of the cell
+    cell: str = ""  # its name
+    code: int = 0  # how it has ended, negative for a signal
+
+
+class ForkPool:
     """Runs cells, each in a process forked from one server that holds the imported libraries."""
 
-    def __init__(self, threads: int, plugins: Iterable[str] = ()) -> None:
+    def __init__(self, threads: int, cells_at_once: int = 1) -> None:
         """Start the server; it imports while the caller does other things. Use as a context manager."""
-        self._plugins = list(plugins)
+        self._threads = threads
+        self._cells_at_once = cells_at_once
         self._running: dict[str, Watched] = {}
-        self._log = tempfile.TemporaryFile("w+b")  # noqa: SIM115  # closed with the pool
-        self._working_directory = str(Path.cwd())
-        path = [str(Path(entry).absolute()) for entry in sys.path]
-        path += [self._working_directory, str(recbench.ROOT)]
-        # PYTHONPATH is for processes that cells start: absolute, since a cell may change its directory.
-        given = os.environ.get("PYTHONPATH")
-        searched = [str(Path(part).absolute()) for part in given.split(os.pathsep)] if given else []
-        flags = {"PYTHONPATH": os.pathsep.join(searched), "PYTHONHASHSEED": "0"}
-        # Absolute for the same reason: a cell may load data of its own.
-        flags |= {"RECBENCH_DATA": str(data_directory()), "RECBENCH_CACHE": str(cache_directory())}
+        self._server_log = tempfile.TemporaryFile("w+b")  # noqa: SIM115  # closed with the pool
+        # -P: modules are found where this process finds them, not beside the server's file
+        command = [sys.executable, "-P", str(SERVER), str(recbench.ROOT)]
         self._server = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                SERVER,
-                str(recbench.ROOT),
-                json.dumps(path),
-                str(os.getpid()),
-            ],
+            [*command, json.dumps(_module_path()), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=os.environ | flags | dict.fromkeys(THREAD_VARIABLES, str(threads)),
+            stderr=self._server_log,
+            env=os.environ | _server_variables(threads),
             start_new_session=True,  # Ctrl-C reaches the run, which then ends the server
         )
 
@@ -90,172 +82,146 @@ class Pool:
         assert self._server.stdin is not None and self._server.stdout is not None
         for watched in self._running.values():  # an interrupted run, or a server that died
             watched.kill_family()
+            watched.share.release()
         self._server.terminate()
-        self._server.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it died before it had read a job
+            self._server.stdin.close()
         self._server.stdout.close()
         try:
             self._server.wait(5)
         except subprocess.TimeoutExpired:
             self._server.kill()
             self._server.wait()
-        self._log.close()
+        self._server_log.close()
+
+    @property
+    def environment(self) -> Environment:
+        """The machine, the versions and the commit; cells are contended if several run at the same time."""
+        return describe_environment(self._threads, self._cells_at_once)
 
     def wait_until_ready(self) -> None:
         """Return once the server has imported what every cell needs. HarnessError if it cannot."""
-        while not any("ready" in message for message in self._messages()):
+        while not any(message.event == "ready" for message in self._receive()):
             pass
 
     def execute(
-        self,
-        cells: Iterable[Cell],
-        results: Run,
-        *,
-        dataset: Path,
-        about: RunDescription,
-        limits: Limits,
-        jobs: int = 1,
-        on_start: Callable[[Cell], None] = lambda cell: None,
+        self, jobs: Iterable[Job], on_start: Callable[[Cell], None] = lambda cell: None
     ) -> Iterator[Record]:
-        """Run each cell and yield its record once that is in `results`; at most `jobs` at a time.
+        """Run each cell and yield its record once that is written, in the order in which they end.
 
-        `dataset` is the cache entry that holds the data. Cells that do not fit the budget yield `not_run`.
-        HarnessError if the server dies.
+        Cells that do not fit the budget yield `not_run`. HarnessError if the server dies.
         """
-        self._run = results
-        (results.directory / "records").mkdir(parents=True, exist_ok=True)
-        waiting, running = list(cells), self._running
-        free = processor_sets(about.environment.threads, jobs)
-        begun, spent = monotonic(), dict[str, float]()
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                cell = waiting.pop(0)
-                left = (
-                    None
-                    if limits.budget_seconds is None
-                    else limits.budget_seconds - (monotonic() - begun)
-                )
-                if left is not None and left < spent.get(cell.row, 0.0):
-                    yield self._closed(
-                        not_run(
-                            cell, about, f"the budget of {limits.budget_seconds:g} s has no room"
-                        )
-                    )
-                    continue
-                on_start(cell)
-                running[cell.name] = self._start(cell, free.pop(), dataset, about, limits)
-            for message in self._messages():
-                if "started" in message:
-                    running[message["started"]].begin(message["pid"])
-                elif "ended" in message:
-                    ended = running.pop(message["ended"])
-                    spent[ended.cell.row] = monotonic() - ended.since
-                    free.append(ended.processors)
-                    yield self._finished(ended, message["code"], about)
-            for watched in running.values():
-                watched.enforce(limits, begun)
+        waiting = list(jobs)
+        waiting.reverse()  # the next one is popped from the end
+        running = self._running
+        processors = Processors(self._threads, self._cells_at_once)
+        budget = Budget()
+        try:
+            while waiting or running:
+                while waiting and len(running) < self._cells_at_once:
+                    job = waiting.pop()
+                    refusal = budget.refuse(job)
+                    if refusal is not None:
+                        yield keep_record(job, record_ending(job, "not_run", refusal))
+                        continue
+                    on_start(job.cell)
+                    running[job.cell.name] = self._start(job, processors)
 
-    def _start(
-        self,
-        cell: Cell,
-        processors: list[int],
-        dataset: Path,
-        about: RunDescription,
-        limits: Limits,
-    ) -> Watched:
-        started = datetime.now(UTC).isoformat()
-        job = {
-            "name": cell.name,
-            "cell": asdict(cell),
-            "started": started,
-            "processors": processors,
-            "preload": list(available()[cell.algorithm].requires),
-            "plugins": self._plugins,
-            "working_directory": self._working_directory,
-            "dataset": str(dataset.absolute()),
-            "directory": str(self._run.directory.absolute()),
-            "log": str(self._run.path(cell, ".log").absolute()),
-            "memory_mb": limits.memory_mb,
-            "data": about.data.to_json(),
-            "environment": about.environment.to_json(),
-            "evaluation": about.evaluation,
-        }
+                for message in self._receive():
+                    if message.event == "started":
+                        running[message.cell].begin(message.pid)
+                    elif message.event == "ended":
+                        watched = running.pop(message.cell)
+                        budget.book(watched.job.cell.row, watched.seconds)
+                        processors.give_back(watched.share)
+                        yield _close_cell(watched, message.code)
+
+                for watched in running.values():
+                    watched.enforce_limits(budget.seconds_used)
+        finally:
+            processors.release()
+
+    def _start(self, job: Job, processors: Processors) -> Watched:
+        """Have the server fork a process for the cell. HarnessError if it has died."""
+        share = processors.take()
+        run = job.run
+        run.path(job.cell).parent.mkdir(parents=True, exist_ok=True)
+        environment = job.environment.replaced(
+            bound=bool(share.processors),
+            contended=job.environment.contended or share.contended,
+        )
+        job = replace(
+            job,
+            environment=environment,
+            processors=share.processors,
+            log=run.path(job.cell, ".log"),
+            started=datetime.now(UTC).isoformat(),
+        )
         assert self._server.stdin is not None
         try:
-            self._server.stdin.write(json.dumps(job).encode() + b"\n")
+            self._server.stdin.write(job.to_json() + b"\n")
             self._server.stdin.flush()
         except BrokenPipeError:
             raise self._server_died() from None
-        return Watched(cell, processors, started, limits.memory_mb)
+        return Watched(job, share)
 
-    def _messages(self) -> list[dict[str, Any]]:
-        """What the server has to say; waits at most WATCH_SECONDS."""
+    def _receive(self) -> list[Message]:
+        """What the server has to say; waits at most WATCH_SECONDS. HarnessError if it has died."""
         assert self._server.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self._server.stdout, selectors.EVENT_READ)
             if not selector.select(WATCH_SECONDS):
                 return []
+
         received = b""
         while not received.endswith(b"\n"):
             chunk = os.read(self._server.stdout.fileno(), 1 << 16)
             if not chunk:
                 raise self._server_died()
             received += chunk
-        return [json.loads(line) for line in received.splitlines()]
+        return [Message(**json.loads(line)) for line in received.splitlines()]
 
     def _server_died(self) -> HarnessError:
+        """What is to be raised: its exit code, and the end of what it printed."""
         code = self._server.wait()
-        self._log.seek(0)
-        said = self._log.read().decode(errors="replace")[-LOG_SHOWN:].strip()
-        return HarnessError(f"the fork server ended with code {code}: {said}")
-
-    def _finished(self, ended: Watched, code: int, about: RunDescription) -> Record:
-        """The record of a cell whose process has ended: its own, or one that says how it ended."""
-        ended.kill_family()  # what a cell leaves behind ends with it
-        log = self._run.path(ended.cell, ".log")
-        record = None if ended.killed else self._run.read(ended.cell)
-        if record is not None and record.started == ended.started:
-            log.unlink(missing_ok=True)
-            return record
-        said = _said(log)
-        last = said.rpartition("\n")[2]
-        status, reason = ended.killed or (
-            "crashed",
-            f"{_describe(code)}: {last}\n{said}" if said else _describe(code),
-        )
-        return self._closed(
-            Record(ended.cell, status, reason, ended.started, about.data, about.environment)
-        )
-
-    def _closed(self, record: Record) -> Record:
-        """Write a record that its cell could not write itself; `not_run` never replaces what is there."""
-        if record.status != "not_run" or not self._run.path(record.cell).exists():
-            self._run.write(record)
-        return record
+        self._server_log.seek(0)
+        printed = self._server_log.read().decode(errors="replace")[-LOG_SHOWN:].strip()
+        return HarnessError(f"the fork server ended with code {code}: {printed}")
 
 
-def _describe(code: int) -> str:
-    if code >= 0:
-        return f"the process left with exit code {code} and no answer"
-    known = -code in {number.value for number in signal.Signals}
-    name = signal.Signals(-code).name if known else f"signal {-code}"
-    hint = " (the kernel does this when memory runs out)" if name == "SIGKILL" else ""
-    return f"killed by {name}{hint}"
+def _module_path() -> list[str]:
+    """Where the server looks for modules: as this process does, in the same order, by absolute paths."""
+    path = [str(Path(entry).absolute()) for entry in sys.path]
+    return [*path, str(Path.cwd()), str(recbench.ROOT)]
 
 
-def _said(log: Path) -> str:
-    """The last whole lines that the cell printed; of a fatal error, its stack and not the list of loaded modules.
+def _server_variables(threads: int) -> dict[str, str]:
+    """Environment variables of the server and its cells. Paths are absolute, since a cell may change its directory."""
+    python_path = os.environ.get("PYTHONPATH")
+    parts = python_path.split(os.pathsep) if python_path else []
+    variables = {
+        # for processes that cells start
+        "PYTHONPATH": os.pathsep.join(str(Path(part).absolute()) for part in parts),
+        "PYTHONHASHSEED": "0",
+        # a cell may load data of its own
+        "RECBENCH_DATA": str(data_directory()),
+        "RECBENCH_CACHE": str(cache_directory()),
+    }
+    return variables | dict.fromkeys(THREAD_VARIABLES, str(threads))
 
-    A log that has grown long is cut to its end.
-    """
-    if not log.exists():
-        return ""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - LOG_KEPT))
-        kept = file.read()
-    if log.stat().st_size > LOG_KEPT:
-        log.write_bytes(kept)
-    text = kept.decode(errors="replace").strip()
-    _, fatal, stack = text.partition("Fatal Python error:")
-    if fatal:
-        return (fatal + stack.partition("\n\nExtension modules:")[0])[:LOG_SHOWN]
-    return text if len(text) <= LOG_SHOWN else text[-LOG_SHOWN:].partition("\n")[2]
+
+def _close_cell(watched: Watched, code: int) -> Record:
+    """The record of a cell whose process has ended: its own, or one that says how it ended."""
+    watched.kill_family()  # what a cell leaves behind ends with it
+    job = watched.job
+    record = None
+    if watched.killed is None:
+        record = job.run.read(job.cell)
+    if record is None or record.started != job.started:  # it has written none this time
+        if watched.killed is None:
+            record = record_ending(job, "crashed", describe_crash(code, job.log))
+        else:
+            record = record_ending(job, watched.killed.status, watched.killed.reason)
+        keep_record(job, record)
+    tidy_log(job)
+    return record

@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 
 import recbench
+from recbench.benchmarks.execution.processors import can_bind
 from recbench.benchmarks.records import Environment, PhaseCost
 
 PACKAGES = (
@@ -93,17 +94,21 @@ class Meter:
         return sum(sample.seconds for sample in self.samples[phase])
 
     def costs(self) -> dict[str, PhaseCost]:
-        """Per phase: median wall and CPU seconds, greatest memory peak and growth in MB, every wall-time sample."""
-        return {
-            phase: PhaseCost(
-                seconds=statistics.median(sample.seconds for sample in samples),
-                cpu_seconds=statistics.median(sample.cpu_seconds for sample in samples),
-                peak_mb=max((s.peak_mb for s in samples if s.peak_mb is not None), default=None),
-                grown_mb=max((s.grown_mb for s in samples if s.grown_mb is not None), default=None),
-                samples=[sample.seconds for sample in samples],
-            )
-            for phase, samples in self.samples.items()
-        }
+        """By phase: median wall and CPU seconds, greatest memory peak and growth, every wall-time sample."""
+        return {phase: _summarise(samples) for phase, samples in self.samples.items()}
+
+
+def _summarise(samples: list[_Sample]) -> PhaseCost:
+    """One cost of a phase that was measured several times. Memory is None where it cannot be measured."""
+    peaks = [sample.peak_mb for sample in samples if sample.peak_mb is not None]
+    growths = [sample.grown_mb for sample in samples if sample.grown_mb is not None]
+    return PhaseCost(
+        seconds=statistics.median(sample.seconds for sample in samples),
+        cpu_seconds=statistics.median(sample.cpu_seconds for sample in samples),
+        peak_mb=max(peaks, default=None),
+        grown_mb=max(growths, default=None),
+        samples=[sample.seconds for sample in samples],
+    )
 
 
 def kernel_seconds(n_tries: int = 5) -> float:
@@ -152,24 +157,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def processor_sets(threads: int, jobs: int) -> list[list[int]]:
-    """`jobs` disjoint sets of `threads` processors, to which cells are bound so that no library can take more.
-
-    Empty sets, that is no binding, where there are too few processors or the platform has no such thing. Which
-    processors come first depends on the process, so that two runs on one machine do not meet on the same.
-    """
-    if not hasattr(os, "sched_getaffinity"):
-        return [[]] * jobs
-    allowed = sorted(os.sched_getaffinity(0))
-    if threads * jobs > len(allowed):
-        return [[]] * jobs
-    first = os.getpid() % len(allowed)
-    rotated = allowed[first:] + allowed[:first]
-    return [rotated[job * threads : (job + 1) * threads] for job in range(jobs)]
-
-
-def environment(threads: int, jobs: int) -> Environment:
-    """The machine, the versions and the commit, for a run with `jobs` cells at a time."""
+def describe_environment(threads: int, cells_at_once: int) -> Environment:
+    """The machine, the versions and the commit, for a run with `cells_at_once` cells of `threads` threads."""
     return Environment(
         python=platform.python_version(),
         platform=platform.platform(),
@@ -177,8 +166,8 @@ def environment(threads: int, jobs: int) -> Environment:
         cores=os.cpu_count(),
         memory_mb=psutil.virtual_memory().total / 2**20,
         threads=threads,
-        bound=all(processor_sets(threads, jobs)),
-        contended=jobs > 1,
+        bound=can_bind(threads, cells_at_once),
+        contended=cells_at_once > 1,
         commit=_git("rev-parse", "HEAD"),
         dirty=bool(_git("status", "--porcelain")),
         versions=versions(),

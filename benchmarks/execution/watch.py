@@ -8,67 +8,93 @@ from time import monotonic
 
 import psutil
 
-from recbench.benchmarks.records import Cell
+from recbench.benchmarks.execution.job import Job
+from recbench.benchmarks.execution.processors import Share
 
 FAMILY_SECONDS = 0.5  # how often descendants are looked for: that walks the process table
 BUDGET_GRACE = 1.05
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a cell may use, its loading and warm-up included; and how long the whole run may take, if limited."""
+class Budget:
+    """How much time all cells of an execution have had, and whether another one has room."""
 
-    seconds: float
-    memory_mb: float
-    budget_seconds: float | None = None
+    def __init__(self) -> None:
+        """The clock starts now."""
+        self._begun = monotonic()
+        self._seconds_by_row: dict[str, float] = {}
+
+    @property
+    def seconds_used(self) -> float:
+        """Wall time since the execution began."""
+        return monotonic() - self._begun
+
+    def book(self, row: str, seconds: float) -> None:
+        """Remember what a cell of `row` took: the next one will take about as long."""
+        self._seconds_by_row[row] = seconds
+
+    def refuse(self, job: Job) -> str | None:
+        """Why `job` should not start, in words; None if it has room."""
+        seconds = job.limits.budget_seconds
+        if seconds is None:
+            return None
+        expected = self._seconds_by_row.get(job.cell.row, 0.0)
+        if seconds - self.seconds_used < expected:
+            return f"the budget of {seconds:g} s has no room"
+        return None
+
+
+@dataclass(frozen=True)
+class Killed:
+    """How the watchdog has ended a cell."""
+
+    status: str
+    reason: str
 
 
 @dataclass
 class Watched:
     """A cell that runs: its process, what it uses, and why it was killed if it was."""
 
-    cell: Cell
-    processors: list[int]
-    started: str  # ISO 8601
-    memory_mb: float  # its limit
+    job: Job
+    share: Share
     since: float = field(default_factory=monotonic)
     pid: int = 0
     family: list[psutil.Process] = field(default_factory=list)
     family_since: float = 0.0
-    killed: tuple[str, str] | None = None  # status and reason, once the watchdog has acted
+    killed: Killed | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since the cell's process has begun."""
+        return monotonic() - self.since
 
     def begin(self, pid: int) -> None:
         """Its process runs: the clock of its time limit starts, so that imports in the server do not count."""
-        self.pid, self.since = pid, monotonic()
+        self.pid = pid
+        self.since = monotonic()
 
     def resident_mb(self) -> float:
         """Resident memory of the cell and its descendants, in MB; pages that several of them share count once."""
         self._look_for_family()
-        used = sum(self._memory(process, "rss") for process in self.family)
-        if used > self.memory_mb and len(self.family) > 1:
-            used = sum(
-                self._memory(process, "pss") for process in self.family
-            )  # exact, but slow to ask for
+        used = sum(_memory_mb(process, "rss") for process in self.family)
+        if used > self.job.limits.memory_mb and len(self.family) > 1:
+            # exact, but slow to ask for
+            used = sum(_memory_mb(process, "pss") for process in self.family)
         return used
 
-    def _memory(self, process: psutil.Process, kind: str) -> float:
-        with contextlib.suppress(psutil.Error):
-            found = process.memory_info() if kind == "rss" else process.memory_full_info()
-            return float(getattr(found, kind, found.rss)) / 2**20
-        return 0.0
-
     def _look_for_family(self) -> None:
+        """Find the cell's descendants, unless that was done a moment ago."""
+        if monotonic() - self.family_since <= FAMILY_SECONDS:
+            return
         with contextlib.suppress(psutil.Error):
-            if monotonic() - self.family_since > FAMILY_SECONDS:
-                process = psutil.Process(self.pid)
-                self.family, self.family_since = (
-                    [process, *process.children(recursive=True)],
-                    monotonic(),
-                )
+            process = psutil.Process(self.pid)
+            self.family = [process, *process.children(recursive=True)]
+            self.family_since = monotonic()
 
     def kill(self, status: str, reason: str) -> None:
         """Kill the cell and its family, and remember why."""
-        self.killed, self.family_since = (status, reason), 0.0
+        self.killed = Killed(status, reason)
+        self.family_since = 0.0
         self._look_for_family()
         self.kill_family()
 
@@ -81,19 +107,34 @@ class Watched:
             with contextlib.suppress(psutil.Error):
                 process.kill()
 
-    def enforce(self, limits: Limits, begun: float) -> None:
-        """Kill the cell if it is over a limit; `begun` is when the run began, on the monotonic clock."""
+    def enforce_limits(self, seconds_used: float) -> None:
+        """Kill the cell if it is over a limit; all cells together have had `seconds_used`."""
         if not self.pid or self.killed:
             return
-        now = monotonic()
-        if limits.budget_seconds is not None and now - begun > limits.budget_seconds * BUDGET_GRACE:
-            self.kill(
-                "not_run", f"stopped when the budget of {limits.budget_seconds:g} s was used up"
-            )
-        elif now - self.since > limits.seconds:
+        limits = self.job.limits
+
+        budget = limits.budget_seconds
+        if budget is not None and seconds_used > budget * BUDGET_GRACE:
+            self.kill("not_run", f"stopped when the budget of {budget:g} s was used up")
+            return
+
+        if limits.seconds is not None and self.seconds > limits.seconds:
             self.kill("timeout", f"took longer than the time limit of {limits.seconds:g} s")
-        elif (used := self.resident_mb()) > limits.memory_mb:
+            return
+
+        used_mb = self.resident_mb()
+        if used_mb > limits.memory_mb:
             self.kill(
                 "out_of_memory",
-                f"used {used:.0f} MB; the memory limit is {limits.memory_mb:.0f} MB",
+                f"used {used_mb:.0f} MB; the memory limit is {limits.memory_mb:.0f} MB",
             )
+
+
+def _memory_mb(process: psutil.Process, kind: str) -> float:
+    """What a process uses, in MB: `rss`, or `pss` where the platform has it. 0 if the process is gone."""
+    with contextlib.suppress(psutil.Error):
+        if kind == "rss":
+            return float(process.memory_info().rss) / 2**20
+        usage = process.memory_full_info()
+        return float(getattr(usage, kind, usage.rss)) / 2**20
+    return 0.0

@@ -91,6 +91,7 @@ class Environment(Facts):
     commit: str = ""  # of the bench; empty where there is no checkout
     dirty: bool = False
     versions: dict[str, str] = {}
+    in_process: bool = False  # measured in the command's own process, to debug
 
 
 class PhaseCost(Facts):

@@ -61,6 +61,7 @@ class Record:
     evaluation: str | None = (
         None  # `source.evaluation_source`: the code that made the metrics of the answers
     )
+    log: str | None = None  # the file beside the record with what a cell that failed has printed
     schema: int = SCHEMA
     fold: FoldFacts | None = None  # None: the data were not divided, since the cell failed before
 

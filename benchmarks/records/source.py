@@ -39,7 +39,12 @@ QUESTIONS = (f"{HARNESS}.evaluation.questions", f"{HARNESS}.splits.folds", f"{DA
 # Modules of which only some definitions can change an answer; what they import is not followed.
 PARTS = {
     f"{HARNESS}.metrics.protocols": ("Protocol",),
-    f"{HARNESS}.execution.worker": ("_measured", "_fitted", "_fit"),
+    f"{HARNESS}.execution.worker": (
+        "_read_fold",
+        "_measure_algorithm",
+        "_fit_repeatedly",
+        "_fit_once",
+    ),
 }
 NUMBERS = (
     f"{HARNESS}.evaluation.cell_metrics",

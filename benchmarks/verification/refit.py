@@ -1,6 +1,5 @@
 """One cell fitted again, on its usual path but into a directory that is thrown away, and compared with its record."""
 
-import math
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import psutil
 from numpy.typing import NDArray
 
 from recbench.adapters import available, create
-from recbench.benchmarks.execution import Limits, Pool, environment
+from recbench.benchmarks.execution import Limits, make_jobs, open_executor
 from recbench.benchmarks.planning import hyperparameters, library_versions
 from recbench.benchmarks.records import (
     Cell,
@@ -20,7 +19,6 @@ from recbench.benchmarks.records import (
     Run,
     RunDescription,
     answers_source,
-    describe_data,
     evaluation_source,
 )
 from recbench.datasets.foundation import UsageError
@@ -60,16 +58,19 @@ def refit_cell(
         raise UsageError(
             f"--rerun {cell.key}: unknown algorithm {cell.algorithm}: name its module with --plugin"
         )
-    here = about.replaced(
-        environment=environment(cell.threads, 1),
-        data=describe_data(dataset),
-        evaluation=evaluation_source(),
-    )
-    limits = Limits(math.inf, 0.8 * psutil.virtual_memory().total / 2**20)
-    assert dataset.stored is not None
-    with tempfile.TemporaryDirectory() as directory, Pool(cell.threads, plugins) as pool:
+    limits = Limits(seconds=None, memory_mb=0.8 * psutil.virtual_memory().total / 2**20)
+    with tempfile.TemporaryDirectory() as directory, open_executor(cell.threads) as executor:
         again = Run(Path(directory))
-        (new,) = pool.execute([cell], again, dataset=dataset.stored, about=here, limits=limits)
+        jobs = make_jobs(
+            [cell],
+            again,
+            dataset,
+            environment=executor.environment,
+            evaluation=evaluation_source(),
+            limits=limits,
+            plugins=plugins,
+        )
+        (new,) = executor.execute(jobs)
         both_ok = old.status == new.status == "ok"
         answers = (run.answers(cell), again.answers(cell)) if both_ok else ({}, {})
     differences, n_same = _compared(old, new, *answers)

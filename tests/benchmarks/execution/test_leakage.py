@@ -13,7 +13,7 @@ import subprocess
 import types
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,14 @@ from recbench.benchmarks.evaluation.cell_metrics import find_hits
 from recbench.benchmarks.evaluation.questions import Lists
 from recbench.benchmarks.execution import worker
 from recbench.benchmarks.execution.determinism import sample
+from recbench.benchmarks.execution.job import Job, Limits
 from recbench.benchmarks.execution.sealing import SealedError, sealed
 from recbench.benchmarks.gating.gate import judge_runs, parse_tolerance
 from recbench.benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluation
 from recbench.benchmarks.metrics.registry import find_metric
 from recbench.benchmarks.planning import cells as plan
 from recbench.benchmarks.records.describe import describe_data
-from recbench.benchmarks.records.facts import RunDescription
+from recbench.benchmarks.records.facts import Environment, RunDescription
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.splits import built_in as divisions
 from recbench.benchmarks.splits.folds import divide
@@ -55,7 +56,7 @@ from tests.reports.invented_runs import COLUMNS, failed, normal, write
 N_USERS, N_ITEMS, N_ROWS = 200, 61, 5000
 Patch = pytest.MonkeyPatch
 HOW = plan.How("kfold", 2, 0, Evaluation())
-ENVIRONMENT: dict[str, Any] = {"threads": 1, "contended": False}
+ENVIRONMENT = Environment(threads=1, contended=False)
 LEARNERS = [
     "user-item-bias",
     "numpy-sgd[n_epochs=5]",
@@ -125,17 +126,18 @@ class Bench:
             save_entry(dataset, entry)
         cell = plan.cells(dataset, plan.rows([spec]), HOW)[fold]
         run = Run(self.directory / dataset.digest[:6])
-        job = {
-            "started": "2025-11-21T12:00:00+00:00",
-            "plugins": [],
-            "cell": asdict(cell),
-            "environment": ENVIRONMENT,
-            "data": describe_data(dataset).to_json(),
-            "directory": str(run.directory),
-            "dataset": str(entry),
-            "memory_mb": 4000,
-        }
-        worker.run(job)
+        job = Job(
+            cell=cell,
+            dataset=entry,
+            directory=run.directory,
+            working_directory=Path.cwd(),
+            limits=Limits(seconds=None, memory_mb=4000),
+            data=describe_data(dataset),
+            environment=ENVIRONMENT,
+            evaluation="",
+            started="2025-11-21T12:00:00+00:00",
+        )
+        worker.measure_cell(job)
         record = run.read(cell)
         assert record is not None
         if record.status != "ok":
@@ -191,7 +193,7 @@ def train_on_everything(patch: Patch) -> None:
 def fit_everything(patch: Patch) -> None:
     """The algorithm gets all ratings, everything else the right ones."""
     whole: list[Ratings] = []
-    fit, take = worker._fit, Ratings.take
+    fit, take = worker._fit_once, Ratings.take
 
     def remember(ratings: Ratings, rows: Any) -> Ratings:
         whole[:] = [ratings]
@@ -201,7 +203,7 @@ def fit_everything(patch: Patch) -> None:
         return fit(cell, whole[0] if train.n_users == N_USERS else train, *rest)
 
     patch.setattr(Ratings, "take", remember)
-    patch.setattr(worker, "_fit", broken)
+    patch.setattr(worker, "_fit_once", broken)
 
 
 def keep_the_mean(patch: Patch) -> None:

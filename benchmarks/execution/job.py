@@ -1,0 +1,108 @@
+"""What an executor carries out: one cell with all that it takes, in a form that can cross a process or a host."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from recbench.adapters import available
+from recbench.benchmarks.records import Cell, DataDescription, Environment, Run, describe_data
+from recbench.datasets.ratings import Dataset
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a cell may use, its loading and warm-up included; and how long all cells together may take.
+
+    None means as long as it takes.
+    """
+
+    seconds: float | None
+    memory_mb: float
+    budget_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell to be measured. Every path is absolute: who carries it out may stand in another directory.
+
+    What only the executor knows, it fills in when the cell starts.
+    """
+
+    cell: Cell
+    dataset: Path  # the cache entry that holds the data
+    directory: Path  # of the run: where record and raw answers are written
+    working_directory: Path  # where the algorithm runs
+    limits: Limits
+    data: DataDescription
+    environment: Environment
+    evaluation: str  # the code that makes the metrics, see `records.evaluation_source`
+    plugins: tuple[str, ...] = ()  # modules with more adapters
+    requires: tuple[str, ...] = ()  # libraries of the adapter, by the names they are imported by
+    is_timed: bool = True  # warmed up on a toy first, and short fits repeated
+    started: str = ""  # ISO 8601, UTC
+    processors: tuple[int, ...] = ()  # the cell is bound to these; empty: to none
+    log: Path | None = None  # where what the cell prints goes; None: nowhere but to the terminal
+
+    def __post_init__(self) -> None:
+        """ValueError for a relative path."""
+        for path in (self.dataset, self.directory, self.working_directory, self.log):
+            if path is not None and not path.is_absolute():
+                raise ValueError(f"job of {self.cell.name}: expected absolute paths, got {path}")
+
+    @property
+    def is_attended(self) -> bool:
+        """Whether the cell has the terminal of the command, so that somebody may sit there and debug."""
+        return self.log is None
+
+    @property
+    def run(self) -> Run:
+        """The run that the cell belongs to."""
+        return Run(self.directory)
+
+    def to_json(self) -> bytes:
+        """One line of JSON, without its end."""
+        return _JOB.dump_json(self, exclude_unset=True)
+
+    @staticmethod
+    def from_json(line: bytes) -> "Job":
+        """The inverse of `to_json`. ValueError for anything else."""
+        return _JOB.validate_json(line)
+
+
+_JOB = TypeAdapter(Job)
+
+
+def make_jobs(
+    cells: Iterable[Cell],
+    run: Run,
+    dataset: Dataset,
+    *,
+    environment: Environment,
+    evaluation: str,
+    limits: Limits,
+    plugins: Sequence[str] = (),
+) -> list[Job]:
+    """A job for each of `cells`, whose records go into `run`.
+
+    `dataset` is in the cache: the cells read it there. `environment` is what `Executor.environment` says.
+    """
+    assert dataset.stored is not None, "a data set that was loaded is stored in the cache"
+    adapters = available()
+    data = describe_data(dataset)
+    return [
+        Job(
+            cell=cell,
+            dataset=dataset.stored.absolute(),
+            directory=run.directory.absolute(),
+            working_directory=Path.cwd(),
+            limits=limits,
+            data=data,
+            environment=environment,
+            evaluation=evaluation,
+            plugins=tuple(plugins),
+            requires=adapters[cell.algorithm].requires,
+        )
+        for cell in cells
+    ]
