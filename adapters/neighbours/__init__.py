@@ -1,4 +1,5 @@
-"""Neighbours: users or items alike by cosine, co-occurrence or walks over the graph of ratings.
+"""Neighbours: users alike and items alike by the cosine, SAR, and random walks on the graph of
+likes.
 
 Nobody comes in: adapters are found by themselves.
 """

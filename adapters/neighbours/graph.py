@@ -12,26 +12,23 @@ from recbench.adapters.shared.parameters import Count, NonNegative, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
 WALK_BLOCK = 1 << 22  # entries of the item-item matrix held dense at a time
-
-
-def _shares(matrix: csr_matrix, power: float = 1.0) -> csr_matrix:
-    """Each stored entry divided by the sum of its row, to the power of `power`."""
-    sums = np.asarray(matrix.sum(axis=1), np.float32).ravel()
-    shares = (matrix.data / np.repeat(sums, np.diff(matrix.indptr))) ** np.float32(power)
-    return csr_matrix((shares, matrix.indices, matrix.indptr), matrix.shape)
+BYTES_PER_NEIGHBOUR = 8  # its index and its weight
 
 
 @dataclass(eq=False)
 class RP3Beta(ItemItem):
-    """score(u, j) = sum over the user's likes i of w_ij, w_ij = sum over users v of p_iv^alpha p_vj^alpha / d_j^beta.
+    """score(u, j) = sum over the user's likes i of w_ij, the weights of walks from i to j.
 
-    A walk of three steps from the user over an item and another user to an item, with p the transition
-    probabilities (one over the degree), and popular items, of degree d_j, held back (Cooper et al. 2014 for alpha;
-    Christoffel, Paudel, Newell and Bernstein 2015, Paudel et al. 2016 for beta). Of each item's w_ij the
-    `n_neighbours` largest are kept and, with `normalise`, scaled to a sum of 1. The first step from a user is the
-    same for all of its items and left out. Defaults: near what Ferrari Dacrema et al. (TOIS 2021) tuned for
-    MovieLens 100k (topK 311 and 324, alpha .40 and .86, beta .52 and .66 on two splits). A user without likes scores
-    0 everywhere.
+    w_ij = sum over users v of p_iv^alpha p_vj^alpha / d_j^beta. A walk of three steps from the user
+    over an item and another user to an item, with p the transition probabilities (one over the
+    degree), and popular items, of degree d_j, held back (Cooper et al. 2014 for alpha; Christoffel,
+    Paudel, Newell and Bernstein 2015, Paudel et al. 2016 for beta). Of each item's w_ij the
+    `n_neighbours` largest are kept and, with `normalise`, scaled to a sum of 1. The first step from
+    a user is the same for all of its items and left out.
+
+    Defaults: near what Ferrari Dacrema et al. (TOIS 2021) tuned for MovieLens 100k (topK 311 and
+    324, alpha .40 and .86, beta .52 and .66 on two splits). A user without likes scores 0
+    everywhere.
     """
 
     name = "rp3beta"
@@ -44,10 +41,13 @@ class RP3Beta(ItemItem):
     relevant_share: Share = 0.75
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
-        """The kept neighbours, 8 bytes each, while they are put together twice."""
+        """The kept neighbours have to fit twice, since they are put together from blocks."""
         n_kept = train.n_items * min(self.n_neighbours, train.n_items)
         return reason_to_skip(
-            2 * 8 * n_kept, memory_mb, purpose="its neighbours", advice="fewer n_neighbours"
+            2 * BYTES_PER_NEIGHBOUR * n_kept,
+            memory_mb,
+            purpose="its neighbours",
+            advice="fewer n_neighbours",
         )
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
@@ -57,22 +57,35 @@ class RP3Beta(ItemItem):
     def fit(self, data: csr_matrix, seed: int) -> None:
         """Walk from some items at a time and keep their best neighbours; nothing is random."""
         n_items = data.shape[1]
-        to_items = _shares(data, self.alpha)
-        to_users = _shares(data.T.tocsr(), self.alpha)
+        users_to_items = _divide_by_row_sums(data, self.alpha)
+        items_to_users = _divide_by_row_sums(data.T.tocsr(), self.alpha)
         degrees = np.bincount(data.indices, minlength=n_items).astype(np.float32)
         held_back = np.maximum(degrees, 1) ** np.float32(-self.beta)
+
         block = max(1, WALK_BLOCK // n_items)
-        rows = []
+        kept_blocks = []
         for start in range(0, n_items, block):
-            walks = (to_users[start : start + block] @ to_items).toarray() * held_back
-            np.fill_diagonal(walks[:, start:], 0)
-            rows.append(_largest(walks, self.n_neighbours))
-        weights = vstack(rows, format="csr")
-        self.X_, self.W_ = data, _shares(weights) if self.normalise else weights
+            walks = (items_to_users[start : start + block] @ users_to_items).toarray() * held_back
+            np.fill_diagonal(walks[:, start:], 0)  # an item is not its own neighbour
+            kept_blocks.append(_keep_largest(walks, self.n_neighbours))
+
+        weights = vstack(kept_blocks, format="csr")
+        if self.normalise:
+            weights = _divide_by_row_sums(weights)
+        self.X_ = data
+        self.W_ = weights
 
 
-def _largest(rows: Floats, n: int) -> csr_matrix:
-    """The `n` largest entries of each row, without zeros."""
+def _divide_by_row_sums(matrix: csr_matrix, power: float = 1.0) -> csr_matrix:
+    """Each stored entry divided by the sum of its row, to the power of `power`, float32."""
+    sums = np.asarray(matrix.sum(axis=1), np.float32).ravel()
+    sum_of_entry = np.repeat(sums, np.diff(matrix.indptr))
+    shares = (matrix.data / sum_of_entry) ** np.float32(power)
+    return csr_matrix((shares, matrix.indices, matrix.indptr), matrix.shape)
+
+
+def _keep_largest(rows: Floats, n: int) -> csr_matrix:
+    """The `n` largest entries of each row as a sparse matrix, without zeros."""
     if n < rows.shape[1]:
         kept = np.argpartition(rows, -n)[:, -n:]
         largest = np.zeros_like(rows)

@@ -19,14 +19,17 @@ DAY_SECONDS = 24 * 60 * 60
 class SAR(ItemItem):
     """score(u, j) = sum over the user's items i of a_ui s_ij: affinity times similarity.
 
-    The Simple Algorithm for Recommendation of Microsoft Recommenders (Graham, Min and Wu 2019). With c_ij = how
-    many users rated both i and j, s_ij is c_ij / (c_ii + c_jj - c_ij) for `jaccard`, c_ij / (c_ii c_jj) for `lift`
-    and c_ij for `cooccurrence`. a_ui = sum of r_ui 2^(-(t - t_ui) / (`time_decay_coefficient` days)) over the
-    user's ratings of i; no decay with None, or for data without times. t is the last time in the training data
-    there and the user's own last time here: the order for each user is the same, and the scores of users long gone
-    do not vanish in single precision. Defaults: those of their benchmark (jaccard, 30 days). Limits: every rating
-    counts as interest, a low one as a little, and the similarity does not look at ratings at all; memory grows with
-    the square of the number of items.
+    The Simple Algorithm for Recommendation of Microsoft Recommenders (Graham, Min and Wu 2019).
+    With c_ij = how many users rated both i and j, s_ij is c_ij / (c_ii + c_jj - c_ij) for
+    `jaccard`, c_ij / (c_ii c_jj) for `lift` and c_ij for `cooccurrence`. a_ui = sum of
+    r_ui 2^(-(t - t_ui) / (`time_decay_coefficient` days)) over the user's ratings of i; no decay
+    with None, or for data without times. t is the last time in the training data there and the
+    user's own last time here: the order for each user is the same, and the scores of users long
+    gone do not vanish in single precision.
+
+    Defaults: those of their benchmark (jaccard, 30 days). Limits: every rating counts as interest,
+    a low one as a little, and the similarity does not look at ratings at all; memory grows with the
+    square of the number of items.
     """
 
     name = "sar"
@@ -37,32 +40,40 @@ class SAR(ItemItem):
     time_decay_coefficient: Positive | None = 30.0
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
-        """The counts, the similarities and what lies between, all dense."""
+        """The counts, the similarities and what lies between have to fit, all dense."""
         return reason_to_skip_item_pairs(train.n_items, 3 * 4, memory_mb)
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Count, compare, weigh; nothing is random."""
-        shape = (data.n_users, data.n_items)
-        self.X_ = csr_matrix((data.values * self._decay(data), (data.users, data.items)), shape)
-        self.W_ = self._similarities(gram_matrix(matrix_of_likes(data, relevant_share=0.0)))
+        affinities = data.values * self._decay_of_ratings(data)
+        self.X_ = csr_matrix((affinities, (data.users, data.items)), (data.n_users, data.n_items))
+        counts = gram_matrix(matrix_of_likes(data, relevant_share=0.0))
+        self.W_ = self._similarities_of(counts)
 
-    def _decay(self, data: Ratings) -> Floats:
-        """The weight of each rating, at most 1."""
+    def _decay_of_ratings(self, data: Ratings) -> Floats:
+        """The factor by which each rating counts less for its age, float32, at most 1."""
         if self.time_decay_coefficient is None or data.times is None or not len(data):
             return np.ones(len(data), np.float32)
-        last = np.full(data.n_users, data.times.min())
-        np.maximum.at(last, data.users, data.times)
-        days = (last[data.users] - data.times) / DAY_SECONDS
+
+        last_of_user = np.full(data.n_users, data.times.min())
+        np.maximum.at(last_of_user, data.users, data.times)
+        days = (last_of_user[data.users] - data.times) / DAY_SECONDS
         return np.exp2(-days / self.time_decay_coefficient).astype(np.float32)
 
-    def _similarities(self, counts: Floats) -> Floats:
+    def _similarities_of(self, counts: Floats) -> Floats:
+        """The similarity of each pair of items, from how many users rated both; 0 where none did.
+
+        Both have the shape (n_items, n_items). For `cooccurrence` the counts themselves come back.
+        """
         if self.similarity_type == "cooccurrence":
             return counts
-        own = counts.diagonal()
-        bounds = (
-            own[:, None] * own if self.similarity_type == "lift" else own[:, None] + own - counts
-        )
+
+        n_raters = counts.diagonal()
+        if self.similarity_type == "lift":
+            divisors = n_raters[:, None] * n_raters
+        else:
+            divisors = n_raters[:, None] + n_raters - counts
         similarities: Floats = np.divide(
-            counts, bounds, out=np.zeros_like(counts), where=bounds > 0
+            counts, divisors, out=np.zeros_like(counts), where=divisors > 0
         )
         return similarities

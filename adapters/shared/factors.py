@@ -11,9 +11,9 @@ PAIRS_AT_ONCE = 1 << 16  # bounds the memory of gathered factors: 52 MB for 100 
 
 
 class Factorised(Recommender):
-    """score(u, i) = mean + b_u + b_i + p_u . q_i, from the arrays that `fit` leaves; biases may be left out.
+    """score(u, i) = mean + b_u + b_i + p_u . q_i, from the arrays that `fit` leaves.
 
-    They may be of any precision; scores are float32.
+    Biases may be left out. The arrays may be of any precision; scores are float32.
     """
 
     P_: NDArray[Any]  # (n_users, n_factors)
@@ -26,8 +26,11 @@ class Factorised(Recommender):
         """mean + b_u + b_i + p_u . q_i for each pair."""
         scores = np.empty(len(users), self.P_.dtype)
         for start in range(0, len(users), PAIRS_AT_ONCE):
-            part = slice(start, start + PAIRS_AT_ONCE)
-            np.einsum("jf,jf->j", self.P_[users[part]], self.Q_[items[part]], out=scores[part])
+            pairs = slice(start, start + PAIRS_AT_ONCE)
+            user_factors = self.P_[users[pairs]]
+            item_factors = self.Q_[items[pairs]]
+            np.einsum("jf,jf->j", user_factors, item_factors, out=scores[pairs])
+
         scores += self.mean_
         if self.user_biases_ is not None:
             scores += self.user_biases_[users]
@@ -38,6 +41,7 @@ class Factorised(Recommender):
     def score_items(self, users: Indices) -> Floats:
         """The same for every item, as one matrix product."""
         scores = self.P_[users] @ self.Q_.T
+
         scores += self.mean_
         if self.user_biases_ is not None:
             scores += self.user_biases_[users][:, None]

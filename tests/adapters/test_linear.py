@@ -23,7 +23,7 @@ def test_gram_is_the_product_in_any_number_of_blocks(monkeypatch: pytest.MonkeyP
     expected = X.toarray().T @ X.toarray()
     np.testing.assert_array_equal(gram_matrix(X), expected)
     monkeypatch.setattr(
-        "recbench.adapters.shared.interactions.GRAM_BLOCK", 60
+        "recbench.adapters.shared.interactions.GRAM_ENTRIES_AT_ONCE", 60
     )  # two rows at a time, and one left over
     np.testing.assert_array_equal(gram_matrix(X), expected)
 

@@ -153,7 +153,7 @@ def test_blocks_and_density_change_nothing(name: str, monkeypatch: pytest.Monkey
     train = random_ratings()
     expected = fitted(name, train).score_items(everybody(train))
     for block, dense_from in ((1, 0.0), (90, 1.0)):
-        monkeypatch.setattr(cosine_module, "BLOCK", block)
+        monkeypatch.setattr(cosine_module, "SIMILARITIES_AT_ONCE", block)
         monkeypatch.setattr(cosine_module, "DENSE_FROM", dense_from)
         scores = fitted(name, train).score_items(everybody(train))
         np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
