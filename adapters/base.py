@@ -15,46 +15,63 @@ Indices = NDArray[np.int32]
 class Recommender(ABC):
     """An algorithm under test. Subclasses are dataclasses whose fields are the hyperparameters.
 
-    The bench calls `convert`, `fit`, `score` and `score_items` in this order, times each apart, and does everything
-    else itself: clipping, fallback, removing known items, ties, metrics. An adapter only scores. It must not change
-    its inputs and must answer for every user and item index below `n_users` and `n_items`, seen in training or not.
+    The bench asks `skip` of an instance that has seen no data. Then it calls `prepare`, `convert`,
+    `fit`, `score_items` and `score`, in this order, and times each of the last four apart. Lists
+    come before ratings on purpose: the pairs that `score` is asked for are the test part, and who
+    has seen them knows what to recommend.
+
+    The bench does everything else itself: clipping, fallback, removing known items, ties, metrics.
+    An adapter only scores. It must not change its inputs and must answer for every user and item
+    index below `n_users` and `n_items`, seen in training or not.
     """
 
+    # What an adapter says of itself. None of these is a field: write `name = "item-mean"`, without
+    # a type, for with one it would become a hyperparameter.
     name: ClassVar[str]
-    family: ClassVar[
-        str
-    ]  # "baseline", "neighbours", "linear", "factors", "keras" ...: groups rows in the report
-    predicts: ClassVar[
-        Literal["ratings", "order"]
-    ]  # "order": scores only rank items, so there is no RMSE
-    requires: ClassVar[tuple[str, ...]] = ()  # modules it needs; imported only inside methods
-    revision: ClassVar[int] = 1  # raise it when the numbers should change
-    abstains: ClassVar[bool] = (
-        False  # True: a NaN score means "no opinion"; otherwise NaN is divergence
-    )
-    personal: ClassVar[bool] = (
-        True  # False: cannot learn that tastes differ; a baseline need not say so
-    )
+    # "baseline", "neighbours", "linear", "factors", "keras" ...: groups rows in the report
+    family: ClassVar[str]
+    # "order": scores only rank items, so there is no RMSE
+    predicts: ClassVar[Literal["ratings", "order"]]
+    # modules it needs; imported only inside methods
+    requires: ClassVar[tuple[str, ...]] = ()
+    # raise it when the numbers should change
+    revision: ClassVar[int] = 1
+    # True: a NaN score means "no opinion"; otherwise NaN is divergence
+    abstains: ClassVar[bool] = False
+    # False: cannot learn that tastes differ; a baseline need not say so
+    personal: ClassVar[bool] = True
+    # True: the bench sets `truth_`; such rows join every run on simulated data
+    sees_truth: ClassVar[bool] = False
     # the hyperparameter that counts passes over the training data; None if there is none
     epochs_hyperparameter: ClassVar[str | None] = None
-    sees_truth: ClassVar[bool] = (
-        False  # True: the bench sets `truth_`; such rows join every run on simulated data
-    )
 
+    # What the bench sets, or `fit` leaves.
     threads: int = 1  # how many the bench allows; no hyperparameter
     truth_: Floats | None = None  # `Dataset.truth`, if there is one and the algorithm sees it
     trace_: list[dict[str, float]]  # optional, left by fit: [{"epoch": 1, "train_rmse": ...}, ...]
 
     def prepare(self, train: Ratings, threads: int = 1) -> None:
-        """What the bench tells every algorithm before `convert`: the size of the index space and the threads."""
-        self.n_users_, self.n_items_, self.threads = train.n_users, train.n_items, threads
+        """What the bench tells every algorithm before `convert`: index spaces and threads.
+
+        Sets `n_users_` and `n_items_`, the sizes of the index spaces of users and items, and
+        `threads`.
+        """
+        self.n_users_ = train.n_users
+        self.n_items_ = train.n_items
+        self.threads = threads
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
-        """Why this algorithm cannot run on this data within `memory_mb` megabytes, or None if it can."""
+        """Why this algorithm cannot run on this data within `memory_mb` megabytes, or None.
+
+        Asked before `prepare`, so `train` has to be asked for the sizes of the index spaces.
+        """
         return None
 
     def nondeterminism(self) -> str | None:
-        """Why the same seed may give other numbers on this machine with these parameters, or None."""
+        """Why the same seed may give other numbers on this machine, or None.
+
+        The answer is about these hyperparameters and the threads that are allowed.
+        """
         return None
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> Any:
@@ -71,8 +88,7 @@ class Recommender(ABC):
 
     def score_items(self, users: Indices) -> Floats:
         """The scores of all items for each of `users`, float32 of shape (len(users), n_items)."""
-        n_items = self.n_items_
-        pairs = self.score(
-            np.repeat(users, n_items), np.tile(np.arange(n_items, dtype=np.int32), len(users))
-        )
-        return pairs.reshape(len(users), n_items)
+        every_item = np.arange(self.n_items_, dtype=np.int32)
+        pair_users = np.repeat(users, self.n_items_)
+        pair_items = np.tile(every_item, len(users))
+        return self.score(pair_users, pair_items).reshape(len(users), self.n_items_)

@@ -1,14 +1,15 @@
-"""Adapters by name, those of this package and those of plug-ins, held to the form of the contract."""
+"""Adapters by name, this package's and those of plug-ins, held to the form of the contract."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import chdir
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, get_origin, get_type_hints
 
+import recbench
 from recbench.adapters.base import Recommender
 from recbench.datasets.foundation import (
     UsageError,
@@ -18,76 +19,153 @@ from recbench.datasets.foundation import (
     validate_arguments,
 )
 
-PLUGINS = "recbench.adapters"  # the entry points by which an installed distribution names modules with adapters
+# The entry points by which an installed distribution names modules with adapters.
+PLUGINS = "recbench.adapters"
 
 
 def available() -> dict[str, type[Recommender]]:
-    """Every concrete adapter by name: of this package, of installed plug-ins and of modules imported before."""
+    """Every concrete adapter by its name, in alphabetical order.
+
+    That is, of this package, of installed plug-ins and of modules that were imported before.
+    UsageError if one of them does not keep the form of the contract, or two have the same name.
+    """
     import_all(sys.modules["recbench.adapters"])
     _import_installed()
-    found: dict[str, type[Recommender]] = {}
+
+    adapters: dict[str, type[Recommender]] = {}
+    for adapter in _named_adapters():
+        _refuse_fields_of_the_contract(adapter)
+        if adapter.name in adapters:
+            _refuse_second_of_a_name(adapter, adapters[adapter.name])
+        _refuse_malformed(adapter)
+        adapters[adapter.name] = adapter
+    return dict(sorted(adapters.items()))
+
+
+def create(name: str, parameters: Mapping[str, Any] | None = None) -> Recommender:
+    """A new, unfitted algorithm with these hyperparameters; those that are not given have defaults.
+
+    UsageError for an unknown name, an unknown hyperparameter or a value out of range.
+    """
+    adapters = available()
+    adapter = adapters[pick_name("algorithm", name, adapters)]
+    arguments = validate_arguments(name, adapter, parameters or {})
+
+    # Whatever it does, relative paths of the command line mean the same afterwards.
+    with chdir(Path.cwd()):
+        return adapter(**arguments)
+
+
+def _named_adapters() -> Iterator[type[Recommender]]:
+    """The subclasses of Recommender, at any depth, that give themselves a name.
+
+    The others are bases of several adapters. A name that is only declared, as a field without a
+    default, counts as well, so that it can be refused.
+    """
     pending = Recommender.__subclasses__()
     while pending:
         adapter = pending.pop()
         pending += adapter.__subclasses__()
-        if "name" in vars(adapter):
-            _check(adapter, found.get(adapter.name))
-            found[adapter.name] = adapter
-    return dict(sorted(found.items()))
+        if "name" in vars(adapter) or "name" in _field_names(adapter):
+            yield adapter
+
+
+def _field_names(adapter: type[Recommender]) -> set[str]:
+    """The names of the fields of a dataclass; none if it is not yet one."""
+    if not is_dataclass(adapter):
+        return set()
+    return {field.name for field in fields(adapter)}
 
 
 @cache
 def _import_installed() -> None:
-    """Import what installed distributions name as their plug-ins. UsageError, naming whose it is, if one breaks."""
+    """Import what installed distributions name as their plug-ins.
+
+    UsageError if one cannot be imported; it names the distribution whose it is.
+    """
     for point in entry_points(group=PLUGINS):
         try:
             with chdir(Path.cwd()):
                 point.load()
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # it is somebody else's code: anything can happen in it
+        except (Exception, SystemExit) as error:  # it is somebody else's code: anything can happen
             owner = point.dist.name if point.dist else "an unnamed distribution"
-            raise UsageError(
+            problem = (
                 f"the plug-in {point.name} = {point.value} of {owner} cannot be imported: "
-                f"{type(error).__name__}: {error}. Mend or uninstall {owner}."
-            ) from None
+                f"{type(error).__name__}: {error}"
+            )
+            advice = recbench.advise_on_short_name(error) or f"Mend or uninstall {owner}."
+            raise UsageError(f"{problem}. {advice}") from None
 
 
-def _check(adapter: type[Recommender], other: type[Recommender] | None) -> None:
-    """UsageError if `adapter` does not keep the form of the contract, or has the name of an `other` one."""
-    who = f"{adapter.__module__}.{adapter.__name__}"
-    if other is not None:
+# The form of the contract. Each function raises UsageError, or does nothing.
+
+
+def _full_name(adapter: type[Recommender]) -> str:
+    return f"{adapter.__module__}.{adapter.__name__}"
+
+
+def _refuse_fields_of_the_contract(adapter: type[Recommender]) -> None:
+    """UsageError if what an adapter says of itself has become a hyperparameter by mistake.
+
+    That is what `name: str = "mine"` does in a dataclass, where `name = "mine"` is meant.
+    """
+    declared = get_type_hints(Recommender)
+    of_the_class = {name for name, type_ in declared.items() if get_origin(type_) is ClassVar}
+    mistaken = sorted(of_the_class & _field_names(adapter))
+    if mistaken:
+        name = mistaken[0]
         raise UsageError(
-            f"{who} has the name {adapter.name!r} of {other.__module__}.{other.__name__}: rename it"
+            f"{_full_name(adapter)}: {', '.join(mistaken)} would be among the hyperparameters, "
+            f"because a field of a dataclass has a type: write `{name} = ...` instead of "
+            f"`{name}: ... = ...`"
         )
+
+
+def _refuse_second_of_a_name(adapter: type[Recommender], first: type[Recommender]) -> None:
+    """UsageError that names both adapters."""
+    raise UsageError(
+        f"{_full_name(adapter)} has the name {adapter.name!r} of {_full_name(first)}: rename it"
+    )
+
+
+def _refuse_malformed(adapter: type[Recommender]) -> None:
+    """UsageError if `adapter` lacks something that the contract asks for."""
+    who = _full_name(adapter)
     refuse_path(f"algorithm ({who})", adapter.name)
+
     if not is_dataclass(adapter):
         raise UsageError(f"{who} must be a dataclass: put @dataclass(eq=False) above it")
-    if missing := sorted(getattr(adapter, "__abstractmethods__", ())):
+
+    missing = sorted(getattr(adapter, "__abstractmethods__", ()))
+    if missing:
         raise UsageError(f"{who} lacks the methods {', '.join(missing)}, see adapters/base.py")
-    if getattr(adapter, "predicts", None) not in ("ratings", "order") or not getattr(
-        adapter, "family", ""
-    ):
+
+    says_what_it_predicts = getattr(adapter, "predicts", None) in ("ratings", "order")
+    says_its_family = bool(getattr(adapter, "family", ""))
+    if not (says_what_it_predicts and says_its_family):
         raise UsageError(f'{who} must say its family, and that it predicts "ratings" or "order"')
+
+    if adapter.sees_truth != (adapter.family == "oracle"):
+        raise UsageError(
+            f'{who}: family "oracle", which takes no part in the contest, is for what sees the '
+            "truth"
+        )
+
     epochs = adapter.epochs_hyperparameter
-    if epochs is not None and epochs not in {field.name for field in fields(adapter)}:
+    if epochs is not None and epochs not in _field_names(adapter):
         raise UsageError(
             f"{who} says that {epochs!r} counts its epochs, but has no such hyperparameter: "
             "name one of its fields in epochs_hyperparameter, or leave it out"
         )
-    if adapter.sees_truth != (adapter.family == "oracle"):
+
+    if not _has_own_docstring(adapter):
         raise UsageError(
-            f'{who}: family "oracle", which takes no part in the contest, is for what sees the truth'
+            f"{who} has no docstring: say below its first line what it computes, with the formula, "
+            "its source and where the defaults come from; the list of algorithms shows it"
         )
 
 
-def create(name: str, parameters: Mapping[str, Any] | None = None) -> Recommender:
-    """A new, unfitted algorithm. UsageError for an unknown name, an unknown parameter or a value out of range."""
-    adapters = available()
-    adapter = adapters[pick_name("algorithm", name, adapters)]
-    arguments = validate_arguments(name, adapter, parameters or {})
-    with chdir(
-        Path.cwd()
-    ):  # whatever it does, relative paths of the command line mean the same afterwards
-        return adapter(**arguments)
+def _has_own_docstring(adapter: type[Recommender]) -> bool:
+    """Whether somebody has written one; else a dataclass makes up "Mine(damping: float = 1.0)"."""
+    documented = (adapter.__doc__ or "").strip()
+    return bool(documented) and not documented.startswith(f"{adapter.__name__}(")

@@ -4,6 +4,7 @@
 commands are typed as `python -m benchmarks.run`, from its root.
 """
 
+import os
 import runpy
 import sys
 
@@ -52,9 +53,23 @@ def main() -> None:
         sys.stderr.write(f"unknown command {name!r}\n{usage()}")
         sys.exit(USAGE_ERROR)
 
+    if not recbench.is_checkout():
+        keep_compiled_code_apart()
+
     # The command takes its own name from here: its usage line says "recbench run".
     sys.argv[:] = [f"recbench {name}", *arguments[1:]]
     runpy.run_module(COMMANDS[name], run_name="__main__", alter_sys=True)
+
+
+def keep_compiled_code_apart() -> None:
+    """Let numba keep compiled loops in recbench's cache, unless NUMBA_CACHE_DIR is set already.
+
+    Beside the modules of a wheel they would stay when it is uninstalled, and leave a folder that
+    still could be imported as `recbench`.
+    """
+    from recbench.datasets.storage import cache_directory  # `recbench --help` need not wait for it
+
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_directory() / "compiled"))
 
 
 def usage() -> str:
