@@ -1,8 +1,9 @@
-"""From a fitted algorithm to its raw answers, and from answers to numbers: candidates, ties,
-fallback, clipping, slices.
+"""From a fitted algorithm to its raw answers, and from raw answers to metrics.
 
-Execution comes in to ask, planning and verification to compute again. No library's own evaluator is
-trusted.
+`questions` decides who is asked and what the candidates are, `ranking` breaks ties, `cell_metrics`
+does fallback and clipping and computes every metric, `slices` groups users and items. Execution
+comes in to ask; planning and verification come in to compute again. It exports one function for
+each of these steps and what they return; no library's own evaluator is trusted.
 """
 
 from recbench.benchmarks.evaluation.cell_metrics import (

@@ -1,6 +1,9 @@
-"""From raw answers to metrics: fallback, clipping, relevance, and each user's share in every number."""
+"""From raw answers to metrics: fallback, clipping, relevance, and each user's share in every
+metric.
+"""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +16,7 @@ from recbench.benchmarks.metrics import (
     METRICS,
     PROTOCOLS,
     STANDARD,
+    Doubles,
     Evaluation,
     Metric,
     Predictions,
@@ -25,80 +29,133 @@ from recbench.datasets.ratings import Catalogue, Ratings
 
 
 def complete_predictions(answers: Answers, test: Ratings, train_mean: float) -> Predictions:
-    """The test ratings beside their predictions: no opinion becomes the training mean, then all are clipped."""
-    answered = ~np.isnan(answers.scores)
-    predicted = np.where(answered, answers.scores, train_mean).astype(np.float64)
-    truth = test.values.astype(np.float64)
-    return Predictions(test.users, truth, np.clip(predicted, *test.scale), answered, test.n_users)
+    """The test ratings beside their predictions, in float64.
+
+    Where the algorithm had no opinion (NaN) the training mean stands in; then all predictions are
+    clipped to the scale.
+    """
+    is_answered = ~np.isnan(answers.scores)
+    scores = np.where(is_answered, answers.scores, train_mean).astype(np.float64)
+    lowest, highest = test.scale
+    return Predictions(
+        users=test.users,
+        truth=test.values.astype(np.float64),
+        predicted=np.clip(scores, lowest, highest),
+        answered=is_answered,
+        n_users=test.n_users,
+    )
 
 
 def find_hits(lists: Lists, test: Ratings, protocol: str = STANDARD) -> RankedHits:
-    """At which ranks the recommendations are relevant test items of their user."""
-    relevant = user_item_matrix(test, PROTOCOLS[protocol].threshold(test.scale))
-    keys = relevant.tocoo()
-    known = keys.row.astype(np.int64) * test.n_items + keys.col
-    recommended = lists.users[:, None].astype(np.int64) * test.n_items + lists.top_items
-    is_hit = (
-        np.isin(recommended, known) & (lists.top_items >= 0) & (lists.ranks < lists.ranks.shape[1])
-    )
+    """At which ranks each list has relevant test items of its user, under the protocol so named."""
+    relevance_threshold = PROTOCOLS[protocol].threshold(test.scale)
+    relevant = user_item_matrix(test, relevance_threshold)
+
+    # A pair of user and item as one number, so that membership is one call.
+    pairs = relevant.tocoo()
+    relevant_pairs = pairs.row.astype(np.int64) * test.n_items + pairs.col
+    recommended_pairs = lists.users[:, None].astype(np.int64) * test.n_items + lists.top_items
+
+    # -1 ends a list that ran out of candidates; a pessimistic rank may lie beyond the list.
+    depth = lists.ranks.shape[1]
+    is_listed = (lists.top_items >= 0) & (lists.ranks < depth)
+    is_hit = np.isin(recommended_pairs, relevant_pairs) & is_listed
+
     hits = np.zeros(is_hit.shape, np.int64)
-    np.add.at(hits, (np.nonzero(is_hit)[0], lists.ranks[is_hit]), 1)
-    return RankedHits(hits, np.diff(relevant.indptr)[lists.users].astype(np.int64), lists.auc)
+    list_of_hit = np.nonzero(is_hit)[0]
+    np.add.at(hits, (list_of_hit, lists.ranks[is_hit]), 1)
+
+    n_relevant = np.diff(relevant.indptr)[lists.users].astype(np.int64)
+    return RankedHits(hits, n_relevant, lists.auc)
 
 
 def describe_lists(
     lists: Lists, train: Ratings, features: csr_matrix | None
 ) -> RecommendationLists:
-    """The recommendations beside how often their items were rated, and their `features` if there are any."""
-    n_ratings = np.bincount(train.items, minlength=train.n_items)
-    n = np.bincount(train.users, minlength=train.n_users)
-    total = np.bincount(train.users, n_ratings[train.items], train.n_users)
-    profile = np.divide(total, n, out=np.full(train.n_users, np.nan), where=n > 0)
-    return RecommendationLists(
-        lists.top_items, n_ratings, train.n_users, profile[lists.users], features
-    )
+    """The recommended items beside how often items were rated in training, and their `features`.
 
-
-def _features(catalogue: Catalogue) -> csr_matrix | None:
-    """Items x features, rows of length 1 or 0: genres, or words weighted by log(items / items that have the word).
-
-    None where there are neither genres nor overviews. Written out, since scikit-learn takes seconds to import, and
-    every run and many a cell would have to wait for it.
+    `features` is items x features, or None if nothing is known of the items.
     """
-    by_genre = any(catalogue.genres)
-    if not by_genre and not any(catalogue.overviews):
-        return None
-    words = (
-        catalogue.genres
-        if by_genre
-        else [dict.fromkeys(re.findall(r"\w+", text.lower())) for text in catalogue.overviews]
+    n_ratings_of_item = np.bincount(train.items, minlength=train.n_items)
+    n_ratings_of_user = np.bincount(train.users, minlength=train.n_users)
+
+    # How often, on average, the items were rated that a user has rated: their taste for the
+    # popular.
+    popularity_sums = np.bincount(train.users, n_ratings_of_item[train.items], train.n_users)
+    profile = np.divide(
+        popularity_sums,
+        n_ratings_of_user,
+        out=np.full(train.n_users, np.nan),
+        where=n_ratings_of_user > 0,
     )
-    known: dict[str, int] = {}
-    columns = [known.setdefault(word, len(known)) for row in words for word in row]
-    rows = np.repeat(np.arange(len(words)), [len(row) for row in words])
-    n_items = np.bincount(columns, minlength=len(known))
-    weights = np.ones(len(known)) if by_genre else np.log(len(words) / n_items)
-    features = csr_matrix((weights[columns], (rows, columns)), (len(words), len(known)))
+    return RecommendationLists(
+        top_items=lists.top_items,
+        n_ratings=n_ratings_of_item,
+        n_users=train.n_users,
+        profile=profile[lists.users],
+        features=features,
+    )
+
+
+def _describe_items(catalogue: Catalogue) -> csr_matrix | None:
+    """Items x features, rows of length 1 or 0: genres, or the words of the overviews.
+
+    Words are weighted by log(items / items that have the word). None where there are neither genres
+    nor overviews. Written out, since scikit-learn takes seconds to import, and every run and many a
+    cell would have to wait for it.
+    """
+    has_genres = any(catalogue.genres)
+    if not has_genres and not any(catalogue.overviews):
+        return None
+
+    words_by_item: Sequence[Sequence[str]] = catalogue.genres
+    if not has_genres:
+        words_by_item = [_distinct_words(text) for text in catalogue.overviews]
+
+    # Each word's column, in the order in which words come first.
+    columns_of_words: dict[str, int] = {}
+    columns = []
+    for words in words_by_item:
+        for word in words:
+            columns.append(columns_of_words.setdefault(word, len(columns_of_words)))
+    n_items = len(words_by_item)
+    n_words = len(columns_of_words)
+
+    if has_genres:
+        weights = np.ones(n_words)
+    else:
+        weights = np.log(n_items / np.bincount(columns, minlength=n_words))
+    rows = np.repeat(np.arange(n_items), [len(words) for words in words_by_item])
+    features = csr_matrix((weights[columns], (rows, columns)), (n_items, n_words))
+
     lengths = np.sqrt(np.asarray(features.power(2).sum(axis=1)).ravel())
-    inverse = np.divide(1, lengths, out=np.zeros(len(words)), where=lengths > 0)
-    return csr_matrix(diags(inverse) @ features)
+    inverse_lengths = np.divide(1, lengths, out=np.zeros(n_items), where=lengths > 0)
+    return csr_matrix(diags(inverse_lengths) @ features)
+
+
+def _distinct_words(text: str) -> list[str]:
+    """The words of `text` in lower case, each once, in the order in which they come first."""
+    return list(dict.fromkeys(re.findall(r"\w+", text.lower())))
 
 
 @dataclass(frozen=True)
 class CellMetrics:
-    """The metrics of a cell by column, and what each user adds to those that are ratios of sums over users."""
+    """The metrics of a cell by column, and what each user adds to those that are ratios over users."""
 
     values: dict[str, float | None]  # None where undefined
     shares: dict[str, Shares]  # (n_users,) each
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """The shares as they are written: users, columns, and float32 sums and weights of shape (columns, users)."""
-        empty = np.empty((0, 0))
-        sums, weights = (
-            map(np.array, zip(*self.shares.values(), strict=True))
-            if self.shares
-            else (empty, empty)
-        )
+        """The user shares as they are stored.
+
+        `share_users`, the users with a share in any column; `share_columns`, the columns' names;
+        `share_sums` and `share_weights`, float32 of shape (columns, users).
+        """
+        sums = np.empty((0, 0))
+        weights = np.empty((0, 0))
+        if self.shares:
+            sums = np.array([sums for sums, _ in self.shares.values()])
+            weights = np.array([weights for _, weights in self.shares.values()])
         users = np.flatnonzero(weights.any(axis=0)).astype(np.int32)
         return {
             "share_users": users,
@@ -106,6 +163,23 @@ class CellMetrics:
             "share_sums": sums[:, users].astype(np.float32),
             "share_weights": weights[:, users].astype(np.float32),
         }
+
+    def add_undefined(self, column: str) -> None:
+        """Note that a metric has no value in this cell."""
+        self.values[column] = None
+
+    def add_value(self, column: str, value: float) -> None:
+        """Take a metric of all lists together; NaN and infinity are undefined."""
+        self.values[column] = value if np.isfinite(value) else None
+
+    def add_shares(self, column: str, metric: Metric, shares: Shares) -> None:
+        """Take a metric that is a ratio of sums over users; undefined if no user has a weight."""
+        sums, weights = shares
+        if not weights.any():
+            self.add_undefined(column)
+            return
+        self.shares[column] = shares
+        self.add_value(column, float(metric.finish(sums.sum() / weights.sum())))
 
 
 def compute_metrics(
@@ -117,42 +191,65 @@ def compute_metrics(
     *,
     predicts_ratings: bool,
 ) -> CellMetrics:
-    """Every metric. Undefined are errors of an algorithm that only ranks, and what nothing is known for, such as the
-    precision when no user has a relevant test item.
+    """Every metric of a cell, at the cutoffs and under the protocols of `evaluation`.
+
+    Undefined (None) are the errors of an algorithm that ranks only, for which `predicts_ratings` is
+    False, and what nothing is known for, such as the precision when no user has a relevant test
+    item.
     """
-    scored = CellMetrics({}, {})
-    ratings = complete_predictions(answers, test, train.mean)
-    for metric in METRICS.values():
-        if metric.kind == "rating":
-            defined = len(test) > 0 and (predicts_ratings or not metric.needs_ratings)
-            _add(scored, metric, metric.name, metric.function(ratings) if defined else None)
-    features = _features(catalogue)
+    metrics = CellMetrics({}, {})
+    _add_rating_metrics(metrics, answers, train, test, predicts_ratings=predicts_ratings)
+
+    features = _describe_items(catalogue)
     for protocol in evaluation.protocols:
         lists = answers.lists[protocol]
-        by_kind: dict[str, Any] = {
-            "ranking": find_hits(lists, test, protocol),
-            "list": describe_lists(lists, train, features),
-        }
-        by_kind["set"] = by_kind["list"]
-        for metric in METRICS.values():
-            for column, k in metric.columns(evaluation.ks) if metric.kind in by_kind else ():
-                found = metric.function(by_kind[metric.kind], k)
-                if metric.kind != "set":
-                    weights, values = np.zeros(test.n_users), np.zeros(test.n_users)
-                    weights[lists.users], values[lists.users] = (
-                        ~np.isnan(found),
-                        np.nan_to_num(found),
-                    )
-                    found = values, weights
-                _add(scored, metric, column_name(protocol, column), found)
-    return scored
+        hits = find_hits(lists, test, protocol)
+        described = describe_lists(lists, train, features)
+        for metric, name, cutoff in _columns_over_lists(evaluation.ks):
+            column = column_name(protocol, name)
+            if metric.kind == "set":
+                metrics.add_value(column, metric.function(described, cutoff))
+                continue
+            judged = hits if metric.kind == "ranking" else described
+            values = metric.function(judged, cutoff)
+            shares = _share_among_users(values, lists.users, test.n_users)
+            metrics.add_shares(column, metric, shares)
+    return metrics
 
 
-def _add(scored: CellMetrics, metric: Metric, column: str, found: Shares | float | None) -> None:
-    value = None
-    if isinstance(found, float):
-        value = found
-    elif found is not None and found[1].any():
-        scored.shares[column] = found
-        value = float(metric.finish(found[0].sum() / found[1].sum()))
-    scored.values[column] = value if value is not None and np.isfinite(value) else None
+def _add_rating_metrics(
+    metrics: CellMetrics,
+    answers: Answers,
+    train: Ratings,
+    test: Ratings,
+    *,
+    predicts_ratings: bool,
+) -> None:
+    """Add the metrics of predicted ratings to `metrics`."""
+    predictions = complete_predictions(answers, test, train.mean)
+    for metric in METRICS.values():
+        if metric.kind != "rating":
+            continue
+        is_defined = predicts_ratings or not metric.needs_ratings
+        if len(test) > 0 and is_defined:
+            metrics.add_shares(metric.name, metric, metric.function(predictions))
+        else:
+            metrics.add_undefined(metric.name)
+
+
+def _columns_over_lists(ks: tuple[int, ...]) -> Iterator[tuple[Metric, str, int]]:
+    """The metrics that judge lists: each with the names of its columns and their cutoffs."""
+    for metric in METRICS.values():
+        if metric.kind == "rating":
+            continue
+        for name, cutoff in metric.columns(ks):
+            yield metric, name, cutoff
+
+
+def _share_among_users(values: Doubles, users: NDArray[np.int32], n_users: int) -> Shares:
+    """One value a list as shares of all users: weight 1 for `users` with a value, 0 for NaN."""
+    sums = np.zeros(n_users)
+    sums[users] = np.nan_to_num(values)
+    weights = np.zeros(n_users)
+    weights[users] = ~np.isnan(values)
+    return sums, weights

@@ -1,4 +1,8 @@
-"""From a fitted algorithm to its raw answers: the only place that decides candidates and ties."""
+"""From a fitted algorithm to its raw answers: who is asked, and among which candidates.
+
+Here the candidates of each protocol are decided. Ties are broken in `ranking`; fallback and
+clipping come later, in `cell_metrics`.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,13 +17,16 @@ from recbench.benchmarks.evaluation.ranking import auc_by_user, pessimistic_rank
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, Protocol, column_name
 from recbench.datasets.ratings import Ratings
 
-BLOCK_BYTES = (
-    1 << 25
-)  # scores of one block of users; small enough for the processor's cache to help
-BLOCK_PAIRS = 1 << 18
-DEPTH = 20  # recommendations stored per user, so that other cutoffs can be computed from the raw answers
+# Bytes of scores of one block of users; small enough for the processor's cache to help.
+BLOCK_BYTES = 1 << 25
 
-Call = Callable[..., Any]
+# Test ratings whose scores are asked for in one call.
+BLOCK_PAIRS = 1 << 18
+
+# Recommendations stored per user, so that other cutoffs can be computed from the raw answers.
+DEPTH = 20
+
+TimedCall = Callable[..., Any]  # (phase, function, *arguments) -> what the function returns
 
 
 class DivergedError(ArithmeticError):
@@ -28,16 +35,17 @@ class DivergedError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Lists:
-    """What a protocol made of the scores of all items, for the users with at least one relevant test item."""
+    """What a protocol made of the scores of all items, for users with a relevant test item.
 
-    users: NDArray[np.int32]  # ascending
-    top_items: NDArray[
-        np.int32
-    ]  # (len(users), at most depth), best first; -1 where candidates ran out
-    ranks: NDArray[
-        np.int32
-    ]  # of the same shape, from 0; equal for tied items if ties are pessimistic
-    auc: NDArray[np.float64]  # (len(users),), NaN where there was nothing to compare
+    `users` are ascending. `top_items` has the shape (len(users), depth), best item first, -1 where
+    candidates ran out. `ranks` has the same shape and counts from 0; tied items share a rank if
+    ties are pessimistic. `auc` has one value a user, NaN where there was nothing to compare.
+    """
+
+    users: NDArray[np.int32]
+    top_items: NDArray[np.int32]
+    ranks: NDArray[np.int32]
+    auc: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -48,35 +56,29 @@ class Answers:
     lists: dict[str, Lists]  # by protocol
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """As it is written: `scores`, and `users`, `top_items`, `ranks` and `auc` of each protocol."""
+        """The arrays as they are stored, by name.
+
+        `scores`, and of each protocol `users`, `top_items`, `ranks` and `auc`, with the protocol's
+        name before them if it is not the standard one.
+        """
         arrays: dict[str, NDArray[Any]] = {"scores": self.scores}
-        for name, lists in self.lists.items():
-            arrays |= {column_name(name, column): value for column, value in vars(lists).items()}
+        for protocol, lists in self.lists.items():
+            for field, array in vars(lists).items():
+                arrays[column_name(protocol, field)] = array
         return arrays
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, NDArray[Any]], protocols: tuple[str, ...]) -> "Answers":
-        """The inverse of `to_arrays`."""
-        columns = Lists.__dataclass_fields__
-        lists = {
-            name: Lists(**{column: arrays[column_name(name, column)] for column in columns})
-            for name in protocols
-        }
-        return Answers(arrays["scores"], lists)
-
-
-def _checked(scores: Any, shape: tuple[int, ...], algorithm: Recommender) -> NDArray[np.float32]:
-    """`scores` if they keep the contract; TypeError, ValueError or DivergedError, in words, if not."""
-    if not isinstance(scores, np.ndarray) or scores.dtype != np.float32:
-        raise TypeError(
-            f"{algorithm.name}: expected float32 scores, got {getattr(scores, 'dtype', type(scores))}"
-        )
-    if scores.shape != shape:
-        raise ValueError(f"{algorithm.name}: expected scores of shape {shape}, got {scores.shape}")
-    n_nan, n_infinite = int(np.isnan(scores).sum()), int(np.isinf(scores).sum())
-    if n_infinite or (n_nan and not algorithm.abstains):
-        raise DivergedError(f"{n_nan} NaN and {n_infinite} infinite among {scores.size} scores")
-    return scores
+        """The inverse of `to_arrays`; KeyError if an array of one of `protocols` is absent."""
+        lists_by_protocol = {}
+        for protocol in protocols:
+            lists_by_protocol[protocol] = Lists(
+                users=arrays[column_name(protocol, "users")],
+                top_items=arrays[column_name(protocol, "top_items")],
+                ranks=arrays[column_name(protocol, "ranks")],
+                auc=arrays[column_name(protocol, "auc")],
+            )
+        return Answers(arrays["scores"], lists_by_protocol)
 
 
 def collect_answers(
@@ -85,89 +87,165 @@ def collect_answers(
     test: Ratings,
     evaluation: Evaluation,
     seed: int,
-    timed: Call,
+    timed: TimedCall,
 ) -> Answers:
-    """Put the test questions to a fitted algorithm; `timed(phase, function, *arguments)` makes each call.
+    """Put the test questions to a fitted algorithm.
 
-    Only the algorithm's own calls go through `timed`. DivergedError for scores that are not numbers. Ranking comes
-    first: the pairs to be rated are the test part, and who has seen them knows what to recommend.
+    `timed(phase, function, *arguments)` makes each call, and only the algorithm's own calls go
+    through it. Ranking comes first: the pairs to be rated are the test part, and who has seen them
+    knows what to recommend. DivergedError for scores that are not numbers; TypeError and ValueError
+    for scores of another type or shape than the contract says.
     """
-    judges = {
-        name: _Judge(PROTOCOLS[name], train, test, max(DEPTH, *evaluation.ks))
-        for name in evaluation.protocols
-    }
+    lists = _rank_candidates(algorithm, train, test, evaluation, seed, timed)
+    scores = _rate_test_pairs(algorithm, test, timed)
+    return Answers(scores, lists)
+
+
+def _rank_candidates(
+    algorithm: Recommender,
+    train: Ratings,
+    test: Ratings,
+    evaluation: Evaluation,
+    seed: int,
+    timed: TimedCall,
+) -> dict[str, Lists]:
+    """The lists of each protocol, from the scores of all items, asked for by blocks of users."""
+    depth = max(DEPTH, *evaluation.ks)
+    judges = {}
+    for name in evaluation.protocols:
+        judges[name] = _Judge(PROTOCOLS[name], train, test, depth)
+
+    # Whoever has a relevant test item under one of the protocols is asked once for all of them.
     users = np.unique(np.concatenate([judge.users for judge in judges.values()]))
     users.flags.writeable = False
-    block = max(1, BLOCK_BYTES // (4 * train.n_items))
-    for start in range(0, len(users), block):
-        asked = users[start : start + block]
-        scores = timed("rank", algorithm.score_items, asked)
-        scores = _checked(scores, (len(asked), train.n_items), algorithm)
+
+    users_in_block = max(1, BLOCK_BYTES // (4 * train.n_items))
+    for start in range(0, len(users), users_in_block):
+        block = users[start : start + users_in_block]
+        scores = timed("rank", algorithm.score_items, block)
+        scores = _check_scores(scores, (len(block), train.n_items), algorithm)
         for judge in judges.values():
-            judge.see(scores, asked, seed)
-    blocks = []
+            judge.judge_block(scores, block, seed)
+
+    return {name: judge.join_blocks() for name, judge in judges.items()}
+
+
+def _rate_test_pairs(
+    algorithm: Recommender, test: Ratings, timed: TimedCall
+) -> NDArray[np.float32]:
+    """The scores of the test ratings, in their order, asked for block by block."""
+    blocks = [np.empty(0, np.float32)]
     for start in range(0, len(test), BLOCK_PAIRS):
-        part = slice(start, start + BLOCK_PAIRS)
-        scores = timed("rate", algorithm.score, test.users[part], test.items[part])
-        blocks.append(
-            _checked(scores, test.users[part].shape, algorithm).copy()
-        )  # it may use its array again
-    scores = np.concatenate(blocks) if blocks else np.empty(0, np.float32)
-    return Answers(scores, {name: judge.lists() for name, judge in judges.items()})
+        users = test.users[start : start + BLOCK_PAIRS]
+        items = test.items[start : start + BLOCK_PAIRS]
+        scores = timed("rate", algorithm.score, users, items)
+        checked = _check_scores(scores, users.shape, algorithm)
+
+        # The algorithm may use its array again for the next block.
+        blocks.append(checked.copy())
+    return np.concatenate(blocks)
+
+
+def _check_scores(
+    scores: Any, shape: tuple[int, ...], algorithm: Recommender
+) -> NDArray[np.float32]:
+    """`scores` themselves if they keep the contract of `Recommender`.
+
+    TypeError if they are no float32 array, ValueError for another shape, DivergedError if some are
+    infinite, or NaN although the algorithm does not declare that it abstains.
+    """
+    if not isinstance(scores, np.ndarray) or scores.dtype != np.float32:
+        received = getattr(scores, "dtype", type(scores))
+        raise TypeError(f"{algorithm.name}: expected float32 scores, got {received}")
+    if scores.shape != shape:
+        raise ValueError(f"{algorithm.name}: expected scores of shape {shape}, got {scores.shape}")
+
+    n_nan = int(np.isnan(scores).sum())
+    n_infinite = int(np.isinf(scores).sum())
+    if n_infinite or (n_nan and not algorithm.abstains):
+        raise DivergedError(f"{n_nan} NaN and {n_infinite} infinite among {scores.size} scores")
+    return scores
 
 
 class _Judge:
-    """Collects what one protocol makes of the scores, block by block."""
+    """Collects what one protocol makes of the scores, block by block of users."""
 
     def __init__(self, protocol: Protocol, train: Ratings, test: Ratings, depth: int) -> None:
-        self.protocol, self.depth = protocol, min(depth, train.n_items)
-        self.relevant = user_item_matrix(test, protocol.threshold(test.scale))
-        self.users = np.flatnonzero(np.diff(self.relevant.indptr)).astype(np.int32)
-        lists = {"unseen": (train, -np.inf), "unliked": (train, protocol.threshold(train.scale))}
-        lists |= {"all": (train, np.inf), "rated": (test, -np.inf)}
-        self.listed = user_item_matrix(*lists[protocol.candidates])
-        self.parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
+        self.protocol = protocol
+        self.depth = min(depth, train.n_items)
+        relevance_threshold = protocol.threshold(test.scale)
+        self.relevant = user_item_matrix(test, relevance_threshold)
+        n_relevant = np.diff(self.relevant.indptr)
+        self.users = np.flatnonzero(n_relevant).astype(np.int32)
 
-    def see(self, scores: NDArray[np.float32], asked: NDArray[np.int32], seed: int) -> None:
-        """Judge one block: row r of `scores` is that of user asked[r]. Users without a relevant item are left out."""
-        mine = np.isin(asked, self.users)
-        if not mine.all():
-            scores, asked = scores[mine], asked[mine]
-        only_listed, pessimistic = (
-            self.protocol.candidates == "rated",
-            self.protocol.ties == "pessimistic",
-        )
-        depth = self.depth + pessimistic  # one more place shows whether the last tie goes on
-        top, best = top_items(scores, asked, self.listed, depth, seed, only_listed=only_listed)
-        ranks = (
-            pessimistic_ranks(best)
-            if pessimistic
-            else np.tile(np.arange(depth, dtype=np.int32), (len(asked), 1))
-        )
-        areas = auc_by_user(
-            scores,
-            asked,
-            self.listed,
-            self.relevant,
-            only_listed=only_listed,
-            pessimistic=pessimistic,
-        )
-        self.parts.append((top[:, : self.depth], ranks, areas))
+        # `listed` are the only candidates under "rated", and under the others what is no candidate.
+        match protocol.candidates:
+            case "unseen":
+                self.listed = user_item_matrix(train, -np.inf)
+            case "unliked":  # items rated in training below the threshold stay candidates
+                self.listed = user_item_matrix(train, relevance_threshold)
+            case "all":
+                self.listed = user_item_matrix(train, np.inf)
+            case "rated":
+                self.listed = user_item_matrix(test, -np.inf)
+        self.only_listed = protocol.candidates == "rated"
+        self.is_pessimistic = protocol.ties == "pessimistic"
 
-    def lists(self) -> Lists:
-        """All blocks together."""
-        empty = np.empty((0, self.depth), np.int32)
-        parts = self.parts or [(empty, empty, np.empty(0))]
-        top, ranks, areas = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return Lists(self.users, top, ranks, areas)
+        self.top_items = [np.empty((0, self.depth), np.int32)]
+        self.ranks = [np.empty((0, self.depth), np.int32)]
+        self.auc = [np.empty(0)]
+
+    def judge_block(self, scores: NDArray[np.float32], users: NDArray[np.int32], seed: int) -> None:
+        """Keep the lists and the AUC of a block of users; row r of `scores` is that of users[r].
+
+        Users without a relevant test item under this protocol are left out.
+        """
+        has_relevant = np.isin(users, self.users)
+        if not has_relevant.all():
+            scores = scores[has_relevant]
+            users = users[has_relevant]
+
+        # With pessimistic ties one more place shows whether the last tie goes on.
+        depth = self.depth + 1 if self.is_pessimistic else self.depth
+        top, best = top_items(scores, users, self.listed, depth, seed, only_listed=self.only_listed)
+        if self.is_pessimistic:
+            ranks = pessimistic_ranks(best)
+        else:
+            ranks = np.tile(np.arange(depth, dtype=np.int32), (len(users), 1))
+
+        self.top_items.append(top[:, : self.depth])
+        self.ranks.append(ranks)
+        self.auc.append(
+            auc_by_user(
+                scores,
+                users,
+                self.listed,
+                self.relevant,
+                only_listed=self.only_listed,
+                pessimistic=self.is_pessimistic,
+            )
+        )
+
+    def join_blocks(self) -> Lists:
+        """The lists of all users that were judged, in ascending order of the users."""
+        return Lists(
+            users=self.users,
+            top_items=np.concatenate(self.top_items),
+            ranks=np.concatenate(self.ranks),
+            auc=np.concatenate(self.auc),
+        )
 
 
 def user_item_matrix(ratings: Ratings, threshold: float) -> csr_matrix:
-    """The users x items matrix of the ratings of at least `threshold`, each pair once, items ascending."""
-    chosen = ratings.values >= threshold
-    users, items = ratings.users[chosen], ratings.items[chosen]
-    matrix = csr_matrix(
-        (np.ones(len(users), np.bool_), (users, items)), (ratings.n_users, ratings.n_items)
-    )
+    """The users x items matrix of the pairs with a rating of at least `threshold`.
+
+    Boolean, each pair once, the items of a user ascending.
+    """
+    is_chosen = ratings.values >= threshold
+    users = ratings.users[is_chosen]
+    items = ratings.items[is_chosen]
+
+    ones = np.ones(len(users), np.bool_)
+    matrix = csr_matrix((ones, (users, items)), (ratings.n_users, ratings.n_items))
     matrix.sum_duplicates()
     return matrix

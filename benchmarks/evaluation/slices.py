@@ -1,5 +1,9 @@
-"""For whom the numbers hold: the test part divided by how much the training part knows of its users and items."""
+"""For whom the numbers hold: metrics of groups of users, by activity, and of items, by popularity.
 
+Activity and popularity are counted in ratings of the training part.
+"""
+
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -11,18 +15,22 @@ from recbench.benchmarks.evaluation.questions import Answers
 from recbench.benchmarks.metrics import METRICS, STANDARD, Doubles
 from recbench.datasets.ratings import Ratings
 
+# The groups, from no training rating to many; the place of a name is the number of its group.
 USERS = ("cold", "least active", "middle", "most active")
 ITEMS = ("cold", "tail", "middle", "head")
 N_GROUPS = len(USERS)
+
+# What is averaged over the lists of a group of users.
 RANKING_METRICS = ("precision", "ndcg")
 
-Entry = dict[str, Any]  # a slice in the making
+Values = list[float | None]  # one a group; None where there is nothing to average
 
 
 class Slice(BaseModel):
-    """One group of users or items, and the numbers over its test ratings; None where there is nothing to average.
+    """One group of users or items, and the numbers over its test ratings.
 
-    The ranking metrics of a group of users, such as `precision@10`, have no fields of their own: see `value`.
+    None stands where there is nothing to average. The ranking metrics of a group of users, such as
+    `precision@10`, have no fields of their own: see `value`.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -34,18 +42,21 @@ class Slice(BaseModel):
     highest: int | None = None
     size: int = 0  # users or items in the group
     n_test: int = 0  # test ratings
-    fallback: float | None = (
-        None  # which part of these got the training mean for want of an opinion
-    )
+    fallback: float | None = None  # which part of these got the training mean
     rmse: float | None = None
     mae: float | None = None
     n_lists: int | None = None  # of a group of users: those with a relevant test item
     recommended: float | None = None  # of a group of items: its share of all recommended places
 
     def value(self, column: str) -> float | None:
-        """A number of the group: `rmse`, `mae`, `fallback`, `recommended`, or a ranking metric at its cutoff."""
+        """A number of the group, None if it has none of that name.
+
+        `rmse`, `mae`, `fallback`, `recommended`, or a ranking metric at its cutoff.
+        """
         number = getattr(self, column, None)
-        return None if number is None else float(number)
+        if number is None:
+            return None
+        return float(number)
 
     def to_json(self) -> dict[str, Any]:
         """As a record holds it."""
@@ -53,112 +64,168 @@ class Slice(BaseModel):
 
 
 def compute_slices(
-    answers: Answers, scored: CellMetrics, train: Ratings, test: Ratings, k: int
+    answers: Answers, metrics: CellMetrics, train: Ratings, test: Ratings, k: int
 ) -> list[Slice]:
-    """Users by activity and items by popularity, four groups each.
+    """Four groups of users by activity, then four groups of items by popularity.
 
-    An entry says its `kind` and `group`; the fewest and the most training ratings in it (`lowest`, `highest`; None
-    if it is empty); how many users or items it has (`size`) and how many test ratings (`n_test`); which part of these
-    got the training mean for want of an opinion (`fallback`); and `rmse` and `mae` over them. Groups of users have
-    the mean ranking metrics at cutoff `k` over the `n_lists` users with a relevant test item; groups of items the
-    share `recommended` of all places up to `k`. None stands where there is nothing to take a mean of.
+    A slice says its `kind` and `group`; the fewest and the most training ratings in it (`lowest`,
+    `highest`; None if it is empty); how many users or items it has (`size`) and how many test
+    ratings (`n_test`); which part of these got the training mean for want of an opinion
+    (`fallback`); and `rmse` and `mae` over them. Groups of users have the mean ranking metrics at
+    cutoff `k` over the `n_lists` users with a relevant test item; groups of items the share
+    `recommended` of all places up to `k`, under the standard protocol. None stands where there is
+    nothing to average.
     """
-    by_user = np.bincount(train.users, minlength=train.n_users)
-    by_item = np.bincount(train.items, minlength=train.n_items)
-    of_users, of_items = group_by_thirds(by_user, by_user > 0), group_by_thirds(by_item, by_item)
-    users, items = (
-        _counted("users", USERS, of_users, by_user),
-        _counted("items", ITEMS, of_items, by_item),
-    )
-    for entry, more in zip(users, _user_numbers(scored, of_users, k), strict=True):
-        entry |= more
-    for entry, more in zip(
-        items, _item_numbers(answers, scored, of_items, train, test, k), strict=True
-    ):
-        entry |= more
-    return [Slice(**entry) for entry in users + items]
+    n_ratings_of_user = np.bincount(train.users, minlength=train.n_users)
+    n_ratings_of_item = np.bincount(train.items, minlength=train.n_items)
+
+    # Thirds of the users, but of the ratings of items: the head is few items with many ratings.
+    group_of_user = group_by_thirds(n_ratings_of_user, n_ratings_of_user > 0)
+    group_of_item = group_by_thirds(n_ratings_of_item, n_ratings_of_item)
+
+    slices = _slice_users(metrics, group_of_user, n_ratings_of_user, k)
+    slices += _slice_items(answers, metrics, group_of_item, n_ratings_of_item, train, test, k)
+    return slices
 
 
 def group_by_thirds(counts: NDArray[np.int64], weights: NDArray[Any]) -> NDArray[np.int64]:
-    """The group of each count: 0 for no rating; 1 to 3, from few to many ratings, of about equal weight in all.
+    """The group of each count: 0 for no rating; 1 to 3, from few to many ratings.
 
-    Equal counts are never torn apart: each of the two borders is the count whose cumulative weight is nearest to a
-    third, or two thirds, of the whole.
+    The three groups are of about equal weight in all. Equal counts are never torn apart: each of
+    the two borders is the count whose cumulative weight is nearest to a third, or two thirds, of
+    the whole.
     """
     if not counts.any():
         return np.zeros(len(counts), np.int64)
-    weight = np.bincount(counts, weights)
-    known = np.flatnonzero(weight)
-    cumulative = np.cumsum(weight[known])
-    borders = [known[np.abs(cumulative - cumulative[-1] * part / 3).argmin()] for part in (1, 2)]
+
+    weight_of_count = np.bincount(counts, weights)
+    known_counts = np.flatnonzero(weight_of_count)
+    cumulative = np.cumsum(weight_of_count[known_counts])
+
+    borders = []
+    for n_thirds in (1, 2):
+        distance = np.abs(cumulative - cumulative[-1] * n_thirds / 3)
+        borders.append(known_counts[distance.argmin()])
     return np.where(counts > 0, 1 + np.searchsorted(borders, counts), 0)
 
 
-def _counted(
-    kind: str, names: tuple[str, ...], groups: NDArray[np.int64], counts: NDArray[np.int64]
-) -> list[Entry]:
-    """The groups with their names, borders and sizes."""
-    entries: list[Entry] = []
-    for group, name in enumerate(names):
-        mine = counts[groups == group]
-        lowest, highest = (int(mine.min()), int(mine.max())) if len(mine) else (None, None)
-        entries.append(
-            {"kind": kind, "group": name, "lowest": lowest, "highest": highest, "size": len(mine)}
+def _slice_users(
+    metrics: CellMetrics,
+    group_of_user: NDArray[np.int64],
+    n_ratings_of_user: NDArray[np.int64],
+    k: int,
+) -> list[Slice]:
+    """The groups of users; each number is made from the users' own shares in it."""
+    nobody = np.zeros(len(group_of_user))
+    no_shares = (nobody, nobody)
+
+    def sum_shares(column: str) -> tuple[Doubles, Doubles]:
+        """The sums and the weights of a column, added up in each group; zeros if it is undefined."""
+        sums, weights = metrics.shares.get(column, no_shares)
+        return _sum_by_group(group_of_user, sums), _sum_by_group(group_of_user, weights)
+
+    n_answered, n_test = sum_shares("coverage")
+    values = {
+        "fallback": _divide(n_test - n_answered, n_test),
+        "rmse": _divide(*sum_shares("rmse"), METRICS["rmse"].finish),
+        "mae": _divide(*sum_shares("mae"), METRICS["mae"].finish),
+    }
+    for name in RANKING_METRICS:
+        column = f"{name}@{k}"
+        values[column] = _divide(*sum_shares(column), METRICS[name].finish)
+    _, n_lists = sum_shares(f"{RANKING_METRICS[0]}@{k}")
+
+    slices = []
+    for group, name in enumerate(USERS):
+        lowest, highest, size = _measure_group(n_ratings_of_user[group_of_user == group])
+        slices.append(
+            Slice(
+                kind="users",
+                group=name,
+                lowest=lowest,
+                highest=highest,
+                size=size,
+                n_test=int(n_test[group]),
+                n_lists=int(n_lists[group]),
+                **_values_of_group(values, group),
+            )
         )
-    return entries
+    return slices
 
 
-def _user_numbers(scored: CellMetrics, groups: NDArray[np.int64], k: int) -> list[Entry]:
-    """Each metric from the users' own shares in it."""
-    nothing = np.zeros(len(groups)), np.zeros(len(groups))
-    answered, n_test = (_sums(groups, share) for share in scored.shares.get("coverage", nothing))
-    columns = {"rmse": "rmse", "mae": "mae"} | {f"{name}@{k}": name for name in RANKING_METRICS}
-    found: dict[str, list[float | None]] = {"fallback": _ratios(n_test - answered, n_test)}
-    for column, name in columns.items():
-        sums, weights = (_sums(groups, share) for share in scored.shares.get(column, nothing))
-        found[column] = _ratios(sums, weights, METRICS[name].finish)
-    n_lists = _sums(groups, scored.shares.get(f"{RANKING_METRICS[0]}@{k}", nothing)[1])
-    return [
-        {"n_test": int(n_test[group]), "n_lists": int(n_lists[group])}
-        | {name: values[group] for name, values in found.items()}
-        for group in range(N_GROUPS)
-    ]
-
-
-def _item_numbers(
+def _slice_items(
     answers: Answers,
-    scored: CellMetrics,
-    groups: NDArray[np.int64],
+    metrics: CellMetrics,
+    group_of_item: NDArray[np.int64],
+    n_ratings_of_item: NDArray[np.int64],
     train: Ratings,
     test: Ratings,
     k: int,
-) -> list[Entry]:
-    """Errors from the single ratings, and the places of the bench's own protocol."""
-    judged, of_ratings = complete_predictions(answers, test, train.mean), groups[test.items]
-    errors = judged.truth - judged.predicted
-    n_test = _sums(of_ratings)
-    rated_weight = (
-        n_test if "rmse" in scored.shares else np.zeros(N_GROUPS)
-    )  # who only ranks has no errors
+) -> list[Slice]:
+    """The groups of items: errors from the single ratings, places of the standard protocol."""
+    predictions = complete_predictions(answers, test, train.mean)
+    errors = predictions.truth - predictions.predicted
+    group_of_rating = group_of_item[test.items]
+    n_test = _sum_by_group(group_of_rating)
+    n_without_opinion = _sum_by_group(group_of_rating, ~predictions.answered)
+
+    # An algorithm that ranks only has no errors, so nothing is to be averaged.
+    n_errors = n_test if "rmse" in metrics.shares else np.zeros(N_GROUPS)
+    squared = _sum_by_group(group_of_rating, errors**2)
+    absolute = _sum_by_group(group_of_rating, np.abs(errors))
+
     top = answers.lists[STANDARD].top_items[:, :k]
-    places = _sums(groups[top[top >= 0]])
-    found = {
-        "fallback": _ratios(_sums(of_ratings, ~judged.answered), n_test),
-        "rmse": _ratios(_sums(of_ratings, errors**2), rated_weight, METRICS["rmse"].finish),
-        "mae": _ratios(_sums(of_ratings, np.abs(errors)), rated_weight),
-        "recommended": _ratios(places, np.full(N_GROUPS, places.sum())),
+    recommended = top[top >= 0]  # -1 where candidates ran out
+    n_places = _sum_by_group(group_of_item[recommended])
+    n_places_in_all = np.full(N_GROUPS, n_places.sum())
+
+    values = {
+        "fallback": _divide(n_without_opinion, n_test),
+        "rmse": _divide(squared, n_errors, METRICS["rmse"].finish),
+        "mae": _divide(absolute, n_errors),
+        "recommended": _divide(n_places, n_places_in_all),
     }
-    return [
-        {"n_test": int(n_test[group])} | {name: values[group] for name, values in found.items()}
-        for group in range(N_GROUPS)
-    ]
+
+    slices = []
+    for group, name in enumerate(ITEMS):
+        lowest, highest, size = _measure_group(n_ratings_of_item[group_of_item == group])
+        slices.append(
+            Slice(
+                kind="items",
+                group=name,
+                lowest=lowest,
+                highest=highest,
+                size=size,
+                n_test=int(n_test[group]),
+                **_values_of_group(values, group),
+            )
+        )
+    return slices
 
 
-def _sums(groups: NDArray[np.int64], values: NDArray[Any] | None = None) -> Doubles:
+def _measure_group(counts: NDArray[np.int64]) -> tuple[int | None, int | None, int]:
+    """The lowest and the highest of the counts of a group, None if it is empty, and their number."""
+    if len(counts) == 0:
+        return None, None, 0
+    return int(counts.min()), int(counts.max()), len(counts)
+
+
+def _values_of_group(values: dict[str, Values], group: int) -> dict[str, Any]:
+    """What one group has of each of the `values`."""
+    return {name: by_group[group] for name, by_group in values.items()}
+
+
+def _sum_by_group(groups: NDArray[np.int64], values: NDArray[Any] | None = None) -> Doubles:
+    """The sum of `values` in each group, (N_GROUPS,); without values the number of members."""
     return np.bincount(groups, values, N_GROUPS).astype(np.float64)
 
 
-def _ratios(sums: Doubles, weights: Doubles, finish: Any = float) -> list[float | None]:
+def _divide(sums: Doubles, weights: Doubles, finish: Callable[[Any], Any] = float) -> Values:
     """finish(sum / weight) of each group; None where there is no weight."""
-    pairs = zip(sums, weights, strict=True)
-    return [float(finish(total / weight)) if weight > 0 else None for total, weight in pairs]
+    ratios: Values = []
+    for total, weight in zip(sums, weights, strict=True):
+        if weight > 0:
+            ratios.append(float(finish(total / weight)))
+        else:
+            ratios.append(None)
+    return ratios
