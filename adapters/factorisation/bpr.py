@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recbench.adapters.base import Floats
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import matrix_of_likes
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
@@ -15,25 +15,47 @@ from recbench.datasets.ratings import Catalogue, Ratings
 
 
 @compile_lazily(fastmath={"reassoc", "contract", "nsz", "arcp"})  # NaN stays NaN
-def _epochs(
-    users: Any, items: Any, known_from: Any, known: Any, P: Any, Q: Any, biases: Any,
-    n_epochs: int, rate: Any, decay: Any, seed: int,
-) -> None:  # fmt: skip
-    """Descend in place; a draw whose second item the user likes too teaches nothing and is passed over."""
+def _descend(
+    users: Any,
+    items: Any,
+    known_from: Any,
+    known: Any,
+    P: Any,
+    Q: Any,
+    biases: Any,
+    n_epochs: int,
+    rate: Any,
+    decay: Any,
+    seed: int,
+) -> None:
+    """Move P, Q and the items' biases in place, one draw after the other.
+
+    (users[l], items[l]) are the likes; known[known_from[u]:known_from[u + 1]] are the items that u
+    likes, ascending. A draw whose second item the user likes too teaches nothing and is passed
+    over.
+    """
     np.random.seed(seed)
-    n_likes, n_items, n_factors = len(users), len(Q), P.shape[1]
+    n_likes = len(users)
+    n_items = len(Q)
+    n_factors = P.shape[1]
     for _ in range(n_epochs * n_likes):
-        drawn = np.random.randint(0, n_likes)
-        u, i, j = users[drawn], items[drawn], np.random.randint(0, n_items)
+        like = np.random.randint(0, n_likes)
+        u = users[like]
+        i = items[like]
+        j = np.random.randint(0, n_items)
         place = known_from[u] + np.searchsorted(known[known_from[u] : known_from[u + 1]], j)
         if place < known_from[u + 1] and known[place] == j:
             continue
+
         margin = biases[i] - biases[j]
         for f in range(n_factors):
             margin += P[u, f] * (Q[i, f] - Q[j, f])
         pull = np.float32(1 / (1 + np.exp(margin)))
+
         for f in range(n_factors):
-            p, q_i, q_j = P[u, f], Q[i, f], Q[j, f]
+            p = P[u, f]
+            q_i = Q[i, f]
+            q_j = Q[j, f]
             P[u, f] += rate * (pull * (q_i - q_j) - decay * p)
             Q[i, f] += rate * (pull * p - decay * q_i)
             Q[j, f] += rate * (-pull * p - decay * q_j)
@@ -45,13 +67,16 @@ def _epochs(
 class BPR(Factorised):
     """score(u, i) = b_i + p_u . q_i, so that what u likes scores above what u does not.
 
-    Maximises the sum of ln sigmoid(score(u, i) - score(u, j)) - regularisation / 2 * (squares of what is involved)
-    over likes (u, i) and items j drawn uniformly from the rest, one step a draw and as many draws an epoch as there
-    are likes (Rendle, Freudenthaler, Gantner and Schmidt-Thieme 2009). `implicit-bpr` and `lightfm-bpr` draw j by
-    popularity, which is another objective: popular items are pushed down, and accuracy on all items suffers. The
-    defaults were chosen on an inner split of a training part of MovieLens 100k; they are as good there as 200 epochs
-    at a rate of .01 with a regularisation of .001, with which Microsoft Recommenders runs Cornac's BPR, in a quarter
-    of the time. Liked = at least `relevant_share` of the scale. Memory grows with users and items only.
+    Maximises the sum of ln sigmoid(score(u, i) - score(u, j)) - regularisation / 2 * (squares of
+    what is involved) over likes (u, i) and items j drawn uniformly from the rest, one step a draw
+    and as many draws an epoch as there are likes (Rendle, Freudenthaler, Gantner and Schmidt-Thieme
+    2009). `implicit-bpr` and `lightfm-bpr` draw j by popularity, which is another objective:
+    popular items are pushed down, and accuracy on all items suffers.
+
+    The defaults were chosen on an inner split of a training part of MovieLens 100k; they are as
+    good there as 200 epochs at a rate of .01 with a regularisation of .001, with which Microsoft
+    Recommenders runs Cornac's BPR, in a quarter of the time. Liked = at least `relevant_share` of
+    the scale. Memory grows with users and items only.
     """
 
     name = "bpr"
@@ -66,24 +91,44 @@ class BPR(Factorised):
     relevant_share: Share = 0.75
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
-        """The likes, items ascending in each row."""
+        """The likes as a users x items matrix of ones, items ascending in each row."""
         return matrix_of_likes(train, self.relevant_share)
 
-    def fit(self, data: Any, seed: int) -> None:
-        """Factors begin uniformly within half of 1 / n_factors around 0, biases at 0, as Cornac's."""
+    def fit(self, data: csr_matrix, seed: int) -> None:
+        """Descend from small random factors and biases of 0, as Cornac's BPR does.
+
+        A user without likes gets the mean factors of the others.
+        """
         rng = np.random.default_rng(seed)
         n_users, n_items = data.shape
-        self.P_ = self._drawn(rng, n_users)
-        self.Q_ = self._drawn(rng, n_items)
+        self.P_ = self._draw_factors(rng, n_users)
+        self.Q_ = self._draw_factors(rng, n_items)
         self.item_biases_ = np.zeros(n_items, np.float32)
-        users = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(data.indptr))
-        if len(users):
-            rate, decay = np.float32(self.learning_rate), np.float32(self.regularisation)
-            state = (self.P_, self.Q_, self.item_biases_, self.n_epochs, rate, decay, seed)
-            _epochs(users, data.indices, data.indptr, data.indices, *state)
-        without = np.diff(data.indptr) == 0
-        self.P_[without] = self.P_[~without].mean(axis=0) if not without.all() else 0
 
-    def _drawn(self, rng: np.random.Generator, n: int) -> NDArray[np.float32]:
-        centred = rng.random((n, self.n_factors), np.float32) - np.float32(0.5)
+        likes_of_user = np.diff(data.indptr)
+        users = np.repeat(np.arange(n_users, dtype=np.int32), likes_of_user)
+        if len(users):
+            _descend(
+                users,
+                data.indices,
+                data.indptr,
+                data.indices,
+                self.P_,
+                self.Q_,
+                self.item_biases_,
+                self.n_epochs,
+                np.float32(self.learning_rate),
+                np.float32(self.regularisation),
+                seed,
+            )
+
+        likes_nothing = likes_of_user == 0
+        if likes_nothing.all():
+            self.P_[:] = 0
+        else:
+            self.P_[likes_nothing] = self.P_[~likes_nothing].mean(axis=0)
+
+    def _draw_factors(self, rng: np.random.Generator, n_rows: int) -> Floats:
+        """Factors drawn uniformly within half of 1 / n_factors around 0, (n_rows, n_factors)."""
+        centred = rng.random((n_rows, self.n_factors), np.float32) - np.float32(0.5)
         return centred / np.float32(self.n_factors)

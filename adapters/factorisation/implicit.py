@@ -1,4 +1,4 @@
-"""The library implicit (Frederickson): likes factorised by the library, scored from plain arrays."""
+"""The library implicit (Frederickson): likes factorised by it, scored from plain arrays."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -29,38 +29,40 @@ class _Implicit(Factorised):
 
     @abstractmethod
     def model(self, seed: int) -> Any:
-        """The library's own model with these parameters, not yet fitted."""
+        """The library's own model with these hyperparameters, not yet fitted."""
 
     def fit(self, data: csr_matrix, seed: int) -> None:
-        """Let the library fit and keep its factors; without any like all scores are 0.
-
-        The library's threads each call BLAS, which must not start threads of its own: the library warns of it.
-        """
+        """Let the library fit and keep its factors; without any like all scores are 0."""
         from threadpoolctl import threadpool_limits
 
         if not data.nnz:
-            self.P_, self.Q_ = (
-                np.zeros((data.shape[0], 1), np.float32),
-                np.zeros((data.shape[1], 1), np.float32),
-            )
+            n_users, n_items = data.shape
+            self.P_ = np.zeros((n_users, 1), np.float32)
+            self.Q_ = np.zeros((n_items, 1), np.float32)
             return
+
+        # The library's threads each call BLAS, which must not start threads of its own: the library
+        # warns of it, also when a model is made.
         with threadpool_limits(1, "blas"):
             model = self.model(seed)
             model.fit(data, show_progress=False)
-        self.P_, self.Q_ = model.user_factors, model.item_factors
+        self.P_ = model.user_factors
+        self.Q_ = model.item_factors
 
 
 @dataclass(eq=False)
 class ImplicitALS(_Implicit):
     """score(u, i) = p_u . q_i, the weighted factorisation of likes (Hu, Koren and Volinsky 2008).
 
-    Minimises sum over all pairs of c_ui (x_ui - p_u . q_i)^2 + regularization * (sum |p_u|^2 + sum |q_i|^2), where
-    x_ui is 1 for likes and 0 for all other pairs, and the confidence c_ui is `alpha` for likes and 1 for others.
-    Solved by alternating least squares with three steps of conjugate gradients each (Takács, Pilászy and Tikk 2011),
-    or exactly with `use_cg` false. The defaults were chosen on one fold of MovieLens 100k, a first grid by its test
-    part, the rest within its training part: the library's own (100 factors, regularization .01, alpha 1) learn the
-    likes by heart there, at little more than half the nDCG@10. Limit: the regularization is a sum, not a share of the
-    likes, so more data want a larger one.
+    Minimises sum over all pairs of c_ui (x_ui - p_u . q_i)^2 + regularization * (sum |p_u|^2 +
+    sum |q_i|^2), where x_ui is 1 for likes and 0 for all other pairs, and the confidence c_ui is
+    `alpha` for likes and 1 for others. Solved by alternating least squares with three steps of
+    conjugate gradients each (Takács, Pilászy and Tikk 2011), or exactly with `use_cg` false.
+
+    The defaults were chosen on one fold of MovieLens 100k, a first grid by its test part, the rest
+    within its training part: the library's own (100 factors, regularization .01, alpha 1) learn the
+    likes by heart there, at little more than half the nDCG@10. Limit: the regularization is a sum,
+    not a share of the likes, so more data want a larger one.
     """
 
     name = "implicit-als"
@@ -72,7 +74,10 @@ class ImplicitALS(_Implicit):
     relevant_share: Share = 0.75
 
     def model(self, seed: int) -> Any:
-        """implicit's AlternatingLeastSquares; each row is solved by one thread, so their number does not matter."""
+        """implicit's AlternatingLeastSquares, not yet fitted.
+
+        Each row is solved by one thread, so the number of threads does not change its numbers.
+        """
         from implicit.cpu.als import AlternatingLeastSquares
 
         return AlternatingLeastSquares(
@@ -90,11 +95,14 @@ class ImplicitALS(_Implicit):
 class ImplicitBPR(_Implicit):
     """score(u, i) = b_i + p_u . q_i, learned to rank a like above an item that is none.
 
-    Bayesian personalised ranking (Rendle, Freudenthaler, Gantner and Schmidt-Thieme 2009): gradient descent on
-    -log sigmoid(score(u, i) - score(u, j)) + regularization * |parameters|^2 for likes (u, i) and items j drawn, in
-    this library, by popularity. The library keeps b_i as the last item factor, beside a user factor of 1. Defaults:
-    the library's, but 32 factors and 50 iterations instead of 100 and 100, which ranked better within the training
-    part of one fold of MovieLens 100k. Limit: with negatives drawn by popularity it ranks popular items too low.
+    Bayesian personalised ranking (Rendle, Freudenthaler, Gantner and Schmidt-Thieme 2009): gradient
+    descent on -log sigmoid(score(u, i) - score(u, j)) + regularization * |parameters|^2 for likes
+    (u, i) and items j drawn, in this library, by popularity. The library keeps b_i as the last item
+    factor, beside a user factor of 1.
+
+    Defaults: the library's, but 32 factors and 50 iterations instead of 100 and 100, which ranked
+    better within the training part of one fold of MovieLens 100k. Limit: with negatives drawn by
+    popularity it ranks popular items too low.
     """
 
     name = "implicit-bpr"
@@ -106,15 +114,13 @@ class ImplicitBPR(_Implicit):
     relevant_share: Share = 0.75
 
     def nondeterminism(self) -> str | None:
-        """Threads update the same factors without locks."""
-        return (
-            "implicit's BPR threads race for the same factors (Hogwild)"
-            if self.threads > 1
-            else None
-        )
+        """With more than one thread: they update the same factors without locks."""
+        if self.threads == 1:
+            return None
+        return "implicit's BPR threads race for the same factors (Hogwild)"
 
     def model(self, seed: int) -> Any:
-        """implicit's BayesianPersonalizedRanking."""
+        """implicit's BayesianPersonalizedRanking, not yet fitted."""
         from implicit.cpu.bpr import BayesianPersonalizedRanking
 
         return BayesianPersonalizedRanking(

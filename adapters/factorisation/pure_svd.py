@@ -1,4 +1,4 @@
-"""PureSVD: what is left of the user-item matrix when only its largest singular values are kept."""
+"""PureSVD: what is left of the user-item matrix when its largest singular values are kept."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,14 @@ from recbench.datasets.ratings import Catalogue, Ratings
 
 @dataclass(eq=False)
 class PureSVD(Factorised):
-    """score(u, i) = r_u Q q_i', where Q holds the right singular vectors of the users x items matrix R.
+    """score(u, i) = r_u Q q_i', where Q holds the right singular vectors of the ratings' matrix R.
 
-    Missing entries are zeros (Cremonesi, Koren and Turrin 2010, "Performance of Recommender Algorithms on Top-N
-    Recommendation Tasks"). As in the paper R has the ratings themselves, so that on a scale around zero a missing
-    rating is a middling one; with a `relevant_share` it has ones for likes. Default: 15 factors, among the 13 to 24
-    that Ferrari Dacrema et al. (TOIS 2021) tuned for MovieLens 100k; larger data want about 50. The seed is that of
-    Lanczos' starting vector, and shows in the last digits only.
+    R is users x items, and its missing entries are zeros (Cremonesi, Koren and Turrin 2010,
+    "Performance of Recommender Algorithms on Top-N Recommendation Tasks"). As in the paper R has
+    the ratings themselves, so that on a scale around zero a missing rating is a middling one; with
+    a `relevant_share` it has ones for likes. Default: 15 factors, among the 13 to 24 that Ferrari
+    Dacrema et al. (TOIS 2021) tuned for MovieLens 100k; larger data want about 50. The seed is that
+    of Lanczos' starting vector, and shows in the last digits only.
     """
 
     name = "pure-svd"
@@ -31,31 +32,39 @@ class PureSVD(Factorised):
     relevant_share: Share | None = None
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
-        """The users x items matrix, missing entries being zeros."""
+        """The users x items matrix of ratings or, with a `relevant_share`, of likes.
+
+        A pair rated twice has the mean of its ratings.
+        """
         if self.relevant_share is not None:
             return matrix_of_likes(train, self.relevant_share)
-        pairs, shape = (train.users, train.items), (train.n_users, train.n_items)
-        ratings, counts = (
-            csr_matrix((column, pairs), shape)
-            for column in (train.values, np.ones_like(train.values))
-        )
-        ratings.data /= counts.data  # a pair rated twice has been summed
+
+        pairs = (train.users, train.items)
+        shape = (train.n_users, train.n_items)
+        ratings = csr_matrix((train.values, pairs), shape)
+        times_rated = csr_matrix((np.ones_like(train.values), pairs), shape)
+        ratings.data /= times_rated.data  # both have summed what was rated twice
         return ratings
 
     def fit(self, data: csr_matrix, seed: int) -> None:
-        """Take the largest singular vectors."""
+        """Take the right singular vectors of the largest singular values."""
         self.Q_ = _right_singular_vectors(data, self.n_factors, seed)
         self.P_ = np.asarray(data @ self.Q_, np.float32)
 
 
 def _right_singular_vectors(matrix: csr_matrix, n: int, seed: int) -> Floats:
-    """Those of the `n` largest singular values, as columns; fewer if the matrix has fewer."""
-    smaller = min(matrix.shape)
+    """Those of the `n` largest singular values, float32 of shape (n_columns, n).
+
+    Fewer if the matrix has fewer, and one column of zeros if it is empty.
+    """
     if not matrix.nnz:
         return np.zeros((matrix.shape[1], 1), np.float32)
-    if n < smaller:  # Lanczos' method needs something to leave out
-        start = np.random.default_rng(seed).uniform(0.5, 1.5, smaller)
+
+    n_singular = min(matrix.shape)
+    if n < n_singular:  # Lanczos' method needs something to leave out
+        start = np.random.default_rng(seed).uniform(0.5, 1.5, n_singular)
         _, _, rows = svds(matrix.astype(np.float64), k=n, v0=start)
     else:
-        rows = np.linalg.svd(matrix.toarray(), full_matrices=False)[2][:n]
+        _, _, all_rows = np.linalg.svd(matrix.toarray(), full_matrices=False)
+        rows = all_rows[:n]
     return np.ascontiguousarray(rows.T, np.float32)
