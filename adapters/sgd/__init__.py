@@ -1,5 +1,5 @@
-"""Matrix factorisation by stochastic gradient descent, written by hand: once in numpy, once
+"""Matrix factorisation by stochastic gradient descent, written out: in NumPy's batches, and
 compiled.
 
-Nobody comes in: adapters are found by themselves. `descent.py` is meant to be read.
+Nobody comes in: adapters are found by themselves. The seed fixes the numbers of both.
 """

@@ -64,7 +64,7 @@ def test_every_half_step_is_the_closed_form(biased: bool, weighted: bool) -> Non
         "als", train, n_factors=3, n_epochs=4, regularisation=0.2, biased=biased, weighted=weighted
     )
     centred = train.values - np.float64(np.float32(train.mean) if biased else 0)
-    start = als._first_items(train, centred, np.random.default_rng(0))
+    start = als._draw_items(train, centred, np.random.default_rng(0))
     users, items = naive(train, start, 4, 0.2, biased, weighted)
     known_users, known_items = np.unique(train.users), np.unique(train.items)
     expected = users[:, :3] @ items[:, :3].T
