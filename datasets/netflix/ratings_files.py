@@ -1,10 +1,10 @@
-"""The rating files of the Netflix Prize as arrays, read in pieces; whatever is not understood is refused."""
+"""The rating files of the Netflix Prize as arrays, read in pieces; anything unclear is refused."""
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,32 @@ from recbench.datasets.ratings import Ratings
 PARSER = 2  # raise it when the same file should give other arrays
 BLOCK_BYTES = 1 << 22  # small enough for the processor's cache
 CHUNK_ROWS = 1 << 23  # ratings that are stored together: 75 MB, enough to be mapped on its own
+BYTES_PER_ROW = 9
 LONGEST_LINE = 1 << 16  # a file that is one endless line must not fill the memory
+LONGEST_SHOWN = 60  # bytes of a line in a message
 SECONDS_PER_DAY = 86_400
+SCALE = (1.0, 5.0)
 
-Columns = tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint16]]
 Mask = NDArray[np.bool_]
+
+
+class RatingColumns(NamedTuple):
+    """Ratings as parallel columns of raw ids; 9 bytes a rating."""
+
+    users: NDArray[np.int32]
+    movies: NDArray[np.uint16]
+    stars: NDArray[np.uint8]
+    days: NDArray[np.uint16]  # since 1970
+
+    def slice_rows(self, start: int, stop: int | None) -> "RatingColumns":
+        """The rows from `start` up to `stop`, in the same memory."""
+        rows = slice(start, stop)
+        return RatingColumns(
+            users=self.users[rows],
+            movies=self.movies[rows],
+            stars=self.stars[rows],
+            days=self.days[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -43,9 +64,8 @@ class Text:
 
 @dataclass
 class RawRatings:
-    """Ratings in file order, and how many there are by raw id.
+    """Ratings in file order, block after block, and how many there are by raw id.
 
-    `blocks` are tuples of parallel columns: raw user id, raw movie id, stars, days since 1970; 9 bytes a rating.
     `seen` are the movies that have a line of their own, with or without ratings.
     """
 
@@ -56,121 +76,145 @@ class RawRatings:
         default_factory=lambda: np.zeros(LAST_MOVIE + 1, np.int32)
     )
     seen: Mask = field(default_factory=lambda: np.zeros(LAST_MOVIE + 1, np.bool_))
-    blocks: list[Columns] = field(default_factory=list)
+    blocks: list[RatingColumns] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return sum(len(block[0]) for block in self.blocks)
+        return sum(len(block.users) for block in self.blocks)
 
-    def select(self, users: Mask, movies: Mask) -> Columns:
-        """The ratings by `users` of `movies` (masks over raw ids) as one tuple of columns, in file order."""
+    def select(self, users: Mask, movies: Mask) -> RatingColumns:
+        """A copy of the ratings by `users` of `movies` (masks over raw ids), in file order."""
         selected = []
         for block in self.blocks:
-            rows = np.flatnonzero(movies[block[1]] & users[block[0]])
+            rows = np.flatnonzero(movies[block.movies] & users[block.users])
             selected.append([column[rows] for column in block])
-        u, m, s, d = (np.concatenate(parts) for parts in zip(*selected, strict=True))
-        return u, m, s, d
+        columns = [np.concatenate(parts) for parts in zip(*selected, strict=True)]
+        return RatingColumns(*columns)
 
-    def keep(self, users: Mask, movies: Mask) -> tuple[Mask, Mask]:
-        """Drop all ratings but those by `users` of `movies` (masks over raw ids): which of both have any left."""
-        kept = np.zeros_like(users), np.zeros_like(movies)
-        for index, (u, m, s, d) in enumerate(self.blocks):
-            n = keep_netflix_ratings(u, m, s, d, (users, movies), kept)
-            self.blocks[index] = u[:n], m[:n], s[:n], d[:n]
-        return kept
+    def keep_only(self, users: Mask, movies: Mask) -> tuple[Mask, Mask]:
+        """Drop all ratings but those by `users` of `movies` (masks over raw ids).
+
+        Returns which users and which movies have any left, as such masks. No memory is freed; the
+        counts stay those of before.
+        """
+        kept_users = np.zeros_like(users)
+        kept_movies = np.zeros_like(movies)
+        for index, block in enumerate(self.blocks):
+            n_kept = keep_netflix_ratings(*block, (users, movies), (kept_users, kept_movies))
+            self.blocks[index] = block.slice_rows(0, n_kept)
+        return kept_users, kept_movies
 
     def drain(self, users: Mask, movies: Mask) -> Ratings:
-        """All ratings, which are by `users` of `movies`, as Ratings indexed by ascending raw id, in file order.
+        """All ratings, which are by `users` of `movies`, indexed by raw id and in file order.
 
-        Every block is let go when it is copied, so that a hundred million ratings are never here twice.
+        Every block is let go when it is copied, so that a hundred million ratings are never here
+        twice; afterwards none is left.
         """
-        user_index, item_index = (
-            np.cumsum(users, dtype=np.int32) - 1,
-            np.cumsum(movies, dtype=np.int32) - 1,
-        )
-        size = end = len(self)
-        columns = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.float32)
-        times = np.empty(size, np.int64)
+        user_index = np.cumsum(users, dtype=np.int32) - 1
+        item_index = np.cumsum(movies, dtype=np.int32) - 1
+        n_ratings = len(self)
+        dense_users = np.empty(n_ratings, np.int32)
+        dense_items = np.empty(n_ratings, np.int32)
+        values = np.empty(n_ratings, np.float32)
+        times = np.empty(n_ratings, np.int64)
+
+        # From the last block to the first, as the end of a list is where blocks can be let go
+        end = n_ratings
         while self.blocks:
-            u, m, s, d = self.blocks.pop()
-            rows = slice(end - len(u), end)
-            end -= len(u)
-            columns[0][rows], columns[1][rows], columns[2][rows], times[rows] = (
-                user_index[u],
-                item_index[m],
-                s,
-                d,
-            )
+            block = self.blocks.pop()
+            rows = slice(end - len(block.users), end)
+            end -= len(block.users)
+            dense_users[rows] = user_index[block.users]
+            dense_items[rows] = item_index[block.movies]
+            values[rows] = block.stars
+            times[rows] = block.days
         times *= SECONDS_PER_DAY
-        return Ratings(*columns, int(users.sum()), int(movies.sum()), (1.0, 5.0), times)
+
+        n_users = int(users.sum())
+        n_items = int(movies.sum())
+        return Ratings(dense_users, dense_items, values, n_users, n_items, SCALE, times)
 
 
 def read_ratings(paths: Sequence[Path]) -> RawRatings:
-    """The ratings of files like `combined_data_1.txt`; `Reader` says what is refused, and so is a lack of ratings."""
+    """The ratings of files like `combined_data_1.txt`, one after the other.
+
+    UsageError for what `Reader` refuses, and if there are no ratings.
+    """
     reader = Reader()
     for path in paths:
         with path.open("rb") as file:
-            reader.read(Text(str(path), file))
+            reader.read_text(Text(str(path), file))
     return reader.finish(", ".join(map(str, paths)))
 
 
 class Reader:
-    """Reads texts one after the other: lines "movie:", below each its lines "user,stars,YYYY-MM-DD".
+    """Reads texts one after the other: lines "movie:", below each lines "user,stars,YYYY-MM-DD".
 
-    Lines may end in LF or CRLF, the last one in nothing, and blank lines may follow it. UsageError, with file and
-    line, for anything else: other columns, ids, stars or dates, a movie that comes twice (in one file or in two),
-    two ratings of one pair. A text is never in memory as a whole.
+    Lines may end in LF or CRLF, the last one in nothing, and blank lines may follow it. UsageError,
+    with file and line, for anything else: other columns, ids, stars or dates, a movie that comes
+    twice (in one file or in two), two ratings of one pair. A text is never in memory as a whole.
     """
 
     def __init__(self) -> None:
         self.raw = RawRatings()
         self._movie = np.zeros(1, np.int64)  # the movie whose ratings come next; 0 before the first
-        self._last_movies = np.zeros(
-            LAST_USER + 1, np.uint16
-        )  # by user: finds a pair's second rating at once
-        self._room: Columns = _columns(0)
+        # The last movie that each user rated: finds a pair's second rating at once
+        self._last_movies = np.zeros(LAST_USER + 1, np.uint16)
+        self._room = _empty_columns(0)  # where the next ratings go
 
-    def read(self, text: Text) -> None:
-        """Append the ratings of one open file."""
-        self._movie[0], lines, blank = (
-            0,
-            0,
-            0,
-        )  # lines: accepted so far; blank: the first of the trailing ones
-        for piece in _pieces(text):
-            if blank and piece.strip(b"\r\n"):
-                self._refuse(text, blank, b"")
-            if blank:
+    def read_text(self, text: Text) -> None:
+        """Append the ratings of one open file to `raw`; UsageError for a line that is none."""
+        self._movie[0] = 0
+        n_lines = 0  # accepted so far
+        blank_line = 0  # the first of those that may only follow the last rating; 0: none yet
+        for piece in _read_pieces(text):
+            if blank_line:
+                if piece.strip(b"\r\n"):
+                    raise self._refusal(text, blank_line, b"")
                 continue
-            before = np.count_nonzero(self.raw.seen)
-            columns, stop = self._parse(piece, text.movie)
+
+            n_seen = np.count_nonzero(self.raw.seen)
+            columns, stop = self._parse_piece(piece, text.movie)
             if stop < len(piece):
-                line, rest = lines + piece.count(b"\n", 0, stop) + 1, piece[stop:]
-                if rest.strip(b"\r\n") or (text.movie and not self.raw.seen[text.movie]):
-                    self._refuse(text, line, rest.partition(b"\n")[0].rstrip(b"\r"))
-                blank = line
+                line = n_lines + piece.count(b"\n", 0, stop) + 1
+                rest = piece[stop:]
+                if rest.strip(b"\r\n") or self._lacks_movie(text):
+                    content = rest.partition(b"\n")[0].rstrip(b"\r")
+                    raise self._refusal(text, line, content)
+                blank_line = line
             self.raw.blocks.append(columns)
-            lines += len(columns[0]) + int(np.count_nonzero(self.raw.seen) - before)
-        if text.movie and not self.raw.seen[text.movie]:
-            self._refuse(text, 1, b"")
+            n_lines += len(columns.users) + int(np.count_nonzero(self.raw.seen) - n_seen)
+
+        if self._lacks_movie(text):
+            raise self._refusal(text, 1, b"")
 
     def finish(self, names: str, *, by_movie: bool = False) -> RawRatings:
-        """All ratings, if wanted ordered by movie where texts came in any order; UsageError if there are none."""
+        """All ratings that were read, ordered `by_movie` where texts came in any order.
+
+        UsageError, with the files' `names`, if there are none.
+        """
         if not len(self.raw):
-            raise UsageError(
-                f"{names}: no ratings; expected lines user,stars,YYYY-MM-DD. Fetch the data again."
-            )
-        if (
-            by_movie
-        ):  # a block holds one movie; sorting is stable, so a movie's blocks keep their order
-            self.raw.blocks.sort(key=lambda block: int(block[1][0]) if len(block[1]) else 0)
+            problem = "no ratings; expected lines user,stars,YYYY-MM-DD. Fetch the data again."
+            raise UsageError(f"{names}: {problem}")
+
+        # A block holds one movie; sorting is stable, so a movie's blocks keep their order
+        if by_movie:
+            self.raw.blocks.sort(key=_movie_of_block)
         return self.raw
 
-    def _parse(self, piece: bytes, only: int) -> tuple[Columns, int]:
-        """The ratings of `piece`, up to the offset of the first line that cannot be accepted (or the end)."""
-        size = len(piece) // SHORTEST_LINE + 1
-        if size > len(self._room[0]):
-            self._room = _columns(max(size, CHUNK_ROWS))
-        n, stop = parse_netflix_lines(
+    def _lacks_movie(self, text: Text) -> bool:
+        """Whether the line of the movie that `text` must be about has not come yet."""
+        return text.movie > 0 and not self.raw.seen[text.movie]
+
+    def _parse_piece(self, piece: bytes, only: int) -> tuple[RatingColumns, int]:
+        """The ratings of `piece`, and the offset of its first unacceptable line, or its length.
+
+        Headers of other movies than `only` are unacceptable, unless it is 0. Counts the ratings by
+        user and movie.
+        """
+        most_rows = len(piece) // SHORTEST_LINE + 1
+        if most_rows > len(self._room.users):
+            self._room = _empty_columns(max(most_rows, CHUNK_ROWS))
+        n_rows, stop = parse_netflix_lines(
             np.frombuffer(piece, np.uint8),
             day_numbers(),
             only,
@@ -178,39 +222,62 @@ class Reader:
             self.raw.seen,
             *self._room,
         )
-        u, m, s, d = self._room
-        users, movies, stars, days = u[:n], m[:n], s[:n], d[:n]
-        self._room = u[n:], m[n:], s[n:], d[n:]
+        columns = self._room.slice_rows(0, n_rows)
+        self._room = self._room.slice_rows(n_rows, None)
+
+        # The first row whose user has rated its movie before; it is left to be refused
         row = count_netflix_ratings(
-            users, movies, self._last_movies, self.raw.user_counts, self.raw.movie_counts
+            columns.users,
+            columns.movies,
+            self._last_movies,
+            self.raw.user_counts,
+            self.raw.movie_counts,
         )
-        if row < n:
-            ratings = [line.start() for line in re.finditer(rb"^[^:\n]+$", piece, re.MULTILINE)]
-            self._movie[0], stop = movies[row], ratings[row]
-        return (users, movies, stars, days), stop
+        if row < n_rows:
+            starts = [line.start() for line in re.finditer(rb"^[^:\n]+$", piece, re.MULTILINE)]
+            self._movie[0] = columns.movies[row]
+            stop = starts[row]
+        return columns, stop
 
-    def _refuse(self, text: Text, line: int, content: bytes) -> NoReturn:
-        shown = repr(content[:60].decode("latin-1")) + ("..." if len(content) > 60 else "")
+    def _refusal(self, text: Text, line: int, content: bytes) -> UsageError:
+        """The error to raise for the line number `line` of `text`, which is `content`."""
+        shown = repr(content[:LONGEST_SHOWN].decode("latin-1"))
+        if len(content) > LONGEST_SHOWN:
+            shown += "..."
         problem = explain_netflix_line(content, int(self._movie[0]), self.raw.seen, text.movie)
-        raise UsageError(
-            f"{text.name}, line {line}: {shown}: {problem}. Mend the line or fetch the file again."
-        )
+        advice = "Mend the line or fetch the file again."
+        return UsageError(f"{text.name}, line {line}: {shown}: {problem}. {advice}")
 
 
-def _columns(size: int) -> Columns:
-    """Empty columns in one piece of memory, which goes back to the system when nothing refers to it any more."""
-    memory = np.empty(9 * size, np.uint8)
-    users, movies, days, stars = np.split(memory, [4 * size, 6 * size, 8 * size])
-    return users.view(np.int32), movies.view(np.uint16), stars, days.view(np.uint16)
+def _movie_of_block(block: RatingColumns) -> int:
+    """The movie of a block's first rating; 0 for an empty block."""
+    return int(block.movies[0]) if len(block.movies) else 0
 
 
-def _pieces(text: Text) -> Iterator[bytes]:
-    """The file in pieces that end where a line ends; a last line without an end gets one."""
+def _empty_columns(n_rows: int) -> RatingColumns:
+    """Columns without content in one piece of memory.
+
+    It goes back to the system when nothing refers to it any more.
+    """
+    memory = np.empty(BYTES_PER_ROW * n_rows, np.uint8)
+    users, movies, days, stars = np.split(memory, [4 * n_rows, 6 * n_rows, 8 * n_rows])
+    return RatingColumns(
+        users=users.view(np.int32),
+        movies=movies.view(np.uint16),
+        stars=stars,
+        days=days.view(np.uint16),
+    )
+
+
+def _read_pieces(text: Text) -> Iterator[bytes]:
+    """The file in pieces that end where a line ends; a last line without an end gets one.
+
+    A line that is longer than LONGEST_LINE ends in a byte that no line may hold.
+    """
     while piece := text.file.read(BLOCK_BYTES):
         if not piece.endswith(b"\n"):
             piece += text.file.readline(LONGEST_LINE)
-        ended = piece.endswith(b"\n")
-        endless = not ended and bool(
-            text.file.read(1)
-        )  # no line may hold \xff, so this one is going to be refused
-        yield piece if ended else piece + (b"\xff\n" if endless else b"\n")
+        if not piece.endswith(b"\n"):
+            is_endless = bool(text.file.read(1))
+            piece += b"\xff\n" if is_endless else b"\n"
+        yield piece

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from recbench.datasets.netflix.twin.write import simulated_netflix
+from recbench.datasets.netflix.twin.write import write_simulated_netflix
 from tests.conftest import ROOT
 
 # Each runs in a process of its own, since a process's peak of memory never falls.
@@ -33,9 +33,9 @@ from recbench import datasets
 from recbench.datasets.netflix.ratings_files import Reader, Text
 datasets.names()
 reader = Reader()
-reader.read(Text("toy", io.BytesIO(b"1:\\n1,1,2000-01-01\\n")))
+reader.read_text(Text("toy", io.BytesIO(b"1:\\n1,1,2000-01-01\\n")))
 # What numba compiled once is loaded here.
-reader.raw.keep(reader.raw.user_counts > 0, reader.raw.movie_counts > 0)
+reader.raw.keep_only(reader.raw.user_counts > 0, reader.raw.movie_counts > 0)
 begun = time.perf_counter()
 found = datasets.load(sys.argv[1])
 ratings = found.ratings
@@ -75,7 +75,7 @@ def placed(speed_data: Path, directory: Path, n_files: int) -> Path:
     """A data directory in which the full-size twin lies as if it were real."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECBENCH_DATA", str(speed_data))
-        twin = simulated_netflix(1.0, 0, n_files)
+        twin = write_simulated_netflix(1.0, 0, n_files)
     (directory / "netflix").mkdir()
     for name in (
         "movie_titles.csv",

@@ -1,43 +1,74 @@
-"""The shape of the simulated Netflix: how many ratings users give and movies have, and what rates make it so."""
+"""How many ratings users give and movies have in the simulated Netflix, and what makes it so."""
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 N_MOVIES = 4_499  # of the real combined_data_1.txt, whose counts these are
-TASTE_SD, SELECTION = 0.465, 1.16  # of the tastes, and how much they decide who rates what
+TASTE_SD = 0.465  # of the tastes
+SELECTION = 1.16  # how much the tastes decide who rates what
 
-# Ratings a movie has and a user gives at these quantiles: the published histograms, filters and skews.
-MOVIE_QUANTILES = (
-    np.array([0, 255, 1185, 1635, 1940, 2155, 2330, 2470, 2690, 2755, 3149, 3599, 4008]) / N_MOVIES
-)
+# Ratings a movie has at these quantiles: the published histograms, filters and skews
+MOVIE_RANKS = [0, 255, 1185, 1635, 1940, 2155, 2330, 2470, 2690, 2755, 3149, 3599, 4008]
+MOVIE_QUANTILES = np.array(MOVIE_RANKS) / N_MOVIES
 MOVIE_COUNTS = [20, 100, 200, 300, 400, 500, 600, 700, 900, 1000, 1799, 3884, 10250]
-MOST_RATED, TAIL_SLOPE, TAIL_SHAPE = 194_000, 0.38, 3.6  # the curve above the last quantile
+
+# The curve above the last quantile of the movies
+MOST_RATED = 194_000
+TAIL_SLOPE = 0.38
+TAIL_SHAPE = 3.6
+
+# Ratings a user gives at these quantiles
 USER_QUANTILES = np.array([0, 0.3, 0.5, 0.62, 0.72, 0.84, 0.93, 0.98, 0.998, 0.999999])
 USER_COUNTS = [0.6, 0.7, 1.0, 3.4, 28, 94, 130, 267, 1090, 4400]
-TILT_FROM, TILT = 60, 0.93  # a user with ten times TILT_FROM ratings has a tilt of 1 - TILT
+
+# A user with ten times TILT_FROM ratings has a tilt of 1 - TILT
+TILT_FROM = 60
+TILT = 0.93
+
+# Three Gauss-Hermite points stand for all tastes: their places in deviations, and their weights
+TASTE_POINTS = ((-(3**0.5), 1 / 6), (0.0, 2 / 3), (3**0.5, 1 / 6))
+BALANCING_ROUNDS = 30
 
 Doubles = NDArray[np.float64]
 
 
+class Propensities(NamedTuple):
+    """What makes users and movies have their counts: four columns to interpolate in, ascending."""
+
+    log_user_counts: Doubles
+    appetites: Doubles  # of users with these counts
+    log_movie_counts: Doubles
+    reaches: Doubles  # of movies with these counts
+
+
 def midpoints(n: int) -> Doubles:
-    """The quantiles of n equally likely values."""
+    """The quantiles of n equally likely values.
+
+    >>> midpoints(4)
+    array([0.125, 0.375, 0.625, 0.875])
+    """
     return (np.arange(n) + 0.5) / n
 
 
 def user_counts(quantiles: Doubles) -> Doubles:
     """How many ratings the user at each of `quantiles` is expected to give."""
-    tail = -np.log1p(-quantiles)
-    return np.asarray(np.exp(np.interp(tail, -np.log1p(-USER_QUANTILES), np.log(USER_COUNTS))))
+    tails = -np.log1p(-quantiles)
+    known_tails = -np.log1p(-USER_QUANTILES)
+    return np.asarray(np.exp(np.interp(tails, known_tails, np.log(USER_COUNTS))))
 
 
 def movie_counts(quantiles: Doubles) -> Doubles:
     """How many ratings the movie at each of `quantiles` has when all users are there."""
-    body = np.interp(quantiles, MOVIE_QUANTILES, np.log(MOVIE_COUNTS))
-    hits = np.clip((quantiles - MOVIE_QUANTILES[-1]) / (1 - MOVIE_QUANTILES[-1]), 0, 1)
+    log_body = np.interp(quantiles, MOVIE_QUANTILES, np.log(MOVIE_COUNTS))
+
+    # Above the last known quantile the curve rises steeply to the most rated movie
+    last_quantile = MOVIE_QUANTILES[-1]
+    hits = np.clip((quantiles - last_quantile) / (1 - last_quantile), 0, 1)
     rise = TAIL_SLOPE * hits + (1 - TAIL_SLOPE) * hits**TAIL_SHAPE
-    return np.asarray(np.exp(body + np.log(MOST_RATED / MOVIE_COUNTS[-1]) * rise))
+    return np.asarray(np.exp(log_body + np.log(MOST_RATED / MOVIE_COUNTS[-1]) * rise))
 
 
 def tilts(counts: Doubles) -> Doubles:
@@ -46,40 +77,44 @@ def tilts(counts: Doubles) -> Doubles:
 
 
 @functools.cache
-def propensities(n_points: int = 300) -> tuple[Doubles, Doubles, Doubles, Doubles]:
-    """Log user counts with their appetites, log movie counts with their reaches: four columns to interpolate in.
+def balance_propensities(n_points: int = 300) -> Propensities:
+    """The appetites and reaches that give users and movies the counts of the curves.
 
-    Balances rows and columns of 1 - exp(-exp(appetite + tilt * reach)) until both have the counts of the curves.
+    Balances rows and columns of 1 - exp(-exp(appetite + tilt * reach)), averaged over tastes, on
+    `n_points` quantiles of each, until both have their counts.
     """
-    place = midpoints(n_points)
-    quantiles, weights = (
-        1 - (1 - place) ** 4,
-        4 * (1 - place) ** 3 / n_points,
-    )  # dense where counts are extreme
-    users, movies = user_counts(quantiles), movie_counts(quantiles)
-    per_user = users / N_MOVIES  # the share of the movies that a user rates
-    per_movie = (
-        movies * (weights @ per_user) / (weights @ movies)
-    )  # the share of the users that rate a movie
-    appetite, reach, tilt = (
-        np.log(per_user),
-        np.log(per_movie / per_movie.mean()),
-        tilts(users)[:, None],
+    # Quantiles are dense where counts are extreme; the weights are the shares they stand for
+    places = midpoints(n_points)
+    quantiles = 1 - (1 - places) ** 4
+    weights = 4 * (1 - places) ** 3 / n_points
+
+    # The share of the movies that a user rates, and of the users that rate a movie
+    counts_of_users = user_counts(quantiles)
+    counts_of_movies = movie_counts(quantiles)
+    per_user = counts_of_users / N_MOVIES
+    per_movie = counts_of_movies * (weights @ per_user) / (weights @ counts_of_movies)
+
+    appetites = np.log(per_user)
+    reaches = np.log(per_movie / per_movie.mean())
+    tilt = tilts(counts_of_users)[:, None]
+    for _ in range(BALANCING_ROUNDS):
+        appetites += np.log(per_user / (_mean_chances(appetites, reaches, tilt) @ weights))
+        reaches += np.log(per_movie / (weights @ _mean_chances(appetites, reaches, tilt)))
+
+    return Propensities(
+        log_user_counts=np.log(counts_of_users),
+        appetites=appetites,
+        log_movie_counts=np.log(counts_of_movies),
+        reaches=reaches,
     )
 
-    sd = SELECTION * TASTE_SD  # three Gauss-Hermite points stand for all tastes
-    tastes = [
-        (sd * x - sd**2 / 2, weight)
-        for x, weight in ((-(3**0.5), 1 / 6), (0.0, 2 / 3), (3**0.5, 1 / 6))
-    ]
 
-    def chances() -> Doubles:
-        eager = np.exp(appetite[:, None] + tilt * reach)
-        return np.asarray(
-            1 - sum(weight * np.exp(-eager * np.exp(taste)) for taste, weight in tastes)
-        )
-
-    for _ in range(30):
-        appetite += np.log(per_user / (chances() @ weights))
-        reach += np.log(per_movie / (weights @ chances()))
-    return np.log(users), appetite, np.log(movies), reach
+def _mean_chances(appetites: Doubles, reaches: Doubles, tilt: Doubles) -> Doubles:
+    """The chance, averaged over tastes, that a user rates a movie: (users, movies)."""
+    rates = np.exp(appetites[:, None] + tilt * reaches)
+    spread = SELECTION * TASTE_SD
+    missed: Doubles | float = 0.0
+    for place, weight in TASTE_POINTS:
+        eagerness = np.exp(spread * place - spread**2 / 2)
+        missed = missed + weight * np.exp(-rates * eagerness)
+    return np.asarray(1 - missed)

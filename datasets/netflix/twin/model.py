@@ -1,8 +1,9 @@
-"""The planted parameters of the simulated Netflix: who rates much, what is popular, and who likes what.
+"""The planted truth of the simulated Netflix: who rates much, what is popular, who likes what.
 
-User u rates movie i if a unit exponential draw lies below exp(appetite_u + tilt_u * reach_i + SELECTION * taste_ui):
-people rate what they expect to like. The latent opinion is user bias + movie bias + taste_ui + level + drift + mood +
-noise; THRESHOLDS cut it into stars. The constants are fitted to published figures: see `calibration.py`.
+User u rates movie i if a unit exponential draw lies below
+exp(appetite_u + tilt_u * reach_i + SELECTION * taste_ui): people rate what they expect to like. The
+latent opinion is user bias + movie bias + taste_ui + level + drift + mood + noise; THRESHOLDS cut
+it into stars. The constants are fitted to published figures: see `netflix/calibration.py`.
 """
 
 from dataclasses import dataclass, replace
@@ -16,54 +17,79 @@ from scipy.special import ndtr
 from recbench.datasets.netflix.twin.curves import (
     SELECTION,
     TASTE_SD,
+    balance_propensities,
     midpoints,
     movie_counts,
-    propensities,
     tilts,
     user_counts,
 )
 
 VERSION = 2  # raise it when the same seed should give other files
-FILE_MOVIES = (
-    4_499,
-    4_711,
-    4_157,
-    4_403,
-)  # movies in each of the real files, in the order of their ids
-FILE_RATINGS = 24_053_764, 26_977_591, 22_601_629, 26_847_523
-N_RATERS = 470_758  # of the real combined_data_1.txt
-ALL_RATERS, LAST_USER = 480_189, 2_649_429  # of all four files
+TRUTH = "truth.npz"
+
+# The real files, in the order of their ids
+FILE_MOVIES = (4_499, 4_711, 4_157, 4_403)
+FILE_RATINGS = (24_053_764, 26_977_591, 22_601_629, 26_847_523)
+N_RATERS = 470_758  # of the first file
+ALL_RATERS = 480_189  # of all four
+LAST_USER = 2_649_429
+
 CANDIDATES = 1.34  # users in the model for each who rates at least once
 N_FACTORS = 10
-USER_SD, MOVIE_SD, QUALITY_REACH, NOISE_SD = 0.405, 0.42, 0.45, 0.757
-MOOD_SD, SLOPE_SD, LEVEL_JUMP = 0.2, 0.15, 0.12
-CONSTANT_RATERS, ONE_DAY_RATERS = 0.002, 0.003  # shares of the users
+FACTOR_DECAY = -0.6  # the k-th factor is as strong as this power of k
+USER_SD = 0.405
+MOVIE_SD = 0.42
+QUALITY_REACH = 0.45  # correlation of a movie's quality with its fame
+NOISE_SD = 0.757
+MOOD_SD = 0.2
+SLOPE_SD = 0.15
+LEVEL_JUMP = 0.12
+CONSTANT_RATERS = 0.002  # share of the users who only ever give one rating
+CONSTANT_STARS = np.array([1, 2, 3, 4, 5], np.int8)
+CONSTANT_CHANCES = (0.15, 0.02, 0.08, 0.15, 0.6)  # which one it is
+ONE_DAY_RATERS = 0.003  # share of the users
+STEADY = -0.06  # heavy raters are less noisy: deviations grow with this power of the count
+STEADY_FROM = 5  # ratings: below, users are alike
+REACH_FOR_RATINGS = 1.5  # a hit cannot be rated twice: more ratings take still more reach
 THRESHOLDS = np.array([-1.24, -0.577, 0.342, 1.305])
+RELEVANT = 4  # stars: three quarters of the scale
+
+BLOCK_PAIRS = 1 << 20  # of users and movies whose truth is computed at a time
 
 
-def _day(text: str) -> int:
+def _day_number(text: str) -> int:
+    """Days from 1970 to an ISO date."""
     return int(np.datetime64(text).astype(np.int64))
 
 
-FIRST_DAY, JUMP_DAY, LAST_DAY = _day("1999-11-11"), _day("2004-03-01"), _day("2005-12-31")
+FIRST_DAY = _day_number("1999-11-11")
+JUMP_DAY = _day_number("2004-03-01")
+LAST_DAY = _day_number("2005-12-31")
+JUMP_DAYS = 20.0  # how long the jump takes
+
+# How many users join on these days, relative to each other
 JOIN_DAYS = [
-    _day(day)
-    for day in ("1999-11-11", "2002-01-01", "2003-01-01", "2004-01-01", "2005-01-15", "2005-12-31")
+    FIRST_DAY,
+    _day_number("2002-01-01"),
+    _day_number("2003-01-01"),
+    _day_number("2004-01-01"),
+    _day_number("2005-01-15"),
+    LAST_DAY,
 ]
 JOIN_RATES = [0.005, 0.05, 0.12, 0.5, 1.0, 0.15]
-
-TABLE_BLOCK = 1 << 20  # pairs
-REACH_FOR_RATINGS = 1.5  # a hit cannot be rated twice: it takes more reach to have more ratings
-RELEVANT = 4  # stars: three quarters of the scale
-STEADY = -0.06  # heavy raters are less noisy: deviations grow with this power of the count
+MEAN_SPAN = 500  # days from a user's first session to the last, before the end cuts it
+RATINGS_PER_SESSION = 10
+MEAN_AGE = 9 * 365  # days of a movie at the end
+YOUNGEST = 30
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Twin:
-    """The truth: one row per user or per movie, movies in the order of their ids from 1. Days count from 1970."""
+class UserTraits:
+    """What users are like: one row per user."""
 
     user_ids: NDArray[np.int32]
     appetite: Floats
@@ -72,159 +98,215 @@ class Twin:
     noise: Floats  # deviation of the user's latent opinions
     user_factors: Floats
     constant: NDArray[np.int8]  # the one rating this user ever gives, or 0
+
+
+@dataclass(frozen=True, eq=False)
+class UserCalendar:
+    """When users rate: one row per user. Days count from 1970."""
+
     first_day: NDArray[np.int32]
     span: Floats  # days from the first session to the last
     sessions: NDArray[np.int32]
     slope: Floats  # how much the user's mean drifts over the span
     level: Floats  # the site's level as this user met it, on average
+
+
+@dataclass(frozen=True, eq=False)
+class MovieTraits:
+    """What movies are like: one row per movie, in the order of their ids from 1."""
+
     reach: Floats
     movie_bias: Floats
     movie_factors: Floats
-    release: NDArray[np.int32]
+    release: NDArray[np.int32]  # days since 1970
+
+
+@dataclass(frozen=True, eq=False)
+class Twin(MovieTraits, UserCalendar, UserTraits):
+    """The truth: what users and movies are like, and who rates at all."""
+
     active: NDArray[np.bool_]  # who is among the raters of all four files
 
     @staticmethod
     def load(directory: Path) -> "Twin":
         """The truth behind the simulated files in `directory`."""
-        with np.load(directory / "truth.npz", allow_pickle=False) as arrays:
+        with np.load(directory / TRUTH, allow_pickle=False) as arrays:
             return Twin(**arrays)
 
-    def expected(self, user_ids: NDArray[Any], movie_ids: NDArray[Any]) -> Floats:
-        """The expected stars of each pair (user_ids[j], movie_ids[j]) of raw ids, over noise, mood and time.
+    def expected_stars(self, user_ids: NDArray[Any], movie_ids: NDArray[Any]) -> Floats:
+        """The expected stars of each pair (user_ids[j], movie_ids[j]) of raw ids.
 
-        float32 of shape (len(user_ids),). What is predicted from user and movie alone has no lower expected error.
+        Over noise, mood and time; float32 of shape (len(user_ids),). What is predicted from user
+        and movie alone has no lower expected error.
         """
-        users, movies = self._users(user_ids), np.asarray(movie_ids) - 1
+        users = self._indices_of_users(user_ids)
+        movies = np.asarray(movie_ids) - 1
         taste = np.einsum("jk,jk->j", self.user_factors[users], self.movie_factors[movies])
-        return self._stars(users, taste + self.movie_bias[movies])
+        return self._expected_stars(users, taste + self.movie_bias[movies])
 
-    def eagerness(self, movies: NDArray[Any], taste: Floats, users: Any = slice(None)) -> Floats:
-        """Log of the rates at which `users` come to rate `movies`, whose `taste` is (movies, users); same shape."""
-        centre = (
-            SELECTION * np.sum(self.movie_factors[movies] ** 2, axis=1) / 2
-        )  # makes exp(SELECTION * taste) 1
+    def log_rates(self, movies: Indices, taste: Floats, users: Any = slice(None)) -> Floats:
+        """Log of the rates at which `users` come to rate `movies`: (movies, users).
+
+        `taste` is how much they like them, of the same shape.
+        """
+        movie_factors = self.movie_factors[movies]
+        centre = SELECTION * np.sum(movie_factors**2, axis=1) / 2  # makes exp(SELECTION * taste) 1
         reach = self.reach[movies][:, None] * self.tilt[users]
         return np.asarray(SELECTION * (taste - centre[:, None]) + self.appetite[users] + reach)
 
-    def truth(self, user_ids: NDArray[Any], movie_ids: NDArray[Any]) -> Floats:
-        """What `Dataset.truth` holds, for all pairs of these users and movies, computed in blocks of users."""
-        users, movies = self._users(user_ids), np.asarray(movie_ids) - 1
+    def truth_of_pairs(self, user_ids: NDArray[Any], movie_ids: NDArray[Any]) -> Floats:
+        """What `Dataset.truth` holds, for all pairs of these users and movies: (3, users, movies).
+
+        Expected rating, chance that it is rated, chance that the rating is relevant. Computed in
+        blocks of users.
+        """
+        users = self._indices_of_users(user_ids)
+        movies = np.asarray(movie_ids) - 1
         truth = np.empty((3, len(users), len(movies)), np.float32)
-        step = max(TABLE_BLOCK // max(len(movies), 1), 1)
+
+        step = max(BLOCK_PAIRS // max(len(movies), 1), 1)
         for first in range(0, len(users), step):
-            block, rows = users[first : first + step], slice(first, first + step)
+            block = users[first : first + step]
+            rows = slice(first, first + step)
             taste = self.user_factors[block] @ self.movie_factors[movies].T
             liking = taste + self.movie_bias[movies]
-            truth[0, rows] = self._stars(block[:, None], liking)
-            truth[1, rows] = -np.expm1(-np.exp(self.eagerness(movies, taste.T, block))).T
-            truth[2, rows] = self._at_least(RELEVANT, block[:, None], liking)
+            rates = np.exp(self.log_rates(movies, taste.T, block))
+            truth[0, rows] = self._expected_stars(block[:, None], liking)
+            truth[1, rows] = -np.expm1(-rates).T
+            truth[2, rows] = self._chance_of_at_least(RELEVANT, block[:, None], liking)
         return truth
 
-    def of_users(self, chosen: NDArray[np.bool_]) -> "Twin":
-        """The twin with some of its users only."""
-        of_movies = ("reach", "movie_bias", "movie_factors", "release")
-        return replace(
-            self,
-            **{name: value[chosen] for name, value in vars(self).items() if name not in of_movies},
-        )
+    def keep_users(self, chosen: NDArray[np.bool_]) -> "Twin":
+        """The twin with the `chosen` of its users only, and all its movies."""
+        movie_columns = MovieTraits.__dataclass_fields__
+        user_columns = {
+            name: column[chosen] for name, column in vars(self).items() if name not in movie_columns
+        }
+        return replace(self, **user_columns)
 
-    def _users(self, user_ids: NDArray[Any]) -> NDArray[np.int64]:
+    def _indices_of_users(self, user_ids: NDArray[Any]) -> Indices:
+        """The row of each of these raw ids, which all must be there."""
         order = np.argsort(self.user_ids)
         return np.asarray(order[np.searchsorted(self.user_ids, user_ids, sorter=order)])
 
-    def _stars(self, users: NDArray[np.int64], liking: Floats) -> Floats:
+    def _expected_stars(self, users: Indices, liking: Floats) -> Floats:
         """The expected stars where `users` like movies that much on top of their own bias."""
-        return np.asarray(
-            1 + sum(self._at_least(stars, users, liking) for stars in (2, 3, 4, 5)), np.float32
-        )
+        chances = [self._chance_of_at_least(stars, users, liking) for stars in (2, 3, 4, 5)]
+        return np.asarray(1 + sum(chances), np.float32)
 
-    def _at_least(self, stars: int, users: NDArray[np.int64], liking: Floats) -> Floats:
-        """The chance of a rating of `stars` or more."""
+    def _chance_of_at_least(self, stars: int, users: Indices, liking: Floats) -> Floats:
+        """The chance of a rating of `stars` (2 to 5) or more; `liking` as in `_expected_stars`."""
         opinion = self.user_bias[users] + self.level[users] + liking
-        spread = np.sqrt(self.noise[users] ** 2 + MOOD_SD**2 + self.slope[users] ** 2 / 12)
+        drift_variance = self.slope[users] ** 2 / 12  # of a uniform place in the span
+        spread = np.sqrt(self.noise[users] ** 2 + MOOD_SD**2 + drift_variance)
         chance = ndtr((opinion - np.float32(THRESHOLDS[stars - 2])) / spread)
         constant = self.constant[users]
         return np.where(constant > 0, constant >= stars, chance).astype(np.float32)
 
 
-def plant(share: float, seed: int) -> Twin:
-    """Draw the parameters of `share` of the users and of all movies, each file's as mixed but not as popular."""
+def plant_twin(share: float, seed: int) -> Twin:
+    """Draw what `share` of the users and all movies are like; all users are active.
+
+    The movies of each file are as mixed, but reach as far as the file has ratings.
+    """
     rng = np.random.default_rng([VERSION, seed])
     n_users = max(round(N_RATERS * CANDIDATES * share), 2)
     activity = rng.permutation(midpoints(n_users))
-    files = [_movies(rng, n_movies) for n_movies in FILE_MOVIES]
-    for file, n_ratings, n_movies in zip(files, FILE_RATINGS, FILE_MOVIES, strict=True):
-        file["reach"] += np.float32(
-            REACH_FOR_RATINGS * np.log(n_ratings / n_movies / FILE_RATINGS[0] * FILE_MOVIES[0])
-        )
-    movies = {name: np.concatenate([file[name] for file in files]) for name in files[0]}
+    movies = _draw_movies_of_all_files(rng)
+    users = _draw_users(rng, activity)
+    calendar = _draw_calendar(rng, user_counts(activity))
     everybody = np.ones(n_users, np.bool_)
-    return Twin(
-        **movies, **_users(rng, activity), **_calendar(rng, user_counts(activity)), active=everybody
+    return Twin(**vars(movies), **vars(users), **vars(calendar), active=everybody)
+
+
+def site_level(days: NDArray[Any]) -> Doubles:
+    """What all opinions gain with the calendar: a jump in early 2004, as in the real data."""
+    return np.asarray(LEVEL_JUMP / (1 + np.exp((JUMP_DAY - days) / JUMP_DAYS)))
+
+
+def _draw_movies_of_all_files(rng: np.random.Generator) -> MovieTraits:
+    """The movies of the four files, one file after the other."""
+    files = [_draw_movies(rng, n_movies) for n_movies in FILE_MOVIES]
+    reaches = []
+    for file, n_ratings, n_movies in zip(files, FILE_RATINGS, FILE_MOVIES, strict=True):
+        relative_density = n_ratings / n_movies / FILE_RATINGS[0] * FILE_MOVIES[0]
+        gain = np.float32(REACH_FOR_RATINGS * np.log(relative_density))
+        reaches.append(file.reach + gain)
+
+    return MovieTraits(
+        reach=np.concatenate(reaches),
+        movie_bias=np.concatenate([file.movie_bias for file in files]),
+        movie_factors=np.concatenate([file.movie_factors for file in files]),
+        release=np.concatenate([file.release for file in files]),
     )
 
 
-def _movies(rng: np.random.Generator, n_movies: int) -> dict[str, NDArray[Any]]:
-    _, _, log_counts, reaches = propensities()
+def _draw_movies(rng: np.random.Generator, n_movies: int) -> MovieTraits:
+    """Movies whose counts follow the curve; the well-known ones are better on average."""
+    propensities = balance_propensities()
     counts = movie_counts(rng.permutation(midpoints(n_movies)))
-    reach = np.interp(np.log(counts), log_counts, reaches)
+    reach = np.interp(np.log(counts), propensities.log_movie_counts, propensities.reaches)
+
     fame = (reach - reach.mean()) / reach.std()
     luck = rng.standard_normal(n_movies)
     luck -= counts @ luck / counts.sum()  # a few hits must not move the mean of all ratings
     quality = QUALITY_REACH * fame + np.sqrt(1 - QUALITY_REACH**2) * luck
-    strengths = np.arange(1, N_FACTORS + 1) ** -0.6
+
+    strengths = np.arange(1, N_FACTORS + 1) ** FACTOR_DECAY
     strengths *= TASTE_SD / np.sqrt(np.sum(strengths**2))
-    age = rng.exponential(9 * 365, n_movies).astype(
-        np.int64
-    )  # before the last day; what predates the site is always there
-    return {
-        "reach": reach.astype(np.float32),
-        "movie_bias": (MOVIE_SD * quality).astype(np.float32),
-        "movie_factors": (rng.standard_normal((n_movies, N_FACTORS)) * strengths).astype(
-            np.float32
-        ),
-        "release": (LAST_DAY - 30 - age).astype(np.int32),
-    }
 
-
-def _users(rng: np.random.Generator, activity: Doubles) -> dict[str, NDArray[Any]]:
-    log_counts, appetites, _, _ = propensities()
-    n_users, counts = len(activity), user_counts(activity)
-    constant = rng.choice(
-        np.array([1, 2, 3, 4, 5], np.int8), n_users, p=[0.15, 0.02, 0.08, 0.15, 0.6]
+    # Before the last day; what predates the site is always there
+    age = rng.exponential(MEAN_AGE, n_movies).astype(np.int64)
+    factors = rng.standard_normal((n_movies, N_FACTORS)) * strengths
+    return MovieTraits(
+        reach=reach.astype(np.float32),
+        movie_bias=(MOVIE_SD * quality).astype(np.float32),
+        movie_factors=factors.astype(np.float32),
+        release=(LAST_DAY - YOUNGEST - age).astype(np.int32),
     )
+
+
+def _draw_users(rng: np.random.Generator, activity: Doubles) -> UserTraits:
+    """Users with different raw ids, each at its quantile of `activity`."""
+    n_users = len(activity)
+    counts = user_counts(activity)
+    propensities = balance_propensities()
+    appetite = np.interp(np.log(counts), propensities.log_user_counts, propensities.appetites)
+
+    constant = rng.choice(CONSTANT_STARS, n_users, p=CONSTANT_CHANCES)
     constant[rng.random(n_users) >= CONSTANT_RATERS] = 0
-    steadiness = (np.maximum(counts, 5) / 100) ** STEADY
-    return {
-        "user_ids": (rng.choice(LAST_USER, n_users, replace=False) + 1).astype(np.int32),
-        "appetite": np.interp(np.log(counts), log_counts, appetites).astype(np.float32),
-        "tilt": tilts(counts).astype(np.float32),
-        "user_bias": (rng.normal(0, USER_SD, n_users) * steadiness).astype(np.float32),
-        "noise": (NOISE_SD * steadiness).astype(np.float32),
-        "user_factors": rng.standard_normal((n_users, N_FACTORS), np.float32),
-        "constant": constant,
-    }
+
+    steadiness = (np.maximum(counts, STEADY_FROM) / 100) ** STEADY
+    user_ids = rng.choice(LAST_USER, n_users, replace=False) + 1
+    user_bias = rng.normal(0, USER_SD, n_users) * steadiness
+    return UserTraits(
+        user_ids=user_ids.astype(np.int32),
+        appetite=appetite.astype(np.float32),
+        tilt=tilts(counts).astype(np.float32),
+        user_bias=user_bias.astype(np.float32),
+        noise=(NOISE_SD * steadiness).astype(np.float32),
+        user_factors=rng.standard_normal((n_users, N_FACTORS), np.float32),
+        constant=constant,
+    )
 
 
-def site_level(days: NDArray[Any]) -> Doubles:
-    """What everybody's opinions gain with the calendar: a jump in early 2004, as in the real data."""
-    return np.asarray(LEVEL_JUMP / (1 + np.exp((JUMP_DAY - days) / 20.0)))
-
-
-def _calendar(rng: np.random.Generator, counts: Doubles) -> dict[str, NDArray[Any]]:
+def _draw_calendar(rng: np.random.Generator, counts: Doubles) -> UserCalendar:
+    """When users rate who give so many ratings: more and more join, and stay for a while."""
     n_users = len(counts)
     days = np.arange(FIRST_DAY, LAST_DAY + 1)
     joined = np.cumsum(np.interp(days, JOIN_DAYS, JOIN_RATES))
     first_day = np.interp(rng.random(n_users), joined / joined[-1], days).astype(np.int64)
-    span = np.minimum(rng.exponential(500, n_users), LAST_DAY - first_day)
-    sessions = np.maximum(counts / 10, 1).astype(np.int32)
+
+    span = np.minimum(rng.exponential(MEAN_SPAN, n_users), LAST_DAY - first_day)
+    sessions = np.maximum(counts / RATINGS_PER_SESSION, 1).astype(np.int32)
     sessions[rng.random(n_users) < ONE_DAY_RATERS] = 1
-    return {
-        "first_day": first_day.astype(np.int32),
-        "span": span.astype(np.float32),
-        "sessions": sessions,
-        "slope": rng.normal(0, SLOPE_SD, n_users).astype(np.float32),
-        "level": site_level(first_day[:, None] + span[:, None] * midpoints(16))
-        .mean(axis=1)
-        .astype(np.float32),
-    }
+
+    slope = rng.normal(0, SLOPE_SD, n_users)
+    days_met = first_day[:, None] + span[:, None] * midpoints(16)
+    return UserCalendar(
+        first_day=first_day.astype(np.int32),
+        span=span.astype(np.float32),
+        sessions=sessions,
+        slope=slope.astype(np.float32),
+        level=site_level(days_met).mean(axis=1).astype(np.float32),
+    )

@@ -10,7 +10,7 @@ from recbench.adapters import create
 from recbench.adapters.neighbours import cosine as cosine_module
 from recbench.adapters.shared.interactions import matrix_of_likes
 from recbench.datasets import Dataset, Ratings
-from recbench.datasets.netflix.calibration import cosine
+from recbench.datasets.netflix.reference_models import Triples, cosine_predictions
 from tests.adapters.planted import EMPTY, everybody, fitted
 
 NAMES = ("cosine-user", "cosine-user-centred", "item-knn")
@@ -93,8 +93,8 @@ def test_cosine_user_is_what_the_simulation_is_measured_with() -> None:
     dense = Ratings(
         users.astype(np.int32), items.astype(np.int32), train.values, *shape, train.scale
     )
-    pairs = dense.users, dense.items, dense.values.astype(np.float64)
-    expected = cosine(pairs, shape, np.arange(shape[0]))
+    train_triples = Triples(dense.users, dense.items, dense.values.astype(np.float64))
+    expected = cosine_predictions(train_triples, *shape, np.arange(shape[0]))
     np.testing.assert_allclose(
         fitted("cosine-user", dense).score_items(everybody(dense)), expected, rtol=0, atol=1e-4
     )

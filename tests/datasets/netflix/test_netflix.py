@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from recbench.datasets import UsageError, load
-from recbench.datasets.netflix.calibration import calibration
+from recbench.datasets.netflix.calibration import compute_calibration
 from recbench.datasets.netflix.loaders import FILES, netflix_filtered
 from recbench.datasets.netflix.ratings_files import read_ratings
-from recbench.datasets.netflix.titles_and_probe import read_titles
+from recbench.datasets.netflix.titles import read_titles
 from recbench.datasets.netflix.twin.model import Twin
-from recbench.datasets.netflix.twin.write import simulated_netflix
+from recbench.datasets.netflix.twin.write import write_simulated_netflix
 from recbench.datasets.storage.fetch import MissingData
 from recbench.datasets.transforms.filters import compact, min_ratings
 from tests.conftest import ROOT
@@ -242,11 +242,11 @@ def test_real_only_refuses_to_simulate(data: Path) -> None:
 def default_twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECBENCH_DATA", str(tmp_path_factory.mktemp("twin")))
-        return simulated_netflix(0.06, 0)
+        return write_simulated_netflix(0.06, 0)
 
 
 def test_the_twin_is_within_its_tolerances(default_twin: Path) -> None:
-    rows = calibration(default_twin, 0.06)
+    rows = compute_calibration(default_twin, 0.06)
     off = [
         row
         for row in rows
@@ -268,7 +268,7 @@ def test_the_twin_is_within_its_tolerances(default_twin: Path) -> None:
 def test_the_truth_is_unbiased(default_twin: Path) -> None:
     raw = read_ratings([default_twin / "combined_data_1.txt"])
     users, movies, stars, _ = raw.select(raw.user_counts >= 0, raw.movie_counts >= 0)
-    expected = Twin.load(default_twin).expected(users, movies)
+    expected = Twin.load(default_twin).expected_stars(users, movies)
     for low in (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5):
         near = (expected >= low) & (expected < low + 0.5)
         assert abs(float((stars[near] - expected[near]).mean())) < 0.03
@@ -374,7 +374,7 @@ def test_the_same_seed_gives_the_same_bytes(data: Path, monkeypatch: pytest.Monk
     contents = []
     for name in ("a", "b"):
         monkeypatch.setenv("RECBENCH_DATA", str(data / name))
-        directory = simulated_netflix(0.002, 3)
+        directory = write_simulated_netflix(0.002, 3)
         contents.append([(directory / file).read_bytes() for file in FILES])
     assert contents[0] == contents[1]
 
@@ -383,7 +383,7 @@ def test_two_writers_write_once(data: Path) -> None:
     found: list[tuple[Path, int]] = []
 
     def write() -> None:
-        directory = simulated_netflix(0.002, 0)
+        directory = write_simulated_netflix(0.002, 0)
         found.append((directory, directory.stat().st_ino))
 
     threads = [threading.Thread(target=write) for _ in range(3)]

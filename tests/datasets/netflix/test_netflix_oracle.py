@@ -36,7 +36,7 @@ def test_the_truth_is_that_of_the_pairs_and_mapped_from_the_cache(data: Path) ->
     assert found.truth.shape == (3, *shape) and found.truth.dtype == np.float32
     twin = Twin.load(next((data / "simulated").glob("netflix-users0.01-*/")))
     users, items = found.ratings.users[::7], found.ratings.items[::7]
-    expected = twin.expected(found.user_ids[users], found.item_ids[items])
+    expected = twin.expected_stars(found.user_ids[users], found.item_ids[items])
     ratings, rated, relevant = found.truth
     np.testing.assert_allclose(ratings[users, items], expected, atol=1e-5)
     assert (

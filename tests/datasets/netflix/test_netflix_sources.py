@@ -16,8 +16,9 @@ import pytest
 
 from recbench.datasets import UsageError, load
 from recbench.datasets.netflix.locate import COMBINED
+from recbench.datasets.netflix.probe import read_probe
 from recbench.datasets.netflix.ratings_files import Reader, Text
-from recbench.datasets.netflix.titles_and_probe import read_probe, read_titles
+from recbench.datasets.netflix.titles import read_titles
 from recbench.datasets.storage.fetch import MissingData
 
 TITLES = b"".join(
@@ -171,7 +172,7 @@ def test_counts_are_compared_with_the_published_ones(
 ) -> None:
     place_combined(folder)
     monkeypatch.setattr(
-        "recbench.datasets.netflix.loaders.COMPLETE", {"ratings": 15, "users": 3, "items": 5}
+        "recbench.datasets.netflix.loaders.COMPLETE_COUNTS", {"ratings": 15, "users": 3, "items": 5}
     )
     remarks = load("netflix").provenance.remarks
     assert "15 ratings, 3 users, 5 items: the same counts as the complete data." in remarks
@@ -380,7 +381,7 @@ def slow_probe(text: bytes) -> list[tuple[int, int, int]]:
 
 def fast_movie(text: bytes) -> list[tuple[int, int, str]]:
     reader = Reader()
-    reader.read(Text("mv_0000007.txt", io.BytesIO(text), 7))
+    reader.read_text(Text("mv_0000007.txt", io.BytesIO(text), 7))
     columns = [np.concatenate(parts) for parts in zip(*reader.finish("it").blocks, strict=True)]
     assert (columns[1] == 7).all()
     dates = columns[3].astype("datetime64[D]").astype(str).tolist()

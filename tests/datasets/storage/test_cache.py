@@ -17,7 +17,7 @@ from recbench import datasets
 from recbench.datasets import Catalogue, Dataset, Provenance, Ratings, UsageError, __main__
 from recbench.datasets.foundation.command_line import build_application
 from recbench.datasets.netflix.twin.model import VERSION
-from recbench.datasets.netflix.twin.write import simulated_netflix
+from recbench.datasets.netflix.twin.write import write_simulated_netflix
 from recbench.datasets.storage import cached_entries as housekeeping
 from recbench.datasets.storage.cache import Damaged, describe_source, load_cached, reopen_entry
 from recbench.datasets.storage.fetch import cache_directory
@@ -334,7 +334,7 @@ def test_what_a_killed_writer_of_the_simulated_netflix_left_goes_and_nothing_els
         (simulated / f"{name}.{folder}").mkdir(parents=True)
         (simulated / f"{name}.{folder}" / "truth.npz").write_text("half")
     mark_directory(simulated / f"{name}.abcd1234")
-    simulated_netflix(0.001, 0)
+    write_simulated_netflix(0.001, 0)
     assert (simulated / f"{name}.backup" / "truth.npz").read_text() == "half"
     assert not (simulated / f"{name}.abcd1234").exists()
 
