@@ -1,7 +1,8 @@
 """The metrics, one pure function each, and the protocols under which rankings are judged.
 
-A metric is a function in any file of this room; its docstring is the definition that reports print.
-Whoever needs a metric by its column's name comes in.
+A metric is a function in any file of this room with a decorator of `registry`; its docstring is the
+definition that reports print. Whoever needs a metric by its column's name comes in, and finds the
+registry, the protocols, and the types that metrics are made from.
 """
 
 from recbench.benchmarks.metrics.protocols import (

@@ -1,4 +1,6 @@
-"""How well recommendations hit what the user liked in the test part; k is how many of them are looked at."""
+"""How well recommendations hit what the user liked in the test part; k is how many of them are
+looked at.
+"""
 
 import numpy as np
 
@@ -6,65 +8,72 @@ from recbench.benchmarks.metrics.registry import Doubles, RankedHits, ranking_me
 
 
 @ranking_metric("higher", "share", headline=True)
-def precision(ranked: RankedHits, k: int) -> Doubles:
+def precision(lists: RankedHits, k: int) -> Doubles:
     """Relevant items among the first k, divided by k, even if fewer items were relevant."""
-    return ranked.n_hits(k) / k
+    return lists.n_hits(k) / k
 
 
 @ranking_metric("higher", "share", headline=True)
-def recall(ranked: RankedHits, k: int) -> Doubles:
+def recall(lists: RankedHits, k: int) -> Doubles:
     """Relevant items among the first k, divided by the number of the user's relevant test items."""
-    return ranked.n_hits(k) / ranked.n_relevant
+    return lists.n_hits(k) / lists.n_relevant
 
 
 @ranking_metric("higher", "share")
-def capped_recall(ranked: RankedHits, k: int) -> Doubles:
-    """Relevant items among the first k, divided by as many as could be there: the smaller of k and the number of the
-    user's relevant test items (Liang et al. 2018).
+def capped_recall(lists: RankedHits, k: int) -> Doubles:
+    """Relevant items among the first k, divided by as many as could be there: the smaller of k and
+    the number of the user's relevant test items (Liang et al. 2018).
     """
-    return ranked.n_hits(k) / np.minimum(k, ranked.n_relevant)
+    return lists.n_hits(k) / np.minimum(k, lists.n_relevant)
 
 
 @ranking_metric("higher", "share", headline=True)
-def ndcg(ranked: RankedHits, k: int) -> Doubles:
-    """Normalised discounted cumulative gain with binary relevance: the sum of 1 / log2(1 + rank) over the hits in
-    the first k, divided by its value for a perfect list, sum of 1 / log2(1 + rank) for rank = 1 .. min(k, number of
-    relevant test items) (Järvelin and Kekäläinen 2002).
+def ndcg(lists: RankedHits, k: int) -> Doubles:
+    """Normalised discounted cumulative gain with binary relevance: the sum of 1 / log2(1 + rank)
+    over the hits in the first k, divided by its value for a perfect list, sum of 1 / log2(1 + rank)
+    for rank = 1 .. min(k, number of relevant test items) (Järvelin and Kekäläinen 2002).
     """
-    hits = ranked.hits[:, :k].astype(np.float64)
-    n_ideal = np.minimum(k, ranked.n_relevant)
-    discounts = 1 / np.log2(np.arange(2, max(hits.shape[1], int(n_ideal.max(initial=0))) + 2))
+    hits = lists.hits[:, :k].astype(np.float64)
+    n_ideal = np.minimum(k, lists.n_relevant)
+    n_ranks = max(hits.shape[1], int(n_ideal.max(initial=0)))
+    discounts = 1 / np.log2(np.arange(2, n_ranks + 2))
+
+    # What a perfect list of n hits has, for n = 0, 1, 2, ...
     ideal = np.concatenate([[0.0], np.cumsum(discounts)])
-    return np.asarray(hits @ discounts[: hits.shape[1]] / ideal[n_ideal])
+    gained = hits @ discounts[: hits.shape[1]]
+    return np.asarray(gained / ideal[n_ideal])
 
 
 @ranking_metric("higher", "share", name="map")
-def average_precision(ranked: RankedHits, k: int) -> Doubles:
-    """Mean average precision: the precision of the list up to each hit in the first k, summed over the hits and
-    divided by the smaller of k and the number of the user's relevant test items.
+def average_precision(lists: RankedHits, k: int) -> Doubles:
+    """Mean average precision: the precision of the list up to each hit in the first k, summed over
+    the hits and divided by the smaller of k and the number of the user's relevant test items.
     """
-    hits = ranked.hits[:, :k].astype(np.float64)
-    precisions = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
-    return np.asarray((precisions * hits).sum(axis=1) / np.minimum(k, ranked.n_relevant))
+    hits = lists.hits[:, :k].astype(np.float64)
+    ranks = np.arange(1, hits.shape[1] + 1)
+    precisions = np.cumsum(hits, axis=1) / ranks
+    at_hits = (precisions * hits).sum(axis=1)
+    return np.asarray(at_hits / np.minimum(k, lists.n_relevant))
 
 
 @ranking_metric("higher", "share")
-def mrr(ranked: RankedHits, k: int) -> Doubles:
+def mrr(lists: RankedHits, k: int) -> Doubles:
     """Mean reciprocal rank: 1 / rank of the first hit in the first k; 0 without one."""
-    is_hit = ranked.hits[:, :k] > 0
-    return np.where(is_hit.any(axis=1), 1 / (1 + is_hit.argmax(axis=1)), 0.0)
+    is_hit = lists.hits[:, :k] > 0
+    first_rank = 1 + is_hit.argmax(axis=1)
+    return np.where(is_hit.any(axis=1), 1 / first_rank, 0.0)
 
 
 @ranking_metric("higher", "share")
-def hit_rate(ranked: RankedHits, k: int) -> Doubles:
+def hit_rate(lists: RankedHits, k: int) -> Doubles:
     """Share of the users with at least one relevant item among the first k."""
-    return (ranked.n_hits(k) > 0).astype(np.float64)
+    return (lists.n_hits(k) > 0).astype(np.float64)
 
 
 @ranking_metric("higher", "share", has_cutoff=False)
-def auc(ranked: RankedHits, k: int) -> Doubles:
-    """Area under the ROC curve: the share of pairs of a relevant and another candidate in which the relevant one has
-    the higher score, a tie counting a half; a user all of whose candidates are relevant is left out (Rendle et al.
-    2009).
+def auc(lists: RankedHits, k: int) -> Doubles:
+    """Area under the ROC curve: the share of pairs of a relevant and another candidate in which the
+    relevant one has the higher score, a tie counting a half; a user all of whose candidates are
+    relevant is left out (Rendle et al. 2009).
     """
-    return ranked.auc
+    return lists.auc

@@ -1,11 +1,11 @@
-"""The metrics: one pure function each, vectorised, found by its decorator in any file of this package.
+"""The metrics: one pure function each, found by its decorator in any file of this package.
 
-Every metric but those of a whole set of lists is a ratio of sums over users: a function gives what each user adds to
-both, so that the same definition serves the value, its uncertainty over users, and any subset of them. A docstring is
-the definition that the report prints.
+Every metric but those of a whole set of lists is a ratio of sums over users: a function gives what
+each user adds to both, so that the same definition serves the value, its uncertainty over users,
+and any subset of them. A docstring is the definition that the report prints.
 
-A column is a metric's name, with its cutoff if it has one, and with the protocol before it if that is not the bench's
-own: `rmse`, `precision@10`, `lightfm:auc`.
+A column is a metric's name, with its cutoff if it has one, and with the protocol before it if that
+is not the bench's own: `rmse`, `precision@10`, `lightfm:auc`.
 """
 
 import sys
@@ -24,66 +24,80 @@ Doubles = NDArray[np.float64]
 Number = TypeVar("Number", float, NDArray[np.float64])
 Better = Literal["lower", "higher", "zero"]
 ARROWS: dict[Better, str] = {"lower": "↓", "higher": "↑", "zero": "→0"}
-Shares = tuple[
-    Doubles, Doubles
-]  # what each user adds to the sum and to the weight it is divided by
+
+# What each user adds to the sum, and to the weight that it is divided by; (n_users,) each.
+Shares = tuple[Doubles, Doubles]
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """The test ratings, float64: what was given and what was predicted, after fallback and clipping."""
+    """The test ratings: what was given and what was predicted, after fallback and clipping.
+
+    All but `n_users` have one value a test rating. `answered` is False where the algorithm had no
+    opinion and the training mean stood in.
+    """
 
     users: NDArray[np.int32]
     truth: Doubles
     predicted: Doubles
-    answered: NDArray[
-        np.bool_
-    ]  # False where the algorithm had no opinion and the training mean stood in
+    answered: NDArray[np.bool_]
     n_users: int
 
-    def per_user(self, values: NDArray[Any]) -> Shares:
-        """The sum of `values`, one a rating, and the number of ratings of each user, (n_users,) each."""
-        sums = np.bincount(self.users, values, self.n_users).astype(np.float64)
-        return sums, np.bincount(self.users, minlength=self.n_users).astype(np.float64)
+    def sum_by_user(self, values: NDArray[Any]) -> Shares:
+        """The sum of `values`, one a rating, and the number of ratings; (n_users,) each."""
+        sums = np.bincount(self.users, values, self.n_users)
+        n_ratings = np.bincount(self.users, minlength=self.n_users)
+        return sums.astype(np.float64), n_ratings.astype(np.float64)
 
 
 @dataclass(frozen=True)
 class RankedHits:
-    """The recommendations of each user: at which ranks are relevant test items, and how many of those there are."""
+    """At which ranks each user's list has relevant test items.
 
-    hits: NDArray[
-        np.int64
-    ]  # (n_lists, depth); column 0 is the first rank; above 1 only where ties share a rank
-    n_relevant: NDArray[np.int64]  # (n_lists,), at least 1
-    auc: Doubles  # (n_lists,), see the metric of this name
+    `hits` has the shape (n_lists, depth); column 0 is the first rank, and a number above 1 stands
+    only where ties share a rank. `n_relevant` counts the relevant test items of each user, at least
+    1. `auc` is the metric of this name, (n_lists,).
+    """
+
+    hits: NDArray[np.int64]
+    n_relevant: NDArray[np.int64]
+    auc: Doubles
 
     def n_hits(self, k: int) -> Doubles:
-        """How many of each user's first k recommendations are relevant."""
+        """How many of each user's first k recommendations are relevant, (n_lists,)."""
         return np.asarray(self.hits[:, :k].sum(axis=1), np.float64)
 
 
 @dataclass(frozen=True)
 class RecommendationLists:
-    """The recommendations themselves, and what is known about the items from the training part and the catalogue."""
+    """The recommended items, and what is known of items from the training part and the catalogue.
 
-    top_items: NDArray[np.int32]  # (n_lists, depth), best first; -1 where candidates ran out
-    n_ratings: NDArray[np.int64]  # (n_items,), in the training part
+    `top_items` has the shape (n_lists, depth), best first, -1 where candidates ran out. `n_ratings`
+    counts the training ratings of each item, and `n_users` all users. `profile` is, for each list,
+    the mean of `n_ratings` over the items that its user rated in training; NaN for none. `features`
+    is items x features, rows of length 1 or 0; None if nothing is known of the items.
+    """
+
+    top_items: NDArray[np.int32]
+    n_ratings: NDArray[np.int64]
     n_users: int
-    profile: Doubles  # (n_lists,): mean number of ratings of the items that the user rated in training; NaN for none
-    features: (
-        csr_matrix | None
-    )  # (n_items, n_features), rows of length 1 or 0; None if nothing is known
+    profile: Doubles
+    features: csr_matrix | None
 
     def lengths(self, k: int) -> NDArray[np.int64]:
-        """How many items the first k places of each list hold."""
+        """How many items the first k places of each list hold, (n_lists,)."""
         return np.asarray((self.top_items[:, :k] >= 0).sum(axis=1))
 
     def mean(self, values: NDArray[Any], k: int) -> Doubles:
-        """The mean over the first k items of each list of `values`, one an item; NaN for an empty list."""
+        """The mean of `values`, one an item, over the first k items of each list, (n_lists,).
+
+        NaN for an empty list.
+        """
         top = self.top_items[:, :k]
-        total = np.where(top >= 0, values[top], 0).sum(axis=1)
-        n = self.lengths(k)
-        return np.asarray(np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0))
+        totals = np.where(top >= 0, values[top], 0).sum(axis=1)
+        lengths = self.lengths(k)
+        undefined = np.full(len(lengths), np.nan)
+        return np.asarray(np.divide(totals, lengths, out=undefined, where=lengths > 0))
 
 
 @dataclass(frozen=True)
@@ -96,87 +110,119 @@ class Metric:
     unit: str
     definition: str
     function: Callable[..., Any]
-    needs_ratings: bool = False  # undefined for algorithms whose scores only rank
+    needs_ratings: bool = False  # undefined for algorithms that rank only
     has_cutoff: bool = False
     headline: bool = False  # a column of the report unless others are asked for
     finish: Callable[[Any], Any] = lambda ratio: ratio  # from the ratio of the sums to the value
 
     def columns(self, ks: tuple[int, ...]) -> list[tuple[str, int]]:
         """The names of its columns and the cutoff of each (0 where there is none)."""
-        return [(f"{self.name}@{k}", k) for k in ks] if self.has_cutoff else [(self.name, 0)]
+        if not self.has_cutoff:
+            return [(self.name, 0)]
+        return [(f"{self.name}@{k}", k) for k in ks]
 
     def loss(self, value: Number) -> Number:
         """`value`, or an array of values, as something that is better the lower it is."""
-        return {"lower": value, "higher": -value, "zero": abs(value)}[self.better]
+        if self.better == "higher":
+            return -value
+        if self.better == "zero":
+            return abs(value)
+        return value
 
 
 METRICS: dict[str, Metric] = {}
 
 
 def _register(
-    *, name: str = "", **about: Any
+    *, name: str = "", **facts: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function under its own name, or `name`."""
+    """A decorator that puts a function into METRICS under `name`, or else under its own name.
+
+    `facts` are fields of `Metric`; the definition is the function's docstring in one line.
+    """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        known, definition = name or function.__name__, " ".join((function.__doc__ or "").split())
-        METRICS[known] = Metric(known, definition=definition, function=function, **about)
+        metric_name = name or function.__name__
+        definition = " ".join((function.__doc__ or "").split())
+        METRICS[metric_name] = Metric(
+            metric_name, definition=definition, function=function, **facts
+        )
         return function
 
     return register
 
 
 def rating_metric(
-    better: Better, unit: str, *, needs_ratings: bool = True, **about: Any
+    better: Better, unit: str, *, needs_ratings: bool = True, **facts: Any
 ) -> Callable[..., Any]:
     """Register a function of `Rated` that gives the `Shares` of all users."""
-    return _register(kind="rating", better=better, unit=unit, needs_ratings=needs_ratings, **about)
+    return _register(kind="rating", better=better, unit=unit, needs_ratings=needs_ratings, **facts)
 
 
 def ranking_metric(
-    better: Better, unit: str, *, has_cutoff: bool = True, **about: Any
+    better: Better, unit: str, *, has_cutoff: bool = True, **facts: Any
 ) -> Callable[..., Any]:
-    """Register a function of (`Ranked`, k) that gives one value a list, whose mean counts; NaN is left out."""
-    return _register(kind="ranking", better=better, unit=unit, has_cutoff=has_cutoff, **about)
+    """Register a function of (`Ranked`, k) that gives one value a list, whose mean counts; NaN is
+    left out.
+    """
+    return _register(kind="ranking", better=better, unit=unit, has_cutoff=has_cutoff, **facts)
 
 
-def list_metric(better: Better, unit: str, **about: Any) -> Callable[..., Any]:
-    """Register a function of (`Listed`, k) that gives one value a list, whose mean counts; NaN is left out."""
-    return _register(kind="list", better=better, unit=unit, has_cutoff=True, **about)
+def list_metric(better: Better, unit: str, **facts: Any) -> Callable[..., Any]:
+    """Register a function of (`Listed`, k) that gives one value a list, whose mean counts; NaN is
+    left out.
+    """
+    return _register(kind="list", better=better, unit=unit, has_cutoff=True, **facts)
 
 
-def set_metric(better: Better, unit: str, **about: Any) -> Callable[..., Any]:
+def set_metric(better: Better, unit: str, **facts: Any) -> Callable[..., Any]:
     """Register a function of (`Listed`, k) that gives one value for all lists together."""
-    return _register(kind="set", better=better, unit=unit, has_cutoff=True, **about)
+    return _register(kind="set", better=better, unit=unit, has_cutoff=True, **facts)
 
 
 def find_metric(column: str) -> Metric:
-    """The metric behind a column name such as `rmse` or `lightfm:precision@10`; UsageError if there is none."""
+    """The metric behind a column name such as `rmse` or `lightfm:precision@10`.
+
+    UsageError for an unknown metric or protocol, a cutoff that is no number from 1 up, absent or
+    not wanted, and a protocol before a metric of predicted ratings.
+    """
     protocol, rest = parse_column(column)
-    name, at, k = rest.partition("@")
+    name, at_sign, cutoff = rest.partition("@")
     metric = METRICS[pick_name("metric", name, METRICS)]
-    if metric.has_cutoff and not (k.isdecimal() and k == str(int(k)) and int(k) > 0):
+
+    if metric.has_cutoff and not _is_cutoff(cutoff):
         raise UsageError(f"metric {column!r}: expected a cutoff of at least 1, as in {name}@10")
-    if at and not metric.has_cutoff:
+    if at_sign and not metric.has_cutoff:
         raise UsageError(f"metric {column!r}: {name} has no cutoff; write {name}")
     if metric.kind == "rating" and protocol != STANDARD:
         raise UsageError(f"metric {column!r}: protocols are for ranking metrics; write {rest}")
     return metric
 
 
+def _is_cutoff(text: str) -> bool:
+    """Whether `text` is a whole number from 1 up without leading zeros, in plain digits."""
+    return text.isdecimal() and text == str(int(text)) and int(text) > 0
+
+
 def metric_columns(
     ks: tuple[int, ...], protocols: tuple[str, ...] = (STANDARD,), *, headline: bool = False
 ) -> list[str]:
-    """The names of all metric columns at the cutoffs `ks`; with `headline`, of those that a report shows unasked."""
-    return [
-        column_name(protocol, column)
-        for protocol in protocols
-        for metric in METRICS.values()
-        if (protocol == STANDARD or metric.kind != "rating") and (metric.headline or not headline)
-        for column, _ in metric.columns(ks)
-    ]
+    """The names of all metric columns at the cutoffs `ks`, protocol by protocol.
+
+    Metrics of predicted ratings stand under the standard protocol alone. With `headline` only those
+    that a report shows unless others are asked for.
+    """
+    columns = []
+    for protocol in protocols:
+        for metric in METRICS.values():
+            if metric.kind == "rating" and protocol != STANDARD:
+                continue
+            if headline and not metric.headline:
+                continue
+            columns += [column_name(protocol, name) for name, _ in metric.columns(ks)]
+    return columns
 
 
 import_all(sys.modules["recbench.benchmarks.metrics"])
 _KINDS = ("rating", "ranking", "list", "set")
-METRICS = dict(sorted(METRICS.items(), key=lambda entry: _KINDS.index(entry[1].kind)))
+METRICS = dict(sorted(METRICS.items(), key=lambda item: _KINDS.index(item[1].kind)))
