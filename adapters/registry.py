@@ -63,9 +63,17 @@ def _named_adapters() -> Iterator[type[Recommender]]:
     default, counts as well, so that it can be refused.
     """
     pending = Recommender.__subclasses__()
+    of_notebook = set()
     while pending:
-        adapter = pending.pop()
+        adapter = pending.pop()  # newer ones first
         pending += adapter.__subclasses__()
+
+        # The cell of a notebook that defines it may have been run again
+        if adapter.__module__ == "__main__":
+            if adapter.__qualname__ in of_notebook:
+                continue
+            of_notebook.add(adapter.__qualname__)
+
         if "name" in vars(adapter) or "name" in _field_names(adapter):
             yield adapter
 

@@ -12,7 +12,7 @@ from recbench import datasets
 from recbench.adapters import available
 from recbench.benchmarks.console import FINE, serve
 from recbench.benchmarks.metrics import METRICS
-from recbench.benchmarks.planning import cells as plan
+from recbench.benchmarks.planning import read_suite, suite_names
 from recbench.benchmarks.splits import SPLITS
 from recbench.datasets.foundation import format_spec, pick_name
 
@@ -57,7 +57,7 @@ def _metrics() -> Lines:
 
 
 def _suites() -> Lines:
-    found = [plan.suite(name) for name in plan.suites()]
+    found = [read_suite(name) for name in suite_names()]
     rows = [
         (suite.name, suite.description, ", ".join(row.name for row in suite.rows))
         for suite in found

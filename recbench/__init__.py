@@ -2,11 +2,20 @@
 
 `recbench.datasets`, `recbench.adapters`, `recbench.benchmarks` and `recbench.reports` are the four
 packages. In a checkout they are the folders at its root, to which links in this folder point; in an
-installed wheel they lie here. Importing `recbench` itself imports none of them.
+installed wheel they lie here. Importing `recbench` itself imports none of them: `load`, `run` and
+`Comparison`, which are for notebooks, are fetched from `recbench.benchmarks.api` when they are
+first used.
 """
 
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recbench.benchmarks.api import Comparison, load, run
+
+__all__ = ["Comparison", "load", "run"]
 
 PACKAGES = ("datasets", "adapters", "benchmarks", "reports")
 
@@ -18,6 +27,13 @@ ROOT = Path(__file__).resolve().parent.parent
 # links should be.
 if not Path(__file__).with_name("datasets").is_dir():
     __path__.append(str(ROOT))
+
+
+def __getattr__(name: str) -> object:
+    """`load`, `run` or `Comparison`; AttributeError for anything else. Called for absent names only."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("recbench.benchmarks.api"), name)
 
 
 def is_checkout() -> bool:

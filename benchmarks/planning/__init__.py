@@ -1,26 +1,50 @@
-"""From what the user asked for to the cells that answer it: suites, rows, published numbers, where
-results go, what is kept.
+"""From what the user asked for to the cells that answer it.
 
-Commands come in. Everything is checked here, before any long work; nothing is measured.
+Here are the request and its plan, suites and rows, published numbers, where results go, and what is
+kept of an earlier run. Commands and the harness come in, with a `Request` or with a `Cell`.
+Everything is checked here, before any long work; nothing is measured.
 """
 
-from recbench.benchmarks.planning.cells import hyperparameters, library_versions
+from recbench.benchmarks.planning.cells import (
+    Design,
+    library_versions,
+    plan_cells,
+)
 from recbench.benchmarks.planning.destination import (
     choose_directory,
     describe_replacement,
     files_of,
 )
+from recbench.benchmarks.planning.request import Request, RunPlan, check_request
 from recbench.benchmarks.planning.resume import (
     Division,
+    State,
     division_of,
     evaluate_answers,
     misfits,
     resume,
     state_of,
 )
+from recbench.benchmarks.planning.suite import (
+    Row,
+    Suite,
+    hyperparameters,
+    parse_rows,
+    read_suite,
+    suite_names,
+    with_truth,
+)
+from recbench.benchmarks.planning.units import parse_megabytes, parse_seconds
 
 __all__ = [
+    "Design",
     "Division",
+    "Request",
+    "Row",
+    "RunPlan",
+    "State",
+    "Suite",
+    "check_request",
     "choose_directory",
     "describe_replacement",
     "division_of",
@@ -29,6 +53,13 @@ __all__ = [
     "hyperparameters",
     "library_versions",
     "misfits",
+    "parse_megabytes",
+    "parse_rows",
+    "parse_seconds",
+    "plan_cells",
+    "read_suite",
     "resume",
     "state_of",
+    "suite_names",
+    "with_truth",
 ]

@@ -1,6 +1,6 @@
 """Published numbers that a suite is measured against."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from recbench.benchmarks.metrics import find_metric
@@ -8,27 +8,33 @@ from recbench.benchmarks.records import PublishedNumber
 from recbench.datasets.foundation import UsageError, pick_name
 
 
-def published(
-    suite: str, tables: Iterable[Mapping[str, Any]], rows: Iterable[str]
+def read_published_numbers(
+    suite: str, tables: Iterable[Mapping[str, Any]], rows: Collection[str]
 ) -> tuple[PublishedNumber, ...]:
-    """The numbers in the `[[published]]` tables of a suite's file.
+    """The numbers in the `[[published]]` tables of the file of `suite`, whose rows are `rows`.
 
-    UsageError for a row that the suite does not have, an unknown metric, or a metric without a tolerance.
+    UsageError for a row that the suite does not have, an unknown metric, or a metric without a
+    tolerance.
     """
-    names, found = list(rows), []
+    numbers = []
     for table in tables:
+        tolerances = table["tolerance"]
         for row, values in table["rows"].items():
-            pick_name(f"row of suite {suite}", row, names)
+            pick_name(f"row of suite {suite}", row, rows)
             for column, value in values.items():
                 find_metric(column)
-                if column not in table["tolerance"]:
+                if column not in tolerances:
                     raise UsageError(
                         f"suite {suite}: no tolerance is given for the published {column} of {row}"
                     )
-                tolerance = table["tolerance"][column]
-                found.append(
+                numbers.append(
                     PublishedNumber(
-                        row, column, value, tolerance, table["dataset"], table["source"]
+                        row=row,
+                        column=column,
+                        value=value,
+                        tolerance=tolerances[column],
+                        dataset=table["dataset"],
+                        source=table["source"],
                     )
                 )
-    return tuple(found)
+    return tuple(numbers)

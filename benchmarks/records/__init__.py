@@ -6,7 +6,7 @@ Everybody above comes in; this room knows nothing of processes. Yesterday's file
 
 from recbench.benchmarks.records.cell import PHASES, Cell
 from recbench.benchmarks.records.certificate import VERDICTS, Certificate, Verdict
-from recbench.benchmarks.records.csv_table import embedded, row, write_table
+from recbench.benchmarks.records.csv_table import embedded, row, table_values, write_table
 from recbench.benchmarks.records.describe import describe_algorithms, describe_data
 from recbench.benchmarks.records.examples import (
     ENOUGH,
@@ -39,6 +39,7 @@ from recbench.benchmarks.records.schema import unreadable_record
 from recbench.benchmarks.records.source import (
     answers_source,
     evaluation_source,
+    is_of_session,
     is_plugin,
     plugin_source,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "embedded",
     "evaluation_source",
     "find_users",
+    "is_of_session",
     "is_plugin",
     "not_run",
     "parted",
@@ -80,6 +82,7 @@ __all__ = [
     "refuse_strangers",
     "report_digests",
     "row",
+    "table_values",
     "unreadable_record",
     "write_examples",
     "write_table",

@@ -1,4 +1,4 @@
-"""The records in one piece, for others to read: `results.csv`, one row a cell, and the JSON inside a report."""
+"""The records in one piece, for others to read: `results.csv`, and the JSON inside a report."""
 
 import csv
 import io
@@ -12,75 +12,100 @@ from recbench.benchmarks.records.facts import RunDescription
 from recbench.benchmarks.records.record import Record
 from recbench.datasets.storage import write_atomically
 
-TEXTS = (
-    "dataset",
-    "split",
-    "algorithm",
-    "params",
-    "status",
-    "reason",
-)  # numbers stay as they are, below zero too
+FILE = "results.csv"
+
+# Columns whose text somebody else has written: a name, a message. Numbers stay as they are, also
+# below zero.
+TEXTS = ("dataset", "split", "algorithm", "params", "status", "reason")
+FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n")  # in a spreadsheet
+COSTS = ("seconds", "cpu_seconds", "peak_mb", "grown_mb")
 OF_A_FOLD = ("train", "test", "threshold")  # what a page holds of a record's facts about the data
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+Value = str | int | float | bool | None
 
 
 def write_table(directory: Path, records: Iterable[Record]) -> Path:
-    """Write `results.csv`, unrounded, empty where there is no value; its path."""
+    """Write `results.csv` into `directory`, unrounded, empty where there is no value; its path."""
     rows = [row(record) for record in records]
-    names = list(dict.fromkeys(name for row_ in rows for name in row_))
+    names = list(dict.fromkeys(name for texts in rows for name in texts))
+
     text = io.StringIO()
     table = csv.DictWriter(text, names, restval="", lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
-    path = directory / "results.csv"
+
+    path = directory / FILE
     write_atomically(path, text.getvalue().encode())
     return path
 
 
-def row(record: Record) -> dict[str, Any]:
-    """A record as a row of `results.csv`: names, status, every metric, and seconds and peak memory of each phase."""
+def row(record: Record) -> dict[str, str]:
+    """A record as a row of `results.csv`: the texts of `table_values`, by column."""
+    texts = {name: _as_text(value) for name, value in table_values(record).items()}
+    return texts | {name: inert(texts[name]) for name in TEXTS}
+
+
+def table_values(record: Record) -> dict[str, Value]:
+    """One row for a record: names, status, every metric, seconds and memory of each phase.
+
+    Columns are in the order of `results.csv`. None stands where there is no value.
+    """
     cell = record.cell
-    values: dict[str, Any] = {
+    values: dict[str, Value] = {
         "dataset": cell.dataset,
-        "simulated": str(record.data.simulated).lower(),
+        "simulated": record.data.simulated,
         "split": cell.split,
         "algorithm": cell.algorithm,
-        "params": ",".join(f"{key}={value}" for key, value in sorted(cell.given.items())),
+        "params": ",".join(f"{name}={value}" for name, value in sorted(cell.given.items())),
         "fold": cell.fold,
         "seed": cell.seed,
         "split_seed": cell.split_seed,
         "key": cell.key,
         "status": record.status,
-        "reason": record.reason or "",
+        "reason": record.reason,
     }
-    for name in metric_columns(tuple(cell.protocol["ks"]), tuple(cell.protocol["protocols"])):
-        value = record.metrics.get(name)
-        values[name] = "" if value is None else repr(value)
+    for column in metric_columns(tuple(cell.protocol["ks"]), tuple(cell.protocol["protocols"])):
+        values[column] = record.metrics.get(column)
+
     for phase in PHASES:
-        costs = record.costs.get(phase)
-        for cost in ("seconds", "cpu_seconds", "peak_mb", "grown_mb"):
-            value = getattr(costs, cost, None)
-            values[f"{phase}_{cost}"] = "" if value is None else repr(value)
-    peak = "" if record.peak_mb is None else repr(record.peak_mb)
-    values |= {"peak_mb": peak, "contended": str(record.environment.contended).lower()}
-    return values | {name: inert(values[name]) for name in TEXTS}
+        phase_cost = record.costs.get(phase)
+        for cost in COSTS:
+            values[f"{phase}_{cost}"] = getattr(phase_cost, cost, None)
+    values["peak_mb"] = record.peak_mb
+    values["contended"] = record.environment.contended
+    return values
+
+
+def _as_text(value: Value) -> str:
+    """A value as `results.csv` has it: numbers with all digits, truths in lower case, "" for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
 
 
 def inert(text: str) -> str:
-    """Text that a spreadsheet takes for text: an apostrophe comes before what would begin a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+    """Text that a spreadsheet takes for text: an apostrophe comes before what begins a formula."""
+    return f"'{text}" if text.startswith(FORMULA_BEGINS) else text
 
 
 def embedded(about: RunDescription, records: Iterable[Record]) -> dict[str, Any]:
-    """What a page holds as JSON: the plan's words and every record, without what is the same in all of them."""
-    shown = []
-    for record in records:
-        content = record.to_dict()
-        del content["environment"]
-        del content["cell"]
-        content["row"] = record.cell.row
-        content["fold"] = record.cell.fold
-        facts = content["data"]
-        content["data"] = {name: facts[name] for name in OF_A_FOLD if name in facts}
-        shown.append(content)
-    return {"about": about.to_json(), "records": shown}
+    """What a page holds as JSON: the plan's words, and every record.
+
+    What is the same in all records, or stands in the plan, is left out.
+    """
+    return {"about": about.to_json(), "records": [_embedded_record(record) for record in records]}
+
+
+def _embedded_record(record: Record) -> dict[str, Any]:
+    """The content of a record with its row and fold, without its cell and environment."""
+    content = record.to_dict()
+    del content["environment"]
+    del content["cell"]
+    content["row"] = record.cell.row
+    content["fold"] = record.cell.fold
+
+    facts = content["data"]
+    content["data"] = {name: facts[name] for name in OF_A_FOLD if name in facts}
+    return content

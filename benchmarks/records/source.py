@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from pkgutil import iter_modules
+from types import CodeType, FunctionType
 
 from recbench import adapters, benchmarks, datasets
 from recbench.adapters import Recommender
@@ -54,6 +55,7 @@ NUMBERS = (
 METRICS = f"{HARNESS}.metrics"  # every file of this package is found by itself
 # Reads what a user has typed; what came out of it stands in the key.
 LEFT_OUT = f"{DATASETS}.foundation.spec"
+SESSION = "__main__"  # the module of what is defined in a notebook
 
 DIGITS = 12
 NOWHERE: Mapping[str, tuple[str, ...]] = {}
@@ -72,6 +74,14 @@ def answers_source(adapter: type[Recommender]) -> str:
 def is_plugin(adapter: type[Recommender]) -> bool:
     """Whether an adapter comes from outside the house."""
     return not _is_of_house(adapter.__module__)
+
+
+def is_of_session(adapter: type[Recommender]) -> bool:
+    """Whether an adapter was defined in a notebook, or in the script that is run.
+
+    No other process can import it, and nobody can tell whether it is what it was.
+    """
+    return adapter.__module__ == SESSION
 
 
 def plugin_source(adapter: type[Recommender]) -> str:
@@ -154,7 +164,12 @@ def _is_installed(file: Path) -> bool:
 
 
 def _reached_from(adapter: type[Recommender]) -> dict[str, str]:
-    """The digests, by module, of the adapter's module and all of its own that it imports."""
+    """The digests, by module, of the adapter's module and all of its own that it imports.
+
+    Of an adapter that was defined in a notebook, of its own byte code.
+    """
+    if is_of_session(adapter):
+        return {SESSION: _digest_of_byte_code(adapter)}
     modules = _reached([adapter.__module__], _plugin_of(adapter), PARTS)
     if adapter.__module__ not in modules:
         raise UsageError(
@@ -162,6 +177,25 @@ def _reached_from(adapter: type[Recommender]) -> dict[str, str]:
             "so nobody could tell when its numbers are out of date: put it into a file of its own"
         )
     return modules
+
+
+def _digest_of_byte_code(adapter: type[Recommender]) -> str:
+    """sha256 over the byte code of what the session defines of `adapter`, which has no file."""
+    listed = []
+    for cls in adapter.__mro__:
+        if cls.__module__ == SESSION:
+            functions = [getattr(member, "__func__", member) for member in vars(cls).values()]
+            listed += [_plain_code(f.__code__) for f in functions if isinstance(f, FunctionType)]
+    return hashlib.sha256(repr(listed).encode()).hexdigest()
+
+
+def _plain_code(code: CodeType) -> tuple[object, ...]:
+    """Byte code without positions and addresses."""
+    constants = [
+        _plain_code(constant) if isinstance(constant, CodeType) else constant
+        for constant in code.co_consts
+    ]
+    return code.co_name, code.co_code, code.co_names, constants
 
 
 def _origin(imported: Imported, plugin: _PlugIn | None) -> Imported:

@@ -15,7 +15,7 @@ from surprise.model_selection import KFold, cross_validate
 
 from recbench.adapters import available, create
 from recbench.adapters.surprise.base import SurpriseModel
-from recbench.benchmarks.planning.cells import suite
+from recbench.benchmarks.planning.suite import read_suite
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.splits.folds import divide
 from recbench.datasets import Dataset
@@ -39,7 +39,7 @@ def test_the_harness_is_faster_than_surprises_cross_validate(
     data.raw_ratings = [(str(u), str(i), float(r), None) for u, i, r in zip(*columns, strict=True)]
 
     seconds = {}
-    for row in suite("surprise-readme").rows:
+    for row in read_suite("surprise-readme").rows:
         adapter = create(row.algorithm)
         assert isinstance(adapter, SurpriseModel)
         algorithm = adapter.algorithm(seed=0)

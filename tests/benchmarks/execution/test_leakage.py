@@ -38,6 +38,7 @@ from recbench.benchmarks.gating.gate import judge_runs, parse_tolerance
 from recbench.benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluation
 from recbench.benchmarks.metrics.registry import find_metric
 from recbench.benchmarks.planning import cells as plan
+from recbench.benchmarks.planning import parse_rows
 from recbench.benchmarks.records.describe import describe_data
 from recbench.benchmarks.records.facts import Environment, RunDescription
 from recbench.benchmarks.records.record import Record, Run
@@ -55,7 +56,7 @@ from tests.reports.invented_runs import COLUMNS, failed, normal, write
 
 N_USERS, N_ITEMS, N_ROWS = 200, 61, 5000
 Patch = pytest.MonkeyPatch
-HOW = plan.How("kfold", 2, 0, Evaluation())
+HOW = plan.Design("kfold", 2, 0, Evaluation())
 ENVIRONMENT = Environment(threads=1, contended=False)
 LEARNERS = [
     "user-item-bias",
@@ -124,7 +125,7 @@ class Bench:
         entry = self.directory / "cache" / "datasets" / dataset.digest[:12]
         if not entry.exists():
             save_entry(dataset, entry)
-        cell = plan.cells(dataset, plan.rows([spec]), HOW)[fold]
+        cell = plan.plan_cells(dataset, parse_rows([spec]), HOW)[fold]
         run = Run(self.directory / dataset.digest[:6])
         job = Job(
             cell=cell,

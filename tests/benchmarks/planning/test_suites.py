@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from scipy.stats import kendalltau
 
-from recbench.benchmarks.planning.cells import suite, suites
-from recbench.benchmarks.planning.published import published
+from recbench.benchmarks.planning import read_suite, suite_names
+from recbench.benchmarks.planning.published import read_published_numbers
 from recbench.benchmarks.records.facts import PublishedNumber
 from recbench.benchmarks.records.record import Run
 from recbench.datasets import UsageError
@@ -20,8 +20,8 @@ from tests.reports.test_reports import KINDS
 
 
 def test_suites_can_be_planned_and_publish_what_they_measure() -> None:
-    for name in suites():
-        found = suite(name)
+    for name in suite_names():
+        found = read_suite(name)
         assert found.rows
         for number in found.published:
             assert found.metrics is None or number.column in found.metrics
@@ -29,7 +29,7 @@ def test_suites_can_be_planned_and_publish_what_they_measure() -> None:
 
 
 def test_the_readme_of_surprise_has_its_published_rows() -> None:
-    found = suite("surprise-readme")
+    found = read_suite("surprise-readme")
     numbers = [number for number in found.published if number.dataset == "movielens-100k"]
     assert {number.row for number in numbers} == {row.name for row in found.rows} - {
         "surprise-knn-with-zscore"
@@ -50,7 +50,7 @@ def test_the_readme_of_surprise_has_its_published_rows() -> None:
 )
 def test_malformed_published_numbers_are_refused(table: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        published(
+        read_published_numbers(
             "made",
             [table | {"tolerance": {"rmse": 0.1}, "dataset": "d", "source": "s"}],
             ["item-mean"],

@@ -18,8 +18,8 @@ import pytest
 
 from recbench.adapters import available
 from recbench.adapters.baselines import UserMean
+from recbench.benchmarks import planning as plan
 from recbench.benchmarks.metrics.protocols import Evaluation
-from recbench.benchmarks.planning import cells as plan
 from recbench.benchmarks.records import source, syntax
 from recbench.benchmarks.records.record import Record, Run
 from recbench.datasets import UsageError
@@ -401,8 +401,8 @@ def test_a_key_goes_by_code_and_not_by_the_version_of_metrics(ratings_file: Path
     from recbench import datasets
 
     data = datasets.load(f"table:{ratings_file}")
-    how = plan.How("kfold", n_folds=2, seed=0, evaluation=Evaluation())
-    (cell, *_) = plan.cells(data, plan.rows(["user-mean"]), how)
+    how = plan.Design("kfold", n_folds=2, seed=0, evaluation=Evaluation())
+    (cell, *_) = plan.plan_cells(data, plan.parse_rows(["user-mean"]), how)
     assert cell.source == source.answers_source(available()["user-mean"])
     later = replace(cell, protocol=cell.protocol | {"version": 99})
     assert later.key == cell.key

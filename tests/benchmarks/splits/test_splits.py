@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recbench.benchmarks import planning as plan
 from recbench.benchmarks.metrics.protocols import Evaluation
-from recbench.benchmarks.planning import cells as plan
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.splits.built_in import SPLITS, recommenders
 from recbench.benchmarks.splits.folds import (
@@ -192,14 +192,14 @@ def test_what_cannot_be_divided_is_refused(spec: str, folds: int | None, message
 
 def planned(data: Dataset, spec: str, folds: int | None = None, repeats: int = 1) -> list[Cell]:
     """The cells of one row, as a run would plan them."""
-    how = plan.How(
+    how = plan.Design(
         canonical_spec(spec),
         resolve_n_folds(data, canonical_spec(spec), folds),
         0,
         Evaluation(),
         repeats=repeats,
     )
-    return plan.cells(data, plan.rows(["item-mean"]), how)
+    return plan.plan_cells(data, plan.parse_rows(["item-mean"]), how)
 
 
 def test_an_empty_fold_of_any_repeat_is_refused() -> None:

@@ -1,0 +1,492 @@
+"""The bench for Python, notebooks above all: `recbench.load` and `recbench.run`.
+
+>>> import recbench
+>>> comparison = recbench.run("movielens-100k", ["item-mean", "ease[l2=100]"])  # doctest: +SKIP
+>>> comparison.table()  # doctest: +SKIP
+
+`python -m benchmarks.run` is the same thing for the command line: both make a `Request`, have it
+checked, and call `measure`. Nothing here prints; who wants to see what happens, listens.
+"""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+import psutil
+
+from recbench import datasets
+from recbench.adapters import Recommender, available
+from recbench.benchmarks.execution import Executor, Limits, make_jobs, open_executor, remove_logs
+from recbench.benchmarks.planning import (
+    Request,
+    RunPlan,
+    State,
+    check_request,
+    choose_directory,
+    describe_replacement,
+    files_of,
+    parse_megabytes,
+    parse_seconds,
+    resume,
+    state_of,
+    suite_names,
+)
+from recbench.benchmarks.records import (
+    Cell,
+    Record,
+    Run,
+    RunDescription,
+    claimed,
+    describe_algorithms,
+    describe_data,
+    evaluation_source,
+    find_users,
+    is_of_session,
+    is_plugin,
+    refuse_strangers,
+    table_values,
+    write_examples,
+    write_table,
+)
+from recbench.datasets.foundation import UsageError
+from recbench.datasets.profile import write_profile
+from recbench.datasets.ratings import Dataset
+from recbench.datasets.table import is_frame, keep_frame
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+
+    from recbench.reports.results import Results, Row
+
+    Data: TypeAlias = str | Dataset | pandas.DataFrame | polars.DataFrame
+
+Algorithm: TypeAlias = str | type[Recommender]
+
+USUAL_TIME_LIMIT = "10m"  # for each cell
+USUAL_SHARE_OF_MEMORY = 0.8  # of the machine, for each cell
+
+# The specs that data sets were loaded by: a data set alone does not know the path of its files.
+_specs: WeakKeyDictionary[Dataset, str] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where and how a plan is carried out; nothing of it changes an answer."""
+
+    run: Run
+    limits: Limits
+    jobs: int = 1
+    debug: bool = False
+    real_only: bool = False  # never stand in simulated data
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What is known when the first cell is about to be measured."""
+
+    data: Dataset
+    n_cells: int
+    n_waiting: int  # the other cells are kept from before
+    remarks: list[str]  # why earlier work was not kept as it was
+    columns: list[str]  # the metrics of the report
+
+
+class Listener:
+    """Hears what happens during a run. This one ignores it; a command's shows it."""
+
+    def on_replacement(self, lines: list[str]) -> None:
+        """What of an earlier run goes, a line each; nothing has been written yet."""
+
+    def on_beginning(self, beginning: Beginning) -> None:
+        """Everything is ready, and the plan is written."""
+
+    def on_start(self, cell: Cell) -> None:
+        """A cell begins."""
+
+    def on_record(self, record: Record) -> None:
+        """A cell has ended."""
+
+
+def load(data: "Data", *, name: str = "dataframe", **options: str) -> Dataset:
+    """A data set: by its name, or from the ratings in a DataFrame of pandas or polars.
+
+    The columns of a frame are called as usual, such as `user`, `item`, `rating` and, if there is
+    one, `timestamp`; or `options` say how, as in `rating="stars"`. The other options are those of
+    the data set kind `table:PATH`, such as `scale="1:5"`. `name` is what a frame is called in
+    reports. UsageError, with what is valid, for an unknown name or option, for files that are
+    missing, and for content that does not fit.
+    """
+    if isinstance(data, Dataset):
+        return data
+    spec = _find_spec(data, name, options)
+    dataset = datasets.load(spec)
+    _specs[dataset] = spec
+    return dataset
+
+
+def _find_spec(data: "Data", name: str = "dataframe", options: Mapping[str, str] = {}) -> str:
+    """The spec by which `data` are loaded; a frame is written to the cache for it."""
+    if isinstance(data, Dataset):
+        if data not in _specs:
+            raise UsageError(
+                f"the data set {data.name} was not loaded by recbench.load, so the cells could not "
+                "find it: give its name, or its ratings as a DataFrame"
+            )
+        return _specs[data]
+    if is_frame(data):
+        return keep_frame(data, name, options)  # type: ignore[arg-type]
+    if not isinstance(data, str):
+        raise UsageError(
+            f"expected the name of a data set, a DataFrame or what recbench.load gives, got a "
+            f"{type(data).__name__}"
+        )
+    if options:
+        raise UsageError(
+            f"{data} and {', '.join(options)}=: options of a named data set stand in its name, as "
+            "in 'table:ratings.csv[rating=stars]'"
+        )
+    return data
+
+
+def run(
+    data: "Data",
+    algorithms: Algorithm | Sequence[Algorithm] | None = None,
+    *,
+    folds: int | None = None,
+    metrics: str | Sequence[str] = (),
+    k: int | Sequence[int] = (),
+    out: str | Path | None = None,
+    split: str | None = None,
+    seed: int | None = None,
+    split_seed: int | None = None,
+    also_split: str | None = None,
+    repeats: int = 1,
+    suite: str | None = None,
+    jobs: int = 1,
+    threads: int = 1,
+    time_limit: str = USUAL_TIME_LIMIT,
+    memory_limit: str | None = None,
+    budget: str | None = None,
+    force: Sequence[str] = (),
+    show_users: Sequence[str] = (),
+    real_only: bool = False,
+) -> "Comparison":
+    """Compare algorithms on `data`, each fold in a process of its own.
+
+    `data` is a name such as "movielens-100k", a DataFrame, or what `load` gives. `algorithms` are
+    names, with hyperparameters as in "ease[l2=100]", or classes; or the name of a suite; None is
+    the suite `standard`. A class that is defined in the notebook itself is measured in the
+    notebook's process, without limits of time and memory, and its records say so; it is measured
+    again in each run, since nobody can tell whether it has changed. Other arguments are as those
+    of `python -m benchmarks.run --help`: `out` is the directory of the results, and what stands
+    there of the same code, data and question is kept.
+
+    UsageError, with what is valid, for anything that cannot be done; nothing has been written then.
+    """
+    chosen = _choose_algorithms(algorithms, suite)
+    spec = _find_spec(data)
+    request = Request(
+        dataset=spec,
+        suite=chosen.suite,
+        algorithms=chosen.specs,
+        folds=folds,
+        split=split,
+        seed=seed,
+        split_seed=split_seed,
+        also_split=also_split,
+        repeats=repeats,
+        cutoffs=(k,) if isinstance(k, int) else tuple(k),
+        metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
+        threads=threads,
+        forced_rows=tuple(force),
+        users=tuple(map(str, show_users)),
+        plugins=chosen.plugins,
+    )
+    plan = check_request(request)
+    settings = Settings(
+        run=find_run(spec, None if out is None else Path(out)),
+        limits=parse_limits(time_limit, memory_limit, budget),
+        jobs=jobs,
+        real_only=real_only,
+    )
+    command = f"recbench.run({spec!r}, {[*chosen.specs] or chosen.suite!r}, ...)"
+    measure(plan, settings, command)
+    return Comparison(settings.run.directory)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The algorithms of a run: the specs of its rows or, if there are none, its suite."""
+
+    specs: tuple[str, ...]
+    suite: str
+    plugins: tuple[str, ...] = ()  # the modules of classes that are not of the house
+
+
+def _choose_algorithms(
+    algorithms: Algorithm | Sequence[Algorithm] | None, suite: str | None
+) -> _Chosen:
+    """What `algorithms` or `suite` stand for; UsageError if both are given, or none is named."""
+    if algorithms is None:
+        return _Chosen((), suite or Request.suite)
+    if suite is not None:
+        raise UsageError("give algorithms or a suite, not both")
+    if isinstance(algorithms, str) and algorithms in suite_names():
+        return _Chosen((), algorithms)
+
+    alone = isinstance(algorithms, str | type)
+    listed = [algorithms] if alone else list(algorithms)  # type: ignore[arg-type]
+    if not listed:
+        raise UsageError("algorithms is empty: name one, or leave it out for the suite standard")
+
+    specs = []
+    modules = []
+    for algorithm in listed:
+        if isinstance(algorithm, str):
+            specs.append(algorithm)
+            continue
+        if not (isinstance(algorithm, type) and issubclass(algorithm, Recommender)):
+            raise UsageError(
+                f"{algorithm!r} is no algorithm: expected a name, or a subclass of "
+                "recbench.adapters.base.Recommender"
+            )
+        if available().get(getattr(algorithm, "name", "")) is not algorithm:
+            raise UsageError(
+                f"{algorithm.__qualname__} has no `name` of its own, or was defined again since"
+            )
+        specs.append(algorithm.name)
+        if is_plugin(algorithm) and not is_of_session(algorithm):
+            modules.append(algorithm.__module__)
+    return _Chosen(tuple(specs), "", tuple(dict.fromkeys(modules)))
+
+
+def find_run(dataset: str, out: Path | None) -> Run:
+    """Where the results on `dataset` go: `out`, or the usual directory below `runs`.
+
+    Absolute, since an adapter may change the directory. UsageError if it holds what no run wrote.
+    """
+    directory = (out or choose_directory(dataset)).absolute()
+    refuse_strangers(directory, files_of(dataset))
+    return Run(directory)
+
+
+def parse_limits(time_limit: str, memory_limit: str | None, budget: str | None) -> Limits:
+    """The resource limits as people write them; UsageError, naming the option, for another form."""
+    if memory_limit:
+        memory_mb = parse_megabytes("--memory-limit", memory_limit)
+    else:
+        memory_mb = USUAL_SHARE_OF_MEMORY * psutil.virtual_memory().total / 2**20
+    return Limits(
+        seconds=parse_seconds("--time-limit", time_limit),
+        memory_mb=memory_mb,
+        budget_seconds=parse_seconds("--budget", budget) if budget else None,
+    )
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a run would do."""
+
+    states: list[tuple[Cell, State]]
+    replacement: list[str]  # what of an earlier run would go, a line each
+
+
+def preview(plan: RunPlan, settings: Settings) -> Preview:
+    """What `measure` would do with the same arguments; the data are loaded, nothing is written."""
+    data = datasets.load(plan.request.dataset, real_only=settings.real_only)
+    cells = plan.make_cells(data)
+    states = _states_of(cells, plan, settings.run, evaluation_source())
+    by_cell = [(cell, states[cell.name]) for cell in cells]
+    return Preview(by_cell, describe_replacement(cells, settings.run))
+
+
+def _states_of(cells: Sequence[Cell], plan: RunPlan, run: Run, evaluation: str) -> dict[str, State]:
+    """What is to be done about each cell, by its name; rows of the session are always measured."""
+    forced_rows = {cell.row for cell in cells if _is_of_session(cell)} | plan.forced_rows
+    return {cell.name: state_of(run, cell, forced_rows, evaluation) for cell in cells}
+
+
+def _is_of_session(cell: Cell) -> bool:
+    """Whether the algorithm was defined in this notebook or script, and not in a module."""
+    return is_of_session(available()[cell.algorithm])
+
+
+def measure(
+    plan: RunPlan, settings: Settings, command: str, listener: Listener | None = None
+) -> list[Record]:
+    """Carry out `plan`: a record for each of its cells, in its order, all of them written.
+
+    Beside them stand the plan, which quotes `command`, the profile of the data, results.csv and
+    examples. UsageError, before anything is written, for what the data do not allow, and if another
+    run holds the directory. HarnessError if the bench itself breaks.
+    """
+    listener = listener or Listener()
+    request = plan.request
+    run = settings.run
+    evaluation = evaluation_source()
+
+    with ExitStack() as stack:
+        pool = open_executor(request.threads, settings.jobs, debug=settings.debug)
+        executor = stack.enter_context(pool)
+        # Loaded while the executor imports the libraries
+        data = datasets.load(request.dataset, real_only=settings.real_only)
+        stack.enter_context(claimed(run.directory, files_of(request.dataset)))
+        cells = plan.make_cells(data)
+
+        # Before anything is written: a record that cannot be read, and what the new plan replaces
+        states = _states_of(cells, plan, run, evaluation)
+        listener.on_replacement(describe_replacement(cells, run))
+
+        about = RunDescription(
+            command=command,
+            reproduce=plan.command_to_reproduce(cells[0]),
+            metrics=plan.columns,
+            protocol=plan.evaluation.to_json(),
+            evaluation=evaluation,
+            published=plan.published_numbers(data, cells[0]),
+            data=describe_data(data),
+            algorithms=describe_algorithms(cells),
+            environment=executor.environment,
+        )
+        run.write_plan(cells, about)
+        write_profile(run.directory / "profile.json", data)
+
+        resumed = resume(run, cells, states, data, evaluation)
+        waiting = resumed.waiting
+        remove_logs(run, [cell for cell in cells if cell not in waiting])
+        listener.on_beginning(
+            Beginning(data, len(cells), len(waiting), resumed.remarks, plan.columns)
+        )
+        for record in _execute(waiting, executor, plan, settings, data, evaluation, listener):
+            listener.on_record(record)
+
+    records = run.records()
+    write_examples(run, records, data, find_users(data, request.users))
+    write_table(run.directory, records)
+    return records
+
+
+def _execute(
+    cells: Sequence[Cell],
+    executor: Executor,
+    plan: RunPlan,
+    settings: Settings,
+    data: Dataset,
+    evaluation: str,
+    listener: Listener,
+) -> Iterator[Record]:
+    """The records of `cells`, as they end; last those of the session's own algorithms."""
+
+    def execute_on(chosen: Executor, some: list[Cell]) -> Iterator[Record]:
+        jobs = make_jobs(
+            some,
+            settings.run,
+            data,
+            environment=chosen.environment,
+            evaluation=evaluation,
+            limits=settings.limits,
+            plugins=plan.request.plugins,
+        )
+        yield from chosen.execute(jobs, listener.on_start)
+
+    of_session = [cell for cell in cells if _is_of_session(cell)]
+    yield from execute_on(executor, [cell for cell in cells if cell not in of_session])
+    if of_session:
+        with _open_quietly(plan.request.threads) as here:
+            yield from execute_on(here, of_session)
+
+
+@contextmanager
+def _open_quietly(threads: int) -> Iterator[Executor]:
+    """An executor in this process, for what no other can import, whose failures are not printed.
+
+    The reason of a failure stands in its record.
+    """
+    with redirect_stderr(io.StringIO()), open_executor(threads, debug=True) as here:
+        yield here
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came out of a run, read from its directory; in Jupyter it shows the heatmap."""
+
+    directory: Path
+    _results: list["Results"] = field(default_factory=list, repr=False)  # read once
+
+    @property
+    def results(self) -> "Results":
+        """The records as the rows of a report."""
+        from recbench.reports.results import Results
+
+        if not self._results:
+            self._results.append(Results.read(self.directory))
+        return self._results[0]
+
+    def table(self) -> "pandas.DataFrame":
+        """One row a table row, by its name: each metric of the report with its interval, and costs.
+
+        A metric `rmse` has its mean over the folds in the column `rmse`, and its 95 % interval over
+        users in `rmse_low` and `rmse_high`; NaN stands where a fold is missing, or an interval
+        cannot be known. `status` is ok, or what happened instead; `fit_seconds` is the mean over
+        the folds. `simulated` says whether the ratings are; it is also in the frame's `attrs`.
+        """
+        import pandas
+
+        results = self.results
+        rows = [_table_row(results, row) for row in results.rows]
+        table = pandas.DataFrame(rows).set_index("row")
+        table.attrs["simulated"] = results.simulated
+        return table
+
+    def cells(self) -> "pandas.DataFrame":
+        """One row a cell, with the columns of results.csv: status, every metric, seconds, memory.
+
+        Numbers are unrounded; NaN stands where there is none.
+        """
+        import pandas
+
+        return pandas.DataFrame([table_values(record) for record in self.results.records])
+
+    def report(self) -> Path:
+        """Write report.md, report.html and the figures beside the records; the path of the HTML."""
+        from recbench.reports.build import build
+
+        return build(self.directory)
+
+    def _repr_svg_(self) -> str:
+        """The heatmap of the report, for Jupyter."""
+        from recbench.reports.drawing import Picture, accuracy_heatmap, draw_heatmap
+        from recbench.reports.words import title
+
+        results = self.results
+        picture = Picture(
+            name="accuracy",
+            alternative=title(results),
+            draw=lambda: draw_heatmap(accuracy_heatmap(results), title(results)),
+        )
+        return picture.files["accuracy.svg"].decode()
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.results.rows)} rows, {len(self.results.records)} cells"
+        return f"<Comparison of {counts} in {self.directory}>"
+
+
+def _table_row(results: "Results", row: "Row") -> dict[str, Any]:
+    """A row of `Comparison.table`: its name, metrics with intervals, status and seconds."""
+    values: dict[str, Any] = {"row": row.name, "family": row.family}
+    for column in results.columns:
+        certainty = results.certainty.get(column)
+        interval = certainty.interval(row) if certainty else None
+        low, high = interval or (None, None)
+        values[column] = row.mean(column)
+        values[f"{column}_low"] = low
+        values[f"{column}_high"] = high
+    values["status"] = row.failure or "ok"
+    values["fit_seconds"] = row.seconds("fit")
+    values["simulated"] = results.simulated
+    return values

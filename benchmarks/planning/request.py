@@ -1,0 +1,208 @@
+"""What a user asks for, whether on the command line or in a notebook, and what follows from it.
+
+Whatever can be wrong is refused here, before anything is loaded or written.
+"""
+
+import shlex
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from recbench.benchmarks.metrics import (
+    Evaluation,
+    find_metric,
+    metric_columns,
+    protocols_of_columns,
+)
+from recbench.benchmarks.planning.cells import Design, plan_cells
+from recbench.benchmarks.planning.suite import Suite, parse_rows, read_suite, with_truth
+from recbench.benchmarks.records import Cell, PublishedNumber, find_users
+from recbench.benchmarks.splits import SPLITS, canonical_spec, resolve_n_folds
+from recbench.command import command_to_type
+from recbench.datasets import check_spec
+from recbench.datasets.foundation import UsageError, pick_name
+from recbench.datasets.ratings import Dataset
+
+USUAL_SUITE = "standard"
+USUAL_SPLIT = "kfold"
+USUAL_CUTOFF = 10
+ALL_METRICS = "all"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody wants to be compared; None or () leaves it to the suite, or to what is usual."""
+
+    dataset: str
+    suite: str = USUAL_SUITE
+    algorithms: tuple[str, ...] = ()  # the rows, in place of those of the suite
+    folds: int | None = None
+    split: str | None = None
+    seed: int | None = None
+    split_seed: int | None = None  # of the folds alone
+    also_split: str | None = None
+    repeats: int = 1
+    cutoffs: tuple[int, ...] = ()
+    metrics: tuple[str, ...] = ()  # the columns of the report
+    threads: int = 1
+    forced_rows: tuple[str, ...] = ()  # to be measured again although they are there
+    users: tuple[str, ...] = ()  # whose recommendations are shown, by their ids
+    plugins: tuple[str, ...] = ()  # modules with more adapters, imported before
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A request that was found good, with everything settled that needs no data."""
+
+    request: Request
+    suite: Suite
+    split: str
+    also_split: str | None
+    seed: int
+    forced_rows: frozenset[str]
+    columns: list[str]  # the metric columns of the report
+    evaluation: Evaluation
+
+    def make_cells(self, data: Dataset) -> list[Cell]:
+        """The cells of the run on `data`; those of the second split, if there is one, come last.
+
+        UsageError for a split or a user that the data do not have, and for an empty fold.
+        """
+        request = self.request
+        find_users(data, request.users)  # refuses unknown ones before anything runs
+        self._refuse_split_of_suite(data)
+
+        rows = self.suite.rows
+        if not request.algorithms:
+            rows = with_truth(rows, data)
+
+        usual_folds = None if request.split else self.suite.folds
+        design = Design(
+            split=self.split,
+            n_folds=resolve_n_folds(data, self.split, request.folds, usual_folds),
+            seed=self.seed,
+            evaluation=self.evaluation,
+            threads=request.threads,
+            repeats=request.repeats,
+            split_seed=request.split_seed,
+        )
+        cells = plan_cells(data, rows, design)
+        if self.also_split is None:
+            return cells
+
+        second_design = Design(
+            split=self.also_split,
+            n_folds=resolve_n_folds(data, self.also_split, None),
+            seed=self.seed,
+            evaluation=self.evaluation,
+            threads=request.threads,
+        )
+        return [*cells, *plan_cells(data, rows, second_design)]
+
+    def _refuse_split_of_suite(self, data: Dataset) -> None:
+        """UsageError if the split comes from the suite, and `data` do not have it."""
+        is_known = self.split.partition("[")[0] in {*SPLITS, *data.splits}
+        if not self.request.split and not is_known:
+            raise UsageError(
+                f"suite {self.request.suite!r} is defined for the split {self.split!r}, which "
+                f"{data.name} does not have"
+            )
+
+    def published_numbers(self, data: Dataset, cell: Cell) -> list[PublishedNumber]:
+        """What others have measured on `data` in the way of `cell`.
+
+        Nothing on simulated data, or if the data are not divided as the suite has it.
+        """
+        has_split_of_suite = cell.split == (self.suite.split or USUAL_SPLIT)
+        has_folds_of_suite = self.suite.folds in (None, cell.n_folds)
+        if data.provenance.simulated or not has_split_of_suite or not has_folds_of_suite:
+            return []
+        return [number for number in self.suite.published if number.dataset == data.name]
+
+    def command_to_reproduce(self, cell: Cell) -> str:
+        """The command that measures a row of the run of `cell` again, up to the row's name."""
+        words = [*command_to_type("run").split(), "--dataset", self.request.dataset]
+        words += ["--split", cell.split, "--folds", str(cell.n_folds), "--seed", str(cell.seed)]
+        if cell.split_seed != cell.seed:
+            words += ["--split-seed", str(cell.split_seed)]
+
+        cutoffs = cell.protocol["ks"]
+        for cutoff in cutoffs:
+            words += ["--k", str(cutoff)]
+        if self.columns != metric_columns(tuple(cutoffs), headline=True):
+            for column in self.columns:
+                words += ["--metric", column]
+
+        words += ["--threads", str(cell.threads)]
+        if self.request.repeats > 1:
+            words += ["--repeats", str(self.request.repeats)]
+        for plugin in self.request.plugins:
+            words += ["--plugin", plugin]
+        return shlex.join(words)
+
+
+def check_request(request: Request) -> RunPlan:
+    """`request` with everything settled that needs no data.
+
+    UsageError, which says what is valid, for an unknown algorithm, suite, metric, split, row or
+    data set, and for a cutoff below 1.
+    """
+    if request.algorithms:
+        suite = Suite(name="", description="", rows=parse_rows(request.algorithms))
+    else:
+        suite = read_suite(request.suite)
+
+    split = canonical_spec(request.split or suite.split or USUAL_SPLIT)
+    also_split = canonical_spec(request.also_split) if request.also_split else None
+    if also_split == split:
+        raise UsageError(
+            f"--also-split {also_split} is the split of the run itself; name another, such as time"
+        )
+
+    rows = [row.name for row in with_truth(suite.rows)]
+    forced_rows = frozenset(pick_name("row to force", row, rows) for row in request.forced_rows)
+    columns, cutoffs = _choose_columns(request.cutoffs, request.metrics or suite.metrics or ())
+    check_spec(request.dataset)
+    return RunPlan(
+        request=request,
+        suite=suite,
+        split=split,
+        also_split=also_split,
+        seed=_first_seed(request, suite),
+        forced_rows=forced_rows,
+        columns=columns,
+        evaluation=Evaluation(cutoffs, protocols_of_columns(columns)),
+    )
+
+
+def _first_seed(request: Request, suite: Suite) -> int:
+    """The seed that was asked for, else that of the suite, else 0."""
+    if request.seed is not None:
+        return request.seed
+    return suite.seed or 0
+
+
+def _choose_columns(
+    cutoffs: Collection[int], metrics: Sequence[str]
+) -> tuple[list[str], tuple[int, ...]]:
+    """The metric columns of the report, and every cutoff that is asked for or that they need.
+
+    Without `metrics` they are the usual ones at each cutoff, without cutoffs at 10; `all` stands
+    for every metric. UsageError for an unknown metric and for a cutoff below 1.
+    """
+    lowest = min(cutoffs, default=1)
+    if lowest < 1:
+        raise UsageError(f"--k {lowest}: expected a cutoff of at least 1")
+
+    usual_cutoffs = tuple(sorted(set(cutoffs))) or (USUAL_CUTOFF,)
+    columns = list(metrics)
+    if columns == [ALL_METRICS]:
+        columns = metric_columns(usual_cutoffs)
+    elif not columns:
+        columns = metric_columns(usual_cutoffs, headline=True)
+    for column in columns:
+        find_metric(column)
+
+    needed = {int(column.partition("@")[2]) for column in columns if "@" in column}
+    if not needed:
+        needed = set(usual_cutoffs)
+    return columns, tuple(sorted(needed | set(cutoffs)))

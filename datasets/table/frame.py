@@ -1,0 +1,105 @@
+"""Ratings in a DataFrame of pandas or polars: kept as a Parquet file, which is loaded like any other.
+
+So a frame is read, checked and described exactly as a file of `table:PATH` is, and the processes
+that measure find it again. Columns that are no ratings stay out of the file.
+"""
+
+import hashlib
+import io
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from recbench.datasets.foundation import UsageError, format_spec, refuse_path
+from recbench.datasets.storage import cache_directory, write_atomically
+from recbench.datasets.table.items import plain_name
+from recbench.datasets.table.loader import NO_TIME, USUAL_NAMES
+
+if TYPE_CHECKING:
+    import pandas
+
+    Frame: TypeAlias = pandas.DataFrame | pl.DataFrame
+
+FOLDER = "frames"  # below the cache directory
+DIGITS = 12  # of the digest in a file's name
+OPTIONAL = "time"  # the one role that need not have a column
+
+
+def is_frame(data: object) -> bool:
+    """Whether `data` is a DataFrame of pandas or polars."""
+    return isinstance(data, pl.DataFrame) or _is_of_pandas(data)
+
+
+def _is_of_pandas(data: object) -> bool:
+    """Whether `data` is a DataFrame of pandas, which need not be imported to know that it is not."""
+    module = sys.modules.get("pandas")
+    return module is not None and isinstance(data, module.DataFrame)
+
+
+def keep_frame(frame: "Frame", name: str, options: Mapping[str, str]) -> str:
+    """The spec, `table:PATH[...]`, of a file in the cache that holds the ratings in `frame`.
+
+    The file is called `name`, with a digest of its content, so that the same ratings have the same
+    spec. `options` are those of the data set kind `table`; of them `user`, `item`, `rating` and
+    `time` name columns that are not called as usual. UsageError if a column is missing, if several
+    could be meant, and if one holds values that are neither numbers, texts nor times.
+    """
+    refuse_path("data set", name)
+    columns = _choose_columns([str(column) for column in frame.columns], options)
+    ratings = pl.DataFrame([_series(frame, column) for column in columns.values()])
+
+    buffer = io.BytesIO()
+    ratings.write_parquet(buffer)
+    content = buffer.getvalue()
+    digest = hashlib.sha256(content).hexdigest()[:DIGITS]
+    path = cache_directory() / FOLDER / f"{name}-{digest}.parquet"
+    if not path.is_file():
+        write_atomically(path, content)
+
+    named = {role: columns[role] for role in USUAL_NAMES if options.get(role) and role in columns}
+    return format_spec(f"table:{path}", {**options, **named})
+
+
+def _choose_columns(header: list[str], options: Mapping[str, str]) -> dict[str, str]:
+    """Role -> the column that plays it: the one that `options` name, or else the usual one."""
+    columns = {}
+    for role, usual_names in USUAL_NAMES.items():
+        given = options.get(role, "")
+        if role == OPTIONAL and given == NO_TIME and NO_TIME not in header:
+            continue
+        if given:
+            fitting = [column for column in header if column == given]
+        else:
+            fitting = [column for column in header if plain_name(column) in usual_names]
+        if role == OPTIONAL and not given and not fitting:
+            continue
+
+        if len(fitting) != 1:
+            wanted = repr(given) if given else f"one of {', '.join(usual_names)}"
+            problem = "more than one fits" if fitting else "none fits"
+            listed = ", ".join(map(repr, header)) or "none"
+            raise UsageError(
+                f"the DataFrame: expected a column for the {role}, {wanted}, but {problem}; its "
+                f"columns are {listed}. Name it: {role}='COLUMN'"
+            )
+        columns[role] = fitting[0]
+    return columns
+
+
+def _series(frame: "Frame", column: str) -> pl.Series:
+    """A column of `frame` as polars has it; UsageError for values that no ratings file holds."""
+    if isinstance(frame, pl.DataFrame):
+        return frame[column]
+
+    (values,) = [frame[name] for name in frame.columns if str(name) == column]
+    try:
+        if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iufM":
+            return pl.Series(column, values.to_numpy(), nan_to_null=True)
+        return pl.Series(column, values.astype(object).where(values.notna(), None).tolist())
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise UsageError(
+            f"the DataFrame: column {column!r} holds neither numbers, texts nor times: {error}"
+        ) from None
