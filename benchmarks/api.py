@@ -1,7 +1,7 @@
 """The bench for Python, notebooks above all: `recbench.load` and `recbench.run`.
 
 >>> import recbench
->>> comparison = recbench.run("movielens-100k", ["item-mean", "ease[l2=100]"])  # doctest: +SKIP
+>>> comparison = recbench.run("movielens-100k", ["item-mean", "ease[regularisation=100]"])  # doctest: +SKIP
 >>> comparison.table()  # doctest: +SKIP
 
 `python -m benchmarks.run` is the same thing for the command line: both make a `Request`, have it
@@ -179,7 +179,7 @@ def run(
     """Compare algorithms on `data`, each fold in a process of its own.
 
     `data` is a name such as "movielens-100k", a DataFrame, or what `load` gives. `algorithms` are
-    names, with hyperparameters as in "ease[l2=100]", or classes; or the name of a suite; None is
+    names, with hyperparameters as in "ease[regularisation=100]", or classes; or the name of a suite; None is
     the suite `standard`. A class that is defined in the notebook itself is measured in the
     notebook's process, without limits of time and memory, and its records say so; it is measured
     again in each run, since nobody can tell whether it has changed. Other arguments are as those
