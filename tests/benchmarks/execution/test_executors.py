@@ -17,6 +17,7 @@ from recbench.benchmarks.execution.executor import open_executor
 from recbench.benchmarks.execution.in_process import InProcess
 from recbench.benchmarks.metrics.protocols import Evaluation
 from recbench.benchmarks.planning import cells as plan
+from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.record import Run
 from tests.conftest import ROOT, RunBench
 
@@ -257,13 +258,11 @@ def test_both_executors_give_the_same_numbers(jobs: list[Job], tmp_path: Path) -
     for is_debugged in (True, False):
         out = tmp_path / f"debug {is_debugged}"
         sent = [replace(job, directory=out, plugins=()) for job in jobs]
-        begun: list[str] = []
+        begun: list[Cell] = []
         with open_executor(threads=1, debug=is_debugged) as executor:
             assert executor.environment.in_process == is_debugged
-            records = list(
-                executor.execute(sent, lambda cell, begun=begun: begun.append(cell.name))
-            )
-        assert begun == [job.cell.name for job in jobs]
+            records = list(executor.execute(sent, begun.append))
+        assert begun == [job.cell for job in jobs]
         assert [record.cell for record in records] == [job.cell for job in jobs]
         assert [Run(out).read(record.cell) for record in records] == records, "they are written"
         metrics.append([(record.status, record.metrics) for record in records])
