@@ -42,7 +42,8 @@ def leading_splits(users: NDArray[np.int32]) -> dict[str, tuple[Rows, ...]]:
     """
     # How many ratings of the same user come before each rating
     order = np.argsort(users, kind="stable")
-    starts = np.searchsorted(users[order], users[order])
+    ordered_users = users[order]
+    starts = np.searchsorted(ordered_users, ordered_users)
     n_before = np.empty(len(users), np.int64)
     n_before[order] = np.arange(len(users)) - starts
 

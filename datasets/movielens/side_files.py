@@ -85,6 +85,7 @@ def parse_films_item(content: bytes, where: str, genres: list[str]) -> Films:
     """
 
     def film_of_flags(fields: list[str]) -> Film:
+        """The film of a line; ValueError for a flag that is neither 0 nor 1."""
         title, year = split_title_and_year(fields[1])
         flags = fields[5:]
         if not set(flags) <= {"0", "1"}:
@@ -107,6 +108,7 @@ def parse_films_atomic(content: bytes, where: str) -> Films:
     """
 
     def film_of_four_fields(fields: list[str]) -> Film:
+        """The film of the fields id, title, year and genres."""
         _, title, year, genres = fields
         if title == "unkonwn":  # RecBole's slip for the film that u.item calls "unknown"
             return Film("unknown", None, tuple(genres.split()))
@@ -149,6 +151,7 @@ def parse_user_facts(
     age_position = 1 + fact_names.index("age")
 
     def facts_of_fields(fields: list[str]) -> tuple[str, ...]:
+        """All fields but the id; ValueError for an age that is no number."""
         age = fields[age_position]
         if not re.fullmatch("[0-9]{1,3}", age):
             raise ValueError(f"expected an age in years, got {age[:20]!r}")

@@ -73,6 +73,7 @@ def cosine_predictions(
     0 with oneself; the prediction is the mean of the NEIGHBOURS most similar users' rows, own means
     included, weighted by similarity.
     """
+    # All ratings, and the same with rows of length 1, whose products are cosines
     user_means = shrunk_means(train.users, train.values, 0, n_users)
     filled = np.repeat(user_means[:, None], n_movies, axis=1).astype(np.float32)
     filled[train.users, train.movies] = train.values
@@ -86,7 +87,8 @@ def cosine_predictions(
         similarities = unit[block] @ unit.T
         similarities[np.arange(len(block)), block] = 0
 
-        nearest = np.argpartition(-similarities, n_nearest - 1, axis=1)[:, :n_nearest]
+        by_similarity = np.argpartition(-similarities, n_nearest - 1, axis=1)
+        nearest = by_similarity[:, :n_nearest]
         weights = np.take_along_axis(similarities, nearest, axis=1)
         sums = (weights[:, None, :] @ filled[nearest])[:, 0]
         total_weights = weights.sum(axis=1, keepdims=True)
@@ -125,9 +127,14 @@ def _solve_ridge(
 
     Each row's are the ridge regression of its known values on the factors of their columns.
     """
+    # For each column the products of its factors, and for each row their sum over what is known
     n_factors = fixed.shape[1]
-    squares = (fixed[:, :, None] * fixed[:, None, :]).reshape(-1, n_factors * n_factors)
-    known_squares = (is_known @ squares.astype(np.float32)).reshape(-1, n_factors, n_factors)
-    left = known_squares + damping * np.eye(n_factors)
+    products = fixed[:, :, None] * fixed[:, None, :]
+    flat_products = products.reshape(-1, n_factors * n_factors).astype(np.float32)
+    sums = (is_known @ flat_products).reshape(-1, n_factors, n_factors)
+
+    # One small system of equations for each row
+    left = sums + damping * np.eye(n_factors)
     right = matrix @ fixed.astype(np.float32)
-    return np.asarray(np.linalg.solve(left, right[:, :, None])[:, :, 0])
+    solutions = np.linalg.solve(left, right[:, :, None])
+    return np.asarray(solutions[:, :, 0])

@@ -1,4 +1,4 @@
-"""Ratings in a DataFrame of pandas or polars: kept as a Parquet file, which is loaded like any other.
+"""Ratings in a DataFrame of pandas or polars: kept as a Parquet file that is loaded like any other.
 
 So a frame is read, checked and described exactly as a file of `table:PATH` is, and the processes
 that measure find it again. Columns that are no ratings stay out of the file.
@@ -34,7 +34,7 @@ def is_frame(data: object) -> bool:
 
 
 def _is_of_pandas(data: object) -> bool:
-    """Whether `data` is a DataFrame of pandas, which need not be imported to know that it is not."""
+    """Whether `data` is a DataFrame of pandas, which is not imported to find that out."""
     module = sys.modules.get("pandas")
     return module is not None and isinstance(data, module.DataFrame)
 

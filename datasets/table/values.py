@@ -282,11 +282,15 @@ def _seconds_of_dates(texts: pl.Series) -> pl.Series:
     sign = pl.select(pl.when(parts["sign"] == "-").then(-1).otherwise(1)).to_series()
     offset = (zone_hours * SECONDS_PER_HOUR + zone_minutes * SECONDS_PER_MINUTE) * sign
 
+    midnight = days.cast(pl.Int64) * SECONDS_PER_DAY
     time_of_day = hour * SECONDS_PER_HOUR + minute * SECONDS_PER_MINUTE + second
-    seconds = (days.cast(pl.Int64) * SECONDS_PER_DAY + time_of_day - offset).cast(pl.Float64)
-    possible_time = (hour < 24) & (minute < 60) & (second < 60)
-    possible_zone = (zone_hours < 24) & (zone_minutes < 60)
-    return pl.select(pl.when(possible_time & possible_zone).then(seconds)).to_series()
+    seconds = (midnight + time_of_day - offset).cast(pl.Float64)
+
+    # 24:00 and the like are well written, but there is no such time
+    is_time = (hour < 24) & (minute < 60) & (second < 60)
+    is_zone = (zone_hours < 24) & (zone_minutes < 60)
+    possible = pl.when(is_time & is_zone).then(seconds)
+    return pl.select(possible).to_series()
 
 
 def _integers_or_zero(digits: pl.Series) -> pl.Series:

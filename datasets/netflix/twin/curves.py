@@ -66,9 +66,11 @@ def movie_counts(quantiles: Doubles) -> Doubles:
 
     # Above the last known quantile the curve rises steeply to the most rated movie
     last_quantile = MOVIE_QUANTILES[-1]
-    hits = np.clip((quantiles - last_quantile) / (1 - last_quantile), 0, 1)
+    places = (quantiles - last_quantile) / (1 - last_quantile)
+    hits = np.clip(places, 0, 1)
     rise = TAIL_SLOPE * hits + (1 - TAIL_SLOPE) * hits**TAIL_SHAPE
-    return np.asarray(np.exp(log_body + np.log(MOST_RATED / MOVIE_COUNTS[-1]) * rise))
+    log_factor = np.log(MOST_RATED / MOVIE_COUNTS[-1])
+    return np.asarray(np.exp(log_body + log_factor * rise))
 
 
 def tilts(counts: Doubles) -> Doubles:
@@ -98,8 +100,10 @@ def balance_propensities(n_points: int = 300) -> Propensities:
     reaches = np.log(per_movie / per_movie.mean())
     tilt = tilts(counts_of_users)[:, None]
     for _ in range(BALANCING_ROUNDS):
-        appetites += np.log(per_user / (_mean_chances(appetites, reaches, tilt) @ weights))
-        reaches += np.log(per_movie / (weights @ _mean_chances(appetites, reaches, tilt)))
+        chances = _mean_chances(appetites, reaches, tilt)
+        appetites += np.log(per_user / (chances @ weights))
+        chances = _mean_chances(appetites, reaches, tilt)
+        reaches += np.log(per_movie / (weights @ chances))
 
     return Propensities(
         log_user_counts=np.log(counts_of_users),
@@ -115,6 +119,7 @@ def _mean_chances(appetites: Doubles, reaches: Doubles, tilt: Doubles) -> Double
     spread = SELECTION * TASTE_SD
     missed: Doubles | float = 0.0
     for place, weight in TASTE_POINTS:
-        eagerness = np.exp(spread * place - spread**2 / 2)
-        missed = missed + weight * np.exp(-rates * eagerness)
+        eagerness = np.exp(spread * place - spread**2 / 2)  # 1 on average
+        missed_by_these = np.exp(-rates * eagerness)
+        missed = missed + weight * missed_by_these
     return np.asarray(1 - missed)

@@ -65,18 +65,23 @@ def _draw_block(twin: Twin, movies: Indices, rng: np.random.Generator) -> Block:
     taste = twin.movie_factors[movies] @ twin.user_factors.T
     rates = np.exp(twin.log_rates(movies, taste))
     is_rated = rates > rng.standard_exponential(taste.shape, np.float32)
+
     rated = np.flatnonzero(is_rated)
     rows, users = np.divmod(rated, len(twin.user_ids))
-    days, sessions = _draw_days(twin, users, movies[rows], rng)
+    rated_movies = movies[rows]
+    days, sessions = _draw_days(twin, users, rated_movies, rng)
 
-    # The latent opinion: biases, taste, the site's level, drift, mood, noise
-    opinion = twin.user_bias[users] + twin.movie_bias[movies[rows]] + taste.ravel()[rated]
+    # The latent opinion: biases and taste, the site's level, drift, mood, noise
+    opinion = twin.user_bias[users] + twin.movie_bias[rated_movies] + taste.ravel()[rated]
     drift = twin.slope[users] * _place_in_span(twin, users, days)
-    opinion += site_level(days) + drift + _draw_moods(twin, users, sessions)
-    opinion += rng.standard_normal(len(users)) * twin.noise[users]
+    mood = _draw_moods(twin, users, sessions)
+    noise = rng.standard_normal(len(users)) * twin.noise[users]
+    opinion += site_level(days) + drift + mood
+    opinion += noise
 
     constant = twin.constant[users]
-    stars = np.where(constant > 0, constant, 1 + np.searchsorted(THRESHOLDS, opinion))
+    stars_of_opinion = 1 + np.searchsorted(THRESHOLDS, opinion)
+    stars = np.where(constant > 0, constant, stars_of_opinion)
     return Block(users, rows, stars, days)
 
 
@@ -85,25 +90,34 @@ def _draw_days(
 ) -> tuple[Indices, Indices]:
     """Day and session of each rating. Early sessions are the fullest; none before the release."""
     chance = rng.random(len(users))
-    sessions = (twin.sessions[users] * chance**2).astype(np.int64)
-    offsets = twin.span[users] * np.mod(sessions * GOLDEN_RATIO, 1)
+    n_sessions = twin.sessions[users]
+    sessions = (n_sessions * chance**2).astype(np.int64)
+
+    # Sessions lie evenly in the span, in no order
+    places = np.mod(sessions * GOLDEN_RATIO, 1)
+    offsets = twin.span[users] * places
     days = twin.first_day[users] + offsets.astype(np.int64)
 
     # Who would have been too early rates on some day after the release
     releases = np.maximum(twin.release[movies], FIRST_DAY)
-    late_days = releases + ((LAST_DAY - releases) * chance).astype(np.int64)
-    return np.where(days < releases, late_days, days), sessions
+    delays = (LAST_DAY - releases) * chance
+    late_days = releases + delays.astype(np.int64)
+    is_too_early = days < releases
+    return np.where(is_too_early, late_days, days), sessions
 
 
 def _place_in_span(twin: Twin, users: Indices, days: Indices) -> Doubles:
     """Where in the user's span each day lies, from -.5 to .5."""
-    moments = (days - twin.first_day[users]) / np.maximum(twin.span[users], 1) - 0.5
-    return np.asarray(moments.clip(-0.5, 0.5))
+    days_since_first = days - twin.first_day[users]
+    lengths = np.maximum(twin.span[users], 1)
+    places = days_since_first / lengths - 0.5
+    return np.asarray(places.clip(-0.5, 0.5))
 
 
 def _draw_moods(twin: Twin, users: Indices, sessions: Indices) -> Doubles:
     """What the mood adds to the opinions of a session: the same for all ratings of the evening."""
-    evenings = (twin.user_ids[users].astype(np.int64) * 7919 + sessions * 104_729) % EVENINGS
+    user_ids = twin.user_ids[users].astype(np.int64)
+    evenings = (user_ids * 7919 + sessions * 104_729) % EVENINGS
     moods: Doubles = np.random.default_rng(VERSION).normal(0, MOOD_SD, EVENINGS)
     return np.asarray(moods[evenings])
 
@@ -113,9 +127,11 @@ def _write_lines(block: Block, user_ids: Indices, movies: Indices) -> bytes:
     # All lines as rows of bytes of one length
     text = np.full((len(user_ids), LINE_BYTES), ord(","), np.uint8)
     powers = 10 ** np.arange(USER_DIGITS - 1, -1, -1)
-    text[:, :USER_DIGITS] = user_ids[:, None] // powers % 10 + ord("0")
+    digits = user_ids[:, None] // powers % 10
+    text[:, :USER_DIGITS] = digits + ord("0")
     text[:, STAR_AT] = block.stars + ord("0")
-    text[:, DATE_AT : DATE_AT + DATE_BYTES] = _calendar_bytes()[block.days - FIRST_DAY]
+    dates = _calendar_bytes()[block.days - FIRST_DAY]
+    text[:, DATE_AT : DATE_AT + DATE_BYTES] = dates
     text[:, -1] = ord("\n")
 
     # The same without leading zeros
@@ -124,8 +140,10 @@ def _write_lines(block: Block, user_ids: Indices, movies: Indices) -> bytes:
     lines = text[is_written].tobytes()
 
     # Where in it the lines of each movie begin and end
-    line_ends = np.concatenate([[0], np.cumsum(is_written.sum(axis=1))])
-    bounds = line_ends[np.searchsorted(block.rows, np.arange(len(movies) + 1))]
+    line_lengths = is_written.sum(axis=1)
+    line_ends = np.concatenate([[0], np.cumsum(line_lengths)])
+    first_lines = np.searchsorted(block.rows, np.arange(len(movies) + 1))
+    bounds = line_ends[first_lines]
     pieces = []
     for position, movie in enumerate(movies):
         pieces.append(b"%d:\n" % (movie + 1))

@@ -149,10 +149,13 @@ class Twin(MovieTraits, UserCalendar, UserTraits):
 
         `taste` is how much they like them, of the same shape.
         """
-        movie_factors = self.movie_factors[movies]
-        centre = SELECTION * np.sum(movie_factors**2, axis=1) / 2  # makes exp(SELECTION * taste) 1
+        # Taste decides who rates a movie, not how many: on average exp(selection) is 1
+        squares = self.movie_factors[movies] ** 2
+        centre = SELECTION * np.sum(squares, axis=1) / 2
+        selection = SELECTION * (taste - centre[:, None])
+
         reach = self.reach[movies][:, None] * self.tilt[users]
-        return np.asarray(SELECTION * (taste - centre[:, None]) + self.appetite[users] + reach)
+        return np.asarray(selection + self.appetite[users] + reach)
 
     def truth_of_pairs(self, user_ids: NDArray[Any], movie_ids: NDArray[Any]) -> Floats:
         """What `Dataset.truth` holds, for all pairs of these users and movies: (3, users, movies).
@@ -166,14 +169,8 @@ class Twin(MovieTraits, UserCalendar, UserTraits):
 
         step = max(BLOCK_PAIRS // max(len(movies), 1), 1)
         for first in range(0, len(users), step):
-            block = users[first : first + step]
             rows = slice(first, first + step)
-            taste = self.user_factors[block] @ self.movie_factors[movies].T
-            liking = taste + self.movie_bias[movies]
-            rates = np.exp(self.log_rates(movies, taste.T, block))
-            truth[0, rows] = self._expected_stars(block[:, None], liking)
-            truth[1, rows] = -np.expm1(-rates).T
-            truth[2, rows] = self._chance_of_at_least(RELEVANT, block[:, None], liking)
+            truth[:, rows] = self._truth_of_block(users[rows], movies)
         return truth
 
     def keep_users(self, chosen: NDArray[np.bool_]) -> "Twin":
@@ -183,6 +180,19 @@ class Twin(MovieTraits, UserCalendar, UserTraits):
             name: column[chosen] for name, column in vars(self).items() if name not in movie_columns
         }
         return replace(self, **user_columns)
+
+    def _truth_of_block(self, users: Indices, movies: Indices) -> Floats:
+        """What `truth_of_pairs` gives for all pairs of these indices: (3, users, movies)."""
+        taste = self.user_factors[users] @ self.movie_factors[movies].T
+        liking = taste + self.movie_bias[movies]
+        rows = users[:, None]
+        expected_stars = self._expected_stars(rows, liking)
+        chance_of_relevant = self._chance_of_at_least(RELEVANT, rows, liking)
+
+        # Rated if the first event of a process with this rate comes within a unit of time
+        rates = np.exp(self.log_rates(movies, taste.T, users))
+        chance_of_rating = -np.expm1(-rates).T
+        return np.stack([expected_stars, chance_of_rating, chance_of_relevant])
 
     def _indices_of_users(self, user_ids: NDArray[Any]) -> Indices:
         """The row of each of these raw ids, which all must be there."""
@@ -197,11 +207,19 @@ class Twin(MovieTraits, UserCalendar, UserTraits):
     def _chance_of_at_least(self, stars: int, users: Indices, liking: Floats) -> Floats:
         """The chance of a rating of `stars` (2 to 5) or more; `liking` as in `_expected_stars`."""
         opinion = self.user_bias[users] + self.level[users] + liking
-        drift_variance = self.slope[users] ** 2 / 12  # of a uniform place in the span
-        spread = np.sqrt(self.noise[users] ** 2 + MOOD_SD**2 + drift_variance)
-        chance = ndtr((opinion - np.float32(THRESHOLDS[stars - 2])) / spread)
+
+        # Noise, mood, and the drift, as the rating may be anywhere in the user's span
+        noise_variance = self.noise[users] ** 2
+        drift_variance = self.slope[users] ** 2 / 12
+        spread = np.sqrt(noise_variance + MOOD_SD**2 + drift_variance)
+
+        threshold = np.float32(THRESHOLDS[stars - 2])
+        chance = ndtr((opinion - threshold) / spread)
+
+        # Who only ever gives one rating leaves nothing to chance
         constant = self.constant[users]
-        return np.where(constant > 0, constant >= stars, chance).astype(np.float32)
+        is_enough = constant >= stars
+        return np.where(constant > 0, is_enough, chance).astype(np.float32)
 
 
 def plant_twin(share: float, seed: int) -> Twin:
