@@ -1,7 +1,9 @@
-"""How ratings are divided into training and test parts: every way by name, and the rows of a fold.
+"""How ratings are divided into training and test parts: every split by name, and the rows of a
+fold.
 
-Planning, execution and verification come in. The same split, fold and seed give the same rows
-everywhere.
+A split of the bench is a function in `built_in` with its decorator; `folds` reads what a user has
+typed and divides. Planning, execution, verification and reports come in; the same split, fold and
+seed give the same rows everywhere.
 """
 
 from recbench.benchmarks.splits.built_in import SPLITS

@@ -1,4 +1,4 @@
-"""Ways to divide the ratings into a training and a test part: functions from ratings to row numbers, by name."""
+"""The bench's own splits, by name: functions from ratings to the row numbers of a fold's two parts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pydantic import Field
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Ratings
 
-Rows = NDArray[np.int64]
+Rows = NDArray[np.int64]  # row numbers of ratings
 DivideFunction = Callable[..., tuple[Rows, Rows]]
 Folds = Literal["parts", "draws", "one"]
 Order = Literal["none", "user", "all"]
@@ -21,12 +21,14 @@ Part = Annotated[float, Field(gt=0)]  # a share below 1, or a number of ratings
 
 @dataclass(frozen=True)
 class Split:
-    """A function (ratings, n_folds, fold, seed, **parameters) -> (training rows, test rows), and what its folds are.
+    """A way to divide ratings, and what its folds are.
 
-    Folds are "parts": every rating is tested once over all folds; "draws": each fold is drawn anew; "one": the
-    ratings themselves decide, whatever the seed, so there is one fold. Of the order in time the split respects
-    "none", "user": no user's own future is trained on, or "all": nobody's is. `even` parts are of one size, give or
-    take a rating, so none is empty where there are as many ratings as folds.
+    `divide` is a function (ratings, n_folds, fold, seed, **parameters) -> (training rows, test
+    rows). Folds are "parts": every rating is tested once over all folds; "draws": each fold is
+    drawn anew; "one": the ratings themselves decide, whatever the seed, so there is one fold. Of
+    the order in time the split respects "none", "user": no user's own future is trained on, or
+    "all": nobody's is. `even` parts are of one size, give or take a rating, so none is empty where
+    there are as many ratings as folds.
     """
 
     divide: DivideFunction
@@ -41,7 +43,10 @@ SPLITS: dict[str, Split] = {}
 def register_split(
     name: str, folds: Folds, order: Order = "none", *, even: bool = False
 ) -> Callable[[DivideFunction], DivideFunction]:
-    """Register a function under `name`; its parameters after `seed` are what may stand in brackets."""
+    """A decorator that makes a function the split called `name`.
+
+    Its parameters after `seed` are what may stand in brackets.
+    """
 
     def register(function: DivideFunction) -> DivideFunction:
         SPLITS[name] = Split(function, folds, order, even)
@@ -52,12 +57,13 @@ def register_split(
 
 @register_split("kfold", "parts", even=True)
 def kfold(ratings: Ratings, n_folds: int, fold: int, seed: int) -> tuple[Rows, Rows]:
-    """Shuffle all ratings with the seed and cut them into `n_folds` blocks; block `fold` is the test part.
+    """Shuffle all ratings with the seed and cut them into `n_folds` blocks; block `fold` is the
+    test part.
 
-    Row for row the same as Surprise's `KFold(n_folds, random_state=seed)`, the order inside the training part
-    included, so that seeded models give the published numbers.
+    Row for row the same as Surprise's `KFold(n_folds, random_state=seed)`, the order inside the
+    training part included, so that seeded models give the published numbers.
     """
-    rows = _shuffled(len(ratings), seed)
+    rows = _shuffle_rows(len(ratings), seed)
     sizes = np.full(n_folds, len(rows) // n_folds)
     sizes[: len(rows) % n_folds] += 1
     start = int(sizes[:fold].sum())
@@ -67,24 +73,32 @@ def kfold(ratings: Ratings, n_folds: int, fold: int, seed: int) -> tuple[Rows, R
 
 @register_split("user-kfold", "parts")
 def user_kfold(ratings: Ratings, n_folds: int, fold: int, seed: int) -> tuple[Rows, Rows]:
-    """K-fold inside each user: a user's ratings are shuffled and dealt out evenly, from a random fold onwards."""
-    rows = _shuffled(len(ratings), seed)
-    rank, order = _ranks(ratings.users, rows)
-    first = np.random.default_rng([seed, 1]).integers(0, n_folds, ratings.n_users)
-    is_test = (rank + first[ratings.users[order]]) % n_folds == fold
-    return rows_without(np.sort(order[is_test]), len(ratings))
+    """K-fold inside each user: a user's ratings are shuffled and dealt out evenly, from a random
+    fold onwards.
+    """
+    rows = _shuffle_rows(len(ratings), seed)
+    place_in_user, order = _place_in_groups(ratings.users, rows)
+    first_fold = np.random.default_rng([seed, 1]).integers(0, n_folds, ratings.n_users)
+
+    fold_of_row = (place_in_user + first_fold[ratings.users[order]]) % n_folds
+    test = np.sort(order[fold_of_row == fold])
+    return rows_without(test, len(ratings))
 
 
 @register_split("holdout", "draws")
 def holdout(
     ratings: Ratings, n_folds: int, fold: int, seed: int, test: Part = 0.2
 ) -> tuple[Rows, Rows]:
-    """Shuffle all ratings with the seed; the last `test` of them, a share or a number, are the test part."""
+    """Shuffle all ratings with the seed; the last `test` of them, a share or a number, are the test
+    part.
+
+    UsageError for a number of ratings that is not whole.
+    """
     if test >= 1 and test != int(test):
         raise UsageError(
             f"holdout[test={test:g}]: expected a share below 1 or a whole number of ratings"
         )
-    rows = _shuffled(len(ratings), _draw(seed, fold))
+    rows = _shuffle_rows(len(ratings), _seed_of_draw(seed, fold))
     n_test = round(test * len(rows)) if test < 1 else int(test)
     n_train = max(len(rows) - n_test, 0)
     return rows[:n_train], rows[n_train:]
@@ -94,15 +108,19 @@ def holdout(
 def last_out(
     ratings: Ratings, n_folds: int, fold: int, seed: int, n: Annotated[int, Field(ge=1)] = 1
 ) -> tuple[Rows, Rows]:
-    """The latest `n` ratings of each user are the test part; who has no more than `n` is in training only.
+    """The latest `n` ratings of each user are the test part; who has no more than `n` is in
+    training only.
 
     Of ratings at the same second the later row is the later one.
     """
     order = np.lexsort((np.asarray(ratings.times), ratings.users))
     n_ratings = np.bincount(ratings.users, minlength=ratings.n_users)
-    from_end = np.repeat(np.cumsum(n_ratings), n_ratings) - np.arange(len(order))
-    is_test = (from_end <= n) & (n_ratings[ratings.users[order]] > n)
-    return rows_without(np.sort(order[is_test]), len(ratings))
+
+    # Of the rows user by user: how many of the user's ratings are left from this one on.
+    n_from_here = np.repeat(np.cumsum(n_ratings), n_ratings) - np.arange(len(order))
+    has_enough = n_ratings[ratings.users[order]] > n
+    test = np.sort(order[(n_from_here <= n) & has_enough])
+    return rows_without(test, len(ratings))
 
 
 @register_split("time", "one", order="all")
@@ -111,21 +129,22 @@ def time(
 ) -> tuple[Rows, Rows]:
     """Everything before a moment is the training part, everything from it on the test part.
 
-    `at` is a share of the ratings, counted in the order of time, or a date such as 2005-06-30 (its midnight, UTC).
-    Ratings of one second are never divided.
+    `at` is a share of the ratings, counted in the order of time, or a date such as 2005-06-30 (its
+    midnight, UTC). Ratings of one second are never divided. UsageError if a part would be empty.
     """
     times = np.asarray(ratings.times)
     moment = parse_moment(at)
     if moment is None:
-        moment = int(np.partition(times, int(float(at) * len(times)))[int(float(at) * len(times))])
+        place = int(float(at) * len(times))
+        moment = int(np.partition(times, place)[place])
+
     test = np.flatnonzero(times >= moment)
     if not 0 < len(test) < len(times):
-        days = (
-            datetime.fromtimestamp(int(t), UTC).date().isoformat()
-            for t in (times.min(), times.max())
-        )
+        first_day = _day_of(times.min())
+        last_day = _day_of(times.max())
         raise UsageError(
-            f"time[at={at}] leaves no rating in one of its parts: ratings are from {' to '.join(days)}"
+            f"time[at={at}] leaves no rating in one of its parts: "
+            f"ratings are from {first_day} to {last_day}"
         )
     return rows_without(test, len(ratings))
 
@@ -138,55 +157,86 @@ def recommenders(
     seed: int,
     train: Annotated[float, Field(gt=0, lt=1)] = 0.75,
 ) -> tuple[Rows, Rows]:
-    """Of each item's ratings a random share `train` is the training part, rounded to whole ratings, half to even.
+    """Of each item's ratings a random share `train` is the training part, rounded to whole ratings,
+    half to even.
 
-    Row for row the `python_stratified_split(ratio=train, filter_by="item", seed=seed)` of Microsoft Recommenders.
+    Row for row the `python_stratified_split(ratio=train, filter_by="item", seed=seed)` of Microsoft
+    Recommenders.
     """
-    draws = np.random.RandomState(_draw(seed, fold)).rand(len(ratings))
-    rank, order = _ranks(ratings.items, np.argsort(draws, kind="stable"))
-    n_train = np.round(train * np.bincount(ratings.items, minlength=ratings.n_items))
-    is_train = rank + 1 <= n_train[ratings.items[order]]
+    draws = np.random.RandomState(_seed_of_draw(seed, fold)).rand(len(ratings))
+    rows = np.argsort(draws, kind="stable")
+    place_in_item, order = _place_in_groups(ratings.items, rows)
+
+    n_ratings = np.bincount(ratings.items, minlength=ratings.n_items)
+    n_train = np.round(train * n_ratings)
+    is_train = place_in_item + 1 <= n_train[ratings.items[order]]
     return order[is_train], order[~is_train]
 
 
-def _shuffled(n: int, seed: int) -> Rows:
-    rows = np.arange(n)
+def _shuffle_rows(n_rows: int, seed: int) -> Rows:
+    """The row numbers 0 to n_rows - 1 in an order that depends on the seed."""
+    rows = np.arange(n_rows)
     np.random.RandomState(seed).shuffle(rows)
     return rows
 
 
-def _draw(seed: int, fold: int) -> int:
-    """The seed of a draw: `seed` for the first; for others one that no neighbouring seed has for any of its draws."""
-    return seed if fold == 0 else int(np.random.SeedSequence([seed, fold]).generate_state(1)[0])
+def _seed_of_draw(seed: int, fold: int) -> int:
+    """The seed of a fold that is drawn anew.
+
+    `seed` itself for the first; for others one that no neighbouring seed has for any of its draws.
+    """
+    if fold == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, fold]).generate_state(1)[0])
 
 
-def _ranks(indices: NDArray[np.int32], rows: Rows) -> tuple[Rows, Rows]:
-    """Each row's place in the group of its index, and the rows group by group, in their order in `rows`."""
+def _place_in_groups(indices: NDArray[np.int32], rows: Rows) -> tuple[Rows, Rows]:
+    """The place of each row in its group, from 0, and the rows group by group.
+
+    Rows with the same index are a group, in which they keep their order in `rows`. Both arrays have
+    the order of the second.
+    """
     order = rows[np.argsort(indices[rows], kind="stable")]
     sizes = np.bincount(indices)
     starts = np.cumsum(sizes) - sizes
-    return np.arange(len(order)) - starts[indices[order]], order
+    places = np.arange(len(order)) - starts[indices[order]]
+    return places, order
 
 
-def rows_without(test: Rows, n: int) -> tuple[Rows, Rows]:
-    """All `n` rows without those of `test`, in their order, and those of `test`."""
-    in_training = np.ones(n, bool)
-    in_training[test] = False
-    return np.flatnonzero(in_training), test
+def rows_without(test: Rows, n_rows: int) -> tuple[Rows, Rows]:
+    """All row numbers below `n_rows` without those of `test`, ascending, and those of `test`."""
+    is_in_training = np.ones(n_rows, bool)
+    is_in_training[test] = False
+    return np.flatnonzero(is_in_training), test
+
+
+def _day_of(seconds: int) -> str:
+    """The day of a moment in seconds since 1970, UTC, as 2005-06-30."""
+    return datetime.fromtimestamp(int(seconds), UTC).date().isoformat()
 
 
 def parse_moment(at: str) -> int | None:
-    """The date `at` in seconds since 1970, or None if it is a share. UsageError if it is neither."""
+    """The date `at` (its midnight, UTC) in seconds since 1970, or None if it is a share of ratings.
+
+    UsageError if it is neither.
+    """
     try:
-        if 0 < float(at) < 1:
-            return None
+        share = float(at)
     except ValueError:
+        share = None
+    if share is None:
         try:
-            return int(
-                datetime.combine(date.fromisoformat(at), datetime.min.time(), UTC).timestamp()
-            )
+            midnight = datetime.combine(date.fromisoformat(at), datetime.min.time(), UTC)
         except ValueError:
-            pass
-    raise UsageError(
+            raise _refuse_moment(at) from None
+        return int(midnight.timestamp())
+    if 0 < share < 1:
+        return None
+    raise _refuse_moment(at)
+
+
+def _refuse_moment(at: str) -> UsageError:
+    """The error to raise for an `at` that is neither a share nor a date."""
+    return UsageError(
         f"time[at={at}]: expected a share between 0 and 1, or a date such as 2005-06-30"
     )

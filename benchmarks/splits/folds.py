@@ -1,9 +1,11 @@
-"""From a split as it is written to the rows of its folds.
+"""From a split as it is written to its folds: how many there are, and the rows of each.
 
-It is written `name` or `name[key=value,...]`, such as `holdout[test=0.1]`; data sets bring official ones.
+A split is written `name` or `name[key=value,...]`, such as `holdout[test=0.1]`. Those of the bench
+are in `built_in`; data sets bring official ones, whose rows are given.
 """
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,28 +27,54 @@ from recbench.datasets.foundation import (
 )
 from recbench.datasets.ratings import Dataset
 
-# What the official splits do with time: those of MovieLens are random, the probe is drawn from each user's latest.
+# What the official splits do with time: those of MovieLens are random, the probe is drawn from each
+# user's latest ratings.
 OFFICIAL_ORDERS: dict[str, Order] = {"u": "none", "ua": "none", "ub": "none", "probe": "user"}
 
+# What every function of a split is given by the bench, so that no user can.
+GIVEN_BY_BENCH = {"ratings", "n_folds", "fold", "seed"}
 
-def _find(spec: str) -> tuple[Split | None, str, dict[str, Any]]:
-    """The split of the bench that `spec` names, or None; its name; its parameters, converted and checked."""
+# Folds of a split into parts, unless a user or a suite wants others.
+DEFAULT_PARTS = 5
+
+
+@dataclass(frozen=True)
+class _ParsedSplit:
+    """A split as it was written: the bench's own with its parameters, or the name of an official
+    one.
+    """
+
+    name: str
+    built_in: Split | None
+    parameters: dict[str, Any]
+
+
+def _parse_split(spec: str) -> _ParsedSplit:
+    """What `spec` names, with converted parameters; a name that the bench lacks counts as official.
+
+    UsageError if `spec` is malformed, or its parameters are unknown or out of range.
+    """
     name, given = parse_spec(spec)
-    found = SPLITS.get(name)
-    if found is None:
-        return None, spec, {}
-    ours = validate_arguments(f"split {name}", found.divide, given)
-    if fixed := sorted({"ratings", "n_folds", "fold", "seed"} & set(ours)):
-        raise UsageError(f"split {name} takes no parameter {fixed[0]}: use --folds and --seed")
-    if name == "time" and "at" in ours:
-        parse_moment(ours["at"])
-    return found, name, ours
+    built_in = SPLITS.get(name)
+    if built_in is None:
+        return _ParsedSplit(spec, None, {})
+
+    parameters = validate_arguments(f"split {name}", built_in.divide, given)
+    reserved = sorted(GIVEN_BY_BENCH & set(parameters))
+    if reserved:
+        raise UsageError(f"split {name} takes no parameter {reserved[0]}: use --folds and --seed")
+    if name == "time" and "at" in parameters:
+        parse_moment(parameters["at"])
+    return _ParsedSplit(name, built_in, parameters)
 
 
 def canonical_spec(spec: str) -> str:
-    """`spec` as it stands in a cell. UsageError for a malformed one; official names pass as they are."""
-    _, name, parameters = _find(spec)
-    return format_spec(name, parameters)
+    """`spec` as it stands in a cell: parameters converted. Official names pass as they are.
+
+    UsageError for a malformed one.
+    """
+    split = _parse_split(spec)
+    return format_spec(split.name, split.parameters)
 
 
 def resolve_n_folds(
@@ -54,91 +82,139 @@ def resolve_n_folds(
 ) -> int:
     """How many folds the split has: the `wanted` number, or the `default`, or what it comes with.
 
-    UsageError for a split that neither the bench nor the data set has, a number of folds that it cannot have, and
-    ratings without the times that it needs.
+    UsageError for a split that neither the bench nor the data set has, a number of folds that it
+    cannot have, and ratings without the times that it needs.
     """
-    found, name, _ = _find(spec)
-    if found is None:
-        pick_name("split", name, [*SPLITS, *dataset.splits])
-    elif found.order != "none" and dataset.ratings.times is None:
+    split = _parse_split(spec)
+    _refuse_unusable(dataset, spec, split)
+
+    fixed = _fixed_n_folds(dataset, split)
+    if fixed is not None:
+        if wanted not in (None, fixed):
+            raise UsageError(
+                f"--folds {wanted}: the split {spec!r} of {dataset.name} has {fixed}; "
+                "leave --folds out"
+            )
+        return fixed
+
+    is_in_parts = split.built_in is not None and split.built_in.folds == "parts"
+    if not is_in_parts:
+        return wanted or default or 1
+
+    n_folds = wanted or default or DEFAULT_PARTS
+    n_ratings = len(dataset.ratings)
+    if not 2 <= n_folds <= n_ratings:
         raise UsageError(
-            f"--split {spec}: the ratings of {dataset.name} have no times; use kfold or holdout"
-        )
-    only = len(dataset.splits[name]) if found is None else 1 if found.folds == "one" else None
-    if only is not None and wanted not in (None, only):
-        raise UsageError(
-            f"--folds {wanted}: the split {spec!r} of {dataset.name} has {only}; leave --folds out"
-        )
-    is_parts = found is not None and found.folds == "parts"
-    n_folds = only or wanted or default or (5 if is_parts else 1)
-    if is_parts and not 2 <= n_folds <= len(dataset.ratings):
-        raise UsageError(
-            f"--folds {n_folds}: expected 2 to {len(dataset.ratings)}, the ratings of {dataset.name}"
+            f"--folds {n_folds}: expected 2 to {n_ratings}, the ratings of {dataset.name}"
         )
     return n_folds
 
 
+def _refuse_unusable(dataset: Dataset, spec: str, split: _ParsedSplit) -> None:
+    """UsageError for an official split that the data set lacks, and for one by time without times."""
+    if split.built_in is None:
+        pick_name("split", split.name, [*SPLITS, *dataset.splits])
+        return
+    if split.built_in.order != "none" and dataset.ratings.times is None:
+        raise UsageError(
+            f"--split {spec}: the ratings of {dataset.name} have no times; use kfold or holdout"
+        )
+
+
+def _fixed_n_folds(dataset: Dataset, split: _ParsedSplit) -> int | None:
+    """The only number of folds that the split can have; None if it is the user's choice."""
+    if split.built_in is None:
+        return len(dataset.splits[split.name])
+    if split.built_in.folds == "one":
+        return 1
+    return None
+
+
 def is_seeded(spec: str) -> bool:
-    """Whether another seed gives another division; official splits have none, and others go by the ratings alone."""
-    found = _find(spec)[0]
-    return found is not None and found.folds != "one"
+    """Whether another seed gives another division.
+
+    Official splits have no seed, and those with one fold go by the ratings alone.
+    """
+    split = _parse_split(spec)
+    return split.built_in is not None and split.built_in.folds != "one"
 
 
 def order_in_time(spec: str) -> Order | None:
-    """Which order in time the split respects, see `Split`; None for an official one of which that is not known."""
-    found, name, _ = _find(spec)
-    return OFFICIAL_ORDERS.get(name) if found is None else found.order
+    """Which order in time the split respects, see `Split`; None if that of an official one is
+    unknown.
+    """
+    split = _parse_split(spec)
+    if split.built_in is None:
+        return OFFICIAL_ORDERS.get(split.name)
+    return split.built_in.order
 
 
 def refuse_empty_parts(dataset: Dataset, spec: str, n_folds: int, seed: int) -> None:
-    """UsageError if a fold has no training or no test rating, since then there is nothing to fit or to measure."""
-    found = _find(spec)[0]
-    if found is not None and found.even:
-        return  # `n_folds_of` asks for as many ratings as folds, and dividing many ratings takes seconds
+    """UsageError if a fold has no training or no test rating: nothing could be fitted or measured."""
+    split = _parse_split(spec)
+    if split.built_in is not None and split.built_in.even:
+        # `resolve_n_folds` asks for as many ratings as folds, and dividing many ratings takes
+        # seconds.
+        return
+
     for fold in range(n_folds):
-        for part, rows in zip(
-            ("training", "test"), _parts(dataset, spec, n_folds, fold, seed), strict=True
-        ):
-            if not len(rows):
+        train, test = _divide_unchecked(dataset, split, n_folds, fold, seed)
+        for part, rows in (("training", train), ("test", test)):
+            if len(rows) == 0:
                 raise UsageError(
-                    f"--split {spec}: no rating is left for the {part} part of fold {fold} (seed {seed}) of the "
-                    f"{len(dataset.ratings):,} ratings of {dataset.name}; choose other parameters or another split"
+                    f"--split {spec}: no rating is left for the {part} part of fold {fold} "
+                    f"(seed {seed}) of the {len(dataset.ratings):,} ratings of {dataset.name}; "
+                    "choose other parameters or another split"
                 )
 
 
 def divide(dataset: Dataset, spec: str, n_folds: int, fold: int, seed: int) -> tuple[Rows, Rows]:
-    """The training and the test rows of a fold; those of an official split are in the order of the data set.
+    """The training and the test rows of a fold; those of an official split in the data set's order.
 
-    RuntimeError if a row is in both parts: then the split is wrong, and no number would be worth anything.
+    RuntimeError if a row is in both parts: then the split is wrong, and no number would be worth
+    anything.
     """
-    train, test = _parts(dataset, spec, n_folds, fold, seed)
-    in_training = np.zeros(len(dataset.ratings), bool)
-    in_training[train] = True
-    if n_both := int(in_training[test].sum()):
+    split = _parse_split(spec)
+    train, test = _divide_unchecked(dataset, split, n_folds, fold, seed)
+
+    is_in_training = np.zeros(len(dataset.ratings), bool)
+    is_in_training[train] = True
+    n_in_both = int(is_in_training[test].sum())
+    if n_in_both:
         raise RuntimeError(
-            f"split {spec}, fold {fold}: {n_both:,} ratings are in the training and in the test part"
+            f"split {spec}, fold {fold}: "
+            f"{n_in_both:,} ratings are in the training and in the test part"
         )
     return train, test
 
 
-def _parts(dataset: Dataset, spec: str, n_folds: int, fold: int, seed: int) -> tuple[Rows, Rows]:
-    found, name, parameters = _find(spec)
-    if found is not None:
-        return found.divide(dataset.ratings, n_folds, fold, seed, **parameters)
-    return rows_without(dataset.splits[name][fold], len(dataset.ratings))
+def _divide_unchecked(
+    dataset: Dataset, split: _ParsedSplit, n_folds: int, fold: int, seed: int
+) -> tuple[Rows, Rows]:
+    """The training and the test rows of a fold, whatever the split makes them."""
+    if split.built_in is None:
+        return rows_without(dataset.splits[split.name][fold], len(dataset.ratings))
+    return split.built_in.divide(dataset.ratings, n_folds, fold, seed, **split.parameters)
 
 
 def fingerprint_rows(rows: Rows) -> str:
-    """Twelve hexadecimal digits over row numbers and their order: the same for all algorithms of a fold."""
+    """Twelve hexadecimal digits over row numbers and their order.
+
+    All algorithms of a fold have the same.
+    """
     return hashlib.sha256(np.ascontiguousarray(rows, np.int64).data).hexdigest()[:12]
 
 
 def digest_of_split(dataset: Dataset, spec: str) -> str:
-    """sha256 of all that fixes the folds but their number and the seed: the data, and an official split's rows."""
-    found, name, _ = _find(spec)
-    if found is not None:
+    """sha256 of all that fixes the folds but their number and the seed.
+
+    That is the digest of the data, and with an official split also its rows.
+    """
+    split = _parse_split(spec)
+    if split.built_in is not None:
         return dataset.digest
-    seen = hashlib.sha256(dataset.digest.encode())
-    for rows in dataset.splits[name]:
-        seen.update(np.ascontiguousarray(rows).data)
-    return seen.hexdigest()
+
+    digest = hashlib.sha256(dataset.digest.encode())
+    for rows in dataset.splits[split.name]:
+        digest.update(np.ascontiguousarray(rows).data)
+    return digest.hexdigest()
