@@ -1,11 +1,13 @@
 """How sure a difference is: a paired bootstrap over users.
 
-The users of the data set are drawn again with replacement, all algorithms and folds with the same draw, and every
-number is made anew from the shares of the drawn users. Ratings of one user are never torn apart, so they need not be
-independent. What the intervals cover is the choice of users, given the folds and the fitted models; the deviation
-over folds is another thing, and no standard error, since folds share their training data.
+The users of the data set are drawn again with replacement, all algorithms and folds with the same
+draw, and every number is made anew from the shares of the drawn users. Ratings of one user are
+never torn apart, so they need not be independent. What the intervals cover is the choice of users,
+given the folds and the fitted models; the deviation over folds is another thing, and no standard
+error, since folds share their training data.
 
-In simulations with skewed users 95 % intervals cover 93 to 97 % from 100 users up, and 91 to 95 % of 20 to 50 users.
+In simulations with skewed users 95 % intervals cover 93 to 97 % from 100 users up, and 91 to 95 %
+of 20 to 50 users.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,24 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.benchmarks.certainty.estimate import LEVEL, Estimate
+from recbench.benchmarks.certainty.user_shares import UserShares
 from recbench.benchmarks.metrics import Doubles, Metric
 
 DRAWS = 4000
 BLOCK = 1 << 24  # drawn users held at a time
-FEWEST = 20  # users with a value in every fold: of fewer nothing is said, and a draw might hold none of them
 
-
-@dataclass(frozen=True)
-class UserShares:
-    """What the users add to one metric of one row: shares of shape (n_folds, n_users) each."""
-
-    sums: Doubles
-    weights: Doubles
-
-    @property
-    def n_users(self) -> int:
-        """How many users have a value in the fold that has the fewest of them."""
-        return int((self.weights > 0).sum(axis=1).min())
+# Users with a value in every fold: of fewer nothing is said, and a draw might hold none of them.
+FEWEST = 20
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,9 @@ class Bootstrap:
     values: Doubles  # (n_rows,)
     drawn: Doubles  # (n_rows, n_draws)
     without: Doubles  # (n_rows, n_users): the values if one user were left out
-    per_user: Doubles  # (n_rows, n_users): each user's own ratio of sums over all folds; NaN without weight
+
+    # (n_rows, n_users): each user's own ratio of sums over all folds; NaN without weight.
+    per_user: Doubles
 
     @cached_property
     def losses(self) -> Doubles:
@@ -53,8 +47,9 @@ class Bootstrap:
 
     @cached_property
     def best_row(self) -> int:
-        """The row with the best value."""
-        return int(np.argmin([self.metric.loss(value) for value in self.values]))
+        """The number of the row with the best value."""
+        losses = [self.metric.loss(value) for value in self.values]
+        return int(np.argmin(losses))
 
     def estimate(self, row: int) -> Estimate:
         """The value of a row."""
@@ -69,71 +64,82 @@ class Bootstrap:
         return Estimate.of(np.subtract, self.estimate(row), self.estimate(other))
 
     def difference(self, row: int, other: int, level: float = LEVEL) -> tuple[float, float, float]:
-        """Value of `row` - value of `other`, and the interval of this difference."""
-        gap = self.estimate_difference(row, other)
-        return (gap.value, *gap.interval(level))
+        """Value of `row` - value of `other`, and the two ends of this difference's interval."""
+        difference = self.estimate_difference(row, other)
+        low, high = difference.interval(level)
+        return difference.value, low, high
 
     def p_value(self, row: int, other: int) -> float:
-        """Two-sided, of the difference."""
+        """The two-sided p-value of the difference between two rows, not adjusted."""
         return self.estimate_difference(row, other).p_value()
 
     @cached_property
     def p_values_against_best(self) -> Doubles:
-        """The p-value of each row's difference to the best, adjusted by Holm's step-down (1979); 1 for the best.
+        """The p-value of each row's difference to the best, adjusted by Holm's step-down (1979); 1
+        for the best.
 
-        The best is chosen by the same data, so each step counts all pairs of the rows that are not yet told from it:
-        counting the rows alone, one of twelve equal rows would be told from the best in every fifth study.
+        The best is chosen by the same data, so each step counts all pairs of the rows that are not
+        yet significantly different from it: counting the rows alone, one of twelve equal rows would
+        be called different from the best in every fifth study.
         """
-        n = len(self.values)
-        others = [row for row in range(n) if row != self.best_row]
-        left = np.arange(n, 1, -1)
-        adjusted = np.ones(n)
-        adjusted[others] = adjust_by_holm(
-            [self.p_value(row, self.best_row) for row in others], left * (left - 1) / 2
-        )
+        n_rows = len(self.values)
+        others = [row for row in range(n_rows) if row != self.best_row]
+        p_values = [self.p_value(row, self.best_row) for row in others]
+
+        # In each step: the rows that are left with the best among them, and all their pairs.
+        n_left = np.arange(n_rows, 1, -1)
+        n_pairs = n_left * (n_left - 1) / 2
+        adjusted = np.ones(n_rows)
+        adjusted[others] = adjust_by_holm(p_values, n_pairs)
         return adjusted
 
     @property
     def tied_with_best(self) -> list[int]:
-        """The rows that cannot be told from the best at `LEVEL` after Holm's correction, the best among them."""
-        return [
-            row
-            for row, p in enumerate(self.p_values_against_best)
-            if row == self.best_row or p >= LEVEL
-        ]
+        """The rows not significantly different from the best after Holm's correction, at `LEVEL`.
+
+        The best is among them.
+        """
+        rows = range(len(self.values))
+        return [row for row in rows if self._is_tied_with_best(row)]
+
+    def _is_tied_with_best(self, row: int) -> bool:
+        return row == self.best_row or bool(self.p_values_against_best[row] >= LEVEL)
 
     @cached_property
     def pairwise_p_values(self) -> Doubles:
         """The p-value of each pair's difference, (n_rows, n_rows), adjusted for testing all pairs.
 
-        Single-step max-T (Westfall & Young 1993): the share of draws in which any pair is as many of its standard
-        deviations away from its own difference as this pair is from zero. Holm's factors would need more draws than
-        there are pairs to call anything significant. A pair that differs equally in all draws gets 1.
+        Single-step max-T (Westfall & Young 1993): the share of draws in which any pair is as many
+        of its standard deviations away from its own difference as this pair is from zero. Holm's
+        factors would need more draws than there are pairs to call anything significant. A pair that
+        differs equally in all draws gets 1.
         """
-        spreads, largest = (
-            np.zeros((2, len(self.values), len(self.values))),
-            np.zeros(self.drawn.shape[1]),
-        )
+        n_rows = len(self.values)
+        gaps = np.zeros((n_rows, n_rows))
+        deviations = np.zeros((n_rows, n_rows))
+        largest = np.zeros(self.drawn.shape[1])  # of each draw: the furthest of any pair
         for row, value in enumerate(self.values):
-            gaps = value - self.values
-            around = np.abs(self.drawn[row] - self.drawn - gaps[:, None])
+            gaps_of_row = value - self.values
+            around = np.abs(self.drawn[row] - self.drawn - gaps_of_row[:, None])
             deviation = np.sqrt((around**2).mean(axis=1))
             varies = deviation > 1e-12
-            spreads[:, row, varies] = np.abs(gaps[varies]), deviation[varies]
+            gaps[row, varies] = np.abs(gaps_of_row[varies])
+            deviations[row, varies] = deviation[varies]
             if varies.any():
-                largest = np.maximum(
-                    largest, (around[varies] / deviation[varies, None]).max(axis=0)
-                )
-        gaps, deviations = spreads
+                furthest = (around[varies] / deviation[varies, None]).max(axis=0)
+                largest = np.maximum(largest, furthest)
+
         distance = np.divide(gaps, deviations, out=np.zeros_like(gaps), where=deviations > 0)
-        below = np.searchsorted(np.sort(largest), distance)
-        return np.asarray(
-            np.where(distance > 0, (1 + len(largest) - below) / (1 + len(largest)), 1.0)
-        )
+        n_draws = len(largest)
+        n_below = np.searchsorted(np.sort(largest), distance)
+        p_values = (1 + n_draws - n_below) / (1 + n_draws)
+        return np.asarray(np.where(distance > 0, p_values, 1.0))
 
     @cached_property
     def _ranks(self) -> Doubles:
-        """The rank of each row in each draw, from 1; rows with equal values share the mean of their ranks."""
+        """The rank of each row in each draw, from 1; rows with equal values share the mean of their
+        ranks.
+        """
         losses = self.losses
         below = (losses[None] < losses[:, None]).sum(axis=1)
         equal = (losses[None] == losses[:, None]).sum(axis=1)
@@ -141,105 +147,136 @@ class Bootstrap:
 
     @property
     def chance_of_first(self) -> Doubles:
-        """The share of draws in which each row is first, (n_rows,); rows that are equal there share it."""
+        """The share of draws in which each row is first, (n_rows,); rows that are equal there share
+        it.
+        """
         first = self.losses == self.losses.min(axis=0)
         return np.asarray((first / first.sum(axis=0)).mean(axis=1))
 
     def rank_interval(self, row: int, level: float = LEVEL) -> tuple[int, int]:
         """The ranks between which a row lies in all but `level` of the draws."""
-        low, high = np.quantile(self._ranks[row], [level / 2, 1 - level / 2])
+        tails = [level / 2, 1 - level / 2]
+        low, high = np.quantile(self._ranks[row], tails)
         return int(np.floor(low)), int(np.ceil(high))
 
     def effect_size(self, row: int, other: int) -> float:
-        """Cohen's d for pairs: the mean over users of their own difference, divided by its standard deviation.
+        """Cohen's d for pairs: the mean over users of their own difference, divided by its standard
+        deviation.
 
         For RMSE the users' own numbers are mean squared errors. NaN if no two users have both.
         """
-        gaps = self.per_user[row] - self.per_user[other]
-        gaps = gaps[~np.isnan(gaps)]
-        deviation = gaps.std(ddof=1) if len(gaps) > 1 else np.nan
-        return (
-            float(gaps.mean() / deviation)
-            if deviation > 0
-            else 0.0
-            if deviation == 0
-            else float("nan")
-        )
+        differences = self.per_user[row] - self.per_user[other]
+        differences = differences[~np.isnan(differences)]
+        if len(differences) < 2:
+            return float("nan")
+
+        deviation = differences.std(ddof=1)
+        if deviation > 0:
+            return float(differences.mean() / deviation)
+        return 0.0 if deviation == 0 else float("nan")
 
 
 def explain_too_few_users(n_users: int) -> str:
     """Why nothing can be said with so few users in the emptiest fold; empty if there are enough."""
-    said = f"too few users: {n_users} with a value in one of the folds, and at least {FEWEST} are needed"
-    return said if n_users < FEWEST else ""
+    if n_users >= FEWEST:
+        return ""
+    return (
+        f"too few users: {n_users} with a value in one of the folds, "
+        f"and at least {FEWEST} are needed"
+    )
 
 
 def bootstrap_users(
-    metric: Metric, samples: Sequence[UserShares], seed: int = 0, n_draws: int = DRAWS
+    metric: Metric, rows: Sequence[UserShares], seed: int = 0, n_draws: int = DRAWS
 ) -> Bootstrap:
-    """Draw the users `n_draws` times. Samples must have the same users; folds may differ in number between rows.
+    """Draw the users `n_draws` times, and compute the metric of all rows in each draw.
 
-    A value is the mean over folds of finish(sum of sums / sum of weights), as everywhere in this bench.
+    The shares of `rows` must be of the same users; folds may differ in number between rows. A value
+    is the mean over folds of finish(sum of sums / sum of weights), as everywhere in this bench.
+    Users without any weight are left out.
     """
-    seen = np.any([sample.weights.any(axis=0) for sample in samples], axis=0)
-    sums = np.concatenate([sample.sums[:, seen] for sample in samples])
-    weights = np.concatenate([sample.weights[:, seen] for sample in samples])
-    ends = np.cumsum([len(sample.sums) for sample in samples])[:-1]
+    is_seen = np.any([shares.weights.any(axis=0) for shares in rows], axis=0)
+    sums = np.concatenate([shares.sums[:, is_seen] for shares in rows])
+    weights = np.concatenate([shares.weights[:, is_seen] for shares in rows])
+    n_users = sums.shape[1]
 
-    def values(sums: Doubles, weights: Doubles) -> Doubles:
-        """Rows x anything from anything x folds."""
-        return np.array(
-            [part.mean(axis=1) for part in np.split(metric.finish(sums / weights), ends, axis=1)]
-        )
+    # The folds of all rows stand below each other; here each row but the last ends.
+    row_ends = np.cumsum([len(shares.sums) for shares in rows])[:-1]
 
-    total, total_weight = sums.sum(axis=1), weights.sum(axis=1)
+    def mean_over_folds(fold_sums: Doubles, fold_weights: Doubles) -> Doubles:
+        """The values, (n_rows, anything), from sums and weights of shape (anything, n_folds)."""
+        by_fold = metric.finish(fold_sums / fold_weights)
+        return np.array([folds.mean(axis=1) for folds in np.split(by_fold, row_ends, axis=1)])
+
+    total_sums = sums.sum(axis=1)
+    total_weights = weights.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        blocks = [
-            values(counts @ sums.T, counts @ weights.T)
-            for counts in _draws(int(seen.sum()), n_draws, seed)
+        drawn = [
+            mean_over_folds(counts @ sums.T, counts @ weights.T)
+            for counts in _count_draws(n_users, n_draws, seed)
         ]
-        value = values(total[None], total_weight[None])[:, 0]
-        without = values(total - sums.T, total_weight - weights.T)
-        own = [
-            sample.sums[:, seen].sum(axis=0) / sample.weights[:, seen].sum(axis=0)
-            for sample in samples
+        values = mean_over_folds(total_sums[None], total_weights[None])[:, 0]
+        without = mean_over_folds(total_sums - sums.T, total_weights - weights.T)
+        per_user = [
+            shares.sums[:, is_seen].sum(axis=0) / shares.weights[:, is_seen].sum(axis=0)
+            for shares in rows
         ]
-    return Bootstrap(metric, value, np.concatenate(blocks, axis=1), without, np.array(own))
+    return Bootstrap(
+        metric=metric,
+        values=values,
+        drawn=np.concatenate(drawn, axis=1),
+        without=without,
+        per_user=np.array(per_user),
+    )
 
 
-def _draws(n_users: int, n_draws: int, seed: int) -> Iterator[Doubles]:
-    """How often each user is drawn, block by block: float64 of shape (draws of the block, n_users)."""
+def _count_draws(n_users: int, n_draws: int, seed: int) -> Iterator[Doubles]:
+    """How often each user is drawn, block by block of draws: float64, (draws of block, n_users)."""
     rng = np.random.default_rng(seed)
-    block = max(1, min(n_draws, BLOCK // max(n_users, 1)))
-    for start in range(0, n_draws, block):
-        n = min(block, n_draws - start)
-        chosen = rng.integers(0, n_users, (n, n_users)) + n_users * np.arange(n)[:, None]
-        yield (
-            np.bincount(chosen.ravel(), minlength=n * n_users)
-            .reshape(n, n_users)
-            .astype(np.float64)
-        )
+    draws_in_block = max(1, min(n_draws, BLOCK // max(n_users, 1)))
+    for start in range(0, n_draws, draws_in_block):
+        n_drawn = min(draws_in_block, n_draws - start)
+        users = rng.integers(0, n_users, (n_drawn, n_users))
+
+        # Users of different draws have different numbers, so that one count serves all draws.
+        numbers = users + n_users * np.arange(n_drawn)[:, None]
+        counts = np.bincount(numbers.ravel(), minlength=n_drawn * n_users)
+        yield counts.reshape(n_drawn, n_users).astype(np.float64)
 
 
 def longest_alike_groups(alike: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last place of the longest runs, two or more places, whose pairs are all `alike`; they may overlap."""
-    found: list[tuple[int, int]] = []
-    for first in range(len(alike)):
+    """First and last place of the longest groups of neighbours whose pairs are all `alike`.
+
+    A group has two or more places; groups may overlap, and none lies inside another.
+
+    >>> alike = np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1]], bool)
+    >>> longest_alike_groups(alike)
+    [(0, 1), (1, 2)]
+    """
+    groups: list[tuple[int, int]] = []
+    n_places = len(alike)
+    for first in range(n_places):
         last = first
-        while last + 1 < len(alike) and alike[first : last + 1, last + 1].all():
+        while last + 1 < n_places and alike[first : last + 1, last + 1].all():
             last += 1
-        if last > first and (not found or last > found[-1][1]):
-            found.append((first, last))
-    return found
+        is_inside_another = bool(groups) and last <= groups[-1][1]
+        if last > first and not is_inside_another:
+            groups.append((first, last))
+    return groups
 
 
 def adjust_by_holm(p_values: Sequence[float], factors: Doubles | None = None) -> Doubles:
-    """Holm's step-down adjustment: the smallest p times n, the next times n - 1, ..., never below an earlier one.
+    """Holm's step-down adjustment: the smallest p times n, the next times n - 1, ..., never below
+    an earlier one.
 
     With `factors`, the smallest p times the first of them, and so on.
     """
     order = np.argsort(p_values, kind="stable")
-    steps = np.arange(len(order), 0, -1) if factors is None else factors
-    adjusted = np.minimum(1, np.maximum.accumulate(np.asarray(p_values, float)[order] * steps))
-    result = np.empty(len(order))
-    result[order] = adjusted
-    return result
+    if factors is None:
+        factors = np.arange(len(order), 0, -1).astype(np.float64)
+    ascending = np.asarray(p_values, float)[order]
+    stepped = np.minimum(1, np.maximum.accumulate(ascending * factors))
+
+    adjusted = np.empty(len(order))
+    adjusted[order] = stepped
+    return adjusted

@@ -1,50 +1,68 @@
-"""What the users of a run add to its numbers, read from the raw answers beside the records."""
+"""What the users of a run add to its metrics: shares, read from the raw answers beside the records."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recbench.benchmarks.certainty.bootstrap import UserShares
+from recbench.benchmarks.metrics import Doubles, Shares
 from recbench.benchmarks.records import Record, Run
 
-SHARE_ARRAYS = (
-    "share_users",
-    "share_columns",
-    "share_sums",
-    "share_weights",
-)  # what statistics need of the raw answers
+# What statistics need of the raw answers.
+SHARE_ARRAYS = ("share_users", "share_columns", "share_sums", "share_weights")
+
+
+@dataclass(frozen=True)
+class UserShares:
+    """What the users add to one metric of one row: sums and weights of shape (n_folds, n_users)."""
+
+    sums: Doubles
+    weights: Doubles
+
+    @property
+    def n_users(self) -> int:
+        """How many users have a value in the fold that has the fewest of them."""
+        return int((self.weights > 0).sum(axis=1).min())
 
 
 def read_user_shares(
     run: Run, rows: Mapping[str, Sequence[Record]], columns: Sequence[str]
 ) -> dict[str, dict[str, UserShares]]:
-    """For each of `columns` the `Sample` of each row that has all its folds and a value of it in each.
+    """For each of `columns` the shares of each row that has a value of it in all its folds.
 
-    UsageError, naming the file, where an ok record's answers are gone or damaged.
+    `rows` are the records by the row's name; a row with a cell that is not ok has none. UsageError,
+    naming the file, where an ok record's answers are gone or damaged.
     """
-    found: dict[str, dict[str, UserShares]] = {column: {} for column in columns}
+    shares_by_column: dict[str, dict[str, UserShares]] = {column: {} for column in columns}
     for row, records in rows.items():
         if any(record.status != "ok" for record in records):
             continue
-        folds = [_shares(run, record, columns) for record in records]
+
+        folds = [_read_shares_of_cell(run, record, columns) for record in records]
         for column in columns:
-            if all(column in fold for fold in folds):
-                sums, weights = zip(*(fold[column] for fold in folds), strict=True)
-                found[column][row] = UserShares(np.array(sums), np.array(weights))
-    return found
+            if not all(column in fold for fold in folds):
+                continue
+            sums = np.array([fold[column][0] for fold in folds])
+            weights = np.array([fold[column][1] for fold in folds])
+            shares_by_column[column][row] = UserShares(sums, weights)
+    return shares_by_column
 
 
-def _shares(
-    run: Run, record: Record, columns: Sequence[str]
-) -> dict[str, tuple[NDArray[np.float64], ...]]:
-    """By column the sums and weights of all users, (n_users,) each, in one cell."""
+def _read_shares_of_cell(run: Run, record: Record, columns: Sequence[str]) -> dict[str, Shares]:
+    """The sums and the weights of all users of the data, (n_users,) each, in those of `columns`.
+
+    Columns that the cell does not have are left out; users without a share have zeros.
+    """
     arrays = run.answers(record.cell, SHARE_ARRAYS)
-    users, known = arrays["share_users"], arrays["share_columns"].tolist()
-    parts = arrays["share_sums"], arrays["share_weights"]
-    shares: dict[str, tuple[NDArray[np.float64], ...]] = {}
-    for column in set(columns) & set(known):
-        whole = np.zeros((2, record.data.users))
-        whole[:, users] = [part[known.index(column)] for part in parts]
-        shares[column] = (whole[0], whole[1])
+    users = arrays["share_users"]
+    stored_columns = arrays["share_columns"].tolist()
+
+    shares: dict[str, Shares] = {}
+    for column in set(columns) & set(stored_columns):
+        place = stored_columns.index(column)
+        sums = np.zeros(record.data.users)
+        sums[users] = arrays["share_sums"][place]
+        weights = np.zeros(record.data.users)
+        weights[users] = arrays["share_weights"][place]
+        shares[column] = (sums, weights)
     return shares

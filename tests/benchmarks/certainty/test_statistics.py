@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from recbench.benchmarks.certainty.bootstrap import (
     FEWEST,
-    UserShares,
     adjust_by_holm,
     bootstrap_users,
 )
+from recbench.benchmarks.certainty.user_shares import UserShares
 from recbench.benchmarks.metrics.registry import METRICS
 
 RMSE, PRECISION = METRICS["rmse"], METRICS["precision"]

@@ -13,8 +13,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from recbench.benchmarks.accept import accept
-from recbench.benchmarks.certainty.bootstrap import UserShares, bootstrap_users
+from recbench.benchmarks.certainty.bootstrap import bootstrap_users
 from recbench.benchmarks.certainty.estimate import Estimate
+from recbench.benchmarks.certainty.user_shares import UserShares
 from recbench.benchmarks.compare import compare
 from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.gating.gate import parse_tolerance
