@@ -3,10 +3,10 @@
 `python -m reports.build DIR`, or `DIR DIR ...` for several data sets in one report.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,54 +18,61 @@ from recbench.benchmarks.records import embedded, refuse_foreign_report
 from recbench.datasets.foundation import UsageError, import_all, pick_name
 from recbench.datasets.storage import write_atomically
 from recbench.reports import latex, stale, words
-from recbench.reports.drawing import pictures
+from recbench.reports.rendering import Block, list_pictures, render_html, render_markdown
 from recbench.reports.results import Results
 from recbench.reports.sections import SECTIONS, Section
-from recbench.reports.several import Comparison
-from recbench.reports.several import sections as comparison_sections
-from recbench.reports.several import words as comparison_words
+from recbench.reports.several import SECTIONS as COMPARISON_SECTIONS
+from recbench.reports.several import Comparison, title_report
 
 TEMPLATES = Path(__file__).parent / "templates"
 TOGETHER = Path("runs") / "comparison"  # where a report on several runs goes
 
-
-@dataclass(frozen=True)
-class Subject:
-    """What a report is about, one run or several, and what there is to show of it."""
-
-    results: Results | Comparison
-    title: str
-    folder: str  # of the sections' templates
-    sections: Mapping[str, Section]
-    shown: dict[str, Any]  # the JSON inside the page
-    tables: Iterable[latex.Table]
+Kind = Literal["md", "html"]
+About = TypeVar("About")  # what a section is about: the results of a run, or of several
 
 
 @dataclass(frozen=True)
 class Part:
-    """A section ready to be rendered: its template's name without ending, and what it shows."""
+    """A section that has something to say: its name (and anchor), its heading and its blocks."""
 
-    file: str
     name: str
     heading: str
-    context: dict[str, Any]
+    blocks: list[Block]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a report is about, one run or several, and how each of its sections is described.
+
+    `describe_by_name` has the sections in the order of the report; `embedded` is the JSON inside
+    the page.
+    """
+
+    results: Results | Comparison
+    title: str
+    describe_by_name: Mapping[str, Callable[[], Part | None]]
+    embedded: dict[str, Any]
+    tables: Iterable[latex.Table]
 
 
 def build(
     *directories: Path, out: Path | None = None, sections: Collection[str] = (), tex: bool = False
 ) -> Path:
-    """Write `report.md`, `report.html` and `figures/` from the records in `directories`; the path of the HTML.
+    """Write `report.md`, `report.html` and `figures/` from the records; the path of the HTML.
 
-    `sections` are all if none is named; `tex` adds `tables/`. Figures and tables of an earlier report that this one
-    has not are removed. UsageError if a directory holds no results, if several are not comparable, or if the report
-    cannot be written or would replace a file that no build wrote.
+    `sections` are all if none is named; `tex` adds `tables/`. Figures and tables of an earlier
+    report that this one has not are removed. UsageError if a directory holds no results, if several
+    are not comparable, or if the report cannot be written or would replace a file that no build
+    wrote.
     """
-    target = out or destination(directories)
-    files = made(*directories, out=target, sections=sections, tex=tex)
+    target = out or choose_destination(directories)
+    files = make_files(*directories, out=target, sections=sections, tex=tex)
     refuse_foreign_report(target, files)
     try:
-        stale.remove(target, files)
-        write_atomically(target / stale.LIST, stale.announced(target, files))
+        stale.remove_stale_files(target, files)
+        # The list comes first, so a build that is killed leaves no file that looks like another's.
+        digests = stale.list_old_and_new_digests(target, files)
+        write_atomically(target / stale.LIST, digests)
         for name, content in files.items():
             write_atomically(target / name, content)
     except OSError as error:
@@ -73,103 +80,132 @@ def build(
     return target / "report.html"
 
 
-def destination(directories: Sequence[Path]) -> Path:
-    """Where the report goes that is not told where to go."""
-    return directories[0] if len(directories) == 1 else TOGETHER
+def choose_destination(directories: Sequence[Path]) -> Path:
+    """Where a report goes by default: beside its run, or to a place for those on several."""
+    if len(directories) == 1:
+        return directories[0]
+    return TOGETHER
 
 
-def made(
+def make_files(
     *directories: Path, out: Path | None = None, sections: Collection[str] = (), tex: bool = False
 ) -> dict[str, bytes]:
-    """The report of the records in `directories`, its files by name: figures first, the pages that show them last.
+    """The report of the records in `directories`, its files by name: figures first, pages last.
 
     The same records give the same bytes. UsageError as in `build`.
     """
-    subject = _subject(directories, out or destination(directories))
-    parts = gather(subject, sections)
-    names = {part.name for part in parts}
-    drawn = [picture for part in parts for picture in pictures(part.context)]
-    files = {
-        f"figures/{name}": content for picture in drawn for name, content in picture.files.items()
-    }
+    subject = _read_subject(directories, out or choose_destination(directories))
+    parts = describe_sections(subject, sections)
+
+    files: dict[str, bytes] = {}
+    for part in parts:
+        for picture in list_pictures(part.blocks):
+            for name, content in picture.files.items():
+                files[f"figures/{name}"] = content
     if tex:
-        kept = [table for table in subject.tables if table.section in names]
-        files |= {f"tables/{table.drawn.name}.tex": table.source().encode() for table in kept}
-    files |= {f"report.{kind}": render(subject, parts, kind).encode() for kind in ("md", "html")}
-    return files | {stale.LIST: stale.listed(files)}
+        names = {part.name for part in parts}
+        for table in subject.tables:
+            if table.section in names:
+                files[f"tables/{table.drawn.name}.tex"] = table.source().encode()
+    files["report.md"] = render_page(subject, parts, "md").encode()
+    files["report.html"] = render_page(subject, parts, "html").encode()
+    return files | {stale.LIST: stale.list_digests(files)}
 
 
-def _subject(directories: Sequence[Path], out: Path) -> Subject:
-    """One run or several, as what a report is about."""
-    import_all(reports)
-    if (out / "plan.json").exists() and [path.resolve() for path in directories] != [out.resolve()]:
+def _read_subject(directories: Sequence[Path], out: Path) -> Subject:
+    """One run or several, as what a report is about; UsageError as in `build`."""
+    holds_run = (out / "plan.json").exists()
+    if holds_run and [path.resolve() for path in directories] != [out.resolve()]:
         raise UsageError(
             f"--out {out} holds a run, whose report would be lost: name another directory"
         )
     if len(directories) == 1:
-        results = Results.read(directories[0])
-        shown = embedded(results.about, results.records)
-        return Subject(
-            results, words.title(results), "sections", SECTIONS, shown, latex.of_run(results)
-        )
-    several = Comparison.read(directories, out)
-    tables, title = latex.of_comparison(several), comparison_words.title(several)
+        return describe_run(Results.read(directories[0]))
+    return describe_comparison(Comparison.read(directories, out))
+
+
+def describe_run(results: Results) -> Subject:
+    """One run as what a report is about."""
+    import_all(reports)  # so that every section is registered
     return Subject(
-        several, title, "comparison", comparison_sections.SECTIONS, several.shown(), tables
+        results,
+        words.title(results),
+        {name: _defer(section, results) for name, section in SECTIONS.items()},
+        embedded(results.about, results.records),
+        latex.tabulate_run(results),
     )
 
 
-def gather(subject: Subject, wanted: Collection[str] = ()) -> list[Part]:
-    """Every section, or those `wanted`, that has something to say, in the order of the templates' names.
+def describe_comparison(comparison: Comparison) -> Subject:
+    """Several runs as what a report is about."""
+    import_all(reports)  # so that every section is registered
+    return Subject(
+        comparison,
+        title_report(comparison),
+        {name: _defer(section, comparison) for name, section in COMPARISON_SECTIONS.items()},
+        comparison.embedded(),
+        latex.tabulate_comparison(comparison),
+    )
+
+
+def _defer(section: Section[About], about: About) -> Callable[[], Part | None]:
+    """A function that describes the section when it is wanted; None if it has nothing to say."""
+
+    def describe() -> Part | None:
+        blocks = section.describe(about)
+        if blocks is None:
+            return None
+        return Part(section.name, section.heading, blocks)
+
+    return describe
+
+
+def describe_sections(subject: Subject, wanted: Collection[str] = ()) -> list[Part]:
+    """Every section, or those `wanted`, that has something to say, in the order of the report.
 
     UsageError if a wanted one does not exist, or if none of them has anything to say.
     """
-    files = {
-        path.stem.partition("-")[2]: path.stem
-        for path in sorted((TEMPLATES / subject.folder).glob("*.html"))
-    }
     for name in wanted:
-        pick_name("section", name, files)
+        pick_name("section", name, subject.describe_by_name)
     parts = []
-    for name, file in files.items():
+    for name, describe in subject.describe_by_name.items():
         if wanted and name not in wanted:
             continue
-        context = subject.sections[name].context(subject.results)
-        if context is not None:
-            parts.append(Part(file, name, subject.sections[name].heading, context))
+        part = describe()
+        if part is not None:
+            parts.append(part)
     if not parts:
         raise UsageError(
-            f"nothing to say under {words.listed(wanted)}: leave --sections out to see what there is"
+            f"nothing to say under {words.listed(wanted)}: leave --sections out to see what there "
+            "is"
         )
     return parts
 
 
-def render(subject: Subject, parts: list[Part], kind: str) -> str:
-    """The whole page as `kind`, "html" or "md". A value that a template misses is an error, not a gap."""
-    templates = _environment(kind)
-    common = {"results": subject.results, "title": subject.title, "words": words}
-    sections = [
-        {
-            "name": part.name,
-            "heading": part.heading,
-            "body": Markup(
-                templates.get_template(f"{subject.folder}/{part.file}.{kind}").render(
-                    common | part.context
-                )
-            ),
-        }
-        for part in parts
-    ]
-    page = templates.get_template(f"page.{kind}").render(
-        common, sections=sections, shown=subject.shown
+def render_page(subject: Subject, parts: Sequence[Part], kind: Kind) -> str:
+    """The whole page as HTML or Markdown. A value that a template misses is an error, not a gap."""
+    sections = []
+    for part in parts:
+        if kind == "html":
+            body = render_html(part.blocks)
+        else:
+            body = Markup(render_markdown(part.blocks))
+        sections.append({"name": part.name, "heading": part.heading, "body": body})
+
+    page = _make_environment(kind).get_template(f"page.{kind}")
+    text = page.render(
+        results=subject.results,
+        title=subject.title,
+        sections=sections,
+        embedded=subject.embedded,
     )
-    return page.rstrip() + "\n"
+    return text.rstrip() + "\n"
 
 
-def _environment(kind: str) -> Environment:
+def _make_environment(kind: Kind) -> Environment:
     """Templates that escape whatever is put into them, as HTML or as Markdown."""
     is_html = kind == "html"
-    templates = Environment(
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         autoescape=is_html,
@@ -177,8 +213,16 @@ def _environment(kind: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"code": words.code, "fenced": words.fenced}
-    return templates
+
+
+def list_differing_files(target: Path, files: Mapping[str, bytes]) -> list[str]:
+    """The names of the files that are not in `target`, or not as `files` has them."""
+    differing = []
+    for name, content in files.items():
+        path = target / name
+        if not path.exists() or path.read_bytes() != content:
+            differing.append(name)
+    return differing
 
 
 def main(
@@ -199,22 +243,19 @@ def main(
         bool, typer.Option("--check", help="write nothing; exit code 1 if a file would differ")
     ] = False,
 ) -> int:
-    """Build report.md, report.html and figures from the records in DIR, or from several data sets together."""
-    target = out or destination(directories)
+    """Build report.md, report.html and figures from DIR, or from several data sets together."""
     wanted = [name.strip() for name in sections.split(",") if name.strip()]
-    if check:
-        files = made(*directories, out=target, sections=wanted, tex=tex).items()
-        other = [
-            name
-            for name, new in files
-            if not (file := target / name).exists() or file.read_bytes() != new
-        ]
-        typer.echo(
-            "".join(f"{target / name}: not what the records give\n" for name in other), nl=False
-        )
-        return FAILED if other else FINE
-    typer.echo(build(*directories, out=out, sections=wanted, tex=tex).resolve().as_uri())
-    return FINE
+    if not check:
+        page = build(*directories, out=out, sections=wanted, tex=tex)
+        typer.echo(page.resolve().as_uri())
+        return FINE
+
+    target = out or choose_destination(directories)
+    files = make_files(*directories, out=target, sections=wanted, tex=tex)
+    differing = list_differing_files(target, files)
+    for name in differing:
+        typer.echo(f"{target / name}: not what the records give")
+    return FAILED if differing else FINE
 
 
 if __name__ == "__main__":

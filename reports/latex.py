@@ -12,11 +12,13 @@ from recbench.reports import words
 from recbench.reports.drawing import Column, Heatmap, Line, Square
 from recbench.reports.drawing import heatmap as heatmaps
 from recbench.reports.results import Results
-from recbench.reports.sections import published, titled
+from recbench.reports.sections import Agreement, compare_with_published, title_figure
 from recbench.reports.several import Comparison
-from recbench.reports.several import words as comparison_words
+from recbench.reports.several import title_figure as title_comparison_figure
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+# Letters that mean something to LaTeX, and those that its usual fonts lack.
 LETTERS = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -25,52 +27,74 @@ LETTERS = str.maketrans(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
-        **{letter: f"\\{letter}" for letter in "&%$#_{}"},
-        **{
-            "±": r"$\pm$",
-            "≈": r"$\approx$",
-            "−": "$-$",
-            "–": "--",
-            "→": r"$\rightarrow$",
-            "∞": r"$\infty$",
-        },
-        **{"↓": r"$\downarrow$", "↑": r"$\uparrow$", "★": r"$\star$"},
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "±": r"$\pm$",
+        "≈": r"$\approx$",
+        "−": "$-$",
+        "–": "--",
+        "→": r"$\rightarrow$",
+        "∞": r"$\infty$",
+        "↓": r"$\downarrow$",
+        "↑": r"$\uparrow$",
+        "★": r"$\star$",
     }
 )
+FOLDS = (
+    "Mean ± standard deviation over the folds, which is no standard error, because folds share "
+    "training data"
+)
 BOLD = "Bold is the best mean"
-NEAR = "≈ marks what a paired bootstrap over users cannot tell from it at the 5 % level after Holm's correction"
+NEAR = (
+    "≈ marks what is not significantly different from it by a paired bootstrap over users at the "
+    "5 % level after Holm's correction"
+)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A heatmap on paper: the section it belongs to, its numbers without colours, and what stands above them."""
+    """A heatmap on paper: the section it belongs to, its numbers, and what stands above them."""
 
     section: str
     drawn: Heatmap
     caption: str
 
     def source(self) -> str:
-        """The LaTeX of a `table`; everything from data is escaped, and what is not ASCII is UTF-8."""
-        return (
-            _environment().get_template("table.tex").render(drawn=self.drawn, caption=self.caption)
-        )
+        """The LaTeX of a `table`.
+
+        Everything from data is escaped, and what is not ASCII is UTF-8.
+        """
+        template = _make_environment().get_template("table.tex")
+        return template.render(drawn=self.drawn, caption=self.caption)
 
 
-def escaped(value: object) -> Markup:
-    """Text as LaTeX that prints just this text, in one line."""
+def escape_latex(value: object) -> Markup:
+    """Text as LaTeX that prints just this text, in one line.
+
+    `Markup` is taken for LaTeX already.
+    """
     if isinstance(value, Markup):
         return value
+    if value == words.NONE:
+        return Markup("--")
     text = "".join(letter if letter.isprintable() else " " for letter in str(value))
-    text = text.translate(LETTERS).replace("--", "-{}-") if text != words.NONE else "--"
+    # Two hyphens that stand in the data must not become a dash.
+    text = text.translate(LETTERS).replace("--", "-{}-")
     return Markup(re.sub(r"(?<![\w.}])-(?=\d)", "$-$", text))
 
 
-def _environment() -> Environment:
+def _make_environment() -> Environment:
+    """Templates whose marks do not look like LaTeX, and which escape what is put into them."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         autoescape=False,
-        finalize=escaped,
+        finalize=escape_latex,
         block_start_string="<%",
         block_end_string="%>",
         variable_start_string="<<",
@@ -82,70 +106,101 @@ def _environment() -> Environment:
     )
 
 
-def of_run(results: Results) -> Iterator[Table]:
+def tabulate_run(results: Results) -> Iterator[Table]:
     """Accuracy, cost, and the comparison with published numbers where there is one."""
-    drawn = heatmaps.accuracy(results)
-    lines = [_with_deviations(results, line, drawn.columns) for line in drawn.lines]
-    folds = "Mean ± standard deviation over the folds, which is no standard error, because folds share training data"
-    marks = {square.mark for line in lines for square in line.squares}
-    said = [folds, *([BOLD] if "best" in marks else []), *([NEAR] if "near" in marks else [])]
+    yield _tabulate_accuracy(results)
     yield Table(
-        "accuracy", replace(drawn, lines=lines), _caption(titled(results, "Accuracy"), *said)
+        "cost",
+        heatmaps.cost(results),
+        _join_sentences(
+            title_figure(results, "Cost"),
+            "Wall-clock seconds, mean over the folds, and the greatest memory",
+        ),
     )
-    caption = _caption(
-        titled(results, "Cost"), "Wall-clock seconds, mean over the folds, and the greatest memory"
-    )
-    yield Table("cost", heatmaps.cost(results), caption)
-    context = published(results)
-    if context:
-        heads = ("metric", "published", "measured", "difference", "tolerance", "verdict", "source")
-        entries = context["entries"]
-        rows = [
-            Line(e["row"], "", [Square(e.get(h, e["column"]), "") for h in heads]) for e in entries
-        ]
-        sources = [
-            f"[{number}] {source}" for number, source in enumerate(context["sources"], start=1)
-        ]
-        numbers = Heatmap("published", "", [Column(head, "", "") for head in heads], rows)
-        yield Table(
-            "published",
-            numbers,
-            _caption(titled(results, "Published numbers"), context["verdict"], *sources),
-        )
+    agreement = compare_with_published(results)
+    if agreement is not None:
+        yield _tabulate_published(results, agreement)
 
 
-def _with_deviations(results: Results, line: Line, columns: list[Column]) -> Line:
-    """The line with its deviations over the folds beside the means."""
+def _tabulate_accuracy(results: Results) -> Table:
+    """Means with their deviations over the folds; the marks that occur are explained."""
+    drawn = heatmaps.accuracy(results)
+    lines = [_add_deviations(results, line, drawn.columns) for line in drawn.lines]
+    marks = {square.mark for line in lines for square in line.squares}
+    sentences = [title_figure(results, "Accuracy"), FOLDS]
+    if "best" in marks:
+        sentences.append(BOLD)
+    if "near" in marks:
+        sentences.append(NEAR)
+    return Table("accuracy", replace(drawn, lines=lines), _join_sentences(*sentences))
+
+
+def _add_deviations(results: Results, line: Line, columns: list[Column]) -> Line:
+    """The line with its deviations over the folds beside the means.
+
+    Failed lines have no squares.
+    """
     row = next(row for row in results.rows if row.name == line.name)
     squares = []
     for square, column in zip(line.squares, columns, strict=False):
         spread = row.spread(column.name)
-        squares.append(replace(square, text=words.plus_minus(spread)) if spread else square)
+        if spread is None:
+            squares.append(square)
+        else:
+            squares.append(replace(square, text=words.plus_minus(spread)))
     return replace(line, squares=squares)
 
 
-def of_comparison(comparison: Comparison) -> Iterator[Table]:
-    """The headline metrics and fit times by data set, and the mean ranks."""
-    for drawn in comparison.accuracies():
-        yield Table("accuracy", drawn, _caption(comparison_words.titled(comparison, drawn.title)))
-    drawn = comparison.fits()
-    yield Table("cost", drawn, _caption(comparison_words.titled(comparison, drawn.title)))
-    rankings = {column: comparison.ranking(column) for column in comparison.columns}
+def _tabulate_published(results: Results, agreement: Agreement) -> Table:
+    """Published and measured numbers, with their sources in the caption."""
+    heads = ("metric", "published", "measured", "difference", "tolerance", "verdict", "source")
     lines = []
-    ranked = {name for ranking in rankings.values() for name in ranking.names}
-    for name in [name for name in comparison.contestants if name in ranked]:
-        means = [
-            dict(zip(ranking.names, ranking.means, strict=True)).get(name)
-            for ranking in rankings.values()
-        ]
-        squares = [Square(words.NONE if mean is None else words.rank(mean), "") for mean in means]
+    for number in agreement.numbers:
+        squares = [Square(getattr(number, head), "") for head in heads]
+        lines.append(Line(number.row, "", squares))
+    columns = [Column(head, "", "") for head in heads]
+    sources = [f"[{place}] {source}" for place, source in enumerate(agreement.sources, start=1)]
+    caption = _join_sentences(
+        title_figure(results, "Published numbers"), agreement.summary, *sources
+    )
+    return Table("published", Heatmap("published", "", columns, lines), caption)
+
+
+def tabulate_comparison(comparison: Comparison) -> Iterator[Table]:
+    """The headline metrics and fit times by data set, and the mean ranks."""
+    for drawn in comparison.draw_accuracies():
+        caption = _join_sentences(title_comparison_figure(comparison, drawn.title))
+        yield Table("accuracy", drawn, caption)
+    fit_times = comparison.draw_fit_times()
+    caption = _join_sentences(title_comparison_figure(comparison, fit_times.title))
+    yield Table("cost", fit_times, caption)
+    yield _tabulate_mean_ranks(comparison)
+
+
+def _tabulate_mean_ranks(comparison: Comparison) -> Table:
+    """The mean rank of each row that has one by any metric, and how many rows each metric ranks."""
+    means_by_column: dict[str, dict[str, float]] = {}
+    for column in comparison.columns:
+        ranking = comparison.ranking(column)
+        means_by_column[column] = dict(zip(ranking.names, map(float, ranking.means), strict=True))
+
+    lines = []
+    for name in comparison.contestants:
+        means = [by_row.get(name) for by_row in means_by_column.values()]
+        if all(mean is None for mean in means):
+            continue
+        texts = [words.NONE if mean is None else words.rank(mean) for mean in means]
+        squares = [Square(text, "") for text in texts]
         lines.append(Line(name, comparison.rows[name], squares))
-    heads = [
-        Column(column, f"{len(ranking.names)} rows", "") for column, ranking in rankings.items()
+
+    columns = [
+        Column(column, f"{len(by_row)} rows", "") for column, by_row in means_by_column.items()
     ]
-    title = comparison_words.titled(comparison, f"mean ranks over {words.listed(comparison.runs)}")
-    yield Table("ranks", Heatmap("ranks", "", heads, lines), _caption(title, "1 is the best"))
+    subject = f"mean ranks over {words.listed(comparison.runs)}"
+    caption = _join_sentences(title_comparison_figure(comparison, subject), "1 is the best")
+    return Table("ranks", Heatmap("ranks", "", columns, lines), caption)
 
 
-def _caption(*sentences: str) -> str:
+def _join_sentences(*sentences: str) -> str:
+    """The sentences that are not empty, each with one full stop."""
     return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences if sentence)

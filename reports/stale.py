@@ -1,4 +1,4 @@
-"""What an earlier report has left behind: a build takes away the figures and tables that the new report has not."""
+"""What an earlier report has left: a build takes away figures and tables that the new one lacks."""
 
 import hashlib
 import re
@@ -7,55 +7,56 @@ from pathlib import Path
 
 from recbench.benchmarks.records import REPORT_LIST, report_digests
 
-LIST = REPORT_LIST
-OURS = re.compile(
-    r"(figures/[\w.@-]+\.(svg|png)|tables/[\w.@-]+\.tex)", re.ASCII
-)  # what may be taken away
+LIST = REPORT_LIST  # the file with the digests of all others
+
+# Only files that a build writes under such names may be taken away.
+REMOVABLE = re.compile(r"(figures/[\w.@-]+\.(svg|png)|tables/[\w.@-]+\.tex)", re.ASCII)
 
 
-def listed(files: Mapping[str, bytes]) -> bytes:
-    """The content of `LIST` for a report's files."""
-    lines = [
-        f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in sorted(files.items())
-    ]
-    return "".join(f"{line}\n" for line in lines).encode()
+def list_digests(files: Mapping[str, bytes]) -> bytes:
+    """The content of `LIST` for a report's files, as `sha256sum` writes and checks it."""
+    lines = []
+    for name, content in sorted(files.items()):
+        lines.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
+    return "".join(lines).encode()
 
 
-def announced(directory: Path, files: Mapping[str, bytes]) -> bytes:
-    """The content of `LIST` before `files` are written: theirs and the earlier ones, whose digests stay known.
+def list_old_and_new_digests(directory: Path, files: Mapping[str, bytes]) -> bytes:
+    """The content of `LIST` before `files` are written: theirs and the earlier ones.
 
-    So a build that is killed among its files leaves none behind that the next one takes for somebody else's.
+    The earlier digests stay known, so a build that is killed among its files leaves none behind
+    that the next one takes for somebody else's.
     """
-    lines = [
-        f"{digest}  {name}\n"
-        for name, digests in report_digests(directory).items()
-        for digest in digests
-    ]
-    content = {name: content for name, content in files.items() if name != LIST}
-    return "".join(sorted(lines)).encode() + listed(content)
+    old_lines = []
+    for name, digests in report_digests(directory).items():
+        old_lines += [f"{digest}  {name}\n" for digest in digests]
+    new_files = {name: content for name, content in files.items() if name != LIST}
+    return "".join(sorted(old_lines)).encode() + list_digests(new_files)
 
 
-def remove(directory: Path, files: Mapping[str, bytes]) -> list[str]:
-    """Remove what the last build wrote to `directory`, is as it was written, and is not among `files`; the names.
+def remove_stale_files(directory: Path, files: Mapping[str, bytes]) -> list[str]:
+    """Remove what the last build wrote to `directory` and the new `files` lack; the names of those.
 
-    A figure that somebody has changed or put there is theirs, and stays; so does anything outside `OURS`.
+    A figure that somebody has changed or put there is theirs, and stays; so does anything that is
+    not `REMOVABLE`. Without a list from the last build nothing is removed.
     """
     try:
         written = (directory / LIST).read_text()
     except (FileNotFoundError, UnicodeDecodeError):
         return []
+
     removed = []
     for line in written.splitlines():
         digest, _, name = line.partition("  ")
-        path = directory / name
-        if (
-            name in files
-            or not OURS.fullmatch(name)
-            or path.parent.is_symlink()
-            or path.is_symlink()
-        ):
-            continue
-        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
-            path.unlink()
+        if name not in files and _is_as_written(directory, name, digest):
+            (directory / name).unlink()
             removed.append(name)
     return removed
+
+
+def _is_as_written(directory: Path, name: str, digest: str) -> bool:
+    """Whether a name of the list is a file of ours that nobody has changed, moved or linked."""
+    path = directory / name
+    if not REMOVABLE.fullmatch(name) or path.parent.is_symlink() or path.is_symlink():
+        return False
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest

@@ -6,7 +6,7 @@ The same records give the same bytes.
 import base64
 import io
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -90,18 +90,6 @@ def _saved(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, metadata=metadata, facecolor="white")
     return buffer.getvalue()
-
-
-def pictures(content: object) -> Iterator[Picture]:
-    """Every picture in what a section shows, however deep in its lists and dictionaries."""
-    if isinstance(content, Picture):
-        yield content
-    elif isinstance(content, dict):
-        for part in content.values():
-            yield from pictures(part)
-    elif isinstance(content, list | tuple):
-        for part in content:
-            yield from pictures(part)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,24 @@
-"""What a report says: one function a section, which returns what there is to show, or nothing.
+"""What a report says: one section a file, one function a section, which describes its answer.
 
-The report's builder comes in by the registry. Nothing here draws or knows of HTML.
+The report's builder comes in by the registry, and others for what their pages or tables share with
+a section. Nothing here draws or knows of HTML.
 """
 
-from recbench.reports.sections.failures import not_ok
-from recbench.reports.sections.method import in_words
-from recbench.reports.sections.published import published
-from recbench.reports.sections.registry import SECTIONS, Section, titled
+from recbench.reports.sections.failures import Failure, describe_failures, list_failures
+from recbench.reports.sections.method import define_metrics, describe_protocol
+from recbench.reports.sections.published import Agreement, compare_with_published
+from recbench.reports.sections.registry import SECTIONS, Section, Sections, title_figure
 
-__all__ = ["SECTIONS", "Section", "in_words", "not_ok", "published", "titled"]
+__all__ = [
+    "SECTIONS",
+    "Agreement",
+    "Failure",
+    "Section",
+    "Sections",
+    "compare_with_published",
+    "define_metrics",
+    "describe_failures",
+    "describe_protocol",
+    "list_failures",
+    "title_figure",
+]

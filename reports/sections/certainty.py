@@ -1,148 +1,258 @@
-"""The report's answer to how sure its differences are, and what varies with the division and what with the start."""
+"""The report's answer to how sure its differences are, and what varies with split and start."""
 
 import itertools
 import statistics
-from typing import Any
+from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 
 from recbench.benchmarks.certainty import LEVEL, longest_alike_groups
+from recbench.benchmarks.records import Record
 from recbench.benchmarks.splits import is_seeded
 from recbench.reports import words
-from recbench.reports.drawing import differences
-from recbench.reports.drawing import picture as figures
-from recbench.reports.results import Certainty, Results
-from recbench.reports.sections.registry import headlines, section, titled
+from recbench.reports.drawing import Picture, differences
+from recbench.reports.rendering import (
+    Block,
+    Figure,
+    Heading,
+    MatrixTable,
+    Paragraph,
+    RowName,
+    Table,
+    TableCell,
+    TableHead,
+    TableLine,
+)
+from recbench.reports.results import Certainty, Results, Row
+from recbench.reports.sections.registry import headline_columns, section, title_figure
 
-Entry = dict[str, str]
+METHOD = (
+    "Users are drawn again 4,000 times, all rows and folds with the same draw, ratings of one user "
+    "together. 95 % intervals are quantiles of these draws, corrected for bias and skewness (BCa, "
+    "Efron 1987) and widened for few users (Hesterberg 2015); p is that of the difference to the "
+    "best, with Holm's correction, counting all pairs of rows because the data choose the best; d "
+    "is Cohen's d of the users' own differences. What is said of pairs is adjusted for testing all "
+    "pairs of all rows at once (max-T, Westfall & Young 1993), so the two need not agree. All of "
+    "it is given the folds and the fitted models."
+)
 
 
-@section("Can we tell them apart?")
-def certainty(results: Results) -> dict[str, Any]:
-    """For the headline columns: who cannot be told apart, all pairs, ranks, and each row against the best."""
-    tables, unknown = [], []
-    for column in headlines(results):
-        if column not in results.certainty:
-            unknown.append({"column": column, "why": results.unknown(column)})
-        else:
-            found = results.certainty[column]
-            absent = [
-                row.name
-                for row in results.contestants
-                if row not in found.rows and row.mean(column) is not None
-            ]
-            entries = [_entry(found, index) for index in found.order]
-            table: dict[str, Any] = {"column": column, "entries": entries, "absent": absent}
-            tables.append(
-                table | {"neighbours": _neighbours(found)} | _pairs(results, found, column)
+@section("Can we tell them apart?", place=40)
+def certainty(results: Results) -> list[Block]:
+    """For the headline columns: which rows differ, all pairs, ranks, each row against the best."""
+    columns = headline_columns(results)
+    known = [column for column in columns if column in results.certainty]
+
+    blocks: list[Block] = [Paragraph(METHOD)]
+    for column in known:
+        blocks += _describe_column(results, column)
+    if not columns:
+        blocks.append(
+            Paragraph(
+                "Neither an error nor a ranking metric, of which this could be said, is among the "
+                "columns shown."
             )
-    return {"tables": tables, "unknown": unknown, "variances": _variances(results)}
+        )
+    for column in columns:
+        if column not in known:
+            why = results.unknown(column)
+            blocks.append(Paragraph(f"How sure {column} is cannot be said: {why}."))
+    return blocks + _describe_variances(results)
 
 
-def _pairs(results: Results, found: Certainty, column: str) -> dict[str, Any]:
-    """The matrix of differences and its picture, and that of the ranks; None where there is only one row."""
-    if len(found.rows) < 2:
-        return {"matrix": None}
-    shown, all_rows = differences.matrix(found, column), len(found.rows)
-    best = (
-        f"best {len(shown.names)} of {all_rows} rows" if len(shown.names) < all_rows else "all rows"
+def _describe_column(results: Results, column: str) -> list[Block]:
+    """What is known of the differences in one column, whose bootstrap is there."""
+    found = results.certainty[column]
+    blocks: list[Block] = [Heading(column), Paragraph(describe_pairs(found))]
+
+    absent = [
+        row.name
+        for row in results.contestants
+        if row not in found.rows and row.mean(column) is not None
+    ]
+    if absent:
+        left_out = words.listed(absent)
+        blocks.append(Paragraph(f"Left out here, because raw answers are missing: {left_out}."))
+    if len(found.rows) > 1:
+        blocks += _draw_pairs(results, found, column)
+    blocks.append(_tabulate_rows(found, column))
+    return blocks
+
+
+def _draw_pairs(results: Results, found: Certainty, column: str) -> list[Block]:
+    """The matrix of differences between at least two rows, and the ranks with their intervals."""
+    matrix = differences.matrix(found, column)
+    n_shown = len(matrix.names)
+    n_rows = len(found.rows)
+    extent = "all rows" if n_shown == n_rows else f"best {n_shown} of {n_rows} rows"
+
+    title = title_figure(results, f"Differences in {column}, {extent}")
+    picture = Picture(
+        f"differences-{words.slug(column)}",
+        f"Matrix of differences. {title}. {describe_pairs(found)}",
+        lambda: differences.draw_matrix(matrix, title),
     )
-    title = titled(results, f"Differences in {column}, {best}")
-    ranks = titled(results, f"Ranks by {column}")
-    return {
-        "matrix": shown,
-        "picture": figures.Picture(
-            f"differences-{words.slug(column)}",
-            f"Matrix of differences. {title}. {_neighbours(found)}",
-            lambda: differences.draw_matrix(shown, title),
-        ),
-        "ranks": figures.Picture(
-            f"ranks-{words.slug(column)}",
-            f"Rank intervals. {ranks}. The table has the same numbers.",
-            lambda: differences.draw_ranks(found, ranks),
-        ),
-    }
+    subject = f"{column} of the row minus that of the column"
+    if n_shown < n_rows:
+        subject += f", the {extent}"
+    caption = (
+        f"{subject}. Purple: the row is better; orange: it is worse; ≈ without colour: the two are "
+        "not significantly different."
+    )
+
+    ranks_title = title_figure(results, f"Ranks by {column}")
+    ranks = Picture(
+        f"ranks-{words.slug(column)}",
+        f"Rank intervals. {ranks_title}. The table has the same numbers.",
+        lambda: differences.draw_ranks(found, ranks_title),
+    )
+    ranks_caption = f"Rank by {column}, and between which ranks a row lies in 95 % of the draws."
+    return [
+        MatrixTable(matrix, picture, caption, tips="its 95 % interval"),
+        Figure(ranks, ranks_caption),
+    ]
 
 
-def _entry(found: Certainty, index: int) -> Entry:
-    """One row of the table in words: value, interval, and how it stands to the best."""
+def _tabulate_rows(found: Certainty, column: str) -> Table:
+    heads = (
+        "mean",
+        "95 % interval",
+        "rank",
+        "first in",
+        "difference to the best",
+        "p",
+        "d",
+        "tied with the best",
+    )
+    return Table(
+        f"Certainty of {column}",
+        f"{column}: rows from best to worst",
+        (TableHead("row", "text"), *(TableHead(head) for head in heads)),
+        tuple(_compare_with_best(found, index) for index in found.order),
+        is_sortable=True,
+    )
+
+
+def _compare_with_best(found: Certainty, index: int) -> TableLine:
+    """One row: its value and interval, and how it stands to the best, which has no difference."""
     boot = found.bootstrap
-    entry = {
-        "row": found.rows[index].name,
-        "value": words.number(float(boot.values[index])),
-        "interval": words.between(boot.interval(index)),
-        "ranks": words.span(boot.rank_interval(index)),
-        "first": f"{boot.chance_of_first[index]:.1%}",
-        "difference": words.NONE,
-        "p": words.NONE,
-        "effect": words.NONE,
-        "tied": "yes" if index in boot.tied_with_best else "no",
-    }
+    difference = words.NONE
+    p = words.NONE
+    effect = words.NONE
     if index != boot.best_row:
-        difference, low_, high_ = boot.difference(index, boot.best_row)
-        bounds = f"{words.signed(low_)} to {words.signed(high_)}"
-        entry["difference"] = f"{words.signed(difference)} ({bounds})"
-        entry["p"] = words.chance(boot.p_values_against_best[index])
-        entry["effect"] = words.effect(boot.effect_size(index, boot.best_row))
-    return entry
+        value, low, high = boot.difference(index, boot.best_row)
+        difference = f"{words.signed(value)} ({words.signed(low)} to {words.signed(high)})"
+        p = words.chance(boot.p_values_against_best[index])
+        effect = words.effect(boot.effect_size(index, boot.best_row))
+
+    texts = (
+        words.number(float(boot.values[index])),
+        words.between(boot.interval(index)),
+        words.span(boot.rank_interval(index)),
+        f"{boot.chance_of_first[index]:.1%}",
+        difference,
+        p,
+        effect,
+        "yes" if index in boot.tied_with_best else "no",
+    )
+    name = found.rows[index].name
+    return TableLine(RowName(name), tuple(TableCell(text) for text in texts))
 
 
-def _neighbours(found: Certainty) -> str:
-    """How many pairs, and which groups of neighbours in the table, cannot be told apart, in words."""
-    order, apart = found.order, found.bootstrap.pairwise_p_values
+def describe_pairs(found: Certainty) -> str:
+    """How many pairs, and which neighbours in the table, are not significantly different."""
+    order = found.order
     if len(order) < 2:
         return f"Nothing is there to compare {found.rows[0].name} with."
-    pairs = [apart[one, other] >= LEVEL for one, other in itertools.combinations(order, 2)]
-    if not any(pairs):
-        return "Every row can be told from every other."
-    said = f"Of {words.count(len(pairs), 'pair')} of rows, {sum(pairs):,} cannot be told apart."
-    groups = longest_alike_groups(apart[np.ix_(order, order)] >= LEVEL)
+
+    is_alike = found.bootstrap.pairwise_p_values >= LEVEL
+    pairs = list(itertools.combinations(order, 2))
+    n_alike = sum(bool(is_alike[one, other]) for one, other in pairs)
+    if not n_alike:
+        return "Every row is significantly different from every other."
+
+    n_pairs = words.count(len(pairs), "pair")
+    verb = "is" if n_alike == 1 else "are"
+    counted = f"Of {n_pairs} of rows, {n_alike:,} {verb} not significantly different."
+    groups = longest_alike_groups(is_alike[np.ix_(order, order)])
     if not groups:
-        return f"{said} Every row can be told from its neighbours in this table."
-    named = [
-        words.listed(found.rows[place].name for place in order[first : last + 1])
-        for first, last in groups
-    ]
-    return f"{said} Neighbours in this table of which no two can be told apart: {'; '.join(named)}."
+        return f"{counted} Every row is significantly different from its neighbours in this table."
 
-
-def _variances(results: Results) -> list[Entry]:
-    """With `--repeats`: how much each row's mean varies with the division and with the initialisation."""
-    entries = []
-    for row in results.rows:
-        column = next((name for name in headlines(results) if row.mean(name) is not None), None)
-        if row.initialisations and column:
-            by_division = _means(row.records, column, "split_seed")
-            first = row.records[0].cell.split_seed
-            own = [record for record in row.records if record.cell.split_seed == first]
-            by_start = _means((*own, *row.initialisations), column, "seed")
-            if by_division and by_start:
-                several = is_seeded(row.records[0].cell.split)
-                entries.append(
-                    {
-                        "row": row.name,
-                        "column": column,
-                        "divisions": _deviation(by_division)
-                        if several
-                        else "the split has no other division",
-                        "starts": _deviation(by_start),
-                    }
-                )
-    return entries
-
-
-def _deviation(means: list[float]) -> str:
+    listed_groups = []
+    for first, last in groups:
+        members = order[first : last + 1]
+        listed_groups.append(words.listed(found.rows[index].name for index in members))
     return (
-        f"{statistics.stdev(means):.5f} ({len(means)})" if len(means) > 1 else f"{words.NONE} (1)"
+        f"{counted} Neighbours in this table of which no two are significantly different: "
+        f"{'; '.join(listed_groups)}."
     )
 
 
-def _means(records: "tuple[Any, ...]", column: str, seed: str) -> list[float]:
-    """The mean over folds for each value of the cells' `seed`; empty if a fold has none."""
-    groups: dict[int, list[float]] = {}
+def _describe_variances(results: Results) -> list[Block]:
+    """With `--repeats`: how much means vary with the division and with the start; else nothing."""
+    lines = []
+    for row in results.rows:
+        known = [name for name in headline_columns(results) if row.mean(name) is not None]
+        if row.initialisations and known:
+            line = _compare_variances(row, known[0])
+            if line is not None:
+                lines.append(line)
+    if not lines:
+        return []
+
+    table = Table(
+        "Variance of divisions and initialisations",
+        "Standard deviation of the mean over folds (how many means): over divisions with the same "
+        "initialisation, and over initialisations on the same division",
+        (
+            TableHead("row", "text"),
+            TableHead("metric", "text"),
+            TableHead("over divisions"),
+            TableHead("over initialisations"),
+        ),
+        tuple(lines),
+    )
+    return [Heading("What varies with the division, and what with the start?"), table]
+
+
+def _compare_variances(row: Row, column: str) -> TableLine | None:
+    """The deviations of a row's mean over divisions and over starts.
+
+    None if a fold has no value.
+    """
+    first_seed = row.records[0].cell.split_seed
+    first_division = [record for record in row.records if record.cell.split_seed == first_seed]
+    by_division = _mean_by_seed(row.records, column, "split_seed")
+    by_start = _mean_by_seed((*first_division, *row.initialisations), column, "seed")
+    if not by_division or not by_start:
+        return None
+
+    over_divisions = "the split has no other division"
+    if is_seeded(row.records[0].cell.split):
+        over_divisions = _deviation_text(by_division)
+    texts = (column, over_divisions, _deviation_text(by_start))
+    return TableLine(RowName(row.name), tuple(TableCell(text) for text in texts))
+
+
+def _deviation_text(means: list[float]) -> str:
+    """The standard deviation of the means, and how many these are; one alone has none."""
+    if len(means) == 1:
+        return f"{words.NONE} (1)"
+    return f"{statistics.stdev(means):.5f} ({len(means)})"
+
+
+def _mean_by_seed(
+    records: Iterable[Record], column: str, seed: Literal["split_seed", "seed"]
+) -> list[float]:
+    """The mean over folds for each value of that seed of the cells.
+
+    Empty if a fold has no value.
+    """
+    values_by_seed: dict[int, list[float]] = {}
     for record in records:
         value = record.metrics.get(column)
         if value is None:
             return []
-        groups.setdefault(getattr(record.cell, seed), []).append(value)
-    return [statistics.fmean(values) for values in groups.values()]
+        values_by_seed.setdefault(getattr(record.cell, seed), []).append(value)
+    return [statistics.fmean(values) for values in values_by_seed.values()]

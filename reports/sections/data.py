@@ -1,11 +1,12 @@
 """What the report says about the data, and how far each algorithm is from what the data allow."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure as DrawnFigure
 
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import DataDescription
@@ -13,255 +14,382 @@ from recbench.datasets.ratings import Quantity, Step
 from recbench.reports import words
 from recbench.reports.drawing import Picture
 from recbench.reports.drawing import data as data_figures
-from recbench.reports.results import Results
-from recbench.reports.sections.registry import section, titled
+from recbench.reports.rendering import (
+    Block,
+    Code,
+    Figure,
+    Gallery,
+    Heading,
+    Note,
+    Pairs,
+    Paragraph,
+    RowName,
+    Table,
+    TableCell,
+    TableHead,
+    TableLine,
+)
+from recbench.reports.results import Results, Row
+from recbench.reports.sections.registry import section, title_figure
 
-Pairs = list[tuple[str, str]]
+Profile = dict[
+    str, Any
+]  # as `datasets.profile` writes it, or a part of that; JSON of its own schema
+
 ACTIVITY = ("lowest", "lower_quartile", "median", "mean", "upper_quartile", "highest")
-SPOKEN = 8  # so many numbers stand for a long row of bars in its picture's text alternative
+ACTIVITY_HEADS = ("fewest", "lower quartile", "median", "mean", "upper quartile", "most")
+MOST_NAMED = 3  # so many highest bars are named; of more, their number
+MOST_SPOKEN = 8  # so many numbers stand for a long row of bars in its picture's alternative text
+CURVE_STEPS = 6  # of about so many points of a curve the numbers are spoken
 
 
 @dataclass(frozen=True)
 class Chart:
-    """What a picture of the data is called, the text below it, its numbers in words, and how it is drawn."""
+    """A picture of the data: its file's name, its subject, the text below it, its numbers in words.
+
+    `draw` gets the title and returns the figure.
+    """
 
     name: str
-    what: str
+    subject: str
     caption: str
     numbers: str
-    draw: Callable[[str], Any]
+    draw: Callable[[str], DrawnFigure]
 
 
-@section("What is in the data?")
-def data(results: Results) -> dict[str, Any]:
-    """Facts and charts, what filters dropped, what the loader remarked; for simulated data how close they come."""
-    described, profile = results.about.data, results.profile
-    return {
-        "facts": _facts(described, profile),
-        "activity": [_activity(profile, one) for one in ("user", "item")] if profile else [],
-        "charts": [_shown(results, chart) for chart in _charts(profile)] if profile else [],
-        "steps": [_step(step) for step in described.steps],
-        "remarks": described.remarks,
-        "calibration": [_quantity(quantity) for quantity in described.calibration],
-        "distances": _distances(results),
-        "columns": _distance_columns(results),
-    }
+@section("What is in the data?", place=80)
+def data(results: Results) -> list[Block]:
+    """Facts and charts, what filters dropped, what the loader remarked.
+
+    For simulated data also how close they come to real ones, and how far rows are from the oracle.
+    """
+    described = results.about.data
+    return [
+        *(Paragraph(remark) for remark in described.remarks),
+        Pairs(
+            "All ratings, before any fold is made", tuple(_list_facts(described, results.profile))
+        ),
+        *_describe_profile(results),
+        Heading("What did filters drop?"),
+        _describe_filters(described.steps),
+        *_describe_calibration(described.calibration),
+        *_describe_distances(results),
+    ]
 
 
-def _facts(described: DataDescription, profile: dict[str, Any] | None) -> Pairs:
-    """What can be said in a number: counts, and of a profile the mean, the spread and the dates too."""
-    n_users, n_items, n_ratings = described.users, described.items, described.ratings
-    facts = [("users", f"{n_users:,}"), ("items", f"{n_items:,}"), ("ratings", f"{n_ratings:,}")]
-    facts += [("rated pairs of a user and an item", words.share(n_ratings, n_users * n_items))]
-    facts += [("scale", "{:g} to {:g}".format(*described.scale))]
+def _list_facts(described: DataDescription, profile: Profile | None) -> list[tuple[str, str]]:
+    """Names and values: counts, and with a profile the mean, the spread and the dates too."""
+    n_users = described.users
+    n_items = described.items
+    n_ratings = described.ratings
+    lowest, highest = described.scale
+    facts = [
+        ("users", f"{n_users:,}"),
+        ("items", f"{n_items:,}"),
+        ("ratings", f"{n_ratings:,}"),
+        ("rated pairs of a user and an item", words.share(n_ratings, n_users * n_items)),
+        ("scale", f"{lowest:g} to {highest:g}"),
+    ]
     if profile is None:
         return facts
-    stars, times, years = profile["stars"], profile["times"], profile["years"]
-    facts += [
-        ("mean rating", words.amount(stars["mean"])),
-        ("median rating", words.amount(stars["median"])),
-    ]
-    facts += [("standard deviation of the ratings", words.amount(stars["deviation"]))]
-    facts += [
-        (
-            "first and last rating (UTC)",
-            f"{times['first']} and {times['last']}" if times else "no times",
-        )
-    ]
-    known = profile["items"] - years["unknown"] if years else 0
+
+    stars = profile["stars"]
+    times = profile["times"]
+    years = profile["years"]
+    dates = f"{times['first']} and {times['last']}" if times else "no times"
+    n_dated = profile["items"] - years["unknown"] if years else 0
     return [
         *facts,
-        ("items with a year of release", f"{known:,} ({words.percent(known, profile['items'])})"),
+        ("mean rating", words.amount(stars["mean"])),
+        ("median rating", words.amount(stars["median"])),
+        ("standard deviation of the ratings", words.amount(stars["deviation"])),
+        ("first and last rating (UTC)", dates),
+        (
+            "items with a year of release",
+            f"{n_dated:,} ({words.percent(n_dated, profile['items'])})",
+        ),
     ]
 
 
-def _activity(profile: dict[str, Any], one: str) -> tuple[str, list[str]]:
-    """A line of the table of how ratings are shared among users, or items."""
+def _describe_profile(results: Results) -> list[Block]:
+    """How ratings are shared among users and items, and the charts; or why there are none."""
+    profile = results.profile
+    if profile is None:
+        return [
+            Note(
+                (
+                    "Charts of the data need this run to be made again with this version, for it "
+                    "kept no ",
+                    Code("profile.json"),
+                    ".",
+                )
+            )
+        ]
+
+    heads = (*ACTIVITY_HEADS, "Gini")
+    table = Table(
+        "How ratings are shared",
+        "How ratings are shared among users, and among items. The Gini coefficient is 0 where all "
+        "have equally many, and nears 1 where few have them all.",
+        (TableHead("count", "text"), *(TableHead(head) for head in heads)),
+        (_activity_line(profile, "user"), _activity_line(profile, "item")),
+    )
+    figures = tuple(_draw_chart(results, chart) for chart in _list_charts(profile))
+    return [table, Gallery(figures)]
+
+
+def _activity_line(profile: Profile, one: str) -> TableLine:
+    """How many ratings each user has, or each item: quantiles, mean and Gini coefficient."""
     part = profile[f"per_{one}"]
-    return f"ratings of one {one}", [
-        *(words.amount(part[name]) for name in ACTIVITY),
-        words.number(part["gini"]),
-    ]
+    texts = [words.amount(part[name]) for name in ACTIVITY]
+    texts.append(words.number(part["gini"]))
+    return TableLine(f"ratings of one {one}", tuple(TableCell(text) for text in texts))
 
 
-def _shown(results: Results, chart: Chart) -> dict[str, Any]:
-    title = titled(results, chart.what, whole=True)
+def _draw_chart(results: Results, chart: Chart) -> Figure:
+    title = title_figure(results, chart.subject, is_whole=True)
     alternative = f"{title}. {chart.caption} {chart.numbers}".strip()
-    return {
-        "picture": Picture(chart.name, alternative, lambda: chart.draw(title)),
-        "caption": chart.caption,
-    }
+    return Figure(Picture(chart.name, alternative, lambda: chart.draw(title)), chart.caption)
 
 
-def _charts(profile: dict[str, Any]) -> list[Chart]:
-    """What there is to draw."""
-    charts = [_stars(profile["stars"])]
-    charts += [_times(profile["times"])] if profile["times"] else []
-    charts += [
-        _at_least(profile[f"per_{one}"], profile[f"{one}s"], one) for one in ("user", "item")
-    ]
-    charts += [_years(profile["years"])] if profile["years"] else []
-    return [*charts, _grid(profile["grid"])]
+def _list_charts(profile: Profile) -> list[Chart]:
+    """What there is to draw.
+
+    Ratings without times, and items without years, have no chart of them.
+    """
+    charts = [_chart_values(profile["stars"])]
+    if profile["times"]:
+        charts.append(_chart_times(profile["times"]))
+    for one in ("user", "item"):
+        charts.append(_chart_activity(profile[f"per_{one}"], profile[f"{one}s"], one))
+    if profile["years"]:
+        charts.append(_chart_years(profile["years"]))
+    charts.append(_chart_gaps(profile["grid"]))
+    return charts
 
 
-def _most(names: list[str], counts: list[int], kind: str) -> str:
-    """Which of `names` have the highest count, or if these are many, how many of that `kind` they are."""
-    most = [name for name, count in zip(names, counts, strict=True) if count == max(counts)]
-    return words.listed(most) if len(most) <= 3 else f"{len(most)} {kind}s alike"
+def _name_highest(names: list[str], counts: list[int], kind: str) -> str:
+    """Which of `names` have the highest count, or if these are many, how many of that `kind`."""
+    highest = max(counts)
+    named = [name for name, count in zip(names, counts, strict=True) if count == highest]
+    if len(named) <= MOST_NAMED:
+        return words.listed(named)
+    return f"{len(named)} {kind}s alike"
 
 
-def _spoken(names: list[str], counts: list[int]) -> str:
+def _speak_counts(names: list[str], counts: list[int]) -> str:
     """The counts in words; of a long row, the sums of a few stretches of it."""
-    size = -(-len(names) // SPOKEN)
+    size = -(-len(names) // MOST_SPOKEN)
     parts = []
     for start in range(0, len(names), size):
-        first, last, total = (
-            names[start],
-            names[start : start + size][-1],
-            sum(counts[start : start + size]),
-        )
-        parts.append(f"{first}: {total:,}" if first == last else f"{first} to {last}: {total:,}")
+        stretch = names[start : start + size]
+        total = sum(counts[start : start + size])
+        if len(stretch) == 1:
+            parts.append(f"{stretch[0]}: {total:,}")
+        else:
+            parts.append(f"{stretch[0]} to {stretch[-1]}: {total:,}")
     return f"{'; '.join(parts)}."
 
 
-def _stars(part: dict[str, Any]) -> Chart:
-    counts, edges = part["counts"], part["edges"]
-    names = [f"{value:g}" for value in part["values"] or []]
-    names = names or [f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
-    caption = f"Most frequent: {_most(names, counts, 'value')} ({words.percent(max(counts), sum(counts))})."
+def _chart_values(part: Profile) -> Chart:
+    """Ratings by value; of a scale with many values, by intervals of it."""
+    counts = part["counts"]
+    if part["values"]:
+        names = [f"{value:g}" for value in part["values"]]
+    else:
+        names = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(part["edges"])]
+    highest = _name_highest(names, counts, "value")
+    share = words.percent(max(counts), sum(counts))
     numbers = "; ".join(f"{name}: {count:,}" for name, count in zip(names, counts, strict=True))
     return Chart(
         "data-stars",
         "ratings by value",
-        caption,
+        f"Most frequent: {highest} ({share}).",
         f"{numbers}.",
-        lambda t: data_figures.stars(part, t),
+        lambda title: data_figures.stars(part, title),
     )
 
 
-def _times(part: dict[str, Any]) -> Chart:
-    step, counts = part["step"], part["counts"]
+def _chart_times(part: Profile) -> Chart:
+    """Ratings by day, month or the like: by the `step` of the profile."""
+    step = part["step"]
+    counts = part["counts"]
     periods = [str(period) for period in data_figures.periods(part)[:-1]]
-    most = f"{'on' if step == 'day' else 'in'} {_most(periods, counts, step)}"
-    caption = f"From {part['first']} to {part['last']}; most of all {most}: {max(counts):,}."
-    numbers = _spoken(periods, counts)
+    preposition = "on" if step == "day" else "in"
+    highest = f"{preposition} {_name_highest(periods, counts, step)}"
     return Chart(
-        "data-times", f"ratings by {step}", caption, numbers, lambda t: data_figures.times(part, t)
+        "data-times",
+        f"ratings by {step}",
+        f"From {part['first']} to {part['last']}; most of all {highest}: {max(counts):,}.",
+        _speak_counts(periods, counts),
+        lambda title: data_figures.times(part, title),
     )
 
 
-def _at_least(part: dict[str, Any], n: int, one: str) -> Chart:
-    low, high = words.amount(part["lower_quartile"]), words.amount(part["upper_quartile"])
+def _chart_activity(part: Profile, n_members: int, one: str) -> Chart:
+    """How many of the users, or of the items, have at least so many ratings."""
+    low = words.amount(part["lower_quartile"])
+    high = words.amount(part["upper_quartile"])
     caption = f"The middle half of the {one}s has {low} to {high} ratings each."
     if part["without"]:
-        caption += f" {words.count(part['without'], one)} of {n:,} without any are not drawn."
+        without = words.count(part["without"], one)
+        caption += f" {without} of {n_members:,} without any are not drawn."
+
     points = list(zip(part["levels"], part["at_least"], strict=True))
-    numbers = "; ".join(
-        f"{count:,} with at least {level:,}" for level, count in points[:: max(1, len(points) // 6)]
-    )
-    what = f"ratings per {one}"
+    spoken = points[:: max(1, len(points) // CURVE_STEPS)]
+    numbers = "; ".join(f"{count:,} with at least {level:,}" for level, count in spoken)
     return Chart(
         f"data-{one}s",
-        what,
+        f"ratings per {one}",
         caption,
         f"{numbers}.",
         lambda title: data_figures.activity(part, title, one),
     )
 
 
-def _years(part: dict[str, Any]) -> Chart:
-    counts, step = part["counts"], part["step"]
+def _chart_years(part: Profile) -> Chart:
+    """Items by the year of their release, or by several years where the span is long."""
+    counts = part["counts"]
+    step = part["step"]
     starts = [part["first"] + step * place for place in range(len(counts))]
-    names = [f"{start}" if step == 1 else f"{start} to {start + step - 1}" for start in starts]
-    caption = f"Most of all from {_most(names, counts, 'bar')}: {words.count(max(counts), 'item')}."
+    if step == 1:
+        names = [str(start) for start in starts]
+    else:
+        names = [f"{start} to {start + step - 1}" for start in starts]
+
+    highest = _name_highest(names, counts, "bar")
+    caption = f"Most of all from {highest}: {words.count(max(counts), 'item')}."
     if part["unknown"]:
         caption += f" {words.count(part['unknown'], 'item')} without a year."
-    numbers = _spoken(names if step == 1 else [str(start) for start in starts], counts)
     return Chart(
         "data-years",
         "items by release year",
         caption,
-        numbers,
-        lambda t: data_figures.years(part, t),
+        _speak_counts([str(start) for start in starts], counts),
+        lambda title: data_figures.years(part, title),
     )
 
 
-def _grid(part: dict[str, Any]) -> Chart:
+def _chart_gaps(part: Profile) -> Chart:
+    """Which share of the pairs is rated in blocks of users and items, most active ones first."""
     counts = np.array(part["counts"])
     sizes = np.outer(part["users"], part["items"])
     shares = counts / sizes
-    low, high = (
-        np.unravel_index(place, counts.shape) for place in (shares.argmin(), shares.argmax())
-    )
+    lowest = np.unravel_index(shares.argmin(), counts.shape)
+    highest = np.unravel_index(shares.argmax(), counts.shape)
+    lowest_share = words.share(float(counts[lowest]), float(sizes[lowest]))
+    highest_share = words.share(float(counts[highest]), float(sizes[highest]))
+    n_user_blocks, n_item_blocks = counts.shape
     caption = (
-        f"{counts.shape[0]} by {counts.shape[1]} blocks; of the pairs in a block, "
-        f"{words.share(counts[low], sizes[low])} to {words.share(counts[high], sizes[high])} are rated."
+        f"{n_user_blocks} by {n_item_blocks} blocks; of the pairs in a block, {lowest_share} to "
+        f"{highest_share} are rated."
     )
-    if n_empty := int(np.count_nonzero(counts == 0)):
+    n_empty = int(np.count_nonzero(counts == 0))
+    if n_empty:
         caption += f" Blank: the {words.count(n_empty, 'block')} without a rating."
-    users, items = (-(-n // 4) for n in counts.shape)
-    inside, pairs = counts[:users, :items].sum(), sizes[:users, :items].sum()
+
+    # A quarter of the blocks each way, rounded up, speaks for the most active ones.
+    n_users = -(-n_user_blocks // 4)
+    n_items = -(-n_item_blocks // 4)
+    n_rated = counts[:n_users, :n_items].sum()
+    n_pairs = sizes[:n_users, :n_items].sum()
     numbers = (
-        f"Of the pairs in the first {words.count(users, 'block')} of users and {words.count(items, 'block')} of "
-        f"items, {words.share(inside, pairs)} are rated"
+        f"Of the pairs in the first {words.count(n_users, 'block')} of users and "
+        f"{words.count(n_items, 'block')} of items, {words.share(n_rated, n_pairs)} are rated"
     )
-    if pairs < sizes.sum():
-        numbers += f", of all others {words.share(counts.sum() - inside, sizes.sum() - pairs)}"
+    if n_pairs < sizes.sum():
+        others = words.share(counts.sum() - n_rated, sizes.sum() - n_pairs)
+        numbers += f", of all others {others}"
     return Chart(
         "data-gaps",
         "which pairs are rated",
         caption,
         f"{numbers}.",
-        lambda t: data_figures.grid(part, t),
+        lambda title: data_figures.grid(part, title),
     )
 
 
-def _step(step: Step) -> dict[str, Any]:
-    """A filter with what it kept and dropped, in numbers and percent."""
-    counts = []
-    for name in ("users", "items", "ratings"):
-        before, after = step.before[name], step.after[name]
-        counts.append(f"{before:,} → {after:,} (−{words.percent(before - after, before)})")
-    return {"rule": step.rule, "counts": counts}
+def _describe_filters(steps: Sequence[Step]) -> Table | Paragraph:
+    """What each filter kept and dropped, in numbers and percent."""
+    if not steps:
+        return Paragraph("No filter was applied.")
+    kinds = ("users", "items", "ratings")
+    lines = []
+    for step in steps:
+        cells = []
+        for kind in kinds:
+            before = step.before[kind]
+            after = step.after[kind]
+            dropped = words.percent(before - after, before)
+            cells.append(TableCell(f"{before:,} → {after:,} (−{dropped})"))
+        lines.append(TableLine(step.rule, tuple(cells)))
+    heads = (TableHead("filter", "text"), *(TableHead(kind) for kind in kinds))
+    return Table("Filters", "What each filter dropped", heads, tuple(lines))
 
 
-def _quantity(quantity: Quantity) -> dict[str, str]:
-    """A calibrated quantity as text: name, target with tolerance, what the simulation has, and whether it fits."""
-    target, tolerance, simulated = quantity.target, quantity.tolerance, quantity.simulated
-    fits = "" if tolerance is None else "yes" if abs(simulated - target) <= tolerance else "NO"
-    return {
-        "name": quantity.name,
-        "target": words.amount(target),
-        "tolerance": "shown only" if tolerance is None else f"± {tolerance:g}",
-        "simulated": words.amount(simulated),
-        "fits": fits,
-    }
+def _describe_calibration(quantities: Sequence[Quantity]) -> list[Block]:
+    """Simulated quantities beside the real ones; nothing where the data are not simulated."""
+    if not quantities:
+        return []
+    heads = ("real", "tolerance", "simulated", "within")
+    table = Table(
+        "Calibration",
+        "The simulated ratings beside what is published about the real ones, before any fold is "
+        "made",
+        (TableHead("quantity", "text"), *(TableHead(head) for head in heads)),
+        tuple(_compare_quantity(quantity) for quantity in quantities),
+    )
+    return [Heading("How close is the simulation?"), table]
 
 
-def _distance_columns(results: Results) -> list[str]:
-    """The shown metrics in which the oracle has a mean."""
+def _compare_quantity(quantity: Quantity) -> TableLine:
+    """A calibrated quantity: its target and tolerance, what the simulation has, whether it fits."""
+    target = quantity.target
+    tolerance = quantity.tolerance
+    simulated = quantity.simulated
+    tolerance_text = "shown only"
+    fits = ""
+    if tolerance is not None:
+        tolerance_text = f"± {tolerance:g}"
+        fits = "yes" if abs(simulated - target) <= tolerance else "NO"
+    texts = (words.amount(target), tolerance_text, words.amount(simulated), fits)
+    return TableLine(quantity.name, tuple(TableCell(text) for text in texts))
+
+
+def _describe_distances(results: Results) -> list[Block]:
+    """For each row, how much worse than the oracle it is; nothing where there is no oracle."""
     oracle = results.oracle
-    return [
+    if oracle is None:
+        return []
+    # The oracle does not set out to cover the catalogue.
+    columns = [
         column
         for column in results.columns
-        if oracle and column != "coverage" and oracle.mean(column) is not None
+        if column != "coverage" and oracle.mean(column) is not None
     ]
-
-
-def _distances(results: Results) -> list[tuple[str, list[str]]]:
-    """For each other row, how much worse than the oracle it is in each of those columns."""
-    if results.oracle is None:
-        return []
     lines = []
     for row in results.contestants:
-        cells = []
-        for column in _distance_columns(results):
-            best, mean = results.oracle.mean(column), row.mean(column)
-            metric = find_metric(column)
-            cells.append(
-                "–"
-                if best is None or mean is None
-                else words.number(metric.loss(mean) - metric.loss(best))
-            )
-        lines.append((row.name, cells))
-    return lines
+        cells = tuple(TableCell(_distance_text(row, oracle, column)) for column in columns)
+        lines.append(TableLine(RowName(row.name), cells))
+    if not lines:
+        return []
+
+    table = Table(
+        "Distance to the oracle",
+        "How much worse each row is than the oracle, which knows how every rating came about: its "
+        "error is noise, and its ranking has the best precision to be expected. It takes no part "
+        "in the contest.",
+        (TableHead("row", "text"), *(TableHead(column) for column in columns)),
+        tuple(lines),
+    )
+    return [Heading("How far from the truth?"), table]
+
+
+def _distance_text(row: Row, oracle: Row, column: str) -> str:
+    """By how much a row's loss is above that of the oracle, whichever way is better."""
+    mean = row.mean(column)
+    best = oracle.mean(column)
+    if mean is None or best is None:
+        return words.NONE
+    metric = find_metric(column)
+    return words.number(metric.loss(mean) - metric.loss(best))

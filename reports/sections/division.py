@@ -1,78 +1,160 @@
 """The report's warning about random splits of timed ratings, and what another split says."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from scipy.stats import kendalltau
 
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.splits import order_in_time
 from recbench.reports import words
+from recbench.reports.rendering import (
+    Block,
+    Code,
+    Paragraph,
+    RowName,
+    Table,
+    TableCell,
+    TableHead,
+    TableLine,
+)
 from recbench.reports.results import Results
-from recbench.reports.sections.registry import headlines, section
+from recbench.reports.sections.registry import headline_columns, section
 
 
-@section("Does the split matter?")
-def division(results: Results) -> dict[str, Any] | None:
-    """A note where times are known but not respected; with `--also-split`, every row's place under both splits."""
+@dataclass(frozen=True)
+class TwoMeans:
+    """A row with its mean under the main split and under the other one."""
+
+    row: str
+    main: float
+    other: float
+
+
+@section("Does the split matter?", place=45)
+def division(results: Results) -> list[Block] | None:
+    """A note where times are known but not respected; with `--also-split`, every row's two places.
+
+    None if there is nothing to note and no other split.
+    """
     main = results.records[0].cell.split
-    is_random = order_in_time(main) == "none" and results.about.data.timed
-    other = next((row.also[0].cell.split for row in results.rows if row.also), None)
-    if not is_random and other is None:
-        return None
-    tables = [_table(results, column) for column in headlines(results)] if other else []
-    cold = _cold(results) if other else ""
-    n_means = sum(
-        any(row.elsewhere.mean(c) is not None for c in results.columns)
-        for row in results.contestants
+    other = _other_split(results)
+    blocks: list[Block] = []
+    if ignores_times(results):
+        blocks.append(_warn_of_future(main, hints_at_option=other is None))
+    if other is not None:
+        blocks.append(_introduce_other(results, other))
+        for column in headline_columns(results):
+            blocks.append(_compare_places(results, column, main, other))
+    return blocks or None
+
+
+def ignores_times(results: Results) -> bool:
+    """Whether the ratings have times and the main split is random all the same."""
+    is_timed = results.about.data.timed
+    return is_timed and order_in_time(results.records[0].cell.split) == "none"
+
+
+def _other_split(results: Results) -> str | None:
+    """The split of `--also-split`; None if the run has only one."""
+    for row in results.rows:
+        if row.also:
+            return row.also[0].cell.split
+    return None
+
+
+def _warn_of_future(main: str, *, hints_at_option: bool) -> Paragraph:
+    words_of_warning = (
+        "These ratings have times, and the split ",
+        Code(main),
+        " does not respect them: algorithms learn from ratings given after those they are tested "
+        "on, so errors may be lower than they would be in use (Ji et al. 2023).",
     )
-    return {
-        "is_random": is_random,
-        "main": main,
-        "other": other,
-        "tables": tables,
-        "cold": cold,
-        "n_rows": len(results.contestants),
-        "n_means": n_means,
-    }
+    if not hints_at_option:
+        return Paragraph(words_of_warning)
+    hint = (" ", Code("--also-split time"), " shows what remains when only the past is known.")
+    return Paragraph(words_of_warning + hint)
 
 
-def _table(results: Results, column: str) -> dict[str, Any]:
-    """The rows that have a mean under both splits, best first, with both ranks, and how far the orders agree."""
-    both = [(row, row.mean(column), row.elsewhere.mean(column)) for row in results.contestants]
-    known = [
-        (row, here, there) for row, here, there in both if here is not None and there is not None
-    ]
-    loss = find_metric(column).loss
-    known.sort(key=lambda entry: loss(entry[1]))
-    there_order = sorted(range(len(known)), key=lambda i: loss(known[i][2]))
-    entries = [
-        {
-            "row": row.name,
-            "here": words.number(here),
-            "there": words.number(there),
-            "rank_here": str(place + 1),
-            "rank_there": str(there_order.index(place) + 1),
-        }
-        for place, (row, here, there) in enumerate(known)
-    ]
-    if len(known) < 2:
-        agreement = "With fewer than two rows there is no order to compare."
-    else:
-        tau = kendalltau(
-            [loss(here) for _, here, _ in known], [loss(there) for _, _, there in known]
-        ).statistic
-        agreement = f"Kendall's tau between the two orders of rows: {tau:.2f} (1: the same, 0: unrelated, -1: reversed)."
-    return {"column": column, "entries": entries, "agreement": agreement}
+def _introduce_other(results: Results, other: str) -> Paragraph:
+    """How many rows have means with the other split, and what in its test part is cold."""
+    n_means = 0
+    for row in results.contestants:
+        has_mean = any(row.elsewhere.mean(column) is not None for column in results.columns)
+        n_means += has_mean
+    n_rows = words.count(len(results.contestants), "row")
+    verb = "has" if n_means == 1 else "have"
+    return Paragraph(
+        (
+            f"Of {n_rows}, {n_means} {verb} means with the split ",
+            Code(other),
+            f" too. {_describe_cold_start(results)}".rstrip(),
+        )
+    )
 
 
-def _cold(results: Results) -> str:
-    """How many users and items of the other split's test part have no training rating."""
+def _describe_cold_start(results: Results) -> str:
+    """How many users and items of the other split's test part have no training rating, if known."""
     for row in results.rows:
         for record in row.also:
             fold = record.fold
-            if fold is not None and None not in (fold.cold_users, fold.cold_items):
-                users = words.count(fold.cold_users or 0, "user")
-                items = words.count(fold.cold_items or 0, "item")
+            if fold is not None and fold.cold_users is not None and fold.cold_items is not None:
+                users = words.count(fold.cold_users, "user")
+                items = words.count(fold.cold_items, "item")
                 share = words.percent(fold.cold_ratings or 0, fold.test)
-                return f"{share} of its test ratings belong to {users} and {items} without any training rating."
+                return (
+                    f"{share} of its test ratings belong to {users} and {items} without any "
+                    "training rating."
+                )
     return ""
+
+
+def _compare_places(results: Results, column: str, main: str, other: str) -> Table:
+    """The rows that have a mean under both splits, best first, with both ranks."""
+    loss = find_metric(column).loss
+    rows = _list_two_means(results, column)
+    rows.sort(key=lambda row: loss(row.main))
+    order_of_other = sorted(rows, key=lambda row: loss(row.other))
+
+    lines = []
+    for rank, row in enumerate(rows, start=1):
+        other_rank = order_of_other.index(row) + 1
+        texts = (words.number(row.main), words.number(row.other), str(rank), str(other_rank))
+        lines.append(TableLine(RowName(row.row), tuple(TableCell(text) for text in texts)))
+    return Table(
+        f"{column} under both splits",
+        f"{column}: {_describe_agreement(rows, column)}",
+        (
+            TableHead("row", "text"),
+            TableHead(main),
+            TableHead(other),
+            TableHead(f"rank, {main}"),
+            TableHead(f"rank, {other}"),
+        ),
+        tuple(lines),
+        is_sortable=True,
+    )
+
+
+def _list_two_means(results: Results, column: str) -> list[TwoMeans]:
+    """The rows that have a mean under both splits, in the report's order."""
+    rows = []
+    for row in results.contestants:
+        main = row.mean(column)
+        other = row.elsewhere.mean(column)
+        if main is not None and other is not None:
+            rows.append(TwoMeans(row.name, main, other))
+    return rows
+
+
+def _describe_agreement(rows: list[TwoMeans], column: str) -> str:
+    """How far the two orders of the rows agree, in a sentence."""
+    if len(rows) < 2:
+        return "With fewer than two rows there is no order to compare."
+    loss = find_metric(column).loss
+    main_losses = [loss(row.main) for row in rows]
+    other_losses = [loss(row.other) for row in rows]
+    tau = kendalltau(main_losses, other_losses).statistic
+    return (
+        f"Kendall's tau between the two orders of rows: {tau:.2f} (1: the same, 0: unrelated, -1: "
+        "reversed)."
+    )

@@ -1,44 +1,100 @@
 """The report's answer to what did not run, and why."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from recbench.benchmarks.records import Cell
+from recbench.reports import words
+from recbench.reports.rendering import (
+    Block,
+    Command,
+    Paragraph,
+    RowName,
+    Table,
+    TableCell,
+    TableHead,
+    TableLine,
+)
 from recbench.reports.results import Results
 from recbench.reports.sections.registry import section
 
 
-@section("What did not run?")
-def failures(results: Results) -> dict[str, Any]:
-    """The cells that are not ok, and how many there are of any kind."""
-    return {"failed": not_ok(results), "n_cells": len(results.records)}
+@dataclass(frozen=True)
+class Failure:
+    """Cells of one row that ended alike: their folds, status and reason, and how to try again."""
+
+    row: str
+    folds: tuple[str, ...]
+    status: str
+    reason: str
+    command: str
 
 
-def not_ok(results: Results) -> list[dict[str, Any]]:
-    """The cells that are not ok, with the command that tries them again; a line for folds that failed alike."""
-    entries: dict[tuple[str, str, str], list[str]] = {}
+@section("What did not run?", place=90)
+def failures(results: Results) -> list[Block]:
+    """The cells that are not ok, or that there are none."""
+    found = [(failure, "") for failure in list_failures(results)]
+    caption = (
+        "Every cell that is not ok, and the command that tries all of them again. Folds that ended "
+        "alike share a line."
+    )
+    return [describe_failures(found, caption, len(results.records))]
+
+
+def describe_failures(
+    found: Sequence[tuple[Failure, str]], caption: str, n_cells: int
+) -> Table | Paragraph:
+    """A table of failures, each with the data set it happened on, or with an empty text for it.
+
+    The data sets have a column only where they have names. A paragraph of `n_cells` if there is no
+    failure.
+    """
+    if not found:
+        planned = words.count(n_cells, "planned cell")
+        return Paragraph(f"Nothing: {planned}, and as many with an ok record.")
+
+    names_data_sets = any(data_set for _, data_set in found)
+    heads = [TableHead("row", "text")]
+    if names_data_sets:
+        heads.append(TableHead("data set", "text"))
+    heads += [
+        TableHead("folds", "word"),
+        TableHead("status", "word"),
+        TableHead("reason", "reason"),
+        TableHead("to try again", "command"),
+    ]
+
+    lines = []
+    for failure, data_set in found:
+        cells = [TableCell(data_set)] if names_data_sets else []
+        cells += [
+            TableCell(", ".join(failure.folds)),
+            TableCell(failure.status),
+            TableCell(failure.reason),
+            TableCell(Command(failure.command)),
+        ]
+        lines.append(TableLine(RowName(failure.row), tuple(cells)))
+    return Table("Cells that are not ok", caption, tuple(heads), tuple(lines))
+
+
+def list_failures(results: Results) -> list[Failure]:
+    """The cells that are not ok, by row; folds that ended alike, with one reason, are one entry."""
+    folds_by_end: dict[tuple[str, str, str], list[str]] = {}
     for row in results.rows:
-        first = row.records[0].cell
+        first_cell = row.records[0].cell
         for record in (*row.failures, *row.elsewhere.failures):
-            what = (row.name, record.status, record.reason or "no reason given")
-            entries.setdefault(what, []).append(_place(record.cell, first))
+            end = (row.name, record.status, record.reason or "no reason given")
+            folds_by_end.setdefault(end, []).append(_name_fold(record.cell, first_cell))
     return [
-        {
-            "row": row,
-            "folds": folds,
-            "status": status,
-            "reason": reason,
-            "again": results.about.command,
-        }
-        for (row, status, reason), folds in entries.items()
+        Failure(row, tuple(folds), status, reason, results.about.command)
+        for (row, status, reason), folds in folds_by_end.items()
     ]
 
 
-def _place(cell: Cell, first: Cell) -> str:
-    """The number of the fold, with split and seeds where they are not those of the row's `first` cell."""
-    if cell.split != first.split:
+def _name_fold(cell: Cell, first_cell: Cell) -> str:
+    """The fold's number, with split and seeds where these are not those of the first cell."""
+    if cell.split != first_cell.split:
         return f"{cell.split} {cell.place.removeprefix(cell.split + ' ')}"
-    return (
-        str(cell.fold)
-        if (cell.split_seed, cell.seed) == (first.split_seed, first.seed)
-        else cell.place
-    )
+    if (cell.split_seed, cell.seed) == (first_cell.split_seed, first_cell.seed):
+        return str(cell.fold)
+    return cell.place

@@ -1,132 +1,280 @@
-"""The report's answer to how it was measured: definitions, protocol, machine, data, licences, and commands."""
+"""The report's answer to how it was measured: definitions, protocol, machine, data, commands."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from recbench.benchmarks.metrics import CANDIDATES, PROTOCOLS, STANDARD, TIES
-from recbench.benchmarks.records import VERDICTS, Record
+from recbench.benchmarks.metrics import CANDIDATES, PROTOCOLS, STANDARD, TIES, Metric
+from recbench.benchmarks.records import VERDICTS, DataDescription, Environment, Record
 from recbench.reports import words
+from recbench.reports.rendering import (
+    Block,
+    Code,
+    Commands,
+    Definition,
+    Definitions,
+    Details,
+    Heading,
+    Pairs,
+    Paragraph,
+    RowName,
+    Strong,
+    Table,
+    TableCell,
+    TableHead,
+    TableLine,
+    Verbatim,
+    Words,
+)
 from recbench.reports.results import Results, Row, metrics
-from recbench.reports.sections.checklist import checklist
+from recbench.reports.sections.checklist import answer_checklist
 from recbench.reports.sections.registry import section
 
 
-@section("How was it measured?")
-def method(results: Results) -> dict[str, Any]:
+@section("How was it measured?", place=95)
+def method(results: Results) -> list[Block]:
     """Definitions, protocol, machine, data, and the commands that make it all again."""
-    data = results.about.data
-    return {
-        "metrics": metrics(results),
-        "protocol": _protocol(results),
-        "environment": _environment(results),
-        "data": data,
-        "certificates": [(row.name, _determinism(row)) for row in results.rows],
-        "algorithms": results.about.algorithms,
-        "checklist": checklist(results),
-        "commands": [(row.name, words.again(results, row.name)) for row in results.rows],
-        "verify_command": words.verify_command(results),
-        "keys": [
-            (row.name, [(record.cell.place, record.cell.key) for record in _all(row)])
-            for row in results.rows
-        ],
-    }
+    return [
+        Heading("Metrics"),
+        define_metrics(metrics(results)),
+        *_describe_algorithms(results),
+        Heading("Protocol"),
+        Pairs("How answers became numbers", tuple(list_protocol(results))),
+        Heading("Which pitfalls are avoided?"),
+        _tabulate_pitfalls(results),
+        Heading("Machine and versions"),
+        Pairs(
+            "Where the cells ran; several values where cells differ",
+            tuple(_list_environment(results)),
+        ),
+        Heading("The same seed again"),
+        Pairs(
+            "Whether a second fit with the same seed gives the same scores",
+            tuple((row.name, _describe_determinism(row)) for row in results.rows),
+        ),
+        Heading("Data"),
+        *_describe_data(results.about.data),
+        Heading("How to reproduce"),
+        *_describe_commands(results),
+    ]
 
 
-def _all(row: Row) -> tuple[Record, ...]:
-    return (*row.records, *row.initialisations, *row.also)
+def define_metrics(shown: Mapping[str, Metric]) -> Definitions:
+    """What each column means, in which unit, and which way is better."""
+    entries = []
+    for column, metric in shown.items():
+        note = f"{metric.unit}, {metric.better} is better"
+        entries.append(Definition(column, metric.definition, note))
+    return Definitions(tuple(entries))
 
 
-def _protocol(results: Results) -> list[tuple[str, str]]:
+def _describe_algorithms(results: Results) -> list[Block]:
+    """Each row's own words and the licences behind it, folded; nothing if the plan has none."""
+    algorithms = results.about.algorithms
+    if not algorithms:
+        return []
+    entries = []
+    for row, algorithm in algorithms.items():
+        libraries = "; ".join(algorithm.libraries)
+        note = f"Libraries: {libraries}" if libraries else ""
+        entries.append(Definition(row, algorithm.definition, note))
+    summary = (
+        "Formula, source and defaults of each row, with the libraries behind it and their licences"
+    )
+    return [Heading("Algorithms"), Details(summary, (Definitions(tuple(entries)),))]
+
+
+def list_protocol(results: Results) -> list[tuple[str, str]]:
     """How answers became numbers, as pairs of a word and its value."""
     protocol = results.about.protocol
+    pairs = _list_splits(results)
+    pairs.append(("cutoffs", words.listed(map(str, protocol["ks"]))))
+
     folds = [record.fold for record in results.records if record.fold is not None]
-    pairs = [*_divisions(results), ("cutoffs", words.listed(map(str, protocol["ks"])))]
     for name, rules in protocol["protocols"].items():
-        thresholds = sorted({fold.threshold for fold in folds}) if name == STANDARD else []
-        title = (
-            "ranking" if name == STANDARD else f"ranking, columns {name}: ({PROTOCOLS[name].about})"
-        )
-        pairs.append((title, in_words(rules, thresholds)))
-    pairs += [("users counted in ranking metrics", "those with at least one relevant test item")]
-    pairs += [("predictions", "no opinion becomes the training mean; then clipped to the scale")]
-    return [*pairs, ("protocol version", str(protocol["version"]))]
+        if name == STANDARD:
+            thresholds = sorted({fold.threshold for fold in folds})
+            pairs.append(("ranking", describe_protocol(rules, thresholds)))
+        else:
+            title = f"ranking, columns {name}: ({PROTOCOLS[name].about})"
+            pairs.append((title, describe_protocol(rules)))
+    return [
+        *pairs,
+        ("users counted in ranking metrics", "those with at least one relevant test item"),
+        ("predictions", "no opinion becomes the training mean; then clipped to the scale"),
+        ("protocol version", str(protocol["version"])),
+    ]
 
 
-def in_words(rules: dict[str, Any], thresholds: Sequence[float] = ()) -> str:
-    """What a protocol calls relevant, where known with the ratings that this means, its candidates, and its ties."""
+def describe_protocol(rules: dict[str, Any], thresholds: Sequence[float] = ()) -> str:
+    """What a protocol calls relevant, its candidates, and what it does with ties.
+
+    `thresholds` are the ratings from which a title is relevant here, where they are known.
+    """
     relevant = f"relevant is a test rating of at least {rules['relevant_share']:.0%} of the scale"
-    relevant += f", here {words.listed(f'{value:g}' for value in thresholds)}" if thresholds else ""
+    if thresholds:
+        relevant += f", here {words.listed(f'{value:g}' for value in thresholds)}"
     return f"{relevant}; candidates are {CANDIDATES[rules['candidates']]}; {TIES[rules['ties']]}"
 
 
-def _divisions(results: Results) -> list[tuple[str, str]]:
-    """Each split of the run, with the sizes of its folds; behind the first one each word names its split."""
-    by_split: dict[str, list[Record]] = {}
+def _list_splits(results: Results) -> list[tuple[str, str]]:
+    """Each split of the run, with the sizes of its folds; all but the first one are named."""
+    records_by_split: dict[str, list[Record]] = {}
     for record in results.records:
-        by_split.setdefault(record.cell.split, []).append(record)
+        records_by_split.setdefault(record.cell.split, []).append(record)
+
     pairs = []
-    for place, (split, records) in enumerate(by_split.items()):
+    for place, (split, records) in enumerate(records_by_split.items()):
         where = f", split {split}" if place else ""
-        pairs.append(
-            ("also split" if place else "split", words.split(replace(results, records=records)))
-        )
+        title = "also split" if place else "split"
+        pairs.append((title, words.split(replace(results, records=records))))
         for part in ("train", "test"):
-            counts = [getattr(record.fold, part) for record in records if record.fold]
-            if counts:
-                pairs.append((f"{part} ratings a fold{where}", words.span(counts)))
-        asked = [[e.n_lists for e in record.slices if e.n_lists is not None] for record in records]
-        if any(asked):
-            counted = words.span(sum(groups) for groups in asked if groups)
-            counted += f" of {results.about.data.users:,}"
-            own = (
-                ", by the bench's own protocol"
-                if len(results.about.protocol["protocols"]) > 1
-                else ""
-            )
-            pairs.append((f"users in ranking metrics a fold{where}", counted + own))
+            sizes = [getattr(record.fold, part) for record in records if record.fold]
+            if sizes:
+                pairs.append((f"{part} ratings a fold{where}", words.span(sizes)))
+        counted = _count_ranked_users(results, records)
+        if counted:
+            pairs.append((f"users in ranking metrics a fold{where}", counted))
     return pairs
 
 
-def _environment(results: Results) -> list[tuple[str, str]]:
+def _count_ranked_users(results: Results, records: Iterable[Record]) -> str:
+    """How many users of how many got a list in each fold; empty if no record says."""
+    counts = []
+    for record in records:
+        lists = [part.n_lists for part in record.slices if part.n_lists is not None]
+        if lists:
+            counts.append(sum(lists))
+    if not counts:
+        return ""
+    counted = f"{words.span(counts)} of {results.about.data.users:,}"
+    if len(results.about.protocol["protocols"]) > 1:
+        counted += ", by the bench's own protocol"
+    return counted
+
+
+def _tabulate_pitfalls(results: Results) -> Table:
+    lines = []
+    for question, answer, evidence in answer_checklist(results):
+        shown = Strong(answer) if answer == "no" else answer
+        lines.append(TableLine(question, (TableCell(shown), TableCell(evidence))))
+    return Table(
+        "Pitfalls",
+        "What comparisons of recommenders get wrong, and whether this run does; every answer "
+        "follows from its records",
+        (TableHead("question", "text"), TableHead("answer", "word"), TableHead("because", "text")),
+        tuple(lines),
+    )
+
+
+def _list_environment(results: Results) -> list[tuple[str, str]]:
     """Machine, versions and commit of the cells that ran; where cells differ, every value."""
-    ran = [record.environment for record in results.records if record.status != "not_run"]
-    found: dict[str, dict[str, None]] = {}
-    for environment in ran or [results.about.environment]:
-        flat = {
-            name: value
-            for name, value in environment.to_json().items()
-            if name not in ("versions", "memory_mb", "dirty")
-        }
-        flat["memory"] = f"{words.megabytes(environment.memory_mb)} MB"
-        flat["commit"] = (environment.commit or "unknown") + (
-            ", with changes" if environment.dirty else ""
-        )
-        flat |= environment.versions
-        for name, value in flat.items():
-            text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-            found.setdefault(name, {})[text] = None
-    started = sorted(record.started for record in results.records if record.started)
-    pairs = [(name, "; ".join(values)) for name, values in found.items()]
-    return [
-        *pairs,
-        ("started", " to ".join(sorted({started[0], started[-1]})) if started else "not yet"),
-    ]
+    ran = [record for record in results.records if record.status != "not_run"]
+    environments = [record.environment for record in ran] or [results.about.environment]
+    values_by_name: dict[str, list[str]] = {}
+    for environment in environments:
+        for name, text in _flatten_environment(environment).items():
+            values = values_by_name.setdefault(name, [])
+            if text not in values:
+                values.append(text)
+    pairs = [(name, "; ".join(values)) for name, values in values_by_name.items()]
+
+    started = sorted(record.started for record in ran if record.started)
+    if not started:
+        return [*pairs, ("started", "not yet")]
+    first_and_last = sorted({started[0], started[-1]})
+    return [*pairs, ("started", " to ".join(first_and_last))]
 
 
-def _determinism(row: Row) -> str:
+def _flatten_environment(environment: Environment) -> dict[str, str]:
+    """What a record says of its machine, in words, with a line for each library."""
+    apart = ("versions", "memory_mb", "commit", "dirty")
+    texts = {}
+    for name, value in environment.to_json().items():
+        if name in apart:
+            continue
+        texts[name] = str(value)
+        if isinstance(value, bool):
+            texts[name] = "yes" if value else "no"
+
+    commit = environment.commit or "unknown"
+    texts["commit"] = f"{commit}, with changes" if environment.dirty else commit
+    texts["memory"] = f"{words.megabytes(environment.memory_mb)} MB"
+    return texts | environment.versions
+
+
+def _describe_determinism(row: Row) -> str:
     """The worst verdict of the row's folds, with what it rests on."""
-    found = [record.determinism for record in row.records if record.determinism]
-    if not found:
+    certificates = [record.determinism for record in row.records if record.determinism]
+    if not certificates:
         return "not checked"
-    worst = max(found, key=lambda certificate: VERDICTS.index(certificate.verdict))
-    differences = [certificate.largest_difference or 0.0 for certificate in found]
-    parts = [
-        worst.verdict,
-        f"scores differ by up to {max(differences):.2g}" if any(differences) else "",
+    worst = max(certificates, key=lambda certificate: VERDICTS.index(certificate.verdict))
+    largest = max(certificate.largest_difference or 0.0 for certificate in certificates)
+
+    parts: list[str] = [worst.verdict]
+    if largest:
+        parts.append(f"scores differ by up to {largest:.2g}")
+    if worst.largest_difference is not None:
+        parts.append(f"seen in {worst.checked_on}")
+    if worst.reason:
+        parts.append(worst.reason)
+    return "; ".join(parts)
+
+
+def _describe_data(data: DataDescription) -> list[Block]:
+    """What the ratings are, whose they are, and the files that were read, if any."""
+    lowest, highest = data.scale
+    name = f"{data.name} (SIMULATED)" if data.simulated else data.name
+    facts = Pairs(
+        "Where the ratings come from",
+        (
+            ("name", name),
+            ("users", f"{data.users:,}"),
+            ("items", f"{data.items:,}"),
+            ("ratings", f"{data.ratings:,}"),
+            ("scale", f"{lowest:g} to {highest:g}"),
+            ("licence", data.licence),
+            ("citation", data.citation),
+            ("sha256 of the content", data.digest),
+        ),
+    )
+    if not data.sources:
+        return [facts]
+
+    lines = []
+    for source in data.sources:
+        cells = (TableCell(f"{source.n_bytes:,}"), TableCell(Code(source.sha256)))
+        lines.append(TableLine(source.file, cells))
+    heads = (TableHead("file", "text"), TableHead("bytes"), TableHead("sha256", "text"))
+    return [facts, Table("Files", "Files that were read", heads, tuple(lines))]
+
+
+def _describe_commands(results: Results) -> list[Block]:
+    """The commands that measure the run, a row, or a cell again, with the key of each cell."""
+    commands = tuple((row.name, words.again(results, row.name)) for row in results.rows)
+    keys = Table(
+        "Keys",
+        "A cell's record is the file that has its key in its name",
+        (TableHead("row", "text"), TableHead("keys", "text")),
+        tuple(TableLine(RowName(row.name), (TableCell(_list_keys(row)),)) for row in results.rows),
+    )
+    return [
+        Paragraph("This run was started by"),
+        Verbatim(results.about.command),
+        Commands("Any row of it is measured again by a command of its own", commands),
+        Paragraph(
+            "A single cell is fitted again, and compared to the last bit, by its key (DIR is where "
+            "this report is):"
+        ),
+        Verbatim(words.verify_command(results)),
+        Details("The key of each cell", (keys,)),
     ]
-    parts += [
-        f"seen in {worst.checked_on}" if worst.largest_difference is not None else "",
-        worst.reason or "",
-    ]
-    return "; ".join(filter(None, parts))
+
+
+def _list_keys(row: Row) -> Words:
+    """The place and the key of each of the row's cells, those of other seeds and splits too."""
+    pieces: list[str | Code] = []
+    for record in (*row.records, *row.initialisations, *row.also):
+        separator = ", " if pieces else ""
+        pieces += [f"{separator}{record.cell.place}: ", Code(record.cell.key)]
+    return tuple(pieces)

@@ -1,4 +1,4 @@
-"""The report's answer to what the numbers look like to a user: lists with titles, and predictions beside ratings."""
+"""The report's answer to what a user gets: lists with titles, predictions beside ratings."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,264 +8,383 @@ from typing import Any
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import ENOUGH, Answer, Examples, Person, Record, read_examples
 from recbench.reports import words
+from recbench.reports.rendering import (
+    Block,
+    Details,
+    Heading,
+    Note,
+    Paragraph,
+    RowName,
+    Sign,
+    Spoken,
+    StarredTitles,
+    Table,
+    TableCell,
+    TableHead,
+    TableLine,
+    TableRemark,
+)
 from recbench.reports.results import Results
 from recbench.reports.sections.registry import section
 
-ALL_SHOWN = 12  # as many rows fit into one table; of more, the best of each family are shown and the others folded
-TOPS = {"top_by_mean": "mean", "top_by_weighted_mean": "weighted"}
-N_COMMON = 3
+MOST_ROWS = 12  # fit into one table; of more, the best of each family are shown, the others folded
+MOST_COMMON = 3  # so many titles that most lists have in common are named
+LIST_LENGTH = 5  # places of a list that are shown
 
 
 @dataclass(frozen=True)
-class Told:
-    """One row's answer about one user, with the record that it comes from and the family of the row."""
+class RowAnswer:
+    """One row's answer about one user, with the record that it comes from and the row's family."""
 
     answer: Answer
     record: Record
     family: str
 
 
-@section("What do they recommend?")
-def recommendations(results: Results) -> dict[str, Any] | None:
-    """For each user of the examples: favourites, lists and predictions; similar descriptions; the best-rated titles.
+@section("What do they recommend?", place=70)
+def recommendations(results: Results) -> list[Block] | None:
+    """For each user of the examples: favourites, lists and predictions; then what all users share.
 
-    None if the run has left none of it.
+    These are similar descriptions and the best-rated titles. None if the run has left none of it.
     """
-    examples, tops = _examples(results), _tops(results)
-    if examples is None:
-        return (
-            {"about": [], "people": [], "similar": None, "no_similar": "", "tops": tops}
-            if tops
-            else None
-        )
-    without = (
-        "" if examples.similar else "No descriptions of the titles are known, so none are compared."
-    )
-    return {
-        "about": _about(results, examples),
-        "people": [_person(results, examples, person) for person in examples.people],
-        "similar": _similar(examples),
-        "no_similar": without,
-        "tops": tops,
-    }
+    blocks: list[Block] = []
+    examples = _read_examples(results)
+    if examples is not None:
+        blocks += [Paragraph(sentence) for sentence in _introduce(results, examples)]
+        for person in examples.people:
+            blocks += _describe_person(results, examples, person)
+        blocks += _describe_similar(examples)
+    if results.profile is not None:
+        blocks += _describe_best_rated(results.profile)
+    return blocks or None
 
 
-def _examples(results: Results) -> Examples | None:
+def _read_examples(results: Results) -> Examples | None:
     """The examples beside the records; None if there are none or if they are of another plan."""
     examples = read_examples(results.run.directory)
     if examples is None or examples.digest != results.about.data.digest:
         return None
     place = (examples.split, examples.n_folds, examples.fold, examples.split_seed, examples.seed)
-    planned = (
-        (c.split, c.n_folds, c.fold, c.split_seed, c.seed)
-        for c in (r.cell for r in results.records)
-    )
-    return examples if place in planned else None
+    for record in results.records:
+        cell = record.cell
+        if (cell.split, cell.n_folds, cell.fold, cell.split_seed, cell.seed) == place:
+            return examples
+    return None
 
 
-def _told(results: Results, person: Person) -> list[Told]:
+def list_answers(results: Results, person: Person) -> list[RowAnswer]:
     """The answers whose records are still there and ok, in the order of the rows."""
     answers = {(answer.row, answer.key, answer.sha256): answer for answer in person.answers}
-    return [
-        Told(answers[named], record, row.family)
-        for row in results.rows
-        for record in row.records
-        if record.status == "ok"
-        and (named := (row.name, record.cell.key, record.answers)) in answers
-    ]
+    listed = []
+    for row in results.rows:
+        for record in row.records:
+            answer = answers.get((row.name, record.cell.key, record.answers))
+            if record.status == "ok" and answer is not None:
+                listed.append(RowAnswer(answer, record, row.family))
+    return listed
 
 
-def _columns(results: Results) -> tuple[str, str]:
-    """The error and the ranking metric by which rows are put in order: the headline ones where there are any."""
-    error, ranking = results.first_error(), results.first_ranking()
-    by_error = error if error and find_metric(error).kind == "rating" else "rmse"
-    return by_error, ranking or f"ndcg@{results.about.protocol['ks'][0]}"
+def order_columns(results: Results) -> tuple[str, str]:
+    """The error and the ranking metric that put rows in order, headline ones if there are."""
+    error = results.first_error()
+    if not error or find_metric(error).kind != "rating":
+        error = "rmse"
+    cutoff = results.about.protocol["ks"][0]
+    return error, results.first_ranking() or f"ndcg@{cutoff}"
 
 
-def _about(results: Results, examples: Examples) -> list[str]:
+def _introduce(results: Results, examples: Examples) -> list[str]:
     """Which fold, which users, and whose answers are missing."""
-    fold = f"fold {examples.fold} of {examples.n_folds}" if examples.n_folds > 1 else "the one fold"
+    fold = "the one fold"
+    if examples.n_folds > 1:
+        fold = f"fold {examples.fold} of {examples.n_folds}"
     who = (
-        "The users were asked for by name."
-        if examples.named
-        else f"The users were drawn with the seed {examples.seed}, those with at least {ENOUGH} test ratings, one of "
-        "them relevant, before all others."
+        f"The users were drawn with the seed {examples.seed}, those with at least {ENOUGH} test "
+        "ratings, one of them relevant, before all others."
     )
-    sentences = [
-        f"Answers of {fold}; relevant is a test rating of at least {examples.threshold:g}.",
-        who,
-    ]
-    there = {told.answer.row for person in examples.people for told in _told(results, person)}
-    absent = [row.name for row in results.rows if row.name not in there]
+    if examples.named:
+        who = "The users were asked for by name."
+    threshold = f"{examples.threshold:g}"
+    sentences = [f"Answers of {fold}; relevant is a test rating of at least {threshold}.", who]
+
+    answered = {
+        answer.answer.row for person in examples.people for answer in list_answers(results, person)
+    }
+    absent = [row.name for row in results.rows if row.name not in answered]
     if absent and examples.people:
         sentences.append(f"Without an answer there: {words.listed(absent)}.")
     return sentences
 
 
-def _person(results: Results, examples: Examples, person: Person) -> dict[str, Any]:
+def _describe_person(results: Results, examples: Examples, person: Person) -> list[Block]:
     """What is shown of one user."""
-    told, titles = _told(results, person), examples.titles
-    by_error, by_ranking = _columns(results)
-    lists = [one for one in told if one.answer.recommended is not None]
-    shown, folded = _chosen(lists, by_ranking)
-    raters = _best([one for one in told if one.answer.nearest], by_error)
-    beside, left_out = _chosen(raters, by_error)
-    return {
-        "id": person.id,
-        "sentence": _counts(person, examples.threshold),
-        "favourites": [
-            {"title": titles[item], "stars": f"{value:g}"} for item, value in person.favourites
-        ],
-        "lists": [_line(one, person, examples) for one in shown],
-        "order": f"{_which(folded)}, best {by_ranking} of this fold first",
-        "folded": [_line(one, person, examples) for one in folded],
-        "common": _common(lists, person, examples),
-        "closeness": _closeness(raters[0], person, titles, by_error) if raters else None,
-        "compared": _compared(beside, person, titles) if len(raters) > 1 else None,
-        "by_error": f"{_which(left_out)}, lowest {by_error} of this fold first",
-    }
+    answers = list_answers(results, person)
+    error, ranking = order_columns(results)
+    blocks: list[Block] = [
+        Heading(f"User {person.id}"),
+        Paragraph(_count_ratings(person, examples.threshold)),
+    ]
+    if person.favourites:
+        titles = tuple((f"{value:g}", examples.titles[item]) for item, value in person.favourites)
+        blocks += [Heading("Rated best in the training part", level=4), StarredTitles(titles)]
+
+    lists = [one for one in answers if one.answer.recommended is not None]
+    if lists:
+        blocks += _describe_lists(lists, person, examples, ranking)
+    raters = sort_by_column([one for one in answers if one.answer.nearest], error)
+    if raters:
+        blocks += [
+            Heading("Predicted", level=4),
+            _tabulate_closeness(raters[0], person, examples, error),
+        ]
+    if len(raters) > 1:
+        blocks.append(_compare_predictions(raters, person, examples, error))
+    return blocks
 
 
-def _which(left_out: Sequence[Told]) -> str:
-    return "the best row of each family" if left_out else "all rows that have one"
-
-
-def _counts(person: Person, threshold: float) -> str:
+def _count_ratings(person: Person, threshold: float) -> str:
     """How much is known of a user, and what that leaves unsaid."""
-    if not person.n_train:
-        known = "This user has no training rating in this fold"
-    else:
-        known = f"{words.count(person.n_train, 'training rating')}"
+    known = "This user has no training rating in this fold"
+    if person.n_train:
+        known = words.count(person.n_train, "training rating")
     if not person.n_test:
         return f"{known}; no test rating, so nothing was asked about this user."
+
     tested = f"{known}; {words.count(person.n_test, 'test rating')}"
     if not person.n_relevant:
-        return f"{tested}, none of them at least {threshold:g}: without a relevant title no list was asked for."
+        return (
+            f"{tested}, none of them at least {threshold:g}: without a relevant title no list was "
+            "asked for."
+        )
     return f"{tested}, {person.n_relevant:,} of them at least {threshold:g}."
 
 
-def _best(told: Sequence[Told], column: str) -> list[Told]:
-    """Best `column` of this fold first; behind them who has none, and last the oracle, which competes with nobody."""
+def sort_by_column(answers: Sequence[RowAnswer], column: str) -> list[RowAnswer]:
+    """Best `column` of this fold first; behind them who has none, and the oracle last of all."""
     metric = find_metric(column)
 
-    def place(one: Told) -> tuple[bool, bool, float]:
+    def place(one: RowAnswer) -> tuple[bool, bool, float]:
         value = one.record.metrics.get(column)
-        return (
-            one.family == "oracle",
-            value is None,
-            0.0 if value is None else float(metric.loss(value)),
-        )
+        loss = 0.0 if value is None else float(metric.loss(value))
+        return (one.family == "oracle", value is None, loss)
 
-    return sorted(told, key=place)
+    return sorted(answers, key=place)
 
 
-def _chosen(told: Sequence[Told], column: str) -> tuple[list[Told], list[Told]]:
-    """The rows that are shown at once, best first: all, or where there are many the best of each family; the rest."""
-    ordered = _best(told, column)
-    if len(ordered) <= ALL_SHOWN:
+def choose_rows(
+    answers: Sequence[RowAnswer], column: str
+) -> tuple[list[RowAnswer], list[RowAnswer]]:
+    """The rows that are shown at once, best first, and the rest in their own order.
+
+    All are shown, or where there are many the best of each family.
+    """
+    ordered = sort_by_column(answers, column)
+    if len(ordered) <= MOST_ROWS:
         return ordered, []
-    firsts = list({one.family: one for one in reversed(ordered)}.values())
-    return [one for one in ordered if one in firsts], [one for one in told if one not in firsts]
+    best_by_family: dict[str, RowAnswer] = {}
+    for one in ordered:
+        best_by_family.setdefault(one.family, one)
+    shown = list(best_by_family.values())
+    return shown, [one for one in answers if one not in shown]
 
 
-def _line(one: Told, person: Person, examples: Examples) -> dict[str, Any]:
-    """A row's first titles, each with the user's own test rating where there is one."""
-    shown: list[dict[str, Any]] = []
-    for item in one.answer.recommended or []:
-        value = person.tested.get(item)
-        relevant = value is not None and value >= examples.threshold
-        rating = None if value is None else f"{value:g}"
-        shown.append({"title": examples.titles[item], "stars": rating, "relevant": relevant})
-    n_relevant = sum(one["relevant"] for one in shown)
-    return {"row": one.answer.row, "family": one.family, "titles": shown, "n_relevant": n_relevant}
+def _describe_choice(left_out: Sequence[RowAnswer]) -> str:
+    return "the best row of each family" if left_out else "all rows that have one"
 
 
-def _common(lists: Sequence[Told], person: Person, examples: Examples) -> str:
-    """How many lists have a relevant title, and which title most lists have in common; nothing of a single list."""
+def _describe_lists(
+    lists: Sequence[RowAnswer], person: Person, examples: Examples, ranking: str
+) -> list[Block]:
+    """What rows recommend to a user: a sentence on all lists, some of them, the others folded."""
+    shown, folded = choose_rows(lists, ranking)
+    blocks: list[Block] = [Heading("Recommended", level=4)]
+    common = _describe_common(lists, person, examples)
+    if common:
+        blocks.append(Paragraph(common))
+
+    order = f"{_describe_choice(folded)}, best {ranking} of this fold first"
+    caption = (
+        f"The first five of each list: {order}. ✓: a relevant title, with the user's "
+        "own rating in the test part."
+    )
+    label = f"Recommendations for user {person.id}"
+    blocks.append(_tabulate_lists(shown, person, examples, label=label, caption=caption))
+    if folded:
+        table = _tabulate_lists(
+            folded,
+            person,
+            examples,
+            label=f"Other recommendations for user {person.id}",
+            caption="The first five of each list, families together",
+        )
+        blocks.append(Details(words.count(len(folded), "other row"), (table,)))
+    return blocks
+
+
+def _tabulate_lists(
+    lists: Sequence[RowAnswer], person: Person, examples: Examples, *, label: str, caption: str
+) -> Table:
+    """A line for each row: its first titles, and how many of these are relevant."""
+    places = (TableHead(str(place), "text") for place in range(1, LIST_LENGTH + 1))
+    lines = []
+    for one in lists:
+        items = (one.answer.recommended or [])[:LIST_LENGTH]
+        cells = [_title_cell(item, person, examples) for item in items]
+        n_relevant = sum(cell.is_hit for cell in cells)
+        cells += [TableCell(words.NONE)] * (LIST_LENGTH - len(items))
+        cells.append(TableCell(str(n_relevant)))
+        lines.append(TableLine(RowName(one.answer.row), tuple(cells)))
+    return Table(
+        label,
+        caption,
+        (TableHead("row", "text"), *places, TableHead("relevant")),
+        tuple(lines),
+        has_titles=True,
+    )
+
+
+def _title_cell(item: int, person: Person, examples: Examples) -> TableCell:
+    """A recommended title, and the user's own test rating of it where there is one."""
+    title = examples.titles[item]
+    rating = person.tested.get(item)
+    if rating is None:
+        return TableCell(title)
+    if rating < examples.threshold:
+        return TableCell(title, (f"rated {rating:g}", Spoken(" in the test part")))
+    small = (f"rated {rating:g}", Spoken(" in the test part, relevant"))
+    return TableCell((Sign("✓ "), title), small, is_hit=True)
+
+
+def _describe_common(lists: Sequence[RowAnswer], person: Person, examples: Examples) -> str:
+    """How many lists have a relevant title, and which most of them share; empty of one list."""
     if len(lists) < 2:
         return ""
     relevant = {item for item, value in person.tested.items() if value >= examples.threshold}
     n_hit = sum(not relevant.isdisjoint(one.answer.recommended or ()) for one in lists)
     verb = "has" if n_hit == 1 else "have"
-    said = f"{n_hit} of the {len(lists)} lists {verb} a relevant title."
+    sentence = f"{n_hit} of the {len(lists)} lists {verb} a relevant title."
+
     counts = Counter(item for one in lists for item in one.answer.recommended or ())
     most = max(counts.values(), default=0)
-    names = [f"“{examples.titles[item]}”" for item, n in counts.items() if n == most]
-    if most < 2 or len(names) > N_COMMON:
-        return said
-    return f"{said} Most often recommended: {words.listed(names)}, in {most} lists{' each' if len(names) > 1 else ''}."
+    names = [f"“{examples.titles[item]}”" for item, count in counts.items() if count == most]
+    if most < 2 or len(names) > MOST_COMMON:
+        return sentence
+    each = " each" if len(names) > 1 else ""
+    return f"{sentence} Most often recommended: {words.listed(names)}, in {most} lists{each}."
 
 
-def _closeness(one: Told, person: Person, titles: dict[int, str], column: str) -> dict[str, Any]:
+def _tabulate_closeness(one: RowAnswer, person: Person, examples: Examples, column: str) -> Table:
     """One row's predictions in the order of their distance to the ratings: both ends of it."""
 
-    def line(item: int, predicted: float) -> dict[str, str]:
+    def describe_prediction(item: int, predicted: float) -> TableLine:
         actual = person.tested[item]
         distance = words.stars(abs(predicted - actual))
-        return {
-            "title": titles[item],
-            "actual": f"{actual:g}",
-            "predicted": words.stars(predicted),
-            "off": distance,
-        }
+        texts = (f"{actual:g}", words.stars(predicted), distance)
+        return TableLine(examples.titles[item], tuple(TableCell(text) for text in texts))
 
-    n_left_out = person.n_test - len(one.answer.nearest) - len(one.answer.farthest)
-    return {
-        "row": one.answer.row,
-        "column": column,
-        "nearest": [line(*pair) for pair in one.answer.nearest],
-        "farthest": [line(*pair) for pair in one.answer.farthest],
-        "left_out": words.count(n_left_out, "more", "more") if n_left_out else "",
-    }
-
-
-def _compared(raters: Sequence[Told], person: Person, titles: dict[int, str]) -> dict[str, Any]:
-    """Rows against a few of the user's test titles."""
-    heads = [
-        {"title": titles[item], "stars": f"{person.tested[item]:g}"} for item in person.compared
-    ]
-    lines = [
-        (one.answer.row, [words.stars(value) for value in one.answer.compared]) for one in raters
-    ]
-    return {"heads": heads, "lines": lines}
-
-
-def _similar(examples: Examples) -> dict[str, Any] | None:
-    """The titles whose descriptions are nearest to that of one."""
-    if examples.similar is None:
-        return None
-    lines = [
-        (examples.titles[item], words.stars(cosine)) for item, cosine in examples.similar.nearest
-    ]
-    return {
-        "title": examples.titles[examples.similar.item],
-        "n": f"{examples.similar.n_ratings:,}",
-        "lines": lines,
-    }
-
-
-def _tops(results: Results) -> list[dict[str, Any]]:
-    """The best-rated titles by mean and by weighted mean, from the profile of the data; none where it has none."""
-    profile = results.profile
-    return [_top(profile, key, column) for key, column in TOPS.items()] if profile else []
-
-
-def _top(profile: dict[str, Any], key: str, column: str) -> dict[str, Any]:
-    """A table of titles, which are ordered already."""
-    weighted, caption = (
-        column == "weighted",
-        "Highest mean rating, however few ratings it comes from",
+    nearest = one.answer.nearest
+    farthest = one.answer.farthest
+    lines: list[TableLine | TableRemark] = [describe_prediction(*pair) for pair in nearest]
+    n_left_out = person.n_test - len(nearest) - len(farthest)
+    if n_left_out:
+        lines.append(TableRemark(f"… {n_left_out:,} more …"))
+    lines += [describe_prediction(*pair) for pair in farthest]
+    return Table(
+        f"Predictions for user {person.id} by closeness",
+        f"Predictions of the user's test ratings by {one.answer.row}, the lowest {column} of this "
+        "fold, nearest to the actual rating first",
+        (
+            TableHead("title", "text"),
+            TableHead("rated"),
+            TableHead("predicted"),
+            TableHead("difference"),
+        ),
+        tuple(lines),
+        has_titles=True,
     )
-    if weighted:
-        rule = "(n × mean + m × mean of all ratings) / (n + m) for n ratings"
-        caption = f"Highest weighted mean: {rule} and m = {profile['prior']:,g}"
-    lines = [
-        {
-            "title": entry["title"],
-            "value": words.stars(entry[column]),
-            "mean": words.stars(entry["mean"]),
-            "n": f"{entry['n']:,}",
-        }
-        for entry in profile[key]
-    ]
-    return {"weighted": weighted, "caption": caption, "lines": lines}
+
+
+def _compare_predictions(
+    raters: Sequence[RowAnswer], person: Person, examples: Examples, column: str
+) -> Details:
+    """Rows against a few of the user's test titles, folded away."""
+    shown, left_out = choose_rows(raters, column)
+    heads = [TableHead("row", "text")]
+    for item in person.compared:
+        heads.append(TableHead(examples.titles[item], small=(f"rated {person.tested[item]:g}",)))
+    lines = []
+    for one in shown:
+        cells = tuple(TableCell(words.stars(value)) for value in one.answer.compared)
+        lines.append(TableLine(RowName(one.answer.row), cells))
+
+    order = f"{_describe_choice(left_out)}, lowest {column} of this fold first"
+    table = Table(
+        f"Predictions for user {person.id} by row",
+        f"Those of the user's test titles that have the most training ratings: {order}",
+        tuple(heads),
+        tuple(lines),
+        has_titles=True,
+    )
+    return Details(f"Predictions of {words.count(len(lines), 'row')} side by side", (table,))
+
+
+def _describe_similar(examples: Examples) -> list[Block]:
+    """The titles whose descriptions are nearest to that of one.
+
+    Or that no descriptions are known.
+    """
+    similar = examples.similar
+    if similar is None:
+        return [Note("No descriptions of the titles are known, so none are compared.")]
+
+    lines: list[TableLine | TableRemark] = []
+    for item, cosine in similar.nearest:
+        lines.append(TableLine(examples.titles[item], (TableCell(words.stars(cosine)),)))
+    if not lines:
+        lines.append(TableRemark("no other description shares a word with it"))
+    table = Table(
+        "Similar descriptions",
+        f"Nearest to the description of “{examples.titles[similar.item]}”, the most rated title "
+        f"that has one ({similar.n_ratings:,} ratings): cosine of TF-IDF vectors, 1 for the same "
+        "words",
+        (TableHead("title", "text"), TableHead("cosine")),
+        tuple(lines),
+        has_titles=True,
+    )
+    return [Heading("Which descriptions are alike?"), table]
+
+
+def _describe_best_rated(profile: dict[str, Any]) -> list[Block]:
+    """The best-rated titles by mean and by weighted mean, from the profile of the data."""
+    prior = f"{profile['prior']:,g}"
+    by_mean = Table(
+        "Best-rated titles by mean",
+        "Highest mean rating, however few ratings it comes from",
+        (TableHead("title", "text"), TableHead("mean"), TableHead("ratings")),
+        tuple(_describe_title(entry, ("mean",)) for entry in profile["top_by_mean"]),
+        has_titles=True,
+    )
+    by_weighted_mean = Table(
+        "Best-rated titles by weighted mean",
+        "Highest weighted mean: (n × mean + m × mean of all ratings) / (n + m) for n ratings and "
+        f"m = {prior}",
+        (
+            TableHead("title", "text"),
+            TableHead("weighted mean"),
+            TableHead("mean"),
+            TableHead("ratings"),
+        ),
+        tuple(
+            _describe_title(entry, ("weighted", "mean"))
+            for entry in profile["top_by_weighted_mean"]
+        ),
+        has_titles=True,
+    )
+    return [Heading("What would everybody get?"), by_mean, by_weighted_mean]
+
+
+def _describe_title(entry: dict[str, Any], means: Sequence[str]) -> TableLine:
+    """A title of the profile with those of its means, and how many ratings they come from."""
+    cells = [TableCell(words.stars(entry[name])) for name in means]
+    cells.append(TableCell(f"{entry['n']:,}"))
+    return TableLine(entry["title"], tuple(cells))

@@ -1,116 +1,100 @@
-"""The sections of a report. A section is a function here, or in any module of this package, that returns what its two
-templates show, `templates/sections/NN-name.html` and `.md`; the name is that of the function, and NN is its place.
+"""Which sections a report has, in which order, and what several of them share.
+
+A section is one function in a file of its own that has its name. It describes in blocks what there
+is to say of a run, or returns None if there is nothing:
+
+    @section("How accurate?", place=20)
+    def accuracy(results: Results) -> list[Block] | None:
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 
 from recbench.reports import words
-from recbench.reports.drawing import fold_heatmap as fold_heatmaps
-from recbench.reports.drawing import heatmap as heatmaps
-from recbench.reports.drawing import picture as figures
-from recbench.reports.drawing import scatter
+from recbench.reports.rendering import Block
 from recbench.reports.results import Results
 
-Context = Callable[
-    [Any], dict[str, Any] | None
-]  # of Results, or of a Comparison; None: nothing to say, no section
-
-Function = TypeVar("Function", bound=Context)
+Subject = TypeVar("Subject")  # what a report is about: the results of a run, or of several
 
 
 @dataclass(frozen=True)
-class Section:
-    """A question and the function that gathers what answers it."""
+class Section(Generic[Subject]):
+    """A question, its place in the report, and the function that describes the answer in blocks.
 
+    The function returns None where there is nothing to say, and then the report lacks the section.
+    """
+
+    name: str
     heading: str
-    context: Context
+    place: int
+    describe: Callable[[Subject], list[Block] | None]
 
 
-SECTIONS: dict[str, Section] = {}
+class Sections(Mapping[str, Section[Subject]]):
+    """The sections of one kind of report by name, in the order of their places."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Section[Subject]] = {}
+
+    def __getitem__(self, name: str) -> Section[Subject]:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._by_name, key=lambda name: self._by_name[name].place))
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def section(
+        self, heading: str, *, place: int
+    ) -> Callable[
+        [Callable[[Subject], list[Block] | None]], Callable[[Subject], list[Block] | None]
+    ]:
+        """A decorator that adds a function under its own name, between its neighbours by `place`.
+
+        ValueError if another section has that name, heading or place, for then one would not be
+        found.
+        """
+
+        def add(
+            function: Callable[[Subject], list[Block] | None],
+        ) -> Callable[[Subject], list[Block] | None]:
+            added = Section(function.__name__, heading, place, function)
+            for other in self.values():
+                if added.name == other.name:
+                    raise ValueError(f"there are two sections {added.name!r}")
+                if added.heading == other.heading:
+                    raise ValueError(f"sections {other.name} and {added.name} ask {heading!r}")
+                if added.place == other.place:
+                    raise ValueError(f"sections {other.name} and {added.name} have place {place}")
+            self._by_name[added.name] = added
+            return function
+
+        return add
 
 
-def section(heading: str) -> Callable[[Function], Function]:
-    """Register a function under its own name, as the section `heading`."""
-
-    def register(function: Function) -> Function:
-        SECTIONS[function.__name__] = Section(heading, function)
-        return function
-
-    return register
+SECTIONS = Sections[Results]()
+section = SECTIONS.section
 
 
-def titled(results: Results, what: str, *, whole: bool = False) -> str:
-    """The title of a figure: the data, whether they are simulated, `what`, and unless it is the `whole` the split."""
+def title_figure(results: Results, what: str, *, is_whole: bool = False) -> str:
+    """The title of a figure: the data, whether they are simulated, `what`, and the split.
+
+    A figure of the whole data, before any split, does not name one.
+    """
     title = f"{results.about.data.name}: {what[0].lower()}{what[1:]}"
-    title += "" if whole else f", {words.split(results)}"
-    return f"SIMULATED data, {title}" if results.simulated else title
+    if not is_whole:
+        title += f", {words.split(results)}"
+    if results.simulated:
+        return f"SIMULATED data, {title}"
+    return title
 
 
-def _picture(results: Results, drawn: heatmaps.Heatmap, question: str) -> figures.Picture:
-    title = titled(results, drawn.title)
-    alternative = f"{question} {title}. The table has the same numbers."
-    return figures.Picture(drawn.name, alternative, lambda: figures.heatmap(drawn, title))
+def headline_columns(results: Results) -> list[str]:
+    """The first error and the first ranking metric, as far as they are shown.
 
-
-def headlines(results: Results) -> list[str]:
-    """The first error and the first ranking metric, where they are shown: what the views of one column are about."""
-    return [column for column in (results.first_error(), results.first_ranking()) if column]
-
-
-@section("How accurate?")
-def accuracy(results: Results) -> dict[str, Any]:
-    """The error heatmap, the headline columns fold by fold, and the means with their spread."""
-    drawn = heatmaps.accuracy(results)
-    views = [
-        view for column in headlines(results) if (view := fold_heatmaps.by_fold(results, column))
-    ]
-    n_folds = len(fold_heatmaps.places(results))
-    return {
-        "heatmap": drawn,
-        "picture": _picture(results, drawn, "Error heatmap."),
-        "key": heatmaps.key(),
-        "folds": [
-            {"heatmap": view, "picture": _picture(results, view, "Heatmap by fold.")}
-            for view in views
-        ],
-        "left_out": max(0, n_folds - fold_heatmaps.MOST_FOLDS),
-        "n_folds": n_folds,
-        "columns": results.columns,
-        "rows": results.rows,
-    }
-
-
-@section("At what cost?")
-def cost(results: Results) -> dict[str, Any]:
-    """The heatmap of seconds and megabytes, and accuracy against the time to fit."""
-    drawn = heatmaps.cost(results)
-    plots = []
-    for column in headlines(results):
-        found, said = scatter.points(results, column), scatter.sentences(results, column)
-        plots.append(
-            {
-                "column": column,
-                "sentences": said,
-                "points": scatter.in_words(found, column),
-                "picture": _scatter(results, found, column, said) if found else None,
-            }
-        )
-    return {
-        "heatmap": drawn,
-        "picture": _picture(results, drawn, "Heatmap of seconds and megabytes."),
-        "contended": [row.name for row in results.rows if row.contended],
-        "key": heatmaps.key(),
-        "plots": plots,
-    }
-
-
-def _scatter(
-    results: Results, found: list[scatter.Point], column: str, said: list[str]
-) -> figures.Picture:
-    title = titled(results, f"{column} against time to fit")
-    alternative = f"Scatter plot. {title}. {' '.join(said)}"
-    families = list(dict.fromkeys(row.family for row in results.rows))
-    name = f"{words.slug(column)}-against-time"
-    return figures.Picture(name, alternative, lambda: scatter.draw(found, column, families, title))
+    These are the columns that have views of their own.
+    """
+    columns = (results.first_error(), results.first_ranking())
+    return [column for column in columns if column]

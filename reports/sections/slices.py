@@ -1,213 +1,297 @@
-"""The report's answer to whom the numbers hold for: active and inactive users, popular and obscure items."""
+"""The report's answer to whom the numbers hold for: groups of users, and groups of items."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from recbench.benchmarks.evaluation import RANKING_METRICS, Slice
 from recbench.benchmarks.metrics import find_metric
 from recbench.reports import words
+from recbench.reports.rendering import (
+    AnyCell,
+    Block,
+    FailedCells,
+    Heading,
+    Note,
+    Paragraph,
+    RowName,
+    Table,
+    TableCell,
+    TableHead,
+    TableLine,
+)
 from recbench.reports.results import Results, Row
 from recbench.reports.sections.registry import section
 
-RECOMMENDED = "recommended"
-ALL_KINDS = {
-    "users": ("least active", "user"),
-    "items": ("head", "item"),
-}  # the telling group, and one of them
+RECOMMENDED = "recommended"  # the column with each group's share of the recommendations
+FALLBACK = "fallback"  # the column with the share of predictions that are the training mean
+
+Kind = Literal["users", "items"]
+KINDS: tuple[Kind, ...] = ("users", "items")
+ONE_OF = {"users": "user", "items": "item"}
+TELLING_GROUPS = {"users": "least active", "items": "head"}  # what the sentences are about
+
+METHOD = (
+    "Users in three groups of about equal size by their number of training ratings, items in three "
+    "groups that have about a third of the training ratings each; who has none is cold. Means over "
+    "the folds; what got the training mean for want of an opinion is counted as fallback."
+)
 
 
 @dataclass(frozen=True)
 class Group:
-    """One group of users or items: the entries of all folds of every row that has all of them."""
+    """One group of users or items: the slices of all folds of every row that has all of them."""
 
     name: str
-    entries: dict[str, list[Slice]]  # by row
+    slices_by_row: dict[str, list[Slice]]
 
     @property
     def folds(self) -> list[Slice]:
-        """The entries of one row; what is said of the group itself is the same in all rows."""
-        return next(iter(self.entries.values()))
+        """The slices of one row; what is said of the group itself is the same in all rows."""
+        return next(iter(self.slices_by_row.values()))
 
     def mean(self, row: str, column: str) -> float | None:
-        """The mean over all folds; None if a fold has no value."""
-        values = [entry.value(column) for entry in self.entries.get(row, [])]
+        """The mean over all folds; None if the row has no slices or a fold has no value."""
+        slices = self.slices_by_row.get(row, [])
+        values = [part.value(column) for part in slices]
         known = [value for value in values if value is not None]
-        return statistics.fmean(known) if known and len(known) == len(values) else None
+        if not known or len(known) < len(values):
+            return None
+        return statistics.fmean(known)
 
     @property
     def borders(self) -> str:
         """Such as `1 to 20 training ratings`; where folds differ, the widest range."""
-        lowest = min(entry.lowest for entry in self.folds if entry.lowest is not None)
-        highest = max(entry.highest for entry in self.folds if entry.highest is not None)
+        lowest = min(part.lowest for part in self.folds if part.lowest is not None)
+        highest = max(part.highest for part in self.folds if part.highest is not None)
         if not highest:
             return "no training rating"
-        return (
-            f"{lowest:,} to {highest:,} training ratings"
-            if lowest < highest
-            else words.count(lowest, "rating")
-        )
+        if lowest < highest:
+            return f"{lowest:,} to {highest:,} training ratings"
+        return words.count(lowest, "rating")
 
-    def counts(self, one: str) -> str:
-        """Such as `315 users, 4,668 test ratings a fold`."""
-        sizes = [entry.size for entry in self.folds]
-        tested = [entry.n_test for entry in self.folds]
-        size, n_test = round(statistics.fmean(sizes)), round(statistics.fmean(tested))
-        about = "" if min(sizes) == max(sizes) and min(tested) == max(tested) else "on average "
-        return f"{about}{words.count(size, one)}, {words.count(n_test, 'test rating')} a fold"
+    def describe_size(self, kind: Kind) -> str:
+        """Such as `315 users, 4,668 test ratings a fold`, on average where folds differ."""
+        sizes = [part.size for part in self.folds]
+        test_counts = [part.n_test for part in self.folds]
+        members = words.count(round(statistics.fmean(sizes)), ONE_OF[kind])
+        ratings = words.count(round(statistics.fmean(test_counts)), "test rating")
+        is_same_everywhere = len(set(sizes)) == 1 and len(set(test_counts)) == 1
+        average = "" if is_same_everywhere else "on average "
+        return f"{average}{members}, {ratings} a fold"
 
 
-@section("For whom?")
-def slices(results: Results) -> dict[str, Any] | None:
-    """Per kind of group: a sentence, and tables of the headline error and ranking metric, rows by groups."""
-    whole = [
+@section("For whom?", place=50)
+def slices(results: Results) -> list[Block] | None:
+    """Users, then items: a sentence, and tables of the headline error and ranking, rows by groups.
+
+    None if no row has all its folds with slices.
+    """
+    whole_rows = [
         row
         for row in results.rows
         if not row.failures and all(record.slices for record in row.records)
     ]
-    if not whole:
+    if not whole_rows:
         return None
-    kinds = [{"kind": kind, **_kind(results, whole, kind)} for kind in ALL_KINDS]
-    shown = {table["column"] for kind in kinds for table in kind["tables"]} - {
-        RECOMMENDED,
-        *results.columns,
-    }
-    return {
-        "kinds": kinds,
-        "definitions": [(column, find_metric(column).definition) for column in sorted(shown)],
-    }
+
+    blocks: list[Block] = [Paragraph(METHOD)]
+    shown_columns: set[str] = set()
+    for kind in KINDS:
+        groups = _list_groups(whole_rows, kind)
+        columns = _shown_columns(results, whole_rows, groups, kind)
+        blocks += _describe_kind(results, kind, groups, columns)
+        shown_columns |= set(columns)
+
+    # The report defines its own columns elsewhere; slices may have others.
+    for column in sorted(shown_columns - {RECOMMENDED, *results.columns}):
+        blocks.append(Note(f"{column}: {find_metric(column).definition}"))
+    return blocks
 
 
-def _kind(results: Results, whole: list[Row], kind: str) -> dict[str, Any]:
+def _describe_kind(
+    results: Results, kind: Kind, groups: list[Group], columns: list[str]
+) -> list[Block]:
     """What is said and shown of users, or of items."""
-    groups = _groups(whole, kind)
-    one = ALL_KINDS[kind][1]
-    error, ranking = _columns(results)
-    wanted = error, ranking if kind == "users" else RECOMMENDED
-    shown = [column for column in wanted if _known(whole, groups, column)]
-    heads = [
-        {"name": group.name, "borders": group.borders, "counts": group.counts(one)}
-        for group in groups
-    ]
-    tables = [
-        {
-            "column": column,
-            "title": f"share of the first {ranking.rpartition('@')[2]} places"
-            if column == RECOMMENDED
-            else column,
-            "lines": [
-                _line(row, groups, column, with_fallback=column == error) for row in results.rows
-            ],
-        }
-        for column in shown
-    ]
-    say = _on_users if kind == "users" else _on_items
-    return {"heads": heads, "tables": tables, "sentence": say(results, groups, shown)}
+    blocks: list[Block] = [Heading(kind.capitalize())]
+    if kind == "users":
+        sentence = _compare_on_least_active(results, groups, columns)
+    else:
+        sentence = _compare_on_head(results, groups, columns)
+    if sentence:
+        blocks.append(Paragraph(sentence))
+    blocks += [_tabulate_column(results, kind, groups, column) for column in columns]
+    return blocks
 
 
-def _groups(whole: list[Row], kind: str) -> list[Group]:
+def _list_groups(whole_rows: list[Row], kind: Kind) -> list[Group]:
     """The groups that are not empty in every fold, in the records' order."""
-    names = [entry.group for entry in whole[0].records[0].slices if entry.kind == kind]
-
-    def entries(row: Row, name: str) -> list[Slice]:
-        return [
-            e for record in row.records for e in record.slices if (e.kind, e.group) == (kind, name)
-        ]
-
-    groups = [Group(name, {row.name: entries(row, name) for row in whole}) for name in names]
-    return [group for group in groups if any(entry.size for entry in group.folds)]
-
-
-def _columns(results: Results) -> tuple[str, str]:
-    """The headline error and the headline ranking metric, or what the slices have in their place."""
-    error, ranking = results.first_error() or "", results.first_ranking() or ""
-    known = [f"{name}@{results.about.protocol['ks'][0]}" for name in RANKING_METRICS]
-    return (error if error in ("rmse", "mae") else "rmse"), (
-        ranking if ranking in known else known[-1]
-    )
+    first_slices = whole_rows[0].records[0].slices
+    groups = []
+    for name in [part.group for part in first_slices if part.kind == kind]:
+        by_row = {row.name: _select_slices(row, kind, name) for row in whole_rows}
+        group = Group(name, by_row)
+        if any(part.size for part in group.folds):
+            groups.append(group)
+    return groups
 
 
-def _known(whole: list[Row], groups: list[Group], column: str) -> bool:
-    return any(group.mean(row.name, column) is not None for row in whole for group in groups)
+def _select_slices(row: Row, kind: Kind, group: str) -> list[Slice]:
+    """What the row's folds noted of one group, in the order of the folds."""
+    return [
+        part
+        for record in row.records
+        for part in record.slices
+        if part.kind == kind and part.group == group
+    ]
 
 
-def _line(row: Row, groups: list[Group], column: str, *, with_fallback: bool) -> dict[str, Any]:
-    """A row of a table: means in words and, below an error, which share of it is that of the training mean."""
-    cells = []
+def _headline_columns(results: Results) -> tuple[str, str]:
+    """The headline error and the headline ranking metric, or what slices have in their place."""
+    error = results.first_error()
+    if error not in ("rmse", "mae"):
+        error = "rmse"
+
+    cutoff = results.about.protocol["ks"][0]
+    known = [f"{name}@{cutoff}" for name in RANKING_METRICS]
+    ranking = results.first_ranking()
+    if ranking not in known:
+        ranking = known[-1]
+    return error, ranking
+
+
+def _shown_columns(
+    results: Results, whole_rows: list[Row], groups: list[Group], kind: Kind
+) -> list[str]:
+    """The columns of a kind's tables: the error and a second one, as far as any row has a mean."""
+    error, ranking = _headline_columns(results)
+    second = ranking if kind == "users" else RECOMMENDED
+    return [
+        column
+        for column in (error, second)
+        if any(group.mean(row.name, column) is not None for row in whole_rows for group in groups)
+    ]
+
+
+def _tabulate_column(results: Results, kind: Kind, groups: list[Group], column: str) -> Table:
+    """All rows against the groups in one column."""
+    error, ranking = _headline_columns(results)
+    title = column
+    if column == RECOMMENDED:
+        cutoff = ranking.rpartition("@")[2]
+        title = f"share of the first {cutoff} places"
+
+    heads = [TableHead("row", "text")]
     for group in groups:
-        value, fallback = group.mean(row.name, column), group.mean(row.name, "fallback")
-        note = (
-            f"{fallback:.1%} fallback" if with_fallback and value is not None and fallback else ""
+        small = (group.borders, group.describe_size(kind))
+        heads.append(TableHead(group.name, small=small))
+    label = f"{title} by groups of {kind}"
+    lines = [
+        TableLine(
+            RowName(row.name),
+            _compare_groups(row, groups, column, shows_fallback=column == error),
         )
-        text = (
-            words.NONE
-            if value is None
-            else f"{value:.1%}"
-            if column == RECOMMENDED
-            else words.number(value)
-        )
-        cells.append({"text": text, "note": note})
-    absent = (
-        "" if row.failures or any(row.name in group.entries for group in groups) else "not recorded"
-    )
-    return {"row": row.name, "failure": row.failure or absent, "cells": cells}
+        for row in results.rows
+    ]
+    return Table(label, label, tuple(heads), tuple(lines))
 
 
-def _extreme(
-    rows: Sequence[Row], value: Callable[[Row], float | None], *, highest: bool
+def _compare_groups(
+    row: Row, groups: list[Group], column: str, *, shows_fallback: bool
+) -> tuple[AnyCell, ...]:
+    """A row's mean in each group; or why it has none, across all groups."""
+    failure = row.failure
+    if not failure and not any(row.name in group.slices_by_row for group in groups):
+        failure = "not recorded"
+    if failure:
+        return (FailedCells(failure, len(groups)),)
+    return tuple(_mean_cell(row, group, column, shows_fallback=shows_fallback) for group in groups)
+
+
+def _mean_cell(row: Row, group: Group, column: str, *, shows_fallback: bool) -> TableCell:
+    """A mean and, below an error, which share of the predictions is the training mean."""
+    value = group.mean(row.name, column)
+    if value is None:
+        return TableCell(words.NONE)
+    text = f"{value:.1%}" if column == RECOMMENDED else words.number(value)
+    fallback = group.mean(row.name, FALLBACK)
+    if shows_fallback and fallback:
+        return TableCell(text, f"{fallback:.1%} fallback")
+    return TableCell(text)
+
+
+def _find_extreme(
+    rows: Sequence[Row], measure: Callable[[Row], float | None], *, highest: bool
 ) -> tuple[list[str], float] | None:
-    """The names of the rows with the highest or lowest value, and the value; None if no row has one."""
-    known = [(found, row.name) for row in rows if (found := value(row)) is not None]
-    if not known:
+    """The names of the rows with the highest or lowest value, and the value.
+
+    None if none has one.
+    """
+    value_by_row: dict[str, float] = {}
+    for row in rows:
+        value = measure(row)
+        if value is not None:
+            value_by_row[row.name] = value
+    if not value_by_row:
         return None
-    best = max(known)[0] if highest else min(known)[0]
-    return [name for found, name in known if found == best], best
+    extreme = max(value_by_row.values()) if highest else min(value_by_row.values())
+    return [name for name, value in value_by_row.items() if value == extreme], extreme
 
 
-def _on_users(results: Results, groups: list[Group], shown: list[str]) -> str:
-    """Who is best for the least active users, and whether that is who is best over all."""
-    telling = next((group for group in groups if group.name == ALL_KINDS["users"][0]), None)
-    if telling is None or not shown:
+def _telling_group(groups: Iterable[Group], kind: Kind) -> Group | None:
+    return next((group for group in groups if group.name == TELLING_GROUPS[kind]), None)
+
+
+def _compare_on_least_active(results: Results, groups: list[Group], columns: list[str]) -> str:
+    """Who is best for the least active users, and whether that is who is best over all.
+
+    Empty if there is no such group or no mean.
+    """
+    group = _telling_group(groups, "users")
+    if group is None or not columns:
         return ""
-    column = shown[0]
+    column = columns[0]
     highest = find_metric(column).better == "higher"
-    best = _extreme(
-        results.contestants, lambda row: telling.mean(row.name, column), highest=highest
+    best = _find_extreme(
+        results.contestants, lambda row: group.mean(row.name, column), highest=highest
     )
     if best is None:
         return ""
+
     names, value = best
-    where = f"for the {telling.name} users ({telling.borders})"
-    if len([row for row in results.contestants if telling.mean(row.name, column) is not None]) == 1:
+    where = f"for the {group.name} users ({group.borders})"
+    n_known = sum(group.mean(row.name, column) is not None for row in results.contestants)
+    if n_known == 1:
         return f"{names[0]} has a mean {column} of {words.number(value)} {where}."
-    extreme, best_rows = "Highest" if highest else "Lowest", words.listed(names)
-    said = f"{extreme} mean {column} {where}: {best_rows} ({words.number(value)})"
-    overall = [row.name for row in results.best(column)]
-    return (
-        f"{said}, as over all users."
-        if overall == names
-        else f"{said}; over all users: {words.listed(overall)}."
-    )
+
+    extreme = "Highest" if highest else "Lowest"
+    sentence = f"{extreme} mean {column} {where}: {words.listed(names)} ({words.number(value)})"
+    best_overall = [row.name for row in results.best(column)]
+    if best_overall == names:
+        return f"{sentence}, as over all users."
+    return f"{sentence}; over all users: {words.listed(best_overall)}."
 
 
-def _on_items(results: Results, groups: list[Group], shown: list[str]) -> str:
-    """Who recommends the most popular items most, and who least."""
-    head = next((group for group in groups if group.name == ALL_KINDS["items"][0]), None)
-    if head is None or RECOMMENDED not in shown:
+def _compare_on_head(results: Results, groups: list[Group], columns: list[str]) -> str:
+    """Who recommends the most popular items most, and who least; empty if that is not known."""
+    head = _telling_group(groups, "items")
+    if head is None or RECOMMENDED not in columns:
         return ""
-    most, least = (
-        _extreme(results.contestants, lambda row: head.mean(row.name, RECOMMENDED), highest=highest)
-        for highest in (True, False)
-    )
+
+    def share_of_head(row: Row) -> float | None:
+        return head.mean(row.name, RECOMMENDED)
+
+    most = _find_extreme(results.contestants, share_of_head, highest=True)
+    least = _find_extreme(results.contestants, share_of_head, highest=False)
     if most is None or least is None:
         return ""
-    share = words.percent(
-        statistics.fmean(entry.size for entry in head.folds), results.about.data.items
+
+    head_size = statistics.fmean(part.size for part in head.folds)
+    sentence = (
+        f"The head is {words.percent(head_size, results.about.data.items)} of the items and "
+        f"gets {most[1]:.1%} of the recommendations of {words.listed(most[0])}"
     )
-    said = f"The head is {share} of the items and gets {most[1]:.1%} of the recommendations of {words.listed(most[0])}"
-    return (
-        f"{said}."
-        if most[1] == least[1]
-        else f"{said}, {least[1]:.1%} of those of {words.listed(least[0])}."
-    )
+    if most[1] == least[1]:
+        return f"{sentence}."
+    return f"{sentence}, {least[1]:.1%} of those of {words.listed(least[0])}."

@@ -1,129 +1,148 @@
-"""The report's first paragraph: who is best, who cannot be told from that, who of those is fastest, what failed."""
+"""The report's first paragraph: who is best, who is close, who is fastest, what failed."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from recbench.benchmarks.metrics import find_metric
+from recbench.reports import words
+from recbench.reports.rendering import Block, Paragraph
 from recbench.reports.results import Results, Row
-from recbench.reports.sections.registry import headlines, section
-from recbench.reports.words import between, count, duration, interval, listed, number, split
+from recbench.reports.sections.registry import headline_columns, section
+
+EXTREMES = {"lower": "lowest", "higher": "highest", "zero": "smallest"}  # by what is better
 
 
-@section("What came out?")
-def summary(results: Results) -> dict[str, Any]:
+@section("What came out?", place=10)
+def summary(results: Results) -> list[Block]:
     """The run in sentences."""
-    return {"sentences": sentences(results)}
+    return [Paragraph(" ".join(summarise_run(results)))]
 
 
-def sentences(results: Results) -> list[str]:
-    """Each follows from the records, whatever became of the cells."""
-    said = [_compared(results)]
-    for column in headlines(results):
-        said += _accuracy(results, column)
+def summarise_run(results: Results) -> list[str]:
+    """Sentences that follow from the records, whatever became of the cells."""
+    sentences = [_describe_data(results)]
+    for column in headline_columns(results):
+        sentences += _summarise_column(results, column)
     if any(row.contended for row in results.contestants):
-        said.append("Cells ran side by side, so times are contended.")
-    return [*said, *_failed(results)]
+        sentences.append("Cells ran side by side, so times are contended.")
+    return sentences + _summarise_failures(results)
 
 
-def _compared(results: Results) -> str:
+def _describe_data(results: Results) -> str:
+    """What was compared on which data, and how these were split."""
     data = results.about.data
     kind = "simulated ratings" if results.simulated else "ratings"
     lowest, highest = data.scale
     return (
-        f"{count(len(results.contestants), 'recommender')} on {data.name}: {data.ratings:,} {kind} "
-        f"from {lowest:g} to {highest:g} by {count(data.users, 'user')} of "
-        f"{count(data.items, 'item')}; {split(results)}."
+        f"{words.count(len(results.contestants), 'recommender')} on {data.name}: "
+        f"{data.ratings:,} {kind} from {lowest:g} to {highest:g} by "
+        f"{words.count(data.users, 'user')} of {words.count(data.items, 'item')}; "
+        f"{words.split(results)}."
     )
 
 
-def _names(rows: Iterable[Row]) -> str:
-    return listed(row.name for row in rows)
+def _list_names(rows: Iterable[Row]) -> str:
+    return words.listed(row.name for row in rows)
 
 
-def _accuracy(results: Results, column: str) -> list[str]:
-    """Who has the best mean of `column`, who cannot be told from it, who of them is fastest, and who has no mean."""
-    extreme = {"lower": "lowest", "higher": "highest", "zero": "smallest"}[
-        find_metric(column).better
-    ]
-    best, known = (
-        results.best(column),
-        [row for row in results.contestants if row.mean(column) is not None],
-    )
-    only_rank = [row for row in results.rows if row.missing(column) == "only ranks"]
-    said = []
+def _summarise_column(results: Results, column: str) -> list[str]:
+    """Who has the best mean, who is close to it, who of them is fastest, who has no mean."""
+    metric = find_metric(column)
+    sentences = _name_best(results, column)
+    ranks_only = [row for row in results.rows if row.missing(column) == "only ranks"]
+    if ranks_only and metric.needs_ratings:
+        names = _list_names(ranks_only)
+        sentences.append(f"Without {column}, because they only rank: {names}.")
+    return sentences
+
+
+def _name_best(results: Results, column: str) -> list[str]:
+    """Who has the best mean of `column`, against whom, and who of the best is fastest."""
+    best = results.best(column)
     if not best:
-        said.append(f"No row has a mean {column}.")
+        return [f"No row has a mean {column}."]
+
+    interval = words.between(words.interval(results, best[0], column), ", 95 % interval ")
+    value = f"{words.number(best[0].mean(column))}{interval}"
+    known = [row for row in results.contestants if row.mean(column) is not None]
+    if len(known) == 1:
+        sentences = [f"Only {best[0].name} has a mean {column}: {value}."]
     else:
-        value = number(best[0].mean(column)) + between(
-            interval(results, best[0], column), ", 95 % interval "
-        )
-        if len(known) == 1:
-            said.append(f"Only {best[0].name} has a mean {column}: {value}.")
-        else:
-            said.append(f"{extreme.capitalize()} mean {column}: {_names(best)} ({value}).")
-            said += _separation(results, column, known)
-        said += _fastest(results, column)
-    if only_rank and find_metric(column).needs_ratings:
-        said.append(f"Without {column}, because they only rank: {_names(only_rank)}.")
-    return said
+        extreme = EXTREMES[find_metric(column).better].capitalize()
+        sentences = [f"{extreme} mean {column}: {_list_names(best)} ({value})."]
+        sentences += _compare_with_best(results, column, known)
+    return sentences + _name_fastest(results, column)
 
 
-def _separation(results: Results, column: str, known: list[Row]) -> list[str]:
-    """Whether the rows with a mean can be told from the best, as far as their answers tell."""
-    best, near = results.best(column), results.near(column)
+def _compare_with_best(results: Results, column: str, known: list[Row]) -> list[str]:
+    """Whether the rows with a mean differ significantly from the best, as far as answers tell."""
+    best = results.best(column)
     others = [row for row in known if row not in best]
     if not others:
         return []
     if column not in results.certainty:
-        return [f"How sure differences in {column} are is not known: {results.unknown(column)}."]
+        why = results.unknown(column)
+        return [f"How sure differences in {column} are is not known: {why}."]
     tested = results.certainty[column].rows
     if best[0] not in tested:
         return [
-            f"How sure differences in {column} are is not known: raw answers of {best[0].name} are missing."
+            f"How sure differences in {column} are is not known: raw answers of {best[0].name} are "
+            "missing."
         ]
+
     untested = [row for row in others if row not in tested]
-    said = []
+    n_tested = len(others) - len(untested)
+    near = results.near(column)
+    sentences = []
     if near:
-        named = listed(f"{row.name} ({number(row.mean(column))})" for row in near)
-        said.append(f"Not to be told from it by a paired bootstrap over users: {named}.")
-    elif len(untested) < len(others):
-        rest = (
-            "Every other row's"
-            if not untested
-            else f"Of the {len(others) - len(untested)} rows tested, every one's"
+        named = words.listed(f"{row.name} ({words.number(row.mean(column))})" for row in near)
+        sentences.append(
+            f"Not significantly different from it by a paired bootstrap over users: {named}."
         )
-        said.append(f"{rest} {column} is worse by more than the choice of users explains.")
+    elif n_tested:
+        whose = "Every other row's"
+        if untested:
+            whose = f"Of the {n_tested} rows tested, every one's"
+        sentences.append(f"{whose} {column} is worse by more than the choice of users explains.")
     if untested:
-        said.append(f"Not tested in {column}, because raw answers are missing: {_names(untested)}.")
-    return said
+        names = _list_names(untested)
+        sentences.append(f"Not tested in {column}, because raw answers are missing: {names}.")
+    return sentences
 
 
-def _fastest(results: Results, column: str) -> list[str]:
-    """Who fits fastest among the rows that are best in `column` or cannot be told from the best."""
-    named = results.best(column) + results.near(column)
-    timed = [(time, row) for row in named if (time := row.seconds("fit")) is not None]
+def _name_fastest(results: Results, column: str) -> list[str]:
+    """Who fits fastest among the rows that are best in `column` or not significantly different."""
+    timed = []
+    for row in results.best(column) + results.near(column):
+        seconds = row.seconds("fit")
+        if seconds is not None:
+            timed.append((seconds, row.name))
     if not timed:
         return []
-    time, fastest = min(timed, key=lambda pair: pair[0])
-    among = (
-        f"Fastest of these {len(timed)} to fit: {fastest.name}, in"
-        if len(timed) > 1
-        else "Its fit takes"
-    )
-    return [f"{among} {duration(time)} on average over the folds."]
+
+    # Of rows that are equally fast the first one counts, so names are not compared.
+    seconds, fastest = min(timed, key=lambda pair: pair[0])
+    duration = f"{words.duration(seconds)} on average over the folds"
+    if len(timed) == 1:
+        return [f"Its fit takes {duration}."]
+    return [f"Fastest of these {len(timed)} to fit: {fastest}, in {duration}."]
 
 
-def _failed(results: Results) -> list[str]:
-    """How many cells are not ok, and in which rows; without a mean are those that fail under the main split."""
+def _summarise_failures(results: Results) -> list[str]:
+    """How many cells are not ok, and which rows have no mean under the main and the other split."""
     n_cells = len(results.records)
     if not results.n_failures:
-        return [f"All {count(n_cells, 'cell')} ran." if n_cells > 1 else "Its one cell ran."]
+        if n_cells == 1:
+            return ["Its one cell ran."]
+        return [f"All {words.count(n_cells, 'cell')} ran."]
+
     verb = "is" if results.n_failures == 1 else "are"
-    said = [f"{results.n_failures} of {count(n_cells, 'cell')} {verb} not ok."]
-    main = [row for row in results.rows if row.failures]
-    elsewhere = [row for row in results.rows if row.elsewhere.failures]
-    if main:
-        said.append(f"Without a mean, because a fold is missing: {_names(main)}.")
-    if elsewhere:
-        said.append(f"Without a mean under the other split: {_names(elsewhere)}.")
-    return said
+    sentences = [f"{results.n_failures} of {words.count(n_cells, 'cell')} {verb} not ok."]
+    failed = [row for row in results.rows if row.failures]
+    failed_elsewhere = [row for row in results.rows if row.elsewhere.failures]
+    if failed:
+        names = _list_names(failed)
+        sentences.append(f"Without a mean, because a fold is missing: {names}.")
+    if failed_elsewhere:
+        names = _list_names(failed_elsewhere)
+        sentences.append(f"Without a mean under the other split: {names}.")
+    return sentences

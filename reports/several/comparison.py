@@ -28,25 +28,21 @@ class Overview(Heatmap):
     @property
     def legend(self) -> list[str]:
         """As of any heatmap, but for what is hatched and what is not there."""
+        entries = []
+        for text in super().legend:
+            if not text.startswith("hatched"):
+                entries.append(text.replace("(see below)", "(see the run's own report)"))
         squares = [square for line in self.lines for square in line.squares]
-        kept = [text for text in super().legend if not text.startswith("hatched")]
-        kept = [text.replace("(see below)", "(see the run's own report)") for text in kept]
-        hatched = (
-            ["hatched: not every fold ran, so there is no mean"]
-            if any(s.failed for s in squares)
-            else []
-        )
-        absent = (
-            ["–: not in this run, or no such number"]
-            if any(s.text == words.NONE for s in squares)
-            else []
-        )
-        return kept + hatched + absent
+        if any(square.failed for square in squares):
+            entries.append("hatched: not every fold ran, so there is no mean")
+        if any(square.text == words.NONE for square in squares):
+            entries.append("–: not in this run, or no such number")
+        return entries
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The results of several runs by the names of their data, each cut down to the metrics that all of them show."""
+    """The results of several runs by their data, each cut down to the metrics that all show."""
 
     runs: dict[str, Results]
     out: Path  # where the report goes
@@ -54,20 +50,20 @@ class Comparison:
     @staticmethod
     def read(directories: Sequence[Path], out: Path) -> "Comparison":
         """The results in `directories`; UsageError, naming the key, if they are not comparable."""
-        found = [Results.read(directory) for directory in directories]
-        refuse_mixture(found)
-        shown = [
+        runs = [Results.read(directory) for directory in directories]
+        refuse_mixture(runs)
+        common = [
             column
-            for column in found[0].columns
-            if all(column in results.columns for results in found)
+            for column in runs[0].columns
+            if all(column in results.columns for results in runs)
         ]
-        if not shown:
+        if not common:
             named = words.listed(map(str, directories))
             raise UsageError(
                 f"{named} show no metric in common (metrics): run one again with --metric"
             )
-        cut = [replace(results, about=results.about.replaced(metrics=shown)) for results in found]
-        return Comparison(dict(zip(_labels(found), cut, strict=True)), out)
+        cut = [replace(results, about=results.about.replaced(metrics=common)) for results in runs]
+        return Comparison(dict(zip(_label_runs(runs), cut, strict=True)), out)
 
     @property
     def first(self) -> Results:
@@ -82,8 +78,8 @@ class Comparison:
     @property
     def headline(self) -> dict[str, str]:
         """`error` and `ranking`: the first column of each kind, as far as there is one."""
-        found = {"error": self.first.first_error(), "ranking": self.first.first_ranking()}
-        return {name: column for name, column in found.items() if column}
+        columns = {"error": self.first.first_error(), "ranking": self.first.first_ranking()}
+        return {name: column for name, column in columns.items() if column}
 
     @property
     def simulated(self) -> bool:
@@ -98,20 +94,25 @@ class Comparison:
     @property
     def about(self) -> RunDescription:
         """What the page's head says of its data."""
-        said = {label: str(self.runs[label].about.data.notice) for label in self.imitations}
-        notice = "\n".join(
-            f"{label}: {text.removeprefix('SIMULATED: ')}" for label, text in said.items()
+        notices = []
+        for label in self.imitations:
+            text = self.runs[label].about.data.notice
+            notices.append(f"{label}: {text.removeprefix('SIMULATED: ')}")
+        data = DataDescription(
+            name=words.listed(self.runs),
+            simulated=self.simulated,
+            notice="\n".join(notices),
         )
-        name = words.listed(self.runs)
-        data = DataDescription(name=name, simulated=self.simulated, notice=notice)
         return RunDescription(data=data)
 
     @cached_property
     def rows(self) -> dict[str, str]:
         """Row -> family, families together, the rows of the first run first."""
-        found = {row.name: row.family for results in self.runs.values() for row in results.rows}
-        order = list(dict.fromkeys(found.values()))
-        return dict(sorted(found.items(), key=lambda row: order.index(row[1])))
+        family_by_row = {
+            row.name: row.family for results in self.runs.values() for row in results.rows
+        }
+        order = list(dict.fromkeys(family_by_row.values()))
+        return dict(sorted(family_by_row.items(), key=lambda row: order.index(row[1])))
 
     @cached_property
     def contestants(self) -> list[str]:
@@ -127,81 +128,107 @@ class Comparison:
 
     def means(self, column: str) -> dict[str, list[float | None]]:
         """Row -> its mean on each data set; None where there is none."""
-        found = {}
+        means_by_row = {}
         for name in self.rows:
             rows = [rows.get(name) for rows in self.by_run.values()]
-            found[name] = [row.mean(column) if row else None for row in rows]
-        return found
+            means_by_row[name] = [row.mean(column) if row else None for row in rows]
+        return means_by_row
+
+    def fit_seconds(self) -> dict[str, list[float | None]]:
+        """Row -> its mean time to fit on each data set; None where there is none."""
+        seconds_by_row = {}
+        for name in self.rows:
+            rows = [rows.get(name) for rows in self.by_run.values()]
+            seconds_by_row[name] = [row.seconds("fit") if row else None for row in rows]
+        return seconds_by_row
 
     def ranking(self, column: str) -> Ranking:
         """The ranks of the contestants that have a mean on every data set."""
-        means = {
-            name: means for name, means in self.means(column).items() if name in self.contestants
-        }
-        whole = {name: values for name, values in means.items() if None not in values}
-        losses = [
-            [find_metric(column).loss(value or 0.0) for value in values]
-            for values in whole.values()
-        ]
-        return Ranking.of(list(whole), np.array(losses).reshape(len(whole), len(self.runs)))
+        loss = find_metric(column).loss
+        names = []
+        losses = []
+        for name, means in self.means(column).items():
+            known = [mean for mean in means if mean is not None]
+            if name in self.contestants and len(known) == len(means):
+                names.append(name)
+                losses.append([loss(mean) for mean in known])
+        return Ranking.of(names, np.array(losses).reshape(len(names), len(self.runs)))
 
-    def left_out(self, column: str) -> dict[str, list[str]]:
-        """Why contestants have no mean rank -> which ones; the first data set without a mean is what counts."""
-        found: dict[str, list[str]] = {}
+    def rows_without_rank(self, column: str) -> dict[str, list[str]]:
+        """Why contestants have no mean rank -> which ones.
+
+        The first data set without a mean counts.
+        """
+        rows_by_reason: dict[str, list[str]] = {}
         for name in self.contestants:
-            for label, rows in self.by_run.items():
-                reason = rows[name].missing(column) if name in rows else "not in the run"
-                if reason:
-                    only = reason == "only ranks"
-                    found.setdefault(reason if only else f"{reason} on {label}", []).append(name)
-                    break
-        return found
+            reason = self._why_unranked(name, column)
+            if reason:
+                rows_by_reason.setdefault(reason, []).append(name)
+        return rows_by_reason
+
+    def _why_unranked(self, name: str, column: str) -> str:
+        """Why a row lacks a mean on the first data set where it lacks one; empty if it has all."""
+        for label, rows in self.by_run.items():
+            reason = rows[name].missing(column) if name in rows else "not in the run"
+            if reason == "only ranks":
+                return reason
+            if reason:
+                return f"{reason} on {label}"
+        return ""
 
     @cached_property
-    def _drawn(self) -> dict[str, dict[str, Heatmap]]:
-        makers = {"accuracy": heatmaps.accuracy, "cost": heatmaps.cost}
-        return {
-            kind: {label: make(run) for label, run in self.runs.items()}
-            for kind, make in makers.items()
-        }
+    def _accuracy_by_run(self) -> dict[str, Heatmap]:
+        return {label: heatmaps.accuracy(results) for label, results in self.runs.items()}
 
-    def accuracies(self) -> list[Overview]:
+    @cached_property
+    def _cost_by_run(self) -> dict[str, Heatmap]:
+        return {label: heatmaps.cost(results) for label, results in self.runs.items()}
+
+    def draw_accuracies(self) -> list[Overview]:
         """Rows against data sets, for each headline metric."""
         return [
-            self._overview(name, f"mean {column} over folds", "accuracy", column)
+            self._draw_overview(name, f"mean {column} over folds", self._accuracy_by_run, column)
             for name, column in self.headline.items()
         ]
 
-    def fits(self) -> Overview:
+    def draw_fit_times(self) -> Overview:
         """Rows against data sets: fit times."""
-        return self._overview("fit-time", "seconds of a fit, mean over folds", "cost", "fit")
+        title = "seconds of a fit, mean over folds"
+        return self._draw_overview("fit-time", title, self._cost_by_run, "fit")
 
-    def _overview(self, name: str, title: str, kind: str, column: str) -> Overview:
-        """Rows with any number against data sets: `column` of each run's own heatmap of `kind`, colours and all."""
-        heads, squares = [], dict[str, list[Square]]((row, []) for row in self.rows)
-        for label, drawn in self._drawn[kind].items():
+    def _draw_overview(
+        self, name: str, title: str, heatmap_by_run: dict[str, Heatmap], column: str
+    ) -> Overview:
+        """Rows against data sets: `column` of each run's own heatmap, colours and all.
+
+        Rows without a number or a failure on any data set are left out.
+        """
+        heads = []
+        squares_by_row: dict[str, list[Square]] = {row: [] for row in self.rows}
+        for label, drawn in heatmap_by_run.items():
             place = [head.name for head in drawn.columns].index(column)
             head = drawn.columns[place]
             unit = f"{head.unit}, SIMULATED" if label in self.imitations else head.unit
             heads.append(Column(label, unit, head.arrow))
-            lines = {line.name: line for line in drawn.lines}
-            for row in self.rows:
-                squares[row].append(self._square(label, row, lines.get(row), place))
-        told = {
-            row: [one for one in found if one.value is not None or one.failed]
-            for row, found in squares.items()
-        }
-        kept = [Line(row, family, squares[row]) for row, family in self.rows.items() if told[row]]
-        return Overview(name, title, heads, kept)
 
-    def _square(self, label: str, row: str, line: Line | None, place: int) -> Square:
+            line_by_row = {line.name: line for line in drawn.lines}
+            for row, squares in squares_by_row.items():
+                squares.append(self._draw_square(label, row, line_by_row.get(row), place))
+
+        lines = []
+        for row, family in self.rows.items():
+            squares = squares_by_row[row]
+            if any(square.value is not None or square.failed for square in squares):
+                lines.append(Line(row, family, squares))
+        return Overview(name, title, heads, lines)
+
+    def _draw_square(self, label: str, row: str, line: Line | None, place: int) -> Square:
         """One number of a run, the status in its place, or a dash."""
         if line is None:
             return Square(words.NONE, f"{label}\n{row}: not in this run")
         if line.failure:
-            statuses = dict.fromkeys(
-                record.status.replace("_", " ") for record in self.by_run[label][row].failures
-            )
+            failures = self.by_run[label][row].failures
+            statuses = dict.fromkeys(record.status.replace("_", " ") for record in failures)
             tip = f"{label}\n{row}: {line.failure}\n{line.reason}"
             return Square(", ".join(statuses), tip, failed=True)
         square = line.squares[place]
@@ -211,7 +238,7 @@ class Comparison:
         """The address of a file, relative to the report."""
         return quote(Path(os.path.relpath(path.resolve(), self.out.resolve())).as_posix())
 
-    def shown(self) -> dict[str, Any]:
+    def embedded(self) -> dict[str, Any]:
         """What the page holds as JSON: where the numbers come from, and each of them unrounded."""
         runs = [
             {
@@ -223,26 +250,29 @@ class Comparison:
             }
             for label, results in self.runs.items()
         ]
-        fit = {
-            name: [
-                row.seconds("fit") if (row := rows.get(name)) else None
-                for rows in self.by_run.values()
-            ]
-            for name in self.rows
-        }
-        return {
-            "runs": runs,
-            "means": {column: self.means(column) for column in self.columns},
-            "fit_seconds": fit,
-        }
+        means = {column: self.means(column) for column in self.columns}
+        return {"runs": runs, "means": means, "fit_seconds": self.fit_seconds()}
 
 
-def _labels(runs: Sequence[Results]) -> list[str]:
-    """A name for each run: that of its data, and with it that of its directory where the first is not enough."""
-    ways: list[Callable[[Results], str]] = [
-        lambda results: str(results.about.data.name),
-        lambda results: f"{results.about.data.name} ({results.run.directory.resolve().name})",
-        lambda results: f"{results.about.data.name} ({results.run.directory})",
-    ]
-    tried = [[way(results) for results in runs] for way in ways]
-    return next((labels for labels in tried if len(set(labels)) == len(runs)), tried[-1])
+def _label_runs(runs: Sequence[Results]) -> list[str]:
+    """A name for each run: that of its data, with that of its directory where these are alike.
+
+    Directories are named by their last part, or, where that is alike too, as they were given.
+    """
+
+    def name_data(results: Results) -> str:
+        return results.about.data.name
+
+    def name_folder(results: Results) -> str:
+        return f"{name_data(results)} ({results.run.directory.resolve().name})"
+
+    def name_directory(results: Results) -> str:
+        return f"{name_data(results)} ({results.run.directory})"
+
+    ways: tuple[Callable[[Results], str], ...] = (name_data, name_folder, name_directory)
+    labels: list[str] = []
+    for name_run in ways:
+        labels = [name_run(results) for results in runs]
+        if len(set(labels)) == len(runs):
+            break
+    return labels

@@ -1,199 +1,315 @@
-"""The sections of a report on several data sets; their templates are in `templates/comparison/`."""
+"""The sections of a report on several data sets; each is a function that describes its answer."""
 
 from typing import Any
 
 from recbench.benchmarks.gating import MACHINE_FACTS
 from recbench.reports import words
-from recbench.reports.drawing import heatmap as heatmaps
+from recbench.reports.drawing import Picture
 from recbench.reports.drawing import picture as figures
+from recbench.reports.rendering import (
+    Block,
+    Code,
+    Command,
+    Figure,
+    Heading,
+    HeatmapTable,
+    Link,
+    Note,
+    Pairs,
+    Paragraph,
+    References,
+    RowName,
+    Table,
+    TableCell,
+    TableHead,
+    TableLine,
+    Words,
+)
 from recbench.reports.results import Results, metrics
-from recbench.reports.sections import Section, in_words, not_ok
+from recbench.reports.sections import (
+    Sections,
+    define_metrics,
+    describe_failures,
+    describe_protocol,
+    list_failures,
+)
 from recbench.reports.several import words as comparison_words
 from recbench.reports.several.comparison import Comparison, Overview
-from recbench.reports.several.critical_difference import Ranking, diagram
-from recbench.reports.several.words import titled
+from recbench.reports.several.critical_difference import Ranking, draw_diagram
 
-Context = dict[str, Any]
-LITERATURE = [
+LITERATURE = (
     "J. Demšar. Statistical Comparisons of Classifiers over Multiple Data Sets. JMLR 7, 2006, 1–30",
-    "R. L. Iman, J. M. Davenport. Approximations of the Critical Region of the Friedman Statistic. Communications in "
-    "Statistics A9(6), 1980, 571–595",
+    "R. L. Iman, J. M. Davenport. Approximations of the Critical Region of the Friedman Statistic. "
+    "Communications in Statistics A9(6), 1980, 571–595",
     "P. B. Nemenyi. Distribution-free Multiple Comparisons. PhD thesis, Princeton University, 1963",
-    "A. Benavoli, G. Corani, F. Mangili. Should We Really Use Post-Hoc Tests Based on Mean-Ranks? JMLR 17(5), "
-    "2016, 1–10",
-]
+    "A. Benavoli, G. Corani, F. Mangili. Should We Really Use Post-Hoc Tests Based on Mean-Ranks? "
+    "JMLR 17(5), 2016, 1–10",
+)
+RANKS_METHOD = (
+    "On each data set the rows are ranked by their means, 1 is the best, and equal ones share the "
+    "mean of their ranks. The Friedman test, with Iman and Davenport's F, asks whether the mean "
+    "ranks differ at all; Nemenyi's critical difference is by how much two of them have to differ "
+    "(Demšar 2006), at the 5 % level. The data sets count as drawn from many alike, which a few "
+    "chosen ones are not; and the verdict on two rows depends on which others are ranked with them "
+    "(Benavoli et al. 2016)."
+)
+
+SECTIONS = Sections[Comparison]()
+section = SECTIONS.section
 
 
-def summary(comparison: Comparison) -> Context:
+@section("What came out?", place=10)
+def summary(comparison: Comparison) -> list[Block]:
     """The runs in sentences."""
-    return {"sentences": comparison_words.summary(comparison)}
+    return [Paragraph(" ".join(comparison_words.summarise_runs(comparison)))]
 
 
-def accuracy(comparison: Comparison) -> Context:
-    """A heatmap of rows against data sets for the first error, and one for the first ranking metric."""
-    shown = [_with_picture(comparison, drawn) for drawn in comparison.accuracies()]
-    return {"heatmaps": shown, "key": heatmaps.key()}
+@section("How accurate?", place=20)
+def accuracy(comparison: Comparison) -> list[Block]:
+    """A heatmap of rows against data sets for the first error, and one for the first ranking."""
+    blocks: list[Block] = []
+    for drawn in comparison.draw_accuracies():
+        caption = (
+            f"{drawn.title[0].upper()}{drawn.title[1:]} on each data set. A column has a scale of "
+            "its own, as each data set has: compare inside a column, where brighter is better."
+        )
+        picture = _draw_overview(comparison, drawn)
+        blocks.append(HeatmapTable(drawn, picture, caption, tips="its folds"))
+    if not blocks:
+        return [Paragraph("The runs share no error and no ranking metric.")]
+    return blocks
 
 
-def _with_picture(comparison: Comparison, drawn: Overview) -> Context:
-    heading = titled(comparison, drawn.title)
+def _draw_overview(comparison: Comparison, drawn: Overview) -> Picture:
+    title = comparison_words.title_figure(comparison, drawn.title)
     alternative = (
-        f"Heatmap of recommenders against data sets: {heading}. The table has the same numbers."
+        f"Heatmap of recommenders against data sets: {title}. The table has the same numbers."
     )
-    picture = figures.Picture(drawn.name, alternative, lambda: figures.heatmap(drawn, heading))
-    return {"heatmap": drawn, "picture": picture}
+    return Picture(drawn.name, alternative, lambda: figures.heatmap(drawn, title))
 
 
-def cost(comparison: Comparison) -> Context:
+@section("How long does a fit take?", place=30)
+def cost(comparison: Comparison) -> list[Block]:
     """The heatmap of fit times, and whether they come from one machine."""
-    remarks = []
+    drawn = comparison.draw_fit_times()
+    caption = (
+        "Seconds of a fit, mean over folds, on each data set; colours on a logarithmic scale for "
+        "each column, brighter is less."
+    )
+    heatmap = HeatmapTable(drawn, _draw_overview(comparison, drawn), caption)
+    return [heatmap, *(Note(remark) for remark in _list_doubts_of_times(comparison))]
+
+
+def _list_doubts_of_times(comparison: Comparison) -> list[str]:
+    """Why times of different runs, or of one, are not to be compared; nothing if they are."""
+    doubts = []
     for key in MACHINE_FACTS:
-        found = {
+        values = {
             label: getattr(results.about.environment, key)
             for label, results in comparison.runs.items()
         }
-        if len(set(found.values())) > 1:
-            each = "; ".join(f"{value} for {label}" for label, value in found.items())
-            remarks.append(f"The runs did not have the same {key}: {each}.")
+        if len(set(values.values())) > 1:
+            each = "; ".join(f"{value} for {label}" for label, value in values.items())
+            doubts.append(f"The runs did not have the same {key}: {each}.")
+
     contended = [
         label
         for label, rows in comparison.by_run.items()
         if any(row.contended for row in rows.values())
     ]
     if contended:
-        remarks.append(
-            f"Cells ran side by side, so times are contended: {words.listed(contended)}."
-        )
-    return _with_picture(comparison, comparison.fits()) | {
-        "key": heatmaps.key(),
-        "remarks": remarks,
-    }
+        labels = words.listed(contended)
+        doubts.append(f"Cells ran side by side, so times are contended: {labels}.")
+    return doubts
 
 
-def ranks(comparison: Comparison) -> Context:
-    """Mean ranks by each metric, what the tests say of them, and a diagram for each headline metric that has one."""
+@section("Who ranks first over the data sets?", place=40)
+def ranks(comparison: Comparison) -> list[Block]:
+    """Mean ranks by each metric, what the tests say of them, and diagrams where there are any."""
     rankings = {column: comparison.ranking(column) for column in comparison.columns}
-    pictures = []
+    blocks: list[Block] = [Paragraph(RANKS_METHOD)]
     for name, column in comparison.headline.items():
         if not rankings[column].obstacle:
-            pictures.append(
-                _diagram(comparison, rankings[column], f"critical-difference-{name}", column)
-            )
-    order = dict.fromkeys(name for column in rankings for name in rankings[column].names)
-    return {
-        "columns": list(rankings),
-        "entries": [
-            (name, [_mean_rank(ranking, name) for ranking in rankings.values()]) for name in order
-        ],
-        "tests": [_test(column, ranking) for column, ranking in rankings.items()],
-        "left_out": _left_out(comparison),
-        "pictures": pictures,
-        "data_sets": list(comparison.runs),
-    }
+            blocks.append(_draw_ranking(comparison, rankings[column], name, column))
+    blocks += [_tabulate_tests(rankings), _tabulate_mean_ranks(comparison, rankings)]
+    return blocks + [Note(sentence) for sentence in _list_left_out(comparison)]
 
 
-def _diagram(comparison: Comparison, ranking: Ranking, name: str, column: str) -> figures.Picture:
-    heading = titled(comparison, f"mean ranks by {column} over {len(comparison.runs)} data sets")
+def _draw_ranking(comparison: Comparison, ranking: Ranking, name: str, column: str) -> Figure:
+    """The critical-difference diagram of a headline metric, whose rows can be compared."""
+    n_data_sets = len(comparison.runs)
+    subject = f"mean ranks by {column} over {n_data_sets} data sets"
+    title = comparison_words.title_figure(comparison, subject)
     groups = [words.listed(ranking.names[first : last + 1]) for first, last in ranking.groups]
-    joined = (
-        f"Joined because they cannot be told apart: {'; '.join(groups)}."
-        if groups
-        else "No two rows are joined."
+    joined = "No two rows are joined."
+    if groups:
+        joined = f"Joined because they are not significantly different: {'; '.join(groups)}."
+    picture = Picture(
+        f"critical-difference-{name}",
+        f"Critical-difference diagram: {title}. {joined} The table has the mean ranks.",
+        lambda: draw_diagram(ranking, title),
     )
-    alternative = f"Critical-difference diagram: {heading}. {joined} The table has the mean ranks."
-    return figures.Picture(name, alternative, lambda: diagram(ranking, heading))
+    caption = (
+        "The lowest mean rank is on the left; rows joined by a bar differ by less than the "
+        "critical difference."
+    )
+    return Figure(picture, caption)
 
 
-def _mean_rank(ranking: Ranking, name: str) -> Context:
-    if name not in ranking.names:
-        return {"text": words.NONE, "note": "", "value": None}
-    place = ranking.names.index(name)
-    each = ", ".join(f"{value:g}" for value in ranking.ranks[place])
-    return {
-        "text": words.rank(ranking.means[place]),
-        "note": each,
-        "value": float(ranking.means[place]),
-    }
-
-
-def _test(column: str, ranking: Ranking) -> Context:
-    """What the Friedman test and the critical difference say of one metric."""
-    n_rows = len(ranking.names)
-    known = n_rows > 1 and ranking.f > 0
-    said = ranking.obstacle
-    if not said:
-        pairs = n_rows * (n_rows - 1) // 2
-        apart = sum(
-            other - mean >= ranking.difference for mean in ranking.means for other in ranking.means
+def _tabulate_tests(rankings: dict[str, Ranking]) -> Table:
+    """What the Friedman test and the critical difference say of each metric."""
+    lines = []
+    for column, ranking in rankings.items():
+        n_rows = len(ranking.names)
+        can_differ = n_rows > 1 and ranking.f > 0
+        cells = (
+            TableCell(str(n_rows)),
+            TableCell(ranking.test if can_differ else words.NONE),
+            TableCell(words.rank(ranking.difference) if n_rows > 1 else words.NONE),
+            TableCell(_count_different_pairs(ranking)),
         )
-        said = f"{apart} of {words.count(pairs, 'pair')} of rows can be told apart."
-    return {
-        "column": column,
-        "rows": n_rows,
-        "friedman": ranking.test if known else words.NONE,
-        "difference": words.rank(ranking.difference) if n_rows > 1 else words.NONE,
-        "verdict": said,
-    }
+        lines.append(TableLine(column, cells))
+    return Table(
+        "Tests of the mean ranks",
+        "Whether the mean ranks differ, and by how much two of them would have to. F's p-value "
+        "comes from its distribution for more than 10 data sets and 5 rows, else from orders drawn "
+        "at random.",
+        (
+            TableHead("metric", "text"),
+            TableHead("rows"),
+            TableHead("do they differ?", "word"),
+            TableHead("critical difference"),
+            TableHead("which", "reason"),
+        ),
+        tuple(lines),
+    )
 
 
-def _left_out(comparison: Comparison) -> list[str]:
-    """By headline metric, who has no mean rank and why."""
+def _count_different_pairs(ranking: Ranking) -> str:
+    """How many pairs of rows are significantly different; or why that cannot be said of any."""
+    if ranking.obstacle:
+        return ranking.obstacle
+    n_rows = len(ranking.names)
+    pairs = words.count(n_rows * (n_rows - 1) // 2, "pair")
+    n_different = 0
+    for mean in ranking.means:
+        n_different += sum(other - mean >= ranking.difference for other in ranking.means)
+    return f"{n_different} of {pairs} of rows are significantly different."
+
+
+def _tabulate_mean_ranks(comparison: Comparison, rankings: dict[str, Ranking]) -> Table:
+    """Each row's mean rank by each metric, in the order of the first metrics' rankings."""
+    names = dict.fromkeys(name for ranking in rankings.values() for name in ranking.names)
+    lines = []
+    for name in names:
+        cells = tuple(_mean_rank_cell(ranking, name) for ranking in rankings.values())
+        lines.append(TableLine(RowName(name), cells))
+    data_sets = words.listed(comparison.runs)
+    return Table(
+        "Mean ranks",
+        f"Mean rank over the data sets, and below it the rank on {data_sets}; only rows that have "
+        "a mean on all of them.",
+        (TableHead("row", "text"), *(TableHead(column) for column in rankings)),
+        tuple(lines),
+        is_sortable=True,
+    )
+
+
+def _mean_rank_cell(ranking: Ranking, name: str) -> TableCell:
+    """A mean rank, and below it the rank on each data set; a dash for a row without a mean rank."""
+    if name not in ranking.names:
+        return TableCell(words.NONE)
+    place = ranking.names.index(name)
+    mean = float(ranking.means[place])
+    each = ", ".join(f"{value:g}" for value in ranking.ranks[place])
+    return TableCell(words.rank(mean), each, sort_value=mean)
+
+
+def _list_left_out(comparison: Comparison) -> list[str]:
+    """By headline metric, who has no mean rank and why.
+
+    Nothing for a metric that ranks all rows.
+    """
     sentences = []
     for column in comparison.headline.values():
-        reasons = comparison.left_out(column)
-        if reasons:
+        rows_by_reason = comparison.rows_without_rank(column)
+        if rows_by_reason:
             each = "; ".join(
-                f"{reason}: {words.listed(names)}" for reason, names in reasons.items()
+                f"{reason}: {words.listed(names)}" for reason, names in rows_by_reason.items()
             )
             sentences.append(f"Without a mean rank by {column}: {each}.")
     return sentences
 
 
-def failures(comparison: Comparison) -> Context:
-    """The cells of all runs that are not ok."""
+@section("What did not run?", place=90)
+def failures(comparison: Comparison) -> list[Block]:
+    """The cells of all runs that are not ok, or that there are none."""
+    found = []
+    for label, results in comparison.runs.items():
+        found += [(failure, label) for failure in list_failures(results)]
+    caption = (
+        "Every cell that is not ok, and the command that tries all of its run again. Folds that "
+        "ended alike share a line."
+    )
     n_cells = sum(len(results.records) for results in comparison.runs.values())
-    failed = [
-        {"data": label, **entry}
-        for label, results in comparison.runs.items()
-        for entry in not_ok(results)
-    ]
-    return {"failed": failed, "n_cells": n_cells}
+    return [describe_failures(found, caption, n_cells)]
 
 
-def method(comparison: Comparison) -> Context:
+@section("How was it measured?", place=95)
+def method(comparison: Comparison) -> list[Block]:
     """Where each column comes from, and what its numbers mean."""
-    runs = [(label, _facts(comparison, results)) for label, results in comparison.runs.items()]
-    protocol = comparison.first.about.protocol
-    rules = [("cutoffs", words.listed(map(str, protocol["ks"])))]
-    rules += [(name, in_words(rule)) for name, rule in protocol["protocols"].items()]
-    rules.append(("protocol version", str(protocol["version"])))
-    return {
-        "runs": runs,
-        "metrics": metrics(comparison.first),
-        "protocol": rules,
-        "literature": LITERATURE,
-    }
+    introduction = (
+        "Every number of a column comes from one run. Its own report has its machine, versions, "
+        "filters, intervals and the command of each row."
+    )
+    blocks: list[Block] = [Paragraph(introduction)]
+    for label, results in comparison.runs.items():
+        blocks += _describe_run(comparison, label, results)
+    protocol = Pairs("How answers became numbers, in all runs", tuple(_list_protocol(comparison)))
+    return [
+        *blocks,
+        Heading("Metrics"),
+        define_metrics(metrics(comparison.first)),
+        Heading("Protocol"),
+        protocol,
+        Heading("Literature"),
+        References(LITERATURE),
+    ]
 
 
-def _facts(comparison: Comparison, results: Results) -> Context:
-    """One run in words: its data, where it is, and how it was made."""
-    data, page = results.about.data, results.run.directory / "report.html"
-    return {
-        "data": data,
-        "size": f"{data.ratings:,} ratings by {data.users:,} users of {data.items:,} items",
-        "scale": "{:g} to {:g}".format(*data.scale),
-        "split": words.split(results),
-        "directory": str(results.run.directory),
-        "command": results.about.command,
-        "report": comparison.link(page) if page.is_file() else "",
-    }
+def _list_protocol(comparison: Comparison) -> list[tuple[str, str]]:
+    """What is the same in all runs: cutoffs, and what each protocol does."""
+    protocol: dict[str, Any] = comparison.first.about.protocol
+    pairs = [("cutoffs", words.listed(map(str, protocol["ks"])))]
+    for name, rules in protocol["protocols"].items():
+        pairs.append((name, describe_protocol(rules)))
+    pairs.append(("protocol version", str(protocol["version"])))
+    return pairs
 
 
-SECTIONS = {
-    "summary": Section("What came out?", summary),
-    "accuracy": Section("How accurate?", accuracy),
-    "cost": Section("How long does a fit take?", cost),
-    "ranks": Section("Who ranks first over the data sets?", ranks),
-    "failures": Section("What did not run?", failures),
-    "method": Section("How was it measured?", method),
-}
+def _describe_run(comparison: Comparison, label: str, results: Results) -> list[Block]:
+    """One run: its data, where it is, and how it was made."""
+    data = results.about.data
+    lowest, highest = data.scale
+    size = f"{data.ratings:,} ratings by {data.users:,} users of {data.items:,} items"
+    page = results.run.directory / "report.html"
+    own_report: Words = "not there"
+    if page.is_file():
+        address = comparison.link(page)
+        own_report = Link(address, address)
+
+    facts = Pairs(
+        f"The run on {label}",
+        (
+            ("data", f"{size}, scale {lowest:g} to {highest:g}"),
+            ("sha256 of the content", Code(data.digest)),
+            ("split", words.split(results)),
+            ("directory", Code(str(results.run.directory))),
+            ("command", Command(results.about.command)),
+            ("its own report", own_report),
+            ("licence", data.licence),
+            ("citation", data.citation),
+        ),
+    )
+    heading = f"{label} (SIMULATED)" if data.simulated else label
+    return [Heading(heading), facts]

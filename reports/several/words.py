@@ -6,62 +6,69 @@ from recbench.reports.results import Results
 from recbench.reports.several.comparison import Comparison
 from recbench.reports.several.critical_difference import Ranking
 
-NAMED = 4  # rows that are named; of more, their number
-EXTREMES = {"lower": "lowest", "higher": "highest", "zero": "smallest"}
+MOST_NAMED = 4  # rows; of more, their number
+EXTREMES = {"lower": "lowest", "higher": "highest", "zero": "smallest"}  # by what is better
 
 
-def title(comparison: Comparison) -> str:
-    """What the report is called; the word SIMULATED and the data sets it is about are part of it."""
-    n, n_rows = len(comparison.runs), len(comparison.contestants)
-    name = f"{n} data sets: {words.count(n_rows, 'recommender')} {'compared' if n_rows > 1 else 'measured'}"
-    return (
-        f"{name} (SIMULATED data: {words.listed(comparison.imitations)})"
-        if comparison.simulated
-        else name
-    )
+def title_report(comparison: Comparison) -> str:
+    """What the report is called.
+
+    The word SIMULATED and the data sets it is about are part of it.
+    """
+    n_rows = len(comparison.contestants)
+    verb = "compared" if n_rows > 1 else "measured"
+    rows = words.count(n_rows, "recommender")
+    title = f"{len(comparison.runs)} data sets: {rows} {verb}"
+    if comparison.simulated:
+        return f"{title} (SIMULATED data: {words.listed(comparison.imitations)})"
+    return title
 
 
-def titled(comparison: Comparison, what: str) -> str:
-    """The title of a figure that shows `what`."""
-    imitations = (
-        f"SIMULATED data ({words.listed(comparison.imitations)}), " if comparison.simulated else ""
-    )
-    return f"{imitations}{what}, {_split(comparison)}"
+def title_figure(comparison: Comparison, what: str) -> str:
+    """The title of a figure that shows `what`, with the split, and which data are simulated."""
+    title = f"{what}, {_describe_split(comparison)}"
+    if comparison.simulated:
+        return f"SIMULATED data ({words.listed(comparison.imitations)}), {title}"
+    return title
 
 
-def _split(comparison: Comparison) -> str:
+def _describe_split(comparison: Comparison) -> str:
     """How the data were split; without seeds where these differ."""
     splits = list(dict.fromkeys(words.split(results) for results in comparison.runs.values()))
-    return splits[0] if len(splits) == 1 else splits[0].rpartition(", seed")[0]
+    if len(splits) == 1:
+        return splits[0]
+    return splits[0].rpartition(", seed")[0]
 
 
-def _everywhere(comparison: Comparison) -> str:
-    return (
-        "both data sets" if len(comparison.runs) == 2 else f"all {len(comparison.runs)} data sets"
-    )
+def _name_all_data(comparison: Comparison) -> str:
+    if len(comparison.runs) == 2:
+        return "both data sets"
+    return f"all {len(comparison.runs)} data sets"
 
 
-def summary(comparison: Comparison) -> list[str]:
+def summarise_runs(comparison: Comparison) -> list[str]:
     """What was compared, who leads where, whether anyone leads everywhere, and what failed."""
-    said = [_compared(comparison)]
+    sentences = [_describe_data(comparison)]
     for column in comparison.headline.values():
-        said += _leaders(comparison, column)
-        said += _by_rank(comparison.ranking(column), column)
-    return [*said, _failed(comparison)]
+        sentences += _name_leaders(comparison, column)
+        sentences += _name_first_by_rank(comparison.ranking(column), column)
+    return [*sentences, _count_failures(comparison)]
 
 
-def _compared(comparison: Comparison) -> str:
+def _describe_data(comparison: Comparison) -> str:
+    """How many recommenders on which data sets, and how many of them on each."""
     n_rows = len(comparison.contestants)
     n_shared = sum(
         all(name in rows for rows in comparison.by_run.values()) for name in comparison.contestants
     )
     shared = "" if n_shared == n_rows else f" ({n_shared} of them on each)"
-    data = "; ".join(_data(label, results) for label, results in comparison.runs.items())
-    which = f"{words.count(n_rows, 'recommender')} on {len(comparison.runs)} data sets{shared}"
-    return f"{which}, {_split(comparison)}: {data}."
+    each = "; ".join(_describe_size(label, results) for label, results in comparison.runs.items())
+    rows = words.count(n_rows, "recommender")
+    split = _describe_split(comparison)
+    return f"{rows} on {len(comparison.runs)} data sets{shared}, {split}: {each}."
 
 
-def _data(label: str, results: Results) -> str:
+def _describe_size(label: str, results: Results) -> str:
     data = results.about.data
     kind = "simulated ratings" if results.simulated else "ratings"
     lowest, highest = data.scale
@@ -69,82 +76,114 @@ def _data(label: str, results: Results) -> str:
     return f"{label} ({data.ratings:,} {kind} from {lowest:g} to {highest:g} by {who})"
 
 
-def _leaders(comparison: Comparison, column: str) -> list[str]:
-    """Who has the best mean on all data sets, or who on which; and who is never clearly behind."""
-    extreme, everywhere = EXTREMES[find_metric(column).better], _everywhere(comparison)
-    best = {
+def _name_leaders(comparison: Comparison, column: str) -> list[str]:
+    """Who has the best mean on all data sets, or who on which.
+
+    And who is never significantly behind.
+    """
+    best_by_run = {
         label: [row.name for row in results.best(column)]
         for label, results in comparison.runs.items()
     }
-    if not any(best.values()):
+    if not any(best_by_run.values()):
         return [f"No row has a mean {column}."]
     counts = [
-        sum(row.mean(column) is not None for row in r.contestants) for r in comparison.runs.values()
+        sum(row.mean(column) is not None for row in results.contestants)
+        for results in comparison.runs.values()
     ]
     if max(counts) < 2:
         return [f"No two rows on one data set have a mean {column}, so none of them leads."]
-    of_all = [
-        name for name in comparison.contestants if all(name in names for names in best.values())
+
+    extreme = EXTREMES[find_metric(column).better]
+    everywhere = _name_all_data(comparison)
+    leaders = [
+        name
+        for name in comparison.contestants
+        if all(name in names for names in best_by_run.values())
     ]
-    if of_all:
-        verb = "has" if len(of_all) == 1 else "have"
-        said = [f"{words.listed(of_all)} {verb} the {extreme} mean {column} on {everywhere}."]
+    if leaders:
+        verb = "has" if len(leaders) == 1 else "have"
+        leading = f"{words.listed(leaders)} {verb} the {extreme} mean {column} on {everywhere}."
     else:
-        leading: dict[str, list[str]] = {}
-        for label, names in best.items():
-            leading.setdefault(words.listed(names) if names else "no row", []).append(label)
-        each = "; ".join(f"{names} on {words.listed(labels)}" for names, labels in leading.items())
-        said = [f"No row has the {extreme} mean {column} on {everywhere}: {each}."]
-    if all(column in results.certainty for results in comparison.runs.values()):
-        runs = comparison.runs.values()
-        close = [
-            {row.name for row in results.best(column) + results.near(column)} for results in runs
-        ]
-        never_behind = [
-            name for name in comparison.contestants if all(name in names for names in close)
-        ]
-        if never_behind and never_behind != of_all:
-            said.append(
-                f"Best or not to be told from the best on {everywhere}: {words.listed(never_behind)}."
-            )
-        elif not never_behind:
-            said.append(f"On {everywhere} no row is the best or not to be told from it.")
-    return said
+        where = _name_leaders_by_run(best_by_run)
+        leading = f"No row has the {extreme} mean {column} on {everywhere}: {where}."
+    return [leading, *_name_never_behind(comparison, column, leaders)]
 
 
-def _by_rank(ranking: Ranking, column: str) -> list[str]:
-    """Who has the lowest mean rank, and who cannot be told from it by mean ranks."""
+def _name_leaders_by_run(best_by_run: dict[str, list[str]]) -> str:
+    """Who leads on which data sets, in words."""
+    labels_by_leaders: dict[str, list[str]] = {}
+    for label, names in best_by_run.items():
+        leaders = words.listed(names) if names else "no row"
+        labels_by_leaders.setdefault(leaders, []).append(label)
+    return "; ".join(
+        f"{leaders} on {words.listed(labels)}" for leaders, labels in labels_by_leaders.items()
+    )
+
+
+def _name_never_behind(comparison: Comparison, column: str, leaders: list[str]) -> list[str]:
+    """Who is best or not significantly different from it everywhere, if these are not the leaders.
+
+    Nothing is said unless the certainty of the column is known on every data set.
+    """
+    runs = comparison.runs.values()
+    if not all(column in results.certainty for results in runs):
+        return []
+    close_by_run = []
+    for results in runs:
+        close = results.best(column) + results.near(column)
+        close_by_run.append({row.name for row in close})
+    never_behind = [
+        name for name in comparison.contestants if all(name in close for close in close_by_run)
+    ]
+
+    everywhere = _name_all_data(comparison)
+    if not never_behind:
+        return [f"On {everywhere} no row is the best or not significantly different from it."]
+    if never_behind == leaders:
+        return []
+    names = words.listed(never_behind)
+    return [f"Best or not significantly different from the best on {everywhere}: {names}."]
+
+
+def _name_first_by_rank(ranking: Ranking, column: str) -> list[str]:
+    """Who has the lowest mean rank, and whose is not significantly different from it."""
     if len(ranking.names) < 2:
         return []
+    lowest = ranking.means[0]
     first = [
-        name
-        for name, mean in zip(ranking.names, ranking.means, strict=True)
-        if mean == ranking.means[0]
+        name for name, mean in zip(ranking.names, ranking.means, strict=True) if mean == lowest
     ]
     if len(first) == len(ranking.names):
         return [f"All mean ranks by {column} are equal."]
-    of = f"{words.rank(ranking.means[0])}, of {len(ranking.names)} rows that have a mean everywhere"
-    said = f"Lowest mean rank by {column}: {words.listed(first)} ({of})"
+
+    rank = f"{words.rank(lowest)}, of {len(ranking.names)} rows that have a mean everywhere"
+    sentence = f"Lowest mean rank by {column}: {words.listed(first)} ({rank})"
     if ranking.obstacle:
-        return [f"{said}; {len(ranking.means)} rows cannot be told apart by mean ranks alone."]
-    gaps = zip(ranking.names, ranking.means - ranking.means[0], strict=True)
+        n_rows = len(ranking.means)
+        return [f"{sentence}; {n_rows} rows are not significantly different by mean ranks alone."]
+
+    gaps = zip(ranking.names, ranking.means - lowest, strict=True)
     close = [name for name, gap in gaps if 0 < gap < ranking.difference]
     if not close:
-        return [f"{said}; all others rank significantly lower."]
-    n_others = len(ranking.names) - len(first)
-    which = (
-        words.listed(close) if len(close) <= NAMED else f"{len(close)} of the other {n_others} rows"
-    )
-    return [f"{said}; not to be told from it by mean ranks: {which}."]
+        return [f"{sentence}; all others rank significantly lower."]
+    named = words.listed(close)
+    if len(close) > MOST_NAMED:
+        n_others = len(ranking.names) - len(first)
+        named = f"{len(close)} of the other {n_others} rows"
+    return [f"{sentence}; not significantly different from it by mean ranks: {named}."]
 
 
-def _failed(comparison: Comparison) -> str:
+def _count_failures(comparison: Comparison) -> str:
+    """How many cells of all runs are not ok, and in which rows of which runs."""
     n_cells = sum(len(results.records) for results in comparison.runs.values())
-    n_bad = sum(results.n_failures for results in comparison.runs.values())
-    if not n_bad:
+    n_failures = sum(results.n_failures for results in comparison.runs.values())
+    if not n_failures:
         return f"All {words.count(n_cells, 'cell')} ran."
     where = []
     for label, results in comparison.runs.items():
         rows = [row.name for row in results.rows if row.failures or row.elsewhere.failures]
-        where += [f"{words.listed(rows)} on {label}"] if rows else []
-    return f"{n_bad} of {words.count(n_cells, 'cell')} {'is' if n_bad == 1 else 'are'} not ok: {'; '.join(where)}."
+        if rows:
+            where.append(f"{words.listed(rows)} on {label}")
+    verb = "is" if n_failures == 1 else "are"
+    return f"{n_failures} of {words.count(n_cells, 'cell')} {verb} not ok: {'; '.join(where)}."

@@ -24,7 +24,7 @@ from recbench.reports import words
 from recbench.reports.build import build
 from recbench.reports.drawing import heatmap as heatmaps
 from recbench.reports.results import Results
-from recbench.reports.sections.summary import sentences
+from recbench.reports.sections.summary import summarise_run
 from tests.reports.invented_runs import (
     COLUMNS,
     DATA,
@@ -198,11 +198,12 @@ def test_the_sentences_agree_with_the_records(tmp_path: Path) -> None:
             text,
         )
         assert (
-            f"Not to be told from it by a paired bootstrap over users: {other} "
+            f"Not significantly different from it by a paired bootstrap over users: {other} "
             f"({means[other]:.4f})."
         ) in text
         neighbours = (
-            f"Neighbours in this table of which no two can be told apart: {best} and {other}."
+            "Neighbours in this table of which no two are significantly different: "
+            f"{best} and {other}."
         )
         assert neighbours in text
         assert "Without rmse, because they only rank: popularity." in text
@@ -220,7 +221,7 @@ def test_best_ranking_and_fastest_are_those_of_the_records(tmp_path: Path) -> No
     fit = {row.name: row.seconds("fit") or 0 for row in results.rows}
     (best,) = results.best("ndcg@10")
     assert best.name == max(ndcg, key=lambda row: ndcg[row])
-    text = " ".join(sentences(results))
+    text = " ".join(summarise_run(results))
     assert f"Highest mean ndcg@10: {best.name} (" in text
     for column in ("rmse", "ndcg@10"):
         named = [row.name for row in results.best(column) + results.near(column)]
@@ -244,16 +245,16 @@ def without_answers(directory: Path, rows: tuple[str, ...]) -> Results:
 
 def test_what_was_not_tested_is_not_said_to_be_told_apart(tmp_path: Path) -> None:
     best = min(LEVELS, key=lambda row: LEVELS[row])
-    text = " ".join(sentences(without_answers(tmp_path / "best", (best,))))
+    text = " ".join(summarise_run(without_answers(tmp_path / "best", (best,))))
     assert (
         f"How sure differences in rmse are is not known: raw answers of {best} are missing." in text
     )
     assert (
         "rmse is worse by more" not in text
-        and "Not to be told from it" not in text.partition("Highest")[0]
+        and "Not significantly different from it" not in text.partition("Highest")[0]
     )
     results = without_answers(tmp_path / "others", ("item-mean", "random"))
-    text = " ".join(sentences(results))
+    text = " ".join(summarise_run(results))
     assert "Not tested in rmse, because raw answers are missing: random and item-mean." in text
     assert "Every other row's rmse" not in text
     (page,) = [read(tmp_path / "others")[1]]
@@ -265,7 +266,7 @@ def test_rows_that_are_all_equal_leave_nothing_to_tell_apart(tmp_path: Path) -> 
         ok(cell(name, fold), 1.0) for name in ("item-mean", "user-mean") for fold in range(5)
     ]
     same = [replace(record, metrics=records[0].metrics) for record in records]
-    text = " ".join(sentences(Results.read(write(tmp_path, same))))
+    text = " ".join(summarise_run(Results.read(write(tmp_path, same))))
     assert "Lowest mean rmse: item-mean and user-mean" in text and "Every other row" not in text
 
 

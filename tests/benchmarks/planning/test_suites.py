@@ -14,7 +14,7 @@ from recbench.benchmarks.records.facts import PublishedNumber
 from recbench.benchmarks.records.record import Run
 from recbench.datasets import UsageError
 from recbench.reports.results import Results
-from recbench.reports.sections.published import published as section
+from recbench.reports.sections.published import compare_with_published
 from tests.conftest import RunBench
 from tests.reports.test_reports import KINDS
 
@@ -68,14 +68,15 @@ def test_published_and_measured_numbers_stand_side_by_side(tmp_path: Path) -> No
         PublishedNumber(last, "rmse", value + 0.02, 0.01, "d", "another"),
         PublishedNumber(failed, "rmse", 1.0, 0.01, "d", "a paper"),
     ]
-    found = section(replace(results, about=results.about.replaced(published=numbers)))
+    about = results.about.replaced(published=numbers)
+    found = compare_with_published(replace(results, about=about))
     assert found is not None
-    assert [entry["verdict"] for entry in found["entries"]] == ["agrees", "differs", "not measured"]
-    assert [entry["difference"] for entry in found["entries"]] == ["-0.0050", "-0.0200", "–"]
-    assert found["sources"] == ["a paper", "another"]
+    assert [number.verdict for number in found.numbers] == ["agrees", "differs", "not measured"]
+    assert [number.difference for number in found.numbers] == ["-0.0050", "-0.0200", "–"]
+    assert found.sources == ("a paper", "another")
     assert (
         "1 of 2 published numbers measured here come out within their tolerance. 1 number could not"
-        in found["verdict"]
+        in found.summary
     )
 
 

@@ -354,8 +354,8 @@ def test_a_build_killed_between_any_two_files_can_be_repeated(
     invented: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    small = building.made(invented, out=out, sections=["failures", "summary"])
-    large = building.made(invented, out=out, sections=["accuracy", "summary"])
+    small = building.make_files(invented, out=out, sections=["failures", "summary"])
+    large = building.make_files(invented, out=out, sections=["accuracy", "summary"])
     write_file = write_atomically
 
     class Killed(BaseException):

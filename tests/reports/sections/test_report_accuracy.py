@@ -27,7 +27,8 @@ from recbench.reports.drawing import fold_heatmap as fold_heatmaps
 from recbench.reports.drawing import heatmap as heatmaps
 from recbench.reports.results import Certainty, Results, Row
 from recbench.reports.sections.certainty import certainty
-from recbench.reports.sections.summary import sentences
+from recbench.reports.sections.summary import summarise_run
+from tests.reports.block_texts import find_tables, texts_of
 from tests.reports.invented_runs import (
     ENVIRONMENT,
     LEVELS,
@@ -93,7 +94,7 @@ def test_too_few_users_are_said_to_be_too_few(tmp_path: Path) -> None:
     results = Results.read(directory)
     why = "too few users: 12 with a value in one of the folds, and at least 20 are needed"
     assert results.certainty == {} and results.near("rmse") == [] and results.unknown("rmse") == why
-    assert f"How sure differences in rmse are is not known: {why}." in sentences(results)
+    assert f"How sure differences in rmse are is not known: {why}." in summarise_run(results)
     assert {square.mark for square in heatmaps.accuracy(results).squares} == {"", "best"}
     assert f"How sure rmse is cannot be said: {why}." in build(directory).read_text()
     text = (directory / "report.md").read_text()
@@ -379,14 +380,11 @@ def test_who_only_ranks_has_variances_too_and_one_mean_has_no_deviation(tmp_path
     again = [replace(record, cell=replace(record.cell, seed=7)) for record in main]
     found = certainty(Results.read(write(tmp_path, [*main, *again])))
     assert found
-    said = [
-        (entry["row"], entry["column"], entry["divisions"], entry["starts"])
-        for entry in found["variances"]
-    ]
+    variances = find_tables(found)["Variance of divisions and initialisations"]
     nothing = "0.00000 (2)"
-    assert said == [
-        ("surprise-svd", "rmse", "– (1)", nothing),
-        ("popularity", "ndcg@10", "– (1)", nothing),
+    assert texts_of(variances) == [
+        ["surprise-svd", "rmse", "– (1)", nothing],
+        ["popularity", "ndcg@10", "– (1)", nothing],
     ]
 
 

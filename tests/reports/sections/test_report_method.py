@@ -15,10 +15,10 @@ from recbench.benchmarks.records.facts import FoldFacts
 from recbench.benchmarks.records.record import Record
 from recbench.reports.build import build
 from recbench.reports.results import Results
-from recbench.reports.sections.checklist import checklist
-from recbench.reports.sections.division import division
-from recbench.reports.sections.failures import not_ok
-from recbench.reports.sections.method import method
+from recbench.reports.sections.checklist import answer_checklist
+from recbench.reports.sections.division import division, ignores_times
+from recbench.reports.sections.failures import list_failures
+from recbench.reports.sections.method import list_protocol
 from tests.reports.invented_runs import COLUMNS, SIMULATED, cell, failed, normal, ok, write
 
 DRAWN = Certificate("not deterministic", 0.1, "2 fits", "threads race")
@@ -26,7 +26,7 @@ DRAWN = Certificate("not deterministic", 0.1, "2 fits", "threads race")
 
 def answers(directory: Path, records: list[Record], **data: Any) -> dict[str, tuple[str, str]]:
     results = Results.read(write(directory, records, **data))
-    return {question: (answer, because) for question, answer, because in checklist(results)}
+    return {question: (answer, because) for question, answer, because in answer_checklist(results)}
 
 
 def test_a_run_without_fault_answers_yes_where_its_records_do(tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ def test_whether_the_future_is_kept_out_goes_by_the_split(
     found = answers(tmp_path / "alone", records, timed=True)["Is the future kept out of training?"]
     assert found[0] == answer
     assert because in found[1]
-    noted = division(Results.read(tmp_path / "alone"))
-    assert (noted is not None and noted["is_random"]) == ("is random" in because)
+    results = Results.read(tmp_path / "alone")
+    assert ignores_times(results) == (division(results) is not None) == ("is random" in because)
     if answer == "no":
         beside = [replace(record, cell=replace(record.cell, split="time")) for record in normal()]
         both = answers(tmp_path / "both", [*records, *beside], timed=True)[
@@ -125,7 +125,7 @@ def test_whether_the_future_is_kept_out_goes_by_the_split(
 def test_protocols_of_others_are_named(column: str, question: str, tmp_path: Path) -> None:
     results = Results.read(write(tmp_path, normal()))
     results = replace(results, about=results.about.replaced(metrics=[*COLUMNS, column]))
-    found = {asked: (answer, because) for asked, answer, because in checklist(results)}
+    found = {asked: (answer, because) for asked, answer, because in answer_checklist(results)}
     assert found[question][0] == "no"
     assert column in found[question][1]
 
@@ -179,7 +179,7 @@ def two_splits(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def test_each_split_has_its_own_sizes(two_splits: Results) -> None:
-    pairs = dict(method(two_splits)["protocol"])
+    pairs = dict(list_protocol(two_splits))
     assert pairs["split"] == "5-fold cross-validation, seed 0"
     assert (pairs["train ratings a fold"], pairs["test ratings a fold"]) == ("80,000", "20,000")
     assert pairs["also split"].startswith("split time, 1 fold")
@@ -189,8 +189,8 @@ def test_each_split_has_its_own_sizes(two_splits: Results) -> None:
 
 
 def test_a_failure_elsewhere_names_its_split(two_splits: Results) -> None:
-    (entry,) = not_ok(two_splits)
-    assert (entry["row"], entry["folds"]) == ("random", ["time fold 0"])
+    (entry,) = list_failures(two_splits)
+    assert (entry.row, entry.folds) == ("random", ("time fold 0",))
     build(two_splits.run.directory)
     html = (two_splits.run.directory / "report.html").read_text()
     assert "time fold 0</td>" in html
@@ -202,10 +202,10 @@ def test_failures_of_other_divisions_and_starts_name_their_seeds(tmp_path: Path)
     cells = [cell("random", fold) for fold in (0, 1)]
     cells += [replace(cells[0], split_seed=1), replace(cells[0], seed=2)]
     records = [failed(planned, "timeout", "slow") for planned in cells]
-    (entry,) = not_ok(Results.read(write(tmp_path, records)))
-    assert entry["folds"] == [
+    (entry,) = list_failures(Results.read(write(tmp_path, records)))
+    assert entry.folds == (
         "0",
         "1",
         "fold 0 (split seed 1, seed 0)",
         "fold 0 (split seed 0, seed 2)",
-    ]
+    )

@@ -8,14 +8,12 @@ from typing import Any
 
 from recbench.benchmarks.records.examples import FILE, Answer, Examples, Person, Similar
 from recbench.benchmarks.records.record import Record, Run
+from recbench.datasets.foundation.spec import UsageError
 from recbench.datasets.profile import SCHEMA
-from recbench.reports import words
-from recbench.reports.build import Part, Subject
-from recbench.reports.build import render as rendered
-from recbench.reports.drawing.picture import pictures
+from recbench.reports.build import describe_run, describe_sections, render_page
+from recbench.reports.rendering import Block, list_pictures
 from recbench.reports.results import Results
-from recbench.reports.sections import learning, recommendations
-from recbench.reports.sections.registry import SECTIONS
+from tests.reports.block_texts import find_tables, heads_of, texts_of
 from tests.reports.invented_runs import DATA, cell, failed, normal, ok, write
 from tests.reports.test_reports import Page, plain
 
@@ -30,22 +28,19 @@ TITLES = {
     6: "Fourth",
 }
 TESTED = {0: 5.0, 2: 2.0, 3: 4.0}
-assert learning and recommendations  # imported, so that their sections are registered
-MINE = ("60-learning", "70-recommendations")
+MINE = ("learning", "recommendations")
 
 
-def shown(directory: Path) -> tuple[dict[str, Any], Page, str, str]:
-    """The contexts of both sections, where they are there, and the pages with them alone."""
-    results = Results.read(directory)
-    found = {file: SECTIONS[file[3:]].context(results) for file in MINE}
-    parts = [
-        Part(file, file[3:], "Ours?", context)
-        for file, context in found.items()
-        if context is not None
-    ]
-    subject = Subject(results, words.title(results), "sections", SECTIONS, {}, ())
-    html, markdown = rendered(subject, parts, "html"), rendered(subject, parts, "md")
-    return {part.name: part.context for part in parts}, Page(html), html, markdown
+def shown(directory: Path) -> tuple[dict[str, list[Block]], Page, str, str]:
+    """The blocks of both sections, where they are there, and the pages with them alone."""
+    subject = describe_run(Results.read(directory))
+    try:
+        parts = describe_sections(subject, MINE)
+    except UsageError as error:
+        assert "nothing to say" in str(error)
+        parts = []
+    html, markdown = render_page(subject, parts, "html"), render_page(subject, parts, "md")
+    return {part.name: part.blocks for part in parts}, Page(html), html, markdown
 
 
 def person(records: list[Record], **more: Any) -> Person:
@@ -136,20 +131,19 @@ def test_titles_are_text_and_relevant_ones_are_marked_in_words(tmp_path: Path) -
 
 def test_rows_come_best_first_and_predictions_nearest_first(tmp_path: Path) -> None:
     directory = usual(tmp_path)
-    context, page, _, markdown = shown(directory)
-    (told,) = context["recommendations"]["people"]
+    found, page, _, markdown = shown(directory)
+    tables = find_tables(found["recommendations"])
     by_row = {record.cell.row: record.metrics for record in first_fold(directory)}
     ranked = sorted(by_row, key=lambda row: -(by_row[row]["ndcg@10"] or 0))
-    assert [line["row"] for line in told["lists"]] == ranked and not told["folded"]
+    assert heads_of(tables["Recommendations for user u|7"]) == ranked
     best = min(
         (row for row in by_row if row != "popularity"), key=lambda row: by_row[row]["rmse"] or 0
     )
-    assert told["closeness"]["row"] == best == told["compared"]["lines"][0][0]
-    assert "popularity" not in [row for row, _ in told["compared"]["lines"]]
-    assert [(film["predicted"], film["off"]) for film in told["closeness"]["nearest"]] == [
-        ("3.90", "0.10"),
-        ("4.50", "0.50"),
-    ]
+    closeness = tables["Predictions for user u|7 by closeness"]
+    compared = heads_of(tables["Predictions for user u|7 by row"])
+    assert f"test ratings by {best}, the lowest rmse" in closeness.caption
+    assert compared[0] == best and "popularity" not in compared
+    assert [texts[2:] for texts in texts_of(closeness)[:2]] == [["3.90", "0.10"], ["4.50", "0.50"]]
     assert "| Fargo (1996) | 2 | 4.25 | 2.25 |" in markdown and "… 6 more …" in page.text
     text = plain(markdown)
     assert "7 of the 7 lists have a relevant title." in text and "in 7 lists each" in text
@@ -163,10 +157,12 @@ def test_many_rows_fold_all_but_the_best_of_each_family(tmp_path: Path) -> None:
     records = [ok(one, 0.9 + one.given["n_factors"] / 100) for one in cells]
     records += [ok(cell("popularity", fold), 1.4, ranks_only=True) for fold in range(5)]
     write(tmp_path, records)
-    context, _, html, markdown = shown(example(tmp_path, person(first_fold(tmp_path))))
-    (told,) = context["recommendations"]["people"]
-    assert len(told["lists"]) == 2 and len(told["folded"]) == 13
-    assert told["order"].startswith("the best row of each family")
+    found, _, html, markdown = shown(example(tmp_path, person(first_fold(tmp_path))))
+    tables = find_tables(found["recommendations"])
+    first = tables["Recommendations for user u|7"]
+    folded = tables["Other recommendations for user u|7"]
+    assert len(first.lines) == 2 and len(folded.lines) == 13
+    assert "The first five of each list: the best row of each family" in first.caption
     assert (
         html.count("<details>") == markdown.count("<details>") == 2
         and "<summary>13 other rows</summary>" in html
@@ -178,9 +174,10 @@ def test_an_answer_that_is_not_of_the_record_is_not_shown(tmp_path: Path) -> Non
     records = first_fold(tmp_path)
     stale = person(records)
     stale.answers[0] = replace(stale.answers[0], sha256="another")
-    context, page, _, _ = shown(example(tmp_path, stale, named=True))
-    (told,) = context["recommendations"]["people"]
-    assert records[0].cell.row not in [line["row"] for line in told["lists"]]
+    found, page, _, _ = shown(example(tmp_path, stale, named=True))
+    table = find_tables(found["recommendations"])["Recommendations for user u|7"]
+    assert len(heads_of(table)) == len(records) - 1
+    assert records[0].cell.row not in heads_of(table)
     assert f"Without an answer there: {records[0].cell.row}." in page.text
     assert "The users were asked for by name." in page.text
     for other in ({"digest": "cd" * 32}, {"fold": 7}, {"split": "holdout"}, {"schema": 99}):
@@ -195,10 +192,8 @@ def test_failed_cells_and_users_about_whom_nothing_was_asked(tmp_path: Path) -> 
         [], id="new", n_train=0, n_test=0, n_relevant=0, favourites=[], tested={}, compared=[]
     )
     cool = person([], id="cool", n_train=1, n_test=1, n_relevant=0, tested={2: 2.0}, compared=[2])
-    context, page, _, markdown = shown(example(tmp_path, nobody, cool, similar=None))
-    assert all(
-        not told["lists"] and not told["closeness"] for told in context["recommendations"]["people"]
-    )
+    found, page, _, markdown = shown(example(tmp_path, nobody, cool, similar=None))
+    assert not find_tables(found["recommendations"])
     for text in (page.text, plain(markdown)):
         assert (
             "This user has no training rating in this fold; no test rating, so nothing was asked"
@@ -218,8 +213,8 @@ def test_the_best_rated_titles_are_shown_where_the_profile_has_them(tmp_path: Pa
     profile = {"schema": SCHEMA, "digest": DATA["digest"], "prior": 1000.0}
     profile |= {"top_by_mean": [entry], "top_by_weighted_mean": [entry]}
     (write(tmp_path, normal()) / "profile.json").write_text(json.dumps(profile))
-    context, page, html, markdown = shown(tmp_path)
-    assert list(context) == ["recommendations"] and not context["recommendations"]["people"]
+    found, page, html, markdown = shown(tmp_path)
+    assert list(found) == ["recommendations"] and "User" not in page.text
     assert EVIL not in html + markdown and page.text.count(EVIL) == 2
     assert "4.25" in page.text and "1,234" in page.text and "m = 1,000" in page.text
     assert "| 4.25 | 4.50 | 1,234 |" in markdown
@@ -254,7 +249,7 @@ def test_learning_curves_in_words_and_numbers(tmp_path: Path) -> None:
     records = [traced(r, [1.5, 1.0, 0.8]) if r.cell.row == "surprise-svd" else r for r in records]
     records += [keras(fold, [1.2, 0.9, 0.7], [1.1, 1.0 - fold / 10, 1.05]) for fold in range(4)]
     records += [keras(4, [1.2, 1.1, 1.0, 0.7], [1.1, 1.0, 0.9, 0.8])]
-    context, page, _, markdown = shown(write(tmp_path, records))
+    found, page, _, markdown = shown(write(tmp_path, records))
     for text in (page.text, plain(markdown)):
         assert "surprise-svd: 3 epochs in each of 5 folds." in text
         assert (
@@ -262,7 +257,7 @@ def test_learning_curves_in_words_and_numbers(tmp_path: Path) -> None:
             "2 to 4; early stopping "
             "(patience 1) ended 4 of 5 folds before the 4 epochs that were allowed." in text
         )
-    assert [entry["row"] for entry in context["learning"]["entries"]] == [
+    assert heads_of(find_tables(found["learning"])["Ends of the learning curves"]) == [
         "surprise-svd",
         "keras-mf",
     ]
@@ -273,12 +268,12 @@ def test_learning_curves_in_words_and_numbers(tmp_path: Path) -> None:
         f"| keras-mf | 3 to 4 | 1.2000 | 0.7000 | 0.7000 | 1.1000 | 1.0000 | {lowest:.4f} |"
         in lines
     )
-    (picture,) = pictures(context["learning"])
+    (picture,) = list_pictures(found["learning"])
     svg = picture.files["learning.svg"].decode()
     assert all(
         text in svg for text in ("keras-mf", "inner validation", "epoch", "RMSE (rating points)")
     )
-    assert svg == next(pictures(shown(tmp_path)[0]["learning"])).files["learning.svg"].decode()
+    assert svg == next(list_pictures(shown(tmp_path)[0]["learning"])).files["learning.svg"].decode()
 
 
 def test_learning_with_a_failed_fold_or_numbers_that_are_none_has_no_mean(tmp_path: Path) -> None:
@@ -287,11 +282,11 @@ def test_learning_with_a_failed_fold_or_numbers_that_are_none_has_no_mean(tmp_pa
     records += [
         traced(ok(cell("als", fold), 0.9), [None, 0.5 if fold else None]) for fold in range(5)
     ]
-    context, page, _, markdown = shown(write(tmp_path, records))
+    found, page, _, markdown = shown(write(tmp_path, records))
     assert "numba-sgd: 2 epochs in the 4 folds of 5 with a record of it." in page.text
     assert "| numba-sgd | 2 | – (no mean: timeout in 1 of 5 folds) | – | – |" in markdown
     assert "| als | 2 | – | – | – |" in markdown and "inner validation" not in page.text
-    assert next(pictures(context)).files["learning.svg"]
+    assert next(list_pictures(found["learning"])).files["learning.svg"]
 
 
 def test_without_traces_there_is_nothing_on_learning(tmp_path: Path) -> None:

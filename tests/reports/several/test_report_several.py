@@ -19,11 +19,11 @@ from recbench.benchmarks.metrics.protocols import Evaluation
 from recbench.benchmarks.records.record import Record
 from recbench.datasets.foundation.spec import UsageError
 from recbench.reports import words
-from recbench.reports.build import build, made, main
+from recbench.reports.build import build, main, make_files
 from recbench.reports.results import Results
 from recbench.reports.several import words as comparison_words
 from recbench.reports.several.comparison import Comparison
-from recbench.reports.several.critical_difference import Ranking, critical_difference, diagram
+from recbench.reports.several.critical_difference import Ranking, critical_difference, draw_diagram
 from tests.reports.invented_runs import MARKUP, SIMULATED, cell, failed, ok, write
 
 ROWS = ("random", "item-mean", "user-item-bias", "surprise-svd", "popularity")
@@ -202,7 +202,7 @@ def test_bars_join_what_lies_within_the_critical_difference_and_never_overlap() 
     }
     for a, b in itertools.combinations(range(12), 2):
         assert ((a, b) in joined) == (ranking.means[b] - ranking.means[a] < ranking.difference)
-    axes = diagram(ranking, "title").axes[0]
+    axes = draw_diagram(ranking, "title").axes[0]
     bars = [line for line in axes.lines if line.get_linewidth() > 3]
     assert len(bars) == len(ranking.groups)
     for place, bar in enumerate(bars):
@@ -225,10 +225,10 @@ def test_the_heatmaps_have_the_numbers_of_the_runs(three: list[Path], report: Pa
     html = (report / "report.html").read_text()
     for column in ("rmse", "ndcg@10"):
         rows = table_below(markdown, f"Mean {column} over folds on each data set")
-        assert [head.partition(" (")[0] for head in rows[0][1:]] == list(LEVELS)
+        assert [head.partition("<br>")[0] for head in rows[0][1:]] == list(LEVELS)
         for place, directory in enumerate(three, start=1):
             of_run = means(directory, column)
-            shown = {row[0]: row[place] for row in rows[1:]}
+            shown = {row[0]: row[place].partition("<br>")[0] for row in rows[1:]}
             known = {row: mean for row, mean in of_run.items() if mean is not None}
             assert set(shown) == set(known)  # who only ranks has no line among the errors
             best = (min if column == "rmse" else max)(known, key=lambda row: known[row])
@@ -274,12 +274,15 @@ def test_no_row_is_called_best_everywhere_unless_it_is(
     )
     agreed = on(tmp_path / "agreed", "filmtrust", levels=LEVELS["my-ratings"])
     other = " ".join(
-        comparison_words.summary(Comparison.read([three[0], agreed, three[2]], tmp_path))
+        comparison_words.summarise_runs(Comparison.read([three[0], agreed, three[2]], tmp_path))
     )
     assert "surprise-svd has the lowest mean rmse on all 3 data sets." in other
     assert "No row has the lowest" not in other
-    two = " ".join(comparison_words.summary(Comparison.read([three[0], agreed], tmp_path)))
-    assert "on both data sets" in two and "rows cannot be told apart by mean ranks alone" in two
+    two = " ".join(comparison_words.summarise_runs(Comparison.read([three[0], agreed], tmp_path)))
+    assert (
+        "on both data sets" in two
+        and "rows are not significantly different by mean ranks alone" in two
+    )
 
 
 def test_two_data_sets_have_no_diagram_and_say_why(three: list[Path], tmp_path: Path) -> None:
@@ -313,7 +316,9 @@ def test_each_number_leads_to_its_run(three: list[Path], report: Path) -> None:
 
 
 def test_same_runs_same_bytes(three: list[Path], tmp_path: Path) -> None:
-    assert made(*three, out=tmp_path / "x", tex=True) == made(*three, out=tmp_path / "y", tex=True)
+    assert make_files(*three, out=tmp_path / "x", tex=True) == make_files(
+        *three, out=tmp_path / "y", tex=True
+    )
 
 
 def test_failed_and_absent_rows(three: list[Path], tmp_path: Path) -> None:
@@ -415,23 +420,23 @@ def test_what_is_not_comparable_is_refused_by_its_key(
 ) -> None:
     other = on(tmp_path / "other", "filmtrust", change)
     with pytest.raises(UsageError, match=f"cannot be compared: {key}") as refused:
-        made(three[0], other, out=tmp_path / "out")
+        make_files(three[0], other, out=tmp_path / "out")
     assert str(three[0]) in str(refused.value) and str(other) in str(refused.value)
     again = on(tmp_path / "again", "movielens-100k", change)
     with pytest.raises(UsageError, match=f"are not two data sets, .*measured in two ways: {key}"):
-        made(three[0], again, out=tmp_path / "out")
+        make_files(three[0], again, out=tmp_path / "out")
 
 
 def test_the_same_run_twice_is_refused(three: list[Path], tmp_path: Path) -> None:
     copy = on(tmp_path / "copy", "filmtrust")
     for pair in ((three[1], three[1]), (three[1], copy)):
         with pytest.raises(UsageError, match="are the same run twice: filmtrust"):
-            made(three[0], *pair, out=tmp_path / "out")
+            make_files(three[0], *pair, out=tmp_path / "out")
     seeded = on(tmp_path / "seeded", "filmtrust", changed(split_seed=5))
     with pytest.raises(
         UsageError, match="measured in two ways: split_seed differs: 0 in the first, 5"
     ):
-        made(three[1], seeded, out=tmp_path / "out")
+        make_files(three[1], seeded, out=tmp_path / "out")
     renamed = on(
         tmp_path / "renamed",
         "my-ratings",
@@ -439,7 +444,7 @@ def test_the_same_run_twice_is_refused(three: list[Path], tmp_path: Path) -> Non
         digest=digest("filmtrust"),
     )
     with pytest.raises(UsageError, match="are the same run twice"):
-        made(three[1], renamed, out=tmp_path / "out")
+        make_files(three[1], renamed, out=tmp_path / "out")
 
 
 def test_given_parameters_make_rows_of_their_own_and_seeds_may_differ(
@@ -454,7 +459,9 @@ def test_given_parameters_make_rows_of_their_own_and_seeds_may_differ(
     other = on(tmp_path / "other", "filmtrust", tuned)
     comparison = Comparison.read([three[0], other], tmp_path)
     assert {"random", "random[a=1]"} <= set(comparison.rows)
-    assert "2-fold cross-validation: movielens-100k" in comparison_words.summary(comparison)[0]
+    assert (
+        "2-fold cross-validation: movielens-100k" in comparison_words.summarise_runs(comparison)[0]
+    )
 
 
 def test_a_row_without_its_library_does_not_stop_the_report(

@@ -1,0 +1,112 @@
+"""The report's answer to what the rows cost: seconds, megabytes, accuracy against fit time."""
+
+from recbench.reports import words
+from recbench.reports.drawing import Picture, scatter
+from recbench.reports.drawing import heatmap as heatmaps
+from recbench.reports.rendering import (
+    Block,
+    Details,
+    Figure,
+    Heading,
+    HeatmapTable,
+    Note,
+    Paragraph,
+    RowName,
+    Table,
+    TableCell,
+    TableHead,
+    TableLine,
+)
+from recbench.reports.results import Results
+from recbench.reports.sections.accuracy import draw_heatmap
+from recbench.reports.sections.registry import headline_columns, section, title_figure
+
+
+@section("At what cost?", place=30)
+def cost(results: Results) -> list[Block]:
+    """The heatmap of seconds and megabytes, and accuracy against the time to fit."""
+    drawn = heatmaps.cost(results)
+    blocks: list[Block] = [
+        HeatmapTable(
+            drawn,
+            draw_heatmap(results, drawn, "Heatmap of seconds and megabytes."),
+            "Wall-clock seconds of each phase, mean over the folds, and memory, the greatest of "
+            "all phases and folds; colours on a logarithmic scale, brighter is less. Nothing but "
+            "the algorithm's own calls is timed.",
+        ),
+        Note(_explain_times(results)),
+    ]
+    for column in headline_columns(results):
+        blocks += _compare_with_time(results, column)
+    return blocks
+
+
+def _explain_times(results: Results) -> str:
+    """How often phases are timed, and which rows shared the machine with others meanwhile."""
+    explanation = (
+        "A fold's convert and fit seconds are the median of several runs where these take little "
+        "time, and of one where the number has the sign 1×; rating and ranking run once."
+    )
+    contended = [row.name for row in results.rows if row.contended]
+    if contended:
+        explanation += (
+            " Contended times, of cells that shared the machine with others: "
+            f"{words.listed(contended)}."
+        )
+    return explanation
+
+
+def _compare_with_time(results: Results, column: str) -> list[Block]:
+    """What a column costs in time to fit: in words, and as a scatter plot with its numbers."""
+    sentences = " ".join(scatter.sentences(results, column))
+    blocks: list[Block] = [
+        Heading(f"What does {column} cost in time to fit?"),
+        Paragraph(sentences),
+    ]
+    points = scatter.points(results, column)
+    if not points:
+        return blocks
+
+    caption = (
+        "Means over the folds against seconds to fit; thin lines are 95 % intervals over users, "
+        "the grey line joins the rows named above. Points at the border lie beyond it, with their "
+        "value beside the name."
+    )
+    blocks.append(Figure(_draw_points(results, points, column, sentences), caption))
+    blocks.append(Details("Every point in numbers", (_tabulate_points(points, column),)))
+    return blocks
+
+
+def _draw_points(
+    results: Results, points: list[scatter.Point], column: str, sentences: str
+) -> Picture:
+    title = title_figure(results, f"{column} against time to fit")
+    families = list(dict.fromkeys(row.family for row in results.rows))
+    return Picture(
+        f"{words.slug(column)}-against-time",
+        f"Scatter plot. {title}. {sentences}",
+        lambda: scatter.draw(points, column, families, title),
+    )
+
+
+def _tabulate_points(points: list[scatter.Point], column: str) -> Table:
+    """The points as a table, the fastest first.
+
+    Times have units, so they are sorted by their place.
+    """
+    lines = []
+    for place, (row, value, time, on_front) in enumerate(scatter.in_words(points, column), start=1):
+        cells = (TableCell(value), TableCell(time, sort_value=place), TableCell(on_front))
+        lines.append(TableLine(RowName(row), cells))
+    return Table(
+        f"{column} and time to fit",
+        f"{column} and time to fit, the fastest first; on the front are the rows named above",
+        (
+            TableHead("row", "text"),
+            TableHead(f"mean {column}"),
+            TableHead("time to fit"),
+            TableHead("on the front"),
+        ),
+        tuple(lines),
+        is_sortable=True,
+    )
