@@ -1,7 +1,7 @@
 """The rating files of the Netflix Prize as arrays, read in pieces; anything unclear is refused."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -19,15 +19,14 @@ from recbench.datasets.parsing import (
     explain_netflix_line,
     keep_netflix_ratings,
     parse_netflix_lines,
+    read_blocks,
+    refusal_of_line,
 )
 from recbench.datasets.ratings import Ratings
 
 PARSER = 2  # raise it when the same file should give other arrays
-BLOCK_BYTES = 1 << 22  # small enough for the processor's cache
 CHUNK_ROWS = 1 << 23  # ratings that are stored together: 75 MB, enough to be mapped on its own
 BYTES_PER_ROW = 9
-LONGEST_LINE = 1 << 16  # a file that is one endless line must not fill the memory
-LONGEST_SHOWN = 60  # bytes of a line in a message
 SECONDS_PER_DAY = 86_400
 SCALE = (1.0, 5.0)
 
@@ -166,7 +165,7 @@ class Reader:
         self._movie[0] = 0
         n_lines = 0  # accepted so far
         blank_line = 0  # the first of those that may only follow the last rating; 0: none yet
-        for piece in _read_pieces(text):
+        for piece in read_blocks(text.file):
             if blank_line:
                 if piece.strip(b"\r\n"):
                     raise self._refusal(text, blank_line, b"")
@@ -241,12 +240,8 @@ class Reader:
 
     def _refusal(self, text: Text, line: int, content: bytes) -> UsageError:
         """The error to raise for the line number `line` of `text`, which is `content`."""
-        shown = repr(content[:LONGEST_SHOWN].decode("latin-1"))
-        if len(content) > LONGEST_SHOWN:
-            shown += "..."
         problem = explain_netflix_line(content, int(self._movie[0]), self.raw.seen, text.movie)
-        advice = "Mend the line or fetch the file again."
-        return UsageError(f"{text.name}, line {line}: {shown}: {problem}. {advice}")
+        return refusal_of_line(text.name, line, content, problem)
 
 
 def _movie_of_block(block: RatingColumns) -> int:
@@ -267,17 +262,3 @@ def _empty_columns(n_rows: int) -> RatingColumns:
         stars=stars,
         days=days.view(np.uint16),
     )
-
-
-def _read_pieces(text: Text) -> Iterator[bytes]:
-    """The file in pieces that end where a line ends; a last line without an end gets one.
-
-    A line that is longer than LONGEST_LINE ends in a byte that no line may hold.
-    """
-    while piece := text.file.read(BLOCK_BYTES):
-        if not piece.endswith(b"\n"):
-            piece += text.file.readline(LONGEST_LINE)
-        if not piece.endswith(b"\n"):
-            is_endless = bool(text.file.read(1))
-            piece += b"\xff\n" if is_endless else b"\n"
-        yield piece

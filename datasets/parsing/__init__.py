@@ -16,6 +16,7 @@ from recbench.datasets.parsing.netflix_lines import (
     parse_netflix_lines,
 )
 from recbench.datasets.parsing.rating_lines import LAST_ID, Layout, Lines, dense_ids, read_lines
+from recbench.datasets.parsing.text_blocks import read_blocks, refusal_of_line
 
 __all__ = [
     "LAST_ID",
@@ -30,5 +31,7 @@ __all__ = [
     "explain_netflix_line",
     "keep_netflix_ratings",
     "parse_netflix_lines",
+    "read_blocks",
     "read_lines",
+    "refusal_of_line",
 ]

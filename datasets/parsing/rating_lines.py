@@ -1,20 +1,27 @@
-"""Text with one rating a line, user SEPARATOR item SEPARATOR rating [SEPARATOR time], as columns: all or nothing."""
+"""Text with one rating a line: user SEPARATOR item SEPARATOR rating [SEPARATOR time].
+
+It becomes columns, all of it or nothing.
+"""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import IO, Any, NoReturn
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recbench.datasets.foundation import UsageError, compile_lazily
+from recbench.datasets.parsing.text_blocks import read_blocks, read_digits, refusal_of_line
 from recbench.datasets.transforms import index_ids
 
-LAST_ID, LAST_TIME = 2**31 - 1, 2**32 - 1  # int32; a second in the year 2106
-BLOCK_BYTES = 1 << 22  # small enough for the processor's cache
+LAST_ID = 2**31 - 1  # int32
+LAST_TIME = 2**32 - 1  # a second in the year 2106
 LARGEST_TABLE = 1 << 24  # of ids: a table is ten times as fast as sorting
-LONGEST_LINE = 1 << 12  # far longer than any that can be accepted
+LONGEST_HEADER = 1 << 12  # bytes of a header line that are read
+SHOWN_CHARACTERS = 20  # of a field in a message
+Column = TypeVar("Column", NDArray[np.int32], NDArray[np.float32], NDArray[np.uint32])
+NO_LINE = -1  # in place of an offset: this is not how a line looks
 
 
 @dataclass(frozen=True)
@@ -30,12 +37,18 @@ class Layout:
     @property
     def fields(self) -> tuple[str, ...]:
         """The names of a line's columns."""
-        return ("user", "item", "rating", "time") if self.timed else ("user", "item", "rating")
+        if self.timed:
+            return ("user", "item", "rating", "time")
+        return ("user", "item", "rating")
 
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """What the lines say, in file order, with raw ids. Row 0 is line `first` of the file that errors call `where`."""
+    """What the lines say, in file order, with raw ids.
+
+    Row 0 is line `first` of the file that errors call `where`. `times` are seconds since 1970;
+    empty if the layout has none.
+    """
 
     users: NDArray[np.int32]
     items: NDArray[np.int32]
@@ -49,163 +62,276 @@ class Lines:
 
     @property
     def describe(self) -> Callable[[int], str]:
-        """A function that says where a row stands, file and line; it does not keep the columns in memory."""
-        where, first = self.where, self.first
+        """A function that says where a row stands, by file and line; it does not keep the columns."""
+        where = self.where
+        first = self.first
         return lambda row: f"{where}, line {row + first}"
+
+
+@dataclass(eq=False)
+class _Pieces:
+    """The columns of `Lines` in pieces, one for each block of the file that has been parsed."""
+
+    users: list[NDArray[np.int32]] = field(default_factory=list)
+    items: list[NDArray[np.int32]] = field(default_factory=list)
+    values: list[NDArray[np.float32]] = field(default_factory=list)
+    times: list[NDArray[np.uint32]] = field(default_factory=list)
+    n_lines: int = 0
 
 
 def read_lines(file: IO[bytes], where: str, layout: Layout) -> Lines:
     """The ratings of `file`; `where` names it in errors.
 
-    An id is a whole number from 1 to 2,147,483,647 without leading zeros, a rating a number of the layout's scale
-    such as 4, 4.0 or 3.5, a time whole seconds since 1970. Lines may end in LF or CRLF, the last one in nothing, and
-    blank lines may follow it. UsageError, with file, line and what to do, for anything else or if there is no rating.
+    An id is a whole number from 1 to 2,147,483,647 without leading zeros, a rating a number of the
+    layout's scale such as 4, 4.0 or 3.5, a time whole seconds since 1970. Lines may end in LF or
+    CRLF, the last one in nothing, and blank lines may follow it. UsageError, with file, line and
+    what to do, for anything else or if there is no rating.
     """
-    for number, expected in enumerate(layout.header, start=1):
-        text = file.readline(LONGEST_LINE).rstrip(b"\r\n")
-        if text != expected.encode():
-            _refuse(where, number, text, f"expected the header line {expected!r}")
-    blocks: list[tuple[NDArray[Any], ...]] = []
+    _check_header(file, where, layout)
     first = len(layout.header) + 1
-    n_lines, ended = 0, False
-    for text in _blocks(file):
-        columns, stop = _parse(text, layout) if not ended else ((), 0)
-        blocks.extend([columns] if columns else [])
-        n_lines += len(columns[0]) if columns else 0
+
+    pieces = _Pieces()
+    has_ended = False  # there was a blank line, so there may be nothing but blank lines
+    for text in read_blocks(file):
+        stop = 0
+        if not has_ended:
+            stop = _parse_block(text, layout, pieces)
+
         rest = text[stop:]
         if rest.strip(b"\r\n"):
             line = rest.partition(b"\n")[0].removesuffix(b"\r")
-            _refuse(where, first + n_lines, line, _diagnose(line, layout))
-        ended = ended or bool(rest)
-    if not n_lines:
-        raise UsageError(
-            f"{where}: no ratings; expected lines {layout.separator.join(layout.fields)}"
-        )
-    users, items, values, times = _joined(blocks)
-    return Lines(users, items, values, times, where, first)
+            raise refusal_of_line(where, first + pieces.n_lines, line, _explain_line(line, layout))
+        if rest:
+            has_ended = True
+
+    if not pieces.n_lines:
+        expected = layout.separator.join(layout.fields)
+        raise UsageError(f"{where}: no ratings; expected lines {expected}")
+    return Lines(
+        _join_pieces(pieces.users),
+        _join_pieces(pieces.items),
+        _join_pieces(pieces.values),
+        _join_pieces(pieces.times),
+        where,
+        first,
+    )
 
 
 def dense_ids(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """An index for every entry of `ids`, and the sorted distinct ids that the indices stand for."""
+    """An index for every entry of `ids`, and the sorted distinct ids that the indices stand for.
+
+    What `transforms.index_ids` does, much faster, for positive ids of which there is at least one.
+    """
     last = int(ids.max())
     if last > LARGEST_TABLE:
         indices, distinct = index_ids(ids)
         return indices, distinct.astype(np.int64)
-    present = np.zeros(last + 1, np.bool_)
-    present[ids] = True
-    return (np.cumsum(present, dtype=np.int32) - 1)[ids], np.flatnonzero(present)
+
+    is_present = np.zeros(last + 1, np.bool_)
+    is_present[ids] = True
+    index_by_id = np.cumsum(is_present, dtype=np.int32) - 1
+    return index_by_id[ids], np.flatnonzero(is_present)
 
 
-def _joined(blocks: list[tuple[NDArray[Any], ...]]) -> Iterator[NDArray[Any]]:
-    """The columns of all blocks, one after the other, letting go of each column's pieces."""
-    columns = [list(pieces) for pieces in zip(*blocks, strict=True)]
-    blocks.clear()
-    while columns:
-        yield np.concatenate(columns.pop(0))
+def _check_header(file: IO[bytes], where: str, layout: Layout) -> None:
+    """Read the header lines of `file`. UsageError if one of them is another."""
+    for number, expected in enumerate(layout.header, start=1):
+        text = file.readline(LONGEST_HEADER).rstrip(b"\r\n")
+        if text != expected.encode():
+            raise refusal_of_line(where, number, text, f"expected the header line {expected!r}")
 
 
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """The file in pieces that end where a line ends; a last line without an end gets one.
+def _join_pieces(pieces: list[Column]) -> Column:
+    """One array of all `pieces`, which are let go: a long column is never here twice for long."""
+    joined = np.concatenate(pieces)
+    pieces.clear()
+    return joined
 
-    A line that is longer than any valid one may be cut, which keeps a file without line ends from filling the memory.
+
+def _parse_block(text: bytes, layout: Layout, pieces: _Pieces) -> int:
+    """Append the ratings of `text` to the `pieces`: the offset of its first unacceptable line.
+
+    The offset is len(text) if all lines are fine. The text ends in a newline.
     """
-    while text := file.read(BLOCK_BYTES) + file.readline(LONGEST_LINE):
-        yield text if text.endswith(b"\n") else text + b"\n"
+    shortest_line = "1,1,1,1\n" if layout.timed else "1,1,1\n"
+    size = len(text) // len(shortest_line) + 1
+    users = np.empty(size, np.int32)
+    items = np.empty(size, np.int32)
+    doubled_ratings = np.empty(size, np.uint8)
+    times = np.empty(size if layout.timed else 0, np.uint32)
 
-
-def _parse(text: bytes, layout: Layout) -> tuple[tuple[NDArray[Any], ...], int]:
-    """The columns of `text` up to the offset of its first unacceptable line, and that offset, else len(text)."""
-    shortest = len("1,1,1,1\n") if layout.timed else len("1,1,1\n")
-    size = len(text) // shortest + 1
-    users, items = np.empty(size, np.int32), np.empty(size, np.int32)
-    halves, times = np.empty(size, np.uint8), np.empty(size if layout.timed else 0, np.uint32)
-    rules = round(2 * layout.scale[0]), round(2 * layout.scale[1]), layout.halves
-    separator = np.frombuffer(layout.separator.encode(), np.uint8)
-    n, stop = _parse_lines(
-        np.frombuffer(text, np.uint8), separator, rules, (users, items, halves, times)
+    lowest, highest = layout.scale
+    rules = (round(2 * lowest), round(2 * highest), layout.halves)
+    n_rows, stop = _parse_lines(
+        np.frombuffer(text, np.uint8),
+        np.frombuffer(layout.separator.encode(), np.uint8),
+        rules,
+        (users, items, doubled_ratings, times),
     )
-    values = halves[:n].astype(np.float32) / np.float32(2)
-    return (users[:n].copy(), items[:n].copy(), values, times[:n].copy()), stop
+
+    # Copies, because the arrays are several times as long as what is in them.
+    pieces.users.append(users[:n_rows].copy())
+    pieces.items.append(items[:n_rows].copy())
+    pieces.values.append(doubled_ratings[:n_rows].astype(np.float32) / np.float32(2))
+    pieces.times.append(times[:n_rows].copy())
+    pieces.n_lines += n_rows
+    return stop
 
 
 @compile_lazily()
 def _parse_lines(
     text: Any, separator: Any, rules: tuple[int, int, bool], columns: Any
 ) -> tuple[int, int]:
-    """Fill the columns from `text`: how many rows, and the offset of the first unacceptable line, else len(text).
+    """Fill the columns from `text`: how many rows, and the offset of the first unacceptable line.
 
-    The text ends in a newline, which no field accepts, so `at` stays inside. Ratings are stored times two.
+    The offset is len(text) if all lines are fine. `rules` are the lowest and the highest rating
+    times two, and whether there are halves; ratings are stored times two. The text ends in a
+    newline, which no field accepts, so nothing is read beyond its end.
     """
-    lowest, highest, halves = rules
-    users, items, doubled, times = columns
-    row, start, size, width = 0, 0, len(text), len(separator)
-    timed = len(times) > 0
-    while start < size:
-        at, star, wrong = start, 0, False
-        for field in range(4 if timed else 3):
-            if field > 0:
-                for k in range(width):
-                    wrong |= text[at] != separator[k]
-                    at += 0 if wrong else 1
-            begin, number = at, 0
-            while 48 <= text[at] <= 57 and at - begin < 10:
-                number, at = number * 10 + (text[at] - 48), at + 1
-            wrong |= at == begin or (text[begin] == 48 and (at > begin + 1 or field < 2))
-            if field == 2:
-                star = 2 * number
-                if text[at] == 46:  # a point
-                    star += 1 if text[at + 1] == 53 else 0
-                    wrong |= text[at + 1] != 48 and not (halves and text[at + 1] == 53)
-                    at += 0 if wrong else 2
-                wrong |= star < lowest or star > highest
-            elif field == 3:
-                wrong |= number > LAST_TIME
-                times[row] = number
-            elif number > LAST_ID:
-                wrong = True
-            elif field == 0:
-                users[row] = number
-            else:
-                items[row] = number
-        at += 1 if text[at] == 13 else 0
-        if wrong or at >= size or text[at] != 10:
+    users, items, doubled_ratings, times = columns
+    is_timed = len(times) > 0
+    row = 0
+    start = 0
+    while start < len(text):
+        next_start, user, item, doubled_rating, time = _parse_line(
+            text, start, separator, rules, is_timed
+        )
+        if next_start == NO_LINE:
             break
-        doubled[row] = star
-        row, start = row + 1, at + 1
+        users[row] = user
+        items[row] = item
+        doubled_ratings[row] = doubled_rating
+        if is_timed:
+            times[row] = time
+        row += 1
+        start = next_start
     return row, start
 
 
-def _refuse(where: str, line: int, text: bytes, problem: str) -> NoReturn:
-    shown = repr(text[:60].decode("latin-1")) + ("..." if len(text) > 60 else "")
-    raise UsageError(
-        f"{where}, line {line}: {shown}: {problem}. Mend the line or fetch the file again."
-    )
+@compile_lazily(forceinline=True)
+def _parse_line(
+    text: Any, start: int, separator: Any, rules: tuple[int, int, bool], is_timed: bool
+) -> tuple[int, int, int, int, int]:
+    """Where the line after the one at `start` begins, and that line's user, item, rating and time.
+
+    The rating is times two; the time is 0 if there is none. NO_LINE and zeros for another line.
+    """
+    user, end = _read_id(text, start)
+    if end == NO_LINE:
+        return NO_LINE, 0, 0, 0, 0
+
+    start = _skip_separator(text, end, separator)
+    if start == NO_LINE:
+        return NO_LINE, 0, 0, 0, 0
+    item, end = _read_id(text, start)
+    if end == NO_LINE:
+        return NO_LINE, 0, 0, 0, 0
+
+    start = _skip_separator(text, end, separator)
+    if start == NO_LINE:
+        return NO_LINE, 0, 0, 0, 0
+    doubled_rating, end = _read_rating(text, start, rules)
+    if end == NO_LINE:
+        return NO_LINE, 0, 0, 0, 0
+
+    time = 0
+    if is_timed:
+        start = _skip_separator(text, end, separator)
+        if start == NO_LINE:
+            return NO_LINE, 0, 0, 0, 0
+        time, end = _read_time(text, start)
+        if end == NO_LINE:
+            return NO_LINE, 0, 0, 0, 0
+
+    if text[end] == 13:  # CR
+        end += 1
+    if text[end] != 10:  # LF
+        return NO_LINE, 0, 0, 0, 0
+    return end + 1, user, item, doubled_rating, time
 
 
-def _diagnose(line: bytes, layout: Layout) -> str:
-    """Why `line` is no rating."""
-    columns = line.decode("latin-1").split(layout.separator)
+@compile_lazily(forceinline=True)
+def _read_id(text: Any, start: int) -> tuple[Any, int]:
+    """The id at `start`, and the offset behind it; NO_LINE if it is none, or begins with a 0."""
+    number, end = read_digits(text, start, LAST_ID)
+    if end == start or text[start] == 48 or number > LAST_ID:  # 48 is the digit 0
+        return 0, NO_LINE
+    return np.int64(number), end
+
+
+@compile_lazily(forceinline=True)
+def _read_time(text: Any, start: int) -> tuple[Any, int]:
+    """The seconds at `start`, and the offset behind them; NO_LINE if they are none."""
+    number, end = read_digits(text, start, LAST_TIME)
+    has_leading_zero = text[start] == 48 and end > start + 1
+    if end == start or has_leading_zero or number > LAST_TIME:
+        return 0, NO_LINE
+    return np.int64(number), end
+
+
+@compile_lazily(forceinline=True)
+def _skip_separator(text: Any, start: int, separator: Any) -> int:
+    """The offset behind the separator at `start`, or NO_LINE if something else stands there."""
+    for k in range(len(separator)):
+        if text[start + k] != separator[k]:
+            return NO_LINE
+    return start + len(separator)
+
+
+@compile_lazily(forceinline=True)
+def _read_rating(text: Any, start: int, rules: tuple[int, int, bool]) -> tuple[Any, int]:
+    """The rating at `start`, times two, and the offset behind it; NO_LINE if it is none."""
+    lowest, highest, halves = rules
+    number, end = read_digits(text, start, highest)
+    has_leading_zero = text[start] == 48 and end > start + 1
+    if end == start or has_leading_zero:
+        return 0, NO_LINE
+
+    doubled = 2 * np.int64(number)
+    if text[end] == 46:  # a point, and behind it the digit 0 or, if there are halves, 5
+        digit = text[end + 1]
+        if digit == 53:
+            doubled += 1
+        if digit != 48 and not (halves and digit == 53):
+            return 0, NO_LINE
+        end += 2
+    if doubled < lowest or doubled > highest:
+        return 0, NO_LINE
+    return doubled, end
+
+
+def _explain_line(line: bytes, layout: Layout) -> str:
+    """Why `line`, without its end, is no rating in the `layout`."""
     if not line:
         return "a blank line between ratings"
+
+    columns = line.decode("latin-1").split(layout.separator)
     if len(columns) != len(layout.fields):
+        expected = layout.separator.join(layout.fields)
         return (
-            f"expected {len(layout.fields)} columns {layout.separator.join(layout.fields)}, got {len(columns)}; "
+            f"expected {len(layout.fields)} columns {expected}, got {len(columns)}; "
             "the file may be cut off"
         )
+
     for role, text in zip(layout.fields[:2], columns[:2], strict=True):
         if not (re.fullmatch("[1-9][0-9]{0,9}", text) and int(text) <= LAST_ID):
-            return f"expected the id of the {role}, from 1 to {LAST_ID}, got {text[:20]!r}"
+            shown = text[:SHOWN_CHARACTERS]
+            return f"expected the id of the {role}, from 1 to {LAST_ID}, got {shown!r}"
+
+    if not _is_rating(columns[2], layout):
+        lowest, highest = layout.scale
+        step = "half stars" if layout.halves else "whole stars"
+        shown = columns[2][:SHOWN_CHARACTERS]
+        return f"expected a rating from {lowest:g} to {highest:g} in {step}, got {shown!r}"
+
+    shown = columns[-1][:SHOWN_CHARACTERS]
+    return f"expected whole seconds since 1970, below {LAST_TIME + 1}, got {shown!r}"
+
+
+def _is_rating(text: str, layout: Layout) -> bool:
+    """Whether `text` is a rating as `_read_rating` accepts it."""
+    if not re.fullmatch(r"0|[1-9]|[0-9]\.[05]", text):
+        return False
     lowest, highest = layout.scale
-    step = "half stars" if layout.halves else "whole stars"
-    if (
-        not re.fullmatch(r"0|[1-9]|[0-9]\.[05]", columns[2])
-        or not lowest <= float(columns[2]) <= highest
-    ):
-        return (
-            f"expected a rating from {lowest:g} to {highest:g} in {step}, got {columns[2][:20]!r}"
-        )
-    if not layout.halves and float(columns[2]) % 1:
-        return (
-            f"expected a rating from {lowest:g} to {highest:g} in {step}, got {columns[2][:20]!r}"
-        )
-    return f"expected whole seconds since 1970, below {LAST_TIME + 1}, got {columns[-1][:20]!r}"
+    is_whole = float(text) % 1 == 0
+    return lowest <= float(text) <= highest and (layout.halves or is_whole)

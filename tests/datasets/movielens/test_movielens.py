@@ -38,13 +38,13 @@ from recbench.datasets.movielens.side_files import (
     split_title_and_year,
 )
 from recbench.datasets.parsing.rating_lines import (
-    BLOCK_BYTES,
     LAST_ID,
     LAST_TIME,
     Layout,
     Lines,
     read_lines,
 )
+from recbench.datasets.parsing.text_blocks import BLOCK_BYTES
 from recbench.datasets.storage.fetch import cache_directory
 from tests.conftest import movielens_directory
 

@@ -97,7 +97,7 @@ def test_hand_written_files_give_exactly_their_ratings(data: Path, end: bytes, l
 def test_the_parser_agrees_with_a_slow_one(
     data: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recbench.datasets.netflix.ratings_files.BLOCK_BYTES", 97)  # many blocks
+    monkeypatch.setattr("recbench.datasets.parsing.text_blocks.BLOCK_BYTES", 97)  # many blocks
     rng = random.Random(seed)
     lines: list[str] = []
     for movie in rng.sample(range(1, 17_771), 30):
@@ -161,7 +161,7 @@ MALFORMED = [
 def test_malformed_ratings_are_refused(
     data: Path, text: bytes, line: int, problem: str, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recbench.datasets.netflix.ratings_files.BLOCK_BYTES", block)
+    monkeypatch.setattr("recbench.datasets.parsing.text_blocks.BLOCK_BYTES", block)
     place(data, text)
     with pytest.raises(UsageError, match=re.escape(problem)) as error:
         netflix_filtered()

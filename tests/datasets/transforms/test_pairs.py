@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from recbench.datasets import Ratings, UsageError
 from recbench.datasets.transforms.duplicates import Policy, resolve_duplicates
 from recbench.datasets.transforms.filters import compact, min_ratings
-from recbench.datasets.transforms.pruning import k_core
 
 Row = tuple[int, int, int]  # user, item, rating
 N_USERS, N_ITEMS = 7, 5
@@ -87,24 +86,6 @@ def test_resolving_twice_changes_nothing(policy: Policy, rows: list[Row]) -> Non
     twice, step = resolve_duplicates(once, policy, str)
     assert step is None
     assert rows_of(twice) == rows_of(once)
-
-
-@given(tables, thresholds, thresholds)
-def test_the_k_core_is_the_fixed_point_of_dropping(rows: list[Row], users: int, items: int) -> None:
-    core, step = k_core(ratings_of(rows), users, items)
-    left = [(*row, place) for place, row in enumerate(rows)]
-    while True:  # one rating at a time, as plainly as can be
-        per_user, per_item = Counter(row[0] for row in left), Counter(row[1] for row in left)
-        poor = next(
-            (row for row in left if per_user[row[0]] < users or per_item[row[1]] < items), None
-        )
-        if poor is None:
-            break
-        left.remove(poor)
-    assert rows_of(core) == left, "the same ratings, in the order they had"
-    assert rows_of(k_core(core, users, items)[0]) == left, "idempotent"
-    assert (step.before["ratings"], step.after["ratings"]) == (len(rows), len(left))
-    assert (core.n_users, core.n_items) == (N_USERS, N_ITEMS)
 
 
 @given(tables, thresholds, thresholds)
