@@ -1,4 +1,4 @@
-"""The loops of `numba-sgd` in machine code: one epoch, rating by rating, and the order of the ratings."""
+"""The loops of `numba-sgd` in machine code: one epoch, rating by rating, and the order of them."""
 
 from functools import cache
 from typing import Any
@@ -11,42 +11,70 @@ from recbench.datasets.foundation import compile_lazily
 LANES = 16  # float32 in a cache line, and in the widest vector register
 
 
-def aligned(factors: NDArray[Any]) -> NDArray[Any]:
-    """A copy whose rows begin at a cache line and fill four or more, with zeros at the end, which stay zeros."""
-    width = max(4, -(-factors.shape[1] // LANES)) * LANES
-    space = np.zeros(len(factors) * width + LANES, factors.dtype)
+def align_rows(factors: NDArray[Any]) -> NDArray[Any]:
+    """A copy whose rows begin at a cache line and fill four or more of them.
+
+    Of shape (n_rows, a multiple of LANES): behind the factors are zeros, which stay zeros while one
+    descends.
+    """
+    n_rows, n_factors = factors.shape
+    width = max(4, -(-n_factors // LANES)) * LANES
+    space = np.zeros(n_rows * width + LANES, factors.dtype)
     start = -space.ctypes.data % (4 * LANES) // factors.itemsize
-    rows = space[start : start + len(factors) * width].reshape(-1, width)
-    rows[:, : factors.shape[1]] = factors
+
+    rows = space[start : start + n_rows * width].reshape(-1, width)
+    rows[:, :n_factors] = factors
     return rows
 
 
 @cache
-def compiled_descent(n_lines: int, biased: bool, literal: bool) -> Any:
-    """One epoch in machine code, kept on disk. What it closes over are constants to the compiler.
+def make_descent(n_lines: int, biased: bool, literal: bool) -> Any:
+    """A compiled function that descends for one epoch, for aligned factors of `n_lines` lines.
 
-    Loops over factors go lane by lane: the compiler unrolls the inner loop, and makes each of its lines one vector
-    instruction for all lanes. Sums may be taken in any order (fastmath), but NaN and infinity stay what they are.
+    The three arguments are constants to the compiler. Loops over factors go lane by lane: the
+    compiler unrolls the inner loop, and makes each of its lines one vector instruction for all
+    lanes. Sums may be taken in any order (fastmath), but NaN and infinity stay what they are.
+
+    The function takes blocks (n_blocks, 2) of rows in the order of the epoch, the columns of the
+    ratings, the parameters of the model, which it moves in place, and its constants: the mean, the
+    learning rate, what regularisation leaves of a parameter, and the ends of the scale. It returns
+    the sum of the squared errors met on the way. `literal` clips predictions to the scale and moves
+    an item's factors with the already moved ones of the user.
     """
 
     @compile_lazily(fastmath={"reassoc", "contract", "nsz", "arcp"})
     def descend(
-        blocks: Any, users: Any, items: Any, values: Any, P: Any, Q: Any, user_biases: Any, item_biases: Any,
-        mean: Any, rate: Any, keep: Any, lowest: Any, highest: Any,
-    ) -> float:  # fmt: skip
-        squared = 0.0
+        blocks: Any,
+        users: Any,
+        items: Any,
+        values: Any,
+        P: Any,
+        Q: Any,
+        user_biases: Any,
+        item_biases: Any,
+        mean: Any,
+        rate: Any,
+        keep: Any,
+        lowest: Any,
+        highest: Any,
+    ) -> float:
+        squared_error = 0.0
         for block in range(len(blocks)):
             for row in range(blocks[block, 0], blocks[block, 1]):
-                u, i = users[row], items[row]
-                p, q = P[u], Q[i]
+                u = users[row]
+                i = items[row]
+                p = P[u]
+                q = Q[i]
+
                 predicted = mean + user_biases[u] + item_biases[i]
                 for lane in range(LANES):
                     for line in range(n_lines):
                         predicted += p[line * LANES + lane] * q[line * LANES + lane]
                 if literal:
                     predicted = min(max(predicted, lowest), highest)
+
                 error = values[row] - predicted
-                squared += error * error
+                squared_error += error * error
                 step = rate * error
                 if biased:
                     user_biases[u] = keep * user_biases[u] + step
@@ -57,31 +85,49 @@ def compiled_descent(n_lines: int, biased: bool, literal: bool) -> Any:
                         moved = keep * p[f] + step * q[f]
                         q[f] = keep * q[f] + step * (moved if literal else p[f])
                         p[f] = moved
-        return squared
+        return squared_error
 
     return descend
 
 
 @cache
-def compiled_grouping() -> Any:
-    """The ratings grouped by blocks of `size` users, and shuffled within each. Reads its columns once, in order."""
+def make_grouping() -> Any:
+    """A compiled function that groups ratings by blocks of users and shuffles each block.
+
+    The function takes the columns of the ratings, the number of users in a block, the bounds
+    (n_blocks, 2) of the blocks in its result, and a generator. It returns the columns in their new
+    order, and reads the old ones once, in order.
+    """
 
     @compile_lazily()
-    def grouped(users: Any, items: Any, values: Any, size: Any, bounds: Any, rng: Any) -> Any:
-        us, its, vs = np.empty_like(users), np.empty_like(items), np.empty_like(values)
-        places = bounds[:, 0].copy()
+    def group(users: Any, items: Any, values: Any, size: Any, bounds: Any, rng: Any) -> Any:
+        grouped_users = np.empty_like(users)
+        grouped_items = np.empty_like(items)
+        grouped_values = np.empty_like(values)
+
+        next_places = bounds[:, 0].copy()
         for row in range(len(users)):
             block = users[row] // size
-            place = places[block]
-            places[block] += 1
-            us[place], its[place], vs[place] = users[row], items[row], values[row]
+            place = next_places[block]
+            next_places[block] += 1
+            grouped_users[place] = users[row]
+            grouped_items[place] = items[row]
+            grouped_values[place] = values[row]
+
+        # the shuffle of Fisher and Yates, block by block
         for block in range(len(bounds)):
             start = bounds[block, 0]
             for last in range(bounds[block, 1] - 1, start, -1):
                 other = start + int(rng.random() * (last + 1 - start))
-                us[last], us[other] = us[other], us[last]
-                its[last], its[other] = its[other], its[last]
-                vs[last], vs[other] = vs[other], vs[last]
-        return us, its, vs
+                user = grouped_users[last]
+                grouped_users[last] = grouped_users[other]
+                grouped_users[other] = user
+                item = grouped_items[last]
+                grouped_items[last] = grouped_items[other]
+                grouped_items[other] = item
+                value = grouped_values[last]
+                grouped_values[last] = grouped_values[other]
+                grouped_values[other] = value
+        return grouped_users, grouped_items, grouped_values
 
-    return grouped
+    return group

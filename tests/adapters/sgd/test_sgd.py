@@ -12,7 +12,7 @@ import pytest
 from recbench.adapters import create
 from recbench.adapters.base import Recommender
 from recbench.adapters.sgd.descent import NumbaSGD, NumpySGD
-from recbench.adapters.sgd.loops import LANES, aligned, compiled_descent
+from recbench.adapters.sgd.loops import LANES, align_rows, make_descent
 from recbench.datasets import Dataset
 from recbench.datasets.foundation.spec import UsageError
 from recbench.datasets.ratings import Ratings
@@ -146,12 +146,12 @@ def test_the_compiled_loop_moves_both_factors_at_once(biased: bool, n_factors: i
     )
     values = rng.normal(3, 1, 60).astype(np.float32)
     ours = [
-        aligned(P.astype(np.float32)),
-        aligned(Q.astype(np.float32)),
+        align_rows(P.astype(np.float32)),
+        align_rows(Q.astype(np.float32)),
         np.zeros(5, np.float32),
         np.zeros(4, np.float32),
     ]
-    descend = compiled_descent(ours[0].shape[1] // LANES, biased, False)
+    descend = make_descent(ours[0].shape[1] // LANES, biased, False)
     constants = (np.float32(2.5), np.float32(0.05), np.float32(1 - 0.05 * 0.1))
     squared = descend(
         np.array([[30, 60], [0, 30]]), users, items, values, *ours, *constants, 1.0, 5.0
