@@ -69,8 +69,8 @@ def read_release(release: Release, archive: Archive) -> Contents:
 def read_100k(archive: Archive) -> Contents:
     """What the original archive of 100k says, with a remark if official splits are missing.
 
-    UsageError, with file and line, for a file of films or ratings that is missing, or a malformed
-    one.
+    UsageError, with file and line, for a file of ratings, films or genres that is missing, and for
+    any that is malformed.
     """
     genre_member = archive.need("u.genre")
     film_member = archive.need("u.item")

@@ -126,6 +126,7 @@ def _load_cached(
     """
 
     def parse_archive() -> Dataset:
+        """What `load_cached` asks for where the cache has nothing."""
         remarks = _check_digest(release, path, checksum)
         with Archive(path) as archive:
             contents = read(archive)

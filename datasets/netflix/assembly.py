@@ -100,10 +100,10 @@ def assemble_dataset(
 
 
 def _read_texts(files: NetflixFiles) -> _Texts:
-    """The ratings and the lists, in one pass over the files.
+    """The ratings, the titles and the probe (None without one), in one pass over the files.
 
-    UsageError for a malformed or damaged file and for a list that comes twice; MissingData if there
-    are no titles.
+    UsageError for a malformed or damaged file, no ratings at all, and a list that comes twice or is
+    too long to be one; MissingData if there are no titles.
     """
     archive_or_first = files.form.files[0]
     reader = Reader()
@@ -122,6 +122,7 @@ def _read_texts(files: NetflixFiles) -> _Texts:
         problem = f"{archive_or_first} holds no {' or '.join(TITLES)}"
         raise MissingData(f"{problem}. {advise_on_files(TITLES[0])}")
 
+    # Movies that are files of their own come in any order
     by_movie = files.form.kind in ("movies", "tar")
     raw = reader.finish(str(archive_or_first), by_movie=by_movie)
     titles = read_titles(*lists["titles"])
@@ -154,7 +155,10 @@ def _build_catalogue(
 
 
 def _compare_with_published(selection: Selection, counts: dict[str, int]) -> list[str]:
-    """A remark whether `counts` are those that others published; none if nobody has."""
+    """One remark whether `counts` are those that others published; no remark if nobody has.
+
+    Both are numbers of ratings, users and items by these names.
+    """
     if selection.published is None:
         return []
 

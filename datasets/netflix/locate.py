@@ -242,7 +242,10 @@ def _file_of_movie(movie: int) -> int:
 
 
 def _movie_of_name(name: str) -> int:
-    """5 for mv_0000005.txt, 0 for other names; UsageError for a movie that there is not."""
+    """The movie that a file is about by its name: 5 for mv_0000005.txt, 0 for other names.
+
+    UsageError for a movie that there is not.
+    """
     match = re.fullmatch(r"mv_([0-9]+)\.txt", name)
     if match is None:
         return 0

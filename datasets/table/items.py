@@ -78,8 +78,9 @@ def read_catalogue(file: Path, item_ids: NDArray[Any], encoding: str) -> tuple[C
 def _read_facts(file: Path, dialect: Dialect) -> dict[str, ItemFacts]:
     """What each record of `file` says, by the item's id as text.
 
-    UsageError, with its line, for a header without id or title, a record with another number of
-    fields, an empty id, and an id that comes twice.
+    Without a header the columns are those of movies.dat. UsageError, with its line, for bytes that
+    are no text, a header without id or title, a record with another number of fields, an empty id,
+    and an id that comes twice.
     """
     survey_file(file, dialect)  # refuses what is no text
     records = dialect.read_records(file)

@@ -46,7 +46,7 @@ Ids = Literal["auto", "text"]
 
 @dataclass(frozen=True)
 class Options:
-    """What the user has said about the file; "" leaves it to the loader."""
+    """What the user has given with the file; "" leaves it to the loader."""
 
     user: str
     item: str
@@ -141,6 +141,7 @@ def parse_table(ratings_file: Path, items_file: Path | None, options: Options) -
     columns.series.clear()
 
     def describe_row(row: int) -> str:
+        """File and line of a row, for messages."""
         return f"{ratings_file}, {columns.place_of_row(row).name}"
 
     ratings = Ratings(users, items, values, len(user_ids), len(item_ids), scale, times)

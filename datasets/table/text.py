@@ -202,6 +202,7 @@ def _converter_of_dates(between: str) -> Callable[[pl.Expr], pl.Expr]:
     """
 
     def convert_dates(column: pl.Expr) -> pl.Expr:
+        """Dates with times, null where the text is written in another way."""
         dates = column.str.to_datetime(f"%Y-%m-%d{between}%H:%M:%S", strict=False, time_unit="ms")
         return pl.when(column.str.contains(f"^{DATE_AND_TIME}$")).then(dates)
 

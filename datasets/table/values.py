@@ -52,7 +52,7 @@ def read_ids(columns: Columns, role: str, as_text: bool) -> tuple[Indices, NDArr
     """Each row's dense index, by first appearance, and the raw ids behind the indices.
 
     Raw ids are int64 if all are integers and not `as_text`, else text. UsageError for an empty id,
-    one that is too long, and for integers beyond 64 bits.
+    one that is too long, integers beyond 64 bits, and a column of numbers with fractions or dates.
     """
     series = columns.series[role]
     columns.refuse_rows(role, series.is_null(), "a non-empty id")

@@ -115,7 +115,10 @@ def _place_in_span(twin: Twin, users: Indices, days: Indices) -> Doubles:
 
 
 def _draw_moods(twin: Twin, users: Indices, sessions: Indices) -> Doubles:
-    """What the mood adds to the opinions of a session: the same for all ratings of the evening."""
+    """What the user's mood adds to the opinion of each rating, one for each of `users`.
+
+    The same for all ratings of a user's session, and the same in every file.
+    """
     user_ids = twin.user_ids[users].astype(np.int64)
     evenings = (user_ids * 7919 + sessions * 104_729) % EVENINGS
     moods: Doubles = np.random.default_rng(VERSION).normal(0, MOOD_SD, EVENINGS)

@@ -182,7 +182,10 @@ class Twin(MovieTraits, UserCalendar, UserTraits):
         return replace(self, **user_columns)
 
     def _truth_of_block(self, users: Indices, movies: Indices) -> Floats:
-        """What `truth_of_pairs` gives for all pairs of these indices: (3, users, movies)."""
+        """What `truth_of_pairs` gives for all pairs of these indices: (3, users, movies).
+
+        Expected stars, the chance that it is rated, the chance that the rating is relevant.
+        """
         taste = self.user_factors[users] @ self.movie_factors[movies].T
         liking = taste + self.movie_bias[movies]
         rows = users[:, None]
@@ -200,12 +203,18 @@ class Twin(MovieTraits, UserCalendar, UserTraits):
         return np.asarray(order[np.searchsorted(self.user_ids, user_ids, sorter=order)])
 
     def _expected_stars(self, users: Indices, liking: Floats) -> Floats:
-        """The expected stars where `users` like movies that much on top of their own bias."""
+        """The expected stars of users who like movies by `liking`, on top of their own bias.
+
+        `users` are indices; they and `liking` are broadcast against each other.
+        """
         chances = [self._chance_of_at_least(stars, users, liking) for stars in (2, 3, 4, 5)]
         return np.asarray(1 + sum(chances), np.float32)
 
     def _chance_of_at_least(self, stars: int, users: Indices, liking: Floats) -> Floats:
-        """The chance of a rating of `stars` (2 to 5) or more; `liking` as in `_expected_stars`."""
+        """The chance that a rating has at least `stars` (2 to 5), over noise, mood and drift.
+
+        `users` (indices) and `liking` as in `_expected_stars`.
+        """
         opinion = self.user_bias[users] + self.level[users] + liking
 
         # Noise, mood, and the drift, as the rating may be anywhere in the user's span
@@ -243,7 +252,10 @@ def site_level(days: NDArray[Any]) -> Doubles:
 
 
 def _draw_movies_of_all_files(rng: np.random.Generator) -> MovieTraits:
-    """The movies of the four files, one file after the other."""
+    """The movies of the four files, one file after the other, in the order of their ids.
+
+    Their reach grows with how many ratings a movie of their file has, compared with the first file.
+    """
     files = [_draw_movies(rng, n_movies) for n_movies in FILE_MOVIES]
     reaches = []
     for file, n_ratings, n_movies in zip(files, FILE_RATINGS, FILE_MOVIES, strict=True):
