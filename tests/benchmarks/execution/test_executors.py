@@ -11,12 +11,12 @@ import pytest
 from rich.console import Console
 
 from recbench import datasets
+from recbench.benchmarks import planning as plan
 from recbench.benchmarks.console import Display
 from recbench.benchmarks.execution import Job, Limits, describe_environment, make_jobs
 from recbench.benchmarks.execution.executor import open_executor
 from recbench.benchmarks.execution.in_process import InProcess
 from recbench.benchmarks.metrics.protocols import Evaluation
-from recbench.benchmarks.planning import cells as plan
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.record import Run
 from tests.conftest import ROOT, RunBench
@@ -224,8 +224,8 @@ def jobs(ratings_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Two rows, two folds each."""
     monkeypatch.setenv("RECBENCH_CACHE", str(tmp_path / "cache"))
     data = datasets.load(f"table:{ratings_file}")
-    how = plan.How("kfold", 2, 0, Evaluation())
-    cells = plan.cells(data, plan.rows(["item-mean", "numpy-sgd[n_epochs=2]"]), how)
+    design = plan.Design("kfold", 2, 0, Evaluation())
+    cells = plan.plan_cells(data, plan.parse_rows(["item-mean", "numpy-sgd[n_epochs=2]"]), design)
     return make_jobs(
         cells,
         Run(tmp_path / "out"),
