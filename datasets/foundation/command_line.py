@@ -9,32 +9,37 @@ from rich.console import Console
 
 from recbench.datasets.foundation.spec import UsageError
 
-FINE, USAGE, BROKEN, INCOMPLETE, INTERRUPTED = 0, 2, 3, 4, 130
+# Exit codes; 1 is left to those who answer a question with no, as the gate does.
+FINE = 0
+USAGE = 2
+BROKEN = 3
+INCOMPLETE = 4
+INTERRUPTED = 130
 
 Main = Callable[..., int]
-Foreseen = Mapping[
-    type[Exception], tuple[str, int]
-]  # what an exception is called, and its exit code
+# What an exception is called in its message, and the exit code.
+Foreseen = Mapping[type[Exception], tuple[str, int]]
 
 
 def build_application(
     *mains: Main, foreseen: Foreseen | None = None, interrupted: str = "interrupted"
 ) -> typer.Typer:
-    """`mains`, whose results are exit codes, as a command line: one alone, or several as commands by their names.
+    """`mains`, whose results are exit codes, as a command line.
 
-    A UsageError is printed in one message and ends with exit code 2, and so is what else is `foreseen`. Anything
-    else is a bug: exit code 3, with a traceback.
+    One alone, or several as commands by their names. A UsageError is printed in one message and
+    ends with exit code 2, and so is what else is `foreseen`, with its own code. Ctrl-C prints
+    `interrupted`. Anything else is a bug: exit code 3, with a traceback.
     """
+    known_errors = {UsageError: ("error", USAGE), **(foreseen or {})}
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     for main in mains:
         name = main.__name__.strip("_").replace("_", "-")
-        app.command(name)(
-            _guarded(main, {UsageError: ("error", USAGE), **(foreseen or {})}, interrupted)
-        )
+        app.command(name)(_guard_main(main, known_errors, interrupted))
     return app
 
 
-def _guarded(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..., None]:
+def _guard_main(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..., None]:
+    """`main` as a function that ends with typer.Exit, whatever happens in it."""
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
     @functools.wraps(main)
@@ -42,8 +47,8 @@ def _guarded(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..., 
         try:
             code = main(*args, **kwargs)
         except tuple(foreseen) as error:
-            called, code = next(foreseen[kind] for kind in type(error).__mro__ if kind in foreseen)
-            errors.print(f"{called}: {error}", style="bold red")
+            name, code = _find_foreseen(error, foreseen)
+            errors.print(f"{name}: {error}", style="bold red")
         except KeyboardInterrupt:
             errors.print(interrupted)
             code = INTERRUPTED
@@ -56,3 +61,8 @@ def _guarded(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..., 
         raise typer.Exit(code)
 
     return guarded
+
+
+def _find_foreseen(error: Exception, foreseen: Foreseen) -> tuple[str, int]:
+    """What `foreseen` says about the class of `error`, or about the nearest of its bases."""
+    return next(foreseen[kind] for kind in type(error).__mro__ if kind in foreseen)

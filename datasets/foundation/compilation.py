@@ -1,7 +1,7 @@
 """Loops in machine code: the one way in which this project uses numba.
 
-Numba takes a second to import, so it is imported when a loop is first called, and listing data sets or
-algorithms does without it. Machine code is kept on disk beside the source, as numba does it.
+Numba takes a second to import, so it is imported when a loop is first called, and listing data sets
+or algorithms does without it. Machine code is kept on disk beside the source, as numba does it.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,8 @@ class _LazyLoop:
 
         self.machine_code = njit(cache=True, error_model="numpy", **self.options)(self.function)
 
-        # Machine code finds what it calls by the global names of its module: there compiled loops have to stand.
+        # Machine code finds what it calls by the global names of its module: compiled loops have
+        # to stand there.
         global_names = self.function.__globals__
         for name, value in list(global_names.items()):
             if isinstance(value, _LazyLoop):
@@ -39,10 +40,11 @@ class _LazyLoop:
 
 
 def compile_lazily(**options: Any) -> Callable[[Function], Function]:
-    """A decorator: the function becomes `numba.njit(cache=True, **options)` of itself at its first call.
+    """A decorator: at its first call the function becomes `numba.njit(cache=True, **options)` of it.
 
-    Dividing by 0 gives infinity or NaN, as in NumPy. A lazy loop may call others of its module, or that its module
-    has imported by name. What a function closes over is a constant to the compiler. Arguments go by position.
+    Dividing by 0 gives infinity or NaN, as in NumPy. A lazy loop may call others of its module, or
+    that its module has imported by name. What a function closes over is a constant to the
+    compiler. Arguments go by position.
 
     >>> @compile_lazily()
     ... def sum_squares(values):

@@ -12,9 +12,14 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+LONGEST_NAME = 100  # bytes; with a key and endings it stays below the 255 of file systems
+
 
 class UsageError(ValueError):
-    """Something the user can mend. The message says what came, what is valid and what to do; exit code 2."""
+    """Something the user can mend; exit code 2.
+
+    The message says what came, what is valid and what to do.
+    """
 
 
 def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
@@ -23,43 +28,60 @@ def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
     >>> parse_spec("surprise-svd[n_factors=20,lr_all=.01]")
     ('surprise-svd', {'n_factors': '20', 'lr_all': '.01'})
 
-    In `kind:PATH[key=value,...]` the path may hold brackets and commas, and so may values: the last bracket that
-    begins with `key=` opens the parameters, and only a comma before another `key=` ends a value.
+    In `kind:PATH[key=value,...]` the path may hold brackets and commas, and so may values: the
+    last bracket that begins with `key=` opens the parameters, and only a comma before another
+    `key=` ends a value.
 
     >>> parse_spec("table:a, b[1].csv[sep=,,items=c,d.csv]")
     ('table:a, b[1].csv', {'sep': ',', 'items': 'c,d.csv'})
+
+    UsageError if it does not look like that, or if a key comes twice.
     """
     if re.match(r"\s*[\w-]+:", spec):
         name, inside = _split_path(spec.strip())
         parts = re.split(r",(?=\s*[\w.]+\s*=)", inside)
     else:
-        found = re.fullmatch(r"(?P<name>[^\[\]]+)(?:\[(?P<parameters>[^\[\]]*)\])?", spec.strip())
-        if found is None:
-            raise UsageError(
-                f"cannot read {spec!r}: expected name or name[key=value,...], with one pair of brackets"
-            )
-        name, parts = found["name"].strip(), (found["parameters"] or "").split(",")
+        name, inside = _split_name(spec)
+        parts = inside.split(",")
+
     parameters: dict[str, str] = {}
     for part in filter(None, map(str.strip, parts)):
-        key, equals, value = (p.strip() for p in part.partition("="))
-        if not (key and equals):
-            raise UsageError(
-                f"cannot read {part!r} in {spec!r}: expected key=value, as in name[key=value,...]"
-            )
+        key, value = _split_parameter(part, spec)
         if key in parameters:
             raise UsageError(f"{key!r} is given twice in {spec!r}: give it once")
         parameters[key] = value
     return name, parameters
 
 
+def _split_name(spec: str) -> tuple[str, str]:
+    """The name, and what stands in its one pair of brackets. UsageError if there is more."""
+    match = re.fullmatch(r"(?P<name>[^\[\]]+)(?:\[(?P<inside>[^\[\]]*)\])?", spec.strip())
+    if match is None:
+        raise UsageError(
+            f"cannot read {spec!r}: expected name or name[key=value,...], with one pair of brackets"
+        )
+    return match["name"].strip(), match["inside"] or ""
+
+
 def _split_path(spec: str) -> tuple[str, str]:
-    """`kind:PATH` and what stands between its last brackets, if these begin with `key=`; else all of it, and ""."""
-    starts = (
-        [found.start() for found in re.finditer(r"\[\s*[\w.]+\s*=", spec)]
-        if spec.endswith("]")
-        else []
-    )
-    return (spec[: starts[-1]].strip(), spec[starts[-1] + 1 : -1]) if starts else (spec, "")
+    """`kind:PATH`, and what stands between its last brackets if it begins with `key=`."""
+    if not spec.endswith("]"):
+        return spec, ""
+    starts = [match.start() for match in re.finditer(r"\[\s*[\w.]+\s*=", spec)]
+    if not starts:
+        return spec, ""
+    last = starts[-1]
+    return spec[:last].strip(), spec[last + 1 : -1]
+
+
+def _split_parameter(part: str, spec: str) -> tuple[str, str]:
+    """Key and value of `key=value`. UsageError, which quotes `spec`, for anything else."""
+    key, equals, value = part.partition("=")
+    if not (key.strip() and equals):
+        raise UsageError(
+            f"cannot read {part!r} in {spec!r}: expected key=value, as in name[key=value,...]"
+        )
+    return key.strip(), value.strip()
 
 
 def format_spec(name: str, parameters: Mapping[str, Any]) -> str:
@@ -69,7 +91,7 @@ def format_spec(name: str, parameters: Mapping[str, Any]) -> str:
 
 
 def pick_name(kind: str, name: str, valid: Iterable[str]) -> str:
-    """`name` if it is one of `valid`; else a UsageError with the nearest match and all valid ones."""
+    """`name` if it is one of `valid`; else UsageError with the nearest match and all valid ones."""
     choices = sorted(valid)
     if name in choices:
         return name
@@ -78,55 +100,68 @@ def pick_name(kind: str, name: str, valid: Iterable[str]) -> str:
     raise UsageError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(choices) or '(none)'}")
 
 
-NAME_BYTES = 100  # with a key, an ending and a temporary file's addition it stays below the 255 of file systems
-
-
 def refuse_path(kind: str, name: object) -> None:
-    """UsageError unless `name`, wherever it comes from, is a text that can begin the name of a file and no path."""
-    if isinstance(name, str):
-        plain = name.isprintable() and not set(name) & set("/\\:")
-        if name and plain and not name.startswith(".") and len(name.encode()) <= NAME_BYTES:
-            return
+    """UsageError unless `name`, wherever it comes from, can begin a file's name and is no path.
+
+    Then it is a printable text of at most 100 bytes; a `kind` is what messages call it.
+    """
+    if isinstance(name, str) and _is_file_name(name):
+        return
     written = ascii(name)
-    shown = written if len(written) <= NAME_BYTES else f"{written[:NAME_BYTES]}..."
+    if len(written) > LONGEST_NAME:
+        written = f"{written[:LONGEST_NAME]}..."
     raise UsageError(
-        f"{shown} cannot be the name of an {kind}: expected printable text without / \\ and :, at most {NAME_BYTES} "
-        "bytes long, that does not begin with a dot"
+        f"{written} cannot be the name of an {kind}: expected printable text without / \\ and :, "
+        f"at most {LONGEST_NAME} bytes long, that does not begin with a dot"
     )
+
+
+def _is_file_name(name: str) -> bool:
+    if not name or name.startswith(".") or set(name) & set("/\\:"):
+        return False
+    # What cannot be encoded is not printable either, so this comes first.
+    return name.isprintable() and len(name.encode()) <= LONGEST_NAME
 
 
 def validate_arguments(
     owner: str, function: Callable[..., Any], parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """`parameters` as the keyword arguments of `function`, converted and checked by their annotations.
+    """`parameters` as keyword arguments of `function`, converted and checked by its annotations.
 
     Text such as "20" or ".01" becomes what the annotation asks for; bounds are pydantic's, as in
-    `Annotated[int, Field(ge=1)]`. Raises UsageError for an unknown name or a value that does not fit.
+    `Annotated[int, Field(ge=1)]`. UsageError, which names the `owner`, for an unknown name, a
+    value that does not fit, or a number that is not finite.
     """
     types = {
         name: parameter.annotation
         for name, parameter in inspect.signature(function, eval_str=True).parameters.items()
         if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
     }
-    converted = {}
+    arguments = {}
     for name, value in parameters.items():
         if not types:
             raise UsageError(
                 f"{owner} takes no parameters, but {name}={value} was given: leave it out"
             )
         pick_name(f"parameter of {owner}", name, types)
-        try:
-            converted[name] = TypeAdapter(types[name]).validate_python(value)
-        except ValidationError as error:
-            problem = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise UsageError(f"{owner}: {name}={value} does not fit: {problem}") from None
-        if isinstance(converted[name], float) and not math.isfinite(converted[name]):
-            raise UsageError(f"{owner}: {name}={value} does not fit: expected a finite number")
+        arguments[name] = _convert_argument(owner, name, value, types[name])
+    return arguments
+
+
+def _convert_argument(owner: str, name: str, value: object, annotation: Any) -> object:
+    """`value` as the `annotation` asks for it. UsageError if it does not fit or is not finite."""
+    try:
+        converted: object = TypeAdapter(annotation).validate_python(value)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{owner}: {name}={value} does not fit: {problem}") from None
+    if isinstance(converted, float) and not math.isfinite(converted):
+        raise UsageError(f"{owner}: {name}={value} does not fit: expected a finite number")
     return converted
 
 
 def import_all(package: ModuleType) -> None:
-    """Import every module of `package`, so that its registrations run: dropping in a file is enough."""
+    """Import every module of `package`, so that its registrations run."""
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)

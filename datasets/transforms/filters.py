@@ -1,4 +1,4 @@
-"""Which ratings to keep. Counts are always taken before anything is dropped; the order of the rest stays."""
+"""Which ratings to keep. Counts are taken before anything is dropped; the order of the rest stays."""
 
 from typing import Any
 
@@ -15,26 +15,33 @@ def more_than(counts: NDArray[Any], threshold: float) -> NDArray[np.bool_]:
 
 def filter_rule(per_item: float, per_user: float) -> str:
     """What `more_than` did to items and users, in words."""
-    return f"items with more than {per_item:,.10g} and users with more than {per_user:,.10g} ratings, counted before"
+    return (
+        f"items with more than {per_item:,.10g} and users with more than {per_user:,.10g} "
+        "ratings, counted before"
+    )
 
 
 def min_ratings(
     ratings: Ratings, *, per_item: float = 0, per_user: float = 0
 ) -> tuple[Ratings, Step]:
-    """The ratings whose item has more than `per_item` and whose user has more than `per_user` ratings in `ratings`.
+    """The ratings whose item has more than `per_item` and whose user more than `per_user` of them.
 
-    They stay in their index space: `compact` makes it dense again.
+    And what was dropped. They stay in their index space: `compact` makes it dense again.
     """
     items = more_than(np.bincount(ratings.items, minlength=ratings.n_items), per_item)
     users = more_than(np.bincount(ratings.users, minlength=ratings.n_users), per_user)
-    kept = ratings.take(np.flatnonzero(items[ratings.items] & users[ratings.users]))
+    rows = np.flatnonzero(items[ratings.items] & users[ratings.users])
+    kept = ratings.take(rows)
     return kept, Step(filter_rule(per_item, per_user), count_sizes(ratings), count_sizes(kept))
 
 
 def count_sizes(ratings: Ratings) -> dict[str, int]:
-    """How many users and items have a rating, and how many ratings there are."""
-    users, items = np.unique(ratings.users), np.unique(ratings.items)
-    return {"users": len(users), "items": len(items), "ratings": len(ratings)}
+    """How many "users" and "items" have a rating, and how many "ratings" there are."""
+    return {
+        "users": len(np.unique(ratings.users)),
+        "items": len(np.unique(ratings.items)),
+        "ratings": len(ratings),
+    }
 
 
 def index_ids(ids: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[Any]]:
@@ -53,6 +60,12 @@ def compact(
     users, kept_users = index_ids(ratings.users)
     items, kept_items = index_ids(ratings.items)
     compacted = Ratings(
-        users, items, ratings.values, len(kept_users), len(kept_items), ratings.scale, ratings.times
+        users,
+        items,
+        ratings.values,
+        len(kept_users),
+        len(kept_items),
+        ratings.scale,
+        ratings.times,
     )
     return compacted, user_ids[kept_users], item_ids[kept_items]
