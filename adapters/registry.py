@@ -63,9 +63,13 @@ def _named_adapters() -> Iterator[type[Recommender]]:
     default, counts as well, so that it can be refused.
     """
     pending = Recommender.__subclasses__()
-    of_notebook = set()
+    seen: set[type[Recommender]] = set()
+    of_notebook: set[str] = set()
     while pending:
         adapter = pending.pop()  # newer ones first
+        if adapter in seen:  # it has two bases that are adapters
+            continue
+        seen.add(adapter)
         pending += adapter.__subclasses__()
 
         # The cell of a notebook that defines it may have been run again

@@ -24,12 +24,7 @@ class Factorised(Recommender):
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """mean + b_u + b_i + p_u . q_i for each pair."""
-        scores = np.empty(len(users), self.P_.dtype)
-        for start in range(0, len(users), PAIRS_AT_ONCE):
-            pairs = slice(start, start + PAIRS_AT_ONCE)
-            user_factors = self.P_[users[pairs]]
-            item_factors = self.Q_[items[pairs]]
-            np.einsum("jf,jf->j", user_factors, item_factors, out=scores[pairs])
+        scores = self.products_of_pairs(users, items)
 
         scores += self.mean_
         if self.user_biases_ is not None:
@@ -40,7 +35,7 @@ class Factorised(Recommender):
 
     def score_items(self, users: Indices) -> Floats:
         """The same for every item, as one matrix product."""
-        scores = self.P_[users] @ self.Q_.T
+        scores = self.products_with_items(users)
 
         scores += self.mean_
         if self.user_biases_ is not None:
@@ -48,3 +43,18 @@ class Factorised(Recommender):
         if self.item_biases_ is not None:
             scores += self.item_biases_
         return np.asarray(scores, np.float32)
+
+    def products_of_pairs(self, users: Indices, items: Indices) -> NDArray[Any]:
+        """p_u . q_i for each pair, of shape (len(users),), in the precision of the factors."""
+        products = np.empty(len(users), self.P_.dtype)
+        for start in range(0, len(users), PAIRS_AT_ONCE):
+            pairs = slice(start, start + PAIRS_AT_ONCE)
+            user_factors = self.P_[users[pairs]]
+            item_factors = self.Q_[items[pairs]]
+            np.einsum("jf,jf->j", user_factors, item_factors, out=products[pairs])
+        return products
+
+    def products_with_items(self, users: Indices) -> NDArray[Any]:
+        """p_u . q_i for every item, of shape (len(users), n_items), in the factors' precision."""
+        products: NDArray[Any] = self.P_[users] @ self.Q_.T
+        return products

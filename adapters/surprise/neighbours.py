@@ -10,26 +10,26 @@ from numpy.typing import NDArray
 from recbench.adapters.base import Indices
 from recbench.adapters.shared.memory import megabytes, reason_to_skip
 from recbench.adapters.shared.parameters import Count, NonNegative
-from recbench.adapters.surprise.base import Converted, Doubles, SurpriseModel, by_row
+from recbench.adapters.surprise.base import Converted, Doubles, SurpriseModel, group_by_row
 from recbench.adapters.surprise.loops import near_grid, near_pairs
 from recbench.datasets.ratings import Catalogue, Ratings
 
-_MATRICES = {
-    "msd": 3,
-    "cosine": 5,
-    "pearson": 7,
-    "pearson_baseline": 5,
-}  # that Surprise holds at once, 8 bytes a pair
+# How many dense matrices Surprise holds at once while it fits, of 8 bytes a pair.
+_MATRICES = {"msd": 3, "cosine": 5, "pearson": 7, "pearson_baseline": 5}
+_BYTES_PER_NUMBER = 8
 
+_SORTED_AT_ONCE = 256  # argsort answers in 8 bytes and needs a copy of what it sorts
 
-def _columns(rows: Any) -> tuple[NDArray[np.uint32], NDArray[np.uint32], Doubles]:
-    """The three arrays of a csr_array; an unsigned index spares numba the test for a negative one."""
-    return rows.indptr.astype(np.uint32), rows.indices.astype(np.uint32), rows.data
+CompressedRows = tuple[NDArray[np.uint32], NDArray[np.uint32], Doubles]
 
 
 @dataclass(eq=False)
 class _Neighbours(SurpriseModel):
-    """What the four share: score = base + b_u + b_i + s_x * the mean residual of the nearest raters."""
+    """What the four share: base + b_u + b_i + s_x * the mean residual of the nearest raters.
+
+    x is the user and y the item, or, with `user_based` false, the other way round: x is what has
+    neighbours, y is what these have rated.
+    """
 
     requires = ("surprise", "numba")
     k: Count = 40
@@ -43,7 +43,7 @@ class _Neighbours(SurpriseModel):
         """Surprise holds 3 to 7 dense matrices over all pairs of users (or items) while it fits."""
         n_rated = {"users": len(np.unique(train.users)), "items": len(np.unique(train.items))}
         side, other = ("users", "items") if self.user_based else ("items", "users")
-        bytes_per_pair = _MATRICES[self.similarity] * 8
+        bytes_per_pair = _MATRICES[self.similarity] * _BYTES_PER_NUMBER
 
         advice = "raise the memory limit or filter the data"
         other_mb = megabytes(bytes_per_pair * n_rated[other] ** 2)
@@ -61,167 +61,207 @@ class _Neighbours(SurpriseModel):
             advice=advice,
         )
 
-    def _parameters(self) -> dict[str, Any]:
-        names = ("user_based", "min_support", "shrinkage")
-        options = {"name": self.similarity} | {name: getattr(self, name) for name in names}
-        return {"k": self.k, "min_k": self.min_k, "sim_options": options, "verbose": False}
+    def _library_arguments(self) -> dict[str, Any]:
+        """The keyword arguments of Surprise's constructor."""
+        similarity = {
+            "name": self.similarity,
+            "user_based": self.user_based,
+            "min_support": self.min_support,
+            "shrinkage": self.shrinkage,
+        }
+        return {"k": self.k, "min_k": self.min_k, "sim_options": similarity, "verbose": False}
 
-    def _take(self, algorithm: Any, data: Converted) -> None:
-        """Keep the similarities, and the residuals of all ratings to the additive part of the scores."""
-        n_x, n_y = algorithm.n_x, algorithm.n_y
-        self.scale_ = np.ones(n_x)
+    def _keep_arrays(self, algorithm: Any, data: Converted) -> None:
+        """Keep the similarities, and each rating's residual to the additive part of its score."""
+        self.scale_ = np.ones(algorithm.n_x)
         self.mean_if_unknown_ = True
-        self._take_centres(algorithm, data)
+        self._keep_centres(algorithm, data)
+
         self.similarities_ = algorithm.sim
-        self.order_: NDArray[Any] | None = None
-        self.known_ = data.known_users, data.known_items
-        self.inner_ = (
-            np.zeros(data.ratings.n_users, np.int32),
-            np.zeros(data.ratings.n_items, np.int32),
-        )
-        for inner, known in zip(self.inner_, self.known_, strict=True):
-            inner[known] = np.arange(len(known), dtype=np.int32)
-        centres = (
-            self.base_
-            + self.user_biases_[data.ratings.users]
-            + self.item_biases_[data.ratings.items]
-        )
-        xs, ys = (data.users, data.items) if self.user_based else (data.items, data.users)
-        residuals = data.ratings.values - centres
-        np.divide(residuals, self.scale_[xs], out=residuals, where=self.scale_[xs] > 0)
-        self.residuals_ = by_row(ys, xs, residuals, (n_y, n_x))
+        self.order_: NDArray[np.uint32] | None = None
+
+        # The inner id of each user and item; 0 for the unknown, whose answers are replaced.
+        self.inner_users_ = np.zeros(data.ratings.n_users, np.int32)
+        self.inner_users_[data.known_users] = np.arange(len(data.known_users), dtype=np.int32)
+        self.inner_items_ = np.zeros(data.ratings.n_items, np.int32)
+        self.inner_items_[data.known_items] = np.arange(len(data.known_items), dtype=np.int32)
+        self.items_by_inner_id_ = data.known_items
+
+        user_biases = self.user_biases_[data.ratings.users]
+        item_biases = self.item_biases_[data.ratings.items]
+        residuals = data.ratings.values - (self.base_ + user_biases + item_biases)
+
+        xs, ys = self._order_sides(data.users, data.items)
+        scales = self.scale_[xs]
+        np.divide(residuals, scales, out=residuals, where=scales > 0)
+        self.residuals_ = group_by_row(ys, xs, residuals, (algorithm.n_y, algorithm.n_x))
 
     @abstractmethod
-    def _take_centres(self, algorithm: Any, data: Converted) -> None:
-        """Set the biases, and the scale of each x, to which the neighbours' ratings are compared."""
+    def _keep_centres(self, algorithm: Any, data: Converted) -> None:
+        """Set the biases, and the scale of each x, to which neighbours' ratings are compared."""
 
-    def _take_means(self, means: Doubles, data: Converted) -> None:
+    def _keep_means(self, means: Doubles, data: Converted) -> None:
         """The mean of each x as its bias."""
-        of_users, of_items = (means - self.mean_, 0) if self.user_based else (0, means - self.mean_)
-        self._take_biases(of_users, of_items, data)
+        offsets = means - self.mean_
+        if self.user_based:
+            self._keep_biases(offsets, 0, data)
+        else:
+            self._keep_biases(0, offsets, data)
 
-    def _personal(self, users: Indices, items: Indices) -> Doubles:
-        u, i = self.inner_[0][users], self.inner_[1][items]
-        xs, ys = (u, i) if self.user_based else (i, u)
-        means = near_pairs(
-            xs, ys, self.similarities_, _columns(self.residuals_), self.k, self.min_k
-        )
+    def _order_sides(self, users: Indices, items: Indices) -> tuple[Indices, Indices]:
+        """The two as x and y: x is the side that has neighbours."""
+        if self.user_based:
+            return users, items
+        return items, users
+
+    def _personal_of_pairs(self, users: Indices, items: Indices) -> Doubles:
+        xs, ys = self._order_sides(self.inner_users_[users], self.inner_items_[items])
+        by_y = _compressed_rows(self.residuals_)
+        means = near_pairs(xs, ys, self.similarities_, by_y, self.k, self.min_k)
         means *= self.scale_[xs]
-        means[~(self.known_users_[users] & self.known_items_[items])] = 0.0
+
+        both_known = self.known_users_[users] & self.known_items_[items]
+        means[~both_known] = 0.0
         return np.asarray(means)
 
-    def _personal_items(self, users: Indices) -> Doubles:
-        inner_users = self.inner_[0][users]
+    def _personal_of_items(self, users: Indices) -> Doubles:
+        inner_users = self.inner_users_[users]
         if self.user_based:
-            xs, by_y, order = inner_users, self.residuals_, self._nearest_first(inner_users)
+            xs = inner_users
+            by_y = self.residuals_
+            order = self._nearest_first(inner_users)
         else:
-            xs, by_y = np.arange(len(self.known_[1]), dtype=np.int32), self.residuals_[inner_users]
-            if self.order_ is None:  # every block of users asks for the neighbours of all items
-                self.order_ = self._nearest_first(xs)
-            order = self.order_
-        busiest = np.argsort(-np.diff(by_y.indptr), kind="stable")  # the loop's wish
+            xs = np.arange(len(self.items_by_inner_id_), dtype=np.int32)
+            by_y = self.residuals_[inner_users]
+            order = self._nearest_items()
+
+        # The loop is fast where the ys with the most ratings come first.
+        busiest = np.argsort(-np.diff(by_y.indptr), kind="stable")
         by_y = by_y[busiest]
-        halves = _columns(by_y.tocsc()), _columns(by_y)
-        means = near_grid(xs, order, self.similarities_, *halves, self.k, self.min_k)
+        by_x = by_y.tocsc()
+        means = near_grid(
+            xs,
+            order,
+            self.similarities_,
+            _compressed_rows(by_x),
+            _compressed_rows(by_y),
+            self.k,
+            self.min_k,
+        )
         means *= self.scale_[xs][:, None]
+
         personal = np.zeros((len(users), self.n_items_))
         if self.user_based:
-            personal[:, self.known_[1][busiest]] = means
+            personal[:, self.items_by_inner_id_[busiest]] = means
         else:
-            personal[busiest[:, None], self.known_[1]] = means.T
+            personal[busiest[:, None], self.items_by_inner_id_] = means.T
         personal[~self.known_users_[users]] = 0.0
         return personal
 
+    def _nearest_items(self) -> NDArray[np.uint32]:
+        """The neighbours of all items, sorted once: every block of users asks for them."""
+        if self.order_ is None:
+            self.order_ = self._nearest_first(np.arange(len(self.similarities_), dtype=np.int32))
+        return self.order_
+
     def _nearest_first(self, xs: Indices) -> NDArray[np.uint32]:
-        """For each of `xs` all of its kind, the most similar first."""
+        """For each of `xs` all of its kind, the most similar first: (len(xs), n_x) inner ids."""
         order = np.empty((len(xs), len(self.similarities_)), np.uint32)
-        for start in range(
-            0, len(xs), 256
-        ):  # argsort answers in 8 bytes and needs a copy of what it sorts
-            order[start : start + 256] = np.argsort(
-                -self.similarities_[xs[start : start + 256]], axis=1
-            )
+        for start in range(0, len(xs), _SORTED_AT_ONCE):
+            rows = slice(start, start + _SORTED_AT_ONCE)
+            order[rows] = np.argsort(-self.similarities_[xs[rows]], axis=1)
         return order
+
+
+def _compressed_rows(rows: Any) -> CompressedRows:
+    """Starts, columns and values of a csr_array, or of the columns of a csc_array.
+
+    An unsigned index spares numba the test for a negative one.
+    """
+    return rows.indptr.astype(np.uint32), rows.indices.astype(np.uint32), rows.data
 
 
 @dataclass(eq=False)
 class KNNBasic(_Neighbours):
     """The mean rating of i by the `k` users most like u, weighted by their similarity sim(u, v).
 
-    Or, with `user_based` false, that of the items most like i by u. Fewer than `min_k` neighbours of positive
-    similarity, or an unknown user or item, give the training mean. Without centring, as in Surprise's KNNBasic
-    (Hug 2020), whose defaults these are.
+    Or, with `user_based` false, that of the items most like i by u. Fewer than `min_k` neighbours
+    of positive similarity, or an unknown user or item, give the training mean. Without centring, as
+    in Surprise's KNNBasic (Hug 2020), whose defaults these are.
     """
 
     name = "surprise-knn-basic"
 
-    def algorithm(self, seed: int) -> Any:
+    def make_algorithm(self, seed: int) -> Any:
         """Surprise's KNNBasic; nothing in it is random."""
         from surprise import KNNBasic
 
-        return KNNBasic(**self._parameters())
+        return KNNBasic(**self._library_arguments())
 
-    def _take_centres(self, algorithm: Any, data: Converted) -> None:
-        pass  # residuals to the training mean: it cancels out, and is left where there are no neighbours
+    def _keep_centres(self, algorithm: Any, data: Converted) -> None:
+        """Residuals to the training mean: it cancels out, and is left without neighbours."""
 
 
 @dataclass(eq=False)
 class KNNWithMeans(_Neighbours):
-    """mu_u + the weighted mean of r_vi - mu_v over the neighbours v; mu_i and mu_j with `user_based` false.
+    """mu_u + the weighted mean of r_vi - mu_v over the neighbours v of u.
 
-    Too few neighbours give mu_u alone, an unknown user or item the training mean. Centred on each user's mean as in
-    Resnick et al. 1994, "GroupLens". Defaults: Surprise's.
+    With `user_based` false mu_i + the weighted mean of r_uj - mu_j over the neighbours j of i. Too
+    few neighbours give mu_u (or mu_i) alone, an unknown user or item the training mean. Centred on
+    each user's mean as in Resnick et al. 1994, "GroupLens". Defaults: Surprise's.
     """
 
     name = "surprise-knn-with-means"
 
-    def algorithm(self, seed: int) -> Any:
+    def make_algorithm(self, seed: int) -> Any:
         """Surprise's KNNWithMeans; nothing in it is random."""
         from surprise import KNNWithMeans
 
-        return KNNWithMeans(**self._parameters())
+        return KNNWithMeans(**self._library_arguments())
 
-    def _take_centres(self, algorithm: Any, data: Converted) -> None:
-        self._take_means(algorithm.means, data)
+    def _keep_centres(self, algorithm: Any, data: Converted) -> None:
+        self._keep_means(algorithm.means, data)
 
 
 @dataclass(eq=False)
 class KNNWithZScore(_Neighbours):
     """mu_u + sigma_u * the weighted mean of (r_vi - mu_v) / sigma_v over the neighbours v.
 
-    A deviation of 0 counts as that of all ratings. Otherwise as `surprise-knn-with-means`, but if all ratings are
-    equal, where Surprise's prediction is not a number. Defaults: Surprise's (Hug 2020).
+    A deviation of 0 counts as that of all ratings. Otherwise as `surprise-knn-with-means`, but if
+    all ratings are equal, where Surprise's prediction is not a number. Defaults: Surprise's
+    (Hug 2020).
     """
 
     name = "surprise-knn-with-zscore"
 
-    def algorithm(self, seed: int) -> Any:
+    def make_algorithm(self, seed: int) -> Any:
         """Surprise's KNNWithZScore; nothing in it is random."""
         from surprise import KNNWithZScore
 
-        return KNNWithZScore(**self._parameters())
+        return KNNWithZScore(**self._library_arguments())
 
-    def _take_centres(self, algorithm: Any, data: Converted) -> None:
-        self._take_means(algorithm.means, data)
+    def _keep_centres(self, algorithm: Any, data: Converted) -> None:
+        self._keep_means(algorithm.means, data)
         self.scale_ = algorithm.sigmas
 
 
 @dataclass(eq=False)
 class KNNBaseline(_Neighbours):
-    """b_ui + the weighted mean of r_vi - b_vi over the neighbours v, b = mu + b_u + b_i (Koren 2010, formula 3).
+    """b_ui + the weighted mean of r_vi - b_vi over the neighbours v, where b = mu + b_u + b_i.
 
-    The biases are those of `surprise-baseline-only` with its defaults; Surprise recommends `pearson_baseline`.
-    Without neighbours b_ui is left, in which an unknown user or item has a bias of 0. Defaults: Surprise's.
+    Koren 2010, formula 3. The biases are those of `surprise-baseline-only` with its defaults;
+    Surprise recommends `pearson_baseline`. Without neighbours b_ui is left, in which an unknown
+    user or item has a bias of 0. Defaults: Surprise's.
     """
 
     name = "surprise-knn-baseline"
 
-    def algorithm(self, seed: int) -> Any:
+    def make_algorithm(self, seed: int) -> Any:
         """Surprise's KNNBaseline; nothing in it is random."""
         from surprise import KNNBaseline
 
-        return KNNBaseline(**self._parameters())
+        return KNNBaseline(**self._library_arguments())
 
-    def _take_centres(self, algorithm: Any, data: Converted) -> None:
+    def _keep_centres(self, algorithm: Any, data: Converted) -> None:
         self.mean_if_unknown_ = False
-        self._take_biases(algorithm.bu, algorithm.bi, data)
+        self._keep_biases(algorithm.bu, algorithm.bi, data)

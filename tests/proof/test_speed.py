@@ -42,7 +42,7 @@ def test_the_harness_is_faster_than_surprises_cross_validate(
     for row in read_suite("surprise-readme").rows:
         adapter = create(row.algorithm)
         assert isinstance(adapter, SurpriseModel)
-        algorithm = adapter.algorithm(seed=0)
+        algorithm = adapter.make_algorithm(seed=0)
         np.random.seed(0)
         random.seed(0)
         begun = time.perf_counter()
@@ -93,7 +93,7 @@ def test_scores_come_many_times_as_fast_as_from_surprises_test(
         assert isinstance(adapter, SurpriseModel)
         adapter.prepare(train)
         data = adapter.convert(train, movielens.catalogue)
-        algorithm = adapter.algorithm(0).fit(data.trainset)
+        algorithm = adapter.make_algorithm(0).fit(data.trainset)
         begun = time.process_time()
         algorithm.test(pairs)
         theirs = (time.process_time() - begun) * len(everybody) / len(tenth)

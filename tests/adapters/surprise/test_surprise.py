@@ -103,7 +103,7 @@ def test_scores_are_surprises_predictions(name: str, parameters: dict[str, Any])
     train = random_ratings()
     users, items = random_pairs(train)
     adapter = fitted(name, parameters, train)
-    library = adapter.algorithm(0).fit(surprises_own(train))
+    library = adapter.make_algorithm(0).fit(surprises_own(train))
     scores = adapter.score(users, items)
     assert scores.dtype == np.float32
     np.testing.assert_allclose(
@@ -273,7 +273,9 @@ def test_half_stars_are_scored_as_surprise_predicts_them(name: str) -> None:
     train = random_ratings(0.5)
     users, items = random_pairs(train)
     adapter = fitted(name, {}, train)
-    expected = predicted(adapter.algorithm(0).fit(surprises_own(train)), users, items, clip=False)
+    expected = predicted(
+        adapter.make_algorithm(0).fit(surprises_own(train)), users, items, clip=False
+    )
     np.testing.assert_allclose(adapter.score(users, items), expected, rtol=0, atol=1e-5)
 
 
@@ -321,7 +323,7 @@ def test_many_equally_near_neighbours_share_their_places_as_in_surprise() -> Non
         for parameters in ({"k": 1}, {"k": 5}, {"k": 5, "user_based": False}):
             adapter = fitted(name, parameters, train)
             expected = predicted(
-                adapter.algorithm(0).fit(surprises_own(train)), users, items, clip=False
+                adapter.make_algorithm(0).fit(surprises_own(train)), users, items, clip=False
             )
             scores = adapter.score_items(np.arange(60, dtype=np.int32)).ravel()
             np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
