@@ -50,7 +50,7 @@ def refuse_short_name(name: str) -> None:
     It would be loaded a second time, and its classes would not be those that the bench knows.
     `python -m` alone may import it so, while it looks for the command; see `forget_short_names`.
     """
-    python_looks_for_the_command = sys.argv[0] == "-m"
+    python_looks_for_the_command = sys.argv[:1] == ["-m"]
     if name.startswith("recbench.") or python_looks_for_the_command:
         return
 
