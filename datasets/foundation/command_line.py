@@ -30,7 +30,9 @@ def build_application(
     ends with exit code 2, and so is what else is `foreseen`, with its own code. Ctrl-C prints
     `interrupted`. Anything else is a bug: exit code 3, with a traceback.
     """
-    known_errors = {UsageError: ("error", USAGE), **(foreseen or {})}
+    known_errors: dict[type[Exception], tuple[str, int]] = {UsageError: ("error", USAGE)}
+    known_errors.update(foreseen or {})
+
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     for main in mains:
         name = main.__name__.strip("_").replace("_", "-")

@@ -40,7 +40,7 @@ class _LazyLoop:
 
 
 def compile_lazily(**options: Any) -> Callable[[Function], Function]:
-    """A decorator: at its first call the function becomes `numba.njit(cache=True, **options)` of it.
+    """A decorator: at its first call a function becomes `numba.njit(cache=True, **options)` of it.
 
     Dividing by 0 gives infinity or NaN, as in NumPy. A lazy loop may call others of its module, or
     that its module has imported by name. What a function closes over is a constant to the

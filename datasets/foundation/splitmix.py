@@ -1,4 +1,4 @@
-"""SplitMix64 (Steele, Lea and Flood 2014): random numbers that depend on nothing but what they are asked for."""
+"""SplitMix64 (Steele, Lea and Flood 2014): pseudo-random numbers that keep no state."""
 
 from typing import TypeVar
 
@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 Bits = TypeVar("Bits", np.uint64, NDArray[np.uint64])
 
-GOLDEN_GAMMA = np.uint64(
-    0x9E3779B97F4A7C15
-)  # 2^64 over the golden ratio, odd: the distance between two states
+# 2^64 over the golden ratio, as an odd number: the distance between two states.
+GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 
 def mix_bits(state: Bits) -> Bits:

@@ -1,4 +1,4 @@
-"""The lines of the Netflix Prize's ratings as arrays, by parsers that stop at what they do not know.
+"""The lines of the Netflix Prize's ratings as arrays, by parsers that stop at other text.
 
 Lines "movie:", and below each the ratings of that movie, "user,stars,YYYY-MM-DD".
 """

@@ -59,7 +59,7 @@ def _has_duplicates(pairs: NDArray[np.int64]) -> bool:
 
 
 def _mean_by_pair(values: NDArray[np.float32], firsts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The mean of each run of `values` that begins at one of `firsts`, summed in double precision."""
+    """The mean of each run of `values` that begins at one of `firsts`."""
     counts = np.diff(np.append(firsts, len(values)))
     sums = np.add.reduceat(values.astype(np.float64), firsts)
     return np.asarray(sums / counts).astype(np.float32)

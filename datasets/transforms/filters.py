@@ -1,4 +1,4 @@
-"""Which ratings to keep. Counts are taken before anything is dropped; the order of the rest stays."""
+"""Which ratings to keep: counts are taken before any is dropped, the order of the rest stays."""
 
 from typing import Any
 
