@@ -92,14 +92,27 @@ def _choose_columns(header: list[str], options: Mapping[str, str]) -> dict[str, 
 def _series(frame: "Frame", column: str) -> pl.Series:
     """A column of `frame` as polars has it; UsageError for values that no ratings file holds."""
     if isinstance(frame, pl.DataFrame):
-        return frame[column]
+        series = frame[column]
+    else:
+        series = _series_of_pandas(frame, column)
+    if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary):
+        raise UsageError(
+            f"the DataFrame: column {column!r} holds neither numbers, texts nor times: its type is "
+            f"{series.dtype}"
+        )
+    return series
 
+
+def _series_of_pandas(frame: "pandas.DataFrame", column: str) -> pl.Series:
+    """A column of a frame of pandas; missing values are null. UsageError for mixed types."""
     (values,) = [frame[name] for name in frame.columns if str(name) == column]
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iufM":
+        return pl.Series(column, values.to_numpy(), nan_to_null=True)
+
+    cells = values.astype(object).where(values.notna(), None).tolist()
     try:
-        if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iufM":
-            return pl.Series(column, values.to_numpy(), nan_to_null=True)
-        return pl.Series(column, values.astype(object).where(values.notna(), None).tolist())
+        return pl.Series(column, cells)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise UsageError(
-            f"the DataFrame: column {column!r} holds neither numbers, texts nor times: {error}"
+            f"the DataFrame: column {column!r} holds values of several types: {error}"
         ) from None
