@@ -135,9 +135,10 @@ class Definition:
 
 @dataclass(frozen=True)
 class Definitions:
-    """A list of terms with their meanings."""
+    """A list of terms with their meanings; long ones have paragraphs and keep their lines."""
 
     entries: tuple[Definition, ...]
+    are_long: bool = False
 
 
 @dataclass(frozen=True)

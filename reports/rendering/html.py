@@ -156,8 +156,14 @@ def _render_starred_titles(block: StarredTitles) -> Markup:
 def _render_definitions(block: Definitions) -> Markup:
     lines = []
     for entry in block.entries:
-        note = _fill(' <span class="note">{}</span>', entry.note) if entry.note else ""
-        lines.append(_fill("<dt>{}</dt>\n<dd>{}{}</dd>", entry.term, entry.meaning, note))
+        if block.are_long:
+            meaning = _fill("<p>{}</p>", entry.meaning)
+            note_pattern = '<p class="note">{}</p>'
+        else:
+            meaning = escape(entry.meaning)
+            note_pattern = ' <span class="note">{}</span>'
+        note = _fill(note_pattern, entry.note) if entry.note else ""
+        lines.append(_fill("<dt>{}</dt>\n<dd>{}{}</dd>", entry.term, meaning, note))
     return _fill("<dl>\n{}\n</dl>", Markup("\n").join(lines))
 
 

@@ -14,7 +14,6 @@ from recbench.reports.rendering.blocks import (
     Code,
     Command,
     Commands,
-    Definition,
     Definitions,
     Details,
     FailedCells,
@@ -75,7 +74,7 @@ def _render_block(block: Block) -> str:
         case StarredTitles():
             return "\n".join(f"- {stars} ★ {_escape(title)}" for stars, title in block.entries)
         case Definitions():
-            return "\n\n".join(_render_definition(entry) for entry in block.entries)
+            return _render_definitions(block)
         case Pairs():
             lines = [[_escape(name), _render_words(value)] for name, value in block.entries]
             return f"{_introduce(block.caption)}\n\n{_draw_table(['', ''], [False, False], lines)}"
@@ -138,16 +137,19 @@ def _render_piece(piece: Piece) -> str:
             assert_never(piece)
 
 
-def _render_definition(entry: Definition) -> str:
-    """The term, its meaning and the note.
-
-    A meaning of several lines, such as formulas, keeps them.
-    """
-    if "\n" in entry.meaning:
-        parts = [f"**{_escape(entry.term)}**", writing.fenced(entry.meaning), _escape(entry.note)]
-        return "\n\n".join(part for part in parts if part)
-    note = f" ({_escape(entry.note)})" if entry.note else ""
-    return f"**{_escape(entry.term)}**: {_escape(entry.meaning)}{note}"
+def _render_definitions(block: Definitions) -> str:
+    """Terms with their meanings and notes; long meanings, such as formulas, keep their lines."""
+    parts: list[str] = []
+    for entry in block.entries:
+        term = f"**{_escape(entry.term)}**"
+        if block.are_long:
+            parts += [term, writing.fenced(entry.meaning)]
+            if entry.note:
+                parts.append(_escape(entry.note))
+        else:
+            note = f" ({_escape(entry.note)})" if entry.note else ""
+            parts.append(f"{term}: {_escape(entry.meaning)}{note}")
+    return "\n\n".join(parts)
 
 
 def _draw_table(

@@ -81,7 +81,7 @@ def _describe_algorithms(results: Results) -> list[Block]:
     summary = (
         "Formula, source and defaults of each row, with the libraries behind it and their licences"
     )
-    return [Heading("Algorithms"), Details(summary, (Definitions(tuple(entries)),))]
+    return [Heading("Algorithms"), Details(summary, (Definitions(tuple(entries), are_long=True),))]
 
 
 def list_protocol(results: Results) -> list[tuple[str, str]]:
