@@ -2,6 +2,7 @@
 
 import importlib
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 
@@ -15,37 +16,48 @@ from recbench.datasets.storage import cache_directory, data_directory, find_plac
 
 
 def examine() -> int:
-    """Show where files are looked for, what is installed, and whether each algorithm's library can be imported."""
+    """Show where files lie, what is installed, and whether each library can be imported."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    lines = {**_directories(), **_machine(describe_environment(threads=1, cells_at_once=1))}
-    for name, value in lines.items():
-        console.print(f"{name:<22} {value}")
+    _print_facts(console, _describe_directories())
+    _print_facts(console, _describe_machine(describe_environment(threads=1, cells_at_once=1)))
+
     begun = perf_counter()
     with ForkPool(threads=1) as pool:
         pool.wait_until_ready()
-    console.print(f"{'fork server':<22} ready after {perf_counter() - begun:.1f} s")
-    broken = _broken_libraries()
-    for module, problem in broken.items():
+    _print_facts(console, {"fork server": f"ready after {perf_counter() - begun:.1f} s"})
+
+    problems = _find_broken_libraries()
+    for module, problem in problems.items():
         console.print(f"{'cannot import':<22} {module}: {problem}", style="bold red")
-    if broken:
+    if problems:
         console.print(
             "Algorithms that need these will be not_installed; `make install` installs everything."
         )
         return INCOMPLETE
-    console.print(f"{'algorithms':<22} all {len(available())} can run")
+    _print_facts(console, {"algorithms": f"all {len(available())} can run"})
     return FINE
 
 
-def _directories() -> dict[str, str]:
+def _print_facts(console: Console, facts: Mapping[str, str]) -> None:
+    """One line a fact, the values below each other."""
+    for name, value in facts.items():
+        console.print(f"{name:<22} {value}")
+
+
+def _describe_directories() -> dict[str, str]:
+    """Where data and cache lie, whether they can be written, and where Netflix's files are."""
+    data = data_directory()
+    cache = cache_directory()
     netflix = find_placed("netflix/combined_data_1.txt")
     return {
-        "data directory": f"{data_directory()} ({_state(data_directory())}; set RECBENCH_DATA to change it)",
-        "cache directory": f"{cache_directory()} ({_state(cache_directory())}; set RECBENCH_CACHE to change it)",
-        "Netflix files": f"{netflix or 'not found'}; expected in {data_directory() / 'netflix'}",
+        "data directory": f"{data} ({_probe_directory(data)}; set RECBENCH_DATA to change it)",
+        "cache directory": f"{cache} ({_probe_directory(cache)}; set RECBENCH_CACHE to change it)",
+        "Netflix files": f"{netflix or 'not found'}; expected in {data / 'netflix'}",
     }
 
 
-def _state(directory: Path) -> str:
+def _probe_directory(directory: Path) -> str:
+    """Whether files can be written there, in words; the directory is made if there is none."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
@@ -54,26 +66,30 @@ def _state(directory: Path) -> str:
         return f"NOT WRITABLE: {error.strerror}"
 
 
-def _machine(found: Environment) -> dict[str, str]:
+def _describe_machine(environment: Environment) -> dict[str, str]:
+    """Processor, memory, platform, and the versions of Python and the libraries."""
+    can_measure = Path("/proc/self/clear_refs").exists()
     return {
-        "machine": f"{found.cpu}, {found.cores} cores, {found.memory_mb:.0f} MB",
-        "platform": found.platform,
-        "python": found.python,
-        **found.versions,
-        "memory measured": "yes" if Path("/proc/self/clear_refs").exists() else "no: only on Linux",
+        "machine": (
+            f"{environment.cpu}, {environment.cores} cores, {environment.memory_mb:.0f} MB"
+        ),
+        "platform": environment.platform,
+        "python": environment.python,
+        **environment.versions,
+        "memory measured": "yes" if can_measure else "no: only on Linux",
     }
 
 
-def _broken_libraries() -> dict[str, str]:
-    broken = {}
-    for module in sorted(
-        {module for adapter in available().values() for module in adapter.requires}
-    ):
+def _find_broken_libraries() -> dict[str, str]:
+    """Why modules that adapters require cannot be imported, by module; empty if all can."""
+    required = {module for adapter in available().values() for module in adapter.requires}
+    problems = {}
+    for module in sorted(required):
         try:
             importlib.import_module(module)
         except ImportError as error:
-            broken[module] = str(error)
-    return broken
+            problems[module] = str(error)
+    return problems
 
 
 if __name__ == "__main__":

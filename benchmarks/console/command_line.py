@@ -1,4 +1,4 @@
-"""The command lines of the bench: those of `datasets.foundation`, that know what breaks the bench."""
+"""The command lines of the bench: those of `datasets.foundation`, and what breaks the bench."""
 
 import contextlib
 import functools

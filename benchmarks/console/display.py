@@ -1,4 +1,6 @@
-"""What a person sees while the cells run: a bar and a growing table, or plain lines where there is no terminal."""
+"""What a person sees while the cells run: a bar and a growing table, or plain lines where there is
+no terminal.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,15 +25,30 @@ from recbench.datasets.ratings import Dataset
 ROWS_SHOWN = 15  # the newest cells; the report has them all
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+def _format_number(value: float | None, n_digits: int) -> str:
+    """The value with so many decimals, or a dash."""
+    if value is None:
+        return "–"
+    return f"{value:.{n_digits}f}"
 
 
-def summary(record: Record, metrics: Sequence[str]) -> list[str]:
+def phase_seconds(record: Record, phase: str) -> float | None:
+    """Seconds of a phase, or None if it was not reached."""
+    if phase not in record.costs:
+        return None
+    return record.costs[phase].seconds
+
+
+def summarise_record(record: Record, metrics: Sequence[str]) -> list[str]:
     """A finished cell in words: row, fold, status, the metrics, fit seconds, peak memory."""
-    values = [_number(record.metrics.get(name), 4) for name in metrics]
-    fit, peak = _number(record.seconds("fit"), 3), _number(record.peak_mb, 0)
-    return [record.cell.row, record.cell.place, record.status, *values, fit, peak]
+    return [
+        record.cell.row,
+        record.cell.place,
+        record.status,
+        *(_format_number(record.metrics.get(name), 4) for name in metrics),
+        _format_number(phase_seconds(record, "fit"), 3),
+        _format_number(record.peak_mb, 0),
+    ]
 
 
 class Display:
@@ -40,7 +57,10 @@ class Display:
     def __init__(
         self, console: Console, total: int, metrics: Sequence[str], *, plain: bool = False
     ) -> None:
-        self._console, self._metrics = console, list(metrics)
+        """Nothing is drawn yet. With `plain`, cells are told in lines even on a terminal."""
+        self._console = console
+        self._total = total
+        self._metrics = list(metrics)
         self._finished: list[Record] = []
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -53,12 +73,9 @@ class Display:
             console=console,
         )
         self._task = self._progress.add_task("starting", total=total)
-        self._total = total
-        self._live = (
-            Live(self._view(), console=console, refresh_per_second=4)
-            if console.is_terminal and not plain
-            else None
-        )
+        self._live: Live | None = None
+        if console.is_terminal and not plain:
+            self._live = Live(self._draw(), console=console, refresh_per_second=4)
 
     def __enter__(self) -> Self:
         if self._live:
@@ -67,43 +84,47 @@ class Display:
 
     def __exit__(self, *_: object) -> None:
         if self._live:
-            self._live.update(self._view())
+            self._live.update(self._draw())
             self._live.stop()
 
     def started(self, cell: Cell) -> None:
         """Name the cell that is running now."""
         self._progress.update(self._task, description=f"{cell.row} {cell.place}")
         if self._live:
-            self._live.update(self._view())
+            self._live.update(self._draw())
 
     def finished(self, record: Record) -> None:
         """Add a finished cell."""
         self._finished.append(record)
         self._progress.advance(self._task)
         if self._live:
-            self._live.update(self._view())
-            return
-        row, fold, status, *values, fit, peak = summary(record, self._metrics)
-        numbers = "  ".join(
-            f"{name} {value}" for name, value in zip(self._metrics, values, strict=True)
-        )
-        line = f"[{len(self._finished)}/{self._total}] {row} {fold}: {status}"
-        tail = (
-            f"  {numbers}  fit {fit} s  peak {peak} MB"
-            if status == "ok"
-            else f": {(record.reason or '').partition(chr(10))[0]}"
-        )
-        self._console.print(Text(line + tail), soft_wrap=True)
+            self._live.update(self._draw())
+        else:
+            self._console.print(Text(self._describe(record)), soft_wrap=True)
 
-    def _view(self) -> Group:
+    def _describe(self, record: Record) -> str:
+        """The cell that has finished last, in one line: its numbers, or why it has none."""
+        row, fold, status, *values, fit, peak = summarise_record(record, self._metrics)
+        line = f"[{len(self._finished)}/{self._total}] {row} {fold}: {status}"
+        if status != "ok":
+            reason = (record.reason or "").partition("\n")[0]
+            return f"{line}: {reason}"
+
+        named = zip(self._metrics, values, strict=True)
+        numbers = "  ".join(f"{name} {value}" for name, value in named)
+        return f"{line}  {numbers}  fit {fit} s  peak {peak} MB"
+
+    def _draw(self) -> Group:
+        """The newest cells in a table, and the bar."""
         table = Table(box=None, pad_edge=False)
         for name in ("algorithm", "fold", "status", *self._metrics, "fit s", "peak MB"):
-            table.add_column(
-                name, justify="left" if name in ("algorithm", "status") else "right", no_wrap=True
-            )
+            is_text = name in ("algorithm", "status")
+            table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
+
         for record in self._finished[-ROWS_SHOWN:]:
             style = "" if record.status == "ok" else "red"
-            table.add_row(*(Text(value, style) for value in summary(record, self._metrics)))
+            values = summarise_record(record, self._metrics)
+            table.add_row(*(Text(value, style) for value in values))
         return Group(table, self._progress)
 
 
@@ -116,7 +137,7 @@ def print_plan(console: Console, plan: Sequence[tuple[Cell, str]], directory: Pa
 
 
 def announce(console: Console, data: Dataset, n_cells: int, n_waiting: int) -> None:
-    """What will be run on what: the notice of simulated data, counts, and what the loader remarked."""
+    """What will be run: the notice of simulated data, counts, and what the loader remarked."""
     ratings = data.ratings
     if data.provenance.simulated:
         console.print(data.provenance.notice, style="bold yellow", markup=False)

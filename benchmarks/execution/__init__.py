@@ -1,9 +1,9 @@
-"""Where cells are measured: each in a process of its own, watched and killed, with the data sealed off while an
-algorithm runs; or, to debug, in the process of the command.
+"""Where cells are measured: each in a process of its own, watched and killed, with the data sealed
+off while an algorithm runs; or, to debug, in the process of the command.
 
-Commands and verification come in with jobs and get records back: who wants to measure makes jobs (`make_jobs`) and
-gives them to an executor (`open_executor`). Which one that is, where and on which processors it runs them, and where
-logs lie, nobody else knows.
+Commands and verification come in with jobs and get records back: who wants to measure makes jobs
+(`make_jobs`) and gives them to an executor (`open_executor`). Which one that is, where and on which
+processors it runs them, and where logs lie, nobody else knows.
 """
 
 from recbench.benchmarks.execution.executor import Executor, open_executor

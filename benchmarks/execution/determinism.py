@@ -1,8 +1,9 @@
-"""Whether the same seed gives the same numbers: declared by the adapter, or found by fitting twice and comparing."""
+"""Whether the same seed gives the same numbers: declared, or found by fitting twice."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recbench.adapters import Recommender
 from recbench.adapters.base import Floats
@@ -12,49 +13,78 @@ from recbench.datasets.ratings import Catalogue, Ratings
 TOLERANCE = 1e-4  # of the range of the scores
 N_PAIRS = 4096
 
+Doubles = NDArray[np.float64]
 
-def certify(reason: str | None, fits: Sequence[Floats], checked_on: str) -> Certificate | None:
-    """The verdict on the scores that several fits gave to the same pairs; None where there are no two to compare.
 
-    A `reason` declared by the adapter always wins: that two fits agreed once proves nothing then.
+def certify_fits(reason: str | None, fits: Sequence[Floats], checked_on: str) -> Certificate | None:
+    """The verdict on the scores that several fits gave to the same pairs.
+
+    None where there are no two to compare. A `reason` declared by the adapter always wins: that two
+    fits agreed once proves nothing then. `checked_on` says in words what was fitted.
     """
-    difference, same = None, True
     if len(fits) > 1:
-        scores = np.stack(fits).astype(np.float64)
-        known = np.isfinite(scores)  # no opinion is NaN
-        values = scores[:, known.all(0)]
-        difference = float(np.ptp(values, axis=0).max(initial=0))
-        extent = float(np.ptp(values)) if values.size else 0.0
-        same = np.array_equal(known.all(0), known.any(0)) and difference <= TOLERANCE * extent
-    elif reason is None:
+        difference, is_same = _compare_scores(np.stack(fits).astype(np.float64))
+        verdict: Verdict = "not deterministic"
+        if reason is None and is_same:
+            verdict = "within tolerance" if difference else "bit-identical"
+        return Certificate(verdict, difference, checked_on, reason)
+
+    if reason is None:
         return None
-    verdict: Verdict = "not deterministic"
-    if reason is None and same:
-        verdict = "within tolerance" if difference else "bit-identical"
-    return Certificate(verdict, difference, checked_on, reason)
+    return Certificate("not deterministic", None, checked_on, reason)
 
 
-def sample(algorithm: Recommender, train: Ratings) -> Floats:
-    """The scores of the first training pairs: always the same call, so that the batch's size explains no difference.
+def _compare_scores(scores: Doubles) -> tuple[float, bool]:
+    """How far the fits (rows) are apart on any pair (column), and whether that is within TOLERANCE.
 
-    Not of test pairs, since these are no algorithm's business before it has been asked for its recommendations.
+    A score that is not finite is no opinion: all fits must have none about the same pairs.
+    """
+    is_known = np.isfinite(scores)
+    known_by_all = is_known.all(axis=0)
+    values = scores[:, known_by_all]
+    if not values.size:
+        return 0.0, np.array_equal(known_by_all, is_known.any(axis=0))
+
+    difference = float(np.ptp(values, axis=0).max())
+    extent = float(np.ptp(values))
+    has_same_gaps = np.array_equal(known_by_all, is_known.any(axis=0))
+    return difference, has_same_gaps and difference <= TOLERANCE * extent
+
+
+def sample_scores(algorithm: Recommender, train: Ratings) -> Floats:
+    """The scores of the first training pairs, at most N_PAIRS.
+
+    It is always the same call, so that the batch's size explains no difference. Not of test pairs,
+    since these are no algorithm's business before it has been asked for its recommendations.
     """
     return algorithm.score(train.users[:N_PAIRS], train.items[:N_PAIRS]).copy()
 
 
-def toy(scale: tuple[float, float]) -> tuple[Ratings, Catalogue, Floats]:
-    """Half of the pairs of 40 users and 30 items, with a planted taste; their catalogue and their truth."""
-    n_users, n_items = 40, 30
+def make_toy(scale: tuple[float, float]) -> tuple[Ratings, Catalogue, Floats]:
+    """About half of the pairs of 40 users and 30 items, with a planted taste.
+
+    Returned are the ratings, the catalogue, and a truth of the shape that simulated data have.
+    """
+    n_users = 40
+    n_items = 30
+    lowest, highest = scale
     users, items = np.divmod(np.arange(n_users * n_items, dtype=np.int32), np.int32(n_items))
-    loved = (users + items) % 2 == 0
-    keep = (users * 7 + items * 5) % 11 % 2 == 0
-    values = np.where(loved, scale[1], scale[0]).astype(np.float32)
+    is_loved = (users + items) % 2 == 0
+    is_rated = (users * 7 + items * 5) % 11 % 2 == 0
+    values = np.where(is_loved, highest, lowest).astype(np.float32)
     times = np.arange(len(users), dtype=np.int64)
-    ratings = Ratings(users[keep], items[keep], values[keep], n_users, n_items, scale, times[keep])
-    titles = tuple(f"Toy {item}" for item in range(n_items))
-    genres = tuple((("Comedy",), ("Drama", "War"))[item % 2] for item in range(n_items))
-    return (
-        ratings,
-        Catalogue(titles, (None,) * n_items, genres),
-        np.full((3, n_users, n_items), 0.5, np.float32),
+    ratings = Ratings(
+        users[is_rated],
+        items[is_rated],
+        values[is_rated],
+        n_users,
+        n_items,
+        scale,
+        times[is_rated],
     )
+
+    titles = tuple(f"Toy {item}" for item in range(n_items))
+    years = (None,) * n_items
+    genres = tuple((("Comedy",), ("Drama", "War"))[item % 2] for item in range(n_items))
+    truth = np.full((3, n_users, n_items), 0.5, np.float32)
+    return ratings, Catalogue(titles, years, genres), truth

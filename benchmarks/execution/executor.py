@@ -15,12 +15,15 @@ class Executor(Protocol):
 
     @property
     def environment(self) -> Environment:
-        """The machine, the versions and the commit: what its records say unless a cell has met with worse."""
+        """The machine, the versions and the commit: what its records say unless a cell has met with
+        worse.
+        """
 
     def execute(
         self, jobs: Iterable[Job], on_start: Callable[[Cell], None] = ...
     ) -> Iterator[Record]:
-        """Carry out each job and yield its record once that is written; `on_start` hears of each that begins.
+        """Carry out each job and yield its record once that is written; `on_start` hears of each
+        that begins.
 
         The order is that in which cells end. HarnessError if the executor itself breaks.
         """
@@ -32,8 +35,8 @@ def open_executor(
 ) -> Iterator[Executor]:
     """The executor for cells of `threads` threads each, `cells_at_once` of them at the same time.
 
-    Usually this is the fork pool, which imports libraries while the caller loads the data. To `debug`, cells run
-    in this process, one after the other.
+    Usually this is the fork pool, which imports libraries while the caller loads the data. To
+    `debug`, cells run in this process, one after the other.
     """
     if debug:
         yield InProcess(threads)

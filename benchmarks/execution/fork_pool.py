@@ -1,4 +1,6 @@
-"""One process per cell: start it, watch its seconds and megabytes, kill it, and give its end a name."""
+"""One process per cell: start it, watch its seconds and megabytes, kill it, and give its end a
+name.
+"""
 
 import contextlib
 import json
@@ -59,7 +61,9 @@ class ForkPool:
     """Runs cells, each in a process forked from one server that holds the imported libraries."""
 
     def __init__(self, threads: int, cells_at_once: int = 1) -> None:
-        """Start the server; it imports while the caller does other things. Use as a context manager."""
+        """Start the server; it imports while the caller does other things. Use as a context
+        manager.
+        """
         self._threads = threads
         self._cells_at_once = cells_at_once
         self._running: dict[str, Watched] = {}
@@ -96,7 +100,9 @@ class ForkPool:
 
     @property
     def environment(self) -> Environment:
-        """The machine, the versions and the commit; cells are contended if several run at the same time."""
+        """The machine, the versions and the commit; cells are contended if several run at the same
+        time.
+        """
         return describe_environment(self._threads, self._cells_at_once)
 
     def wait_until_ready(self) -> None:
@@ -190,13 +196,17 @@ class ForkPool:
 
 
 def _module_path() -> list[str]:
-    """Where the server looks for modules: as this process does, in the same order, by absolute paths."""
+    """Where the server looks for modules: as this process does, in the same order, by absolute
+    paths.
+    """
     path = [str(Path(entry).absolute()) for entry in sys.path]
     return [*path, str(Path.cwd()), str(recbench.ROOT)]
 
 
 def _server_variables(threads: int) -> dict[str, str]:
-    """Environment variables of the server and its cells. Paths are absolute, since a cell may change its directory."""
+    """Environment variables of the server and its cells. Paths are absolute, since a cell may
+    change its directory.
+    """
     python_path = os.environ.get("PYTHONPATH")
     parts = python_path.split(os.pathsep) if python_path else []
     variables = {

@@ -1,11 +1,13 @@
-"""The process that cells are forked from: it has imported the libraries, so a cell starts in milliseconds.
+"""The process that cells are forked from: it has imported the libraries, so a cell starts in
+milliseconds.
 
-Started by `fork_pool`, which hands over its own path for modules, as a program of its own. It reads one JSON job a
-line from its standard input and writes one JSON message a line when a cell has started or ended. When its input
-closes, because the run has ended or was killed, it kills every cell and leaves.
+Started by `fork_pool`, which hands over its own path for modules, as a program of its own. It reads
+one JSON job a line from its standard input and writes one JSON message a line when a cell has
+started or ended. When its input closes, because the run has ended or was killed, it kills every
+cell and leaves.
 
-What is imported at the top is of the standard library and quickly there: from the first moments on this process
-dies with the run, also while it imports everything else.
+What is imported at the top is of the standard library and quickly there: from the first moments on
+this process dies with the run, also while it imports everything else.
 """
 
 import contextlib
@@ -70,7 +72,9 @@ def serve(run: int) -> None:
 
 
 def _die_with(parent: int, number: signal.Signals) -> None:
-    """Have the kernel send `number` to this process when `parent` dies; leave if it is dead already."""
+    """Have the kernel send `number` to this process when `parent` dies; leave if it is dead
+    already.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
@@ -88,7 +92,9 @@ def _leave(cells: dict[int, str]) -> None:
 
 
 def _reply(replies: int, **message: str | int) -> None:
-    """One line to the run. It has gone if the pipe is broken; then the closed input ends this process too."""
+    """One line to the run. It has gone if the pipe is broken; then the closed input ends this
+    process too.
+    """
     with contextlib.suppress(BrokenPipeError):
         os.write(replies, json.dumps(message).encode() + b"\n")
 
@@ -96,9 +102,9 @@ def _reply(replies: int, **message: str | int) -> None:
 def _preload(modules: list[str]) -> None:
     """Import what can be imported; the cell itself reports what cannot.
 
-    Threads must not start here: a fork copies only the thread that forks, so a cell would wait for ever for the
-    others, and for the locks that they held. JAX, polars and OpenMP start theirs when they are first used, and
-    that is in a cell.
+    Threads must not start here: a fork copies only the thread that forks, so a cell would wait for
+    ever for the others, and for the locks that they held. JAX, polars and OpenMP start theirs when
+    they are first used, and that is in a cell.
     """
     missing = [module for module in modules if module not in sys.modules]
     if not missing:
@@ -193,7 +199,9 @@ def _reap(cells: dict[int, str], replies: int) -> None:
 
 
 def _end_orphans() -> None:
-    """Kill every child of this process; with no cell running, these are processes that cells have abandoned."""
+    """Kill every child of this process; with no cell running, these are processes that cells have
+    abandoned.
+    """
     import psutil
 
     for process in psutil.Process().children(recursive=True):
@@ -202,7 +210,8 @@ def _end_orphans() -> None:
 
 
 def find_modules_as(root: str, module_path: list[str]) -> None:
-    """Have `recbench` imported from `root`, where the run has it from, and all else from `module_path`.
+    """Have `recbench` imported from `root`, where the run has it from, and all else from
+    `module_path`.
 
     Another recbench may be installed, and stand before this one on the path.
     """

@@ -1,11 +1,12 @@
-"""Cells in the process of the command itself, for debugging: prints, breakpoints and whole tracebacks.
+"""Cells in the process of the command itself, for debugging: prints, breakpoints and whole
+tracebacks.
 
-What a process of its own gives is missing here. No limit on time or memory is held; an algorithm that ends the
-process ends the run; what an algorithm keeps in a module, the next cell finds there; and libraries have been
-imported long ago, with threads as they like (those of BLAS and OpenMP are limited). Records say
-`"in_process": true` in their environment, and count as contended, so that no gate compares their times and
-reports show them grey. Cells are not warmed up and fitted once: a breakpoint in `fit` is met once a cell, and no
-certificate of determinism is given.
+What a process of its own gives is missing here. No limit on time or memory is held; an algorithm
+that ends the process ends the run; what an algorithm keeps in a module, the next cell finds there;
+and libraries have been imported long ago, with threads as they like (those of BLAS and OpenMP are
+limited). Records say `"in_process": true` in their environment, and count as contended, so that no
+gate compares their times and reports show them grey. Cells are not warmed up and fitted once: a
+breakpoint in `fit` is met once a cell, and no certificate of determinism is given.
 """
 
 import traceback
@@ -34,14 +35,15 @@ class InProcess:
 
     @property
     def environment(self) -> Environment:
-        """As of the pool, marked: its times are not comparable with those of a process of its own."""
+        """As of the pool, marked: times are not comparable with those of the pool."""
         environment = describe_environment(self._threads, cells_at_once=1)
         return environment.replaced(bound=False, contended=True, in_process=True)
 
     def execute(
         self, jobs: Iterable[Job], on_start: Callable[[Cell], None] = lambda cell: None
     ) -> Iterator[Record]:
-        """Run each cell and yield its record; of the limits, only the budget of all cells together holds.
+        """Run each cell and yield its record; of the limits, only the budget of all cells together
+        holds.
 
         KeyboardInterrupt, with no record of the cell, if the user leaves the debugger.
         """

@@ -1,4 +1,6 @@
-"""What an executor carries out: one cell with all that it takes, in a form that can cross a process or a host."""
+"""What an executor carries out: one cell with all that it takes, in a form that can cross a process
+or a host.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +15,8 @@ from recbench.datasets.ratings import Dataset
 
 @dataclass(frozen=True)
 class Limits:
-    """What a cell may use, its loading and warm-up included; and how long all cells together may take.
+    """What a cell may use, its loading and warm-up included; and how long all cells together may
+    take.
 
     None means as long as it takes.
     """
@@ -25,7 +28,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """One cell to be measured. Every path is absolute: who carries it out may stand in another directory.
+    """One cell to be measured. Every path is absolute: who carries it out may stand in another
+    directory.
 
     What only the executor knows, it fills in when the cell starts.
     """
@@ -53,7 +57,9 @@ class Job:
 
     @property
     def is_attended(self) -> bool:
-        """Whether the cell has the terminal of the command, so that somebody may sit there and debug."""
+        """Whether the cell has the terminal of the command, so that somebody may sit there and
+        debug.
+        """
         return self.log is None
 
     @property
@@ -86,7 +92,8 @@ def make_jobs(
 ) -> list[Job]:
     """A job for each of `cells`, whose records go into `run`.
 
-    `dataset` is in the cache: the cells read it there. `environment` is what `Executor.environment` says.
+    `dataset` is in the cache: the cells read it there. `environment` is what `Executor.environment`
+    says.
     """
     assert dataset.stored is not None, "a data set that was loaded is stored in the cache"
     adapters = available()

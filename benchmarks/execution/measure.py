@@ -1,5 +1,6 @@
 """What a call costs in seconds and megabytes, and on what machine."""
 
+import contextlib
 import gc
 import os
 import platform
@@ -30,24 +31,31 @@ PACKAGES = (
     "polars",
     "pandas",
 )
-_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
 
 
 def _memory_mb(line: str) -> float | None:
-    """VmRSS, or VmHWM, the peak since the last reset, of this process in MB; None elsewhere than on Linux."""
+    """VmRSS, or VmHWM, the peak since the last reset, of this process; None elsewhere than on
+    Linux.
+    """
     if not _STATUS.exists():
         return None
     values = dict(row.split(":", 1) for row in _STATUS.read_text().splitlines())
-    return int(values[line].split()[0]) / 1024
+    kilobytes = int(values[line].split()[0])
+    return kilobytes / 1024
 
 
 def _reset_peak() -> None:
+    """Let VmHWM count from now on, where there is such a thing."""
     if _CLEAR.exists():
         _CLEAR.write_text("5")
 
 
 @dataclass
 class _Sample:
+    """What one measurement of a phase cost. Memory is None where it cannot be measured."""
+
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     peak_mb: float | None = None
@@ -56,12 +64,17 @@ class _Sample:
 
 @dataclass
 class Meter:
-    """Measures calls by phase. A phase called again adds to its sample, unless `repeat` has begun a new one."""
+    """Measures calls by phase. A phase called again adds to its sample, unless `repeat` has begun a
+    new one.
+    """
 
     samples: dict[str, list[_Sample]] = field(default_factory=dict)
 
     def __call__(self, phase: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """`function(*arguments)`, with its costs booked on `phase`. The garbage collector is off meanwhile."""
+        """`function(*arguments)`, with its costs booked on `phase`.
+
+        The garbage collector is off meanwhile.
+        """
         if phase not in self.samples:
             self.repeat(phase)
         sample = self.samples[phase][-1]
@@ -71,11 +84,14 @@ class Meter:
         _reset_peak()
         before = _memory_mb("VmRSS")
         try:
-            cpu, wall = process_time(), perf_counter()
+            cpu_begun = process_time()
+            begun = perf_counter()
             result = function(*arguments)
-            seconds, cpu_seconds = perf_counter() - wall, process_time() - cpu
+            seconds = perf_counter() - begun
+            cpu_seconds = process_time() - cpu_begun
         finally:
             gc.enable()
+
         sample.seconds += seconds
         sample.cpu_seconds += cpu_seconds
         peak = _memory_mb("VmHWM")
@@ -94,12 +110,16 @@ class Meter:
         return sum(sample.seconds for sample in self.samples[phase])
 
     def costs(self) -> dict[str, PhaseCost]:
-        """By phase: median wall and CPU seconds, greatest memory peak and growth, every wall-time sample."""
+        """By phase: median wall and CPU seconds, greatest memory peak and growth, every wall-time
+        sample.
+        """
         return {phase: _summarise(samples) for phase, samples in self.samples.items()}
 
 
 def _summarise(samples: list[_Sample]) -> PhaseCost:
-    """One cost of a phase that was measured several times. Memory is None where it cannot be measured."""
+    """One cost of a phase that was measured several times. Memory is None where it cannot be
+    measured.
+    """
     peaks = [sample.peak_mb for sample in samples if sample.peak_mb is not None]
     growths = [sample.grown_mb for sample in samples if sample.grown_mb is not None]
     return PhaseCost(
@@ -112,10 +132,14 @@ def _summarise(samples: list[_Sample]) -> PhaseCost:
 
 
 def kernel_seconds(n_tries: int = 5) -> float:
-    """The shortest of some timings of a fixed piece of work: a product of matrices, a sort and random reads."""
+    """The shortest of some timings of a fixed piece of work: a product of matrices, a sort and
+    random reads.
+    """
     rng = np.random.default_rng(0)
     matrix = rng.random((192, 192), np.float32)
-    numbers, places = rng.random(1 << 16, np.float32), rng.integers(0, 1 << 16, 1 << 16)
+    numbers = rng.random(1 << 16, np.float32)
+    places = rng.integers(0, 1 << 16, 1 << 16)
+
     seconds = []
     for _ in range(n_tries):
         begun = perf_counter()
@@ -124,7 +148,7 @@ def kernel_seconds(n_tries: int = 5) -> float:
     return min(seconds)
 
 
-def _git(*arguments: str) -> str:
+def _ask_git(*arguments: str) -> str:
     """What git says of this project, or "" where there is no git or no checkout."""
     if not recbench.is_checkout():
         return ""
@@ -137,7 +161,8 @@ def _git(*arguments: str) -> str:
     return answer.stdout.strip()
 
 
-def _cpu() -> str:
+def _name_cpu() -> str:
+    """The processor's model, or what the platform calls it."""
     information = Path("/proc/cpuinfo")
     if information.exists():
         for line in information.read_text().splitlines():
@@ -146,29 +171,31 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def versions() -> dict[str, str]:
-    """The versions of the packages whose numbers a table can depend on; those not installed are left out."""
-    found = {}
+def installed_versions() -> dict[str, str]:
+    """The versions of the packages whose numbers a table can depend on; those not installed are
+    left out.
+    """
+    versions = {}
     for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
 
 
 def describe_environment(threads: int, cells_at_once: int) -> Environment:
-    """The machine, the versions and the commit, for a run with `cells_at_once` cells of `threads` threads."""
+    """The machine, the versions and the commit, for a run with `cells_at_once` cells of `threads`
+    threads.
+    """
     return Environment(
         python=platform.python_version(),
         platform=platform.platform(),
-        cpu=_cpu(),
+        cpu=_name_cpu(),
         cores=os.cpu_count(),
         memory_mb=psutil.virtual_memory().total / 2**20,
         threads=threads,
         bound=can_bind(threads, cells_at_once),
         contended=cells_at_once > 1,
-        commit=_git("rev-parse", "HEAD"),
-        dirty=bool(_git("status", "--porcelain")),
-        versions=versions(),
+        commit=_ask_git("rev-parse", "HEAD"),
+        dirty=bool(_ask_git("status", "--porcelain")),
+        versions=installed_versions(),
     )

@@ -25,14 +25,16 @@ def record_ending(job: Job, status: str, reason: str) -> Record:
 
 
 def name_log(job: Job, status: str) -> str | None:
-    """The file name, beside the record, of what a cell that ended in `status` has printed; None if it is not kept."""
+    """The file name, beside the record, of what a cell that ended in `status` has printed; None if
+    it is not kept.
+    """
     if job.log is None or status in WITHOUT_LOG or not job.log.exists():
         return None
     return job.log.name if job.log.stat().st_size else None
 
 
 def keep_record(job: Job, record: Record) -> Record:
-    """Write a record that its cell could not write itself; `not_run` never replaces what is there."""
+    """Write the record of a cell that did not do so itself; `not_run` replaces nothing."""
     run = job.run
     if record.status != "not_run" or not run.path(record.cell).exists():
         run.write(record)
@@ -40,7 +42,9 @@ def keep_record(job: Job, record: Record) -> Record:
 
 
 def tidy_log(job: Job) -> None:
-    """Remove the log of a cell that has ended unless its record names it; cut what has grown long to its end."""
+    """Remove the log of a cell that has ended unless its record names it; cut what has grown long
+    to its end.
+    """
     if job.log is None or not job.log.exists():
         return
     record = job.run.read(job.cell)
@@ -51,7 +55,9 @@ def tidy_log(job: Job) -> None:
 
 
 def remove_logs(run: Run, cells: list[Cell]) -> None:
-    """Remove logs that cells with an ok record still have: of a run that was killed before it could."""
+    """Remove logs that cells with an ok record still have: of a run that was killed before it
+    could.
+    """
     for cell in cells:
         run.path(cell, ".log").unlink(missing_ok=True)
 
@@ -70,7 +76,9 @@ def describe_exit(code: int) -> str:
 
 
 def describe_crash(code: int, log: Path | None) -> str:
-    """The exit code in words, then what the cell printed last: its last line first, then all that is shown."""
+    """The exit code in words, then what the cell printed last: its last line first, then all that
+    is shown.
+    """
     printed = read_last_lines(log) if log is not None else ""
     if not printed:
         return describe_exit(code)
@@ -81,7 +89,8 @@ def describe_crash(code: int, log: Path | None) -> str:
 def read_last_lines(log: Path) -> str:
     """The last whole lines of a log, LOG_SHOWN characters at most; empty if there is none.
 
-    Of a fatal error of Python the stack is shown, and not the list of loaded modules that comes after it.
+    Of a fatal error of Python the stack is shown, and not the list of loaded modules that comes
+    after it.
     """
     if not log.exists():
         return ""

@@ -1,13 +1,14 @@
 """Which processors a cell is bound to, so that no two cells on one host share one.
 
-Each processor has a lock file in a directory that all users of the host share. A pool holds the locks of the
-processors that its cells are bound to; the kernel releases them when its process ends, however that happens.
-Processors are tried in the order of their numbers.
+Each processor has a lock file in a directory that all users of the host share. A pool holds the
+locks of the processors that its cells are bound to; the kernel releases them when its process ends,
+however that happens. Processors are tried in the order of their numbers.
 
-A cell for which too few are free runs unbound and is marked contended. It holds those that are free, since it may
-run there. A cell with more threads than the host has processors does the same, and is contended only if it does
-not get them all. Not seen: a cell that was there first is not told when an unbound one joins it, and other
-programs take no locks. Pools meet only where they agree on the directory for temporary files (TMPDIR).
+A cell for which too few are free runs unbound and is marked contended. It holds those that are
+free, since it may run there. A cell with more threads than the host has processors does the same,
+and is contended only if it does not get them all. Not seen: a cell that was there first is not told
+when an unbound one joins it, and other programs take no locks. Pools meet only where they agree on
+the directory for temporary files (TMPDIR).
 """
 
 import contextlib
@@ -24,7 +25,9 @@ SHARED_BY_ALL_USERS = 0o1777  # who may write here, and who has made a file may 
 
 @dataclass(frozen=True)
 class Share:
-    """What a cell gets: the processors that it is bound to, if any, and whether others run there too."""
+    """What a cell gets: the processors that it is bound to, if any, and whether others run there
+    too.
+    """
 
     processors: tuple[int, ...]
     contended: bool
@@ -37,7 +40,9 @@ class Share:
 
 
 class Processors:
-    """The processors of one pool, whose cells have `threads` threads, `cells_at_once` of them at the same time."""
+    """The processors of one pool, whose cells have `threads` threads, `cells_at_once` of them at
+    the same time.
+    """
 
     def __init__(self, threads: int, cells_at_once: int, directory: Path | None = None) -> None:
         self._threads = threads
@@ -62,7 +67,9 @@ class Processors:
         return Share((), contended=not is_complete, locks=held)
 
     def give_back(self, share: Share) -> None:
-        """Keep the processors of a cell that has ended for the next one; an unbound cell held what it could get."""
+        """Keep the processors of a cell that has ended for the next one; an unbound cell held what
+        it could get.
+        """
         if share.processors:
             self._idle.append(share)
         else:
@@ -75,7 +82,9 @@ class Processors:
         self._idle.clear()
 
     def _lock_free(self, processors: Iterable[int], n_wanted: int) -> dict[int, int]:
-        """The first `n_wanted` of `processors` that nobody holds, or fewer, each with its open lock file."""
+        """The first `n_wanted` of `processors` that nobody holds, or fewer, each with its open lock
+        file.
+        """
         locks: dict[int, int] = {}
         with contextlib.suppress(OSError):  # no such directory can be made: then nothing is known
             self._make_directory()
@@ -94,7 +103,9 @@ class Processors:
 
 
 def allowed_processors() -> list[int]:
-    """The processors that this process may use, in order; none where the platform does not bind processes."""
+    """The processors that this process may use, in order; none where the platform does not bind
+    processes.
+    """
     if not hasattr(os, "sched_getaffinity"):
         return []
     return sorted(os.sched_getaffinity(0))

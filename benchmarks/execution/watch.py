@@ -69,12 +69,16 @@ class Watched:
         return monotonic() - self.since
 
     def begin(self, pid: int) -> None:
-        """Its process runs: the clock of its time limit starts, so that imports in the server do not count."""
+        """Its process runs: the clock of its time limit starts, so that imports in the server do
+        not count.
+        """
         self.pid = pid
         self.since = monotonic()
 
     def resident_mb(self) -> float:
-        """Resident memory of the cell and its descendants, in MB; pages that several of them share count once."""
+        """Resident memory of the cell and its descendants, in MB; pages that several of them share
+        count once.
+        """
         self._look_for_family()
         used = sum(_memory_mb(process, "rss") for process in self.family)
         if used > self.job.limits.memory_mb and len(self.family) > 1:
@@ -131,7 +135,9 @@ class Watched:
 
 
 def _memory_mb(process: psutil.Process, kind: str) -> float:
-    """What a process uses, in MB: `rss`, or `pss` where the platform has it. 0 if the process is gone."""
+    """What a process uses, in MB: `rss`, or `pss` where the platform has it. 0 if the process is
+    gone.
+    """
     with contextlib.suppress(psutil.Error):
         if kind == "rss":
             return float(process.memory_info().rss) / 2**20

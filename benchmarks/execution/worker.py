@@ -21,7 +21,7 @@ import numpy as np
 from recbench.adapters import Recommender, available, create
 from recbench.adapters.base import Floats
 from recbench.benchmarks.evaluation import DivergedError, collect_answers
-from recbench.benchmarks.execution.determinism import certify, sample, toy
+from recbench.benchmarks.execution.determinism import certify_fits, make_toy, sample_scores
 from recbench.benchmarks.execution.job import Job
 from recbench.benchmarks.execution.measure import Meter, kernel_seconds
 from recbench.benchmarks.execution.outcome import WITHOUT_LOG
@@ -56,7 +56,8 @@ class Fold:
 
 
 def measure_cell(job: Job) -> None:
-    """Measure the cell of `job` and write its record. Any exception of the algorithm becomes a status.
+    """Measure the cell of `job` and write its record. Any exception of the algorithm becomes a
+    status.
 
     BdbQuit, and no record, if somebody leaves the debugger at a terminal.
     """
@@ -110,7 +111,9 @@ def _read_fold(job: Job) -> Fold:
 def _measure_algorithm(
     job: Job, algorithm: Recommender, fold: Fold, outline: Record
 ) -> tuple[Record, Mapping[str, Any] | None]:
-    """The `outline` filled in for a cell that does not fail, and its raw answers unless the algorithm is skipped."""
+    """The `outline` filled in for a cell that does not fail, and its raw answers unless the
+    algorithm is skipped.
+    """
     cell = job.cell
     dataset = fold.dataset
     train = fold.train
@@ -136,7 +139,7 @@ def _measure_algorithm(
         speed_seconds = kernel_seconds()
         algorithm, samples = _fit_repeatedly(job, train, dataset.catalogue, dataset.truth, meter)
         answers = collect_answers(algorithm, train, test, evaluation, cell.seed, meter)
-        samples.append(sample(algorithm, train))
+        samples.append(sample_scores(algorithm, train))
 
     certificate = None
     if job.is_timed:
@@ -157,7 +160,8 @@ def _measure_algorithm(
 
 
 def describe_fold(train: Ratings, train_rows: Rows, test: Ratings, test_rows: Rows) -> FoldFacts:
-    """The rows and sizes of both parts, the threshold of relevance, and how much of the test part is cold-start.
+    """The rows and sizes of both parts, the threshold of relevance, and how much of the test part
+    is cold-start.
 
     That is how many users, items and ratings have a user or an item without any training rating.
     """
@@ -191,7 +195,8 @@ def _fit_repeatedly(
 ) -> tuple[Recommender, list[Floats]]:
     """A fitted algorithm, and the sampled scores of those fitted before it.
 
-    Short fits are repeated on fresh instances, and every time is kept, unless nobody asks for times.
+    Short fits are repeated on fresh instances, and every time is kept, unless nobody asks for
+    times.
     """
     samples: list[Floats] = []
     working_directory = Path.cwd()
@@ -203,7 +208,7 @@ def _fit_repeatedly(
         seconds = meter.seconds("convert") + meter.seconds("fit")
         if seconds > REPEAT_BELOW_SECONDS or len(samples) == n_fits - 1:
             return algorithm, samples
-        samples.append(sample(algorithm, train))
+        samples.append(sample_scores(algorithm, train))
 
 
 def _fit_once(
@@ -222,7 +227,9 @@ def _fit_once(
 
 
 def _read_trace(algorithm: Recommender) -> list[dict[str, float | None]]:
-    """What the algorithm has noted of its epochs, if it notes anything; None stands for what is not finite."""
+    """What the algorithm has noted of its epochs, if it notes anything; None stands for what is not
+    finite.
+    """
     return [
         {name: _finite_or_none(value) for name, value in point.items()}
         for point in getattr(algorithm, "trace_", [])
@@ -236,10 +243,11 @@ def _finite_or_none(value: float) -> float | None:
 def _score_toy(cell: Cell, scale: tuple[float, float], *, warm_up: bool = False) -> list[Floats]:
     """The scores of a toy after the algorithm was fitted to it; none if that failed.
 
-    To `warm_up`, it is asked all that it will be asked, so that imports, compilation and first-use set-up are not
-    timed. What fails on a toy need not fail on the data, so it is only noted in the log.
+    To `warm_up`, it is asked all that it will be asked, so that imports, compilation and first-use
+    set-up are not timed. What fails on a toy need not fail on the data, so it is only noted in the
+    log.
     """
-    ratings, catalogue, truth = toy(scale)
+    ratings, catalogue, truth = make_toy(scale)
     short = replace(cell, given=cell.given | _limit_epochs(cell))
     try:
         with chdir(Path.cwd()):  # the data themselves are fitted where the toy was
@@ -247,7 +255,7 @@ def _score_toy(cell: Cell, scale: tuple[float, float], *, warm_up: bool = False)
             if warm_up:
                 evaluation = Evaluation.from_json(cell.protocol)
                 collect_answers(algorithm, ratings, ratings, evaluation, cell.seed, _call_untimed)
-            return [sample(algorithm, ratings)]
+            return [sample_scores(algorithm, ratings)]
     except Exception:
         traceback.print_exc()
         return []
@@ -275,12 +283,16 @@ def _certify_cell(
     toy_scores: list[Floats],
     scale: tuple[float, float],
 ) -> Certificate | None:
-    """From the fits that were repeated anyway; where one fit took long, from a second fit to the toy, in one fold."""
+    """From the fits that were repeated anyway; where one fit took long, from a second fit to the
+    toy, in one fold.
+    """
     if len(samples) > 1:
-        return certify(reason, samples, f"{len(samples)} fits, {len(samples[0]):,} training pairs")
+        return certify_fits(
+            reason, samples, f"{len(samples)} fits, {len(samples[0]):,} training pairs"
+        )
     if cell.fold > 0:  # the toy is the same in all folds
-        return certify(reason, [], "no second fit")
-    return certify(reason, toy_scores + _score_toy(cell, scale), "2 fits to a toy")
+        return certify_fits(reason, [], "no second fit")
+    return certify_fits(reason, toy_scores + _score_toy(cell, scale), "2 fits to a toy")
 
 
 def _call_untimed(phase: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -288,7 +300,9 @@ def _call_untimed(phase: str, function: Callable[..., Any], *arguments: Any) -> 
 
 
 def _explain_error(error: Exception) -> tuple[str, str]:
-    """The status and the reason that an exception stands for; a failure's reason ends with its last frames."""
+    """The status and the reason that an exception stands for; a failure's reason ends with its last
+    frames.
+    """
     if isinstance(error, MissingLibrary):
         return "not_installed", str(error)
     if isinstance(error, MemoryError):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recbench.adapters.base import Floats
-from recbench.benchmarks.execution.determinism import certify, toy
+from recbench.benchmarks.execution.determinism import certify_fits, make_toy
 from recbench.benchmarks.records.record import Record, Run
 from tests.conftest import RunBench
 
@@ -90,24 +90,24 @@ class Counted(Recommender):
     ],
 )
 def test_verdicts(other: Floats, verdict: str, difference: float) -> None:
-    found = certify(None, [SCORES, SCORES, other], "3 fits")
+    found = certify_fits(None, [SCORES, SCORES, other], "3 fits")
     assert found is not None and found.verdict == verdict
     assert found.largest_difference == pytest.approx(difference, abs=1e-6)
 
 
 def test_a_declared_reason_beats_lucky_agreement_and_one_fit_proves_nothing() -> None:
-    lucky = certify("threads race", [SCORES, SCORES], "2 fits")
+    lucky = certify_fits("threads race", [SCORES, SCORES], "2 fits")
     assert lucky is not None and (lucky.verdict, lucky.reason) == (
         "not deterministic",
         "threads race",
     )
-    alone = certify("threads race", [SCORES], "1 fit")
+    alone = certify_fits("threads race", [SCORES], "1 fit")
     assert alone is not None and alone.largest_difference is None
-    assert certify(None, [SCORES], "1 fit") is None
+    assert certify_fits(None, [SCORES], "1 fit") is None
 
 
 def test_the_toy_covers_all_users_and_items_and_both_ends_of_the_scale() -> None:
-    ratings, catalogue, truth = toy((-10.0, 10.0))
+    ratings, catalogue, truth = make_toy((-10.0, 10.0))
     assert set(ratings.users.tolist()) == set(range(40)) and set(ratings.items.tolist()) == set(
         range(30)
     )
@@ -165,7 +165,7 @@ def test_a_toy_is_passed_over_twice_and_the_data_as_often_as_asked(
     (tmp_path / "counted_plugin.py").write_text(COUNTED)
     arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, "--algorithm", "counted"]
     run_bench(*arguments, "--plugin", "counted_plugin", "--out", tmp_path / "out", path=tmp_path)
-    n_toy = len(toy((1.0, 5.0))[0])
+    n_toy = len(make_toy((1.0, 5.0))[0])
     lines = (tmp_path / "rounds.txt").read_text().splitlines()
     on_toy = {line for line in lines if line.startswith(f"{n_toy} ratings")}
     assert on_toy == {f"{n_toy} ratings, 2 rounds"}

@@ -31,7 +31,7 @@ from recbench.benchmarks.evaluation import questions as evaluate
 from recbench.benchmarks.evaluation.cell_metrics import find_hits
 from recbench.benchmarks.evaluation.questions import Lists
 from recbench.benchmarks.execution import worker
-from recbench.benchmarks.execution.determinism import sample
+from recbench.benchmarks.execution.determinism import sample_scores
 from recbench.benchmarks.execution.job import Job, Limits
 from recbench.benchmarks.execution.sealing import SealedError, sealed
 from recbench.benchmarks.gating.gate import judge_runs, parse_tolerance
@@ -508,12 +508,12 @@ def rate_first(patch: Patch) -> None:
         algorithm.score(test.users, test.items)
         return evaluate.collect_answers(algorithm, train, test, *rest)
 
-    patch.setattr(worker, "ask", broken)
+    patch.setattr(worker, "collect_answers", broken)
 
 
 def sample_the_test_part(patch: Patch) -> None:
     _, test = parts()
-    patch.setattr(worker, "sample", lambda algorithm, train: sample(algorithm, test))
+    patch.setattr(worker, "sample_scores", lambda algorithm, train: sample_scores(algorithm, test))
 
 
 @pytest.mark.parametrize("broken", [rate_first, sample_the_test_part])
