@@ -1,4 +1,7 @@
-"""Makes a run the baseline that later runs are compared with: the only way to change what a build is gated by."""
+"""Makes a run the baseline that later runs are compared with.
+
+It is the only way to change what a build is gated by.
+"""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -10,9 +13,14 @@ from numpy.typing import NDArray
 from typer import Argument, Option
 
 from recbench.benchmarks.certainty import SHARE_ARRAYS
-from recbench.benchmarks.compare import open_console, tabulate_verdicts
 from recbench.benchmarks.console import FINE, serve
-from recbench.benchmarks.gating import judge_runs, parse_tolerance, refuse_absent_columns
+from recbench.benchmarks.gating import (
+    judge_runs,
+    open_console,
+    parse_tolerance,
+    refuse_absent_columns,
+    tabulate_verdicts,
+)
 from recbench.benchmarks.records import MADE_BELOW, Record, Run
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
@@ -30,57 +38,69 @@ def accept(
         Option("--fail-on", help=f"COLUMN:+5%, as for `{command_to_type('compare')}`; repeatable"),
     ],
 ) -> int:
-    """Print what changes, and put the plan, the records and the gated columns of the raw answers in the baseline."""
-    limits = [parse_tolerance(text) for text in gated]
+    """Print what changes, and put the run in the place of the baseline.
+
+    A baseline holds the plan, the records and the gated columns of the raw answers.
+    """
+    tolerances = [parse_tolerance(text) for text in gated]
     _refuse_place(run.resolve(), baseline.resolve())
     source = Run(run)
     records = source.records()
-    bad = [f"{record.cell.row} {record.cell.place}" for record in records if record.status != "ok"]
-    if bad:
-        raise UsageError(f"{run} cannot be a baseline: not ok are {', '.join(bad)}")
-    refuse_absent_columns(source, limits)
+    failed = [
+        f"{record.cell.row} {record.cell.place}" for record in records if record.status != "ok"
+    ]
+    if failed:
+        raise UsageError(f"{run} cannot be a baseline: not ok are {', '.join(failed)}")
+    refuse_absent_columns(source, tolerances)
+
     console = open_console()
     if (baseline / "plan.json").exists():
-        console.print(
-            tabulate_verdicts(judge_runs(Run(baseline), source, limits, suspicious=np.inf))
-        )
+        verdicts = judge_runs(Run(baseline), source, tolerances, suspicious=np.inf)
+        console.print(tabulate_verdicts(verdicts))
     else:
         console.print(f"{baseline} is new", markup=False)
+
+    # Written beside the baseline, so that one rename puts it in its place.
     baseline.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{baseline.name}.", dir=baseline.parent) as scratch:
-        accepted, replaced = Path(scratch, "accepted"), Path(scratch, "replaced")
-        _write(Run(accepted), source, records, [limit.column for limit in limits])
-        _replace(baseline, accepted, replaced)
+        accepted = Path(scratch, "accepted")
+        columns = [tolerance.column for tolerance in tolerances]
+        _write_baseline(Run(accepted), source, records, columns)
+        _replace_baseline(baseline, accepted, Path(scratch, "replaced"))
+
     size = sum(path.stat().st_size for path in baseline.rglob("*") if path.is_file())
-    console.print(
-        f"{len(records)} records accepted into {baseline}, {size / 2**20:.1f} MB", markup=False
-    )
+    megabytes = f"{size / 2**20:.1f} MB"
+    console.print(f"{len(records)} records accepted into {baseline}, {megabytes}", markup=False)
     return FINE
 
 
 def _refuse_place(run: Path, baseline: Path) -> None:
-    """UsageError for a baseline that shares files with the run, or that would take more than a baseline with it."""
+    """UsageError for a baseline that shares files with the run, or whose place holds other files."""
     if run == baseline or run in baseline.parents or baseline in run.parents:
         raise UsageError(
             f"{baseline} and {run} lie in each other: a baseline needs a directory of its own"
         )
-    if baseline.exists():
-        others = (
-            {path.name for path in baseline.iterdir()} - set(PARTS)
-            if baseline.is_dir()
-            else {"a file"}
+    if not baseline.exists():
+        return
+
+    strangers = {"a file"}
+    if baseline.is_dir():
+        strangers = {path.name for path in baseline.iterdir()} - set(PARTS)
+    strangers = strangers or _find_foreign_records(baseline)
+    if strangers:
+        raise UsageError(
+            f"{baseline} is no baseline, it holds {', '.join(sorted(strangers))}: name another"
         )
-        others = others or _strangers(baseline)
-        if others:
-            raise UsageError(
-                f"{baseline} is no baseline, it holds {', '.join(sorted(others))}: name another"
-            )
 
 
-def _strangers(baseline: Path) -> set[str]:
-    """What in the directory of a baseline no baseline holds: it is a plan and the records of its rows, or empty."""
+def _find_foreign_records(baseline: Path) -> set[str]:
+    """What in the directory of a baseline is no record of a row of its plan.
+
+    Empty for an empty directory. UsageError if the plan cannot be read.
+    """
     if not any(baseline.iterdir()):
         return set()
+
     cells, _ = Run(baseline).read_plan()
     planned = {cell.algorithm for cell in cells}
     records = baseline / "records"
@@ -90,21 +110,24 @@ def _strangers(baseline: Path) -> set[str]:
 
 
 def _is_record(path: Path, planned: Collection[str]) -> bool:
-    """Whether `path` is called like the record or the raw answers of a planned algorithm, under whichever key."""
+    """Whether `path` has the name of a record or raw answers of a planned algorithm, under any key."""
     algorithm = path.name.rpartition("-")[0]
-    is_named = MADE_BELOW["records"].fullmatch(path.name) is not None
-    return is_named and algorithm in planned and path.is_file() and not path.is_symlink()
+    has_name_of_ours = MADE_BELOW["records"].fullmatch(path.name) is not None
+    is_plain_file = path.is_file() and not path.is_symlink()
+    return has_name_of_ours and algorithm in planned and is_plain_file
 
 
-def _write(target: Run, source: Run, records: list[Record], columns: list[str]) -> None:
+def _write_baseline(target: Run, source: Run, records: list[Record], columns: list[str]) -> None:
+    """Write the plan and the records of `source` into `target`, with the shares in `columns` alone."""
     cells, about = source.read_plan()
     (target.directory / "records").mkdir(parents=True)
     target.write_plan(cells, about)
     for record in records:
-        target.write(record, _trimmed(source.path(record.cell, ".npz"), columns))
+        answers = source.path(record.cell, ".npz")
+        target.write(record, _read_shares_in(answers, columns))
 
 
-def _replace(baseline: Path, accepted: Path, replaced: Path) -> None:
+def _replace_baseline(baseline: Path, accepted: Path, replaced: Path) -> None:
     """Put `accepted` in the place of `baseline`, which is kept until the new one is there."""
     if baseline.exists():
         baseline.rename(replaced)
@@ -116,16 +139,19 @@ def _replace(baseline: Path, accepted: Path, replaced: Path) -> None:
         raise
 
 
-def _trimmed(path: Path, columns: list[str]) -> dict[str, NDArray[Any]]:
-    """The shares of `columns` alone: the rest of the raw answers is large and no gate asks for it."""
+def _read_shares_in(path: Path, columns: list[str]) -> dict[str, NDArray[Any]]:
+    """The users' shares in `columns`, from the raw answers in `path`.
+
+    The rest of the raw answers is large, and no gate asks for it.
+    """
     with np.load(path) as arrays:
-        kept = {name: arrays[name] for name in SHARE_ARRAYS}
-    chosen = np.isin(kept["share_columns"], columns)
+        shares = {name: arrays[name] for name in SHARE_ARRAYS}
+    is_chosen = np.isin(shares["share_columns"], columns)
     return {
-        "share_users": kept["share_users"],
-        "share_columns": kept["share_columns"][chosen],
-        "share_sums": kept["share_sums"][chosen],
-        "share_weights": kept["share_weights"][chosen],
+        "share_users": shares["share_users"],
+        "share_columns": shares["share_columns"][is_chosen],
+        "share_sums": shares["share_sums"][is_chosen],
+        "share_weights": shares["share_weights"][is_chosen],
     }
 
 

@@ -64,7 +64,13 @@ class Slice(BaseModel):
 
 
 def compute_slices(
-    answers: Answers, metrics: CellMetrics, train: Ratings, test: Ratings, k: int
+    answers: Answers,
+    metrics: CellMetrics,
+    train: Ratings,
+    test: Ratings,
+    k: int,
+    *,
+    predicts_ratings: bool,
 ) -> list[Slice]:
     """Four groups of users by activity, then four groups of items by popularity.
 
@@ -84,7 +90,15 @@ def compute_slices(
     group_of_item = group_by_thirds(n_ratings_of_item, n_ratings_of_item)
 
     slices = _slice_users(metrics, group_of_user, n_ratings_of_user, k)
-    slices += _slice_items(answers, metrics, group_of_item, n_ratings_of_item, train, test, k)
+    slices += _slice_items(
+        answers,
+        group_of_item,
+        n_ratings_of_item,
+        train,
+        test,
+        k,
+        predicts_ratings=predicts_ratings,
+    )
     return slices
 
 
@@ -155,12 +169,13 @@ def _slice_users(
 
 def _slice_items(
     answers: Answers,
-    metrics: CellMetrics,
     group_of_item: NDArray[np.int64],
     n_ratings_of_item: NDArray[np.int64],
     train: Ratings,
     test: Ratings,
     k: int,
+    *,
+    predicts_ratings: bool,
 ) -> list[Slice]:
     """The groups of items: errors from the single ratings, places of the standard protocol."""
     predictions = complete_predictions(answers, test, train.mean)
@@ -170,7 +185,7 @@ def _slice_items(
     n_without_opinion = _sum_by_group(group_of_rating, ~predictions.answered)
 
     # An algorithm that ranks only has no errors, so nothing is to be averaged.
-    n_errors = n_test if "rmse" in metrics.shares else np.zeros(N_GROUPS)
+    n_errors = n_test if predicts_ratings else np.zeros(N_GROUPS)
     squared = _sum_by_group(group_of_rating, errors**2)
     absolute = _sum_by_group(group_of_rating, np.abs(errors))
 

@@ -1,15 +1,15 @@
-"""Whether a new run is worse than an old one by more than is allowed, and more than chance explains.
+"""Whether a new run is worse than an old one by more than is tolerated, and more than chance
+explains.
 
 Both runs are compared row by row on the same users: the interval is that of the paired bootstrap of
-`benchmarks.certainty`. A row has REGRESSED only if its whole interval lies beyond the tolerance, and passes only if
-the data could have shown that; else it is UNRESOLVED. Times are compared as ratios to a fixed kernel timed in the
-same cell, fold by fold.
+`benchmarks.certainty`. A row has REGRESSED only if its whole interval lies beyond the tolerance,
+and passes only if the data could have shown that; else it is UNRESOLVED. Times are compared as
+ratios to a fixed kernel timed in the same cell, fold by fold.
 
-Only initialisations with the run's own seed count: others, of `--repeats`, are there to tell variances apart. What
-`--also-split` measured is a row of its own, `ROW (split time)`.
+Only initialisations with the run's own seed count: others, of `--repeats`, are there to tell
+variances apart. What `--also-split` measured is a row of its own, `ROW (split time)`.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,191 +20,188 @@ from recbench.benchmarks.certainty import (
     explain_too_few_users,
     read_user_shares,
 )
-from recbench.benchmarks.gating.verdicts import (
-    UNJUDGED,
-    Tolerance,
-    Verdict,
-    judge_metric,
-    judge_time,
-)
+from recbench.benchmarks.gating.tolerances import TIMES, Tolerance
+from recbench.benchmarks.gating.verdicts import UNJUDGED, Verdict, judge_metric, judge_time
 from recbench.benchmarks.metrics import find_metric
-from recbench.benchmarks.records import PHASES, Record, Run, parted
+from recbench.benchmarks.records import Record, Run, parted
 from recbench.datasets.foundation import UsageError
 
-TIMES = tuple(f"{phase}_seconds" for phase in PHASES)
+# Facts of cells, of protocols and of folds in which rows must agree to be compared.
+CELL_FACTS = ("digest", "split", "n_folds", "split_seed", "fold")
+PROTOCOL_FACTS = ("version", "protocols")
+FOLD_FACTS = ("train_rows", "test_rows")
 
 
 @dataclass(frozen=True)
 class GatedRun:
-    """One of the runs that are compared: its rows by name, and by column what the users add to them."""
+    """One of the two runs: the records of its rows by name, and by column and row what users add.
+
+    `estimates` are of the shares that have enough users.
+    """
 
     rows: dict[str, list[Record]]
-    samples: Mapping[str, Mapping[str, UserShares]]
-    estimates: Mapping[str, Mapping[str, Estimate]]  # of samples that have enough users
-
-
-def parse_tolerance(text: str) -> Tolerance:
-    """`rmse:+0.5%`, `precision@10:-3%`, `mae:+0.01`, `fit_seconds:+50%`; UsageError for anything else."""
-    column, _, amount = text.rpartition(":")
-    found = re.fullmatch(r"([+-])(\d+(?:\.\d*)?|\.\d+)(%?)", amount.strip())
-    if not column or found is None:
-        raise UsageError(
-            f"--fail-on {text!r}: expected COLUMN:+AMOUNT or COLUMN:-AMOUNT, as in rmse:+0.5%"
-        )
-    sign, number, percent = found.groups()
-    tolerance = float(number) / (100 if percent else 1)
-    if tolerance == 0:
-        raise UsageError(
-            f"--fail-on {text!r}: no data resolve a change of 0; allow what may pass unnoticed"
-        )
-    if column in TIMES:
-        if sign == "-" or not percent:
-            raise UsageError(
-                f"--fail-on {text!r}: times are compared as ratios; write {column}:+50%"
-            )
-        return Tolerance(text, column, tolerance, relative=True)
-    metric = find_metric(column)
-    if metric.kind == "set":
-        raise UsageError(
-            f"--fail-on {text!r}: {metric.name} has no uncertainty over users, so it cannot be gated"
-        )
-    worse = {"lower": "+", "higher": "-", "zero": "+"}[metric.better]
-    if sign != worse:
-        raise UsageError(
-            f"--fail-on {text!r}: {column} gets worse towards {worse}; write {column}:{worse}{number}{percent}"
-        )
-    if metric.better == "zero" and percent:
-        raise UsageError(
-            f"--fail-on {text!r}: {column} is best at 0, so name an amount, as in {column}:+0.01"
-        )
-    return Tolerance(text, column, tolerance, relative=bool(percent))
+    shares: Mapping[str, Mapping[str, UserShares]]
+    estimates: Mapping[str, Mapping[str, Estimate]]
 
 
 def judge_runs(
-    base: Run, head: Run, limits: Sequence[Tolerance], suspicious: float
+    base: Run, head: Run, tolerances: Sequence[Tolerance], suspicious: float
 ) -> list[Verdict]:
-    """One verdict for each row of either run and each limit that it has values for, in the order of `base`."""
-    old, new = read_gated_runs([base, head], limits)
-    return judge_rows(old, new, limits, suspicious)
+    """One verdict for each row of either run and each tolerance that it has values for.
+
+    In the order of `base`. `suspicious` is the relative gain beyond which a row is SUSPICIOUS.
+    """
+    old, new = read_gated_runs([base, head], tolerances)
+    return judge_rows(old, new, tolerances, suspicious)
 
 
-def read_gated_runs(runs: Sequence[Run], limits: Sequence[Tolerance]) -> list[GatedRun]:
-    """The runs with what `limits` ask of them; their rows' numbers share the draws of users."""
-    rows = [_rows(run) for run in runs]
-    columns = _metrics(limits)
-    found = [
-        read_user_shares(run, by_name, columns) for run, by_name in zip(runs, rows, strict=True)
+def read_gated_runs(runs: Sequence[Run], tolerances: Sequence[Tolerance]) -> list[GatedRun]:
+    """The runs with what `tolerances` ask of them; their rows' estimates share the draws of users."""
+    columns = _metric_columns_of(tolerances)
+    rows_of_runs = [_records_by_row(run) for run in runs]
+    shares_of_runs = [
+        read_user_shares(run, rows, columns) for run, rows in zip(runs, rows_of_runs, strict=True)
     ]
-    numbers: list[dict[str, dict[str, Estimate]]] = [
-        {column: {} for column in columns} for _ in runs
-    ]
+    estimates_of_runs: list[dict[str, dict[str, Estimate]]] = [{} for _ in runs]
     for column in columns:
-        groups: dict[int, list[tuple[int, str]]] = {}  # runs on other data can have other users
-        for place, by_column in enumerate(found):
-            for row, sample in by_column[column].items():
-                if not explain_too_few_users(sample.n_users):
-                    groups.setdefault(sample.sums.shape[1], []).append((place, row))
-        for group in groups.values():
-            boot = bootstrap_users(
-                find_metric(column), [found[place][column][row] for place, row in group]
-            )
-            for index, (place, row) in enumerate(group):
-                numbers[place][column][row] = boot.estimate(index)
-    return [GatedRun(*parts) for parts in zip(rows, found, numbers, strict=True)]
+        shares_of_column = [shares[column] for shares in shares_of_runs]
+        estimates_of_column = _estimate_column(column, shares_of_column)
+        for estimates, of_column in zip(estimates_of_runs, estimates_of_column, strict=True):
+            estimates[column] = of_column
+
+    parts = zip(rows_of_runs, shares_of_runs, estimates_of_runs, strict=True)
+    return [GatedRun(rows, shares, estimates) for rows, shares, estimates in parts]
+
+
+def _estimate_column(
+    column: str, shares_of_runs: Sequence[Mapping[str, UserShares]]
+) -> list[dict[str, Estimate]]:
+    """For each run the estimate of each row that has enough users, all with the same draws."""
+    # Runs on other data can have other users, who cannot be drawn together.
+    groups: dict[int, list[tuple[int, str]]] = {}
+    for place, shares_by_row in enumerate(shares_of_runs):
+        for row, shares in shares_by_row.items():
+            if not explain_too_few_users(shares.n_users):
+                n_users = shares.sums.shape[1]
+                groups.setdefault(n_users, []).append((place, row))
+
+    estimates: list[dict[str, Estimate]] = [{} for _ in shares_of_runs]
+    metric = find_metric(column)
+    for group in groups.values():
+        draws = bootstrap_users(metric, [shares_of_runs[place][row] for place, row in group])
+        for index, (place, row) in enumerate(group):
+            estimates[place][row] = draws.estimate(index)
+    return estimates
 
 
 def judge_rows(
-    old: GatedRun, new: GatedRun, limits: Sequence[Tolerance], suspicious: float
+    old: GatedRun, new: GatedRun, tolerances: Sequence[Tolerance], suspicious: float
 ) -> list[Verdict]:
-    """The verdicts of `compare` on two runs that were read together."""
-    found = []
+    """The verdicts of `judge_runs` on two runs that were read together."""
+    verdicts = []
     for row in dict.fromkeys([*old.rows, *new.rows]):
-        reason = _obstacle(old.rows.get(row), new.rows.get(row))
-        for limit in limits:
-            if reason:
-                found.append(Verdict(row, limit, *reason))
-            elif limit.column in TIMES:
-                found.append(judge_time(row, limit, old.rows[row], new.rows[row]))
-            elif _has_any(old, row, limit.column) or _has_any(
-                new, row, limit.column
-            ):  # else it only ranks
-                found.append(_metric(row, limit, old, new, suspicious))
-    return found
+        obstacle = _obstacle(old.rows.get(row), new.rows.get(row))
+        for tolerance in tolerances:
+            if obstacle is not None:
+                verdict, reason = obstacle
+                verdicts.append(Verdict(row, tolerance, verdict, reason))
+            elif tolerance.column in TIMES:
+                verdicts.append(judge_time(row, tolerance, old.rows[row], new.rows[row]))
+            elif _has_metric(row, tolerance.column, old, new):
+                verdicts.append(_judge_defined(row, tolerance, old, new, suspicious))
+    return verdicts
 
 
-def _metric(row: str, limit: Tolerance, old: GatedRun, new: GatedRun, suspicious: float) -> Verdict:
+def _judge_defined(
+    row: str, tolerance: Tolerance, old: GatedRun, new: GatedRun, suspicious: float
+) -> Verdict:
     """The verdict on a metric that one of both rows has in some fold."""
-    column = limit.column
-    before, after = (side.samples[column].get(row) for side in (old, new))
-    if before is None and _defined(old.rows[row], column):
-        return Verdict(
-            row, limit, "INCOMPARABLE", f"the base was accepted without {column}; accept it anew"
-        )
+    column = tolerance.column
+    before = old.shares[column].get(row)
+    after = new.shares[column].get(row)
     if before is None:
-        return Verdict(row, limit, "NOT GATED", "undefined in the base")
+        values = [record.metrics.get(column) for record in old.rows[row]]
+        if all(value is not None for value in values):
+            reason = f"the base was accepted without {column}; accept it anew"
+            return Verdict(row, tolerance, "INCOMPARABLE", reason)
+        return Verdict(row, tolerance, "NOT GATED", "undefined in the base")
     if after is None:
-        return Verdict(row, limit, "MISSING", "undefined in the head")
-    if reason := explain_too_few_users(min(before.n_users, after.n_users)):
-        return Verdict(row, limit, "UNRESOLVED", reason)
-    return judge_metric(
-        row, limit, old.estimates[column][row], new.estimates[column][row], suspicious
-    )
+        return Verdict(row, tolerance, "MISSING", "undefined in the head")
+
+    reason = explain_too_few_users(min(before.n_users, after.n_users))
+    if reason:
+        return Verdict(row, tolerance, "UNRESOLVED", reason)
+    old_estimate = old.estimates[column][row]
+    new_estimate = new.estimates[column][row]
+    return judge_metric(row, tolerance, old_estimate, new_estimate, suspicious)
 
 
-def _has_any(side: GatedRun, row: str, column: str) -> bool:
-    return any(record.metrics.get(column) is not None for record in side.rows[row])
+def _has_metric(row: str, column: str, old: GatedRun, new: GatedRun) -> bool:
+    """Whether a metric is to be judged in a row: it has a value in a fold of either run.
+
+    An algorithm that ranks only has no errors of predicted ratings, and nothing is to be said of
+    them.
+    """
+    records = [*old.rows[row], *new.rows[row]]
+    return any(record.metrics.get(column) is not None for record in records)
 
 
-def _defined(records: Sequence[Record], column: str) -> bool:
-    return all(record.metrics.get(column) is not None for record in records)
+def _metric_columns_of(tolerances: Iterable[Tolerance]) -> list[str]:
+    """The columns that are metrics and not times, each once."""
+    columns = [tolerance.column for tolerance in tolerances if tolerance.column not in TIMES]
+    return list(dict.fromkeys(columns))
 
 
-def _metrics(limits: Iterable[Tolerance]) -> list[str]:
-    return list(dict.fromkeys(limit.column for limit in limits if limit.column not in TIMES))
+def refuse_idle_tolerances(
+    run: Run, tolerances: Sequence[Tolerance], verdicts: Iterable[Verdict]
+) -> None:
+    """UsageError for a tolerance on a metric that has judged no row: it would pass whatever
+    happens.
+    """
+    busy = {verdict.tolerance for verdict in verdicts if verdict.verdict not in UNJUDGED}
+    idle = [tolerance for tolerance in tolerances if tolerance not in busy]
+    _refuse_columns(run, [tolerance.column for tolerance in idle if tolerance.column not in TIMES])
 
 
-def refuse_idle_tolerances(run: Run, limits: Sequence[Tolerance], found: Iterable[Verdict]) -> None:
-    """UsageError for a limit on a metric that has judged no row: it would pass whatever happens."""
-    busy = {verdict.limit for verdict in found if verdict.verdict not in UNJUDGED}
-    _refuse(
-        run, [limit.column for limit in limits if limit.column not in TIMES and limit not in busy]
-    )
+def refuse_absent_columns(run: Run, tolerances: Sequence[Tolerance]) -> None:
+    """UsageError for a tolerance on a metric that no row of `run` has in all its folds."""
+    shares = read_user_shares(run, _records_by_row(run), _metric_columns_of(tolerances))
+    _refuse_columns(run, [column for column, by_row in shares.items() if not by_row])
 
 
-def refuse_absent_columns(run: Run, limits: Sequence[Tolerance]) -> None:
-    """UsageError for a limit on a metric that no row of `run` has in all its folds."""
-    found = read_user_shares(run, _rows(run), _metrics(limits))
-    _refuse(run, [column for column, by_row in found.items() if not by_row])
+def _refuse_columns(run: Run, columns: Sequence[str]) -> None:
+    """UsageError that no row can be gated by `columns`, with those that can be; nothing if empty."""
+    if not columns:
+        return
 
-
-def _refuse(run: Run, columns: Sequence[str]) -> None:
-    if columns:
-        values = [record.metrics for record in run.records()]
-        known = dict.fromkeys(
-            column for metrics in values for column in metrics if metrics[column] is not None
-        )
-        there = ", ".join(column for column in known if find_metric(column).kind != "set")
-        raise UsageError(
-            f"no row of {run.directory} can be gated by {', '.join(columns)}. Columns there, with their cutoffs and "
-            f"protocols: {there or 'none'}"
-        )
-
-
-def _rows(run: Run) -> dict[str, list[Record]]:
-    """The records of each row, and of each row under another split, by division and fold."""
-    by_name: dict[str, list[Record]] = {}
+    known: dict[str, None] = {}
     for record in run.records():
-        by_name.setdefault(record.cell.row, []).append(record)
+        for column, value in record.metrics.items():
+            if value is not None and find_metric(column).kind != "set":
+                known[column] = None
+    raise UsageError(
+        f"no row of {run.directory} can be gated by {', '.join(columns)}. "
+        f"Columns there, with their cutoffs and protocols: {', '.join(known) or 'none'}"
+    )
+
+
+def _records_by_row(run: Run) -> dict[str, list[Record]]:
+    """The records of each row, and of each row under another split, by division and fold."""
+    records_by_name: dict[str, list[Record]] = {}
+    for record in run.records():
+        records_by_name.setdefault(record.cell.row, []).append(record)
+
     rows: dict[str, list[Record]] = {}
-    for name, records in by_name.items():
-        main, _, also = parted(records)
+    for name, records in records_by_name.items():
+        main, _, under_other_split = parted(records)
         rows[name] = main
-        for record in also:
+        for record in under_other_split:
             rows.setdefault(f"{name} (split {record.cell.split})", []).append(record)
     return {name: sorted(records, key=_place) for name, records in rows.items()}
 
 
 def _place(record: Record) -> tuple[int, int]:
+    """The seed of the split and the fold."""
     return record.cell.split_seed, record.cell.fold
 
 
@@ -214,35 +211,56 @@ def _obstacle(old: list[Record] | None, new: list[Record] | None) -> tuple[str, 
         return "NEW", "not in the base; accept it to have it gated"
     if new is None:
         return "MISSING", "the head has no such row"
-    for records, verdict, name in ((old, "INCOMPARABLE", "base"), (new, "MISSING", "head")):
-        for record in records:
-            if record.status != "ok":
-                why = record.reason or "no reason given"
-                return verdict, f"{name}: {record.status} in {record.cell.place}: {why}"
-    for key in ("digest", "split", "n_folds", "split_seed", "fold"):
-        there, here = ({getattr(record.cell, key) for record in records} for records in (old, new))
-        if there != here:
-            return (
-                "INCOMPARABLE",
-                f"{key} differs: {_listed(there)} in the base, {_listed(here)} in the head",
-            )
-    if [_place(record) for record in old] != [_place(record) for record in new]:
-        return "INCOMPARABLE", "the divisions have other folds"
-    for key in ("version", "protocols"):
-        was, now = old[0].cell.protocol[key], new[0].cell.protocol[key]
-        if was != now:
-            return (
-                "INCOMPARABLE",
-                f"the protocol's {key} differs: {was} in the base, {now} in the head",
-            )
-    for key in ("train_rows", "test_rows"):
-        for was, now in zip(old, new, strict=True):
-            known = {getattr(record.fold, key, None) for record in (was, now)}
-            known.discard(None)  # older records do not say
-            if len(known) > 1:
-                return "INCOMPARABLE", f"the folds have other ratings: {key} differ"
+
+    failure = _first_failure(old)
+    if failure:
+        return "INCOMPARABLE", f"base: {failure}"
+    failure = _first_failure(new)
+    if failure:
+        return "MISSING", f"head: {failure}"
+
+    difference = _first_difference(old, new)
+    if difference:
+        return "INCOMPARABLE", difference
     return None
 
 
-def _listed(values: Iterable[object]) -> str:
+def _first_failure(records: Sequence[Record]) -> str:
+    """What became of the first cell that is not ok; empty if all are."""
+    for record in records:
+        if record.status != "ok":
+            reason = record.reason or "no reason given"
+            return f"{record.status} in {record.cell.place}: {reason}"
+    return ""
+
+
+def _first_difference(old: Sequence[Record], new: Sequence[Record]) -> str:
+    """In what the two rows measured something else; empty if they measured the same."""
+    for name in CELL_FACTS:
+        there = {getattr(record.cell, name) for record in old}
+        here = {getattr(record.cell, name) for record in new}
+        if there != here:
+            in_base = f"{_list_values(there)} in the base"
+            in_head = f"{_list_values(here)} in the head"
+            return f"{name} differs: {in_base}, {in_head}"
+    if [_place(record) for record in old] != [_place(record) for record in new]:
+        return "the divisions have other folds"
+
+    for name in PROTOCOL_FACTS:
+        was = old[0].cell.protocol[name]
+        now = new[0].cell.protocol[name]
+        if was != now:
+            return f"the protocol's {name} differs: {was} in the base, {now} in the head"
+
+    for name in FOLD_FACTS:
+        for before, after in zip(old, new, strict=True):
+            was = getattr(before.fold, name, None)
+            now = getattr(after.fold, name, None)
+            is_known = was is not None and now is not None  # older records do not say
+            if is_known and was != now:
+                return f"the folds have other ratings: {name} differ"
+    return ""
+
+
+def _list_values(values: Iterable[object]) -> str:
     return ", ".join(sorted(map(str, values)))

@@ -61,7 +61,10 @@ def evaluate_answers(
     scored = compute_metrics(
         answers, train, test, catalogue, evaluation, predicts_ratings=predicts_ratings
     )
-    return Numbers(scored, compute_slices(answers, scored, train, test, evaluation.ks[0]))
+    slices = compute_slices(
+        answers, scored, train, test, evaluation.ks[0], predicts_ratings=predicts_ratings
+    )
+    return Numbers(scored, slices)
 
 
 def division_of(cell: Cell) -> Division:

@@ -18,8 +18,8 @@ from pathlib import Path
 from recbench.benchmarks.certainty.estimate import Estimate
 from recbench.benchmarks.compare import exit_code
 from recbench.benchmarks.console.command_line import FAILED, USAGE
-from recbench.benchmarks.gating.gate import GatedRun, judge_rows, parse_tolerance, read_gated_runs
-from recbench.benchmarks.gating.verdicts import Tolerance
+from recbench.benchmarks.gating.gate import GatedRun, judge_rows, read_gated_runs
+from recbench.benchmarks.gating.tolerances import Tolerance, parse_tolerance
 from recbench.benchmarks.records.record import Run
 
 DATASET = "netflix-filtered[simulated_users=0.1]"  # as in the Makefile, and so are the limits
@@ -39,12 +39,12 @@ def main(directory: Path, n_seeds: int, limits: Sequence[Tolerance]) -> None:
         code = exit_code(found)
         failing.update({FAILED: ["regressed"], USAGE: ["too fine"]}.get(code, []))
         failing.update(
-            f"{v.verdict} {v.row} {v.limit.text}"
+            f"{v.verdict} {v.row} {v.tolerance.text}"
             for v in found
             if v.verdict not in ("PASS", "IMPROVED")
         )
         seeded.update(
-            f"{verdict.row} {verdict.limit.column}" for verdict in found if verdict.change
+            f"{verdict.row} {verdict.tolerance.column}" for verdict in found if verdict.change
         )
         for limit in limits:
             for verdict in judge_rows(base, _worse(head, limit.column), [limit], SUSPICIOUS):

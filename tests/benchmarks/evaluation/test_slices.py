@@ -59,7 +59,8 @@ def answered(
     scored = compute_metrics(
         answers, train, test, about, Evaluation((K, 5)), predicts_ratings=rates
     )
-    return answers, [entry.to_json() for entry in compute_slices(answers, scored, train, test, K)]
+    slices = compute_slices(answers, scored, train, test, K, predicts_ratings=rates)
+    return answers, [entry.to_json() for entry in slices]
 
 
 def slow(answers: Answers, train: Ratings, test: Ratings, entry: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,8 @@ from recbench.benchmarks.execution import worker
 from recbench.benchmarks.execution.determinism import sample_scores
 from recbench.benchmarks.execution.job import Job, Limits
 from recbench.benchmarks.execution.sealing import SealedError, sealed
-from recbench.benchmarks.gating.gate import judge_runs, parse_tolerance
+from recbench.benchmarks.gating.gate import judge_runs
+from recbench.benchmarks.gating.tolerances import parse_tolerance
 from recbench.benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluation
 from recbench.benchmarks.metrics.registry import find_metric
 from recbench.benchmarks.planning import cells as plan

@@ -18,8 +18,8 @@ from recbench.benchmarks.certainty.estimate import Estimate
 from recbench.benchmarks.certainty.user_shares import UserShares
 from recbench.benchmarks.compare import compare
 from recbench.benchmarks.console.command_line import application
-from recbench.benchmarks.gating.gate import parse_tolerance
-from recbench.benchmarks.gating.verdicts import Tolerance, judge_metric
+from recbench.benchmarks.gating.tolerances import Tolerance, parse_tolerance
+from recbench.benchmarks.gating.verdicts import judge_metric
 from recbench.benchmarks.metrics.registry import METRICS, Doubles
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.facts import PhaseCost

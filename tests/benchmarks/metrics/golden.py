@@ -69,7 +69,7 @@ def numbers() -> dict[str, Any]:
     algorithm.prepare(train)
     answers = collect_answers(algorithm, train, test, evaluation, 0, direct)
     scored = compute_metrics(answers, train, test, CATALOGUE, evaluation, predicts_ratings=True)
-    slices = compute_slices(answers, scored, train, test, 5)
+    slices = compute_slices(answers, scored, train, test, 5, predicts_ratings=True)
     return {"metrics": scored.values, "slices": [group.to_json() for group in slices]}
 
 
