@@ -62,7 +62,7 @@ class Lines:
 
     @property
     def describe(self) -> Callable[[int], str]:
-        """A function that says where a row stands, by file and line, without keeping the columns."""
+        """A function that says where a row stands, by file and line; it keeps no columns."""
         where = self.where
         first = self.first
         return lambda row: f"{where}, line {row + first}"

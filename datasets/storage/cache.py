@@ -1,4 +1,4 @@
-"""Parsed data sets as read-only, memory-mapped columns on disk, keyed by what they were made from."""
+"""Parsed data sets as read-only, memory-mapped columns on disk, keyed by what made them."""
 
 import fcntl
 import hashlib
@@ -30,7 +30,9 @@ from recbench.datasets.storage.markers import (
 )
 
 LAYOUT = 3  # raise it when the files below a cache entry change
-SETTLED_NS = 2_000_000_000  # a file that changed less than this ago may change again without its time showing it
+# A file that changed less than this ago may change again without its time showing it.
+SETTLED_NS = 2_000_000_000
+DIGEST_LENGTH = 64  # hexadecimal digits of a sha256
 
 
 class Damaged(UsageError):
@@ -38,9 +40,11 @@ class Damaged(UsageError):
 
 
 def describe_source(path: Path) -> Source:
-    """`path` as a Source. Its sha256 is remembered in the cache until the file's size, times or inode change.
+    """The name, sha256 and size of the file at `path`.
 
-    The change time (ctime) cannot be set back by hand, so restoring size and modification time deceives nobody.
+    The sha256 is remembered in the cache until the file's size, times or inode change. The change
+    time (ctime) cannot be set back by hand, so restoring size and modification time deceives
+    nobody.
     """
     status = path.stat()
     signature = [
@@ -53,29 +57,36 @@ def describe_source(path: Path) -> Source:
     name = hashlib.sha256(json.dumps(signature).encode()).hexdigest()[:24]
     remembered = cache_directory() / "digests" / name
     digest = remembered.read_text() if remembered.exists() else ""
-    if len(digest) != 64:
-        settled = time.time_ns() - status.st_ctime_ns > SETTLED_NS
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if settled:
-            write_atomically(remembered, digest.encode())
+    if len(digest) == DIGEST_LENGTH:
+        return Source(path.name, digest, status.st_size)
+
+    is_settled = time.time_ns() - status.st_ctime_ns > SETTLED_NS
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if is_settled:
+        write_atomically(remembered, digest.encode())
     return Source(path.name, digest, status.st_size)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside `path`, sync and rename, so that nobody ever reads a half-written file."""
+    """Write `content` to `path`, so that nobody ever reads a half-written file.
+
+    It goes to a temporary file beside `path`, which is synced and renamed. OSError if it cannot
+    be written; then nothing is left behind.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
     ) as file:
+        temporary = Path(file.name)
         try:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            Path(file.name).chmod(0o644)
-            Path(file.name).replace(path)
+            temporary.chmod(0o644)
+            temporary.replace(path)
         except BaseException:
-            Path(file.name).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
 
 
@@ -86,70 +97,91 @@ def hold_lock(path: Path, *, wait: bool = True) -> Iterator[None]:
     BlockingIOError if another process holds it and this one does not want to `wait`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    mode = fcntl.LOCK_EX
+    if not wait:
+        mode |= fcntl.LOCK_NB
     with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, mode)
         yield
 
 
 def load_cached(
     name: str, sources: list[Path], parameters: Mapping[str, Any], parse: Callable[[], Dataset]
 ) -> Dataset:
-    """The data set `parse()` makes from `sources`, from the cache if the same bytes were parsed before.
+    """The data set `parse()` makes from `sources`; from the cache if it was made from them before.
 
-    Film overviews in the data directory are attached to every data set that wants them. The key covers names and
-    sha256 of all of these files, `parameters` (which must name the parser's version) and this layout. A failed
-    parse leaves nothing behind, a damaged entry is made again, and a source that changes while it is read is a
-    UsageError.
+    Film overviews in the data directory are attached to every data set that wants them. The key
+    covers names and sha256 of all of these files, `parameters` (which must name the parser's
+    version) and this layout. A failed parse leaves nothing behind, a damaged entry is made again,
+    and a source that changes while it is read is a UsageError.
     """
-    extra = overviews.find_overviews_file()
-    files = [*sources, *([extra] if extra else [])]
+    files = list(sources)
+    overviews_file = overviews.find_overviews_file()
+    if overviews_file:
+        files.append(overviews_file)
     digests = [describe_source(path) for path in files]
+
     about_files = [(digest.file, digest.sha256) for digest in digests]
     fixed = [LAYOUT, overviews.PARSER, name, sorted(parameters.items()), len(sources), about_files]
     key = hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:16]
     entry = cache_directory() / "datasets" / key
+
     with suppress(FileNotFoundError, Damaged):
         return reopen_entry(entry)
     with hold_lock(entry.with_suffix(".lock")):
+        # Somebody else may have made it in the meantime.
         with suppress(FileNotFoundError, Damaged):
-            return reopen_entry(entry)  # somebody else made it in the meantime
-        for leftover in (
-            entry,
-            *entry.parent.glob(f".{key}.*.tmp"),
-        ):  # nobody else writes here under this lock
-            if is_cache_entry(leftover):
-                discard_entry(leftover)
-        if entry.exists() or entry.is_symlink():
-            raise UsageError(
-                f"{entry} is in the way: it holds files that this bench has not written. Move it away, or keep "
-                "parsed data elsewhere (RECBENCH_CACHE)."
-            )
-        parsed = parse()
-        dataset = overviews.attach_overviews(parsed)
-        used = digests if dataset is not parsed else digests[: len(sources)]
-        changed = [
-            path
-            for path, digest in zip(files, digests, strict=True)
-            if describe_source(path) != digest
-        ]
-        if changed:
-            raise UsageError(
-                f"{changed[0]} changed while it was read. Run the same command again when it is complete."
-            )
-        save_entry(
-            replace(dataset, provenance=replace(dataset.provenance, sources=tuple(used))), entry
-        )
-        del parsed, dataset  # their memory, before the same is mapped again
+            return reopen_entry(entry)
+        _clear_way(entry)
+        _make_entry(entry, files, digests, len(sources), parse)
         return reopen_entry(entry)
 
 
+def _clear_way(entry: Path) -> None:
+    """Discard what is left of `entry`, whose lock is held. UsageError if it is not the bench's."""
+    unfinished = entry.parent.glob(f".{entry.name}.*.tmp")
+    for leftover in (entry, *unfinished):
+        if is_cache_entry(leftover):
+            discard_entry(leftover)
+    if entry.exists() or entry.is_symlink():
+        raise UsageError(
+            f"{entry} is in the way: it holds files that this bench has not written. Move it away, "
+            "or keep parsed data elsewhere (RECBENCH_CACHE)."
+        )
+
+
+def _make_entry(
+    entry: Path,
+    files: list[Path],
+    digests: list[Source],
+    n_sources: int,
+    parse: Callable[[], Dataset],
+) -> None:
+    """Parse and save the data set; its memory is free again afterwards.
+
+    `files` are its sources, and behind them the overviews if there are any; `digests` is what they
+    were before. UsageError if one has changed.
+    """
+    parsed = parse()
+    dataset = overviews.attach_overviews(parsed)
+    has_overviews = dataset is not parsed
+    used = digests if has_overviews else digests[:n_sources]
+
+    for path, digest in zip(files, digests, strict=True):
+        if describe_source(path) != digest:
+            raise UsageError(
+                f"{path} changed while it was read. Run the same command again when it is complete."
+            )
+    provenance = replace(dataset.provenance, sources=tuple(used))
+    save_entry(replace(dataset, provenance=provenance), entry)
+
+
 def discard_entry(directory: Path) -> None:
-    """Remove an entry that is the bench's own; others who may be opening it find all of it or nothing."""
+    """Remove an entry of the bench's own; who is opening it finds all of it or nothing."""
     with suppress(FileNotFoundError):
         if not directory.name.endswith(".tmp"):
-            directory = directory.rename(
-                directory.with_name(f".{directory.name}.{os.getpid()}.tmp")
-            )
+            unfinished = directory.with_name(f".{directory.name}.{os.getpid()}.tmp")
+            directory = directory.rename(unfinished)
         remove_own_files(directory, ENTRY_FILES)
 
 
@@ -159,11 +191,12 @@ def save_entry(dataset: Dataset, entry: Path) -> None:
     temporary = Path(tempfile.mkdtemp(dir=entry.parent, prefix=f".{entry.name}.", suffix=".tmp"))
     try:
         mark_directory(temporary)
-        sizes = {}
-        for column, values in _columns(dataset).items():
-            sizes[column] = _write_column(temporary / f"{column}.npy", values)
+        bytes_by_column = {
+            column: _write_column(temporary / f"{column}.npy", values)
+            for column, values in _columns_of(dataset).items()
+        }
         about = {
-            "columns": sizes,
+            "columns": bytes_by_column,
             "name": dataset.name,
             "shape": [dataset.ratings.n_users, dataset.ratings.n_items],
             "scale": dataset.ratings.scale,
@@ -182,7 +215,10 @@ def save_entry(dataset: Dataset, entry: Path) -> None:
 
 
 def _write_column(path: Path, values: NDArray[Any]) -> int:
-    """Write a column to the disk itself, so that a power cut cannot leave a hole in an entry; its size in bytes."""
+    """Write a column to the disk itself; its size in bytes.
+
+    So a power cut cannot leave a hole in an entry.
+    """
     with path.open("wb") as file:
         np.save(file, values, allow_pickle=False)
         file.flush()
@@ -190,18 +226,22 @@ def _write_column(path: Path, values: NDArray[Any]) -> int:
         return file.tell()
 
 
-def _columns(dataset: Dataset) -> dict[str, NDArray[Any]]:
-    ratings = dataset.ratings
+def _columns_of(dataset: Dataset) -> dict[str, NDArray[Any]]:
+    """The arrays of `dataset` by the names of their files; those that it does not have left out."""
     columns = {
-        "users": ratings.users,
-        "items": ratings.items,
-        "values": ratings.values,
-        "times": ratings.times,
+        "users": dataset.ratings.users,
+        "items": dataset.ratings.items,
+        "values": dataset.ratings.values,
+        "times": dataset.ratings.times,
+        "user_ids": dataset.user_ids,
+        "item_ids": dataset.item_ids,
+        "truth": dataset.truth,
     }
-    columns |= {"user_ids": dataset.user_ids, "item_ids": dataset.item_ids, "truth": dataset.truth}
     for name, folds in dataset.splits.items():
-        columns |= {f"split {name} {fold}": rows for fold, rows in enumerate(folds)}
-    columns |= {f"user {name}": column for name, column in dataset.user_facts.items()}
+        for fold, rows in enumerate(folds):
+            columns[f"split {name} {fold}"] = rows
+    for name, facts in dataset.user_facts.items():
+        columns[f"user {name}"] = facts
     return {name: column for name, column in columns.items() if column is not None}
 
 
@@ -213,7 +253,7 @@ def reopen_entry(entry: Path) -> Dataset:
     if not entry.is_dir():
         raise FileNotFoundError(entry)
     try:
-        return _reopen(entry)
+        return _read_entry(entry)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Damaged(
             f"{entry} is damaged ({error!r}). Run the command again, or: "
@@ -221,49 +261,58 @@ def reopen_entry(entry: Path) -> Dataset:
         ) from None
 
 
-def _reopen(entry: Path) -> Dataset:
+def _read_entry(entry: Path) -> Dataset:
+    """As `reopen_entry`, with whatever error a damaged entry causes."""
     about = json.loads((entry / "about.json").read_text())
-    columns = {}
-    for name, n_bytes in about["columns"].items():
-        if not (isinstance(name, str) and COLUMN.fullmatch(name)):
-            raise ValueError(f"{name!r} is no column")
-        path = entry / f"{name}.npy"
-        if path.stat().st_size != n_bytes:
-            raise ValueError(
-                f"expected {n_bytes:,} bytes in {path.name}, got {path.stat().st_size:,}"
-            )
-        columns[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+    columns = {
+        name: _map_column(entry, name, n_bytes) for name, n_bytes in about["columns"].items()
+    }
+
     n_users, n_items = about["shape"]
-    catalogue = about["catalogue"]
+    ratings = Ratings(
+        columns["users"],
+        columns["items"],
+        columns["values"],
+        n_users,
+        n_items,
+        tuple(about["scale"]),
+        columns.get("times"),
+    )
+    catalogue = Catalogue(
+        tuple(about["catalogue"]["titles"]),
+        tuple(about["catalogue"]["years"]),
+        tuple(map(tuple, about["catalogue"]["genres"])),
+        tuple(about["catalogue"]["overviews"]),
+    )
+    splits = {
+        name: tuple(columns[f"split {name} {fold}"] for fold in range(n_folds))
+        for name, n_folds in about["splits"].items()
+    }
+    user_facts = {name: columns[f"user {name}"] for name in about["user_facts"]}
     dataset = Dataset(
         about["name"],
-        Ratings(
-            columns["users"],
-            columns["items"],
-            columns["values"],
-            n_users,
-            n_items,
-            tuple(about["scale"]),
-            columns.get("times"),
-        ),
-        Catalogue(
-            tuple(catalogue["titles"]),
-            tuple(catalogue["years"]),
-            tuple(map(tuple, catalogue["genres"])),
-            tuple(catalogue["overviews"]),
-        ),
+        ratings,
+        catalogue,
         columns["user_ids"],
         columns["item_ids"],
         Provenance.from_json(about["provenance"]),
-        {
-            name: tuple(columns[f"split {name} {k}"] for k in range(n))
-            for name, n in about["splits"].items()
-        },
-        {name: columns[f"user {name}"] for name in about["user_facts"]},
+        splits,
+        user_facts,
         columns.get("truth"),
         entry,
     )
-    dataset.__dict__["digest"] = about[
-        "digest"
-    ]  # computed when it was saved; the columns are read-only
+    # It was computed when the entry was saved, and the columns are read-only.
+    dataset.__dict__["digest"] = about["digest"]
     return dataset
+
+
+def _map_column(entry: Path, name: str, n_bytes: int) -> NDArray[Any]:
+    """The column `name` of an entry. ValueError if it cannot be one, or has another size."""
+    if not (isinstance(name, str) and COLUMN.fullmatch(name)):
+        raise ValueError(f"{name!r} is no column")
+    path = entry / f"{name}.npy"
+    actual_bytes = path.stat().st_size
+    if actual_bytes != n_bytes:
+        raise ValueError(f"expected {n_bytes:,} bytes in {path.name}, got {actual_bytes:,}")
+    column: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return column

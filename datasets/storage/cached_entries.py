@@ -19,14 +19,18 @@ class CacheEntry:
     """A cache entry as it is listed."""
 
     path: Path
-    name: str  # of the data set, or "(damaged)", or "(unfinished)" while it is written or after a crash
+    # Of the data set, or "(damaged)", or "(unfinished)" while it is written or after a crash.
+    name: str
     n_ratings: int
     n_bytes: int
 
 
 @dataclass(frozen=True)
 class Cleared:
-    """What clearing the cache has done: the bytes that it freed, and what it left because it is not the bench's."""
+    """What clearing the cache has done.
+
+    The bytes that it freed, and what it left because it is not the bench's.
+    """
 
     n_bytes: int
     left: list[Path]
@@ -34,46 +38,49 @@ class Cleared:
 
 def list_entries() -> list[CacheEntry]:
     """What is in the cache, by name; nothing that is not the bench's own."""
-    found = []
-    for path in sorted((cache_directory() / "datasets").glob("*/")):
-        if not is_cache_entry(path):
-            continue
-        n_bytes = sum(file.stat().st_size for file in path.iterdir())
-        try:
-            dataset = reopen_entry(path)
-            found.append(CacheEntry(path, dataset.name, len(dataset.ratings), n_bytes))
-        except (Damaged, FileNotFoundError):
-            found.append(
-                CacheEntry(
-                    path, "(unfinished)" if path.suffix == ".tmp" else "(damaged)", 0, n_bytes
-                )
-            )
-    return sorted(found, key=lambda entry: entry.name)
+    directories = sorted((cache_directory() / "datasets").glob("*/"))
+    entries = [_describe_entry(path) for path in directories if is_cache_entry(path)]
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def _describe_entry(path: Path) -> CacheEntry:
+    """The entry in the directory `path`, in whatever state it is."""
+    n_bytes = sum(file.stat().st_size for file in path.iterdir())
+    try:
+        dataset = reopen_entry(path)
+    except (Damaged, FileNotFoundError):
+        name = "(unfinished)" if path.suffix == ".tmp" else "(damaged)"
+        return CacheEntry(path, name, 0, n_bytes)
+    return CacheEntry(path, dataset.name, len(dataset.ratings), n_bytes)
 
 
 def clear_cache() -> Cleared:
     """Remove all entries but those that are being written, and the remembered checksums.
 
-    Nothing goes that is not the bench's own by name and mark, or by the exact form that earlier versions wrote.
-    Processes that have an entry open keep it until they end.
+    Nothing goes that is not the bench's own by name and mark, or by the exact form that earlier
+    versions wrote. Processes that have an entry open keep it until they end.
     """
-    freed = 0
+    freed_bytes = 0
     for entry in list_entries():
         key = entry.path.name.removeprefix(".").partition(".")[0]
-        with suppress(BlockingIOError), hold_lock(entry.path.with_name(f"{key}.lock"), wait=False):
+        lock = entry.path.with_name(f"{key}.lock")
+        with suppress(BlockingIOError), hold_lock(lock, wait=False):
             if is_cache_entry(entry.path):
                 discard_entry(entry.path)
-                freed += entry.n_bytes
+                freed_bytes += entry.n_bytes
     _forget_checksums()
-    return Cleared(freed, list_strangers())
+    return Cleared(freed_bytes, list_strangers())
 
 
 def list_strangers() -> list[Path]:
-    """Directories among the cache's entries, and anything among its checksums, that the bench has not written."""
-    among_entries = [
-        path for path in (cache_directory() / "datasets").glob("*/") if not is_cache_entry(path)
-    ]
-    among_notes = [path for path in (cache_directory() / "digests").glob("*") if not _is_note(path)]
+    """What lies in the cache and the bench has not written.
+
+    That is directories among the entries, and anything among the checksums.
+    """
+    directories = (cache_directory() / "datasets").glob("*/")
+    among_entries = [path for path in directories if not is_cache_entry(path)]
+    notes = (cache_directory() / "digests").glob("*")
+    among_notes = [path for path in notes if not _is_note(path)]
     return sorted([*among_entries, *among_notes])
 
 
@@ -89,8 +96,8 @@ def _forget_checksums() -> None:
 
 def _is_note(path: Path) -> bool:
     """Whether `path` is a remembered checksum: so called, with a checksum or nothing in it."""
-    named = NOTE.fullmatch(path.name) or HALF_A_NOTE.fullmatch(path.name)
-    if not named or path.is_symlink() or not path.is_file():
+    is_named_so = NOTE.fullmatch(path.name) or HALF_A_NOTE.fullmatch(path.name)
+    if not is_named_so or path.is_symlink() or not path.is_file():
         return False
     with path.open("rb") as file:
         start = file.read(65)

@@ -7,14 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 
 MARK = "RECBENCH.TAG"
-SIGNATURE = b"recbench made this directory and may remove it. Whoever puts a file of their own here keeps it.\n"
+SIGNATURE = (
+    b"recbench made this directory and may remove it. "
+    b"Whoever puts a file of their own here keeps it.\n"
+)
 COLUMN = re.compile(
     r"users|items|values|times|user_ids|item_ids|truth|split [^/\\]+ \d+|user [^/\\]+"
 )
-ENTRY_FILES = re.compile(rf"about\.json|(?:{COLUMN.pattern})\.npy")  # of an entry
-ENTRY = re.compile(
-    r"[0-9a-f]{16}|\.[0-9a-f]{16}\.[a-z0-9_]+\.tmp"
-)  # what entries are called, and unfinished ones
+ENTRY_FILES = re.compile(rf"about\.json|(?:{COLUMN.pattern})\.npy")  # of a cache entry
+# What cache entries are called, and unfinished ones.
+ENTRY = re.compile(r"[0-9a-f]{16}|\.[0-9a-f]{16}\.[a-z0-9_]+\.tmp")
 
 
 def temporary_pattern(ours: re.Pattern[str]) -> re.Pattern[str]:
@@ -35,21 +37,29 @@ def is_marked(directory: Path) -> bool:
     return tag.read_bytes() == SIGNATURE
 
 
-def strangers(directory: Path, ours: re.Pattern[str]) -> Iterator[Path]:
-    """What in `directory` is no plain file, or is not called like the mark, one of `ours` or a temporary one."""
+def list_strangers(directory: Path, ours: re.Pattern[str]) -> Iterator[Path]:
+    """What in `directory` is not the bench's: no plain file, or called by none of its names.
+
+    Those are the mark, `ours`, and the temporary files of `ours`.
+    """
     temporary = temporary_pattern(ours)
     for path in directory.iterdir():
-        named = path.name == MARK or ours.fullmatch(path.name) or temporary.fullmatch(path.name)
-        if not named or path.is_symlink() or not path.is_file():
+        name = path.name
+        is_named_so = name == MARK or ours.fullmatch(name) or temporary.fullmatch(name)
+        if not is_named_so or path.is_symlink() or not path.is_file():
             yield path
 
 
 def remove_own_files(directory: Path, ours: re.Pattern[str]) -> None:
-    """Remove the files of `directory` that are `ours`, the mark last, and the directory if nothing else is in it."""
-    others = set(strangers(directory, ours))
+    """Remove the files of `directory` that are `ours`, and the directory if that is all.
+
+    The mark goes last, and stays if something else is there.
+    """
+    others = set(list_strangers(directory, ours))
     for path in directory.iterdir():
         if path not in others and path.name != MARK:
             path.unlink(missing_ok=True)
+
     if not others:
         (directory / MARK).unlink(missing_ok=True)
         with suppress(OSError):  # somebody has put something there in the meantime
@@ -59,12 +69,13 @@ def remove_own_files(directory: Path, ours: re.Pattern[str]) -> None:
 def is_cache_entry(directory: Path) -> bool:
     """Whether `directory` is an entry of the cache, whole, damaged or unfinished, and holds nothing else.
 
-    It is called like one and carries the bench's mark. One without a mark is either just begun, and empty, or made
-    by an earlier version: then its description has the form that was written, and names exactly the columns there.
+    It is called like one and carries the bench's mark. One without a mark is either just begun, and
+    empty, or made by an earlier version: then its description has the form that was written, and
+    names exactly the columns there.
     """
     if not ENTRY.fullmatch(directory.name) or directory.is_symlink() or not directory.is_dir():
         return False
-    if any(strangers(directory, ENTRY_FILES)):
+    if any(list_strangers(directory, ENTRY_FILES)):
         return False
     if is_marked(directory):
         return True
