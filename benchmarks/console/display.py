@@ -139,11 +139,16 @@ def print_plan(console: Console, plan: Sequence[tuple[Cell, str]], directory: Pa
 def announce(console: Console, data: Dataset, n_cells: int, n_waiting: int) -> None:
     """What will be run: the notice of simulated data, counts, and what the loader remarked."""
     ratings = data.ratings
+    title = data.name
     if data.provenance.simulated:
         console.print(data.provenance.notice, style="bold yellow", markup=False)
-    title = f"{data.name} (SIMULATED)" if data.provenance.simulated else data.name
+        title = f"{data.name} (SIMULATED)"
+
     counts = f"{len(ratings):,} ratings, {ratings.n_users:,} users, {ratings.n_items:,} items"
-    kept = f", {n_cells - n_waiting} kept from before" if n_waiting < n_cells else ""
+    kept = ""
+    if n_waiting < n_cells:
+        kept = f", {n_cells - n_waiting} kept from before"
     console.print(f"{title}: {counts}; {n_cells} cells{kept}", markup=False)
+
     for remark in data.provenance.remarks:
         console.print(f"  {remark}", markup=False)
