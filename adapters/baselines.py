@@ -12,8 +12,11 @@ from recbench.datasets.foundation import GOLDEN_GAMMA, mix_bits
 from recbench.datasets.ratings import Ratings
 
 
-def _hashed_uniform(seed: int, users: Indices, items: Indices) -> Floats:
-    """A number in [0, 1) for each pair that depends on (seed, user, item) only: SplitMix64's mixing function."""
+def _hash_to_uniform(seed: int, users: Indices, items: Indices) -> Floats:
+    """A number in [0, 1) for each pair, float32, that depends on (seed, user, item) only.
+
+    It is the 24 highest bits of what SplitMix64's mixing function makes of the three.
+    """
     with np.errstate(over="ignore"):
         state = (users.astype(np.uint64) << np.uint64(32)) + items.astype(np.uint64)
         mixed = mix_bits((state + np.uint64(seed) + np.uint64(1)) * GOLDEN_GAMMA)
@@ -30,14 +33,14 @@ class Random(Recommender):
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Remember the scale and the seed; nothing is learned."""
-        self.seed_, self.scale_ = seed, data.scale
+        self.seed_ = seed
+        self.scale_ = data.scale
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """lowest + (highest - lowest) * uniform(seed, user, item)."""
         lowest, highest = self.scale_
-        return np.float32(lowest) + np.float32(highest - lowest) * _hashed_uniform(
-            self.seed_, users, items
-        )
+        shares = _hash_to_uniform(self.seed_, users, items)
+        return np.float32(lowest) + np.float32(highest - lowest) * shares
 
 
 @dataclass(eq=False)
@@ -71,24 +74,29 @@ class _ByItem(Recommender):
         return np.tile(self.scores_, (len(users), 1))
 
 
-def _counts(indices: Indices, size: int) -> NDArray[np.float64]:
+def _count_by_index(indices: Indices, size: int) -> NDArray[np.float64]:
+    """How often each index below `size` occurs, of shape (size,)."""
     return np.bincount(indices, minlength=size).astype(np.float64)
 
 
-def _shrunk_means(
+def _shrink_means(
     residuals: NDArray[np.floating[Any]], indices: Indices, size: int, damping: float
 ) -> NDArray[np.float64]:
-    """Per index: sum of residuals / (count + damping); 0 where both are 0."""
-    count = _counts(indices, size) + damping
-    total = np.bincount(indices, residuals, size)
-    return np.divide(total, count, out=np.zeros(size), where=count > 0)
+    """For each index: sum of its residuals / (their number + damping); 0 where both are 0.
+
+    Of shape (size,); `indices` says whose each residual is.
+    """
+    damped_counts = _count_by_index(indices, size) + damping
+    totals = np.bincount(indices, residuals, size)
+    return np.divide(totals, damped_counts, out=np.zeros(size), where=damped_counts > 0)
 
 
 @dataclass(eq=False)
 class ItemMean(_ByItem):
     """The item's mean rating, shrunk towards the global mean by `damping` pseudo-ratings.
 
-    score(u, i) = mu + sum of (r - mu) over the item's ratings / (number of them + damping); mu for unknown items.
+    score(u, i) = mu + sum of (r - mu) over the item's ratings / (number of them + damping); mu for
+    unknown items.
     """
 
     name = "item-mean"
@@ -98,16 +106,17 @@ class ItemMean(_ByItem):
 
     def fit(self, data: Ratings, seed: int) -> None:
         """One pass over the ratings."""
-        offset = _shrunk_means(data.values - data.mean, data.items, data.n_items, self.damping)
+        offset = _shrink_means(data.values - data.mean, data.items, data.n_items, self.damping)
         self.scores_ = (data.mean + offset).astype(np.float32)
 
 
 @dataclass(eq=False)
 class UserMean(Recommender):
-    """The user's mean rating, shrunk towards the global mean by `damping` pseudo-ratings: `item-mean` mirrored.
+    """The user's mean rating, shrunk towards the global mean: `item-mean` mirrored.
 
-    score(u, i) = mu + sum of (r - mu) over the user's ratings / (number of them + damping); mu for unknown users. All
-    items of a user are tied, so as a ranking it is chance. No damping by default, as in the source notebooks.
+    score(u, i) = mu + sum of (r - mu) over the user's ratings / (number of them + damping); mu for
+    unknown users. All items of a user are tied, so as a ranking it is chance. No damping by
+    default, as in the source notebooks.
     """
 
     name = "user-mean"
@@ -117,7 +126,7 @@ class UserMean(Recommender):
 
     def fit(self, data: Ratings, seed: int) -> None:
         """One pass over the ratings."""
-        offset = _shrunk_means(data.values - data.mean, data.users, data.n_users, self.damping)
+        offset = _shrink_means(data.values - data.mean, data.users, data.n_users, self.damping)
         self.scores_ = (data.mean + offset).astype(np.float32)
 
     def score(self, users: Indices, items: Indices) -> Floats:
@@ -133,8 +142,9 @@ class UserMean(Recommender):
 class WeightedMean(_ByItem):
     """IMDb's weighted rating: (v / (v + m)) R + (m / (v + m)) C.
 
-    R is the item's mean, v its number of ratings, C the mean of all ratings; m = 1000 as in the source notebook.
-    Algebraically it is `item-mean` with a damping of m; it has a row of its own because readers know its formula.
+    R is the item's mean, v its number of ratings, C the mean of all ratings; m = 1000 as in the
+    source notebook. Algebraically it is `item-mean` with a damping of m; it has a row of its own
+    because readers know its formula.
     """
 
     name = "weighted-mean"
@@ -144,8 +154,9 @@ class WeightedMean(_ByItem):
 
     def fit(self, data: Ratings, seed: int) -> None:
         """One pass over the ratings."""
-        v = _counts(data.items, data.n_items)
-        R = _shrunk_means(data.values.astype(np.float64), data.items, data.n_items, damping=0.0)
+        v = _count_by_index(data.items, data.n_items)
+        values = data.values.astype(np.float64)
+        R = _shrink_means(values, data.items, data.n_items, damping=0.0)
         weight = np.divide(v, v + self.m, out=np.zeros_like(v), where=v > 0)
         self.scores_ = (weight * R + (1 - weight) * data.mean).astype(np.float32)
 
@@ -160,16 +171,16 @@ class Popularity(_ByItem):
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Count."""
-        self.scores_ = _counts(data.items, data.n_items).astype(np.float32)
+        self.scores_ = _count_by_index(data.items, data.n_items).astype(np.float32)
 
 
 @dataclass(eq=False)
 class UserItemBias(Recommender):
     """mu + b_u + b_i, the additive model that every factorisation has to beat.
 
-    Minimises sum (r - mu - b_u - b_i)^2 + damping_users * sum b_u^2 + damping_items * sum b_i^2 by alternating its
-    two closed-form solutions (Koren 2010, "Factor in the Neighbors", section 2.1, with the defaults of Surprise's
-    BaselineOnly). An unknown user or item has a bias of 0.
+    Minimises sum (r - mu - b_u - b_i)^2 + damping_users * sum b_u^2 + damping_items * sum b_i^2 by
+    alternating its two closed-form solutions (Koren 2010, "Factor in the Neighbors", section 2.1,
+    with the defaults of Surprise's BaselineOnly). An unknown user or item has a bias of 0.
     """
 
     name = "user-item-bias"
@@ -184,23 +195,24 @@ class UserItemBias(Recommender):
         """Alternate items and users `n_epochs` times; each half step is exact."""
         self.mean_ = data.mean
         centred = data.values - data.mean
+
         self.user_biases_ = np.zeros(data.n_users)
         for _ in range(self.n_epochs):
             without_users = centred - self.user_biases_[data.users]
-            self.item_biases_ = _shrunk_means(
+            self.item_biases_ = _shrink_means(
                 without_users, data.items, data.n_items, self.damping_items
             )
             without_items = centred - self.item_biases_[data.items]
-            self.user_biases_ = _shrunk_means(
+            self.user_biases_ = _shrink_means(
                 without_items, data.users, data.n_users, self.damping_users
             )
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """mu + b_u + b_i."""
-        return (self.mean_ + self.user_biases_[users] + self.item_biases_[items]).astype(np.float32)
+        scores = self.mean_ + self.user_biases_[users] + self.item_biases_[items]
+        return scores.astype(np.float32)
 
     def score_items(self, users: Indices) -> Floats:
         """mu + b_u + b_i for every item."""
-        return (self.mean_ + self.user_biases_[users][:, None] + self.item_biases_[None, :]).astype(
-            np.float32
-        )
+        scores = self.mean_ + self.user_biases_[users][:, None] + self.item_biases_[None, :]
+        return scores.astype(np.float32)

@@ -12,6 +12,9 @@ from recbench.adapters.shared.parameters import Count, Share
 from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.ratings import Catalogue, Ratings
 
+# A shorter sum of texts is one that has cancelled out, and rounding is left of it.
+SHORTEST_PROFILE = 1e-6
+
 
 class _Described(NamedTuple):
     """How much each item counts in each user's profile, and what the items are about."""
@@ -22,17 +25,20 @@ class _Described(NamedTuple):
 
 @dataclass(eq=False)
 class TfidfContent(Recommender):
-    """Items whose texts are like those of the user's items: score(u, i) = cos(p_u, t_i), p_u = sum of w_uj * t_j.
+    """Items whose texts are like those of the user's items: the cosine of profile and text.
 
-    t_i is the TF-IDF vector of i's overview or, without one, of its title and genres (Salton and Buckley 1988,
-    "Term-weighting approaches in automatic text retrieval"; Pazzani and Billsus 2007, "Content-based recommendation
-    systems"); words are TfidfVectorizer's without English stop words, as in the source notebook, and `max_features`
-    keeps the most frequent of them. j runs over the user's training items: by default w_uj = 1 for the liked (at
-    least `relevant_share` of the scale); with `profile` = "centred" w_uj = r_uj - the user's mean, which takes what
-    is disliked for the opposite of what is liked.
+    score(u, i) = cos(p_u, t_i) with p_u = sum of w_uj * t_j. t_i is the TF-IDF vector of i's
+    overview or, without one, of its title and genres (Salton and Buckley 1988, "Term-weighting
+    approaches in automatic text retrieval"; Pazzani and Billsus 2007, "Content-based recommendation
+    systems"); words are TfidfVectorizer's without English stop words, as in the source notebook,
+    and `max_features` keeps the most frequent of them. j runs over the user's training items: by
+    default w_uj = 1 for the liked (at least `relevant_share` of the scale); with `profile` =
+    "centred" w_uj = r_uj - the user's mean, which takes what is disliked for the opposite of what
+    is liked.
 
-    `similar` gives the items nearest to one item. Known limits: a user without a profile, or an item without words,
-    scores 0 (there is nothing to compare, and popularity is another row's claim); no score knows how good a film is.
+    `similar` gives the items nearest to one item. Known limits: a user without a profile, or an
+    item without words, scores 0 (there is nothing to compare, and popularity is another row's
+    claim); no score knows how good a film is.
     """
 
     name = "tfidf-content"
@@ -48,17 +54,13 @@ class TfidfContent(Recommender):
         if self.profile == "liked":
             weights = matrix_of_likes(train, self.relevant_share)
         else:
-            counts = np.maximum(np.bincount(train.users, minlength=train.n_users), 1)
-            means = np.bincount(train.users, train.values, train.n_users) / counts
-            centred = train.values - means[train.users]
-            weights = csr_matrix(
-                (centred, (train.users, train.items)), (train.n_users, train.n_items)
-            )
+            weights = _center_ratings(train)
         return _Described(weights, tfidf_of_items(catalogue, self.max_features))
 
     def fit(self, data: _Described, seed: int) -> None:
         """Keep both; nothing is learned, and profiles in words would be large."""
-        self.weights_, self.terms_ = data
+        self.weights_ = data.weights
+        self.terms_ = data.terms
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """The same numbers as `score_items`, picked."""
@@ -67,13 +69,33 @@ class TfidfContent(Recommender):
     def score_items(self, users: Indices) -> Floats:
         """The cosines of the users' profiles to all items."""
         profiles = self.weights_[users] @ self.terms_
-        lengths = np.sqrt(np.asarray(profiles.multiply(profiles).sum(axis=1), np.float64).ravel())
-        inverse = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 1e-6)
-        return np.asarray((profiles @ self.terms_.T).toarray() * inverse[:, None], np.float32)
+        squares = np.asarray(profiles.multiply(profiles).sum(axis=1), np.float64)
+        lengths = np.sqrt(squares.ravel())
+
+        # The texts have length one, so only the profiles' lengths are left to divide by.
+        has_profile = lengths > SHORTEST_PROFILE
+        inverse = np.divide(1, lengths, out=np.zeros_like(lengths), where=has_profile)
+        products = (profiles @ self.terms_.T).toarray()
+        return np.asarray(products * inverse[:, None], np.float32)
 
     def similar(self, item: int, n: int = 10) -> tuple[Indices, Floats]:
-        """The `n` items most similar to `item`, itself left out, and their cosines, best first; ties by index."""
+        """The `n` items most similar to `item`, itself left out, and their cosines.
+
+        The most similar first, ties by index; fewer than `n` where there are no more items.
+        """
         cosines = (self.terms_ @ self.terms_[item].T).toarray().ravel()
-        cosines[item] = -np.inf
-        nearest = np.argsort(-cosines, kind="stable")[: min(n, len(cosines) - 1)]
+        cosines[item] = -np.inf  # the last of all, and never among the others
+
+        n_others = len(cosines) - 1
+        nearest = np.argsort(-cosines, kind="stable")[: min(n, n_others)]
         return nearest.astype(np.int32), np.asarray(cosines[nearest], np.float32)
+
+
+def _center_ratings(train: Ratings) -> csr_matrix:
+    """The users x items matrix of ratings less the mean of their user, float64."""
+    counts = np.bincount(train.users, minlength=train.n_users)
+    totals = np.bincount(train.users, train.values, train.n_users)
+    means = totals / np.maximum(counts, 1)
+
+    centred = train.values - means[train.users]
+    return csr_matrix((centred, (train.users, train.items)), (train.n_users, train.n_items))

@@ -1,4 +1,4 @@
-"""Linear item-item models: the weights with which likes predict each other, in closed form or sparse."""
+"""Linear item-item models: the weights with which likes predict each other."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Sh
 from recbench.datasets.foundation import compile_lazily
 from recbench.datasets.ratings import Catalogue, Ratings
 
-MIRROR_BLOCK = 1024
+MIRROR_BLOCK = 1024  # rows that are mirrored at a time
 
 
 class _Linear(ItemItem):
@@ -31,14 +31,16 @@ class _Linear(ItemItem):
 
 @dataclass(eq=False)
 class EASE(_Linear):
-    """score(u, .) = x_u B, where B minimises |X - X B|^2 + regularisation * |B|^2 with a diagonal of zeros.
+    """score(u, .) = x_u B; B minimises |X - X B|^2 + regularisation * |B|^2, its diagonal 0.
 
-    In closed form b_ij = -p_ij / p_jj with P = (X'X + regularisation * I)^-1 (Steck 2019, "Embarrassingly Shallow
-    Autoencoders for Sparse Data"); X has ones where the rating is at least `relevant_share` of the scale. The
-    inverse is taken in double precision: in single precision its error grows with the largest eigenvalue of X'X,
-    which grows with the number of users. Default regularisation: between the 458 and 750 that Ferrari Dacrema et al.
-    (TOIS 2021) found by tuning on MovieLens 100k and 1M, and Steck's own 500 for MovieLens 20M. Limit: time grows
-    with the third power of the number of items, memory with the second. A user without likes scores 0 everywhere.
+    In closed form b_ij = -p_ij / p_jj with P = (X'X + regularisation * I)^-1 (Steck 2019,
+    "Embarrassingly Shallow Autoencoders for Sparse Data"); X has ones where the rating is at least
+    `relevant_share` of the scale. The inverse is taken in double precision: in single precision its
+    error grows with the largest eigenvalue of X'X, which grows with the number of users. Default
+    regularisation: between the 458 and 750 that Ferrari Dacrema et al. (TOIS 2021) found by tuning
+    on MovieLens 100k and 1M, and Steck's own 500 for MovieLens 20M. Limit: time grows with the
+    third power of the number of items, memory with the second. A user without likes scores 0
+    everywhere.
     """
 
     name = "ease"
@@ -50,47 +52,62 @@ class EASE(_Linear):
         return reason_to_skip_item_pairs(train.n_items, 4 + 8, memory_mb)
 
     def fit(self, data: csr_matrix, seed: int) -> None:
-        """Invert by Cholesky, in place; nothing is random."""
+        """Invert by Cholesky, in place; nothing is random.
+
+        ArithmeticError if X'X + regularisation is singular in double precision.
+        """
         inverse = gram_matrix(data).astype(np.float64)
         inverse[np.diag_indices_from(inverse)] += self.regularisation
-        _invert(inverse)
+        _invert_in_place(inverse)
+
+        # b_ij = -p_ij / p_jj, in single precision from here on.
         diagonal = inverse.diagonal().astype(np.float32)
         weights = inverse.astype(np.float32)
         del inverse
         weights /= -diagonal
         np.fill_diagonal(weights, 0)
-        self.X_, self.W_ = data, weights
+
+        self.X_ = data
+        self.W_ = weights
 
 
-def _invert(matrix: NDArray[np.float64]) -> None:
-    """Replace a symmetric positive definite matrix by its inverse, without another of its size."""
+def _invert_in_place(matrix: NDArray[np.float64]) -> None:
+    """Replace a symmetric positive definite matrix by its inverse, without another of its size.
+
+    ArithmeticError if it is singular in double precision.
+    """
     from scipy.linalg import lapack
 
     by_columns = matrix.T  # LAPACK's order, and the same matrix
-    failures = [lapack.dpotrf(by_columns, lower=1, clean=0, overwrite_a=1)[1]]
-    failures.append(lapack.dpotri(by_columns, lower=1, overwrite_c=1)[1])  # leaves one triangle
-    if any(failures):
+    _, factorisation_failed = lapack.dpotrf(by_columns, lower=1, clean=0, overwrite_a=1)
+    _, inversion_failed = lapack.dpotri(by_columns, lower=1, overwrite_c=1)
+    if factorisation_failed or inversion_failed:
         raise ArithmeticError(
             "X'X + regularisation is singular in double precision: raise the regularisation"
         )
+
+    # LAPACK leaves the upper triangle; mirror it, block by block.
     for start in range(0, len(matrix), MIRROR_BLOCK):
         stop = start + MIRROR_BLOCK
-        block = np.triu(matrix[start:stop, start:stop], 1)
-        matrix[start:stop, start:stop] = block + block.T + np.diag(matrix.diagonal()[start:stop])
+        above = np.triu(matrix[start:stop, start:stop], 1)
+        diagonal = np.diag(matrix.diagonal()[start:stop])
+        matrix[start:stop, start:stop] = above + above.T + diagonal
         matrix[stop:, start:stop] = matrix[start:stop, stop:].T
 
 
 @dataclass(eq=False)
 class SLIM(_Linear):
-    """score(u, .) = x_u W, where each column of W is a non-negative elastic net without an intercept.
+    """score(u, .) = x_u W; each column of W is a non-negative elastic net without an intercept.
 
-    Column w_j minimises 1/2 |x_j - X w|^2 + l2/2 |w|^2 + l1 |w|_1 with w >= 0 and w_jj = 0 (Ning and Karypis 2011,
-    "SLIM: Sparse Linear Methods for Top-N Recommender Systems"). Solved by coordinate descent on X'X: sweeps over the
-    weights that are not zero, until none changes by `tolerance`, between sweeps over all of them. scikit-learn's
-    ElasticNet(alpha, l1_ratio) divides the first term by the n users: l1 = n alpha l1_ratio, l2 = n alpha
-    (1 - l1_ratio). The defaults are what Ferrari Dacrema et al. (TOIS 2021) tuned for MovieLens 100k, alpha = .2225
-    and l1_ratio = .000113 with 943 users, rounded; their values for MovieLens 1M give an l2 of 300 to 480.
-    `n_neighbours` keeps only the largest weights of each item, None all of them. Limits as for `ease`.
+    Column w_j minimises 1/2 |x_j - X w|^2 + l2/2 |w|^2 + l1 |w|_1 with w >= 0 and w_jj = 0 (Ning
+    and Karypis 2011, "SLIM: Sparse Linear Methods for Top-N Recommender Systems"). Solved by
+    coordinate descent on X'X: sweeps over the weights that are not zero, until none changes by
+    `tolerance`, between sweeps over all of them. scikit-learn's ElasticNet(alpha, l1_ratio) divides
+    the first term by the n users: l1 = n alpha l1_ratio, l2 = n alpha (1 - l1_ratio). The defaults
+    are what Ferrari Dacrema et al. (TOIS 2021) tuned for MovieLens 100k, alpha = .2225 and l1_ratio
+    = .000113 with 943 users, rounded; their values for MovieLens 1M give an l2 of 300 to 480.
+    `n_neighbours` keeps only the largest weights of each item, None all of them. Limits as for
+    `ease`.
     """
 
     name = "slim"
@@ -109,23 +126,26 @@ class SLIM(_Linear):
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """One elastic net an item; nothing is random."""
-        by_target = _elastic_nets(
-            gram_matrix(data), self.l1, self.l2, self.n_epochs, self.tolerance
-        )
+        products = gram_matrix(data)
+        by_target = _fit_elastic_nets(products, self.l1, self.l2, self.n_epochs, self.tolerance)
+
         if self.n_neighbours is not None and self.n_neighbours < len(by_target):
-            dropped = np.argpartition(by_target, -self.n_neighbours)[:, : -self.n_neighbours]
+            smallest_first = np.argpartition(by_target, -self.n_neighbours)
+            dropped = smallest_first[:, : -self.n_neighbours]
             np.put_along_axis(by_target, dropped, 0, axis=1)
-        self.X_, self.W_ = data, np.ascontiguousarray(by_target.T)
+
+        self.X_ = data
+        self.W_ = np.ascontiguousarray(by_target.T)
 
 
 @compile_lazily()
-def _elastic_nets(
+def _fit_elastic_nets(
     products: Floats, l1: float, l2: float, n_epochs: int, tolerance: float
 ) -> Floats:
-    """The weights that predict each item, as rows, from the matrix X'X.
+    """The weights that predict each item, as rows of (n_items, n_items), from the matrix X'X.
 
-    `slopes` holds x_k'(x_j - X w) for each k. No product of likes is negative, so slopes only fall from x_k'x_j
-    on: who starts at or below `l1` never gets a weight.
+    `slopes` holds x_k'(x_j - X w) for each k. No product of likes is negative, so slopes only fall
+    from x_k'x_j on: who starts at or below `l1` never gets a weight.
     """
     n_items = len(products)
     by_target = np.zeros((n_items, n_items), np.float32)
@@ -134,26 +154,33 @@ def _elastic_nets(
         candidates = candidates[candidates != target]
         slopes = products[target].astype(np.float64)
         weights = np.zeros(n_items)
+
         for _ in range(n_epochs):
-            if _sweep(weights, slopes, candidates, products, l1, l2) < tolerance:
+            if _sweep_weights(weights, slopes, candidates, products, l1, l2) < tolerance:
                 break
+
+            # The weights that are not zero, and what they need of X'X, close together.
             support = np.flatnonzero(weights)
             among = np.empty((len(support), len(support)), np.float32)
             for place, other in enumerate(support):
                 among[place] = products[other][support]
-            inner, inner_slopes, places = weights[support], slopes[support], np.arange(len(support))
+            inner = weights[support]
+            inner_slopes = slopes[support]
+            places = np.arange(len(support))
+
             for _ in range(n_epochs):
-                if _sweep(inner, inner_slopes, places, among, l1, l2) < tolerance:
+                if _sweep_weights(inner, inner_slopes, places, among, l1, l2) < tolerance:
                     break
+
             for place, other in enumerate(support):
-                _shift(slopes, inner[place] - weights[other], products[other])
+                _shift_slopes(slopes, inner[place] - weights[other], products[other])
                 weights[other] = inner[place]
         by_target[target] = weights
     return by_target
 
 
 @compile_lazily()
-def _sweep(
+def _sweep_weights(
     weights: NDArray[np.float64],
     slopes: NDArray[np.float64],
     places: Any,
@@ -161,7 +188,10 @@ def _sweep(
     l1: float,
     l2: float,
 ) -> float:
-    """Set each weight to its best value given the others; returns the largest change."""
+    """Set the weights at `places`, each to its best value given the others.
+
+    Returns the largest change. `slopes` are changed along with them.
+    """
     largest = 0.0
     for place in places:
         own = products[place, place]
@@ -169,13 +199,13 @@ def _sweep(
         change = best - weights[place]
         if change != 0.0:
             weights[place] = best
-            _shift(slopes, change, products[place])
+            _shift_slopes(slopes, change, products[place])
             largest = max(largest, abs(change))
     return largest
 
 
 @compile_lazily()
-def _shift(slopes: NDArray[np.float64], change: float, row: Floats) -> None:
+def _shift_slopes(slopes: NDArray[np.float64], change: float, row: Floats) -> None:
     """slopes -= change * row, in one pass; as an array expression numba would make two."""
     for place in range(len(slopes)):
         slopes[place] -= change * row[place]

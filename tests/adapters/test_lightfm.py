@@ -11,7 +11,7 @@ from lightfm.evaluation import auc_score, precision_at_k
 from scipy.sparse import coo_matrix, csr_matrix
 
 from recbench.adapters import create
-from recbench.adapters.lightfm import LightFMData, item_features
+from recbench.adapters.lightfm import LightFMData
 from recbench.datasets import Catalogue, Dataset, Ratings
 
 LOSSES = ("warp", "bpr", "logistic", "warp-kos")
@@ -57,7 +57,7 @@ def test_scores_are_the_librarys_predictions(name: str, positives: str) -> None:
     train, catalogue = planted()
     algorithm, data = prepared(name, SMALL | {"positives": positives}, train, catalogue)
     algorithm.fit(data, 3)
-    model = algorithm.model(3)
+    model = algorithm.make_model(3)
     model.fit(data.interactions, item_features=data.item_features, epochs=3, num_threads=1)
     users, items = (
         np.array(column, np.int32).ravel() for column in np.mgrid[: train.n_users, : train.n_items]
@@ -125,13 +125,13 @@ def test_raw_ratings_are_likes_whatever_their_value(loss: str) -> None:
 
 def test_kos_parameters_reach_the_library() -> None:
     train, catalogue = planted()
-    model = prepared("lightfm-warp-kos", {"k": 2, "n": 7}, train, catalogue)[0].model(0)
+    model = prepared("lightfm-warp-kos", {"k": 2, "n": 7}, train, catalogue)[0].make_model(0)
     assert (model.k, model.n, model.loss) == (2, 7, "warp-kos")
 
 
 def test_an_item_is_itself_its_genres_and_its_words() -> None:
     _, catalogue = planted()
-    features = item_features(catalogue, None)
+    features = features_of_items(catalogue, None)
     n_items = len(catalogue.titles)
     assert features.dtype == np.float32
     assert features.shape == (
@@ -145,8 +145,8 @@ def test_an_item_is_itself_its_genres_and_its_words() -> None:
     )  # Comedy, Drama, Film
     np.testing.assert_array_equal(own > 0, np.eye(n_items))
     np.testing.assert_array_equal(genres[:2] > 0, [[True, False, True], [False, True, True]])
-    assert item_features(catalogue, 4).shape == (n_items, n_items + 3 + 4)
-    bare = item_features(Catalogue(("", ""), (None, None), ((), ())), None)
+    assert features_of_items(catalogue, 4).shape == (n_items, n_items + 3 + 4)
+    bare = features_of_items(Catalogue(("", ""), (None, None), ((), ())), None)
     np.testing.assert_array_equal(bare[:, :2].toarray(), np.eye(2))
 
 
