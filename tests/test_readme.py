@@ -1,5 +1,6 @@
-"""What the README promises by example."""
+"""What the README promises by example, and the names on its tour of the source."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -38,3 +39,42 @@ def test_every_command_of_the_readme_is_accepted(
         run_bench(
             "--dataset", f"table:{ratings_file}", *options, "--dry-run", "--out", tmp_path, check=0
         )
+
+
+MOST_LINES = 600  # of the tour: what one reads in thirty minutes
+
+
+def tour_stops() -> list[tuple[Path, str]]:
+    """The files and the names in them that the tour leads to, in its order."""
+    readme = (ROOT / "README.md").read_text()
+    section = readme.partition("## Thirty minutes with the source")[2].partition("\n## ")[0]
+    stops = []
+    for path, names in re.findall(r"`([\w/]+\.py)` \(((?:`[\w.]+`(?:,\s+)?)+)\)", section):
+        stops += [(ROOT / path, name) for name in re.findall(r"`([\w.]+)`", names)]
+    return stops
+
+
+def definition_of(path: Path, name: str) -> ast.stmt:
+    """The function, class or method (`Class.method`) of this name; fails if there is none."""
+    body = ast.parse(path.read_text()).body
+    for part in name.split("."):
+        found = [
+            node
+            for node in body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == part
+        ]
+        assert len(found) == 1, f"{path.relative_to(ROOT)} has no {name}"
+        node = found[0]
+        body = node.body
+    return node
+
+
+def test_the_tour_of_the_source_leads_to_what_is_there_and_is_short() -> None:
+    stops = tour_stops()
+    assert len(stops) >= 12
+    n_lines = 0
+    for path, name in stops:
+        node = definition_of(path, name)
+        assert node.end_lineno is not None
+        n_lines += node.end_lineno - node.lineno + 1
+    assert n_lines <= MOST_LINES
