@@ -16,7 +16,7 @@ from recbench.datasets.foundation import (
     USAGE,
     Main,
     UsageError,
-    command_line,
+    build_application,
 )
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
 FAILED = 1  # a gate or a verification: what was asked for was done, and the answer is no
 
 application = functools.partial(
-    command_line.build_application,
+    build_application,
     foreseen={HarnessError: ("the bench itself broke", BROKEN)},
     interrupted="interrupted: finished cells are kept, and the same command goes on from here",
 )
