@@ -75,10 +75,13 @@ def _refuse_repeated_pairs(probe: Probe) -> None:
     if len(first_places) == len(keys):
         return
 
-    repeated = np.setdiff1d(np.arange(len(keys)), first_places)[0]
+    all_places = np.arange(len(keys))
+    repeated = np.setdiff1d(all_places, first_places)[0]
+    line = int(probe.lines[repeated])
     user = probe.users[repeated]
-    problem = f"this user came before for movie {probe.movies[repeated]}"
-    raise _refusal(probe.name, int(probe.lines[repeated]), b"%d" % user, problem)
+    movie = probe.movies[repeated]
+    problem = f"this user came before for movie {movie}"
+    raise _refusal(probe.name, line, b"%d" % user, problem)
 
 
 def _refusal(name: str, number: int, text: bytes, problem: str) -> UsageError:

@@ -84,8 +84,10 @@ class RawRatings:
         """A copy of the ratings by `users` of `movies` (masks over raw ids), in file order."""
         selected = []
         for block in self.blocks:
-            rows = np.flatnonzero(movies[block.movies] & users[block.users])
+            is_selected = movies[block.movies] & users[block.users]
+            rows = np.flatnonzero(is_selected)
             selected.append([column[rows] for column in block])
+
         columns = [np.concatenate(parts) for parts in zip(*selected, strict=True)]
         return RatingColumns(*columns)
 

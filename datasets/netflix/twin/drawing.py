@@ -51,12 +51,17 @@ def draw_ratings_text(
     start = sum(FILE_MOVIES[: number - 1])
     end = sum(FILE_MOVIES[:number])
     for first in range(start, end, movies_at_once):
+        last = min(first + movies_at_once, end)
+        movies = np.arange(first, last)
+
+        # A generator for each block: the files do not depend on each other
         rng = np.random.default_rng([VERSION, seed, 2, first])
-        movies = np.arange(first, min(first + movies_at_once, end))
         block = _draw_block(twin, movies, rng)
         if raters is not None:
             raters[block.users] = True
-        yield _write_lines(block, twin.user_ids[block.users].astype(np.int64), movies)
+
+        user_ids = twin.user_ids[block.users].astype(np.int64)
+        yield _write_lines(block, user_ids, movies)
 
 
 def _draw_block(twin: Twin, movies: Indices, rng: np.random.Generator) -> Block:

@@ -154,8 +154,11 @@ class Twin(MovieTraits, UserCalendar, UserTraits):
         centre = SELECTION * np.sum(squares, axis=1) / 2
         selection = SELECTION * (taste - centre[:, None])
 
-        reach = self.reach[movies][:, None] * self.tilt[users]
-        return np.asarray(selection + self.appetite[users] + reach)
+        # How far a movie reaches counts less for heavy raters
+        movie_reach = self.reach[movies][:, None]
+        reach = movie_reach * self.tilt[users]
+        log_rates = selection + self.appetite[users] + reach
+        return np.asarray(log_rates)
 
     def truth_of_pairs(self, user_ids: NDArray[Any], movie_ids: NDArray[Any]) -> Floats:
         """What `Dataset.truth` holds, for all pairs of these users and movies: (3, users, movies).
@@ -239,6 +242,7 @@ def plant_twin(share: float, seed: int) -> Twin:
     rng = np.random.default_rng([VERSION, seed])
     n_users = max(round(N_RATERS * CANDIDATES * share), 2)
     activity = rng.permutation(midpoints(n_users))
+
     movies = _draw_movies_of_all_files(rng)
     users = _draw_users(rng, activity)
     calendar = _draw_calendar(rng, user_counts(activity))

@@ -78,10 +78,14 @@ def write_title_list(rng: np.random.Generator, titles: Sequence[str], years: NDA
 
     Unquoted, some with commas, some years NULL, as in the real file.
     """
-    n_unknown = min(N_UNKNOWN_YEARS, len(years))
-    unknown = set(rng.choice(len(years), n_unknown, replace=False).tolist())
+    n_movies = len(years)
+    n_unknown = min(N_UNKNOWN_YEARS, n_movies)
+    unknown = rng.choice(n_movies, n_unknown, replace=False)
+    unknown_indices = set(unknown.tolist())
+
     lines = []
     for index, (title, year) in enumerate(zip(titles, years.tolist(), strict=True)):
-        shown_year = "NULL" if index in unknown else year
-        lines.append(f"{index + 1},{shown_year},{title}\n")
+        shown_year = "NULL" if index in unknown_indices else year
+        movie_id = index + 1
+        lines.append(f"{movie_id},{shown_year},{title}\n")
     return "".join(lines).encode("latin-1")

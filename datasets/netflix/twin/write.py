@@ -79,16 +79,22 @@ def _write_contents(directory: Path, share: float, seed: int) -> None:
     """Write the first file, the lists and the truth into `directory`."""
     twin = plant_twin(share, seed)
     rng = np.random.default_rng([VERSION, seed, 1])
-    years = (1970 + twin.release // DAYS_PER_YEAR).astype(int)
+
+    # The lists
+    years_since_1970 = twin.release // DAYS_PER_YEAR
+    years = (1970 + years_since_1970).astype(int)
     titles = draw_titles(rng, years)
-    (directory / TITLES).write_bytes(write_title_list(rng, titles, years))
+    title_list = write_title_list(rng, titles, years)
+    (directory / TITLES).write_bytes(title_list)
     overviews = describe_movies(rng, titles, years, twin.movie_factors, twin.reach)
     (directory / OVERVIEWS).write_text(overviews, "utf-8")
 
+    # The ratings, and the truth, which says who gave any
     raters = np.zeros(len(twin.user_ids), np.bool_)
     text = draw_ratings_text(twin, seed, 1, raters)
     _write_pieces(directory / "combined_data_1.txt", text)
-    twin = replace(twin, active=_draw_active(rng, raters, share))
+    active = _draw_active(rng, raters, share)
+    twin = replace(twin, active=active)
     np.savez(directory / TRUTH, **vars(twin))
 
 
