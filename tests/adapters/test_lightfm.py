@@ -11,7 +11,7 @@ from lightfm.evaluation import auc_score, precision_at_k
 from scipy.sparse import coo_matrix, csr_matrix
 
 from recbench.adapters import create
-from recbench.adapters.lightfm import LightFMData
+from recbench.adapters.lightfm import LightFMData, features_of_items
 from recbench.datasets import Catalogue, Dataset, Ratings
 
 LOSSES = ("warp", "bpr", "logistic", "warp-kos")
