@@ -1,5 +1,6 @@
 """What there is to choose from: data sets, algorithms, metrics, suites, splits."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Annotated, Any, cast
@@ -16,73 +17,66 @@ from recbench.benchmarks.planning import read_suite, suite_names
 from recbench.benchmarks.splits import SPLITS
 from recbench.datasets.foundation import format_spec, pick_name
 
+# The headings, then the lines of a table.
 Lines = list[tuple[str, ...]]
 
 
-def _first_line(documented: object) -> str:
-    return (documented.__doc__ or "").strip().partition("\n")[0]
+def _first_paragraph(documented: object) -> str:
+    """The first paragraph of a docstring as one line; empty without a docstring."""
+    paragraph = inspect.cleandoc(documented.__doc__ or "").partition("\n\n")[0]
+    return " ".join(paragraph.split())
 
 
-def _datasets() -> Lines:
+def _list_datasets() -> Lines:
     lines: Lines = [("name", "what it is", "licence and citation")]
     for name in datasets.names():
-        found = datasets.find_loader(name)
-        lines.append(
-            (name, found.description, "\n".join(filter(None, [found.licence, found.citation])))
-        )
+        loader = datasets.find_loader(name)
+        terms = [text for text in (loader.licence, loader.citation) if text]
+        lines.append((name, loader.description, "\n".join(terms)))
     return lines
 
 
-def _algorithms() -> Lines:
-    lines: Lines = [("name", "family", "predicts", "what it is, and its parameters")]
+def _list_algorithms() -> Lines:
+    lines: Lines = [("name", "family", "predicts", "what it is, and its hyperparameters")]
     for name, adapter in available().items():
         defaults = {field.name: field.default for field in fields(cast(Any, adapter))}
-        about = f"{_first_line(adapter)}\n{format_spec(name, defaults)}"
-        lines.append((name, adapter.family, adapter.predicts, about))
+        description = f"{_first_paragraph(adapter)}\n{format_spec(name, defaults)}"
+        lines.append((name, adapter.family, adapter.predicts, description))
     return lines
 
 
-def _metrics() -> Lines:
+def _list_metrics() -> Lines:
     lines: Lines = [("name", "better", "unit", "definition")]
     for name, metric in METRICS.items():
-        lines.append(
-            (
-                f"{name}@k" if metric.has_cutoff else name,
-                metric.better,
-                metric.unit,
-                metric.definition,
-            )
-        )
+        column = f"{name}@k" if metric.has_cutoff else name
+        lines.append((column, metric.better, metric.unit, metric.definition))
     return lines
 
 
-def _suites() -> Lines:
-    found = [read_suite(name) for name in suite_names()]
-    rows = [
-        (suite.name, suite.description, ", ".join(row.name for row in suite.rows))
-        for suite in found
-    ]
-    return [("name", "what it is", "rows"), *rows]
+def _list_suites() -> Lines:
+    lines: Lines = [("name", "what it is", "rows")]
+    for name in suite_names():
+        suite = read_suite(name)
+        rows = ", ".join(row.name for row in suite.rows)
+        lines.append((suite.name, suite.description, rows))
+    return lines
 
 
-def _splits() -> Lines:
-    official = (
-        "(official)",
-        "splits that a data set brings, such as u, ua, ub of movielens-100k; see `datasets info`",
-    )
-    return [
-        ("name", "what it is"),
-        *((name, _first_line(split.divide)) for name, split in SPLITS.items()),
-        official,
-    ]
+def _list_splits() -> Lines:
+    lines: Lines = [("name", "what it is")]
+    for name, split in SPLITS.items():
+        lines.append((name, _first_paragraph(split.divide)))
+    of_data_sets = "splits that a data set brings, such as u, ua, ub of movielens-100k"
+    lines.append(("(official)", f"{of_data_sets}; see `datasets info`"))
+    return lines
 
 
 KINDS: dict[str, Callable[[], Lines]] = {
-    "datasets": _datasets,
-    "algorithms": _algorithms,
-    "metrics": _metrics,
-    "suites": _suites,
-    "splits": _splits,
+    "datasets": _list_datasets,
+    "algorithms": _list_algorithms,
+    "metrics": _list_metrics,
+    "suites": _list_suites,
+    "splits": _list_splits,
 }
 
 

@@ -1,6 +1,7 @@
-"""The sceptic's command: whether the numbers of a run are what its raw answers, data and files say they are."""
+"""The sceptic's command: whether a run's numbers are what its raw answers, data and files say."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -41,97 +42,118 @@ def verify(
 ) -> int:
     """Recompute every metric in DIR from its raw answers, and compare all files with each other.
 
-    Exit code 1 if anything is not as it should be, one line each; 2 if it cannot be verified. Nothing is written.
+    Exit code 1 if anything is not as it should be, one line each; 2 if it cannot be verified.
+    Nothing is written.
     """
-    for module in plugin or []:
+    plugins = plugin or []
+    for module in plugins:
         import_plugin(module)
-    console, run = Console(soft_wrap=True, highlight=False, markup=False), Run(directory)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    run = Run(directory)
     if rerun_key is not None:
         if without_data:
             raise UsageError("--rerun needs the data: leave --without-data out")
-        return _again(console, run, rerun_key, dataset, plugin or [])
+        return _verify_by_refit(console, run, rerun_key, dataset, plugins)
+
+    # What the files say comes first: the data may be far away, or take long to load.
     ledger = Ledger()
     records = check_files(run, ledger)
-    n_said = _say(console, ledger, 0)
+    _print_lines(console, ledger.findings)
+    n_printed = len(ledger.findings)
     if without_data:
         check_against_shares(run, records, ledger)
     else:
-        about = run.read_plan()[1]
-        recompute_metrics(run, records, about, _load(about, dataset), ledger)
-    _say(console, ledger, n_said)
-    for line in _summary(ledger, records, directory):
-        console.print(line)
+        _, about = run.read_plan()
+        recompute_metrics(run, records, about, _load_dataset(about, dataset), ledger)
+    _print_lines(console, ledger.findings[n_printed:])
+
+    _print_lines(console, _summarise(ledger, records, directory))
     return FAILED if ledger.findings else FINE
 
 
-def _say(console: Console, ledger: Ledger, n_said: int) -> int:
-    for finding in ledger.findings[n_said:]:
-        console.print(finding)
-    return len(ledger.findings)
+def _print_lines(console: Console, lines: Sequence[str]) -> None:
+    for line in lines:
+        console.print(line)
 
 
-def _load(about: RunDescription, spec: str | None) -> Dataset:
-    """The data of the run, found as its plan names them unless `spec` does; real ones if those were real."""
+def _load_dataset(about: RunDescription, spec: str | None) -> Dataset:
+    """The data of the run, found as its plan names them unless `spec` does; real ones if those
+    were.
+
+    UsageError if they cannot be found, with what can be done without.
+    """
     if spec is None:
+        spec = about.data.name
         words = shlex.split(about.reproduce)
-        spec = words[words.index("--dataset") + 1] if "--dataset" in words[:-1] else about.data.name
+        if "--dataset" in words[:-1]:
+            spec = words[words.index("--dataset") + 1]
     try:
         return datasets.load(spec, real_only=not about.data.simulated)
     except UsageError as error:
         raise UsageError(
-            f"{error}\nWithout the data no metric can be recomputed: --dataset says where they are now, "
-            "--without-data verifies the rest."
+            f"{error}\nWithout the data no metric can be recomputed: "
+            "--dataset says where they are now, --without-data verifies the rest."
         ) from None
 
 
-def _summary(ledger: Ledger, records: list[Record], directory: Path) -> list[str]:
-    """What was compared, in numbers, and what came out."""
-    n, lines = ledger.compared, []
+def _summarise(ledger: Ledger, records: list[Record], directory: Path) -> list[str]:
+    """What was compared, in numbers, and what came out, as lines."""
+    compared = ledger.compared
     n_ok = sum(record.status == "ok" for record in records)
-    lines.append(
-        f"{len(records)} planned cells, {n_ok} of them ok; {n['keys']} keys and names of files"
-    )
-    if n["metrics"]:
-        exact = f"{n['bit for bit']:,} of them equal bit for bit"
+    lines = [
+        f"{len(records)} planned cells, {n_ok} of them ok; "
+        f"{compared['keys']} keys and names of files"
+    ]
+    if compared["metrics"]:
         lines.append(
-            f"{n['metrics']:,} metrics recomputed from the raw answers, {exact}; {n['shares']:,} shares of users"
+            f"{compared['metrics']:,} metrics recomputed from the raw answers, "
+            f"{compared['bit for bit']:,} of them equal bit for bit; "
+            f"{compared['shares']:,} shares of users"
         )
-        lines.append(f"{n['slices']:,} values of slices recomputed")
+        lines.append(f"{compared['slices']:,} values of slices recomputed")
     else:
+        n_from_shares = f"{compared['from shares']:,}"
         lines.append(
-            f"no metric recomputed; {n['from shares']:,} compared with the stored shares of the users"
+            f"no metric recomputed; {n_from_shares} compared with the stored shares of the users"
         )
     lines.append(
-        f"{n['plan']:,} values of the plan and the cells, {n['digests']} digests of answers"
+        f"{compared['plan']:,} values of the plan and the cells, "
+        f"{compared['digests']} digests of answers"
     )
-    files = ("results.csv", "report.html")
-    lines += [f"{file}: {n[file]:,} values" if n[file] else f"{file}: not there" for file in files]
-    if n["report.html"]:
+    for file in ("results.csv", "report.html"):
+        n_values = compared[file]
+        lines.append(f"{file}: {n_values:,} values" if n_values else f"{file}: not there")
+    if compared["report.html"]:
         lines.append(
             "the visible figures of the report: compared by "
             f"`{command_to_type('report')} {directory} --check`"
         )
     lines += ledger.remarks
-    n_found = len(ledger.findings)
-    found = "1 discrepancy" if n_found == 1 else f"{n_found} discrepancies"
-    return [
-        *(f"  {line}" for line in lines),
-        f"FAILED: {found}, see above" if n_found else "All as it should be.",
-    ]
+    return [*(f"  {line}" for line in lines), _conclude(len(ledger.findings))]
 
 
-def _again(console: Console, run: Run, key: str, dataset: str | None, plugins: list[str]) -> int:
+def _conclude(n_findings: int) -> str:
+    """The last line: what came out."""
+    if n_findings == 0:
+        return "All as it should be."
+    discrepancies = "1 discrepancy" if n_findings == 1 else f"{n_findings} discrepancies"
+    return f"FAILED: {discrepancies}, see above"
+
+
+def _verify_by_refit(
+    console: Console, run: Run, key: str, dataset: str | None, plugins: list[str]
+) -> int:
+    """Fit the cell of `key` again, print how it differs from its record, and give the exit code."""
     cells, about = run.read_plan()
     cell = find_cell(cells, key)
     console.print(f"fitting {cell.row}, {cell.place}, again")
-    compared = refit_cell(run, cell, about, _load(about, dataset), plugins)
-    for difference in compared.differences:
-        console.print(f"{cell.name}: {difference}")
-    if not compared.differences:
-        console.print(f"bit-identical: {compared.n_same:,} metrics and raw answers")
+    comparison = refit_cell(run, cell, about, _load_dataset(about, dataset), plugins)
+    _print_lines(console, [f"{cell.name}: {line}" for line in comparison.differences])
+    if not comparison.differences:
+        console.print(f"bit-identical: {comparison.n_same:,} metrics and raw answers")
         return FINE
-    if compared.excuse:
-        console.print(f"Not judged: {compared.excuse}.")
+    if comparison.excuse:
+        console.print(f"Not judged: {comparison.excuse}.")
         return FINE
     console.print("FAILED: the same cell gives other numbers")
     return FAILED

@@ -1,9 +1,12 @@
-"""Whether the numbers hold: files against each other, metrics computed again, cells fitted again.
+"""Whether the numbers of a run hold: one thing in three steps, and every discrepancy is one line.
 
-`verify` comes in. Every discrepancy is one line.
+`check_files` compares its files with each other, `recompute_metrics` makes every metric again from
+the raw answers (`check_against_shares` without the data), `refit_cell` fits one cell again. The
+command `verify` comes in with a `Ledger`, in which each step writes what it compared and found.
 """
 
-from recbench.benchmarks.verification.files import Ledger, check_files
+from recbench.benchmarks.verification.files import check_files
+from recbench.benchmarks.verification.ledger import Ledger
 from recbench.benchmarks.verification.recomputation import check_against_shares, recompute_metrics
 from recbench.benchmarks.verification.refit import find_cell, refit_cell
 

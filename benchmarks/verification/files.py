@@ -1,4 +1,7 @@
-"""Whether the files of a run agree: the plan, the records, their raw answers, results.csv and the report's JSON."""
+"""Whether the files of a run agree.
+
+The plan, the records, their raw answers, results.csv and the JSON in the report.
+"""
 
 import csv
 import hashlib
@@ -7,9 +10,9 @@ import json
 import math
 import re
 import statistics
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from recbench.benchmarks.records import (
@@ -22,77 +25,19 @@ from recbench.benchmarks.records import (
     row,
     unreadable_record,
 )
+from recbench.benchmarks.verification.ledger import Ledger, format_value
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 
-ABOUT = ("data", "environment", "protocol", "reproduce")  # what a plan has to say to be verified
-NAMES = ("dataset", "given")  # of a cell's fields those that its key leaves out
-DATA = (
-    "users",
-    "items",
-    "ratings",
-    "scale",
-    "digest",
-    "simulated",
-)  # what a record and its plan agree on
-MANY = 3  # a plan that differs in more from a record was not edited, it is another plan
-LONGEST = 80
+# What a plan has to say to be verified, and on what of the data a record and its plan agree.
+ABOUT = ("data", "environment", "protocol", "reproduce")
+DATA = ("users", "items", "ratings", "scale", "digest", "simulated")
 
+# Of a cell's fields those that its key leaves out.
+NAMES = ("dataset", "given")
 
-@dataclass
-class Ledger:
-    """What was compared, counted by kind, every discrepancy in a line, and what else a reader should know."""
-
-    findings: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    compared: Counter[str] = field(default_factory=Counter)
-
-    def compare(
-        self,
-        kind: str,
-        file: str,
-        place: str,
-        expected: Any,
-        found: Any,
-        tolerance: tuple[float, float] = (0.0, 0.0),
-    ) -> None:
-        """Two values as JSON has them, entry by entry; what is absent is null. `tolerance`: relative, absolute."""
-        if isinstance(expected, Mapping) and isinstance(found, Mapping):
-            for name in {**expected, **found}:
-                inside = f"{place}.{name}" if place else name
-                self.compare(kind, file, inside, expected.get(name), found.get(name), tolerance)
-        elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-            for index, pair in enumerate(zip(expected, found, strict=True)):
-                self.compare(kind, file, f"{place}[{index}]", *pair, tolerance)
-        else:
-            self.compared[kind] += 1
-            if not _same(expected, found, *tolerance):
-                self.note(file, place, expected, found)
-
-    def note(self, file: str, place: str, expected: Any, found: Any) -> None:
-        """A discrepancy."""
-        self.findings.append(f"{file}: {place}: expected {_shown(expected)}, found {_shown(found)}")
-
-
-def _same(expected: Any, found: Any, relative: float, absolute: float) -> bool:
-    if isinstance(expected, float) and isinstance(found, float):
-        return expected == found or math.isclose(
-            expected, found, rel_tol=relative, abs_tol=absolute
-        )
-    return bool(expected == found)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    text = (
-        f"{len(value)} entries"
-        if isinstance(value, list)
-        else value
-        if isinstance(value, str)
-        else repr(value)
-    )
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+# A plan that differs in more from a record was not edited, it is another plan.
+MANY = 3
 
 
 def check_files(run: Run, ledger: Ledger) -> list[Record]:
@@ -105,36 +50,55 @@ def check_files(run: Run, ledger: Ledger) -> list[Record]:
     absent += [f"data.{name}" for name in about.data.lacks(DATA)]
     if absent:
         raise UsageError(
-            f"{run.directory / 'plan.json'} lacks {', '.join(absent)}: run "
-            f"`{command_to_type('run')}` again"
+            f"{run.directory / 'plan.json'} lacks {', '.join(absent)}: "
+            f"run `{command_to_type('run')}` again"
         )
-    found = _read_records(run, ledger)
-    _plan(cells, about, found, ledger)
+
+    stored = _read_records(run, ledger)
+    _check_plan(cells, about, stored, ledger)
     records = []
     for cell in cells:
-        record = found.get(cell.name)
-        if record is not None:
-            _record(run, cell, record, about, ledger)
-        records.append(
-            replace(record, cell=cell) if record else not_run(cell, about, "no record yet")
-        )
-    planned = {cell.name for cell in cells}
-    if spare := [f"{name}.json" for name in found if name not in planned]:
-        ledger.remarks.append(
-            f"records that are not in the plan, and so in no table: {_shown(', '.join(spare))}"
-        )
-    if early := sum(record.status == "ok" and is_early(record) for record in records):
-        ledger.remarks.append(
-            f"ok records as early versions wrote them, without slices and digest of the raw answers: {early}"
-        )
-    _results(run, records, ledger)
-    _report(run, records, about, ledger)
+        record = stored.get(cell.name)
+        if record is None:
+            records.append(not_run(cell, about, "no record yet"))
+            continue
+        _check_record(run, cell, record, about, ledger)
+        records.append(replace(record, cell=cell))
+
+    _remark_on_records(cells, records, stored, ledger)
+    _check_results_table(run, records, ledger)
+    _check_report(run, records, about, ledger)
     return records
 
 
+def _remark_on_records(
+    cells: Sequence[Cell],
+    records: Sequence[Record],
+    stored: Mapping[str, Record],
+    ledger: Ledger,
+) -> None:
+    """Remark on records that are not planned, and on those of early versions."""
+    planned = {cell.name for cell in cells}
+    unplanned = [f"{name}.json" for name in stored if name not in planned]
+    if unplanned:
+        names = format_value(", ".join(unplanned))
+        ledger.remarks.append(f"records that are not in the plan, and so in no table: {names}")
+
+    n_early = sum(record.status == "ok" and is_early(record) for record in records)
+    if n_early:
+        ledger.remarks.append(
+            "ok records as early versions wrote them, "
+            f"without slices and digest of the raw answers: {n_early}"
+        )
+
+
 def _read_records(run: Run, ledger: Ledger) -> dict[str, Record]:
-    """Every record there is, by its file's name, which like the key inside it is compared with what it should be."""
-    found = {}
+    """Every record there is, by its file's name without the ending.
+
+    The name and the key inside are compared with what they should be. UsageError if there is no
+    record, or one cannot be read.
+    """
+    records = {}
     for path in sorted((run.directory / "records").glob("*.json")):
         file = f"records/{path.name}"
         try:
@@ -143,146 +107,158 @@ def _read_records(run: Run, ledger: Ledger) -> dict[str, Record]:
             raise unreadable_record(path, error) from None
         ledger.compare("keys", file, "key", record.cell.key, key)
         ledger.compare("keys", file, "name of the file", f"{record.cell.name}.json", path.name)
-        found[path.stem] = record
-    if not found:
+        records[path.stem] = record
+    if not records:
         raise UsageError(
             f"{run.directory} holds a plan and no record, so there is nothing to verify"
         )
-    return found
+    return records
 
 
-def _plan(
-    cells: list[Cell], about: RunDescription, found: Mapping[str, Record], ledger: Ledger
+def _check_plan(
+    cells: list[Cell], about: RunDescription, stored: Mapping[str, Record], ledger: Ledger
 ) -> None:
-    """Whether each planned cell has a record, and the plan's words are about its cells."""
-    planned, firsts = {cell.name for cell in cells}, dict[str, Cell]()
-    spare = [record.cell for name, record in found.items() if name not in planned]
+    """Whether each planned cell has a record, and what the plan says is about its cells."""
+    planned = {cell.name for cell in cells}
+    unplanned = [record.cell for name, record in stored.items() if name not in planned]
+    first_of_split: dict[str, Cell] = {}
     for index, cell in enumerate(cells):
         place = f"cells[{index}]"
-        ledger.compare("plan", "plan.json", f"{place}.dataset", about.data.name, cell.dataset)
-        ledger.compare(
-            "plan",
-            "plan.json",
-            f"{place}.digest",
-            firsts.setdefault(cell.split, cell).digest,
-            cell.digest,
-        )
-        ledger.compare("plan", "plan.json", f"{place}.protocol", about.protocol, cell.protocol)
+        first = first_of_split.setdefault(cell.split, cell)
+
+        def compare(name: str, expected: Any, found: Any, place: str = place) -> None:
+            ledger.compare("plan", "plan.json", f"{place}.{name}", expected, found)
+
+        compare("dataset", about.data.name, cell.dataset)
+        compare("digest", first.digest, cell.digest)
+        compare("protocol", about.protocol, cell.protocol)
         for name, value in cell.given.items():
-            ledger.compare(
-                "plan", "plan.json", f"{place}.given.{name}", cell.parameters.get(name), value
-            )
-        if cell.name not in found:
-            _without_record(place, cell, spare, ledger)
+            compare(f"given.{name}", cell.parameters.get(name), value)
+        if cell.name not in stored:
+            _note_absent_record(place, cell, unplanned, ledger)
 
 
-def _without_record(place: str, cell: Cell, spare: list[Cell], ledger: Ledger) -> None:
-    """Say that a planned cell has no record, by the fields in which it differs from one that is not planned."""
-    nearest: list[str] | None = None
-    for other in spare:
+def _note_absent_record(place: str, cell: Cell, unplanned: list[Cell], ledger: Ledger) -> None:
+    """Note that a planned cell has no record.
+
+    If one that is not planned differs in few fields, these are the findings.
+    """
+    nearest: list[str] = []
+    for other in unplanned:
         trial = Ledger()
-        trial.compare("", "plan.json", place, _fixed(other), _fixed(cell))
-        if len(trial.findings) <= MANY and (nearest is None or len(trial.findings) < len(nearest)):
-            nearest = [
-                f"{finding}, and so no record; {other.name}.json is the nearest"
-                for finding in trial.findings
-            ]
+        trial.compare("", "plan.json", place, _key_fields(other), _key_fields(cell))
+        n_different = len(trial.findings)
+        is_nearer = not nearest or n_different < len(nearest)
+        if n_different <= MANY and is_nearer:
+            hint = f"and so no record; {other.name}.json is the nearest"
+            nearest = [f"{finding}, {hint}" for finding in trial.findings]
     if nearest:
         ledger.findings += nearest
-    else:
-        ledger.note(
-            "plan.json", f"{place} ({cell.row}, {cell.place})", f"a record {cell.name}.json", None
-        )
+        return
+    place_in_plan = f"{place} ({cell.row}, {cell.place})"
+    ledger.note("plan.json", place_in_plan, f"a record {cell.name}.json", None)
 
 
-def _fixed(cell: Cell) -> dict[str, Any]:
+def _key_fields(cell: Cell) -> dict[str, Any]:
+    """The fields of a cell that its key is made from."""
     return {name: value for name, value in asdict(cell).items() if name not in NAMES}
 
 
-def _record(run: Run, cell: Cell, record: Record, about: RunDescription, ledger: Ledger) -> None:
-    """A record beside its planned cell, the plan's words on the data, its own costs, and its raw answers' digest."""
+def _check_record(
+    run: Run, cell: Cell, record: Record, about: RunDescription, ledger: Ledger
+) -> None:
+    """Compare a record with its planned cell, with itself, and with its raw answers."""
     file = f"records/{cell.name}.json"
-    ledger.compare("plan", file, "cell", _fixed(cell), _fixed(record.cell))
+    ledger.compare("plan", file, "cell", _key_fields(cell), _key_fields(record.cell))
     for name, value in record.cell.given.items():
         ledger.compare("plan", file, f"cell.given.{name}", cell.parameters.get(name), value)
+
     planned = about.data.to_json()
     described = record.data.to_json()
     for name in DATA:
         ledger.compare("plan", file, f"data.{name}", planned.get(name), described.get(name))
     threads = record.environment.to_json().get("threads")
     ledger.compare("plan", file, "environment.threads", cell.threads, threads)
+
     for phase, costs in record.costs.items():
         median = statistics.median(costs.samples or [math.nan])
         ledger.compare("costs", file, f"costs.{phase}.seconds", median, costs.seconds)
+    _check_answers_file(run, cell, record, ledger)
+
+
+def _check_answers_file(run: Run, cell: Cell, record: Record, ledger: Ledger) -> None:
+    """Whether an ok record has its raw answers, with their digest, and another has no metrics."""
+    file = f"records/{cell.name}.json"
+    answers_file = f"records/{cell.name}.npz"
     if record.status != "ok":
         ledger.compare("plan", file, "metrics", {}, record.metrics)
     elif not run.has_answers(cell):
-        ledger.note(
-            f"records/{cell.name}.npz",
-            "the file",
-            "the raw answers that an ok record promises",
-            None,
-        )
-    elif record.answers is None and not is_early(record):
-        ledger.note(file, "answers", "the sha256 of its raw answers", None)
+        ledger.note(answers_file, "the file", "the raw answers that an ok record promises", None)
     elif record.answers is not None:
         digest = hashlib.sha256(run.path(cell, ".npz").read_bytes()).hexdigest()
-        ledger.compare(
-            "digests", f"records/{cell.name}.npz", "sha256 of the file", record.answers, digest
-        )
+        ledger.compare("digests", answers_file, "sha256 of the file", record.answers, digest)
+    elif not is_early(record):
+        ledger.note(file, "answers", "the sha256 of its raw answers", None)
 
 
 def is_early(record: Record) -> bool:
-    """Whether an ok record is of a version that kept no digest: then it has nothing else of what came with it."""
-    later = (record.answers, record.determinism, record.fold and record.fold.train_rows)
-    return not record.slices and all(value is None for value in later)
+    """Whether an ok record is of a version that kept no digest of the raw answers.
+
+    Then it has nothing else of what came with it: no slices, certificate or fingerprints of rows.
+    """
+    train_rows = record.fold.train_rows if record.fold else None
+    later_facts = (record.answers, record.determinism, train_rows)
+    return not record.slices and all(fact is None for fact in later_facts)
 
 
-def _results(run: Run, records: list[Record], ledger: Ledger) -> None:
-    """results.csv, if it is there, beside what the records would make of it."""
+def _check_results_table(run: Run, records: list[Record], ledger: Ledger) -> None:
+    """Compare results.csv, if it is there, with what the records would make of it.
+
+    UsageError if it cannot be read as CSV.
+    """
     path = run.directory / "results.csv"
     if not path.exists():
         return
     try:
-        table = csv.DictReader(
-            io.StringIO(path.read_bytes().decode(), newline=""), restkey="surplus", strict=True
-        )
+        text = path.read_bytes().decode()
+        table = csv.DictReader(io.StringIO(text, newline=""), restkey="surplus", strict=True)
         lines = list(table)
     except (ValueError, csv.Error) as error:
-        raise UsageError(
-            f"{path} is damaged: {error}. `{command_to_type('run')}` writes it again."
-        ) from None
+        raise _damaged(path, error, "run") from None
+
     if len(lines) != len(records):
         ledger.note(path.name, "rows", len(records), len(lines))
     for number, (record, line) in enumerate(zip(records, lines, strict=False), 1):
+        place = f"row {number} ({record.cell.row}, {record.cell.place})"
         expected = {name: str(value) or None for name, value in row(record).items()}
         found = {name: value or None for name, value in line.items()}
-        ledger.compare(
-            path.name,
-            path.name,
-            f"row {number} ({record.cell.row}, {record.cell.place})",
-            expected,
-            found,
-        )
+        ledger.compare(path.name, path.name, place, expected, found)
 
 
-def _report(run: Run, records: list[Record], about: RunDescription, ledger: Ledger) -> None:
-    """The JSON inside report.html, if there is a report, beside what the records would make of it."""
+def _check_report(run: Run, records: list[Record], about: RunDescription, ledger: Ledger) -> None:
+    """Compare the JSON inside report.html, if it is there, with what the records would make of it.
+
+    UsageError if it cannot be read.
+    """
     path = run.directory / "report.html"
     if not path.exists():
         return
     try:
         html = path.read_text()
-        found = re.search(
+        script = re.search(
             r'<script type="application/json" id="records">(.*?)</script>', html, re.S
         )
-        held = json.loads(found[1]) if found else {}
+        found = json.loads(script[1]) if script else {}
     except ValueError as error:
-        raise UsageError(
-            f"{path} is damaged: {error}. `{command_to_type('report')}` writes it again."
-        ) from None
-    expected = json.loads(json.dumps(embedded(about, records)))
-    if held:
-        ledger.compare(path.name, path.name, "", expected, held)
-    else:
+        raise _damaged(path, error, "report") from None
+
+    if not found:
         ledger.note(path.name, "the JSON of the records", f"{len(records)} records", None)
+        return
+    expected = json.loads(json.dumps(embedded(about, records)))
+    ledger.compare(path.name, path.name, "", expected, found)
+
+
+def _damaged(path: Path, error: Exception, command: str) -> UsageError:
+    """The error to raise for a file that cannot be read, with the command that writes it again."""
+    return UsageError(f"{path} is damaged: {error}. `{command_to_type(command)}` writes it again.")

@@ -1,7 +1,10 @@
-"""Whether a run's numbers follow from its raw answers: every metric and every user's share in it, made again."""
+"""Whether a run's numbers follow from its raw answers.
+
+Every metric and every user's share in it is made again, with the data or from the stored shares.
+"""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, find_metric
 from recbench.benchmarks.planning import Division, division_of, evaluate_answers, misfits
 from recbench.benchmarks.records import (
     Cell,
+    FoldFacts,
     Record,
     Run,
     RunDescription,
@@ -21,16 +25,25 @@ from recbench.benchmarks.records import (
     evaluation_source,
 )
 from recbench.benchmarks.splits import digest_of_split, divide
-from recbench.benchmarks.verification.files import Ledger, is_early
+from recbench.benchmarks.verification.files import is_early
+from recbench.benchmarks.verification.ledger import Closeness, Ledger
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset, Ratings
 
-# Relative, absolute. The same machine gives the same bits; on another one sums of many numbers end differently in
-# the last digits, because vector instructions of another width add in another order.
-TOLERANCE = (1e-9, 1e-12)
-FLOAT32 = (3e-7, 1e-9)  # of the shares, which are stored in single precision
-FROM_SHARES = (1e-5, 1e-6)  # of metrics that are made from stored shares
-WORDS = ("name", "licence", "citation", "notice", "remarks")  # of the data: no numbers
+# Of metrics and slices. The same machine gives the same bits; on another one sums of many numbers
+# end
+# differently in the last digits, because vector instructions of another width add in another order.
+OF_METRICS = Closeness(relative=1e-9, absolute=1e-12)
+
+# Of the shares, which are stored in single precision, and of metrics that are made from them.
+OF_SHARES = Closeness(relative=3e-7, absolute=1e-9)
+FROM_SHARES = Closeness(relative=1e-5, absolute=1e-6)
+
+# What is said of the data that is no number.
+WORDS = ("name", "licence", "citation", "notice", "remarks")
+
+# The end of a refusal to recompute.
+WITHOUT_DATA = "--without-data verifies the rest."
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -40,100 +53,126 @@ def recompute_metrics(
 ) -> None:
     """Divide the data again, and compare each ok record with what its raw answers give.
 
-    UsageError where that cannot be done: other data, an unknown algorithm, another version of the definitions.
+    UsageError where that cannot be done: other data, an unknown algorithm, another version of the
+    definitions.
     """
-    ok = [record for record in records if record.status == "ok"]
-    for record in ok:
-        _refuse(run, record, dataset)
-    now = evaluation_source()
-    if others := sum(record.evaluation not in (None, now) for record in ok):
-        ledger.remarks.append(
-            f"ok records whose metrics were made by other code than this version's: {others}"
-        )
-    planned = about.data.to_json()
-    expected = _described(dataset, planned)
-    ledger.compare(
-        "plan",
-        "plan.json",
-        "about.data",
-        expected,
-        {name: planned[name] for name in expected},
-    )
-    columns = dict.fromkeys(
-        column for record in ok for column in record.metrics
-    )  # one that a record lacks is found
-    for division, group in itertools.groupby(sorted(ok, key=_division), _division):
+    ok_records = [record for record in records if record.status == "ok"]
+    for record in ok_records:
+        _refuse_unrepeatable(run, record, dataset)
+    _remark_on_code(ok_records, ledger)
+    _compare_planned_data(about, dataset, ledger)
+
+    # A column that one record has and another lacks is a finding.
+    columns: dict[str, None] = {}
+    for record in ok_records:
+        columns |= dict.fromkeys(record.metrics)
+
+    by_division = sorted(ok_records, key=_division_of_record)
+    for division, group in itertools.groupby(by_division, _division_of_record):
         train_rows, test_rows = divide(dataset, *division)
-        train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
-        fold = describe_fold(train, train_rows, test, test_rows).to_json()
+        train = dataset.ratings.take(train_rows)
+        test = dataset.ratings.take(test_rows)
+        fold = describe_fold(train, train_rows, test, test_rows)
         for record in group:
-            written = record.data.to_json() | (record.fold.to_json() if record.fold else {})
-            promised = {
-                name: fold[name] for name in fold if name in written or not is_early(record)
-            }
-            facts = _described(dataset, written) | promised
-            said = {name: written.get(name) for name in facts}
-            ledger.compare("plan", _file(record.cell), "data", facts, said)
-            _rescore(run, record, list(columns), dataset, train, test, ledger)
+            _compare_data_facts(record, dataset, fold, ledger)
+            _recompute_record(run, record, list(columns), dataset, train, test, ledger)
 
 
 def check_against_shares(run: Run, records: list[Record], ledger: Ledger) -> None:
     """Without the data: compare each metric with what the stored shares of the users give."""
     for record in records:
-        arrays = _answers(run, record.cell, ledger) if record.status == "ok" else {}
-        for place, column in enumerate(arrays["share_columns"].tolist() if arrays else ()):
-            sums, weights = (
-                arrays[name][place].sum(dtype=np.float64)
-                for name in ("share_sums", "share_weights")
-            )
-            expected, found = (
-                float(find_metric(column).finish(sums / weights)),
-                record.metrics.get(column),
-            )
-            ledger.compare(
-                "from shares", _file(record.cell), f"metrics.{column}", expected, found, FROM_SHARES
-            )
+        if record.status != "ok":
+            continue
+        arrays = _read_answers(run, record.cell, ledger)
+        if not arrays:
+            continue
+
+        file = _file_of(record.cell)
+        for place, column in enumerate(arrays["share_columns"].tolist()):
+            total = arrays["share_sums"][place].sum(dtype=np.float64)
+            weight = arrays["share_weights"][place].sum(dtype=np.float64)
+            expected = float(find_metric(column).finish(total / weight))
+            found = record.metrics.get(column)
+            ledger.compare("from shares", file, f"metrics.{column}", expected, found, FROM_SHARES)
 
 
-def _file(cell: Cell, ending: str = "json") -> str:
+def _file_of(cell: Cell, ending: str = "json") -> str:
+    """The name of a cell's file, as findings call it."""
     return f"records/{cell.name}.{ending}"
 
 
-def _division(record: Record) -> Division:
+def _division_of_record(record: Record) -> Division:
     return division_of(record.cell)
 
 
-def _refuse(run: Run, record: Record, dataset: Dataset) -> None:
-    """UsageError if this version, with these data and adapters, cannot make the record's metrics again."""
-    cell, limited = record.cell, "--without-data verifies the rest."
+def _refuse_unrepeatable(run: Run, record: Record, dataset: Dataset) -> None:
+    """UsageError if this version, with these data and adapters, cannot make the metrics again."""
+    cell = record.cell
+    path = run.path(cell)
     digest = digest_of_split(dataset, cell.split)
     if digest != cell.digest:
         raise UsageError(
-            f"{run.path(cell)}: its data have the digest {cell.digest[:12]}, the {dataset.name} at hand has "
-            f"{digest[:12]}. Name the data with --dataset; {limited}"
+            f"{path}: its data have the digest {cell.digest[:12]}, the {dataset.name} at hand has "
+            f"{digest[:12]}. Name the data with --dataset; {WITHOUT_DATA}"
         )
     if cell.algorithm not in available():
         raise UsageError(
-            f"{run.path(cell)}: unknown algorithm: name its module with --plugin; {limited}"
+            f"{path}: unknown algorithm: name its module with --plugin; {WITHOUT_DATA}"
         )
-    known = set(cell.protocol["protocols"]) <= set(PROTOCOLS)
-    if not known or Evaluation.from_json(cell.protocol).to_json() != cell.protocol:
+
+    is_known = set(cell.protocol["protocols"]) <= set(PROTOCOLS)
+    if not is_known or Evaluation.from_json(cell.protocol).to_json() != cell.protocol:
+        commit = record.environment.commit or "(unknown)"
         raise UsageError(
-            f"{run.path(cell)}: this version of recbench defines the protocol differently: use that of commit "
-            f"{record.environment.commit or '(unknown)'}; {limited}"
+            f"{path}: this version of recbench defines the protocol differently: "
+            f"use that of commit {commit}; {WITHOUT_DATA}"
         )
 
 
-def _described(dataset: Dataset, said: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers that should stand in `said`; earlier versions said less."""
+def _remark_on_code(records: Sequence[Record], ledger: Ledger) -> None:
+    """Remark how many records say that other code than this made their metrics."""
+    source = evaluation_source()
+    n_others = sum(record.evaluation not in (None, source) for record in records)
+    if n_others:
+        ledger.remarks.append(
+            f"ok records whose metrics were made by other code than this version's: {n_others}"
+        )
+
+
+def _compare_planned_data(about: RunDescription, dataset: Dataset, ledger: Ledger) -> None:
+    """Compare the numbers that the plan says of the data with those of the data at hand."""
+    planned = about.data.to_json()
+    expected = _numbers_of_data(dataset, planned)
+    found = {name: planned[name] for name in expected}
+    ledger.compare("plan", "plan.json", "about.data", expected, found)
+
+
+def _compare_data_facts(record: Record, dataset: Dataset, fold: FoldFacts, ledger: Ledger) -> None:
+    """Compare what a record says of the data and its fold with the data divided again."""
+    written = record.data.to_json()
+    if record.fold:
+        written |= record.fold.to_json()
+
+    # Early versions said less of the fold.
+    expected = _numbers_of_data(dataset, written)
+    for name, value in fold.to_json().items():
+        if name in written or not is_early(record):
+            expected[name] = value
+    found = {name: written.get(name) for name in expected}
+    ledger.compare("plan", _file_of(record.cell), "data", expected, found)
+
+
+def _numbers_of_data(dataset: Dataset, written: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers that should stand in `written`, by name; earlier versions wrote fewer."""
     described = describe_data(dataset).to_json()
-    return {name: value for name, value in described.items() if name in said and name not in WORDS}
+    names = described.keys() & written.keys() - set(WORDS)
+    return {name: value for name, value in described.items() if name in names}
 
 
-def _answers(run: Run, cell: Cell, ledger: Ledger) -> dict[str, NDArray[Any]]:
+def _read_answers(run: Run, cell: Cell, ledger: Ledger) -> dict[str, NDArray[Any]]:
     """The raw answers; if they cannot be read, nothing and a finding."""
     if not run.has_answers(cell):
-        return {}  # the audit has said so
+        return {}  # `check_files` has said so
     try:
         return run.answers(cell)
     except UsageError as error:
@@ -141,7 +180,7 @@ def _answers(run: Run, cell: Cell, ledger: Ledger) -> dict[str, NDArray[Any]]:
         return {}
 
 
-def _rescore(
+def _recompute_record(
     run: Run,
     record: Record,
     columns: list[str],
@@ -150,54 +189,78 @@ def _rescore(
     test: Ratings,
     ledger: Ledger,
 ) -> None:
+    """Compare a record's metrics, slices and user shares with what its raw answers give."""
     cell = record.cell
-    evaluation, arrays = Evaluation.from_json(cell.protocol), _answers(run, cell, ledger)
-    if not arrays or not _fitting(cell, arrays, evaluation, test, ledger):
+    file = _file_of(cell)
+    evaluation = Evaluation.from_json(cell.protocol)
+    arrays = _read_answers(run, cell, ledger)
+    if not arrays or not _check_shapes(cell, arrays, evaluation, test, ledger):
         return
+
     answers = Answers.from_arrays(arrays, evaluation.protocols)
     numbers = evaluate_answers(cell, answers, train, test, dataset.catalogue)
-    scored = numbers.scored
     for column in columns:
-        value, kept = scored.values.get(column), record.metrics.get(column)
-        ledger.compare("metrics", _file(cell), f"metrics.{column}", value, kept, TOLERANCE)
-        ledger.compared["bit for bit"] += value == kept
+        expected = numbers.scored.values.get(column)
+        found = record.metrics.get(column)
+        ledger.compare("metrics", file, f"metrics.{column}", expected, found, OF_METRICS)
+        ledger.compared["bit for bit"] += expected == found
+
     if not is_early(record):
-        again = [one.to_json() for one in numbers.slices]
-        found = [one.to_json() for one in record.slices]
-        ledger.compare("slices", _file(cell), "slices", again, found, TOLERANCE)
-    _compare_shares(cell, scored, arrays, record, ledger)
+        expected_slices = [group.to_json() for group in numbers.slices]
+        found_slices = [group.to_json() for group in record.slices]
+        ledger.compare("slices", file, "slices", expected_slices, found_slices, OF_METRICS)
+    _compare_shares(record, numbers.scored, arrays, ledger)
 
 
-def _fitting(
+def _check_shapes(
     cell: Cell, arrays: Arrays, evaluation: Evaluation, test: Ratings, ledger: Ledger
 ) -> bool:
     """Whether the arrays have the shapes and ranges that the test part asks for; findings if not."""
     n_before = len(ledger.findings)
     for place, expected, found in misfits(arrays, evaluation, test):
-        ledger.note(_file(cell, "npz"), place, expected, found)
+        ledger.note(_file_of(cell, "npz"), place, expected, found)
     return len(ledger.findings) == n_before
 
 
-def _compare_shares(
-    cell: Cell, scored: CellMetrics, arrays: Arrays, record: Record, ledger: Ledger
-) -> None:
-    """The stored shares of the users beside those made again, the first difference of each column as a finding."""
-    file, again = _file(cell, "npz"), scored.to_arrays()
-    columns, users = again["share_columns"].tolist(), again["share_users"]
-    stored = arrays["share_columns"].tolist() if "share_columns" in arrays else []
+def _compare_shares(record: Record, metrics: CellMetrics, arrays: Arrays, ledger: Ledger) -> None:
+    """Compare the stored shares of the users with those made again.
+
+    Of each column the first difference is a finding.
+    """
+    file = _file_of(record.cell, "npz")
+    recomputed = metrics.to_arrays()
+    users = recomputed["share_users"]
     if not np.array_equal(users, arrays.get("share_users", ())):
-        return ledger.note(file, "share_users", "the users with a share", "others")
-    for place, column in enumerate(stored):
+        ledger.note(file, "share_users", "the users with a share", "others")
+        return
+
+    columns = recomputed["share_columns"].tolist()
+    stored_columns = arrays["share_columns"].tolist() if "share_columns" in arrays else []
+    for place, column in enumerate(stored_columns):
         if column not in columns or column not in record.metrics:
             ledger.note(file, f"share_columns[{place}]", "a metric of the record", column)
             continue
         for name in ("share_sums", "share_weights"):
-            expected, found = again[name][columns.index(column)], arrays[name][place]
+            expected = recomputed[name][columns.index(column)]
+            found = arrays[name][place]
             ledger.compared["shares"] += len(users)
-            wrong = np.flatnonzero(~np.isclose(found, expected, rtol=FLOAT32[0], atol=FLOAT32[1]))
-            if len(wrong):
-                at = wrong[0]
-                more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-                where = f"{name} of {column}, user {users[at]}{more}"
-                ledger.note(file, where, float(expected[at]), float(found[at]))
-    return None
+            _note_first_difference(file, f"{name} of {column}", users, expected, found, ledger)
+
+
+def _note_first_difference(
+    file: str,
+    place: str,
+    users: NDArray[np.int32],
+    expected: NDArray[np.float32],
+    found: NDArray[np.float32],
+    ledger: Ledger,
+) -> None:
+    """Note the first user whose share is not as expected, and how many more there are."""
+    is_close = np.isclose(found, expected, rtol=OF_SHARES.relative, atol=OF_SHARES.absolute)
+    different = np.flatnonzero(~is_close)
+    if len(different) == 0:
+        return
+    first = different[0]
+    more = f" and {len(different) - 1} more" if len(different) > 1 else ""
+    where = f"{place}, user {users[first]}{more}"
+    ledger.note(file, where, float(expected[first]), float(found[first]))

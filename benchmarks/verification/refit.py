@@ -1,4 +1,7 @@
-"""One cell fitted again, on its usual path but into a directory that is thrown away, and compared with its record."""
+"""One cell fitted again and compared with its record.
+
+It takes its usual path, but into a directory that is thrown away.
+"""
 
 import tempfile
 from collections.abc import Mapping
@@ -24,12 +27,19 @@ from recbench.benchmarks.records import (
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset
 
-SAME_MACHINE = ("cpu", "platform", "python")  # numbers are promised to be the same where these are
+# Numbers are promised to be the same where these are.
+SAME_MACHINE = ("cpu", "platform", "python")
+
+# Of the memory of the machine the part that the cell may have.
+MEMORY_SHARE = 0.8
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came out again: differences in words, how much was the same, and why differences are excused, if so."""
+    """What came out again: differences in words, and how many numbers are the same to the last bit.
+
+    `excuse` is why differences are no failure, empty if they are one.
+    """
 
     differences: list[str]
     n_same: int
@@ -43,14 +53,18 @@ def find_cell(cells: list[Cell], key: str) -> Cell:
         if wanted in (cell.key, cell.name):
             return cell
     raise UsageError(
-        f"--rerun {key}: no planned cell has this key; keys are in results.csv and in the records' names"
+        f"--rerun {key}: no planned cell has this key; "
+        "keys are in results.csv and in the records' names"
     )
 
 
 def refit_cell(
     run: Run, cell: Cell, about: RunDescription, dataset: Dataset, plugins: list[str]
 ) -> Comparison:
-    """Fit `cell` again and compare its status, metrics and raw answers with its record."""
+    """Fit `cell` again and compare its status, metrics and raw answers with its record.
+
+    UsageError if it has no record, or its algorithm is unknown.
+    """
     old = run.read(cell)
     if old is None:
         raise UsageError(f"--rerun {cell.key}: it has no record to compare with")
@@ -58,7 +72,9 @@ def refit_cell(
         raise UsageError(
             f"--rerun {cell.key}: unknown algorithm {cell.algorithm}: name its module with --plugin"
         )
-    limits = Limits(seconds=None, memory_mb=0.8 * psutil.virtual_memory().total / 2**20)
+
+    memory_mb = MEMORY_SHARE * psutil.virtual_memory().total / 2**20
+    limits = Limits(seconds=None, memory_mb=memory_mb)
     with tempfile.TemporaryDirectory() as directory, open_executor(cell.threads) as executor:
         again = Run(Path(directory))
         jobs = make_jobs(
@@ -71,59 +87,84 @@ def refit_cell(
             plugins=plugins,
         )
         (new,) = executor.execute(jobs)
-        both_ok = old.status == new.status == "ok"
-        answers = (run.answers(cell), again.answers(cell)) if both_ok else ({}, {})
-    differences, n_same = _compared(old, new, *answers)
+        if old.status == new.status == "ok":
+            differences, n_same = _compare_metrics(old, new)
+            more, n_more = _compare_arrays(run.answers(cell), again.answers(cell))
+            differences += more
+            n_same += n_more
+        elif old.status == new.status:
+            differences, n_same = _compare_metrics(old, new)
+        else:
+            reason = new.reason or "no reason"
+            differences = [f"status: {old.status} in the record, {new.status} again: {reason}"]
+            n_same = 0
     return Comparison(differences, n_same, excuse(old, new))
 
 
-def _compared(
-    old: Record, new: Record, before: Mapping[str, NDArray[Any]], after: Mapping[str, NDArray[Any]]
-) -> tuple[list[str], int]:
-    """Differences in words, and how many numbers are the same to the last bit."""
-    if old.status != new.status:
-        return [
-            f"status: {old.status} in the record, {new.status} again: {new.reason or 'no reason'}"
-        ], 0
-    differences, n_same = [], 0
+def _compare_metrics(old: Record, new: Record) -> tuple[list[str], int]:
+    """The metrics that differ, in words, and how many are the same."""
+    differences = []
+    n_same = 0
     for column in {**old.metrics, **new.metrics}:
-        was, now = old.metrics.get(column), new.metrics.get(column)
-        n_same += was == now
-        if was != now:
-            by = "" if was is None or now is None else f", a difference of {now - was:+.3g}"
-            differences.append(f"metrics.{column}: {was} in the record, {now} again{by}")
+        was = old.metrics.get(column)
+        now = new.metrics.get(column)
+        if was == now:
+            n_same += 1
+            continue
+        by = "" if was is None or now is None else f", a difference of {now - was:+.3g}"
+        differences.append(f"metrics.{column}: {was} in the record, {now} again{by}")
+    return differences, n_same
+
+
+def _compare_arrays(
+    before: Mapping[str, NDArray[Any]], after: Mapping[str, NDArray[Any]]
+) -> tuple[list[str], int]:
+    """The raw answers that differ, in words, and how many of their entries are the same."""
+    differences = []
+    n_same = 0
     for name in {**before, **after}:
         if name not in before or name not in after or before[name].shape != after[name].shape:
             differences.append(f"{name}: another shape")
             continue
-        one, other = before[name], after[name]
-        unlike = one != other
-        if one.dtype.kind == "f":
-            unlike &= ~(np.isnan(one) & np.isnan(other))
-        n_same += int(unlike.size - unlike.sum())
-        if unlike.any():
-            largest = (
-                f", by up to {np.nanmax(np.abs(one - other)):.3g}" if one.dtype.kind == "f" else ""
-            )
-            differences.append(f"{name}: {unlike.sum()} of {unlike.size} entries differ{largest}")
+
+        old = before[name]
+        new = after[name]
+        is_float = old.dtype.kind == "f"
+        differs = old != new
+        if is_float:
+            differs &= ~(np.isnan(old) & np.isnan(new))
+        n_different = int(differs.sum())
+        n_same += differs.size - n_different
+        if n_different:
+            largest = f", by up to {np.nanmax(np.abs(old - new)):.3g}" if is_float else ""
+            differences.append(f"{name}: {n_different} of {differs.size} entries differ{largest}")
     return differences, n_same
 
 
 def excuse(old: Record, new: Record) -> str:
     """Why other numbers would be no failure; empty if the record's key promises the same ones."""
-    cell, adapter = old.cell, available()[old.cell.algorithm]
-    if old.determinism and old.determinism.verdict == "not deterministic":
-        return f"the record says that its numbers vary: {old.determinism.reason or old.determinism.checked_on}"
-    for what, was, now in (
+    certificate = old.determinism
+    if certificate and certificate.verdict == "not deterministic":
+        return (
+            f"the record says that its numbers vary: {certificate.reason or certificate.checked_on}"
+        )
+
+    cell = old.cell
+    adapter = available()[cell.algorithm]
+    parameters_now = hyperparameters(create(cell.algorithm, cell.given))
+    source_now = answers_source(adapter) if cell.source else ""
+    circumstances: list[tuple[str, object, object]] = [
         ("revision", cell.revision, adapter.revision),
-        ("hyperparameters", cell.parameters, hyperparameters(create(cell.algorithm, cell.given))),
+        ("hyperparameters", cell.parameters, parameters_now),
         ("libraries", cell.libraries, library_versions(adapter)),
-        ("source", cell.source, answers_source(adapter) if cell.source else ""),
-        *(
-            (name, getattr(old.environment, name), getattr(new.environment, name))
-            for name in SAME_MACHINE
-        ),
-    ):
+        ("source", cell.source, source_now),
+    ]
+    for name in SAME_MACHINE:
+        was = getattr(old.environment, name)
+        now = getattr(new.environment, name)
+        circumstances.append((name, was, now))
+
+    for name, was, now in circumstances:
         if was != now:
-            return f"it was measured under other circumstances: {what} was {was} and is {now}"
+            return f"it was measured under other circumstances: {name} was {was} and is {now}"
     return ""

@@ -16,7 +16,8 @@ from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.records.csv_table import row, write_table
 from recbench.benchmarks.records.facts import PublishedNumber
 from recbench.benchmarks.records.record import Run
-from recbench.benchmarks.verification.files import Ledger, _results
+from recbench.benchmarks.verification.files import _check_results_table
+from recbench.benchmarks.verification.ledger import Ledger
 from recbench.datasets.foundation.spec import UsageError
 from recbench.reports import latex, words
 from recbench.reports.build import build, main
@@ -251,5 +252,5 @@ def test_formulas_in_the_table_do_nothing_and_numbers_stay_numbers(tmp_path: Pat
     found = Run(tmp_path).records()
     write_table(tmp_path, found)
     ledger = Ledger()
-    _results(Run(tmp_path), found, ledger)  # what benchmarks.verify asks of the table
+    _check_results_table(Run(tmp_path), found, ledger)  # what benchmarks.verify asks of the table
     assert ledger.findings == [] and ledger.compared["results.csv"] == len(row(found[0]))

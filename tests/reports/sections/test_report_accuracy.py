@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from recbench.benchmarks.certainty.bootstrap import bootstrap_users
-from recbench.benchmarks.certainty.user_shares import UserShares
 from recbench.benchmarks.certainty.estimate import LEVEL
+from recbench.benchmarks.certainty.user_shares import UserShares
 from recbench.benchmarks.metrics.registry import METRICS, find_metric
 from recbench.benchmarks.records.record import Record
 from recbench.reports import words
