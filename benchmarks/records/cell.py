@@ -1,4 +1,4 @@
-"""What is measured: one algorithm, with its parameters, on one fold."""
+"""What is measured: one algorithm, with its hyperparameters, on one fold."""
 
 import hashlib
 import json
@@ -10,62 +10,72 @@ from recbench.datasets.foundation import format_spec, refuse_path
 
 PHASES = ("convert", "fit", "rate", "rank")  # the calls of an algorithm that are timed, each apart
 
+KEY_DIGITS = 12
+NAMES = ("dataset", "given")  # fields that say what a cell is called, and fix nothing
+
 
 @dataclass(frozen=True)
 class Cell:
-    """One measurement to be made: what fixes its raw answers, and under which names it is shown."""
+    """One measurement to be made: what fixes its raw answers, and what it is called.
+
+    All fields but `dataset` and `given` fix the answers, as far as the bench can know it, and stand
+    in the `key`. The metrics that are made of the answers depend on more: the code of the
+    evaluation, which a record names. Times depend on the machine.
+    """
 
     dataset: str
     digest: str  # of the data, and of the split's rows where the data set brings them
     algorithm: str
     parameters: dict[str, Any]  # all hyperparameters, defaults included
-    given: dict[
-        str, Any
-    ]  # those that were set on purpose: what tells two rows of one algorithm apart
+    given: dict[str, Any]  # those set on purpose, which tell two rows of one algorithm apart
     revision: int
     libraries: dict[str, str]  # module -> version of what the adapter wraps
     split: str
     n_folds: int
     fold: int
-    seed: int
-    protocol: dict[str, Any]
+    seed: int  # fixes initialisations and ties
+    protocol: dict[str, Any]  # as `Evaluation.to_json` writes it, to the letter: it is hashed
     threads: int
-    split_seed: int = 0  # fixes the folds; `seed` fixes initialisations and ties
-    source: str = ""  # `source.answers_source`, the code; empty in records of before it was kept
+    split_seed: int = 0  # fixes the folds
+    source: str = ""  # the code, see `answers_source`; empty in records of before it was kept
 
     def __post_init__(self) -> None:
-        """UsageError for a name, which may come from a foreign file, that would lead out of `records/`."""
+        """UsageError for a name from a foreign file that would lead out of `records/`."""
         refuse_path("algorithm", self.algorithm)
 
     @cached_property
     def key(self) -> str:
         """Twelve hexadecimal digits over everything that fixes the raw answers; names are left out.
 
-        Candidates, ties, cutoffs and thresholds of relevance are part of it; the version of the metrics is not,
-        since it changes no answer. Records without a `source` have the key that they were written with.
+        Candidates, ties, cutoffs and relevance thresholds are part of it; the version of the
+        metrics is not, since it changes no answer. Records without a `source` have the key that
+        they were written with.
         """
-        fixed = {
-            name: value for name, value in asdict(self).items() if name not in ("dataset", "given")
-        }
+        fixed = {name: value for name, value in asdict(self).items() if name not in NAMES}
         if self.source:
-            fixed["protocol"] = {
-                name: value for name, value in self.protocol.items() if name != "version"
-            }
+            protocol = dict(self.protocol)
+            protocol.pop("version", None)
+            fixed["protocol"] = protocol
         else:
             del fixed["source"]
-        return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:12]
+
+        written = json.dumps(fixed, sort_keys=True)
+        return hashlib.sha256(written.encode()).hexdigest()[:KEY_DIGITS]
 
     @cached_property
     def row(self) -> str:
-        """The name of the table row this cell belongs to, such as `surprise-svd[n_factors=20]`."""
+        """The name of the table row it belongs to, such as `surprise-svd[n_factors=20]`."""
         return format_spec(self.algorithm, self.given)
 
     @property
     def place(self) -> str:
-        """Which part of the row it is: `fold 2`, with its seeds where they are not the same."""
-        same = self.seed == self.split_seed
-        seeds = "" if same else f" (split seed {self.split_seed}, seed {self.seed})"
-        return f"{'' if self.split == 'kfold' else self.split + ' '}fold {self.fold}{seeds}"
+        """Which part of the row it is: `fold 2`, `time fold 0`, with its seeds if they differ."""
+        fold = f"fold {self.fold}"
+        if self.split != "kfold":
+            fold = f"{self.split} {fold}"
+        if self.seed != self.split_seed:
+            fold += f" (split seed {self.split_seed}, seed {self.seed})"
+        return fold
 
     @property
     def name(self) -> str:

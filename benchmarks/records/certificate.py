@@ -4,20 +4,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal["bit-identical", "within tolerance", "not deterministic"]
-VERDICTS: tuple[Verdict, ...] = (
-    "bit-identical",
-    "within tolerance",
-    "not deterministic",
-)  # from best to worst
+
+# From best to worst
+VERDICTS: tuple[Verdict, ...] = ("bit-identical", "within tolerance", "not deterministic")
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is known about an algorithm's numbers when it is fitted again with the same seed on the same machine."""
+    """What is known about an algorithm's numbers when it is fitted again on the same machine."""
 
     verdict: Verdict
-    largest_difference: (
-        float | None
-    )  # between scores of the same pair; None if nothing could be compared
+    # Between scores of the same pair; None if nothing could be compared
+    largest_difference: float | None
     checked_on: str  # in words
     reason: str | None  # why the adapter does not promise the same numbers

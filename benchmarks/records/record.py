@@ -1,4 +1,4 @@
-"""Cells and records on disk: one JSON a cell, its raw answers beside it, and a tidy table of them all."""
+"""Records, and the directory of a run: its plan, one JSON a cell, and the raw answers beside it."""
 
 import hashlib
 import io
@@ -35,39 +35,40 @@ from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.storage import write_atomically
 
+LONGEST_REASON = 2000  # characters
+
 
 @dataclass(frozen=True)
 class Record:
-    """What became of a cell. Numbers are unrounded; `metrics` and `costs` are empty unless the status is ok."""
+    """What became of a cell.
+
+    Numbers are unrounded; `metrics` and `costs` are empty unless the status is ok.
+    """
 
     cell: Cell
-    status: str
-    reason: str | None
+    status: str  # one of STATUSES
+    reason: str | None  # why it is not ok
     started: str  # ISO 8601, UTC
     data: DataDescription
     environment: Environment
     costs: dict[str, PhaseCost] = field(default_factory=dict)  # by phase
     metrics: dict[str, float | None] = field(default_factory=dict)
-    trace: list[dict[str, float | None]] = field(default_factory=list)
+    trace: list[dict[str, float | None]] = field(default_factory=list)  # an entry an epoch
     determinism: Certificate | None = None  # None: not measured, or nothing to compare
-    start_seconds: float | None = (
-        None  # from the run's request to the cell's first line: the harness's own cost
-    )
+    # From the run's request to the cell's first line: the harness's own cost
+    start_seconds: float | None = None
     slices: list[Slice] = field(default_factory=list)
-    kernel_seconds: float | None = (
-        None  # of a fixed piece of work, just before the fit: how fast the machine was
-    )
+    # Of a fixed piece of work, just before the fit: how fast the machine was
+    kernel_seconds: float | None = None
     answers: str | None = None  # sha256 of the file with its raw answers
-    evaluation: str | None = (
-        None  # `source.evaluation_source`: the code that made the metrics of the answers
-    )
+    evaluation: str | None = None  # the code that made the metrics, see `evaluation_source`
     log: str | None = None  # the file beside the record with what a cell that failed has printed
     schema: int = SCHEMA
-    fold: FoldFacts | None = None  # None: the data were not divided, since the cell failed before
+    fold: FoldFacts | None = None  # None: the cell failed before the data were divided
 
     def __post_init__(self) -> None:
         if self.reason is not None:
-            object.__setattr__(self, "reason", _legible(self.reason))
+            object.__setattr__(self, "reason", _make_legible(self.reason))
 
     @property
     def peak_mb(self) -> float | None:
@@ -81,26 +82,37 @@ class Record:
         return cost.seconds if cost else None
 
     def to_json(self) -> bytes:
-        """The bytes that are written: sorted keys, unrounded, no NaN."""
+        """The bytes that are written: sorted keys, unrounded. ValueError for NaN and infinity."""
         text = json.dumps(self.to_dict(), sort_keys=True, indent=1, allow_nan=False)
         return f"{text}\n".encode()
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON has them, with the key; the facts about the fold stand among those about the data."""
+        """The fields as JSON has them, with the key.
+
+        On disk, the facts about the fold stand among those about the data.
+        """
         content = {column.name: getattr(self, column.name) for column in fields(self)}
-        del content["fold"]
         content["key"] = self.cell.key
         content["cell"] = asdict(self.cell)
-        content["data"] = self.data.to_json() | (self.fold.to_json() if self.fold else {})
+
+        content["data"] = self.data.to_json()
+        del content["fold"]
+        if self.fold is not None:
+            content["data"] |= self.fold.to_json()
+
         content["environment"] = self.environment.to_json()
         content["costs"] = {phase: cost.to_json() for phase, cost in self.costs.items()}
-        content["slices"] = [one.to_json() for one in self.slices]
-        content["determinism"] = asdict(self.determinism) if self.determinism else None
+        content["slices"] = [group.to_json() for group in self.slices]
+        if self.determinism is not None:
+            content["determinism"] = asdict(self.determinism)
         return content
 
     @staticmethod
     def from_json(text: str | bytes) -> "Record":
-        """The inverse of `to_json`. ValueError for other schemas and damaged content."""
+        """The inverse of `to_json`.
+
+        ValueError for another schema, damaged content, and a key that is not that of the cell.
+        """
         record, key = Record.with_key(text)
         if record.cell.key != key:
             raise ValueError(f"expected key {record.cell.key}, got {key}")
@@ -108,16 +120,19 @@ class Record:
 
     @staticmethod
     def with_key(text: str | bytes) -> "tuple[Record, object]":
-        """A record and the key written in it, which need not be its cell's. ValueError as in `from_json`."""
+        """A record, and the key written in it, which need not be its cell's.
+
+        ValueError for another schema and for damaged content.
+        """
         content = json.loads(text)
         schema = content.get("schema") if isinstance(content, dict) else None
         refuse_schema(schema, "record")
         try:
             record = _RECORD.validate_python(_with_fold_apart(content))
         except ValidationError as error:
-            raise ValueError(
-                f"not a record: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}"
-            ) from None
+            first = error.errors()[0]
+            raise ValueError(f"not a record: {first['loc']}: {first['msg']}") from None
+
         missing = record.data.lacks(["digest", "name", "simulated"])
         if missing:
             raise ValueError(f"not a record: its data lack {', '.join(missing)}")
@@ -132,7 +147,7 @@ _FOLD_FACTS = FoldFacts.model_fields.keys()
 
 
 def _with_fold_apart(content: dict[str, Any]) -> dict[str, Any]:
-    """The content of a record's file with the facts about the fold under `fold`, and no longer among its data's."""
+    """The content of a record's file with the facts about the fold moved from `data` to `fold`."""
     written = content.get("data")
     if not isinstance(written, dict):
         return content
@@ -141,17 +156,20 @@ def _with_fold_apart(content: dict[str, Any]) -> dict[str, Any]:
     return content | {"data": data, "fold": fold or None}
 
 
-def _legible(text: str, longest: int = 2000) -> str:
-    """`text` as it can be written and shown anywhere: no lone surrogates, no control characters, not too long."""
+def _make_legible(text: str) -> str:
+    """`text` as it can be written and shown anywhere.
+
+    That is without lone surrogates and control characters, and not too long.
+    """
     encodable = text.encode("utf-8", "backslashreplace").decode()
-    printable = "".join(
-        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in encodable
-    )
-    return (
-        printable
-        if len(printable) <= longest
-        else f"{printable[:longest]} ... ({len(printable):,} characters)"
-    )
+    characters = [
+        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
+        for character in encodable
+    ]
+    printable = "".join(characters)
+    if len(printable) <= LONGEST_REASON:
+        return printable
+    return f"{printable[:LONGEST_REASON]} ... ({len(printable):,} characters)"
 
 
 @dataclass(frozen=True)
@@ -165,18 +183,23 @@ class Run:
         return self.directory / "records" / f"{cell.name}{ending}"
 
     def write(self, record: Record, answers: Mapping[str, Any] | None = None) -> None:
-        """Keep `record`; its raw answers first, since a record promises them."""
+        """Keep `record`; its raw answers first, since a record promises them.
+
+        Without `answers`, those of an earlier record of the cell go.
+        """
+        path = self.path(record.cell, ".npz")
         if answers is None:
-            self.path(record.cell, ".npz").unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         else:
             buffer = io.BytesIO()
             np.savez(buffer, allow_pickle=False, **answers)
-            write_atomically(self.path(record.cell, ".npz"), buffer.getvalue())
-            record = replace(record, answers=hashlib.sha256(buffer.getvalue()).hexdigest())
+            content = buffer.getvalue()
+            write_atomically(path, content)
+            record = replace(record, answers=hashlib.sha256(content).hexdigest())
         write_atomically(self.path(record.cell), record.to_json())
 
     def read(self, cell: Cell) -> Record | None:
-        """The record of `cell`, or None if there is none. UsageError, naming the file, if it is damaged."""
+        """The record of `cell`; None if there is none. UsageError, naming it, if it is damaged."""
         path = self.path(cell)
         if not path.exists():
             return None
@@ -190,7 +213,10 @@ class Run:
         return zipfile.is_zipfile(self.path(cell, ".npz"))
 
     def answers(self, cell: Cell, names: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
-        """The raw answers of a cell, or those of `names`. UsageError, naming the file, if it is gone or damaged."""
+        """The raw answers of a cell by name, or those of `names`.
+
+        UsageError, naming the file, if it is gone or damaged.
+        """
         path = self.path(cell, ".npz")
         try:
             with np.load(path) as arrays:
@@ -202,7 +228,10 @@ class Run:
             ) from None
 
     def write_plan(self, cells: Iterable[Cell], about: RunDescription) -> None:
-        """Keep the plan, so that a report shows its cells and no others."""
+        """Keep the plan, so that a report shows its cells and no others.
+
+        UsageError if the directory cannot be written.
+        """
         plan = {
             "schema": SCHEMA,
             "about": about.to_json(),
@@ -217,7 +246,10 @@ class Run:
             ) from None
 
     def read_plan(self) -> tuple[list[Cell], RunDescription]:
-        """The planned cells and what the plan says about itself. UsageError if this is no results directory."""
+        """The planned cells, and what the plan says about itself.
+
+        UsageError if this is no results directory, and for a damaged plan.
+        """
         path = self.directory / "plan.json"
         try:
             plan = json.loads(path.read_bytes())
@@ -229,79 +261,106 @@ class Run:
             raise unreadable_plan(path, error) from None
 
     def records(self) -> list[Record]:
-        """One record for each planned cell, in the plan's order; `not_run` for those that have none.
+        """One record for each planned cell, in the plan's order; `not_run` for those without one.
 
         UsageError, naming file and key, if they are not all about the same data.
         """
         cells, about = self.read_plan()
-        found = [(cell, self.read(cell)) for cell in cells]
-        self._refuse_mixture(found, about)
-        records = [
-            not_run(cell, about, "no record yet")
-            if record is None
-            else not_run(
-                cell, about, "its metrics were made by other code than the plan's: run it again"
-            )
-            if _is_stale(record, about)
-            else replace(record, cell=cell)
-            for cell, record in found
-        ]
-        _refuse_other_rows(records)
+        by_cell = [(cell, self.read(cell)) for cell in cells]
+        self._refuse_mixed_data(by_cell, about)
+        records = [_record_of_plan(cell, record, about) for cell, record in by_cell]
+        _refuse_mixed_folds(records)
         return records
 
-    def _refuse_mixture(
-        self, found: Iterable[tuple[Cell, Record | None]], about: RunDescription
+    def _refuse_mixed_data(
+        self, by_cell: Iterable[tuple[Cell, Record | None]], about: RunDescription
     ) -> None:
         """UsageError unless each split has one digest, and the records have that of the plan."""
-        firsts: dict[str, Cell] = {}
-        for cell, record in found:
-            path, digest = self.directory / "plan.json", cell.digest
-            wanted = firsts.setdefault(cell.split, cell).digest
-            if record is not None and wanted == digest:
-                path, digest = self.path(cell), record.data.digest
-                wanted = about.data.digest or digest
-            if wanted != digest:
-                what = f"{path} mixes data: the digest of {cell.name} is {digest[:12]}, that of the run {wanted[:12]}"
-                raise UsageError(
-                    f"{what}. Run `{command_to_type('run')}` again with a directory of its own "
-                    "(--out)."
-                )
+        plan = self.directory / "plan.json"
+        digests: dict[str, str] = {}  # of the first cell of each split
+        for cell, record in by_cell:
+            expected = digests.setdefault(cell.split, cell.digest)
+            self._refuse_other_digest(plan, cell, expected, cell.digest)
+            if record is not None and about.data.digest:
+                path = self.path(cell)
+                self._refuse_other_digest(path, cell, about.data.digest, record.data.digest)
+
+    def _refuse_other_digest(self, path: Path, cell: Cell, expected: str, digest: str) -> None:
+        """UsageError, naming the file at `path`, unless both digests are the same."""
+        if digest == expected:
+            return
+        raise UsageError(
+            f"{path} mixes data: the digest of {cell.name} is {digest[:12]}, that of the run "
+            f"{expected[:12]}. Run `{command_to_type('run')}` again with a directory of its own "
+            "(--out)."
+        )
 
 
-def _is_stale(record: Record, about: RunDescription) -> bool:
-    """Whether a run that was to evaluate its kept cells again was stopped before it came to this one."""
-    if about.evaluation is None:  # earlier plans do not say
-        return False
-    return record.status == "ok" and record.evaluation != about.evaluation
+def _record_of_plan(cell: Cell, record: Record | None, about: RunDescription) -> Record:
+    """`record`, under the names that the plan has for its cell; or one that says why it has none.
+
+    Where a run that was to evaluate its kept cells again was stopped before it came to this one,
+    the metrics are not those of the plan.
+    """
+    if record is None:
+        return not_run(cell, about, "no record yet")
+    plan_says = about.evaluation is not None  # earlier plans do not
+    if plan_says and record.status == "ok" and record.evaluation != about.evaluation:
+        reason = "its metrics were made by other code than the plan's: run it again"
+        return not_run(cell, about, reason)
+    return replace(record, cell=cell)
 
 
-def _refuse_other_rows(records: Iterable[Record]) -> None:
-    """UsageError if two cells of one fold were trained or tested on different ratings: nothing can be compared."""
-    first: dict[tuple[object, ...], tuple[Cell, FoldFacts]] = {}
+def _refuse_mixed_folds(records: Iterable[Record]) -> None:
+    """UsageError if two cells of one fold were trained or tested on different ratings.
+
+    Then nothing can be compared. Records of before rows were noted pass.
+    """
+    first_of_fold: dict[tuple[object, ...], tuple[Cell, FoldFacts]] = {}
     for record in records:
         cell = record.cell
         if record.fold is None or record.fold.train_rows is None:
             continue
         place = (cell.digest, cell.split, cell.n_folds, cell.split_seed, cell.fold)
-        other, expected = first.setdefault(place, (cell, record.fold))
+        other, expected = first_of_fold.setdefault(place, (cell, record.fold))
         for part in ("train_rows", "test_rows"):
-            rows, others = getattr(record.fold, part), getattr(expected, part)
+            rows = getattr(record.fold, part)
+            others = getattr(expected, part)
             if rows != others:
                 raise UsageError(
-                    f"{cell.place}: {other.row} and {cell.row} were not measured on the same ratings ({part} "
-                    f"are {others} and {rows}). Measure again what is out of date: --force ROW"
+                    f"{cell.place}: {other.row} and {cell.row} were not measured on the same "
+                    f"ratings ({part} are {others} and {rows}). Measure again what is out of date: "
+                    "--force ROW"
                 )
 
 
 def parted(records: Sequence[Record]) -> tuple[list[Record], list[Record], list[Record]]:
-    """The records of one row in three: its own, other initialisations (`--repeats`), and those of another split."""
+    """The records of one row in three, each in their order.
+
+    First those with split and seed of the first record; then its other initialisations, see
+    `--repeats`; then those of another split, see `--also-split`.
+    """
     first = records[0].cell
-    own = [record for record in records if record.cell.split == first.split]
-    main = [record for record in own if record.cell.seed == first.seed]
-    again = [record for record in own if record.cell.seed != first.seed]
-    return main, again, [record for record in records if record.cell.split != first.split]
+    main = []
+    initialisations = []
+    of_other_split = []
+    for record in records:
+        if record.cell.split != first.split:
+            of_other_split.append(record)
+        elif record.cell.seed != first.seed:
+            initialisations.append(record)
+        else:
+            main.append(record)
+    return main, initialisations, of_other_split
 
 
 def not_run(cell: Cell, about: RunDescription, reason: str) -> Record:
     """The record of a cell that was planned but never started."""
-    return Record(cell, "not_run", reason, "", about.data, about.environment)
+    return Record(
+        cell=cell,
+        status="not_run",
+        reason=reason,
+        started="",
+        data=about.data,
+        environment=about.environment,
+    )
