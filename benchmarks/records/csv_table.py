@@ -77,7 +77,7 @@ def table_values(record: Record) -> dict[str, Value]:
 
 
 def _as_text(value: Value) -> str:
-    """A value as `results.csv` has it: numbers with all digits, truths in lower case, "" for None."""
+    """A value as `results.csv` has it: all digits, truths in lower case, "" for None."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,13 +1,18 @@
-"""What a run says once about its data and its algorithms, so that a report needs nothing but the run's directory."""
+"""What a run says once about its data and algorithms.
+
+So a report needs nothing but the run's directory.
+"""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import metadata, packages_distributions
 
-from recbench.adapters import available
+from recbench.adapters import Recommender, available
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.facts import AlgorithmDescription, DataDescription
 from recbench.datasets.ratings import Dataset
+
+LICENCE_CLASSIFIER = "License ::"
 
 
 def describe_data(dataset: Dataset) -> DataDescription:
@@ -34,31 +39,42 @@ def describe_data(dataset: Dataset) -> DataDescription:
 
 
 def describe_algorithms(cells: Iterable[Cell]) -> dict[str, AlgorithmDescription]:
-    """By row: its docstring with formula and paper, and the libraries that it wraps, with version and licence."""
-    owners, adapters = packages_distributions(), available()
+    """By row: the docstring of its adapter, and the installed libraries that it wraps."""
+    adapters = available()
+    owners = packages_distributions()
     descriptions: dict[str, AlgorithmDescription] = {}
     for cell in cells:
-        if cell.row in descriptions:
-            continue
-        libraries = []
-        for module in adapters[cell.algorithm].requires:
-            if version := cell.libraries.get(module):
-                name = owners[module][0]
-                libraries.append(f"{name} {version} ({_licence(name)})")
-        definition = inspect.getdoc(adapters[cell.algorithm]) or "not described"
-        descriptions[cell.row] = AlgorithmDescription(definition=definition, libraries=libraries)
+        if cell.row not in descriptions:
+            adapter = adapters[cell.algorithm]
+            descriptions[cell.row] = AlgorithmDescription(
+                definition=inspect.getdoc(adapter) or "not described",
+                libraries=_describe_libraries(adapter, cell.libraries, owners),
+            )
     return descriptions
 
 
-def _licence(distribution: str) -> str:
+def _describe_libraries(
+    adapter: type[Recommender], versions: Mapping[str, str], owners: Mapping[str, list[str]]
+) -> list[str]:
+    """Such as `scikit-surprise 1.1.5 (BSD License)`, for each module it needs that is installed."""
+    libraries = []
+    for module in adapter.requires:
+        version = versions.get(module)
+        if version:
+            distribution = owners[module][0]
+            libraries.append(f"{distribution} {version} ({_licence_of(distribution)})")
+    return libraries
+
+
+def _licence_of(distribution: str) -> str:
     """As its metadata say: the expression, the classifier, or the first line of what stands there."""
-    said = metadata(distribution).json
+    fields = metadata(distribution).json
     classified = [
         text.rpartition(" :: ")[2]
-        for text in said.get("classifier", [])
-        if text.startswith("License ::")
+        for text in fields.get("classifier", [])
+        if text.startswith(LICENCE_CLASSIFIER)
     ]
-    for text in (said.get("license_expression"), *classified, said.get("license")):
+    for text in (fields.get("license_expression"), *classified, fields.get("license")):
         if text and str(text).strip():
             return str(text).strip().splitlines()[0]
     return "no licence stated"

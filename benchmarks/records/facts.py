@@ -1,7 +1,8 @@
-"""What plans and records say beside the numbers, typed: data, folds, machine, costs, and the run as a whole.
+"""What plans and records say beside the numbers: data, folds, machine, costs, the run as a whole.
 
-Each class is an object of the JSON on disk. Earlier versions said less: a field that a file lacks has its default,
-and `says` tells the two apart. What a file holds beyond these fields is kept and written again as it was.
+Each class is an object of the JSON on disk. Earlier versions said less: a field that a file lacks
+has its default, and `says` tells the two apart. What a file holds beyond these fields is kept, and
+written again as it was.
 """
 
 from collections.abc import Iterable
@@ -36,7 +37,7 @@ class Facts(BaseModel):
 
 
 class DataDescription(Facts):
-    """A data set in a record: counts, lowest and highest rating, digest, and where the data come from."""
+    """A data set in a record: counts, scale (lowest, highest), digest, and where it comes from."""
 
     name: str = ""
     users: int = 0
@@ -56,7 +57,7 @@ class DataDescription(Facts):
 
 
 class FoldFacts(BaseModel):
-    """The two parts of a fold: their rows and sizes, what is relevant, and how much of the test part is cold.
+    """The two parts of a fold: their rows and sizes, and how much of the test part is cold.
 
     None stands where a record is older than the fact.
     """
@@ -105,7 +106,7 @@ class PhaseCost(Facts):
 
 
 class AlgorithmDescription(Facts):
-    """A row for those who read a report: its definition with formula and paper, and the libraries that it wraps."""
+    """A row for those who read a report: its definition, with formula and paper, and libraries."""
 
     definition: str
     libraries: list[str] = []  # each with version and licence
