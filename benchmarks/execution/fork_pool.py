@@ -87,6 +87,7 @@ class ForkPool:
         for watched in self._running.values():  # an interrupted run, or a server that died
             watched.kill_family()
             watched.share.release()
+
         self._server.terminate()
         with contextlib.suppress(BrokenPipeError):  # it died before it had read a job
             self._server.stdin.close()
@@ -96,6 +97,7 @@ class ForkPool:
         except subprocess.TimeoutExpired:
             self._server.kill()
             self._server.wait()
+
         self._server_log.close()
 
     @property
@@ -126,7 +128,7 @@ class ForkPool:
             while waiting or running:
                 while waiting and len(running) < self._cells_at_once:
                     job = waiting.pop()
-                    refusal = budget.refuse(job)
+                    refusal = budget.explain_refusal(job)
                     if refusal is not None:
                         yield keep_record(job, record_ending(job, "not_run", refusal))
                         continue
@@ -135,10 +137,10 @@ class ForkPool:
 
                 for message in self._receive():
                     if message.event == "started":
-                        running[message.cell].begin(message.pid)
+                        running[message.cell].begin_clock(message.pid)
                     elif message.event == "ended":
                         watched = running.pop(message.cell)
-                        budget.book(watched.job.cell.row, watched.seconds)
+                        budget.book_seconds(watched.job.cell.row, watched.seconds)
                         processors.give_back(watched.share)
                         yield _close_cell(watched, message.code)
 
@@ -149,9 +151,10 @@ class ForkPool:
 
     def _start(self, job: Job, processors: Processors) -> Watched:
         """Have the server fork a process for the cell. HarnessError if it has died."""
-        share = processors.take()
         run = job.run
         run.path(job.cell).parent.mkdir(parents=True, exist_ok=True)
+
+        share = processors.take()
         environment = job.environment.replaced(
             bound=bool(share.processors),
             contended=job.environment.contended or share.contended,
@@ -163,6 +166,7 @@ class ForkPool:
             log=run.path(job.cell, ".log"),
             started=datetime.now(UTC).isoformat(),
         )
+
         assert self._server.stdin is not None
         try:
             self._server.stdin.write(job.to_json() + b"\n")
@@ -224,14 +228,17 @@ def _close_cell(watched: Watched, code: int) -> Record:
     """The record of a cell whose process has ended: its own, or one that says how it ended."""
     watched.kill_family()  # what a cell leaves behind ends with it
     job = watched.job
+
     record = None
     if watched.killed is None:
         record = job.run.read(job.cell)
+
     if record is None or record.started != job.started:  # it has written none this time
         if watched.killed is None:
             record = record_ending(job, "crashed", describe_crash(code, job.log))
         else:
             record = record_ending(job, watched.killed.status, watched.killed.reason)
         keep_record(job, record)
+
     tidy_log(job)
     return record

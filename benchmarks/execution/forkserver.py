@@ -34,7 +34,7 @@ READ_BYTES = 1 << 20
 def serve(run: int) -> None:
     """Serve until the input closes or the process `run` dies; never returns."""
     cells: dict[int, str] = {}
-    signal.signal(signal.SIGTERM, lambda *_: _leave(cells))
+    signal.signal(signal.SIGTERM, lambda *_: _kill_cells_and_leave(cells))
     # also while it imports, when it does not look at its input
     _die_with(run, signal.SIGTERM)
     if sys.platform == "linux":  # orphans of a cell come here, to be ended when it has ended
@@ -50,17 +50,17 @@ def serve(run: int) -> None:
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
 
-    _preload(["recbench.benchmarks.execution.worker"])
+    _import_libraries(["recbench.benchmarks.execution.worker"])
     received = b""
     with selectors.DefaultSelector() as selector:
         selector.register(0, selectors.EVENT_READ)
         selector.register(wake_read, selectors.EVENT_READ)
-        _reply(replies, event="ready", pid=os.getpid())
+        _send_message(replies, event="ready", pid=os.getpid())
         while True:
             ready = {key.fd for key, _ in selector.select()}
             if wake_read in ready:
                 os.read(wake_read, 4096)
-                _reap(cells, replies)
+                _report_ended_cells(cells, replies)
             if 0 in ready:
                 chunk = os.read(0, READ_BYTES)
                 if not chunk:
@@ -68,7 +68,7 @@ def serve(run: int) -> None:
                 *lines, received = (received + chunk).split(b"\n")
                 for line in lines:
                     _start_cell(line, cells, replies, close=(replies, wake_read, wake_write))
-    _leave(cells)
+    _kill_cells_and_leave(cells)
 
 
 def _die_with(parent: int, number: signal.Signals) -> None:
@@ -81,7 +81,7 @@ def _die_with(parent: int, number: signal.Signals) -> None:
         os._exit(1)
 
 
-def _leave(cells: dict[int, str]) -> None:
+def _kill_cells_and_leave(cells: dict[int, str]) -> None:
     """Kill all cells and what they have started; never returns."""
     for pid in cells:
         with contextlib.suppress(ProcessLookupError):
@@ -91,7 +91,7 @@ def _leave(cells: dict[int, str]) -> None:
     os._exit(0)
 
 
-def _reply(replies: int, **message: str | int) -> None:
+def _send_message(replies: int, **message: str | int) -> None:
     """One line to the run. It has gone if the pipe is broken; then the closed input ends this
     process too.
     """
@@ -99,7 +99,7 @@ def _reply(replies: int, **message: str | int) -> None:
         os.write(replies, json.dumps(message).encode() + b"\n")
 
 
-def _preload(modules: list[str]) -> None:
+def _import_libraries(modules: list[str]) -> None:
     """Import what can be imported; the cell itself reports what cannot.
 
     Threads must not start here: a fork copies only the thread that forks, so a cell would wait for
@@ -137,13 +137,13 @@ def _start_cell(line: bytes, cells: dict[int, str], replies: int, close: tuple[i
     from recbench.benchmarks.execution.job import Job
 
     job = Job.from_json(line)
-    _preload(list(job.requires))
+    _import_libraries(list(job.requires))
     server = os.getpid()
     pid = os.fork()
     if not pid:
         _become_cell(job, server, close)
     cells[pid] = job.cell.name
-    _reply(replies, event="started", pid=pid, cell=job.cell.name)
+    _send_message(replies, event="started", pid=pid, cell=job.cell.name)
 
 
 def _become_cell(job: "Job", server: int, close: tuple[int, ...]) -> None:
@@ -184,7 +184,7 @@ def _become_cell(job: "Job", server: int, close: tuple[int, ...]) -> None:
         os._exit(code)
 
 
-def _reap(cells: dict[int, str], replies: int) -> None:
+def _report_ended_cells(cells: dict[int, str], replies: int) -> None:
     """Tell the run which cells have ended, and end what they have left behind once no cell runs."""
     with contextlib.suppress(ChildProcessError):  # there are no children left
         while True:
@@ -193,7 +193,7 @@ def _reap(cells: dict[int, str], replies: int) -> None:
                 break
             if pid in cells:
                 code = os.waitstatus_to_exitcode(status)
-                _reply(replies, event="ended", pid=pid, cell=cells.pop(pid), code=code)
+                _send_message(replies, event="ended", pid=pid, cell=cells.pop(pid), code=code)
     if not cells:
         _end_orphans()
 

@@ -49,14 +49,14 @@ class InProcess:
         """
         budget = Budget()
         for job in jobs:
-            refusal = budget.refuse(job)
+            refusal = budget.explain_refusal(job)
             if refusal is not None:
                 yield keep_record(job, record_ending(job, "not_run", refusal))
                 continue
             on_start(job.cell)
             used_before = budget.seconds_used
             yield self._measure(job)
-            budget.book(job.cell.row, budget.seconds_used - used_before)
+            budget.book_seconds(job.cell.row, budget.seconds_used - used_before)
 
     def _measure(self, job: Job) -> Record:
         """The record of one cell, which is written."""

@@ -113,10 +113,10 @@ class Meter:
         """By phase: median wall and CPU seconds, greatest memory peak and growth, every wall-time
         sample.
         """
-        return {phase: _summarise(samples) for phase, samples in self.samples.items()}
+        return {phase: _summarise_samples(samples) for phase, samples in self.samples.items()}
 
 
-def _summarise(samples: list[_Sample]) -> PhaseCost:
+def _summarise_samples(samples: list[_Sample]) -> PhaseCost:
     """One cost of a phase that was measured several times. Memory is None where it cannot be
     measured.
     """

@@ -91,7 +91,7 @@ class Processors:
             for processor in processors:
                 if len(locks) == n_wanted:
                     break
-                lock = _lock(self._directory / f"{processor}.lock")
+                lock = _lock_file(self._directory / f"{processor}.lock")
                 if lock is not None:
                     locks[processor] = lock
         return locks
@@ -116,7 +116,7 @@ def can_bind(threads: int, cells_at_once: int) -> bool:
     return threads * cells_at_once <= len(allowed_processors())
 
 
-def _lock(file: Path) -> int | None:
+def _lock_file(file: Path) -> int | None:
     """The open, locked file, or None if somebody else holds it. OSError if it cannot be opened."""
     flags = os.O_RDONLY | os.O_NOFOLLOW
     try:

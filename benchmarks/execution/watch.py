@@ -28,11 +28,11 @@ class Budget:
         """Wall time since the execution began."""
         return monotonic() - self._begun
 
-    def book(self, row: str, seconds: float) -> None:
+    def book_seconds(self, row: str, seconds: float) -> None:
         """Remember what a cell of `row` took: the next one will take about as long."""
         self._seconds_by_row[row] = seconds
 
-    def refuse(self, job: Job) -> str | None:
+    def explain_refusal(self, job: Job) -> str | None:
         """Why `job` should not start, in words; None if it has room."""
         seconds = job.limits.budget_seconds
         if seconds is None:
@@ -68,7 +68,7 @@ class Watched:
         """Wall time since the cell's process has begun."""
         return monotonic() - self.since
 
-    def begin(self, pid: int) -> None:
+    def begin_clock(self, pid: int) -> None:
         """Its process runs: the clock of its time limit starts, so that imports in the server do
         not count.
         """

@@ -102,6 +102,7 @@ def _read_fold(job: Job) -> Fold:
     """The data of the cell, divided as it says."""
     cell = job.cell
     dataset = reopen_entry(job.dataset)
+
     train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
     train = dataset.ratings.take(train_rows)
     test = dataset.ratings.take(test_rows)
@@ -219,8 +220,10 @@ def _fit_once(
     if algorithm.sees_truth:
         algorithm.truth_ = truth
     algorithm.prepare(train, cell.threads)
+
     random.seed(cell.seed)  # for libraries that draw from the global generators
     np.random.seed(cell.seed)
+
     data = timed("convert", algorithm.convert, train, catalogue)
     timed("fit", algorithm.fit, data, cell.seed)
     return algorithm
