@@ -12,20 +12,23 @@ from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import Count, NonNegative
 from recbench.datasets.ratings import Catalogue, Ratings
 
-MATRICES = 6  # dense items x users, held at a time: inputs, outputs, their copies on the way, and predictions
+# Dense items x users matrices held at a time: inputs, outputs, their copies, and predictions.
+MATRICES = 6
 
 
 @dataclass(eq=False)
 class KerasAutoRec(Product):
-    """r(u, i) = mean + v_u . sigmoid(W x_i + c) + b_u, where x_i are the item's ratings, 0 where it has none.
+    """r(u, i) = mean + v_u . sigmoid(W x_i + c) + b_u, where x_i are the item's ratings or 0.
 
-    Item-based AutoRec (Sedhain, Menon, Sanner and Xie 2015): an autoencoder of the items' rating vectors that learns
-    from the squared errors of known ratings plus regularisation / 2 (|W|^2 + |V|^2). 500 sigmoid units and a linear
-    output are the paper's; ratings enter stretched to 1 .. 5, so that none is mistaken for an unknown one. Default
-    epochs and regularisation were chosen on held-out ratings of MovieLens 100k for Adam; the paper has resilient
-    propagation. A user unseen in training gets the mean user's weights and an unseen item the mean hidden units: in
-    effect the item's, or the user's, mean. Rating vectors are dense, so data are limited by users times items.
-    `min_batches` is 1: an epoch is a pass over items, not ratings.
+    Item-based AutoRec (Sedhain, Menon, Sanner and Xie 2015): an autoencoder of the items' rating
+    vectors that learns from the squared errors of known ratings plus
+    regularisation / 2 (|W|^2 + |V|^2). 500 sigmoid units and a linear output are the paper's;
+    ratings enter stretched to 1 .. 5, so that none is mistaken for an unknown one. Default epochs
+    and regularisation were chosen on held-out ratings of MovieLens 100k for Adam; the paper has
+    resilient propagation. A user unseen in training gets the mean user's weights and an unseen item
+    the mean hidden units: in effect the item's, or the user's, mean. Rating vectors are dense, so
+    data are limited by users times items. `min_batches` is 1: an epoch is a pass over items, not
+    ratings.
     """
 
     name = "keras-autorec"
@@ -36,7 +39,7 @@ class KerasAutoRec(Product):
     min_batches: Count = 1
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
-        """The items' rating vectors are dense, and so are weights between each user and each hidden unit."""
+        """The items' dense rating vectors have to fit, and the weights of each user."""
         return reason_to_skip(
             4 * train.n_users * (MATRICES * train.n_items + 8 * self.n_hidden),
             memory_mb,
@@ -50,17 +53,15 @@ class KerasAutoRec(Product):
         from keras import layers
 
         self.mean_ = train.mean
-        share = self.regularisation / (
-            2 * len(np.unique(train.items))
-        )  # the data term is a mean over items as well
-        vector = keras.Input((train.n_users,), name="ratings")
+        # divided by the items, because the data term is a mean over items as well
+        share = self.regularisation / (2 * len(np.unique(train.items)))
         decay = keras.regularizers.L2(share)
-        hidden = layers.Dense(self.n_hidden, "sigmoid", kernel_regularizer=decay, name="hidden")(
-            vector
-        )
-        return keras.Model(
-            [vector], layers.Dense(train.n_users, kernel_regularizer=decay, name="output")(hidden)
-        )
+
+        vector = keras.Input((train.n_users,), name="ratings")
+        encoder = layers.Dense(self.n_hidden, "sigmoid", kernel_regularizer=decay, name="hidden")
+        hidden = encoder(vector)
+        decoder = layers.Dense(train.n_users, kernel_regularizer=decay, name="output")
+        return keras.Model([vector], decoder(hidden))
 
     def loss(self, scale: tuple[float, float]) -> Any:
         """The sum of squared errors over the ratings that are known."""
@@ -87,47 +88,62 @@ class KerasAutoRec(Product):
 
         return ObservedError("rmse")
 
-    def arrays(self, known: Ratings, asked: Ratings) -> Arrays:
-        """A row for each item with ratings asked for: its known ratings, and NaN where none is asked for."""
-        items = np.unique(asked.items)
-        outputs = vectors(asked, asked.values - np.float32(self.mean_), unknown=np.nan)
-        return [vectors(known, stretched(known), unknown=0)[items]], outputs[items]
+    def arrays(self, known: Ratings, wanted: Ratings) -> Arrays:
+        """A row for each item of `wanted`: its known ratings, and the centred ones to predict.
 
-    def fill_unseen(self, known: Ratings) -> None:
-        """Users without a training rating count for nothing in the input and get the mean weights of the output."""
-        seen = np.bincount(known.users, minlength=known.n_users) > 0
-        hidden, output = self.model_.get_layer("hidden"), self.model_.get_layer("output")
+        Both rows have a column for each user; an unknown rating is 0 in the inputs, and one that is
+        not wanted NaN in the outputs.
+        """
+        items = np.unique(wanted.items)
+        inputs = rating_vectors(known, stretch_to_five(known), unknown=0)
+        centred = wanted.values - np.float32(self.mean_)
+        outputs = rating_vectors(wanted, centred, unknown=np.nan)
+        return [inputs[items]], outputs[items]
+
+    def fill_unrated(self, known: Ratings) -> None:
+        """Let users without ratings count for nothing, and get the mean weights of the output."""
+        is_rated = np.bincount(known.users, minlength=known.n_users) > 0
+
+        hidden = self.model_.get_layer("hidden")
         kernel, bias = hidden.get_weights()
-        hidden.set_weights([np.where(seen[:, None], kernel, 0), bias])
+        hidden.set_weights([np.where(is_rated[:, None], kernel, 0), bias])
+
+        output = self.model_.get_layer("output")
         kernel, bias = output.get_weights()
-        kernel = np.where(seen, kernel, kernel[:, seen].mean(1, keepdims=True))
-        output.set_weights([kernel, np.where(seen, bias, bias[seen].mean())])
+        filled_kernel = np.where(is_rated, kernel, kernel[:, is_rated].mean(1, keepdims=True))
+        filled_bias = np.where(is_rated, bias, bias[is_rated].mean())
+        output.set_weights([filled_kernel, filled_bias])
 
     def factors(self, train: Ratings) -> tuple[Floats, Floats]:
-        """Users have the weights of the output, items their hidden units, or the mean ones if they have no rating."""
+        """The weights of the output for each user, and each item's hidden units.
+
+        An item without ratings has the mean ones. The user's bias stands beside a one of the item.
+        """
         import keras
 
         encoder = keras.Model(self.model_.inputs, self.model_.get_layer("hidden").output)
-        hidden = encoder.predict(
-            vectors(train, stretched(train), unknown=0), batch_size=self.batch_size, verbose=0
-        )
-        seen = np.bincount(train.items, minlength=train.n_items) > 0
-        hidden = np.where(seen[:, None], hidden, hidden[seen].mean(0))
+        vectors = rating_vectors(train, stretch_to_five(train), unknown=0)
+        hidden = encoder.predict(vectors, batch_size=self.batch_size, verbose=0)
+        is_rated = np.bincount(train.items, minlength=train.n_items) > 0
+        hidden = np.where(is_rated[:, None], hidden, hidden[is_rated].mean(0))
+
         kernel, bias = self.model_.get_layer("output").get_weights()
+        of_users = np.vstack([kernel, bias + np.float32(self.mean_)]).T.copy()
         ones = np.ones((len(hidden), 1), np.float32)
-        return np.vstack([kernel, bias + np.float32(self.mean_)]).T.copy(), np.hstack(
-            [hidden, ones]
-        )
+        return of_users, np.hstack([hidden, ones])
 
 
-def stretched(ratings: Ratings) -> Floats:
-    """Ratings on a scale from 1 to 5, so that no rating is 0, which stands for an unknown one."""
+def stretch_to_five(ratings: Ratings) -> Floats:
+    """The values on a scale from 1 to 5, so that none is 0, which stands for an unknown rating."""
     lowest, highest = ratings.scale
     return np.asarray(1 + 4 * (ratings.values - lowest) / (highest - lowest), np.float32)
 
 
-def vectors(ratings: Ratings, values: Floats, unknown: float) -> Floats:
-    """The items x users matrix of `values`, one for each rating; the last of a pair's, where it was rated twice."""
+def rating_vectors(ratings: Ratings, values: Floats, unknown: float) -> Floats:
+    """The items x users matrix of `values`, float32, `unknown` where there is no rating.
+
+    `values` has one for each rating; of a pair that was rated twice the last one stays.
+    """
     matrix = np.full((ratings.n_items, ratings.n_users), unknown, np.float32)
     matrix[ratings.items, ratings.users] = values
     return matrix

@@ -17,26 +17,29 @@ os.environ.setdefault("KERAS_BACKEND", "jax")  # Keras reads it when it is impor
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 PREDICT_BATCH = 1 << 14  # pairs at a time; one shape, so one compilation
-WATCH_BATCH = (
-    1 << 12
-)  # fewer, because the trained model may need more memory for a pair than the one that answers
+# Pairs at a time while training: fewer, because the model that is trained may need more memory for
+# a pair than the one that answers.
+WATCH_BATCH = 1 << 12
 
 Arrays = tuple[Any, Any]  # the model's inputs and the outputs it should have
 
 
 @dataclass(eq=False)
 class KerasModel(Recommender):
-    """A Keras model of (user, item) -> rating. Subclasses build it; this class trains it and answers from it.
+    """A Keras model of (user, item) -> rating. Subclasses build it; this class trains and asks it.
 
-    Ratings are shuffled with the seed each epoch and cut into batches of `batch_size`, or of less where there would
-    be fewer than `min_batches` of them: a few steps of Adam leave a network on small data where it began.
+    Ratings are shuffled with the seed each epoch and cut into batches of `batch_size`, or of less
+    where there would be fewer than `min_batches` of them: a few steps of Adam leave a network on
+    small data where it began.
 
-    A `validation` share of the training ratings may be held out, drawn with the seed: `trace_` has their RMSE too,
-    and with `patience` above 0 training stops after so many epochs without a lower one, and returns to its best
-    epoch. The training RMSE is the mean while the epoch ran. Users and items without a training rating get the mean
-    of the others' embeddings instead of the random one they began with.
+    A `validation` share of the training ratings may be held out, drawn with the seed: `trace_` has
+    their RMSE too, and with `patience` above 0 training stops after so many epochs without a lower
+    one, and returns to its best epoch. The training RMSE is the mean while the epoch ran. Users and
+    items without a training rating get the mean of the others' embeddings instead of the random one
+    they began with.
 
-    Where a default is not its notebook's, it was chosen by the error on one 80/20 split of MovieLens 100k.
+    Where a default is not its notebook's, it was chosen by the error on one 80/20 split of
+    MovieLens 100k.
     """
 
     family: ClassVar[str] = "keras"
@@ -54,7 +57,8 @@ class KerasModel(Recommender):
     def __post_init__(self) -> None:
         if self.patience and not self.validation:
             raise UsageError(
-                f"{self.name}: patience={self.patience} needs held-out ratings to watch: give validation=.1 as well"
+                f"{self.name}: patience={self.patience} needs held-out ratings to watch: give "
+                "validation=.1 as well"
             )
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> tuple[Ratings, Any]:
@@ -63,21 +67,29 @@ class KerasModel(Recommender):
 
     @abstractmethod
     def build(self, train: Ratings, about: Any) -> Any:
-        """The uncompiled keras.Model of inputs [user (batch,), item (batch,)] and the rating (batch, 1)."""
+        """The keras.Model, not yet compiled.
+
+        Its inputs are [user (batch,), item (batch,)] and its output the rating (batch, 1). `about`
+        is what `convert` said about the items.
+        """
 
     def loss(self, scale: tuple[float, float]) -> Any:
         """What training makes small, as Keras' `compile` takes it."""
         return "mse"
 
     def metric(self) -> Any:
-        """The RMSE that `trace_` gets."""
+        """The RMSE that `trace_` gets, a keras.metrics.Metric called "rmse"."""
         import keras
 
         return keras.metrics.RootMeanSquaredError("rmse")
 
-    def arrays(self, known: Ratings, asked: Ratings) -> Arrays:
-        """Inputs and outputs for the ratings `asked`, where only those `known` may be shown to the model."""
-        return [np.ascontiguousarray(asked.users), np.ascontiguousarray(asked.items)], asked.values
+    def arrays(self, known: Ratings, wanted: Ratings) -> Arrays:
+        """Inputs and outputs for the ratings `wanted`, one row each.
+
+        Only the ratings `known` may be shown to the model.
+        """
+        inputs = [np.ascontiguousarray(wanted.users), np.ascontiguousarray(wanted.items)]
+        return inputs, wanted.values
 
     def fit(self, data: tuple[Ratings, Any], seed: int) -> None:
         """Build, compile and train; compilation by the backend is part of it."""
@@ -85,42 +97,50 @@ class KerasModel(Recommender):
 
         train, about = data
         keras.utils.set_random_seed(seed)
-        known, held_out = held_apart(train, self.validation, seed)
+        known, held_out = hold_out_ratings(train, self.validation, seed)
+
         self.model_ = self.build(known, about)
         optimizer = {"class_name": self.optimizer, "config": {"learning_rate": self.learning_rate}}
         self.model_.compile(
             keras.optimizers.get(optimizer), self.loss(train.scale), metrics=[self.metric()]
         )
+
         inputs, outputs = self.arrays(known, known)
         size = min(self.batch_size, -(-len(outputs) // self.min_batches))
+        is_watched = len(held_out) > 0
         self.model_.fit(
-            batches(inputs, outputs, size, seed),
+            make_batches(inputs, outputs, size, seed),
             shuffle=False,
             epochs=self.epochs,
-            validation_data=self.arrays(known, held_out) if len(held_out) else None,
+            validation_data=self.arrays(known, held_out) if is_watched else None,
             validation_batch_size=WATCH_BATCH,
             verbose=0,
-            callbacks=self._callbacks(stop_early=len(held_out) > 0),
+            callbacks=self._make_callbacks(is_watched),
         )
-        self.fill_unseen(known)
+        self.fill_unrated(known)
 
-    def _callbacks(self, stop_early: bool) -> list[Any]:
-        """The learning curve, and early stopping where it is asked for."""
+    def _make_callbacks(self, is_watched: bool) -> list[Any]:
+        """The callback that fills `trace_`, and early stopping where there is `patience`.
+
+        `is_watched` says whether there are held-out ratings.
+        """
         import keras
 
-        begun, self.trace_ = perf_counter(), []
+        self.trace_ = []
+        begun = perf_counter()
 
-        def note(epoch: int, logs: dict[str, float]) -> None:
-            errors = {"train_rmse": logs["rmse"]} | (
-                {"val_rmse": logs["val_rmse"]} if "val_rmse" in logs else {}
-            )
-            seconds = perf_counter() - begun
-            self.trace_.append(
-                {"epoch": epoch + 1, "seconds": seconds, **{k: float(v) for k, v in errors.items()}}
-            )
+        def note_epoch(epoch: int, logs: dict[str, float]) -> None:
+            point = {
+                "epoch": epoch + 1,
+                "seconds": perf_counter() - begun,
+                "train_rmse": float(logs["rmse"]),
+            }
+            if "val_rmse" in logs:
+                point["val_rmse"] = float(logs["val_rmse"])
+            self.trace_.append(point)
 
-        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=note)]
-        if self.patience and stop_early:
+        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=note_epoch)]
+        if self.patience and is_watched:
             callbacks.append(
                 keras.callbacks.EarlyStopping(
                     "val_rmse", patience=self.patience, mode="min", restore_best_weights=True
@@ -128,44 +148,53 @@ class KerasModel(Recommender):
             )
         return callbacks
 
-    def fill_unseen(self, known: Ratings) -> None:
-        """The mean embedding, for those who have none that was trained."""
-        for column, size, prefix in (
-            (known.users, known.n_users, "user"),
-            (known.items, known.n_items, "item"),
-        ):
-            seen = np.bincount(column, minlength=size) > 0
+    def fill_unrated(self, known: Ratings) -> None:
+        """Give users and items that are not in `known` the mean of the trained embeddings.
+
+        The embeddings of users are the layers whose name begins with user_, those of items with
+        item_.
+        """
+        sides = (("user_", known.users, known.n_users), ("item_", known.items, known.n_items))
+        for prefix, column, size in sides:
+            is_rated = np.bincount(column, minlength=size) > 0
+            if is_rated.all():
+                continue
             for layer in self.model_.layers:
-                if layer.name.startswith(f"{prefix}_") and not seen.all():
-                    (table,) = layer.get_weights()
-                    table = np.where(seen[:, None], table, table[seen].mean(0))
-                    layer.set_weights([table])
+                if layer.name.startswith(prefix):
+                    (embeddings,) = layer.get_weights()
+                    mean = embeddings[is_rated].mean(0)
+                    layer.set_weights([np.where(is_rated[:, None], embeddings, mean)])
 
     def score(self, users: Indices, items: Indices) -> Floats:
-        """The model's output."""
+        """The model's output for each pair."""
         padding = -len(users) % PREDICT_BATCH
-        inputs = [np.pad(column, (0, padding)) for column in (users, items)]
+        inputs = [np.pad(users, (0, padding)), np.pad(items, (0, padding))]
         scores = self.model_.predict(inputs, batch_size=PREDICT_BATCH, verbose=0)
         return np.asarray(scores, np.float32).reshape(-1)[: len(users)]
 
 
-def held_apart(train: Ratings, share: float, seed: int) -> tuple[Ratings, Ratings]:
-    """The ratings to learn from and those to watch, `share` of all, drawn with the seed; both keep their order."""
+def hold_out_ratings(train: Ratings, share: float, seed: int) -> tuple[Ratings, Ratings]:
+    """The ratings to learn from and those to watch, which are a `share` of all.
+
+    Drawn with the seed; both keep their order.
+    """
     n_held_out = int(share * len(train))
+    shuffled = np.random.default_rng(seed).permutation(len(train))
     is_held_out = np.zeros(len(train), np.bool_)
-    is_held_out[np.random.default_rng(seed).permutation(len(train))[:n_held_out]] = True
+    is_held_out[shuffled[:n_held_out]] = True
     return train.take(np.flatnonzero(~is_held_out)), train.take(np.flatnonzero(is_held_out))
 
 
-def batches(inputs: list[Any], outputs: Any, size: int, seed: int) -> Any:
-    """Shuffled batches of rows, anew each epoch, as a keras.utils.PyDataset.
+def make_batches(inputs: list[Any], outputs: Any, size: int, seed: int) -> Any:
+    """Shuffled batches of `size` rows, anew each epoch, as a keras.utils.PyDataset.
 
-    All batches have one shape, so that there is one compilation: the last batch of an epoch is filled up with the
-    epoch's first rows.
+    All batches have one shape, so that there is one compilation: the last batch of an epoch is
+    filled up with the epoch's first rows.
     """
     import keras
 
-    n_rows, generator = len(outputs), np.random.default_rng(seed)
+    n_rows = len(outputs)
+    generator = np.random.default_rng(seed)
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -185,13 +214,18 @@ def batches(inputs: list[Any], outputs: Any, size: int, seed: int) -> Any:
     return Batches()
 
 
-def embedded(
+def embed_pair(
     train: Ratings, n_user_factors: int, n_item_factors: int
 ) -> tuple[list[Any], list[Any]]:
-    """The inputs user and item, and an embedding of each, named user_factors and item_factors."""
-    import keras
+    """The inputs [user, item], and an embedding of each.
 
-    user, item = (keras.Input((), dtype="int32", name=name) for name in ("user", "item"))
-    p = keras.layers.Embedding(train.n_users, n_user_factors, name="user_factors")(user)
-    q = keras.layers.Embedding(train.n_items, n_item_factors, name="item_factors")(item)
-    return [user, item], [p, q]
+    The embeddings are the layers user_factors and item_factors, of as many factors as are given.
+    """
+    import keras
+    from keras import layers
+
+    user = keras.Input((), dtype="int32", name="user")
+    item = keras.Input((), dtype="int32", name="item")
+    user_factors = layers.Embedding(train.n_users, n_user_factors, name="user_factors")(user)
+    item_factors = layers.Embedding(train.n_items, n_item_factors, name="item_factors")(item)
+    return [user, item], [user_factors, item_factors]

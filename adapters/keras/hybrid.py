@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices
-from recbench.adapters.keras.base import KerasModel, embedded
+from recbench.adapters.keras.base import KerasModel, embed_pair
 from recbench.adapters.shared.parameters import Count, Positive, ShareBelowOne
 from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -15,13 +15,14 @@ from recbench.datasets.ratings import Catalogue, Ratings
 
 @dataclass(eq=False)
 class KerasHybrid(KerasModel):
-    """r(u, i) = w . relu(A [p_u, q_i, text_i] + a) + b, where text_i = relu(C relu(B tfidf_i)): embeddings and words.
+    """r(u, i) = w . relu(A [p_u, q_i, text_i] + a) + b, where text_i = relu(C relu(B tfidf_i)).
 
-    The hybrid of the fourth source notebook, which crashed there: embeddings of 10; the TF-IDF of the item's
-    overview, or title and genres, through 128 and 32 rectified units; 512 on all of it, dropout of .2, Adam, squared
-    error. Its 2 epochs in batches of 1024 over 1.5 million ratings are 3,000 steps; the default 6 epochs at three
-    times its learning rate are 1,200 on MovieLens 100k. The first text layer is computed from each item's own terms,
-    held once per item, so memory does not grow with ratings times terms.
+    The hybrid of the fourth source notebook, which crashed there: embeddings of 10; the TF-IDF of
+    the item's overview, or title and genres, through 128 and 32 rectified units; 512 on all of it,
+    dropout of .2, Adam, squared error. Its 2 epochs in batches of 1024 over 1.5 million ratings are
+    3,000 steps; the default 6 epochs at three times its learning rate are 1,200 on MovieLens 100k.
+    The first text layer is computed from each item's own terms, held once per item, so memory does
+    not grow with ratings times terms.
     """
 
     name = "keras-hybrid"
@@ -42,44 +43,54 @@ class KerasHybrid(KerasModel):
         import keras
         from keras import layers
 
-        inputs, (p, q) = embedded(train, self.n_factors, self.n_factors)
-        text = layers.Dense(32, activation="relu", name="text")(
-            first_text_layer(about, 128)(inputs[1])
-        )
+        inputs, (user_factors, item_factors) = embed_pair(train, self.n_factors, self.n_factors)
+        _, item = inputs
+        second_text_layer = layers.Dense(32, activation="relu", name="text")
+        text = second_text_layer(make_first_text_layer(about, 128)(item))
+
         head = [layers.Dense(512, activation="relu"), layers.Dropout(self.dropout), layers.Dense(1)]
-        rating = keras.Sequential(head, name="head")(layers.Concatenate()([p, q, text]))
+        features = layers.Concatenate()([user_factors, item_factors, text])
+        rating = keras.Sequential(head, name="head")(features)
         return keras.Model(inputs, rating)
 
     def fit(self, data: tuple[Ratings, Any], seed: int) -> None:
-        """Train; afterwards the text layers need not be asked again for each pair."""
+        """Train, and compute the text layers once for each item, not again for each pair."""
         super().fit(data, seed)
-        self.model_ = with_texts_looked_up(self.model_, data[0].n_items)
+        self.model_ = replace_text_layers(self.model_, data[0].n_items)
 
 
-def with_texts_looked_up(trained: Any, n_items: int) -> Any:
-    """The same model, where a table of what they answer for each item takes the place of the text layers."""
+def replace_text_layers(trained: Any, n_items: int) -> Any:
+    """The same model with an embedding in place of the text layers: their answer for each item."""
     import keras
     from keras import layers
 
-    (user, item), text = trained.inputs, trained.get_layer("text")
-    answers = keras.Model(item, text.output).predict(np.arange(n_items, dtype=np.int32), verbose=0)
-    lookup = layers.Embedding(n_items, text.units)
-    p, q = trained.get_layer("user_factors")(user), trained.get_layer("item_factors")(item)
-    rating = trained.get_layer("head")(layers.Concatenate()([p, q, lookup(item)]))
-    lookup.set_weights([answers])
+    user, item = trained.inputs
+    text = trained.get_layer("text")
+    all_items = np.arange(n_items, dtype=np.int32)
+    answers = keras.Model(item, text.output).predict(all_items, verbose=0)
+
+    text_of_item = layers.Embedding(n_items, text.units)
+    user_factors = trained.get_layer("user_factors")(user)
+    item_factors = trained.get_layer("item_factors")(item)
+    features = layers.Concatenate()([user_factors, item_factors, text_of_item(item)])
+    rating = trained.get_layer("head")(features)
+    text_of_item.set_weights([answers])
     return keras.Model([user, item], rating)
 
 
-def first_text_layer(tfidf: csr_matrix, n_units: int) -> Any:
-    """Rectified units on the TF-IDF row of an item: relu(sum over its terms t of weight_t * kernel_t + bias).
+def make_first_text_layer(tfidf: csr_matrix, n_units: int) -> Any:
+    """A keras Layer: `n_units` rectified units on the TF-IDF row of each item.
 
-    A layer of item indices. It holds each item's terms and weights once, in lists as long as the longest, and adds up
-    only the rows of the kernel that an item needs: neither the data nor a batch ever has a column per term.
+    relu(sum over the item's terms t of weight_t * kernel_t + bias), of shape (batch, n_units) for
+    item indices (batch,). The layer holds each item's terms and weights once, in lists as long as
+    the longest, and adds up only the rows of the kernel that an item needs: neither the data nor a
+    batch ever has a column per term.
     """
     import keras
     from keras import ops
 
-    terms, weights = term_lists(tfidf)
+    terms, weights = list_terms(tfidf)
+    n_items = len(terms)
 
     class TextLayer(keras.layers.Layer):  # type: ignore[misc]
         def build(self, shape: Any) -> None:
@@ -96,13 +107,13 @@ def first_text_layer(tfidf: csr_matrix, n_units: int) -> Any:
 
         def call(self, items: Any) -> Any:
             n_pairs = items.shape[0]  # unknown while the model is being built
-            if isinstance(n_pairs, int) and n_pairs > len(
-                terms
-            ):  # then once for each item there is, is cheaper
-                return ops.take(self.units(ops.arange(len(terms))), items, axis=0)
-            return self.units(items)
+            if isinstance(n_pairs, int) and n_pairs > n_items:
+                # once for each item there is, is cheaper
+                units_of_items = self.compute_units(ops.arange(n_items))
+                return ops.take(units_of_items, items, axis=0)
+            return self.compute_units(items)
 
-        def units(self, items: Any) -> Any:
+        def compute_units(self, items: Any) -> Any:
             rows = ops.take(self.kernel, ops.take(self.terms, items, axis=0), axis=0)
             shares = ops.take(self.weights_of_terms, items, axis=0)
             return ops.relu(ops.einsum("bt,btu->bu", shares, rows) + self.bias)
@@ -110,12 +121,18 @@ def first_text_layer(tfidf: csr_matrix, n_units: int) -> Any:
     return TextLayer(name="terms")
 
 
-def term_lists(tfidf: csr_matrix) -> tuple[Indices, Floats]:
-    """Each row's columns and values, both (n_rows, length of the longest row), filled up with zeros."""
+def list_terms(tfidf: csr_matrix) -> tuple[Indices, Floats]:
+    """Each row's columns and values, both (n_rows, length of the longest row).
+
+    Shorter rows are filled up with zeros; there is at least one column.
+    """
     lengths = np.diff(tfidf.indptr)
     rows = np.repeat(np.arange(len(lengths)), lengths)
     places = np.arange(len(rows)) - np.repeat(tfidf.indptr[:-1], lengths)
+
     shape = (len(lengths), max(1, lengths.max(initial=0)))
-    terms, weights = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
-    terms[rows, places], weights[rows, places] = tfidf.indices, tfidf.data
+    terms = np.zeros(shape, np.int32)
+    terms[rows, places] = tfidf.indices
+    weights = np.zeros(shape, np.float32)
+    weights[rows, places] = tfidf.data
     return terms, weights

@@ -1,4 +1,4 @@
-"""Keras models whose scores come from the product of a user's and an item's embedding."""
+"""Keras models whose scores are products of a user's and an item's embedding."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,13 +6,16 @@ from typing import Any
 import numpy as np
 
 from recbench.adapters.base import Floats, Indices
-from recbench.adapters.keras.base import KerasModel, embedded
+from recbench.adapters.keras.base import KerasModel, embed_pair
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive
 from recbench.datasets.ratings import Ratings
 
 
 class Product(KerasModel):
-    """score(u, i) = p_u . q_i, where biases are factors that face a one: asked as arrays, not pair by pair."""
+    """score(u, i) = p_u . q_i, where biases are factors that face a one.
+
+    Scores come from plain arrays, not from the model.
+    """
 
     def fit(self, data: tuple[Ratings, Any], seed: int) -> None:
         """Train, then keep what was learned as two plain arrays."""
@@ -20,11 +23,11 @@ class Product(KerasModel):
         self.P_, self.Q_ = self.factors(data[0])
 
     def factors(self, train: Ratings) -> tuple[Floats, Floats]:
-        """The users' and the items' factors, out of the trained model."""
-        return self.weights("user_factors"), self.weights("item_factors")
+        """The factors of users (n_users, n) and of items (n_items, n), of the trained model."""
+        return self.layer_weights("user_factors"), self.layer_weights("item_factors")
 
-    def weights(self, layer: str) -> Floats:
-        """The first weight of a layer of the model."""
+    def layer_weights(self, layer: str) -> Floats:
+        """The first weight of a layer of the model, float32."""
         return np.asarray(self.model_.get_layer(layer).get_weights()[0], np.float32)
 
     def score(self, users: Indices, items: Indices) -> Floats:
@@ -40,10 +43,11 @@ class Product(KerasModel):
 class KerasMF(Product):
     """r(u, i) = p_u . q_i: two embeddings and their dot product, without biases.
 
-    Matrix factorisation (Koren, Bell and Volinsky 2009) as the fourth source notebook has it: 10 factors, Adam,
-    squared error, batches of 256. That notebook's one epoch over four million ratings is 15,000 steps; one over
-    MovieLens 100k is 313 and ends at an RMSE of 2.8, so here are 20 epochs at twice Keras' learning rate. Without
-    biases or a mean, the factors must learn both before they learn anyone's taste.
+    Matrix factorisation (Koren, Bell and Volinsky 2009) as the fourth source notebook has it: 10
+    factors, Adam, squared error, batches of 256. That notebook's one epoch over four million
+    ratings is 15,000 steps; one over MovieLens 100k is 313 and ends at an RMSE of 2.8, so here are
+    20 epochs at twice Keras' learning rate. Without biases or a mean, the factors must learn both
+    before they learn anyone's taste.
     """
 
     name = "keras-mf"
@@ -55,7 +59,7 @@ class KerasMF(Product):
         """Embedding, embedding, dot."""
         import keras
 
-        inputs, factors = embedded(train, self.n_factors, self.n_factors)
+        inputs, factors = embed_pair(train, self.n_factors, self.n_factors)
         return keras.Model(inputs, keras.layers.Dot(axes=1)(factors))
 
 
@@ -63,9 +67,10 @@ class KerasMF(Product):
 class KerasTwoTower(Product):
     """r(u, i) = w (p_u . q_i) + b: two embeddings, their dot product, and one linear unit on it.
 
-    The network of the source notebook on hashed users and half stars: 10 factors, Adam, squared error, 5 epochs in
-    batches of 64. Defaults are 20 epochs in batches of 256, which end lower on MovieLens 100k in less time. The
-    name is that of Covington, Adams and Sargin (2016) and Yi et al. (2019), whose towers see more than an index.
+    The network of the source notebook on hashed users and half stars: 10 factors, Adam, squared
+    error, 5 epochs in batches of 64. Defaults are 20 epochs in batches of 256, which end lower on
+    MovieLens 100k in less time. The name is that of Covington, Adams and Sargin (2016) and Yi et
+    al. (2019), whose towers see more than an index.
     """
 
     name = "keras-two-tower"
@@ -76,7 +81,7 @@ class KerasTwoTower(Product):
         """Embedding, embedding, dot, one linear unit."""
         import keras
 
-        inputs, factors = embedded(train, self.n_factors, self.n_factors)
+        inputs, factors = embed_pair(train, self.n_factors, self.n_factors)
         product = keras.layers.Dot(axes=1)(factors)
         return keras.Model(inputs, keras.layers.Dense(1, name="linear")(product))
 
@@ -85,19 +90,19 @@ class KerasTwoTower(Product):
         P, Q = super().factors(train)
         slope, intercept = self.model_.get_layer("linear").get_weights()
         intercepts = np.full((len(P), 1), intercept[0], np.float32)
-        return np.hstack([P * slope[0, 0], intercepts]), np.hstack(
-            [Q, np.ones((len(Q), 1), np.float32)]
-        )
+        ones = np.ones((len(Q), 1), np.float32)
+        return np.hstack([P * slope[0, 0], intercepts]), np.hstack([Q, ones])
 
 
 @dataclass(eq=False)
 class KerasRecommenderNet(Product):
-    """r(u, i) = lowest + (highest - lowest) sigmoid(p_u . q_i + b_u + b_i), by binary cross-entropy.
+    """r(u, i) = lowest + (highest - lowest) sigmoid(p_u . q_i + b_u + b_i), by cross-entropy.
 
-    RecommenderNet of the second source notebook, after Keras' collaborative filtering example (Banerjee 2020):
-    75 factors drawn as He et al. (2015), ratings as shares of the scale, Adam, batches of 128, 10 epochs. Both
-    multiply by `tensordot(u, v, 2)`, which sums over the batch too, so that all its pairs share one number;
-    here is the dot product of each pair. L2 on the embeddings is 1e-5, not their 1e-6, with which 75 factors learn
+    The cross-entropy is the binary one. RecommenderNet of the second source notebook, after Keras'
+    collaborative filtering example (Banerjee 2020): 75 factors drawn as He et al. (2015), ratings
+    as shares of the scale, Adam, batches of 128, 10 epochs. Both multiply by `tensordot(u, v, 2)`,
+    which sums over the batch too, so that all its pairs share one number; here is the dot product
+    of each pair. L2 on the embeddings is 1e-5, not their 1e-6, with which 75 factors learn
     MovieLens 100k by heart (RMSE .96 instead of .91).
     """
 
@@ -107,20 +112,26 @@ class KerasRecommenderNet(Product):
     regularisation: NonNegative = 1e-5
 
     def build(self, train: Ratings, about: Any) -> Any:
-        """Embeddings and biases, row-wise dot product, sigmoid, and back to the scale of the ratings."""
+        """Embeddings and biases, row-wise dot product, sigmoid, and the scale of the ratings."""
         import keras
         from keras import layers
 
-        lowest, highest = train.scale
-        terms, factors, inputs = [], [], []
+        inputs = []
+        factors = []
+        biases = []
         for name, size in (("user", train.n_users), ("item", train.n_items)):
             column = keras.Input((), dtype="int32", name=name)
             l2 = keras.regularizers.L2(self.regularisation)
-            table = layers.Embedding(size, self.n_factors, "he_normal", l2, name=f"{name}_factors")
-            factors.append(table(column))
-            terms.append(layers.Embedding(size, 1, name=f"{name}_biases")(column))
+            embed_factors = layers.Embedding(
+                size, self.n_factors, "he_normal", l2, name=f"{name}_factors"
+            )
+            embed_bias = layers.Embedding(size, 1, name=f"{name}_biases")
             inputs.append(column)
-        sums = layers.Add()([layers.Dot(axes=1)(factors), *terms])
+            factors.append(embed_factors(column))
+            biases.append(embed_bias(column))
+
+        lowest, highest = train.scale
+        sums = layers.Add()([layers.Dot(axes=1)(factors), *biases])
         share = layers.Activation("sigmoid")(sums)
         return keras.Model(inputs, layers.Rescaling(highest - lowest, lowest)(share))
 
@@ -131,8 +142,9 @@ class KerasRecommenderNet(Product):
         lowest, highest = scale
 
         def cross_entropy(ratings: Any, predictions: Any) -> Any:
-            shares = ((array - lowest) / (highest - lowest) for array in (ratings, predictions))
-            return keras.losses.binary_crossentropy(*shares)
+            rating_shares = (ratings - lowest) / (highest - lowest)
+            predicted_shares = (predictions - lowest) / (highest - lowest)
+            return keras.losses.binary_crossentropy(rating_shares, predicted_shares)
 
         return cross_entropy
 
@@ -144,9 +156,10 @@ class KerasRecommenderNet(Product):
     def factors(self, train: Ratings) -> tuple[Floats, Floats]:
         """Embeddings, and each side's bias beside a one."""
         P, Q = super().factors(train)
-        ones = (np.ones((len(table), 1), np.float32) for table in (P, Q))
-        P = np.hstack([P, self.weights("user_biases"), next(ones)])
-        return P, np.hstack([Q, next(ones), self.weights("item_biases")])
+        user_ones = np.ones((len(P), 1), np.float32)
+        item_ones = np.ones((len(Q), 1), np.float32)
+        with_biases = np.hstack([P, self.layer_weights("user_biases"), user_ones])
+        return with_biases, np.hstack([Q, item_ones, self.layer_weights("item_biases")])
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """The sigmoid of the sums, on the scale of the ratings."""
@@ -157,8 +170,8 @@ class KerasRecommenderNet(Product):
         return self._on_scale(super().score_items(users))
 
     def _on_scale(self, sums: Floats) -> Floats:
+        """The sigmoid of the sums as a rating, float32 of the same shape."""
         lowest, highest = self.scale_
-        with np.errstate(
-            over="ignore"
-        ):  # the exponential of a hopeless pair is infinite, and its share 0
+        # the exponential of a hopeless pair is infinite, and its share 0
+        with np.errstate(over="ignore"):
             return np.asarray(lowest + (highest - lowest) / (1 + np.exp(-sums)), np.float32)

@@ -10,9 +10,9 @@ from scipy.sparse import csr_matrix
 
 from recbench.adapters import available, create
 from recbench.adapters.base import Floats, Indices
-from recbench.adapters.keras.autorec import stretched, vectors
-from recbench.adapters.keras.base import KerasModel, held_apart
-from recbench.adapters.keras.hybrid import first_text_layer, term_lists, with_texts_looked_up
+from recbench.adapters.keras.autorec import rating_vectors, stretch_to_five
+from recbench.adapters.keras.base import KerasModel, hold_out_ratings
+from recbench.adapters.keras.hybrid import list_terms, make_first_text_layer, replace_text_layers
 from recbench.adapters.keras.products import Product
 from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.foundation.spec import UsageError
@@ -169,7 +169,7 @@ def test_a_saved_model_serves_the_same_numbers(tmp_path: Path) -> None:
     adapter.model_.save(tmp_path / "ranking.keras")
     served = keras.models.load_model(tmp_path / "ranking.keras", safe_mode=True)
     users, items = all_pairs()
-    answers = served.predict([users, adapter.title_of_[items]], verbose=0)[:, 0]
+    answers = served.predict([users, adapter.title_of_item_[items]], verbose=0)[:, 0]
     np.testing.assert_allclose(answers, adapter.score(users, items), rtol=0, atol=1e-6)
 
 
@@ -210,11 +210,11 @@ def test_early_stopping_watches_training_ratings_that_it_does_not_learn_from(
 
 def test_the_held_out_share_is_drawn_with_the_seed() -> None:
     train = parity_taste()
-    parts = [held_apart(train, 0.1, seed)[1] for seed in (0, 0, 1)]
+    parts = [hold_out_ratings(train, 0.1, seed)[1] for seed in (0, 0, 1)]
     assert [len(part) for part in parts] == [len(train) // 10] * 3
     np.testing.assert_array_equal(parts[0].users, parts[1].users)
     assert (parts[0].users != parts[2].users).any()
-    assert len(held_apart(train.take([0]), 0.9, 0)[0]) == 1
+    assert len(hold_out_ratings(train.take([0]), 0.9, 0)[0]) == 1
 
 
 def test_patience_without_held_out_ratings_is_refused() -> None:
@@ -235,7 +235,7 @@ def test_every_model_offers_the_same_training_parameters(name: str) -> None:
 )
 def test_the_text_layer_is_a_dense_layer_on_the_tfidf(n_pairs: int) -> None:
     tfidf = tfidf_of_items(CATALOGUE)
-    layer = first_text_layer(tfidf, 3)
+    layer = make_first_text_layer(tfidf, 3)
     items = np.resize(np.array([0, 7, 7, 19], np.int32), n_pairs)
     answers = np.asarray(layer(items))
     expected = np.maximum(
@@ -270,7 +270,7 @@ def test_the_hybrid_answers_the_same_when_its_texts_are_looked_up() -> None:
     )  # without what the hybrid does to it afterwards
     assert "terms" in {layer.name for layer in adapter.model_.layers}
     scores = adapter.score(users, items)
-    adapter.model_ = with_texts_looked_up(adapter.model_, N_ITEMS)
+    adapter.model_ = replace_text_layers(adapter.model_, N_ITEMS)
     assert "terms" not in {layer.name for layer in adapter.model_.layers}
     np.testing.assert_allclose(adapter.score(users, items), scores, rtol=0, atol=1e-5)
 
@@ -302,12 +302,12 @@ def test_autorec_counts_only_known_ratings() -> None:
 
 def test_autorecs_validation_sees_known_ratings_and_asks_for_others() -> None:
     train = parity_taste()
-    known, held_out = held_apart(train, 0.2, 0)
+    known, held_out = hold_out_ratings(train, 0.2, 0)
     adapter: Any = create("keras-autorec")
     adapter.build(known, None)
     (inputs,), outputs = adapter.arrays(known, held_out)
     asked = np.unique(held_out.items)
-    np.testing.assert_array_equal(inputs, vectors(known, stretched(known), 0)[asked])
+    np.testing.assert_array_equal(inputs, rating_vectors(known, stretch_to_five(known), 0)[asked])
     assert not ((inputs != 0) & ~np.isnan(outputs)).any()
     assert (~np.isnan(outputs)).sum() == len(held_out)
 
@@ -353,7 +353,7 @@ def test_texts_without_a_term_are_zeros(texts: tuple[str, ...]) -> None:
 
 def test_term_lists_hold_what_the_matrix_holds() -> None:
     dense: Floats = np.array([[0, 2, 0, 1], [0, 0, 0, 0], [3, 0, 0, 0]], np.float32)
-    terms, weights = term_lists(csr_matrix(dense))
+    terms, weights = list_terms(csr_matrix(dense))
     again = np.zeros_like(dense)
     np.add.at(again, (np.arange(3)[:, None], terms), weights)
     np.testing.assert_array_equal(again, dense)
