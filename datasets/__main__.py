@@ -14,9 +14,8 @@ import recbench
 from recbench import datasets
 from recbench.datasets import Dataset
 from recbench.datasets.foundation import FINE, build_application
-from recbench.datasets.ratings import Step
-from recbench.datasets.storage import cache_directory, data_directory
-from recbench.datasets.storage import cached_entries as housekeeping
+from recbench.datasets.ratings import Source, Step
+from recbench.datasets.storage import cache_directory, clear_cache, data_directory, list_entries
 
 Name = Annotated[str, Argument(help="a data set, as in name[key=value,...] or table:PATH")]
 Rows = list[tuple[str, str]]
@@ -124,16 +123,18 @@ def fetch(name: Name) -> int:
     dataset = datasets.load(name)
     rows = []
     for source in dataset.provenance.sources:
-        found = (
-            path
-            for path in data_directory().rglob(source.file)
-            if path.stat().st_size == source.n_bytes
-        )
-        rows.append(
-            (str(next(found, source.file)), f"{source.n_bytes:,} bytes, sha256 {source.sha256}")
-        )
+        row = (_find_source(source), f"{source.n_bytes:,} bytes, sha256 {source.sha256}")
+        rows.append(row)
     _print(*_simulated(dataset), *rows, ("parsed columns", str(dataset.stored)))
     return FINE
+
+
+def _find_source(source: Source) -> str:
+    """The path of a file like `source` in the data directory; its name alone if there is none."""
+    for path in data_directory().rglob(source.file):
+        if path.stat().st_size == source.n_bytes:
+            return str(path)
+    return source.file
 
 
 def cache(
@@ -143,21 +144,32 @@ def cache(
 ) -> int:
     """What the cache holds; `--clear` empties it. Nothing is lost but the time to parse again."""
     if clear:
-        cleared = housekeeping.clear_cache()
-        left = [
-            ("left alone", f"{path}: this bench has not written all of it") for path in cleared.left
-        ]
-        _print(("cleared", f"{cleared.n_bytes / 1e6:,.1f} MB in {cache_directory()}"), *left)
-        return FINE
-    entries = housekeeping.list_entries()
-    rows = [(e.name, f"{e.n_ratings:,}", f"{e.n_bytes / 1e6:,.1f}", str(e.path)) for e in entries]
+        _clear_cache()
+    else:
+        _list_cache()
+    return FINE
+
+
+def _clear_cache() -> None:
+    cleared = clear_cache()
+    left = [
+        ("left alone", f"{path}: this bench has not written all of it") for path in cleared.left
+    ]
+    _print(("cleared", f"{cleared.n_bytes / 1e6:,.1f} MB in {cache_directory()}"), *left)
+
+
+def _list_cache() -> None:
+    entries = list_entries()
+    rows = []
+    for entry in entries:
+        size = f"{entry.n_bytes / 1e6:,.1f}"
+        rows.append((entry.name, f"{entry.n_ratings:,}", size, str(entry.path)))
     total = sum(entry.n_bytes for entry in entries) / 1e6
     _print(
         *rows,
         ("total", "", f"{total:,.1f}", ""),
         heading=("data set", "ratings", "MB", "directory"),
     )
-    return FINE
 
 
 if __name__ == "__main__":

@@ -36,8 +36,8 @@ ORANGE = Layout(
 COUNTS = "35,497 ratings of 1,508 users for 2,071 films"
 LICENCE = "none stated; crawled and published by G. Guo for research"
 CITATION = (
-    "G. Guo, J. Zhang, N. Yorke-Smith. A Novel Bayesian Similarity Measure for Recommender Systems. "
-    "Proceedings of IJCAI, 2013"
+    "G. Guo, J. Zhang, N. Yorke-Smith. A Novel Bayesian Similarity Measure for Recommender "
+    "Systems. Proceedings of IJCAI, 2013"
 )
 
 

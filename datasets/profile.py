@@ -16,15 +16,15 @@ from recbench.datasets.ratings import Catalogue, Dataset, Ratings
 from recbench.datasets.storage import write_atomically
 
 SCHEMA = 1
-VALUES, BINS = (
-    50,
-    40,
-)  # up to so many different ratings are counted one by one, more in so many bins
-DAYS, MONTHS = 732, 600  # up to two years are counted by day, up to fifty by month
+VALUES = 50  # up to so many different ratings are counted one by one
+BINS = 40  # more are counted in so many bins
+DAYS = 732  # up to two years are counted by day
+MONTHS = 600  # up to fifty years are counted by month
 BLOCKS = 60  # of users, and of items, in the grid
 YEARS = 150  # that many bars at most
 POINTS = 60  # of the curve "n have at least x ratings"
-TOP, PRIOR = 10, 1000  # the prior is that of the source notebooks, where items have many ratings
+TOP = 10  # items in a list
+PRIOR = 1000  # that of the source notebooks, where items have many ratings
 LONGEST = 200  # characters of a title
 SECONDS = 86_400  # of a day
 

@@ -6,6 +6,7 @@ files whole or not at all. What the files say is no business of this room.
 
 from recbench.datasets.storage.archives import Archive, list_file_names, stream_members
 from recbench.datasets.storage.cache import hold_lock, load_cached, reopen_entry, write_atomically
+from recbench.datasets.storage.cached_entries import clear_cache, list_entries
 from recbench.datasets.storage.fetch import (
     MissingData,
     cache_directory,
@@ -27,6 +28,7 @@ __all__ = [
     "Archive",
     "MissingData",
     "cache_directory",
+    "clear_cache",
     "data_directory",
     "digest_of",
     "download_file",
@@ -34,6 +36,7 @@ __all__ = [
     "find_placed",
     "hold_lock",
     "is_marked",
+    "list_entries",
     "list_file_names",
     "load_cached",
     "mark_directory",

@@ -193,7 +193,7 @@ def _stream_tar(
     inspection: "_Inspection",
     outer: str = "",
 ) -> Iterator[tuple[str, BinaryIO]]:
-    """The wanted files of the tar in `stream`; `outer` is the member that it is, "" if it is none."""
+    """The wanted files of the tar in `stream`; `outer` is the member that it is, "" for none."""
     watched = _ZerosWatch(stream)
     with tarfile.open(fileobj=cast(IO[bytes], watched), mode="r|") as tar:
         for member in tar:

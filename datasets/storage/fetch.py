@@ -14,7 +14,9 @@ import requests  # pooch's own
 from recbench.datasets.foundation import UsageError
 
 pooch.get_logger().setLevel("WARNING")  # only command lines print
-CONNECT_SECONDS, STALLED_SECONDS, RETRIES = 4, 30, 2
+CONNECT_SECONDS = 4
+STALLED_SECONDS = 30
+RETRIES = 2
 
 
 class MissingData(UsageError):

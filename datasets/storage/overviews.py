@@ -6,7 +6,7 @@ import csv
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -20,7 +20,10 @@ NEEDED = ("title", "overview", "release_date", "vote_count")
 MORE_VOTES_THAN = 10
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # what stands for bytes that are not UTF-8
 NO_OVERVIEW = {"", "no overview", "no overview found.", "no overview available."}
-ARTICLES = "the|a|an|la|le|les|l'|el|los|las|il|lo|gli|i|der|die|das|ein|eine|un|une|una|den|det|de|het|o|os|as"
+ARTICLES = (
+    "the|a|an|la|le|les|l'|el|los|las|il|lo|gli|i|der|die|das|ein|eine|un|une|una|den|det|de|het|"
+    "o|os|as"
+)
 
 Titles = dict[str, list["Film"]]
 
@@ -49,20 +52,24 @@ def match_overviews(
     bytes that are not UTF-8 are malformed: counted, and not used. UsageError if it is not that file
     at all.
     """
-    films, rows, malformed = _read(path)
-    found = [_match(films, title, year) for title, year in zip(titles, years, strict=True)]
-    matched = [(film, year) for film, year in zip(found, years, strict=True) if film]
-    far = sum(
+    table = _read_films(path)
+    films = [
+        _match_film(table.by_title, title, year) for title, year in zip(titles, years, strict=True)
+    ]
+    matched = [(film, year) for film, year in zip(films, years, strict=True) if film]
+    n_far = sum(
         year is not None and film.year is not None and abs(film.year - year) > 1
         for film, year in matched
     )
+
+    percent = 100 * len(matched) / max(len(titles), 1)
     remark = (
         f"Overviews from {path.name}: {len(matched):,} of {len(titles):,} titles matched "
-        f"({100 * len(matched) / max(len(titles), 1):.1f} %), {far:,} with a year more than one apart; used were the "
-        f"{rows[1]:,} of {rows[0]:,} rows with an overview and more than {MORE_VOTES_THAN} votes; {malformed:,} "
-        f"malformed rows were left out."
+        f"({percent:.1f} %), {n_far:,} with a year more than one apart; used were the "
+        f"{table.n_used:,} of {table.n_rows:,} rows with an overview and more than "
+        f"{MORE_VOTES_THAN} votes; {table.n_malformed:,} malformed rows were left out."
     )
-    return tuple(film.overview if film else "" for film in found), remark
+    return tuple(film.overview if film else "" for film in films), remark
 
 
 def find_overviews_file() -> Path | None:
@@ -96,24 +103,30 @@ def attach_overviews(dataset: Dataset) -> Dataset:
     )
 
 
-def _read(path: Path) -> tuple[Titles, tuple[int, int], int]:
-    """The usable films by title; how many rows there are and how many are used; how many are
-    malformed.
-    """
-    films: Titles = {}
-    n_rows = n_used = n_malformed = 0
+@dataclass
+class _FilmTable:
+    """The usable films by title, and how many rows there are, are used, and are malformed."""
+
+    by_title: Titles = field(default_factory=dict)
+    n_rows: int = 0
+    n_used: int = 0
+    n_malformed: int = 0
+
+
+def _read_films(path: Path) -> _FilmTable:
+    """What the file at `path` says. UsageError if it lacks a needed column."""
+    table = _FilmTable()
     for row in _rows(path):
-        n_rows += 1
+        table.n_rows += 1
         film = _film(row) if row else None
         if film is None:
-            n_malformed += 1
+            table.n_malformed += 1
         elif film.n_votes > MORE_VOTES_THAN and film.overview:
-            n_used += 1
-            for title in {_plain(row.get("title", "")), _plain(row.get("original_title", ""))} - {
-                ""
-            }:
-                films.setdefault(title, []).append(film)
-    return films, (n_rows, n_used), n_malformed
+            table.n_used += 1
+            titles = {_plain(row.get("title", "")), _plain(row.get("original_title", ""))}
+            for title in titles - {""}:
+                table.by_title.setdefault(title, []).append(film)
+    return table
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
@@ -128,7 +141,8 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
         if missing:
             raise UsageError(
                 f"{path}, line {line}: expected the columns {', '.join(NEEDED)}, but "
-                f"{', '.join(missing)} is missing. Fetch movies_metadata.csv of The Movies Dataset again."
+                f"{', '.join(missing)} is missing. "
+                "Fetch movies_metadata.csv of The Movies Dataset again."
             )
         for _, fields in records:
             whole = len(fields) == len(names) and not any(UNREADABLE in field for field in fields)
@@ -193,7 +207,7 @@ def _names(title: str) -> Iterator[str]:
         yield plain
 
 
-def _match(films: Titles, title: str, year: int | None) -> Film | None:
+def _match_film(films: Titles, title: str, year: int | None) -> Film | None:
     for name in _names(title):
         if name and name in films:
             return min(films[name], key=lambda film: (_distance(film.year, year), -film.n_votes))
