@@ -77,6 +77,7 @@ def build(
             write_atomically(target / name, content)
     except OSError as error:
         raise UsageError(f"cannot write the report to {target}: {error}") from None
+
     return target / "report.html"
 
 
@@ -102,11 +103,13 @@ def make_files(
         for picture in list_pictures(part.blocks):
             for name, content in picture.files.items():
                 files[f"figures/{name}"] = content
+
     if tex:
         names = {part.name for part in parts}
         for table in subject.tables:
             if table.section in names:
                 files[f"tables/{table.drawn.name}.tex"] = table.source().encode()
+
     files["report.md"] = render_page(subject, parts, "md").encode()
     files["report.html"] = render_page(subject, parts, "html").encode()
     return files | {stale.LIST: stale.list_digests(files)}
@@ -167,6 +170,7 @@ def describe_sections(subject: Subject, wanted: Collection[str] = ()) -> list[Pa
     """
     for name in wanted:
         pick_name("section", name, subject.describe_by_name)
+
     parts = []
     for name, describe in subject.describe_by_name.items():
         if wanted and name not in wanted:
@@ -174,6 +178,7 @@ def describe_sections(subject: Subject, wanted: Collection[str] = ()) -> list[Pa
         part = describe()
         if part is not None:
             parts.append(part)
+
     if not parts:
         raise UsageError(
             f"nothing to say under {words.listed(wanted)}: leave --sections out to see what there "

@@ -82,6 +82,7 @@ def escape_latex(value: object) -> Markup:
         return value
     if value == words.NONE:
         return Markup("--")
+
     text = "".join(letter if letter.isprintable() else " " for letter in str(value))
     # Two hyphens that stand in the data must not become a dash.
     text = text.translate(LETTERS).replace("--", "-{}-")
@@ -130,6 +131,7 @@ def _tabulate_accuracy(results: Results) -> Table:
     sentences = [title_figure(results, "Accuracy"), FOLDS]
     if "best" in marks:
         sentences.append(BOLD)
+
     if "near" in marks:
         sentences.append(NEAR)
     return Table("accuracy", replace(drawn, lines=lines), _join_sentences(*sentences))
@@ -148,6 +150,7 @@ def _add_deviations(results: Results, line: Line, columns: list[Column]) -> Line
             squares.append(square)
         else:
             squares.append(replace(square, text=words.plus_minus(spread)))
+
     return replace(line, squares=squares)
 
 
@@ -158,6 +161,7 @@ def _tabulate_published(results: Results, agreement: Agreement) -> Table:
     for number in agreement.numbers:
         squares = [Square(getattr(number, head), "") for head in heads]
         lines.append(Line(number.row, "", squares))
+
     columns = [Column(head, "", "") for head in heads]
     sources = [f"[{place}] {source}" for place, source in enumerate(agreement.sources, start=1)]
     caption = _join_sentences(
@@ -171,6 +175,7 @@ def tabulate_comparison(comparison: Comparison) -> Iterator[Table]:
     for drawn in comparison.draw_accuracies():
         caption = _join_sentences(title_comparison_figure(comparison, drawn.title))
         yield Table("accuracy", drawn, caption)
+
     fit_times = comparison.draw_fit_times()
     caption = _join_sentences(title_comparison_figure(comparison, fit_times.title))
     yield Table("cost", fit_times, caption)

@@ -51,6 +51,7 @@ def remove_stale_files(directory: Path, files: Mapping[str, bytes]) -> list[str]
         if name not in files and _is_as_written(directory, name, digest):
             (directory / name).unlink()
             removed.append(name)
+
     return removed
 
 

@@ -64,6 +64,7 @@ class Curves:
             if known:
                 value, epoch = min(known)
                 lowest.append((epoch, value))
+
         return lowest
 
 
@@ -79,6 +80,7 @@ def read_curves(row: Row) -> RowCurves:
         known = [curve for curve in folds if any(value is not None for value in curve)]
         if known:
             curves[part] = Curves(row, part, known)
+
     return curves
 
 
@@ -104,10 +106,13 @@ def draw_curves(rows: Sequence[RowCurves], title: str) -> Figure:
     figure.text(
         0.1 / width, 1 - 0.12 / height, "\n".join(titles), va="top", fontsize=10, fontweight="bold"
     )
+
     for axes, curves in zip(panels, rows, strict=False):
         _draw_panel(axes, curves)
+
     for axes in panels[len(rows) :]:
         axes.remove()
+
     _set_shared_axis(panels[0], rows)
 
     figure.text(0.1 / width, 0.5, "RMSE (rating points)", rotation=90, va="center", fontsize=8)
@@ -123,6 +128,7 @@ def _draw_panel(axes: Axes, curves: RowCurves) -> None:
     name = next(iter(curves.values())).row.name
     if len(name) > LONGEST_NAME:
         name = f"{name[: LONGEST_NAME - 1]}…"
+
     axes.set_title(name, fontsize=7.5, loc="left", pad=3)
     longest = max(len(curve) for one in curves.values() for curve in one.folds)
     axes.set(yscale="log", xlim=(0.5, longest + 0.5))
@@ -146,6 +152,7 @@ def _draw_part(axes: Axes, part: str, curves: Curves) -> None:
     axes.plot(range(1, len(mean) + 1), mean, linewidth=1.6, **style)
     if part != "val":
         return
+
     for epoch, value in curves.lowest():
         axes.plot(
             epoch,
@@ -188,5 +195,6 @@ def _draw_key(figure: Figure, rows: Sequence[RowCurves], y: float) -> None:
         text = meaning if part == "train" else f"{meaning}, ○ lowest of a fold"
         figure.text((x + 0.36) / width, y, text, va="center", fontsize=8)
         x += 0.6 + 0.058 * len(text)
+
     if any(len(one.folds) > 1 for curves in rows for one in curves.values()):
         figure.text(x / width, y, "thin: a fold, thick: the mean", va="center", fontsize=8)

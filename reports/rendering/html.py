@@ -164,6 +164,7 @@ def _render_definitions(block: Definitions) -> Markup:
             note_pattern = ' <span class="note">{}</span>'
         note = _fill(note_pattern, entry.note) if entry.note else ""
         lines.append(_fill("<dt>{}</dt>\n<dd>{}{}</dd>", entry.term, meaning, note))
+
     return _fill("<dl>\n{}\n</dl>", Markup("\n").join(lines))
 
 
@@ -190,6 +191,7 @@ def _render_table(table: Table) -> Markup:
     styles = ["lined"]
     if table.has_titles:
         styles.append("titles")
+
     if table.is_sortable:
         styles.append("sortable")
 
@@ -270,6 +272,7 @@ def _render_heatmap(block: HeatmapTable) -> Markup:
     bodies = Markup("\n").join(
         _render_family(drawn, family, lines) for family, lines in drawn.families.items()
     )
+
     table = _fill(
         '<table class="heat sortable{}">\n<caption>{}</caption>\n<thead>\n<tr>\n'
         '<th scope="col" class="text">row</th>\n{}\n</tr>\n</thead>\n{}\n</table>',
@@ -313,6 +316,7 @@ def _render_heatmap_line(line: Line, n_columns: int) -> Markup:
         )
     else:
         cells = Markup("\n").join(_render_square(square) for square in line.squares)
+
     pattern = '<tr>\n<th scope="row">{}</th>\n{}\n</tr>'
     return _fill(pattern, _render_words(RowName(line.name)), cells)
 
@@ -326,17 +330,20 @@ def _render_square(square: Square) -> Markup:
     attributes = _fill(' tabindex="0" title="{}"', square.tip)
     if square.value is not None:
         attributes += _fill(' data-value="{}"', square.value)
+
     if square.mark in ("best", "first"):
         attributes += Markup(' class="best"')
     elif square.grey:
         attributes += Markup(' class="grey"')
     elif square.value is None:
         attributes += Markup(' class="none"')
+
     attributes += _paint(square.colours)
 
     sign = Markup("")
     if square.sign:
         sign = _render_words((Sign(f"{square.sign.sign} "), Spoken(f"{square.sign.spoken}: ")))
+
     note = _fill("<small>{}</small>", square.note) if square.note else ""
     return _fill("<td{}>{}{}{}</td>", attributes, sign, square.text, note)
 

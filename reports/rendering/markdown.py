@@ -149,6 +149,7 @@ def _render_definitions(block: Definitions) -> str:
         else:
             note = f" ({_escape(entry.note)})" if entry.note else ""
             parts.append(f"{term}: {_escape(entry.meaning)}{note}")
+
     return "\n\n".join(parts)
 
 
@@ -209,16 +210,19 @@ def _render_heatmap(block: HeatmapTable) -> str:
     heads = ["row"]
     for column in drawn.columns:
         heads.append(f"{_escape(column.name)}{BREAK}{_escape(f'{column.unit} {column.arrow}')}")
+
     are_numbers = [False] + [True] * len(drawn.columns)
     lines = [_render_heatmap_line(line, len(drawn.columns)) for line in drawn.lines]
 
     summary = "The numbers of this picture"
     if block.is_folded:
         summary = f"{drawn.title}: the numbers of this picture"
+
     parts = [_draw_table([head.strip() for head in heads], are_numbers, lines)]
     key = _explain_legend(drawn)
     if key:
         parts.append(key)
+
     return "\n\n".join(
         [
             _link_picture(block.picture),
@@ -252,4 +256,5 @@ def _explain_legend(drawn: Heatmap) -> str:
             sentences.append(f"Below a number: its {_escape(meaning)}.")
         else:
             sentences.append(f"{sign.removesuffix(':')}: {_escape(meaning)}.")
+
     return "\n".join(sentences)

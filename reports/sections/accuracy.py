@@ -64,6 +64,7 @@ def _describe_folds(results: Results) -> list[Block]:
         )
         picture = draw_heatmap(results, view, "Heatmap by fold.")
         views.append(HeatmapTable(view, picture, caption, is_folded=True))
+
     if not views:
         return []
 
@@ -72,6 +73,7 @@ def _describe_folds(results: Results) -> list[Block]:
     if n_folds > fold_heatmaps.MOST_FOLDS:
         shown = fold_heatmaps.MOST_FOLDS
         blocks.append(Note(f"Of {n_folds} folds the first {shown} are shown; means count all."))
+
     return blocks + views
 
 
@@ -79,6 +81,7 @@ def _tabulate_spread(results: Results) -> Table:
     heads = [TableHead("row", "text")]
     heads += [TableHead(column) for column in results.columns]
     heads.append(TableHead("folds"))
+
     return Table(
         "Means and spread",
         "Mean ± fold deviation, and below it the lowest and the highest fold. The fold deviation "
@@ -99,6 +102,7 @@ def _spread_line(row: Row, columns: list[str]) -> TableLine:
         cells = [FailedCells(row.failure, len(columns))]
     else:
         cells = [_spread_cell(row, column) for column in columns]
+
     n_folds = len(row.records)
     cells.append(TableCell(f"{n_folds - len(row.failures)} of {n_folds}"))
     return TableLine(RowName(row.name), tuple(cells))

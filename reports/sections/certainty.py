@@ -47,6 +47,7 @@ def certainty(results: Results) -> list[Block]:
     blocks: list[Block] = [Paragraph(METHOD)]
     for column in known:
         blocks += _describe_column(results, column)
+
     if not columns:
         blocks.append(
             Paragraph(
@@ -54,10 +55,12 @@ def certainty(results: Results) -> list[Block]:
                 "columns shown."
             )
         )
+
     for column in columns:
         if column not in known:
             why = results.unknown(column)
             blocks.append(Paragraph(f"How sure {column} is cannot be said: {why}."))
+
     return blocks + _describe_variances(results)
 
 
@@ -74,8 +77,10 @@ def _describe_column(results: Results, column: str) -> list[Block]:
     if absent:
         left_out = words.listed(absent)
         blocks.append(Paragraph(f"Left out here, because raw answers are missing: {left_out}."))
+
     if len(found.rows) > 1:
         blocks += _draw_pairs(results, found, column)
+
     blocks.append(_tabulate_rows(found, column))
     return blocks
 
@@ -96,6 +101,7 @@ def _draw_pairs(results: Results, found: Certainty, column: str) -> list[Block]:
     subject = f"{column} of the row minus that of the column"
     if n_shown < n_rows:
         subject += f", the {extent}"
+
     caption = (
         f"{subject}. Purple: the row is better; orange: it is worse; ≈ without colour: the two are "
         "not significantly different."
@@ -108,6 +114,7 @@ def _draw_pairs(results: Results, found: Certainty, column: str) -> list[Block]:
         lambda: differences.draw_ranks(found, ranks_title),
     )
     ranks_caption = f"Rank by {column}, and between which ranks a row lies in 95 % of the draws."
+
     return [
         MatrixTable(matrix, picture, caption, tips="its 95 % interval"),
         Figure(ranks, ranks_caption),
@@ -183,6 +190,7 @@ def describe_pairs(found: Certainty) -> str:
     for first, last in groups:
         members = order[first : last + 1]
         listed_groups.append(words.listed(found.rows[index].name for index in members))
+
     return (
         f"{counted} Neighbours in this table of which no two are significantly different: "
         f"{'; '.join(listed_groups)}."
@@ -198,6 +206,7 @@ def _describe_variances(results: Results) -> list[Block]:
             line = _compare_variances(row, known[0])
             if line is not None:
                 lines.append(line)
+
     if not lines:
         return []
 
@@ -231,6 +240,7 @@ def _compare_variances(row: Row, column: str) -> TableLine | None:
     over_divisions = "the split has no other division"
     if is_seeded(row.records[0].cell.split):
         over_divisions = _deviation_text(by_division)
+
     texts = (column, over_divisions, _deviation_text(by_start))
     return TableLine(RowName(row.name), tuple(TableCell(text) for text in texts))
 
@@ -255,4 +265,5 @@ def _mean_by_seed(
         if value is None:
             return []
         values_by_seed.setdefault(getattr(record.cell, seed), []).append(value)
+
     return [statistics.fmean(values) for values in values_by_seed.values()]

@@ -96,6 +96,7 @@ def _shows_no_protocol(results: Results, candidates: str, *, why_not: str, why: 
         protocol, _ = parse_column(column)
         if PROTOCOLS[protocol].candidates == candidates:
             affected.append(column)
+
     if affected:
         return Answer(False, why_not.format(columns=words.listed(affected)))
     return Answer(True, why)
@@ -139,6 +140,7 @@ def _hides_future(results: Results) -> Answer:
     """Whether what is trained on was rated before what is tested; does not arise without times."""
     if not results.about.data.timed:
         return Answer(None, "the ratings have no times")
+
     split = results.records[0].cell.split
     if order_in_time(split) == "all":
         return Answer(True, f"split {split}")
@@ -169,6 +171,7 @@ def _judges_differences(results: Results) -> Answer:
             "paired bootstrap over users with Holm's correction; deviations over folds are named "
             "as such",
         )
+
     why = results.unknown(column) if column else "no metric is shown"
     return Answer(False, f"{why}; the deviation over folds is no standard error")
 
@@ -177,9 +180,11 @@ def _keeps_most_data(results: Results) -> Answer:
     steps = results.about.data.steps
     if not steps:
         return Answer(True, "no filter was applied")
+
     before = steps[0].before["ratings"]
     n_dropped = before - steps[-1].after["ratings"]
     share = words.percent(n_dropped, before)
+
     evidence = (
         f"filters before the split dropped {share} of the ratings, see the table in the data "
         "section"
@@ -198,6 +203,7 @@ def _timed_alone(results: Results) -> Answer:
     if contended:
         names = words.listed(contended)
         return Answer(False, f"other cells ran at the same time as {names}")
+
     return Answer(
         True, "one cell at a time, in a process of its own; loading and scoring are not charged"
     )
@@ -212,6 +218,7 @@ def _repeats_numbers(results: Results) -> Answer:
             unchecked.append(row.name)
         if any(certificate.verdict == "not deterministic" for certificate in certificates):
             varying.append(row.name)
+
     if varying:
         return Answer(False, f"not so for {words.listed(varying)}")
     if unchecked:

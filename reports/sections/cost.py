@@ -36,6 +36,7 @@ def cost(results: Results) -> list[Block]:
         ),
         Note(_explain_times(results)),
     ]
+
     for column in headline_columns(results):
         blocks += _compare_with_time(results, column)
     return blocks
@@ -53,6 +54,7 @@ def _explain_times(results: Results) -> str:
             " Contended times, of cells that shared the machine with others: "
             f"{words.listed(contended)}."
         )
+
     return explanation
 
 
@@ -98,6 +100,7 @@ def _tabulate_points(points: list[scatter.Point], column: str) -> Table:
     for place, (row, value, time, on_front) in enumerate(scatter.in_words(points, column), start=1):
         cells = (TableCell(value), TableCell(time, sort_value=place), TableCell(on_front))
         lines.append(TableLine(RowName(row), cells))
+
     return Table(
         f"{column} and time to fit",
         f"{column} and time to fit, the fastest first; on the front are the rows named above",

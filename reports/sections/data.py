@@ -83,6 +83,7 @@ def _list_facts(described: DataDescription, profile: Profile | None) -> list[tup
     n_items = described.items
     n_ratings = described.ratings
     lowest, highest = described.scale
+
     facts = [
         ("users", f"{n_users:,}"),
         ("items", f"{n_items:,}"),
@@ -98,6 +99,7 @@ def _list_facts(described: DataDescription, profile: Profile | None) -> list[tup
     years = profile["years"]
     dates = f"{times['first']} and {times['last']}" if times else "no times"
     n_dated = profile["items"] - years["unknown"] if years else 0
+
     return [
         *facts,
         ("mean rating", words.amount(stars["mean"])),
@@ -160,10 +162,13 @@ def _list_charts(profile: Profile) -> list[Chart]:
     charts = [_chart_values(profile["stars"])]
     if profile["times"]:
         charts.append(_chart_times(profile["times"]))
+
     for one in ("user", "item"):
         charts.append(_chart_activity(profile[f"per_{one}"], profile[f"{one}s"], one))
+
     if profile["years"]:
         charts.append(_chart_years(profile["years"]))
+
     charts.append(_chart_gaps(profile["grid"]))
     return charts
 
@@ -188,6 +193,7 @@ def _speak_counts(names: list[str], counts: list[int]) -> str:
             parts.append(f"{stretch[0]}: {total:,}")
         else:
             parts.append(f"{stretch[0]} to {stretch[-1]}: {total:,}")
+
     return f"{'; '.join(parts)}."
 
 
@@ -198,9 +204,11 @@ def _chart_values(part: Profile) -> Chart:
         names = [f"{value:g}" for value in part["values"]]
     else:
         names = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(part["edges"])]
+
     highest = _name_highest(names, counts, "value")
     share = words.percent(max(counts), sum(counts))
     numbers = "; ".join(f"{name}: {count:,}" for name, count in zip(names, counts, strict=True))
+
     return Chart(
         "data-stars",
         "ratings by value",
@@ -217,6 +225,7 @@ def _chart_times(part: Profile) -> Chart:
     periods = [str(period) for period in data_figures.periods(part)[:-1]]
     preposition = "on" if step == "day" else "in"
     highest = f"{preposition} {_name_highest(periods, counts, step)}"
+
     return Chart(
         "data-times",
         f"ratings by {step}",
@@ -238,6 +247,7 @@ def _chart_activity(part: Profile, n_members: int, one: str) -> Chart:
     points = list(zip(part["levels"], part["at_least"], strict=True))
     spoken = points[:: max(1, len(points) // CURVE_STEPS)]
     numbers = "; ".join(f"{count:,} with at least {level:,}" for level, count in spoken)
+
     return Chart(
         f"data-{one}s",
         f"ratings per {one}",
@@ -261,6 +271,7 @@ def _chart_years(part: Profile) -> Chart:
     caption = f"Most of all from {highest}: {words.count(max(counts), 'item')}."
     if part["unknown"]:
         caption += f" {words.count(part['unknown'], 'item')} without a year."
+
     return Chart(
         "data-years",
         "items by release year",
@@ -280,6 +291,7 @@ def _chart_gaps(part: Profile) -> Chart:
     lowest_share = words.share(float(counts[lowest]), float(sizes[lowest]))
     highest_share = words.share(float(counts[highest]), float(sizes[highest]))
     n_user_blocks, n_item_blocks = counts.shape
+
     caption = (
         f"{n_user_blocks} by {n_item_blocks} blocks; of the pairs in a block, {lowest_share} to "
         f"{highest_share} are rated."
@@ -293,6 +305,7 @@ def _chart_gaps(part: Profile) -> Chart:
     n_items = -(-n_item_blocks // 4)
     n_rated = counts[:n_users, :n_items].sum()
     n_pairs = sizes[:n_users, :n_items].sum()
+
     numbers = (
         f"Of the pairs in the first {words.count(n_users, 'block')} of users and "
         f"{words.count(n_items, 'block')} of items, {words.share(n_rated, n_pairs)} are rated"
@@ -300,6 +313,7 @@ def _chart_gaps(part: Profile) -> Chart:
     if n_pairs < sizes.sum():
         others = words.share(counts.sum() - n_rated, sizes.sum() - n_pairs)
         numbers += f", of all others {others}"
+
     return Chart(
         "data-gaps",
         "which pairs are rated",
@@ -313,6 +327,7 @@ def _describe_filters(steps: Sequence[Step]) -> Table | Paragraph:
     """What each filter kept and dropped, in numbers and percent."""
     if not steps:
         return Paragraph("No filter was applied.")
+
     kinds = ("users", "items", "ratings")
     lines = []
     for step in steps:
@@ -323,6 +338,7 @@ def _describe_filters(steps: Sequence[Step]) -> Table | Paragraph:
             dropped = words.percent(before - after, before)
             cells.append(TableCell(f"{before:,} → {after:,} (−{dropped})"))
         lines.append(TableLine(step.rule, tuple(cells)))
+
     heads = (TableHead("filter", "text"), *(TableHead(kind) for kind in kinds))
     return Table("Filters", "What each filter dropped", heads, tuple(lines))
 
@@ -331,6 +347,7 @@ def _describe_calibration(quantities: Sequence[Quantity]) -> list[Block]:
     """Simulated quantities beside the real ones; nothing where the data are not simulated."""
     if not quantities:
         return []
+
     heads = ("real", "tolerance", "simulated", "within")
     table = Table(
         "Calibration",
@@ -352,6 +369,7 @@ def _compare_quantity(quantity: Quantity) -> TableLine:
     if tolerance is not None:
         tolerance_text = f"± {tolerance:g}"
         fits = "yes" if abs(simulated - target) <= tolerance else "NO"
+
     texts = (words.amount(target), tolerance_text, words.amount(simulated), fits)
     return TableLine(quantity.name, tuple(TableCell(text) for text in texts))
 
@@ -361,6 +379,7 @@ def _describe_distances(results: Results) -> list[Block]:
     oracle = results.oracle
     if oracle is None:
         return []
+
     # The oracle does not set out to cover the catalogue.
     columns = [
         column
@@ -368,9 +387,11 @@ def _describe_distances(results: Results) -> list[Block]:
         if column != "coverage" and oracle.mean(column) is not None
     ]
     lines = []
+
     for row in results.contestants:
         cells = tuple(TableCell(_distance_text(row, oracle, column)) for column in columns)
         lines.append(TableLine(RowName(row.name), cells))
+
     if not lines:
         return []
 

@@ -41,10 +41,12 @@ def division(results: Results) -> list[Block] | None:
     blocks: list[Block] = []
     if ignores_times(results):
         blocks.append(_warn_of_future(main, hints_at_option=other is None))
+
     if other is not None:
         blocks.append(_introduce_other(results, other))
         for column in headline_columns(results):
             blocks.append(_compare_places(results, column, main, other))
+
     return blocks or None
 
 
@@ -71,6 +73,7 @@ def _warn_of_future(main: str, *, hints_at_option: bool) -> Paragraph:
     )
     if not hints_at_option:
         return Paragraph(words_of_warning)
+
     hint = (" ", Code("--also-split time"), " shows what remains when only the past is known.")
     return Paragraph(words_of_warning + hint)
 
@@ -81,6 +84,7 @@ def _introduce_other(results: Results, other: str) -> Paragraph:
     for row in results.contestants:
         has_mean = any(row.elsewhere.mean(column) is not None for column in results.columns)
         n_means += has_mean
+
     n_rows = words.count(len(results.contestants), "row")
     verb = "has" if n_means == 1 else "have"
     return Paragraph(
@@ -120,6 +124,7 @@ def _compare_places(results: Results, column: str, main: str, other: str) -> Tab
         other_rank = order_of_other.index(row) + 1
         texts = (words.number(row.main), words.number(row.other), str(rank), str(other_rank))
         lines.append(TableLine(RowName(row.row), tuple(TableCell(text) for text in texts)))
+
     return Table(
         f"{column} under both splits",
         f"{column}: {_describe_agreement(rows, column)}",
@@ -143,6 +148,7 @@ def _list_two_means(results: Results, column: str) -> list[TwoMeans]:
         other = row.elsewhere.mean(column)
         if main is not None and other is not None:
             rows.append(TwoMeans(row.name, main, other))
+
     return rows
 
 
@@ -150,10 +156,12 @@ def _describe_agreement(rows: list[TwoMeans], column: str) -> str:
     """How far the two orders of the rows agree, in a sentence."""
     if len(rows) < 2:
         return "With fewer than two rows there is no order to compare."
+
     loss = find_metric(column).loss
     main_losses = [loss(row.main) for row in rows]
     other_losses = [loss(row.other) for row in rows]
     tau = kendalltau(main_losses, other_losses).statistic
+
     return (
         f"Kendall's tau between the two orders of rows: {tau:.2f} (1: the same, 0: unrelated, -1: "
         "reversed)."

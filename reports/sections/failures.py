@@ -57,6 +57,7 @@ def describe_failures(
     heads = [TableHead("row", "text")]
     if names_data_sets:
         heads.append(TableHead("data set", "text"))
+
     heads += [
         TableHead("folds", "word"),
         TableHead("status", "word"),
@@ -74,6 +75,7 @@ def describe_failures(
             TableCell(Command(failure.command)),
         ]
         lines.append(TableLine(RowName(failure.row), tuple(cells)))
+
     return Table("Cells that are not ok", caption, tuple(heads), tuple(lines))
 
 
@@ -85,6 +87,7 @@ def list_failures(results: Results) -> list[Failure]:
         for record in (*row.failures, *row.elsewhere.failures):
             end = (row.name, record.status, record.reason or "no reason given")
             folds_by_end.setdefault(end, []).append(_name_fold(record.cell, first_cell))
+
     return [
         Failure(row, tuple(folds), status, reason, results.about.command)
         for (row, status, reason), folds in folds_by_end.items()

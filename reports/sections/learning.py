@@ -41,12 +41,14 @@ def learning(results: Results) -> list[Block] | None:
         f"Learning curves. {title}. The table has their ends.",
         lambda: curve_figures.draw_curves(traced, title),
     )
+
     caption = (
         "The error that each algorithm noted after each epoch, all panels on one logarithmic axis, "
         "above whose upper end a first epoch may lie. An algorithm may note it on the way through "
         "an epoch or after it, so small differences between rows mean nothing here; the test "
         "errors are further up."
     )
+
     return [
         Figure(picture, caption, region="Learning curves"),
         Bullets(tuple(_describe_rows(traced))),
@@ -75,6 +77,7 @@ def _tabulate_ends(traced: Sequence[curve_figures.RowCurves]) -> Table:
     for part in parts:
         meaning = curve_figures.PARTS[part]
         heads += [TableHead(end, small=(meaning,)) for end in ENDS]
+
     lines = tuple(_describe_ends(curves, parts) for curves in traced)
     return Table("Ends of the learning curves", caption, tuple(heads), lines)
 
@@ -88,6 +91,7 @@ def _describe_ends(curves: curve_figures.RowCurves, parts: Sequence[str]) -> Tab
     else:
         for part in parts:
             cells += [TableCell(text) for text in _mean_ends(curves.get(part))]
+
     return TableLine(RowName(row.name), tuple(cells))
 
 
@@ -98,10 +102,12 @@ def _mean_ends(curves: curve_figures.Curves | None) -> list[str]:
     """
     if curves is None or not curves.is_whole:
         return [words.NONE] * len(ENDS)
+
     firsts = [curve[0] for curve in curves.folds]
     lasts = [curve[-1] for curve in curves.folds]
     lowest = [value for _, value in curves.lowest()]
     texts = []
+
     for values in (firsts, lasts, lowest):
         texts.append(words.number(statistics.fmean(v for v in values if v is not None)))
     return texts
@@ -131,6 +137,7 @@ def _describe_epochs(row: Row, curves: curve_figures.RowCurves) -> str:
     parts = [f"{words.span(lengths)} {unit}{_name_folds(row, lengths)}"]
     if "val" in curves:
         parts.append(f"lowest inner-validation RMSE {_locate_lowest(curves['val'])}")
+
     stopping = _describe_early_stopping(row, lengths)
     if stopping:
         parts.append(stopping)
@@ -156,6 +163,7 @@ def _locate_lowest(curves: curve_figures.Curves) -> str:
     if all(epoch == len(curve) for epoch, curve in pairs):
         of_folds = " of each fold" if len(epochs) > 1 else ""
         return f"in the last epoch{of_folds}"
+
     unit = "epoch" if min(epochs) == max(epochs) else "epochs"
     return f"in {unit} {words.span(epochs)}"
 
@@ -171,6 +179,7 @@ def _describe_early_stopping(row: Row, lengths: Sequence[int]) -> str:
     ended = "ended no fold"
     if n_stopped:
         ended = f"ended {n_stopped} of {words.count(len(lengths), 'fold')}"
+
     return (
         f"early stopping (patience {patience}) {ended} before the {allowed} epochs that were "
         "allowed"

@@ -73,11 +73,13 @@ def _describe_algorithms(results: Results) -> list[Block]:
     algorithms = results.about.algorithms
     if not algorithms:
         return []
+
     entries = []
     for row, algorithm in algorithms.items():
         libraries = "; ".join(algorithm.libraries)
         note = f"Libraries: {libraries}" if libraries else ""
         entries.append(Definition(row, algorithm.definition, note))
+
     summary = (
         "Formula, source and defaults of each row, with the libraries behind it and their licences"
     )
@@ -98,6 +100,7 @@ def list_protocol(results: Results) -> list[tuple[str, str]]:
         else:
             title = f"ranking, columns {name}: ({PROTOCOLS[name].about})"
             pairs.append((title, describe_protocol(rules)))
+
     return [
         *pairs,
         ("users counted in ranking metrics", "those with at least one relevant test item"),
@@ -135,6 +138,7 @@ def _list_splits(results: Results) -> list[tuple[str, str]]:
         counted = _count_ranked_users(results, records)
         if counted:
             pairs.append((f"users in ranking metrics a fold{where}", counted))
+
     return pairs
 
 
@@ -145,8 +149,10 @@ def _count_ranked_users(results: Results, records: Iterable[Record]) -> str:
         lists = [part.n_lists for part in record.slices if part.n_lists is not None]
         if lists:
             counts.append(sum(lists))
+
     if not counts:
         return ""
+
     counted = f"{words.span(counts)} of {results.about.data.users:,}"
     if len(results.about.protocol["protocols"]) > 1:
         counted += ", by the bench's own protocol"
@@ -158,6 +164,7 @@ def _tabulate_pitfalls(results: Results) -> Table:
     for question, answer, evidence in answer_checklist(results):
         shown = Strong(answer) if answer == "no" else answer
         lines.append(TableLine(question, (TableCell(shown), TableCell(evidence))))
+
     return Table(
         "Pitfalls",
         "What comparisons of recommenders get wrong, and whether this run does; every answer "
@@ -177,11 +184,13 @@ def _list_environment(results: Results) -> list[tuple[str, str]]:
             values = values_by_name.setdefault(name, [])
             if text not in values:
                 values.append(text)
+
     pairs = [(name, "; ".join(values)) for name, values in values_by_name.items()]
 
     started = sorted(record.started for record in ran if record.started)
     if not started:
         return [*pairs, ("started", "not yet")]
+
     first_and_last = sorted({started[0], started[-1]})
     return [*pairs, ("started", " to ".join(first_and_last))]
 
@@ -208,14 +217,17 @@ def _describe_determinism(row: Row) -> str:
     certificates = [record.determinism for record in row.records if record.determinism]
     if not certificates:
         return "not checked"
+
     worst = max(certificates, key=lambda certificate: VERDICTS.index(certificate.verdict))
     largest = max(certificate.largest_difference or 0.0 for certificate in certificates)
 
     parts: list[str] = [worst.verdict]
     if largest:
         parts.append(f"scores differ by up to {largest:.2g}")
+
     if worst.largest_difference is not None:
         parts.append(f"seen in {worst.checked_on}")
+
     if worst.reason:
         parts.append(worst.reason)
     return "; ".join(parts)
@@ -245,6 +257,7 @@ def _describe_data(data: DataDescription) -> list[Block]:
     for source in data.sources:
         cells = (TableCell(f"{source.n_bytes:,}"), TableCell(Code(source.sha256)))
         lines.append(TableLine(source.file, cells))
+
     heads = (TableHead("file", "text"), TableHead("bytes"), TableHead("sha256", "text"))
     return [facts, Table("Files", "Files that were read", heads, tuple(lines))]
 
@@ -258,6 +271,7 @@ def _describe_commands(results: Results) -> list[Block]:
         (TableHead("row", "text"), TableHead("keys", "text")),
         tuple(TableLine(RowName(row.name), (TableCell(_list_keys(row)),)) for row in results.rows),
     )
+
     return [
         Paragraph("This run was started by"),
         Verbatim(results.about.command),

@@ -94,6 +94,7 @@ def compare_with_published(results: Results) -> Agreement | None:
     for entry in entries:
         source = f"[{sources.index(entry.source) + 1}]"
         numbers.append(_compare_number(results, entry, source))
+
     return Agreement(tuple(numbers), _summarise(numbers), tuple(sources))
 
 
@@ -110,6 +111,7 @@ def _summarise(numbers: list[ComparedNumber]) -> str:
             f" {words.count(counts['not measured'], 'number')} could not be compared, because the "
             "row has no mean."
         )
+
     return summary
 
 
@@ -125,6 +127,7 @@ def _compare_number(results: Results, entry: PublishedNumber, source: str) -> Co
         difference = f"{mean - entry.value:+.4f}"
         agrees = abs(mean - entry.value) <= entry.tolerance
         verdict = "agrees" if agrees else "differs"
+
     return ComparedNumber(
         row=entry.row,
         metric=entry.column,

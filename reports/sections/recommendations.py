@@ -54,6 +54,7 @@ def recommendations(results: Results) -> list[Block] | None:
         for person in examples.people:
             blocks += _describe_person(results, examples, person)
         blocks += _describe_similar(examples)
+
     if results.profile is not None:
         blocks += _describe_best_rated(results.profile)
     return blocks or None
@@ -64,11 +65,13 @@ def _read_examples(results: Results) -> Examples | None:
     examples = read_examples(results.run.directory)
     if examples is None or examples.digest != results.about.data.digest:
         return None
+
     place = (examples.split, examples.n_folds, examples.fold, examples.split_seed, examples.seed)
     for record in results.records:
         cell = record.cell
         if (cell.split, cell.n_folds, cell.fold, cell.split_seed, cell.seed) == place:
             return examples
+
     return None
 
 
@@ -81,6 +84,7 @@ def list_answers(results: Results, person: Person) -> list[RowAnswer]:
             answer = answers.get((row.name, record.cell.key, record.answers))
             if record.status == "ok" and answer is not None:
                 listed.append(RowAnswer(answer, record, row.family))
+
     return listed
 
 
@@ -98,12 +102,14 @@ def _introduce(results: Results, examples: Examples) -> list[str]:
     fold = "the one fold"
     if examples.n_folds > 1:
         fold = f"fold {examples.fold} of {examples.n_folds}"
+
     who = (
         f"The users were drawn with the seed {examples.seed}, those with at least {ENOUGH} test "
         "ratings, one of them relevant, before all others."
     )
     if examples.named:
         who = "The users were asked for by name."
+
     threshold = f"{examples.threshold:g}"
     sentences = [f"Answers of {fold}; relevant is a test rating of at least {threshold}.", who]
 
@@ -131,12 +137,14 @@ def _describe_person(results: Results, examples: Examples, person: Person) -> li
     lists = [one for one in answers if one.answer.recommended is not None]
     if lists:
         blocks += _describe_lists(lists, person, examples, ranking)
+
     raters = sort_by_column([one for one in answers if one.answer.nearest], error)
     if raters:
         blocks += [
             Heading("Predicted", level=4),
             _tabulate_closeness(raters[0], person, examples, error),
         ]
+
     if len(raters) > 1:
         blocks.append(_compare_predictions(raters, person, examples, error))
     return blocks
@@ -147,6 +155,7 @@ def _count_ratings(person: Person, threshold: float) -> str:
     known = "This user has no training rating in this fold"
     if person.n_train:
         known = words.count(person.n_train, "training rating")
+
     if not person.n_test:
         return f"{known}; no test rating, so nothing was asked about this user."
 
@@ -181,9 +190,11 @@ def choose_rows(
     ordered = sort_by_column(answers, column)
     if len(ordered) <= MOST_ROWS:
         return ordered, []
+
     best_by_family: dict[str, RowAnswer] = {}
     for one in ordered:
         best_by_family.setdefault(one.family, one)
+
     shown = list(best_by_family.values())
     return shown, [one for one in answers if one not in shown]
 
@@ -218,6 +229,7 @@ def _describe_lists(
             caption="The first five of each list, families together",
         )
         blocks.append(Details(words.count(len(folded), "other row"), (table,)))
+
     return blocks
 
 
@@ -234,6 +246,7 @@ def _tabulate_lists(
         cells += [TableCell(words.NONE)] * (LIST_LENGTH - len(items))
         cells.append(TableCell(str(n_relevant)))
         lines.append(TableLine(RowName(one.answer.row), tuple(cells)))
+
     return Table(
         label,
         caption,
@@ -251,6 +264,7 @@ def _title_cell(item: int, person: Person, examples: Examples) -> TableCell:
         return TableCell(title)
     if rating < examples.threshold:
         return TableCell(title, (f"rated {rating:g}", Spoken(" in the test part")))
+
     small = (f"rated {rating:g}", Spoken(" in the test part, relevant"))
     return TableCell((Sign("✓ "), title), small, is_hit=True)
 
@@ -259,18 +273,22 @@ def _describe_common(lists: Sequence[RowAnswer], person: Person, examples: Examp
     """How many lists have a relevant title, and which most of them share; empty of one list."""
     if len(lists) < 2:
         return ""
+
+    recommended = [one.answer.recommended or [] for one in lists]
     relevant = {item for item, value in person.tested.items() if value >= examples.threshold}
-    n_hit = sum(not relevant.isdisjoint(one.answer.recommended or ()) for one in lists)
+    n_hit = sum(not relevant.isdisjoint(items) for items in recommended)
     verb = "has" if n_hit == 1 else "have"
     sentence = f"{n_hit} of the {len(lists)} lists {verb} a relevant title."
 
-    counts = Counter(item for one in lists for item in one.answer.recommended or ())
+    counts = Counter(item for items in recommended for item in items)
     most = max(counts.values(), default=0)
-    names = [f"“{examples.titles[item]}”" for item, count in counts.items() if count == most]
-    if most < 2 or len(names) > MOST_COMMON:
+    common = [item for item, count in counts.items() if count == most]
+    if most < 2 or len(common) > MOST_COMMON:
         return sentence
-    each = " each" if len(names) > 1 else ""
-    return f"{sentence} Most often recommended: {words.listed(names)}, in {most} lists{each}."
+
+    names = words.listed(f"“{examples.titles[item]}”" for item in common)
+    each = " each" if len(common) > 1 else ""
+    return f"{sentence} Most often recommended: {names}, in {most} lists{each}."
 
 
 def _tabulate_closeness(one: RowAnswer, person: Person, examples: Examples, column: str) -> Table:
@@ -288,6 +306,7 @@ def _tabulate_closeness(one: RowAnswer, person: Person, examples: Examples, colu
     n_left_out = person.n_test - len(nearest) - len(farthest)
     if n_left_out:
         lines.append(TableRemark(f"… {n_left_out:,} more …"))
+
     lines += [describe_prediction(*pair) for pair in farthest]
     return Table(
         f"Predictions for user {person.id} by closeness",
@@ -312,6 +331,7 @@ def _compare_predictions(
     heads = [TableHead("row", "text")]
     for item in person.compared:
         heads.append(TableHead(examples.titles[item], small=(f"rated {person.tested[item]:g}",)))
+
     lines = []
     for one in shown:
         cells = tuple(TableCell(words.stars(value)) for value in one.answer.compared)
@@ -340,8 +360,10 @@ def _describe_similar(examples: Examples) -> list[Block]:
     lines: list[TableLine | TableRemark] = []
     for item, cosine in similar.nearest:
         lines.append(TableLine(examples.titles[item], (TableCell(words.stars(cosine)),)))
+
     if not lines:
         lines.append(TableRemark("no other description shares a word with it"))
+
     table = Table(
         "Similar descriptions",
         f"Nearest to the description of “{examples.titles[similar.item]}”, the most rated title "
@@ -364,6 +386,7 @@ def _describe_best_rated(profile: dict[str, Any]) -> list[Block]:
         tuple(_describe_title(entry, ("mean",)) for entry in profile["top_by_mean"]),
         has_titles=True,
     )
+
     by_weighted_mean = Table(
         "Best-rated titles by weighted mean",
         "Highest weighted mean: (n × mean + m × mean of all ratings) / (n + m) for n ratings and "

@@ -68,6 +68,7 @@ class Sections(Mapping[str, Section[Subject]]):
                     raise ValueError(f"sections {other.name} and {added.name} ask {heading!r}")
                 if added.place == other.place:
                     raise ValueError(f"sections {other.name} and {added.name} have place {place}")
+
             self._by_name[added.name] = added
             return function
 

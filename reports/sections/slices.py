@@ -75,11 +75,14 @@ class Group:
         """Such as `315 users, 4,668 test ratings a fold`, on average where folds differ."""
         sizes = [part.size for part in self.folds]
         test_counts = [part.n_test for part in self.folds]
-        members = words.count(round(statistics.fmean(sizes)), ONE_OF[kind])
-        ratings = words.count(round(statistics.fmean(test_counts)), "test rating")
-        is_same_everywhere = len(set(sizes)) == 1 and len(set(test_counts)) == 1
-        average = "" if is_same_everywhere else "on average "
-        return f"{average}{members}, {ratings} a fold"
+        mean_size = round(statistics.fmean(sizes))
+        mean_count = round(statistics.fmean(test_counts))
+
+        members = words.count(mean_size, ONE_OF[kind])
+        ratings = words.count(mean_count, "test rating")
+        if len(set(sizes)) == 1 and len(set(test_counts)) == 1:
+            return f"{members}, {ratings} a fold"
+        return f"on average {members}, {ratings} a fold"
 
 
 @section("For whom?", place=50)
@@ -119,8 +122,10 @@ def _describe_kind(
         sentence = _compare_on_least_active(results, groups, columns)
     else:
         sentence = _compare_on_head(results, groups, columns)
+
     if sentence:
         blocks.append(Paragraph(sentence))
+
     blocks += [_tabulate_column(results, kind, groups, column) for column in columns]
     return blocks
 
@@ -134,6 +139,7 @@ def _list_groups(whole_rows: list[Row], kind: Kind) -> list[Group]:
         group = Group(name, by_row)
         if any(part.size for part in group.folds):
             groups.append(group)
+
     return groups
 
 
@@ -186,6 +192,7 @@ def _tabulate_column(results: Results, kind: Kind, groups: list[Group], column: 
     for group in groups:
         small = (group.borders, group.describe_size(kind))
         heads.append(TableHead(group.name, small=small))
+
     label = f"{title} by groups of {kind}"
     lines = [
         TableLine(
@@ -214,6 +221,7 @@ def _mean_cell(row: Row, group: Group, column: str, *, shows_fallback: bool) -> 
     value = group.mean(row.name, column)
     if value is None:
         return TableCell(words.NONE)
+
     text = f"{value:.1%}" if column == RECOMMENDED else words.number(value)
     fallback = group.mean(row.name, FALLBACK)
     if shows_fallback and fallback:
@@ -233,8 +241,10 @@ def _find_extreme(
         value = measure(row)
         if value is not None:
             value_by_row[row.name] = value
+
     if not value_by_row:
         return None
+
     extreme = max(value_by_row.values()) if highest else min(value_by_row.values())
     return [name for name, value in value_by_row.items() if value == extreme], extreme
 
@@ -251,6 +261,7 @@ def _compare_on_least_active(results: Results, groups: list[Group], columns: lis
     group = _telling_group(groups, "users")
     if group is None or not columns:
         return ""
+
     column = columns[0]
     highest = find_metric(column).better == "higher"
     best = _find_extreme(

@@ -32,6 +32,7 @@ def _describe_data(results: Results) -> str:
     data = results.about.data
     kind = "simulated ratings" if results.simulated else "ratings"
     lowest, highest = data.scale
+
     return (
         f"{words.count(len(results.contestants), 'recommender')} on {data.name}: "
         f"{data.ratings:,} {kind} from {lowest:g} to {highest:g} by "
@@ -52,6 +53,7 @@ def _summarise_column(results: Results, column: str) -> list[str]:
     if ranks_only and metric.needs_ratings:
         names = _list_names(ranks_only)
         sentences.append(f"Without {column}, because they only rank: {names}.")
+
     return sentences
 
 
@@ -70,6 +72,7 @@ def _name_best(results: Results, column: str) -> list[str]:
         extreme = EXTREMES[find_metric(column).better].capitalize()
         sentences = [f"{extreme} mean {column}: {_list_names(best)} ({value})."]
         sentences += _compare_with_best(results, column, known)
+
     return sentences + _name_fastest(results, column)
 
 
@@ -82,6 +85,7 @@ def _compare_with_best(results: Results, column: str, known: list[Row]) -> list[
     if column not in results.certainty:
         why = results.unknown(column)
         return [f"How sure differences in {column} are is not known: {why}."]
+
     tested = results.certainty[column].rows
     if best[0] not in tested:
         return [
@@ -103,9 +107,11 @@ def _compare_with_best(results: Results, column: str, known: list[Row]) -> list[
         if untested:
             whose = f"Of the {n_tested} rows tested, every one's"
         sentences.append(f"{whose} {column} is worse by more than the choice of users explains.")
+
     if untested:
         names = _list_names(untested)
         sentences.append(f"Not tested in {column}, because raw answers are missing: {names}.")
+
     return sentences
 
 
@@ -116,6 +122,7 @@ def _name_fastest(results: Results, column: str) -> list[str]:
         seconds = row.seconds("fit")
         if seconds is not None:
             timed.append((seconds, row.name))
+
     if not timed:
         return []
 
@@ -142,7 +149,9 @@ def _summarise_failures(results: Results) -> list[str]:
     if failed:
         names = _list_names(failed)
         sentences.append(f"Without a mean, because a fold is missing: {names}.")
+
     if failed_elsewhere:
         names = _list_names(failed_elsewhere)
         sentences.append(f"Without a mean under the other split: {names}.")
+
     return sentences

@@ -59,6 +59,7 @@ def _describe_same_data(results: Results, difference: Difference | None) -> str:
     data = f"{described.name} (digest {described.digest[:12]})"
     if difference is None:
         return f"are the same run twice: {data}, measured in the same way. Name it once."
+
     return (
         f"are not two data sets, but {data} measured in two ways: {difference}. Report them one at "
         "a time."
@@ -78,6 +79,7 @@ def _list_differences(one: Results, other: Results) -> Iterator[Difference]:
         one_names = {"rows": ", ".join(one_rows)}
         other_names = {"rows": ", ".join(other_rows)}
         yield from _compare_facts("", one_names, other_names)
+
     for row in one_rows:
         if row in other_rows:
             yield from _compare_facts(f"row {row}: ", one_rows[row], other_rows[row])
@@ -116,6 +118,7 @@ def _describe_design(results: Results, *, with_seeds: bool) -> Facts:
     if with_seeds:
         design["split_seed"] = _list_values(records, "split_seed")
         design["seed"] = _list_values(records, "seed")
+
     return design
 
 

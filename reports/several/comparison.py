@@ -32,9 +32,11 @@ class Overview(Heatmap):
         for text in super().legend:
             if not text.startswith("hatched"):
                 entries.append(text.replace("(see below)", "(see the run's own report)"))
+
         squares = [square for line in self.lines for square in line.squares]
         if any(square.failed for square in squares):
             entries.append("hatched: not every fold ran, so there is no mean")
+
         if any(square.text == words.NONE for square in squares):
             entries.append("–: not in this run, or no such number")
         return entries
@@ -62,6 +64,7 @@ class Comparison:
             raise UsageError(
                 f"{named} show no metric in common (metrics): run one again with --metric"
             )
+
         cut = [replace(results, about=results.about.replaced(metrics=common)) for results in runs]
         return Comparison(dict(zip(_label_runs(runs), cut, strict=True)), out)
 
@@ -98,6 +101,7 @@ class Comparison:
         for label in self.imitations:
             text = self.runs[label].about.data.notice
             notices.append(f"{label}: {text.removeprefix('SIMULATED: ')}")
+
         data = DataDescription(
             name=words.listed(self.runs),
             simulated=self.simulated,
@@ -152,6 +156,7 @@ class Comparison:
             if name in self.contestants and len(known) == len(means):
                 names.append(name)
                 losses.append([loss(mean) for mean in known])
+
         return Ranking.of(names, np.array(losses).reshape(len(names), len(self.runs)))
 
     def rows_without_rank(self, column: str) -> dict[str, list[str]]:
@@ -220,6 +225,7 @@ class Comparison:
             squares = squares_by_row[row]
             if any(square.value is not None or square.failed for square in squares):
                 lines.append(Line(row, family, squares))
+
         return Overview(name, title, heads, lines)
 
     def _draw_square(self, label: str, row: str, line: Line | None, place: int) -> Square:
@@ -231,6 +237,7 @@ class Comparison:
             statuses = dict.fromkeys(record.status.replace("_", " ") for record in failures)
             tip = f"{label}\n{row}: {line.failure}\n{line.reason}"
             return Square(", ".join(statuses), tip, failed=True)
+
         square = line.squares[place]
         return replace(square, tip=f"{label}\n{square.tip}")
 
@@ -275,4 +282,5 @@ def _label_runs(runs: Sequence[Results]) -> list[str]:
         labels = [name_run(results) for results in runs]
         if len(set(labels)) == len(runs):
             break
+
     return labels

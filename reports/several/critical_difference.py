@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -31,6 +31,12 @@ LETTER = 0.075
 BAR = 0.09  # from bar to bar
 NUMBER = 0.5  # for the mean rank beside a name
 LONGEST_LINE = 40  # letters in a line of a name
+
+BAR_COLOUR = "#1f4e8c"
+LINE_COLOUR = "#8a8a8a"
+SOFT = "#555555"
+
+Side = Literal["left", "right"]
 
 
 def critical_difference(n_rows: int, n_data_sets: int) -> float:
@@ -78,6 +84,7 @@ class Ranking:
         between = n_data_sets * float(((self.means - (n_rows + 1) / 2) ** 2).sum())
         if total == 0:
             return 0.0
+
         rest = total - between
         if rest <= 1e-9 * total:
             return float("inf")
@@ -152,6 +159,38 @@ class Ranking:
         return f"Friedman test: F({numerator}, {denominator}) = {value}, p {p_value(self.p)}"
 
 
+@dataclass(frozen=True)
+class NameSpot:
+    """Where a name stands: on which side of the axis, and how far down, in inches."""
+
+    is_left: bool
+    down: float
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the axis and the names of a diagram are, in inches from its upper left corner."""
+
+    left: float  # the beginning of the axis, where rank 1 is
+    axis: float  # how far down the axis is
+    names: float  # how far down the names begin
+    n_rows: int
+
+    @property
+    def right(self) -> float:
+        """The end of the axis, where the last rank is."""
+        return self.left + AXIS
+
+    @property
+    def step(self) -> float:
+        """From one rank to the next."""
+        return AXIS / (self.n_rows - 1)
+
+    def place(self, rank_value: float) -> float:
+        """How far from the left a rank is."""
+        return self.left + AXIS * (rank_value - 1) / (self.n_rows - 1)
+
+
 def draw_diagram(ranking: Ranking, title: str) -> Figure:
     """Demšar's diagram: an axis of mean ranks, lines to the names, bars joining similar rows.
 
@@ -163,55 +202,50 @@ def draw_diagram(ranking: Ranking, title: str) -> Figure:
     width = 2 * margin + AXIS
     titles = textwrap.wrap(title, int(width / 0.085))
 
+    # From above: the title, the axis, the bars, the names.
     levels = _stack_bars(ranking.groups)
-    top = 0.8 + 0.2 * len(titles)  # inches from the upper edge to the axis
-    below = top + 0.25 + BAR * (max(levels, default=0) + 1)  # and to the names
+    n_levels = max(levels, default=0) + 1
+    axis = 0.8 + 0.2 * len(titles)
+    layout = _Layout(margin, axis, axis + 0.25 + BAR * n_levels, len(labels))
     spots = _place_names(labels)
-    figure = Figure(figsize=(width, below + max(spot.down for spot in spots) + 0.3))
+    height = layout.names + max(spot.down for spot in spots) + 0.3
+
+    figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(figure.get_figheight(), 0))
+    axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
     axes.text(0.15, 0.15, "\n".join(titles), va="top", fontsize=10, fontweight="bold")
 
-    _draw_scale(axes, ranking, margin, top)
-    places = margin + AXIS * (ranking.means - 1) / (len(labels) - 1)
-    for label, mean, x, spot in zip(labels, ranking.means, places, spots, strict=True):
-        edge = margin if spot.is_left else margin + AXIS
-        _draw_name(axes, label, mean, spot, x=x, edge=edge, top=top, below=below)
+    _draw_scale(axes, layout)
+    _draw_critical_difference(axes, ranking, layout)
+    for label, mean, spot in zip(labels, ranking.means, spots, strict=True):
+        _draw_name(axes, label, mean, spot, layout)
     for (first, last), level in zip(ranking.groups, levels, strict=True):
-        ends = (places[first] - 0.05, places[last] + 0.05)
-        y = top + 0.16 + BAR * level
-        axes.plot(ends, (y, y), color="#1f4e8c", lw=3.2, solid_capstyle="butt", zorder=2)
+        start = layout.place(ranking.means[first]) - 0.05
+        end = layout.place(ranking.means[last]) + 0.05
+        y = layout.axis + 0.16 + BAR * level
+        axes.plot((start, end), (y, y), color=BAR_COLOUR, lw=3.2, solid_capstyle="butt", zorder=2)
+
     return figure
 
 
-@dataclass(frozen=True)
-class NameSpot:
-    """Where a name stands: on which side of the axis, and how far down, in inches."""
+def _draw_name(axes: Axes, label: str, mean: float, spot: NameSpot, layout: _Layout) -> None:
+    """A line from the mean rank down and outwards past the axis, to its number and the name."""
+    outwards = 1
+    edge = layout.right
+    near: Side = "right"
+    far: Side = "left"
+    if spot.is_left:
+        outwards = -1
+        edge = layout.left
+        near = "left"
+        far = "right"
 
-    is_left: bool
-    down: float
-
-
-def _draw_name(
-    axes: Axes,
-    label: str,
-    mean: float,
-    spot: NameSpot,
-    *,
-    x: float,
-    edge: float,
-    top: float,
-    below: float,
-) -> None:
-    """A line from the mean rank at `x` down and outwards past `edge`, to its number and name."""
-    outwards = -1 if spot.is_left else 1
-    near = "left" if spot.is_left else "right"
-    far = "right" if spot.is_left else "left"
+    x = layout.place(mean)
+    y = layout.names + spot.down
     end = edge + outwards * NUMBER
-    y = below + spot.down
-    axes.plot([x, x, end], [top, y, y], color="#8a8a8a", lw=0.8, zorder=1)
-    axes.text(end, y - 0.02, rank(mean), ha=near, va="bottom", fontsize=6.5, color="#555555")
+    axes.plot([x, x, end], [layout.axis, y, y], color=LINE_COLOUR, lw=0.8, zorder=1)
+    axes.text(end, y - 0.02, rank(mean), ha=near, va="bottom", fontsize=6.5, color=SOFT)
     axes.text(end + outwards * 0.06, y, label, ha=far, va="center", linespacing=1.1)
 
 
@@ -228,6 +262,7 @@ def _stack_bars(groups: Sequence[tuple[int, int]]) -> list[int]:
             level = len(last_place_by_level)
             last_place_by_level.append(last)
         levels.append(level)
+
     return levels
 
 
@@ -237,6 +272,7 @@ def _place_names(labels: Sequence[str]) -> list[NameSpot]:
     left = range(n_left)
     right = range(len(labels) - 1, n_left - 1, -1)
     spots: dict[int, NameSpot] = {}
+
     for indices in (left, right):
         y = 0.0
         for index in indices:
@@ -244,27 +280,34 @@ def _place_names(labels: Sequence[str]) -> list[NameSpot]:
             height = 0.1 + 0.14 * n_lines
             spots[index] = NameSpot(index < n_left, y + height / 2)
             y += height
+
     return [spots[index] for index in range(len(labels))]
 
 
-def _draw_scale(axes: Axes, ranking: Ranking, left: float, y: float) -> None:
-    """The axis of mean ranks with its ticks, and above it the critical difference, to scale."""
-    n_rows = len(ranking.names)
-    step = AXIS / (n_rows - 1)
-    axes.plot([left, left + AXIS], [y, y], color="black", lw=1)
-    distance = _tick_distance(n_rows, step)
-    for value in sorted({1, *range(distance, n_rows + 1, distance)}):
-        x = left + step * (value - 1)
+def _draw_scale(axes: Axes, layout: _Layout) -> None:
+    """The axis of mean ranks with its ticks."""
+    y = layout.axis
+    axes.plot([layout.left, layout.right], [y, y], color="black", lw=1)
+    distance = _tick_distance(layout.n_rows, layout.step)
+    for value in sorted({1, *range(distance, layout.n_rows + 1, distance)}):
+        x = layout.place(value)
         axes.plot([x, x], [y, y - 0.06], color="black", lw=1)
         axes.text(x, y - 0.08, str(value), ha="center", va="bottom", fontsize=7.5)
-    axes.text(left - 0.12, y, "mean rank", ha="right", va="center", fontsize=7.5, color="#555555")
 
-    end = left + step * ranking.difference
-    axes.plot([left, end], [y - 0.4, y - 0.4], color="black", lw=1)
-    for x in (left, end):
-        axes.plot([x, x], [y - 0.44, y - 0.36], color="black", lw=1)
-    difference = f"critical difference {rank(ranking.difference)}"
-    axes.text(left, y - 0.47, difference, ha="left", va="bottom", fontsize=7.5)
+    axes.text(layout.left - 0.12, y, "mean rank", ha="right", va="center", fontsize=7.5, color=SOFT)
+
+
+def _draw_critical_difference(axes: Axes, ranking: Ranking, layout: _Layout) -> None:
+    """A line above the axis as long as the critical difference is on it, and its value."""
+    start = layout.left
+    end = start + layout.step * ranking.difference
+    y = layout.axis - 0.4
+    axes.plot([start, end], [y, y], color="black", lw=1)
+    for x in (start, end):
+        axes.plot([x, x], [y - 0.04, y + 0.04], color="black", lw=1)
+
+    text = f"critical difference {rank(ranking.difference)}"
+    axes.text(start, y - 0.07, text, ha="left", va="bottom", fontsize=7.5)
 
 
 def _tick_distance(n_rows: int, step: float) -> int:

@@ -75,6 +75,7 @@ def accuracy(comparison: Comparison) -> list[Block]:
         )
         picture = _draw_overview(comparison, drawn)
         blocks.append(HeatmapTable(drawn, picture, caption, tips="its folds"))
+
     if not blocks:
         return [Paragraph("The runs share no error and no ranking metric.")]
     return blocks
@@ -120,19 +121,25 @@ def _list_doubts_of_times(comparison: Comparison) -> list[str]:
     if contended:
         labels = words.listed(contended)
         doubts.append(f"Cells ran side by side, so times are contended: {labels}.")
+
     return doubts
 
 
 @section("Who ranks first over the data sets?", place=40)
 def ranks(comparison: Comparison) -> list[Block]:
     """Mean ranks by each metric, what the tests say of them, and diagrams where there are any."""
-    rankings = {column: comparison.ranking(column) for column in comparison.columns}
+    ranking_by_column = {column: comparison.ranking(column) for column in comparison.columns}
     blocks: list[Block] = [Paragraph(RANKS_METHOD)]
     for name, column in comparison.headline.items():
-        if not rankings[column].obstacle:
-            blocks.append(_draw_ranking(comparison, rankings[column], name, column))
-    blocks += [_tabulate_tests(rankings), _tabulate_mean_ranks(comparison, rankings)]
-    return blocks + [Note(sentence) for sentence in _list_left_out(comparison)]
+        ranking = ranking_by_column[column]
+        if not ranking.obstacle:
+            blocks.append(_draw_ranking(comparison, ranking, name, column))
+
+    blocks.append(_tabulate_tests(ranking_by_column))
+    blocks.append(_tabulate_mean_ranks(comparison, ranking_by_column))
+    for sentence in _list_left_out(comparison):
+        blocks.append(Note(sentence))
+    return blocks
 
 
 def _draw_ranking(comparison: Comparison, ranking: Ranking, name: str, column: str) -> Figure:
@@ -144,11 +151,13 @@ def _draw_ranking(comparison: Comparison, ranking: Ranking, name: str, column: s
     joined = "No two rows are joined."
     if groups:
         joined = f"Joined because they are not significantly different: {'; '.join(groups)}."
+
     picture = Picture(
         f"critical-difference-{name}",
         f"Critical-difference diagram: {title}. {joined} The table has the mean ranks.",
         lambda: draw_diagram(ranking, title),
     )
+
     caption = (
         "The lowest mean rank is on the left; rows joined by a bar differ by less than the "
         "critical difference."
@@ -169,6 +178,7 @@ def _tabulate_tests(rankings: dict[str, Ranking]) -> Table:
             TableCell(_count_different_pairs(ranking)),
         )
         lines.append(TableLine(column, cells))
+
     return Table(
         "Tests of the mean ranks",
         "Whether the mean ranks differ, and by how much two of them would have to. F's p-value "
@@ -189,6 +199,7 @@ def _count_different_pairs(ranking: Ranking) -> str:
     """How many pairs of rows are significantly different; or why that cannot be said of any."""
     if ranking.obstacle:
         return ranking.obstacle
+
     n_rows = len(ranking.names)
     pairs = words.count(n_rows * (n_rows - 1) // 2, "pair")
     n_different = 0
@@ -204,6 +215,7 @@ def _tabulate_mean_ranks(comparison: Comparison, rankings: dict[str, Ranking]) -
     for name in names:
         cells = tuple(_mean_rank_cell(ranking, name) for ranking in rankings.values())
         lines.append(TableLine(RowName(name), cells))
+
     data_sets = words.listed(comparison.runs)
     return Table(
         "Mean ranks",
@@ -238,6 +250,7 @@ def _list_left_out(comparison: Comparison) -> list[str]:
                 f"{reason}: {words.listed(names)}" for reason, names in rows_by_reason.items()
             )
             sentences.append(f"Without a mean rank by {column}: {each}.")
+
     return sentences
 
 
@@ -247,6 +260,7 @@ def failures(comparison: Comparison) -> list[Block]:
     found = []
     for label, results in comparison.runs.items():
         found += [(failure, label) for failure in list_failures(results)]
+
     caption = (
         "Every cell that is not ok, and the command that tries all of its run again. Folds that "
         "ended alike share a line."
@@ -263,8 +277,10 @@ def method(comparison: Comparison) -> list[Block]:
         "filters, intervals and the command of each row."
     )
     blocks: list[Block] = [Paragraph(introduction)]
+
     for label, results in comparison.runs.items():
         blocks += _describe_run(comparison, label, results)
+
     protocol = Pairs("How answers became numbers, in all runs", tuple(_list_protocol(comparison)))
     return [
         *blocks,

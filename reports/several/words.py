@@ -87,6 +87,7 @@ def _name_leaders(comparison: Comparison, column: str) -> list[str]:
     }
     if not any(best_by_run.values()):
         return [f"No row has a mean {column}."]
+
     counts = [
         sum(row.mean(column) is not None for row in results.contestants)
         for results in comparison.runs.values()
@@ -107,6 +108,7 @@ def _name_leaders(comparison: Comparison, column: str) -> list[str]:
     else:
         where = _name_leaders_by_run(best_by_run)
         leading = f"No row has the {extreme} mean {column} on {everywhere}: {where}."
+
     return [leading, *_name_never_behind(comparison, column, leaders)]
 
 
@@ -116,6 +118,7 @@ def _name_leaders_by_run(best_by_run: dict[str, list[str]]) -> str:
     for label, names in best_by_run.items():
         leaders = words.listed(names) if names else "no row"
         labels_by_leaders.setdefault(leaders, []).append(label)
+
     return "; ".join(
         f"{leaders} on {words.listed(labels)}" for leaders, labels in labels_by_leaders.items()
     )
@@ -129,10 +132,12 @@ def _name_never_behind(comparison: Comparison, column: str, leaders: list[str]) 
     runs = comparison.runs.values()
     if not all(column in results.certainty for results in runs):
         return []
+
     close_by_run = []
     for results in runs:
         close = results.best(column) + results.near(column)
         close_by_run.append({row.name for row in close})
+
     never_behind = [
         name for name in comparison.contestants if all(name in close for close in close_by_run)
     ]
@@ -142,6 +147,7 @@ def _name_never_behind(comparison: Comparison, column: str, leaders: list[str]) 
         return [f"On {everywhere} no row is the best or not significantly different from it."]
     if never_behind == leaders:
         return []
+
     names = words.listed(never_behind)
     return [f"Best or not significantly different from the best on {everywhere}: {names}."]
 
@@ -150,6 +156,7 @@ def _name_first_by_rank(ranking: Ranking, column: str) -> list[str]:
     """Who has the lowest mean rank, and whose is not significantly different from it."""
     if len(ranking.names) < 2:
         return []
+
     lowest = ranking.means[0]
     first = [
         name for name, mean in zip(ranking.names, ranking.means, strict=True) if mean == lowest
@@ -167,10 +174,12 @@ def _name_first_by_rank(ranking: Ranking, column: str) -> list[str]:
     close = [name for name, gap in gaps if 0 < gap < ranking.difference]
     if not close:
         return [f"{sentence}; all others rank significantly lower."]
+
     named = words.listed(close)
     if len(close) > MOST_NAMED:
         n_others = len(ranking.names) - len(first)
         named = f"{len(close)} of the other {n_others} rows"
+
     return [f"{sentence}; not significantly different from it by mean ranks: {named}."]
 
 
@@ -180,10 +189,12 @@ def _count_failures(comparison: Comparison) -> str:
     n_failures = sum(results.n_failures for results in comparison.runs.values())
     if not n_failures:
         return f"All {words.count(n_cells, 'cell')} ran."
+
     where = []
     for label, results in comparison.runs.items():
         rows = [row.name for row in results.rows if row.failures or row.elsewhere.failures]
         if rows:
             where.append(f"{words.listed(rows)} on {label}")
+
     verb = "is" if n_failures == 1 else "are"
     return f"{n_failures} of {words.count(n_cells, 'cell')} {verb} not ok: {'; '.join(where)}."
