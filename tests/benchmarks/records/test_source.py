@@ -153,7 +153,7 @@ def test_what_an_adapter_computes_is_measured_again_and_its_comments_are_not(
 
     asked = "        scores = timed("
     with (
-        edited(adapter, '    """A number for every pair."""\n', "    # a number\n"),
+        edited(adapter, "A number for every pair.", "Another sentence."),
         edited(helper, "  # of each user", ""),
         edited(
             house / "benchmarks" / "evaluation" / "questions.py",
@@ -212,7 +212,7 @@ def test_a_changed_metric_is_computed_again_from_the_raw_answers_without_a_fit(
         assert "again" not in bench("run", *arguments).stdout
         assert written(out) == first
 
-    with edited(metrics, "return ranked.n_hits(k) / k", "return ranked.n_hits(k) / (k + 1)"):
+    with edited(metrics, "return lists.n_hits(k) / k", "return lists.n_hits(k) / (k + 1)"):
         planned = bench("run", *arguments, "--dry-run").stdout
         assert planned.count("to evaluate") == 4 and "4 cells, 0 to run" in planned
         said = bench("run", *arguments).stdout
