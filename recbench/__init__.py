@@ -30,7 +30,7 @@ if not Path(__file__).with_name("datasets").is_dir():
 
 
 def __getattr__(name: str) -> object:
-    """`load`, `run` or `Comparison`; AttributeError for anything else. Called for absent names only."""
+    """`load`, `run` or `Comparison`; AttributeError else. Called for names that are not there."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module("recbench.benchmarks.api"), name)
