@@ -1,4 +1,4 @@
-"""The cells that a run consists of: every row on every fold, each with all that fixes its answers."""
+"""The cells of a run: every row on every fold, each with all that fixes its answers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -9,76 +9,84 @@ from recbench.benchmarks.records import Cell, Run, RunDescription
 from recbench.datasets.foundation import UsageError, format_spec, parse_spec
 
 RUNS = Path("runs")  # where results go that are not told where to go
-FACTS = (
-    "data",
-    "split",
-    "folds",
-    "seed",
-    "split seed",
-    "k",
-    "protocols",
-    "threads",
-)  # in which two plans may differ
+DIGITS = 8  # of a digest in the name of a directory or in a message
+
+# In which two plans may differ
+FACTS = ("data", "split", "folds", "seed", "split seed", "k", "protocols", "threads")
 
 
 def choose_directory(dataset: str) -> Path:
-    """Where results on `dataset` go that are not told where to go: `runs/table-my-ratings`, readable and stable.
+    """Where results on `dataset` go that are not told where to go, such as `runs/table-my-ratings`.
 
-    Data from elsewhere that would go to the same directory have a hash of their source at the end of its name.
+    Data from elsewhere that would go to the same directory have a digest of their source at the end
+    of its name. The same data always have the same directory.
     """
     plain = RUNS / _directory_name(dataset)
-    source = _source(dataset)
+    source = _full_spec(dataset)
     digest = hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()
-    own = plain.with_name(f"{plain.name}-{digest[:8]}")
+    own = plain.with_name(f"{plain.name}-{digest[:DIGITS]}")
     if (own / "plan.json").exists():
         return own
+
     try:
         _, about = Run(plain).read_plan()
     except UsageError:  # there is none, or it is refused when the directory is claimed
         return plain
-    there = dataset_of(about)
-    return plain if there is None or _source(there) == source else own
+    dataset_there = dataset_of(about)
+    is_taken = dataset_there is not None and _full_spec(dataset_there) != source
+    return own if is_taken else plain
 
 
 def describe_replacement(cells: Sequence[Cell], run: Run) -> list[str]:
-    """A line that says what of the plan of `run` goes when `cells` are planned in its place; none if nothing does."""
+    """A line that says what of the plan of `run` goes when `cells` are planned in its place.
+
+    No line if nothing goes.
+    """
     differences = replaced_by(cells, run)
     if not differences:
         return []
     kept = "Its plan, table and report make way, its records are kept; --out keeps both apart."
     return [
-        f"{run.directory} holds another run, which this one replaces: {'; '.join(differences)}. {kept}"
+        f"{run.directory} holds another run, which this one replaces: {'; '.join(differences)}. "
+        f"{kept}"
     ]
 
 
 def _directory_name(dataset: str) -> str:
-    """`table:/data/my ratings.csv[user=u]` -> `table-my-ratings-user-u`: what a data set's directory is called."""
+    """What the directory of a data set is called.
+
+    That of `table:/data/my ratings.csv[user=u]` is `table-my-ratings-user-u`.
+    """
     name, parameters = parse_spec(dataset)
     prefix, _, path = name.partition(":")
-    parts = [
-        prefix,
-        Path(path).stem if path else "",
-        *(f"{key}-{value}" for key, value in parameters.items()),
-    ]
-    return "".join(c if c.isalnum() or c in "-._" else "-" for c in "-".join(filter(None, parts)))
+    parts = [prefix]
+    if path and Path(path).stem:
+        parts.append(Path(path).stem)
+    parts += [f"{key}-{value}" for key, value in parameters.items()]
+
+    plain = [c if c.isalnum() or c in "-._" else "-" for c in "-".join(parts)]
+    return "".join(plain)
 
 
-def _source(dataset: str) -> str:
-    """`dataset` with the paths of its files written out, so that it is one text for one source."""
+def _full_spec(dataset: str) -> str:
+    """`dataset` with the paths of its files written out, so that one source has one text."""
     name, parameters = parse_spec(dataset)
     prefix, _, path = name.partition(":")
-    where = f"{prefix}:{_resolved(path)}" if path else prefix
-    if path and "items" in parameters:
+    if not path:
+        return format_spec(prefix, parameters)
+
+    if "items" in parameters:
         parameters["items"] = str(_resolved(parameters["items"]))
-    return format_spec(where, parameters)
+    return format_spec(f"{prefix}:{_resolved(path)}", parameters)
 
 
 def files_of(dataset: str) -> list[Path]:
-    """The files that a table is read from: those that the user names on the command line."""
+    """The files that `dataset` names, resolved: those of a `table:PATH`; none for another kind."""
     name, parameters = parse_spec(dataset)
     path = name.partition(":")[2]
-    named = [path, parameters.get("items", "")] if path else []
-    return [_resolved(text) for text in named if text]
+    if not path:
+        return []
+    return [_resolved(text) for text in (path, parameters.get("items", "")) if text]
 
 
 def _resolved(path: str) -> Path:
@@ -86,7 +94,7 @@ def _resolved(path: str) -> Path:
 
 
 def dataset_of(about: RunDescription) -> str | None:
-    """The data set of a run as it was named on its command line; None if its plan does not say."""
+    """The data set of a run as its command named it; None if its plan does not say."""
     try:
         words = shlex.split(about.reproduce)
         spec = words[words.index("--dataset") + 1]
@@ -97,45 +105,51 @@ def dataset_of(about: RunDescription) -> str | None:
 
 
 def replaced_by(cells: Sequence[Cell], run: Run) -> list[str]:
-    """In what the plan that `run` has differs from `cells`, which are about to replace it; [] if they keep all of it.
+    """In what the plan of `run` differs from `cells`, which are about to replace it, in words.
 
-    More rows, folds or repeats of the same measurements replace nothing.
+    Empty if they keep all of it: more rows, folds or repeats of the same measurements replace
+    nothing.
     """
     if not (run.directory / "plan.json").exists():
         return []
-    before, _ = run.read_plan()
+    earlier, _ = run.read_plan()
     keys = {cell.key for cell in cells}
-    n_gone = sum(cell.key not in keys for cell in before)
+    n_gone = sum(cell.key not in keys for cell in earlier)
     if n_gone == 0:
         return []
+
     differences = []
-    for fact, old, new in zip(
-        FACTS, _values_of_facts(before), _values_of_facts(cells), strict=True
-    ):
-        if old != new:
-            differences.append(f"{fact} {', '.join(old)} -> {', '.join(new)}")
+    earlier_values = _values_of_facts(earlier)
+    values = _values_of_facts(cells)
+    for fact in FACTS:
+        if earlier_values[fact] != values[fact]:
+            old = ", ".join(earlier_values[fact])
+            differences.append(f"{fact} {old} -> {', '.join(values[fact])}")
+
     rows = {cell.row for cell in cells}
-    rows_gone = [row for row in dict.fromkeys(cell.row for cell in before) if row not in rows]
+    rows_gone = [row for row in dict.fromkeys(cell.row for cell in earlier) if row not in rows]
     if rows_gone:
         differences.append(f"without {', '.join(rows_gone)}")
-    return differences or [
-        f"other code, libraries or parameters in {n_gone} of {len(before)} cells"
-    ]
+    if differences:
+        return differences
+    return [f"other code, libraries or parameters in {n_gone} of {len(earlier)} cells"]
 
 
-def _values_of_facts(cells: Sequence[Cell]) -> list[list[str]]:
+def _values_of_facts(cells: Sequence[Cell]) -> dict[str, list[str]]:
     """For each of `FACTS` its different values in a plan, in the plan's order."""
-    texts = [
-        (
-            f"{cell.dataset} ({cell.digest[:8]})",
-            cell.split,
-            str(cell.n_folds),
-            str(cell.seed),
-            str(cell.split_seed),
-            " ".join(map(str, cell.protocol.get("ks", ()))),
-            " ".join(map(str, cell.protocol.get("protocols", ()))),
-            str(cell.threads),
-        )
-        for cell in cells
-    ]
-    return [list(dict.fromkeys(text[place] for text in texts)) for place in range(len(FACTS))]
+    values: dict[str, list[str]] = {fact: [] for fact in FACTS}
+    for cell in cells:
+        texts = {
+            "data": f"{cell.dataset} ({cell.digest[:DIGITS]})",
+            "split": cell.split,
+            "folds": str(cell.n_folds),
+            "seed": str(cell.seed),
+            "split seed": str(cell.split_seed),
+            "k": " ".join(map(str, cell.protocol.get("ks", ()))),
+            "protocols": " ".join(map(str, cell.protocol.get("protocols", ()))),
+            "threads": str(cell.threads),
+        }
+        for fact, text in texts.items():
+            if text not in values[fact]:
+                values[fact].append(text)
+    return values

@@ -30,7 +30,7 @@ ALL_METRICS = "all"
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody wants to be compared; None or () leaves it to the suite, or to what is usual."""
+    """What somebody wants to compare; None or () leaves it to the suite, or to what is usual."""
 
     dataset: str
     suite: str = USUAL_SUITE

@@ -1,13 +1,14 @@
-"""From raw answers to a cell's numbers: of one just measured, of a kept one, and of one that `verify` looks at.
+"""From raw answers to a cell's numbers: of one just measured, of a kept one, of one to verify.
 
-A run keeps what it need not do again. A cell whose key has changed is measured again; one whose key is
-the same but whose numbers were made by other code is evaluated again, from its raw answers, without a fit.
+A run keeps what it need not do again. A cell whose key has changed is measured again; one whose key
+is the same but whose numbers were made by other code is evaluated again, from its raw answers,
+without a fit.
 """
 
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -75,51 +76,62 @@ def division_of(cell: Cell) -> Division:
 def misfits(
     arrays: Mapping[str, NDArray[Any]], evaluation: Evaluation, test: Ratings
 ) -> Iterator[tuple[str, object, object]]:
-    """Where raw answers lack the shapes and ranges that the test part asks for: place, expected, found."""
+    """Where raw answers lack the shapes and ranges that the test part asks for.
+
+    Yields the place, what is expected, and what stands there.
+    """
     shapes: dict[str, tuple[int, ...]] = {"scores": (len(test),)}
     for name in evaluation.protocols:
         threshold = PROTOCOLS[name].threshold(test.scale)
         users = np.flatnonzero(np.diff(user_item_matrix(test, threshold).indptr))
-        top = arrays.get(column_name(name, "top_items"), np.empty((0, 0), np.int32))
-        depth = top.shape[-1] if top.ndim else 0
-        lists = {
-            "users": (len(users),),
-            "top_items": (len(users), depth),
-            "ranks": (len(users), depth),
-        }
-        lists["auc"] = (len(users),)
-        shapes |= {column_name(name, column): shape for column, shape in lists.items()}
+        top_items = arrays.get(column_name(name, "top_items"), np.empty((0, 0), np.int32))
+        depth = top_items.shape[-1] if top_items.ndim else 0
+
+        shapes[column_name(name, "users")] = (len(users),)
+        shapes[column_name(name, "top_items")] = (len(users), depth)
+        shapes[column_name(name, "ranks")] = (len(users), depth)
+        shapes[column_name(name, "auc")] = (len(users),)
 
         if not np.array_equal(users, arrays.get(column_name(name, "users"), ())):
             yield column_name(name, "users"), "the users with a relevant test item", "others"
-        if top.size and not (top.min() >= -1 and top.max() < test.n_items):
-            yield column_name(name, "top_items"), "items or -1", f"{top.min()} to {top.max()}"
-    for name, shape in shapes.items():
-        found = arrays[name].shape if name in arrays else None
-        if found != shape:
-            yield f"shape of {name}", shape, found
+        if top_items.size:
+            lowest = top_items.min()
+            highest = top_items.max()
+            if lowest < -1 or highest >= test.n_items:
+                yield column_name(name, "top_items"), "items or -1", f"{lowest} to {highest}"
+
+    for name, expected in shapes.items():
+        shape = arrays[name].shape if name in arrays else None
+        if shape != expected:
+            yield f"shape of {name}", expected, shape
 
 
-def state_of(run: Run, cell: Cell, forced: Iterable[str], evaluation: str) -> State:
-    """What is to be done about a planned cell whose numbers the code `evaluation` should make."""
+def state_of(run: Run, cell: Cell, forced_rows: Collection[str], evaluation: str) -> State:
+    """What is to be done about a planned cell whose numbers the code `evaluation` should make.
+
+    It is kept, or evaluated again, if it has an ok record and its raw answers, and its row is not
+    one of `forced_rows`. UsageError for a damaged record.
+    """
     record = run.read(cell)
-    if record is None or record.status != "ok" or cell.row in forced or not run.has_answers(cell):
+    if record is None or record.status != "ok":
+        return "to run"
+    if cell.row in forced_rows or not run.has_answers(cell):
         return "to run"
     return "kept" if record.evaluation == evaluation else "to evaluate"
 
 
 @dataclass(frozen=True)
 class Resumed:
-    """What is left of a plan: the cells to be measured, and in words why earlier work was not kept as it was."""
+    """What is left of a plan, and in words why earlier work was not kept as it was."""
 
-    waiting: list[Cell]
+    waiting: list[Cell]  # to be measured
     remarks: list[str]
 
 
 def resume(
     run: Run, cells: Sequence[Cell], states: Mapping[str, State], dataset: Dataset, evaluation: str
 ) -> Resumed:
-    """Evaluate again what can be, and say what has to be measured; `states` are by the cells' names.
+    """Evaluate again what can be, and say what has to be measured; `states` are by cells' names.
 
     Measured again is also what should be evaluated again and has lost its raw answers.
     """
@@ -128,25 +140,34 @@ def resume(
     waiting = [cell for cell in cells if states[cell.name] == "to run" or cell.name in lost]
 
     remarks = []
-    n_again = len(stale) - len(lost)
-    if n_again:
+    n_evaluated = len(stale) - len(lost)
+    if n_evaluated:
         remarks.append(
-            f"{_counted(n_again)} evaluated again from the raw answers, without a fit: "
+            f"{_count_cells(n_evaluated)} evaluated again from the raw answers, without a fit: "
             "the code of the evaluation has changed"
         )
+
     reasons: Counter[tuple[str, str]] = Counter()
     for cell in waiting:
-        if cell.name in lost:
-            reasons[
-                cell.row, "the code of the evaluation has changed, and the raw answers do not serve"
-            ] += 1
-        elif run.read(cell) is None and (changes := changed_since(run, cell)):
-            reasons[cell.row, f"changed since: {', '.join(changes)}"] += 1
-    remarks += [f"{row}: {_counted(n)} measured again: {why}" for (row, why), n in reasons.items()]
+        reason = _reason_to_measure(run, cell, lost)
+        if reason:
+            reasons[cell.row, reason] += 1
+    for (row, reason), n in reasons.items():
+        remarks.append(f"{row}: {_count_cells(n)} measured again: {reason}")
     return Resumed(waiting, remarks)
 
 
-def _counted(n: int) -> str:
+def _reason_to_measure(run: Run, cell: Cell, lost: Collection[str]) -> str:
+    """Why a cell is measured again, in words; "" if it is new, or was not ok, or is forced."""
+    if cell.name in lost:
+        return "the code of the evaluation has changed, and the raw answers do not serve"
+    if run.read(cell) is not None:
+        return ""
+    changes = changed_since(run, cell)
+    return f"changed since: {', '.join(changes)}" if changes else ""
+
+
+def _count_cells(n: int) -> str:
     return "1 cell is" if n == 1 else f"{n} cells are"
 
 
@@ -161,44 +182,51 @@ def changed_since(run: Run, cell: Cell) -> list[str]:
             record = Record.from_json(path.read_bytes())
         except ValueError:
             continue  # a damaged record of another key: no part of this plan
-        if record.status != "ok" or any(
-            getattr(record.cell, name) != getattr(cell, name) for name in PLACE
-        ):
+        if record.status != "ok" or not _has_same_place(record.cell, cell):
             continue
-        changes = _changes(record.cell, cell)
+        changes = _name_changes(record.cell, cell)
         if changes and (not nearest or len(changes) < len(nearest)):
             nearest = changes
     return nearest
 
 
-def _changes(old: Cell, new: Cell) -> list[str]:
+def _has_same_place(one: Cell, other: Cell) -> bool:
+    """Whether both are of the same row and fold, with the same seeds."""
+    return all(getattr(one, name) == getattr(other, name) for name in PLACE)
+
+
+def _name_changes(old: Cell, new: Cell) -> list[str]:
     """The fields of CHANGES that differ, in words; a plug-in's own module counts as code."""
-    own = available()[new.algorithm].__module__
-    libraries = [
-        {name: value for name, value in cell.libraries.items() if name != own}
-        for cell in (old, new)
-    ]
+    own_module = available()[new.algorithm].__module__
     changes = []
     for name, words in CHANGES.items():
-        was, now = getattr(old, name), getattr(new, name)
+        before = getattr(old, name)
+        now = getattr(new, name)
         if name == "libraries":
-            was, now = libraries
-        if was != now:
+            before = {module: version for module, version in before.items() if module != own_module}
+            now = {module: version for module, version in now.items() if module != own_module}
+        if before != now:
             changes.append(words)
     return changes
 
 
 def _evaluate_again(run: Run, cells: Iterable[Cell], dataset: Dataset, evaluation: str) -> set[str]:
-    """Write the records of `cells` anew from their raw answers; the names of those where these do not serve."""
+    """Write the records of `cells` anew from their raw answers.
+
+    The names of those whose raw answers do not serve, which are left as they are.
+    """
     lost = set()
     for division, group in itertools.groupby(sorted(cells, key=division_of), division_of):
         train_rows, test_rows = divide(dataset, *division)
-        train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
+        train = dataset.ratings.take(train_rows)
+        test = dataset.ratings.take(test_rows)
         for cell in group:
-            record, arrays = run.read(cell), _sound_answers(run, cell, test)
+            record = run.read(cell)
+            arrays = _sound_answers(run, cell, test)
             if record is None or arrays is None:
                 lost.add(cell.name)
                 continue
+
             protocols = Evaluation.from_json(cell.protocol).protocols
             answers = Answers.from_arrays(arrays, protocols)
             numbers = evaluate_answers(cell, answers, train, test, dataset.catalogue)
@@ -214,7 +242,7 @@ def _evaluate_again(run: Run, cells: Iterable[Cell], dataset: Dataset, evaluatio
 
 
 def _sound_answers(run: Run, cell: Cell, test: Ratings) -> dict[str, NDArray[Any]] | None:
-    """The raw answers of a cell if they are those of its record and fit the test part, else None."""
+    """The raw answers of a cell; None unless they are its record's, and fit the test part."""
     record = run.read(cell)
     written = run.path(cell, ".npz").read_bytes()
     if record is None or record.answers != hashlib.sha256(written).hexdigest():

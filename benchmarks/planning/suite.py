@@ -78,7 +78,7 @@ def _row_name(spec: str) -> str:
 
 
 def parse_rows(specs: Iterable[str]) -> tuple[Row, ...]:
-    """Texts such as `ease[regularisation=100]` as rows, in their order, hyperparameters converted and checked.
+    """Texts such as `ease[regularisation=100]` as rows, in their order, with checked values.
 
     UsageError for an unknown algorithm or hyperparameter, for a value out of range, and for the
     same algorithm with the same hyperparameters twice, defaults written out or not.
