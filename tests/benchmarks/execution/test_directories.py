@@ -28,6 +28,8 @@ if os.environ["EVERYWHERE"]:
 
 @dataclass(eq=False)
 class Wanders(Recommender):
+    """Zero for every pair; changes the directory on its way."""
+
     name = "wanders"
     family = "faulty"
     predicts = "ratings"
