@@ -28,7 +28,7 @@ if os.environ["EVERYWHERE"]:
 
 @dataclass(eq=False)
 class Wanders(Recommender):
-    """Zero for every pair; changes the directory on its way."""
+    'Zero for every pair; changes the directory on its way.'
 
     name = "wanders"
     family = "faulty"
