@@ -373,13 +373,13 @@ def test_a_build_killed_between_any_two_files_can_be_repeated(
 
         with monkeypatch.context() as patch:
             patch.setattr("recbench.reports.build.write_atomically", write_or_die)
-            patch.setattr(building, "made", lambda *_, **__: files)
+            patch.setattr(building, "make_files", lambda *_, **__: files)
             with pytest.raises(Killed):
                 build(invented, out=out)
 
     for n_files in range(len(large) + 1):  # the list is written twice, first and last
         build_partly(large, n_files)
         build_partly(small, min(n_files, len(small)))
-    monkeypatch.setattr(building, "made", lambda *_, **__: large)
+    monkeypatch.setattr(building, "make_files", lambda *_, **__: large)
     build(invented, out=out)
     assert contents(out) == dict(sorted(large.items()))
