@@ -9,8 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from recbench.reports import words
-from recbench.reports.drawing import Column, Heatmap, Line, Square
-from recbench.reports.drawing import heatmap as heatmaps
+from recbench.reports.drawing import Column, Heatmap, Line, Square, accuracy_heatmap, cost_heatmap
 from recbench.reports.results import Results
 from recbench.reports.sections import Agreement, compare_with_published, title_figure
 from recbench.reports.several import Comparison
@@ -112,7 +111,7 @@ def tabulate_run(results: Results) -> Iterator[Table]:
     yield _tabulate_accuracy(results)
     yield Table(
         "cost",
-        heatmaps.cost(results),
+        cost_heatmap(results),
         _join_sentences(
             title_figure(results, "Cost"),
             "Wall-clock seconds, mean over the folds, and the greatest memory",
@@ -125,7 +124,7 @@ def tabulate_run(results: Results) -> Iterator[Table]:
 
 def _tabulate_accuracy(results: Results) -> Table:
     """Means with their deviations over the folds; the marks that occur are explained."""
-    drawn = heatmaps.accuracy(results)
+    drawn = accuracy_heatmap(results)
     lines = [_add_deviations(results, line, drawn.columns) for line in drawn.lines]
     marks = {square.mark for line in lines for square in line.squares}
     sentences = [title_figure(results, "Accuracy"), FOLDS]

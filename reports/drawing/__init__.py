@@ -4,33 +4,79 @@ Sections come in, and what shows a run elsewhere, such as in a notebook. Picture
 for the same numbers.
 """
 
-from recbench.reports.drawing import (
-    data,
-    differences,
-    fold_heatmap,
-    heatmap,
-    learning_curves,
-    picture,
-    scatter,
+from recbench.reports.drawing.data import (
+    draw_activity,
+    draw_grid,
+    draw_stars,
+    draw_times,
+    draw_years,
+    period_starts,
 )
-from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square
-from recbench.reports.drawing.heatmap import accuracy as accuracy_heatmap
-from recbench.reports.drawing.picture import Picture
-from recbench.reports.drawing.picture import heatmap as draw_heatmap
+from recbench.reports.drawing.differences import (
+    Gap,
+    Matrix,
+    difference_matrix,
+    draw_matrix,
+    draw_ranks,
+)
+from recbench.reports.drawing.fold_heatmap import MOST_FOLDS, heatmap_by_fold, list_folds
+from recbench.reports.drawing.heatmap import (
+    Column,
+    Heatmap,
+    Line,
+    Square,
+    accuracy_heatmap,
+    colour_key,
+    cost_heatmap,
+)
+from recbench.reports.drawing.learning_curves import (
+    PARTS,
+    Curves,
+    RowCurves,
+    draw_curves,
+    read_curves,
+)
+from recbench.reports.drawing.picture import Picture, draw_heatmap
+from recbench.reports.drawing.scatter import (
+    Point,
+    describe_front,
+    draw_scatter,
+    find_points,
+    tabulate_points,
+)
 
 __all__ = [
+    "MOST_FOLDS",
+    "PARTS",
     "Column",
+    "Curves",
+    "Gap",
     "Heatmap",
     "Line",
+    "Matrix",
     "Picture",
+    "Point",
+    "RowCurves",
     "Square",
     "accuracy_heatmap",
-    "data",
-    "differences",
+    "colour_key",
+    "cost_heatmap",
+    "describe_front",
+    "difference_matrix",
+    "draw_activity",
+    "draw_curves",
+    "draw_grid",
     "draw_heatmap",
-    "fold_heatmap",
-    "heatmap",
-    "learning_curves",
-    "picture",
-    "scatter",
+    "draw_matrix",
+    "draw_ranks",
+    "draw_scatter",
+    "draw_stars",
+    "draw_times",
+    "draw_years",
+    "find_points",
+    "heatmap_by_fold",
+    "list_folds",
+    "period_starts",
+    "read_curves",
+    "tabulate_points",
 ]

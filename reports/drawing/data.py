@@ -37,9 +37,9 @@ SHADES = ListedColormap(colormaps["YlGnBu"](np.linspace(0.25, 1, 256)))
 Part = dict[str, Any]  # of a profile, as `datasets.profile` describes it
 
 
-def stars(part: Part, title: str) -> Figure:
+def draw_stars(part: Part, title: str) -> Figure:
     """How often each rating is given, with its share where there are few; else bins."""
-    figure, axes = _canvas(title)
+    figure, axes = _make_canvas(title)
     axes.set(xlabel="rating", ylabel="ratings")
     counts = part["counts"]
     if part["edges"]:
@@ -56,16 +56,16 @@ def stars(part: Part, title: str) -> Figure:
     return figure
 
 
-def periods(part: Part) -> NDArray[np.datetime64]:
-    """The first moment of each day, month or year of `times`, and of the one after the last."""
+def period_starts(part: Part) -> NDArray[np.datetime64]:
+    """The first moment of each day, month or year of the times, and of the one after the last."""
     unit = part["step"][0].upper()
     return np.datetime64(part["first"], unit) + np.arange(len(part["counts"]) + 1)
 
 
-def times(part: Part, title: str) -> Figure:
+def draw_times(part: Part, title: str) -> Figure:
     """Ratings in each day, month or year."""
-    figure, axes = _canvas(title)
-    starts = periods(part)
+    figure, axes = _make_canvas(title)
+    starts = period_starts(part)
     days = starts.astype("M8[D]").astype(np.int64)
     axes.stairs(part["counts"], days, fill=True, color=INK)
     axes.set(xlabel="time (UTC)", ylabel=f"ratings per {part['step']}")
@@ -80,12 +80,12 @@ def times(part: Part, title: str) -> Figure:
     return figure
 
 
-def activity(part: Part, title: str, one: str) -> Figure:
+def draw_activity(part: Part, title: str, one: str) -> Figure:
     """How many users or items have at least so many ratings; the median is marked.
 
     Both axes are logarithmic; `one` is "user" or "item".
     """
-    figure, axes = _canvas(title)
+    figure, axes = _make_canvas(title)
     levels = np.array(part["levels"])
     at_least = np.array(part["at_least"])
     axes.set(xscale="log", yscale="log")
@@ -111,9 +111,9 @@ def _mark_median(axes: Axes, median: float) -> None:
     )
 
 
-def years(part: Part, title: str) -> Figure:
+def draw_years(part: Part, title: str) -> Figure:
     """Items in each year of release, or in each ten or more years."""
-    figure, axes = _canvas(title)
+    figure, axes = _make_canvas(title)
     step = part["step"]
     edges = part["first"] + step * np.arange(len(part["counts"]) + 1)
     per = f"{step:,} years"
@@ -127,12 +127,12 @@ def years(part: Part, title: str) -> Figure:
     return figure
 
 
-def grid(part: Part, title: str) -> Figure:
+def draw_grid(part: Part, title: str) -> Figure:
     """Which share of the pairs in each block of users and items is rated; blank: none.
 
     On a logarithmic scale over four powers of ten at most.
     """
-    figure, axes = _canvas(title, height=3.2, right=1.05)
+    figure, axes = _make_canvas(title, height=3.2, right=1.05)
     users = np.array(part["users"], np.float64)
     items = np.array(part["items"], np.float64)
     counts = np.array(part["counts"], np.float64)
@@ -165,7 +165,7 @@ def _draw_colour_bar(
     beside.yaxis.set_major_formatter(FuncFormatter(lambda share, _: words.share(share, 1)))
 
 
-def _canvas(title: str, height: float = HEIGHT, right: float = RIGHT) -> tuple[Figure, Axes]:
+def _make_canvas(title: str, height: float = HEIGHT, right: float = RIGHT) -> tuple[Figure, Axes]:
     """A figure as wide as half a page, its title above axes with two sides."""
     title_lines = textwrap.wrap(title, LETTERS)
     above = 0.1 + 0.165 * len(title_lines)

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import rankdata
 
 from recbench.benchmarks.certainty import LEVEL
-from recbench.reports.drawing.heatmap import fence, on
+from recbench.reports.drawing.heatmap import outlier_fence, readable_on
 from recbench.reports.results import Certainty
 from recbench.reports.words import chance, signed
 
@@ -66,7 +66,7 @@ class Gap:
             return None
         direction = 1 if self.better else -1
         background = to_hex(COLOURS(0.5 - direction * (0.1 + 0.3 * self.shade)))
-        return background, on(background)
+        return background, readable_on(background)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Matrix:
     n_rows: int  # of which these are the best
 
 
-def matrix(found: Certainty, column: str) -> Matrix:
+def difference_matrix(found: Certainty, column: str) -> Matrix:
     """All pairs of the best `MOST_ROWS` rows.
 
     What is below the diagonal is exactly minus what is above.
@@ -99,9 +99,9 @@ def matrix(found: Certainty, column: str) -> Matrix:
             is_better = bool(losses[first] - losses[second] < 0)
             is_worse = bool(losses[second] - losses[first] < 0)
 
-            tip = _tip(names[y], names[x], column, (difference, low, high), p)
+            tip = _describe_difference(names[y], names[x], column, (difference, low, high), p)
             gaps[y][x] = Gap(tip, difference, low, high, p, is_better, shade)
-            tip = _tip(names[x], names[y], column, (-difference, -high, -low), p)
+            tip = _describe_difference(names[x], names[y], column, (-difference, -high, -low), p)
             gaps[x][y] = Gap(tip, -difference, -high, -low, p, is_worse, shade)
     return Matrix(column, names, gaps, len(found.rows))
 
@@ -114,10 +114,10 @@ def _largest_difference(found: Certainty, shown: list[int]) -> float:
         for second in shown:
             if first < second:
                 sizes.append(abs(float(values[first] - values[second])))
-    return fence(sizes) if any(sizes) else 1.0
+    return outlier_fence(sizes) if any(sizes) else 1.0
 
 
-def _tip(
+def _describe_difference(
     row: str, column_row: str, column: str, estimate: tuple[float, float, float], p: float
 ) -> str:
     """What is said of a difference: its size, its interval, and whether it is significant."""

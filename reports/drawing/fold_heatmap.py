@@ -2,7 +2,14 @@
 
 from recbench.benchmarks.metrics import ARROWS, Metric, find_metric
 from recbench.benchmarks.records import Record
-from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square, fit_and_test, shades
+from recbench.reports.drawing.heatmap import (
+    Column,
+    Heatmap,
+    Line,
+    Square,
+    describe_times,
+    scale_to_shades,
+)
 from recbench.reports.results import Results, Row
 from recbench.reports.words import NONE, number, slug
 
@@ -11,15 +18,15 @@ MOST_FOLDS = 12  # what is still read as a table; with `--repeats` there may be 
 Place = tuple[int, int]  # the seed of the split, and the fold
 
 
-def places(results: Results) -> list[Place]:
+def list_folds(results: Results) -> list[Place]:
     """All splits and folds of the run, in the plan's order."""
     return list(dict.fromkeys(_place_of(record) for row in results.rows for record in row.records))
 
 
-def by_fold(results: Results, column: str) -> Heatmap | None:
+def heatmap_by_fold(results: Results, column: str) -> Heatmap | None:
     """Rows against at most `MOST_FOLDS` folds; None if nothing has a value and nothing failed."""
     metric = find_metric(column)
-    shown = places(results)[:MOST_FOLDS]
+    shown = list_folds(results)[:MOST_FOLDS]
     records = [[_record_at(row, place) for place in shown] for row in results.rows]
     losses = [[_loss_of(record, column, metric) for record in line] for line in records]
 
@@ -28,7 +35,7 @@ def by_fold(results: Results, column: str) -> Heatmap | None:
         return None
 
     # All squares share one scale, so shades are found for all of them together.
-    remaining = iter(shades([loss for line in losses for loss in line]))
+    remaining = iter(scale_to_shades([loss for line in losses for loss in line]))
     best = [_best_loss(results, column, place) for place in shown]
     lines = []
     for row, row_records, row_losses in zip(results.rows, records, losses, strict=True):
@@ -36,13 +43,13 @@ def by_fold(results: Results, column: str) -> Heatmap | None:
         for record, loss, best_loss in zip(row_records, row_losses, best, strict=True):
             is_first = loss is not None and loss == best_loss and row is not results.oracle
             mark = "first" if is_first else ""
-            squares.append(_square(row, record, column, next(remaining), mark))
+            squares.append(_fold_square(row, record, column, next(remaining), mark))
         lines.append(Line(row.name, row.family, squares))
-    heads = _heads(shown, metric)
+    heads = _column_heads(shown, metric)
     return Heatmap(f"folds-{slug(column)}", f"{column} by fold", heads, lines, "table")
 
 
-def _heads(shown: list[Place], metric: Metric) -> list[Column]:
+def _column_heads(shown: list[Place], metric: Metric) -> list[Column]:
     """A column a fold; with the seed of its split instead of the unit where there are several."""
     has_seeds = len({seed for seed, _ in shown}) > 1
     heads = []
@@ -76,7 +83,9 @@ def _best_loss(results: Results, column: str, place: Place) -> float | None:
     return min(known) if len(known) > 1 else None
 
 
-def _square(row: Row, record: Record | None, column: str, shade: float | None, mark: str) -> Square:
+def _fold_square(
+    row: Row, record: Record | None, column: str, shade: float | None, mark: str
+) -> Square:
     """One fold: its value, or the status in its place."""
     if record is None:
         return Square(NONE, f"{row.name}: not planned")
@@ -92,5 +101,5 @@ def _square(row: Row, record: Record | None, column: str, shade: float | None, m
         return Square(NONE, f"{where}: {reason}")
 
     times = [record.seconds(phase) for phase in ("fit", "rate", "rank")]
-    tip = f"{where}: {number(value)}\n{fit_and_test(*times)}"
+    tip = f"{where}: {number(value)}\n{describe_times(*times)}"
     return Square(number(value), tip, value, shade, mark)

@@ -84,7 +84,7 @@ class Square:
         """Background and text colour, as #rrggbb; None without a shade."""
         if self.shade is None:
             return None
-        return paint(self.shade)
+        return colours_of_shade(self.shade)
 
     @property
     def sign(self) -> Mark | None:
@@ -153,7 +153,7 @@ class Heatmap:
         return by_family
 
 
-def luminance(colour: str) -> float:
+def relative_luminance(colour: str) -> float:
     """The relative luminance of WCAG 2, from 0 (black) to 1 (white)."""
     linear = []
     for channel in to_rgb(colour):
@@ -165,26 +165,26 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def on(background: str) -> str:
+def readable_on(background: str) -> str:
     """Black or white, whichever is easier to read on `background`; the contrast is at least 4.5."""
-    light = luminance(background)
+    light = relative_luminance(background)
     contrast_of_white = 1.05 / (light + 0.05)
     contrast_of_black = (light + 0.05) / 0.05
     return "#ffffff" if contrast_of_white > contrast_of_black else "#000000"
 
 
-def paint(shade: float, colours: Colormap = COLOURS) -> tuple[str, str]:
+def colours_of_shade(shade: float, colours: Colormap = COLOURS) -> tuple[str, str]:
     """Background and text colour of a shade: with `COLOURS`, the better, the brighter."""
     background = to_hex(colours(0.05 + 0.8 * shade))
-    return background, on(background)
+    return background, readable_on(background)
 
 
-def shades(values: Sequence[float | None], *, log: bool = False) -> list[float | None]:
+def scale_to_shades(values: Sequence[float | None], *, log: bool = False) -> list[float | None]:
     """The values of a column from 0 (lowest, best) to 1, None where there is no value.
 
     All are None where all values are the same, for there is nothing to see. What lies beyond the
-    `fence` gets 1 too, so that one hopeless row does not flatten all others; a logarithmic scale
-    needs no such limit.
+    `outlier_fence` gets 1 too, so that one hopeless row does not flatten all others; a logarithmic
+    scale needs no such fence.
     """
     known = np.array([value for value in values if value is not None])
     if len(set(known)) < 2:
@@ -196,7 +196,7 @@ def shades(values: Sequence[float | None], *, log: bool = False) -> list[float |
         worst = float(scaled.max())
     else:
         scaled = known
-        worst = fence(known)
+        worst = outlier_fence(known)
 
     width = worst - scaled.min()
     if width > 0:
@@ -208,7 +208,9 @@ def shades(values: Sequence[float | None], *, log: bool = False) -> list[float |
     return [None if value is None else float(next(remaining)) for value in values]
 
 
-def fence(losses: Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+def outlier_fence(
+    losses: Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> float:
     """The worst loss that is worth a place on a scale.
 
     At most 1.5 quartile distances beyond the worse quartile (Tukey's fence); the greatest loss
@@ -220,7 +222,7 @@ def fence(losses: Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.floa
     return float(min(max(losses), third + 1.5 * (third - first)))
 
 
-def accuracy(results: Results) -> Heatmap:
+def accuracy_heatmap(results: Results) -> Heatmap:
     """Rows against metrics: means over the folds, with their intervals over users where known."""
     shown = metrics(results)
     columns = [Column(name, metric.unit, ARROWS[metric.better]) for name, metric in shown.items()]
@@ -228,7 +230,7 @@ def accuracy(results: Results) -> Heatmap:
     for name, metric in shown.items():
         for row, square in zip(results.rows, _mean_squares(results, name, metric), strict=True):
             by_row[row.name].append(square)
-    return Heatmap("accuracy", "Mean over folds", columns, _lines(results, by_row))
+    return Heatmap("accuracy", "Mean over folds", columns, _lines_of_rows(results, by_row))
 
 
 def _mean_squares(results: Results, column: str, metric: Metric) -> list[Square]:
@@ -240,7 +242,7 @@ def _mean_squares(results: Results, column: str, metric: Metric) -> list[Square]
     near = results.near(column)
 
     squares = []
-    for row, mean, shade in zip(results.rows, means, shades(losses), strict=True):
+    for row, mean, shade in zip(results.rows, means, scale_to_shades(losses), strict=True):
         mark = ""
         if not has_one_value and row in best:
             mark = "best"
@@ -263,18 +265,18 @@ def _accuracy_tip(row: Row, column: str) -> str:
     if spread is None:
         return f"{row.name}, {column}: {row.missing(column)}"
     folds = ", ".join(number(value) for value in row.values(column))
-    times = fit_and_test(row.seconds("fit"), row.seconds("rate"), row.seconds("rank"))
+    times = describe_times(row.seconds("fit"), row.seconds("rate"), row.seconds("rank"))
     return f"{row.name}, {column}: {plus_minus(spread)}\nfolds: {folds}\n{times}"
 
 
-def fit_and_test(fit: float | None, *test: float | None) -> str:
+def describe_times(fit: float | None, *test: float | None) -> str:
     """Such as `fit 1.2 s, test 0.3 s`, where testing is rating and ranking together."""
     known = [time for time in test if time is not None]
     tested = seconds(sum(known)) if known else NONE
     return f"fit {seconds(fit)} s, test {tested} s"
 
 
-def cost(results: Results) -> Heatmap:
+def cost_heatmap(results: Results) -> Heatmap:
     """Rows against seconds of each phase and megabytes."""
     by_row: dict[str, list[Square]] = {row.name: [] for row in results.rows}
     columns = []
@@ -287,14 +289,14 @@ def cost(results: Results) -> Heatmap:
         for row, square in zip(results.rows, _memory_squares(results, memory), strict=True):
             by_row[row.name].append(square)
     title = "Seconds (mean over folds) and memory"
-    return Heatmap("cost", title, columns, _lines(results, by_row))
+    return Heatmap("cost", title, columns, _lines_of_rows(results, by_row))
 
 
 def _time_squares(results: Results, phase: str) -> list[Square]:
     """One square a row: seconds of `phase`; grey, without a colour, if cells ran side by side."""
     times = [row.seconds(phase) for row in results.rows]
     squares = []
-    for row, time, shade in zip(results.rows, times, shades(times, log=True), strict=True):
+    for row, time, shade in zip(results.rows, times, scale_to_shades(times, log=True), strict=True):
         average = f"{row.name}, {phase}: {seconds(time)} s on average over the folds"
         tip = f"{average}\n{_describe_samples(row, phase)}"
         is_grey = row.contended and time is not None
@@ -310,7 +312,9 @@ def _memory_squares(results: Results, memory: str) -> list[Square]:
     label = MEMORY_COLUMNS[memory]
     used = [row.memory_mb(memory) for row in results.rows]
     squares = []
-    for row, megabyte, shade in zip(results.rows, used, shades(used, log=True), strict=True):
+    for row, megabyte, shade in zip(
+        results.rows, used, scale_to_shades(used, log=True), strict=True
+    ):
         meaning = "greatest of all phases and folds"
         if megabyte is None:
             meaning = "not measured on this platform"
@@ -331,16 +335,16 @@ def _describe_samples(row: Row, phase: str) -> str:
     return f"each fold: {kind}{contended}"
 
 
-def _lines(results: Results, by_row: dict[str, list[Square]]) -> list[Line]:
+def _lines_of_rows(results: Results, by_row: dict[str, list[Square]]) -> list[Line]:
     """The rows with their squares; without them where a fold has failed."""
     lines = []
     for row in results.rows:
         squares = [] if row.failures else by_row[row.name]
-        lines.append(Line(row.name, row.family, squares, row.failure, _reasons(row)))
+        lines.append(Line(row.name, row.family, squares, row.failure, _reasons_of_failures(row)))
     return lines
 
 
-def _reasons(row: Row) -> str:
+def _reasons_of_failures(row: Row) -> str:
     """Why folds of the row are not ok, one a line."""
     reasons = []
     for record in row.failures:
@@ -348,6 +352,6 @@ def _reasons(row: Row) -> str:
     return "\n".join(reasons)
 
 
-def key(n: int = 9) -> list[str]:
+def colour_key(n: int = 9) -> list[str]:
     """`n` colours from best to worst, for a legend."""
-    return [paint(shade)[0] for shade in np.linspace(0, 1, n)]
+    return [colours_of_shade(shade)[0] for shade in np.linspace(0, 1, n)]

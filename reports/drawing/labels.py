@@ -55,7 +55,7 @@ class _Place:
     leader: list[Spot]  # spots on the line that leads there; empty without one
 
 
-def place(
+def place_labels(
     figure: Figure, axes: Axes, labels: Sequence[Label], path: Sequence[Spot] = ()
 ) -> list[Annotation]:
     """Write those of `labels` that find a free place, earlier ones first; what was written.
@@ -67,7 +67,9 @@ def place(
     FigureCanvasAgg(figure)  # the canvas that measures texts
     scale = figure.dpi / 72
     points = [_to_pixels(axes, label) for label in labels]
-    taken = [_box(point, (2 * DOT_RADIUS * scale, 2 * DOT_RADIUS * scale)) for point in points]
+    taken = [
+        _box_around(point, (2 * DOT_RADIUS * scale, 2 * DOT_RADIUS * scale)) for point in points
+    ]
     if path:
         corners = axes.transData.transform(path)
         taken += [_line_box(*ends, scale) for ends in itertools.pairwise(corners)]
@@ -81,8 +83,8 @@ def place(
         if free is None:
             continue
         names.append(free.box)
-        taken += [_box(spot, (scale, scale)) for spot in free.leader]
-        written.append(_write(axes, label, free, scale))
+        taken += [_box_around(spot, (scale, scale)) for spot in free.leader]
+        written.append(_write_label(axes, label, free, scale))
     return written
 
 
@@ -120,16 +122,16 @@ def _find_place(
     inside: Bbox,
 ) -> _Place | None:
     """The nearest free place of a name; None if there is none."""
-    for offset, is_led in _offsets(room, scale, far=label.must):
+    for offset, is_led in _offsets_to_try(room, scale, far=label.must):
         middle = (point[0] + offset[0], point[1] + offset[1])
         leader = _spots_between(point, middle) if is_led else []
-        box = _box(middle, room)
-        if _is_free(box, [*taken, *names], inside) and not _crosses(leader, names):
+        box = _box_around(middle, room)
+        if _is_free(box, [*taken, *names], inside) and not _crosses_name(leader, names):
             return _Place(offset, box, leader)
     return None
 
 
-def _write(axes: Axes, label: Label, free: _Place, scale: float) -> Annotation:
+def _write_label(axes: Axes, label: Label, free: _Place, scale: float) -> Annotation:
     """Write a name at its place, with a line to its point where it is far."""
     return axes.annotate(
         label.text,
@@ -143,7 +145,7 @@ def _write(axes: Axes, label: Label, free: _Place, scale: float) -> Annotation:
     )
 
 
-def _offsets(room: Spot, scale: float, *, far: bool) -> Iterator[tuple[Spot, bool]]:
+def _offsets_to_try(room: Spot, scale: float, *, far: bool) -> Iterator[tuple[Spot, bool]]:
     """From a point to the middle of its name, nearest first, and whether a line has to lead there.
 
     In pixels; `room` is the name's width and height.
@@ -160,7 +162,7 @@ def _offsets(room: Spot, scale: float, *, far: bool) -> Iterator[tuple[Spot, boo
             yield (x * (away + width / 2), y * (away + height / 2)), distance not in NEAR
 
 
-def _box(middle: Spot, room: Spot) -> Bbox:
+def _box_around(middle: Spot, room: Spot) -> Bbox:
     """The box of this width and height around a middle."""
     return Bbox.from_bounds(middle[0] - room[0] / 2, middle[1] - room[1] / 2, *room)
 
@@ -184,6 +186,6 @@ def _is_free(box: Bbox, taken: Sequence[Bbox], inside: Bbox) -> bool:
     return is_across and is_up and not any(box.overlaps(other) for other in taken)
 
 
-def _crosses(line: Sequence[Spot], names: Sequence[Bbox]) -> bool:
+def _crosses_name(line: Sequence[Spot], names: Sequence[Bbox]) -> bool:
     """Whether any spot of a line lies on a name."""
     return any(name.contains(*spot) for name in names for spot in line)

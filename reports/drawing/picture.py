@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square, key
+from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square, colour_key
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -71,8 +71,8 @@ class Picture:
         with rc_context(STYLE):
             figure = self.draw()
             FigureCanvasAgg(figure)
-            files[f"{self.name}.svg"] = _saved(figure, "svg", {"Date": None, "Creator": None})
-            files[f"{self.name}.png"] = _saved(figure, "png", {"Software": None})
+            files[f"{self.name}.svg"] = _save_figure(figure, "svg", {"Date": None, "Creator": None})
+            files[f"{self.name}.png"] = _save_figure(figure, "png", {"Software": None})
         return files
 
     @property
@@ -82,7 +82,7 @@ class Picture:
         return f"data:image/svg+xml;base64,{content}"
 
 
-def _saved(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
+def _save_figure(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
     """A figure as a file of this kind, on white paper.
 
     White, for pages that are dark around it; report.html lets it melt into its own paper.
@@ -139,7 +139,7 @@ def _measure_sheet(drawn: Heatmap, title: str) -> _Sheet:
     return _Sheet(names, label_width, square_width, heights, title_lines, width, height)
 
 
-def heatmap(drawn: Heatmap, title: str) -> Figure:
+def draw_heatmap(drawn: Heatmap, title: str) -> Figure:
     """The heatmap as a figure of its own size, with `title` above it."""
     sheet = _measure_sheet(drawn, title)
     figure = Figure(figsize=(sheet.width, sheet.height))
@@ -226,7 +226,7 @@ def _colours_of(square: Square) -> tuple[str, str]:
 
 def _draw_legend(axes: Axes, x: float, y: float, drawn: Heatmap) -> None:
     """The colours from best to worst, and what the marks mean."""
-    colours = key()
+    colours = colour_key()
     for index, colour in enumerate(colours):
         axes.add_patch(Rectangle((x + 0.12 * index, y), 0.12, 0.1, facecolor=colour, linewidth=0))
 

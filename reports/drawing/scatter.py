@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from recbench.benchmarks.metrics import ARROWS, Metric, find_metric
-from recbench.reports.drawing.heatmap import fence
-from recbench.reports.drawing.labels import Label, Spot, place
+from recbench.reports.drawing.heatmap import outlier_fence
+from recbench.reports.drawing.labels import Label, Spot, place_labels
 from recbench.reports.results import Results
 from recbench.reports.words import count, duration, interval, listed, number, unit_of_time
 
@@ -47,7 +47,7 @@ class Point:
         return max(self.time, SHORTEST)
 
 
-def points(results: Results, column: str) -> list[Point]:
+def find_points(results: Results, column: str) -> list[Point]:
     """All contestants with a mean of `column` and a fit time, in the order of the rows."""
     found = []
     for row in results.contestants:
@@ -60,7 +60,7 @@ def points(results: Results, column: str) -> list[Point]:
     return found
 
 
-def front(found: Sequence[Point], metric: Metric) -> list[Point]:
+def pareto_front(found: Sequence[Point], metric: Metric) -> list[Point]:
     """The Pareto front: points that no other beats in mean or time without losing in the other.
 
     Fastest first; equal points are all on it.
@@ -79,9 +79,9 @@ def front(found: Sequence[Point], metric: Metric) -> list[Point]:
     return kept
 
 
-def sentences(results: Results, column: str) -> list[str]:
+def describe_front(results: Results, column: str) -> list[str]:
     """What the picture says, in words; true for any number of points and for ties."""
-    found = points(results, column)
+    found = find_points(results, column)
     beginning = "The oracle apart, n" if results.oracle else "N"
     if not found:
         return [f"{beginning}o row has both a mean {column} and a time to fit."]
@@ -90,7 +90,8 @@ def sentences(results: Results, column: str) -> list[str]:
         return [f"{alone} There is nothing to compare it with."]
 
     best = [
-        f"{point.name} ({_value_and_time(point)})" for point in front(found, find_metric(column))
+        f"{point.name} ({_value_and_time(point)})"
+        for point in pareto_front(found, find_metric(column))
     ]
     unbeaten = f"in mean {column} or in time to fit without being worse in the other"
     paragraphs = [f"{beginning}o row beats these {unbeaten}: {listed(best)}."]
@@ -102,11 +103,11 @@ def sentences(results: Results, column: str) -> list[str]:
     return paragraphs
 
 
-def in_words(found: Sequence[Point], column: str) -> list[tuple[str, str, str, str]]:
+def tabulate_points(found: Sequence[Point], column: str) -> list[tuple[str, str, str, str]]:
     """Of every point, fastest first: its name, mean, time, and whether it is on the front."""
     if not found:
         return []
-    best = front(found, find_metric(column))
+    best = pareto_front(found, find_metric(column))
     lines = []
     for point in sorted(found, key=lambda point: point.time):
         is_best = "yes" if point in best else "no"
@@ -118,7 +119,9 @@ def _value_and_time(point: Point) -> str:
     return f"{number(point.value)}, {duration(point.time)}"
 
 
-def draw(found: Sequence[Point], column: str, families: Sequence[str], title: str) -> Figure:
+def draw_scatter(
+    found: Sequence[Point], column: str, families: Sequence[str], title: str
+) -> Figure:
     """The points with their intervals, the front as steps, and as many names as find a place.
 
     `families` fixes colours and shapes, so that they are the same in every picture. Points beyond
@@ -132,24 +135,24 @@ def draw(found: Sequence[Point], column: str, families: Sequence[str], title: st
     heading = "\n".join(title_lines)
     figure.text(0.015, 0.985, heading, va="top", fontsize=10, fontweight="bold")
 
-    heights = _heights(found, metric)
-    styles = _styles(families)
+    heights = _heights_of_points(found, metric)
+    styles = _styles_of_families(families)
     for point, height in zip(found, heights, strict=True):
         _draw_point(axes, point, height, *styles[point.family])
     _set_axes(axes, found, heights, column)
 
-    best = front(found, metric)
+    best = pareto_front(found, metric)
     corners = [(point.x, heights[found.index(point)]) for point in best]
     steps = _draw_steps(axes, corners, worst_is_up=metric.better != "higher")
-    place(figure, axes, _labels(found, heights, best, metric), steps)
+    place_labels(figure, axes, _labels_in_order(found, heights, best, metric), steps)
     _draw_legend(axes, found, styles)
     return figure
 
 
-def _heights(found: Sequence[Point], metric: Metric) -> list[float]:
+def _heights_of_points(found: Sequence[Point], metric: Metric) -> list[float]:
     """Where each point stands: at its value, or at the border if that is beyond the `fence`."""
     losses = [metric.loss(point.value) for point in found]
-    worst = fence(losses)
+    worst = outlier_fence(losses)
     inner = [loss for loss in losses if loss <= worst]
     border = max(inner) + 0.08 * (max(inner) - min(inner))
     if metric.better == "higher":
@@ -160,7 +163,7 @@ def _heights(found: Sequence[Point], metric: Metric) -> list[float]:
     return heights
 
 
-def _styles(families: Sequence[str]) -> Styles:
+def _styles_of_families(families: Sequence[str]) -> Styles:
     """A colour and a shape for each family, in their order."""
     looks = zip(itertools.cycle(COLOURS), itertools.cycle(SHAPES), strict=False)
     return dict(zip(families, looks, strict=False))
@@ -175,7 +178,7 @@ def _draw_point(axes: Axes, point: Point, height: float, colour: str, shape: str
     axes.plot(point.x, height, shape, color=colour, markerfacecolor=face, markersize=5, zorder=3)
 
 
-def _labels(
+def _labels_in_order(
     found: Sequence[Point], heights: Sequence[float], best: Sequence[Point], metric: Metric
 ) -> list[Label]:
     """The names, those on the front first, then the better before the worse."""
@@ -238,10 +241,10 @@ def _set_times(axes: Axes, found: Sequence[Point]) -> None:
     factor = max(ratio**0.06, 100 / ratio, 1.6)
     axes.set_xscale("log")
     axes.set_xlim(min(times) / factor, max(times) * factor**1.5)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: _tick(time)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: _format_tick(time)))
 
 
-def _tick(time: float) -> str:
+def _format_tick(time: float) -> str:
     """A time as it stands beside an axis: `10 µs`, `100 ms`, `1,000 s`."""
     name, scale = unit_of_time(time)
     return f"{round(time * scale, 3):,g} {name}"

@@ -6,7 +6,7 @@ A section returns a list of them, and each renderer of this room shows every one
 from dataclasses import dataclass
 from typing import Literal
 
-from recbench.reports.drawing import Heatmap, Picture, differences
+from recbench.reports.drawing import Heatmap, Matrix, Picture
 
 # What a column of a table holds. Numbers stand on the right, all others on the left: "text" may be
 # broken into lines, "word" may not, "reason" keeps its own lines, and "command" can be copied.
@@ -259,7 +259,7 @@ class HeatmapTable:
 class MatrixTable:
     """The differences between all pairs of rows: a table to point at, else its picture."""
 
-    matrix: differences.Matrix
+    matrix: Matrix
     picture: Picture
     caption: str
     tips: str

@@ -5,8 +5,7 @@ from typing import assert_never
 
 from markupsafe import Markup, escape
 
-from recbench.reports.drawing import Column, Heatmap, Line, Square, differences
-from recbench.reports.drawing import heatmap as heatmaps
+from recbench.reports.drawing import Column, Gap, Heatmap, Line, Square, colour_key
 from recbench.reports.rendering.blocks import (
     AnyCell,
     Block,
@@ -358,7 +357,7 @@ def _paint(colours: tuple[str, str] | None) -> Markup:
 
 def _render_key(drawn: Heatmap) -> Markup:
     """What the colours and the marks of a heatmap mean."""
-    gradient = ", ".join(heatmaps.key())
+    gradient = ", ".join(colour_key())
     pattern = '<li>best<i style="background: linear-gradient(90deg, {})"></i>worst of the {}</li>'
     entries = [_fill(pattern, gradient, drawn.scale)]
     entries += [_fill("<li>{}</li>", meaning) for meaning in drawn.legend]
@@ -389,7 +388,7 @@ def _render_matrix(block: MatrixTable) -> Markup:
     return _enclose(f"Differences in {block.matrix.column}", table)
 
 
-def _render_gap(gap: differences.Gap | None) -> Markup:
+def _render_gap(gap: Gap | None) -> Markup:
     """One difference; the diagonal has none."""
     if gap is None:
         return Markup('<td class="none"></td>')

@@ -1,10 +1,15 @@
 """The report's answer to how accurate the rows are: over all folds, by fold, and their spread."""
 
 from recbench.reports import words
-from recbench.reports.drawing import Heatmap, Picture
-from recbench.reports.drawing import fold_heatmap as fold_heatmaps
-from recbench.reports.drawing import heatmap as heatmaps
-from recbench.reports.drawing import picture as figures
+from recbench.reports.drawing import (
+    MOST_FOLDS,
+    Heatmap,
+    Picture,
+    accuracy_heatmap,
+    draw_heatmap,
+    heatmap_by_fold,
+    list_folds,
+)
 from recbench.reports.rendering import (
     AnyCell,
     Block,
@@ -26,11 +31,11 @@ from recbench.reports.sections.registry import headline_columns, section, title_
 @section("How accurate?", place=20)
 def accuracy(results: Results) -> list[Block]:
     """The error heatmap, the headline columns fold by fold, and the means with their spread."""
-    drawn = heatmaps.accuracy(results)
+    drawn = accuracy_heatmap(results)
     return [
         HeatmapTable(
             drawn,
-            draw_heatmap(results, drawn, "Error heatmap."),
+            picture_of_heatmap(results, drawn, "Error heatmap."),
             "Mean of each metric over all planned folds; brighter is better, each column on its "
             "own scale, where hopeless outliers share the last colour.",
             tips="its folds",
@@ -41,11 +46,11 @@ def accuracy(results: Results) -> list[Block]:
     ]
 
 
-def draw_heatmap(results: Results, drawn: Heatmap, kind: str) -> Picture:
+def picture_of_heatmap(results: Results, drawn: Heatmap, kind: str) -> Picture:
     """The heatmap as a picture with a title, whose alternative text begins with `kind`."""
     title = title_figure(results, drawn.title)
     alternative = f"{kind} {title}. The table has the same numbers."
-    return Picture(drawn.name, alternative, lambda: figures.heatmap(drawn, title))
+    return Picture(drawn.name, alternative, lambda: draw_heatmap(drawn, title))
 
 
 def _describe_folds(results: Results) -> list[Block]:
@@ -55,23 +60,23 @@ def _describe_folds(results: Results) -> list[Block]:
     """
     views: list[Block] = []
     for column in headline_columns(results):
-        view = fold_heatmaps.by_fold(results, column)
+        view = heatmap_by_fold(results, column)
         if view is None:
             continue
         caption = (
             f"{view.title}: all numbers on one scale, brighter is better; a fold that did not run "
             "to its end has its status in its place."
         )
-        picture = draw_heatmap(results, view, "Heatmap by fold.")
+        picture = picture_of_heatmap(results, view, "Heatmap by fold.")
         views.append(HeatmapTable(view, picture, caption, is_folded=True))
 
     if not views:
         return []
 
     blocks: list[Block] = [Heading("Is it the same in every fold?")]
-    n_folds = len(fold_heatmaps.places(results))
-    if n_folds > fold_heatmaps.MOST_FOLDS:
-        shown = fold_heatmaps.MOST_FOLDS
+    n_folds = len(list_folds(results))
+    if n_folds > MOST_FOLDS:
+        shown = MOST_FOLDS
         blocks.append(Note(f"Of {n_folds} folds the first {shown} are shown; means count all."))
 
     return blocks + views

@@ -11,7 +11,7 @@ from recbench.benchmarks.certainty import LEVEL, longest_alike_groups
 from recbench.benchmarks.records import Record
 from recbench.benchmarks.splits import is_seeded
 from recbench.reports import words
-from recbench.reports.drawing import Picture, differences
+from recbench.reports.drawing import Picture, difference_matrix, draw_matrix, draw_ranks
 from recbench.reports.rendering import (
     Block,
     Figure,
@@ -87,7 +87,7 @@ def _describe_column(results: Results, column: str) -> list[Block]:
 
 def _draw_pairs(results: Results, found: Certainty, column: str) -> list[Block]:
     """The matrix of differences between at least two rows, and the ranks with their intervals."""
-    matrix = differences.matrix(found, column)
+    matrix = difference_matrix(found, column)
     n_shown = len(matrix.names)
     n_rows = len(found.rows)
     extent = "all rows" if n_shown == n_rows else f"best {n_shown} of {n_rows} rows"
@@ -96,7 +96,7 @@ def _draw_pairs(results: Results, found: Certainty, column: str) -> list[Block]:
     picture = Picture(
         f"differences-{words.slug(column)}",
         f"Matrix of differences. {title}. {describe_pairs(found)}",
-        lambda: differences.draw_matrix(matrix, title),
+        lambda: draw_matrix(matrix, title),
     )
     subject = f"{column} of the row minus that of the column"
     if n_shown < n_rows:
@@ -111,7 +111,7 @@ def _draw_pairs(results: Results, found: Certainty, column: str) -> list[Block]:
     ranks = Picture(
         f"ranks-{words.slug(column)}",
         f"Rank intervals. {ranks_title}. The table has the same numbers.",
-        lambda: differences.draw_ranks(found, ranks_title),
+        lambda: draw_ranks(found, ranks_title),
     )
     ranks_caption = f"Rank by {column}, and between which ranks a row lies in 95 % of the draws."
 

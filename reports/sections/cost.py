@@ -1,8 +1,15 @@
 """The report's answer to what the rows cost: seconds, megabytes, accuracy against fit time."""
 
 from recbench.reports import words
-from recbench.reports.drawing import Picture, scatter
-from recbench.reports.drawing import heatmap as heatmaps
+from recbench.reports.drawing import (
+    Picture,
+    Point,
+    cost_heatmap,
+    describe_front,
+    draw_scatter,
+    find_points,
+    tabulate_points,
+)
 from recbench.reports.rendering import (
     Block,
     Details,
@@ -18,18 +25,18 @@ from recbench.reports.rendering import (
     TableLine,
 )
 from recbench.reports.results import Results
-from recbench.reports.sections.accuracy import draw_heatmap
+from recbench.reports.sections.accuracy import picture_of_heatmap
 from recbench.reports.sections.registry import headline_columns, section, title_figure
 
 
 @section("At what cost?", place=30)
 def cost(results: Results) -> list[Block]:
     """The heatmap of seconds and megabytes, and accuracy against the time to fit."""
-    drawn = heatmaps.cost(results)
+    drawn = cost_heatmap(results)
     blocks: list[Block] = [
         HeatmapTable(
             drawn,
-            draw_heatmap(results, drawn, "Heatmap of seconds and megabytes."),
+            picture_of_heatmap(results, drawn, "Heatmap of seconds and megabytes."),
             "Wall-clock seconds of each phase, mean over the folds, and memory, the greatest of "
             "all phases and folds; colours on a logarithmic scale, brighter is less. Nothing but "
             "the algorithm's own calls is timed.",
@@ -60,12 +67,12 @@ def _explain_times(results: Results) -> str:
 
 def _compare_with_time(results: Results, column: str) -> list[Block]:
     """What a column costs in time to fit: in words, and as a scatter plot with its numbers."""
-    sentences = " ".join(scatter.sentences(results, column))
+    sentences = " ".join(describe_front(results, column))
     blocks: list[Block] = [
         Heading(f"What does {column} cost in time to fit?"),
         Paragraph(sentences),
     ]
-    points = scatter.points(results, column)
+    points = find_points(results, column)
     if not points:
         return blocks
 
@@ -79,25 +86,23 @@ def _compare_with_time(results: Results, column: str) -> list[Block]:
     return blocks
 
 
-def _draw_points(
-    results: Results, points: list[scatter.Point], column: str, sentences: str
-) -> Picture:
+def _draw_points(results: Results, points: list[Point], column: str, sentences: str) -> Picture:
     title = title_figure(results, f"{column} against time to fit")
     families = list(dict.fromkeys(row.family for row in results.rows))
     return Picture(
         f"{words.slug(column)}-against-time",
         f"Scatter plot. {title}. {sentences}",
-        lambda: scatter.draw(points, column, families, title),
+        lambda: draw_scatter(points, column, families, title),
     )
 
 
-def _tabulate_points(points: list[scatter.Point], column: str) -> Table:
+def _tabulate_points(points: list[Point], column: str) -> Table:
     """The points as a table, the fastest first.
 
     Times have units, so they are sorted by their place.
     """
     lines = []
-    for place, (row, value, time, on_front) in enumerate(scatter.in_words(points, column), start=1):
+    for place, (row, value, time, on_front) in enumerate(tabulate_points(points, column), start=1):
         cells = (TableCell(value), TableCell(time, sort_value=place), TableCell(on_front))
         lines.append(TableLine(RowName(row), cells))
 

@@ -12,8 +12,15 @@ from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import DataDescription
 from recbench.datasets.ratings import Quantity, Step
 from recbench.reports import words
-from recbench.reports.drawing import Picture
-from recbench.reports.drawing import data as data_figures
+from recbench.reports.drawing import (
+    Picture,
+    draw_activity,
+    draw_grid,
+    draw_stars,
+    draw_times,
+    draw_years,
+    period_starts,
+)
 from recbench.reports.rendering import (
     Block,
     Code,
@@ -214,7 +221,7 @@ def _chart_values(part: Profile) -> Chart:
         "ratings by value",
         f"Most frequent: {highest} ({share}).",
         f"{numbers}.",
-        lambda title: data_figures.stars(part, title),
+        lambda title: draw_stars(part, title),
     )
 
 
@@ -222,7 +229,7 @@ def _chart_times(part: Profile) -> Chart:
     """Ratings by day, month or the like: by the `step` of the profile."""
     step = part["step"]
     counts = part["counts"]
-    periods = [str(period) for period in data_figures.periods(part)[:-1]]
+    periods = [str(period) for period in period_starts(part)[:-1]]
     preposition = "on" if step == "day" else "in"
     highest = f"{preposition} {_name_highest(periods, counts, step)}"
 
@@ -231,7 +238,7 @@ def _chart_times(part: Profile) -> Chart:
         f"ratings by {step}",
         f"From {part['first']} to {part['last']}; most of all {highest}: {max(counts):,}.",
         _speak_counts(periods, counts),
-        lambda title: data_figures.times(part, title),
+        lambda title: draw_times(part, title),
     )
 
 
@@ -253,7 +260,7 @@ def _chart_activity(part: Profile, n_members: int, one: str) -> Chart:
         f"ratings per {one}",
         caption,
         f"{numbers}.",
-        lambda title: data_figures.activity(part, title, one),
+        lambda title: draw_activity(part, title, one),
     )
 
 
@@ -277,7 +284,7 @@ def _chart_years(part: Profile) -> Chart:
         "items by release year",
         caption,
         _speak_counts([str(start) for start in starts], counts),
-        lambda title: data_figures.years(part, title),
+        lambda title: draw_years(part, title),
     )
 
 
@@ -319,7 +326,7 @@ def _chart_gaps(part: Profile) -> Chart:
         "which pairs are rated",
         caption,
         f"{numbers}.",
-        lambda title: data_figures.grid(part, title),
+        lambda title: draw_grid(part, title),
     )
 
 

@@ -4,8 +4,7 @@ import statistics
 from collections.abc import Sequence
 
 from recbench.reports import words
-from recbench.reports.drawing import Picture
-from recbench.reports.drawing import learning_curves as curve_figures
+from recbench.reports.drawing import PARTS, Curves, Picture, RowCurves, draw_curves, read_curves
 from recbench.reports.rendering import (
     AnyCell,
     Block,
@@ -30,7 +29,7 @@ def learning(results: Results) -> list[Block] | None:
 
     None if no record has a trace.
     """
-    curves_by_row = [curve_figures.read_curves(row) for row in results.rows]
+    curves_by_row = [read_curves(row) for row in results.rows]
     traced = [curves for curves in curves_by_row if curves]
     if not traced:
         return None
@@ -39,7 +38,7 @@ def learning(results: Results) -> list[Block] | None:
     picture = Picture(
         "learning",
         f"Learning curves. {title}. The table has their ends.",
-        lambda: curve_figures.draw_curves(traced, title),
+        lambda: draw_curves(traced, title),
     )
 
     caption = (
@@ -56,11 +55,11 @@ def learning(results: Results) -> list[Block] | None:
     ]
 
 
-def _row_of(curves: curve_figures.RowCurves) -> Row:
+def _row_of(curves: RowCurves) -> Row:
     return next(iter(curves.values())).row
 
 
-def _tabulate_ends(traced: Sequence[curve_figures.RowCurves]) -> Table:
+def _tabulate_ends(traced: Sequence[RowCurves]) -> Table:
     """How many epochs, and each part's first, last and lowest error, as means over the folds."""
     is_validated = any("val" in curves for curves in traced)
     parts = ["train", "val"] if is_validated else ["train"]
@@ -75,14 +74,14 @@ def _tabulate_ends(traced: Sequence[curve_figures.RowCurves]) -> Table:
 
     heads = [TableHead("row", "text"), TableHead("epochs")]
     for part in parts:
-        meaning = curve_figures.PARTS[part]
+        meaning = PARTS[part]
         heads += [TableHead(end, small=(meaning,)) for end in ENDS]
 
     lines = tuple(_describe_ends(curves, parts) for curves in traced)
     return Table("Ends of the learning curves", caption, tuple(heads), lines)
 
 
-def _describe_ends(curves: curve_figures.RowCurves, parts: Sequence[str]) -> TableLine:
+def _describe_ends(curves: RowCurves, parts: Sequence[str]) -> TableLine:
     """One row's epochs and errors; or its failure in place of the errors."""
     row = _row_of(curves)
     cells: list[AnyCell] = [TableCell(words.span(_count_epochs(row)))]
@@ -95,7 +94,7 @@ def _describe_ends(curves: curve_figures.RowCurves, parts: Sequence[str]) -> Tab
     return TableLine(RowName(row.name), tuple(cells))
 
 
-def _mean_ends(curves: curve_figures.Curves | None) -> list[str]:
+def _mean_ends(curves: Curves | None) -> list[str]:
     """The first, the last and the lowest error, means over the folds.
 
     Dashes if a fold lacks one.
@@ -118,7 +117,7 @@ def _count_epochs(row: Row) -> list[int]:
     return [len(record.trace) for record in row.records if record.status == "ok" and record.trace]
 
 
-def _describe_rows(traced: Sequence[curve_figures.RowCurves]) -> list[str]:
+def _describe_rows(traced: Sequence[RowCurves]) -> list[str]:
     """What the records say of each row's epochs.
 
     Rows of which the same is said share a sentence.
@@ -130,7 +129,7 @@ def _describe_rows(traced: Sequence[curve_figures.RowCurves]) -> list[str]:
     return [f"{words.listed(names)}: {text}." for text, names in rows_by_text.items()]
 
 
-def _describe_epochs(row: Row, curves: curve_figures.RowCurves) -> str:
+def _describe_epochs(row: Row, curves: RowCurves) -> str:
     """How many epochs ran, where inner validation was best, whether early stopping ended a fold."""
     lengths = _count_epochs(row)
     unit = "epoch" if max(lengths) == 1 else "epochs"
@@ -156,7 +155,7 @@ def _name_folds(row: Row, lengths: Sequence[int]) -> str:
     return f" in {n_folds} folds"
 
 
-def _locate_lowest(curves: curve_figures.Curves) -> str:
+def _locate_lowest(curves: Curves) -> str:
     """In which epochs folds had their lowest error: the last of each, or from which to which."""
     epochs = [epoch for epoch, _ in curves.lowest()]
     pairs = zip(epochs, curves.folds, strict=True)

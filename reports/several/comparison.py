@@ -14,8 +14,7 @@ from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import DataDescription, RunDescription
 from recbench.datasets.foundation import UsageError
 from recbench.reports import words
-from recbench.reports.drawing import Column, Heatmap, Line, Square
-from recbench.reports.drawing import heatmap as heatmaps
+from recbench.reports.drawing import Column, Heatmap, Line, Square, accuracy_heatmap, cost_heatmap
 from recbench.reports.results import Results, Row
 from recbench.reports.several.comparable import refuse_mixture
 from recbench.reports.several.critical_difference import Ranking
@@ -183,11 +182,11 @@ class Comparison:
 
     @cached_property
     def _accuracy_by_run(self) -> dict[str, Heatmap]:
-        return {label: heatmaps.accuracy(results) for label, results in self.runs.items()}
+        return {label: accuracy_heatmap(results) for label, results in self.runs.items()}
 
     @cached_property
     def _cost_by_run(self) -> dict[str, Heatmap]:
-        return {label: heatmaps.cost(results) for label, results in self.runs.items()}
+        return {label: cost_heatmap(results) for label, results in self.runs.items()}
 
     def draw_accuracies(self) -> list[Overview]:
         """Rows against data sets, for each headline metric."""

@@ -4,8 +4,7 @@ from typing import Any
 
 from recbench.benchmarks.gating import MACHINE_FACTS
 from recbench.reports import words
-from recbench.reports.drawing import Picture
-from recbench.reports.drawing import picture as figures
+from recbench.reports.drawing import Picture, draw_heatmap
 from recbench.reports.rendering import (
     Block,
     Code,
@@ -86,7 +85,7 @@ def _draw_overview(comparison: Comparison, drawn: Overview) -> Picture:
     alternative = (
         f"Heatmap of recommenders against data sets: {title}. The table has the same numbers."
     )
-    return Picture(drawn.name, alternative, lambda: figures.heatmap(drawn, title))
+    return Picture(drawn.name, alternative, lambda: draw_heatmap(drawn, title))
 
 
 @section("How long does a fit take?", place=30)

@@ -278,7 +278,7 @@ def test_a_row_with_a_failed_fold_has_no_mean(tmp_path: Path) -> None:
         assert all(row.spread(column) is None for column in COLUMNS)
         assert row.seconds("fit") is None and row.memory_mb("peak_mb") is None
         assert row not in results.best("rmse") + results.near("rmse")
-    for drawn in (heatmaps.accuracy(results), heatmaps.cost(results)):
+    for drawn in (heatmaps.accuracy_heatmap(results), heatmaps.cost_heatmap(results)):
         assert {line.name for line in drawn.lines if line.failure} == {row.name for row in lost}
         assert all(not line.squares for line in drawn.lines if line.failure)
     _, page, markdown = read(tmp_path)
@@ -395,25 +395,30 @@ def test_what_was_measured_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("log", [False, True])
 def test_shades_run_from_best_to_worst(log: bool) -> None:
-    shaded = heatmaps.shades([0.95, None, 0.93, 1.0, 0.94], log=log)
+    shaded = heatmaps.scale_to_shades([0.95, None, 0.93, 1.0, 0.94], log=log)
     known = [shade for shade in shaded if shade is not None]
     assert shaded[1] is None and shaded[2] == 0 and shaded[3] == 1
     assert sorted(known) == [shaded[i] for i in (2, 4, 0, 3)]
-    assert heatmaps.shades([-0.2, -0.5]) == [1, 0]
-    assert heatmaps.shades([2.0, 2.0], log=log) == [None, None] and heatmaps.shades([None]) == [
-        None
-    ]
+    assert heatmaps.scale_to_shades([-0.2, -0.5]) == [1, 0]
+    assert heatmaps.scale_to_shades([2.0, 2.0], log=log) == [
+        None,
+        None,
+    ] and heatmaps.scale_to_shades([None]) == [None]
 
 
 def test_one_hopeless_row_does_not_flatten_the_others() -> None:
-    shaded = heatmaps.shades([0.93, 0.94, 0.95, 0.96, 0.97, 9.0])
+    shaded = heatmaps.scale_to_shades([0.93, 0.94, 0.95, 0.96, 0.97, 9.0])
     assert shaded[-1] == 1 and shaded[4] is not None and shaded[4] > 0.3
 
 
 def test_numbers_can_be_read_on_their_colours() -> None:
     for shade in np.linspace(0, 1, 101):
         light, dark = sorted(
-            (heatmaps.luminance(colour) for colour in heatmaps.paint(float(shade))), reverse=True
+            (
+                heatmaps.relative_luminance(colour)
+                for colour in heatmaps.colours_of_shade(float(shade))
+            ),
+            reverse=True,
         )
         assert (light + 0.05) / (dark + 0.05) >= 4.5
 

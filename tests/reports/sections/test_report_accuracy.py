@@ -53,7 +53,7 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def test_cells_have_the_intervals_of_the_bootstrap(whole: Results) -> None:
-    drawn = heatmaps.accuracy(whole)
+    drawn = heatmaps.accuracy_heatmap(whole)
     seen = 0
     for line in drawn.lines:
         row = next(row for row in whole.rows if row.name == line.name)
@@ -73,9 +73,9 @@ def test_no_answers_no_interval(tmp_path: Path) -> None:
     for path in directory.glob("records/*.npz"):
         path.unlink()
     results = Results.read(directory)
-    assert not any(square.note for square in heatmaps.accuracy(results).squares)
-    assert "small: 95 % interval over users" not in heatmaps.accuracy(results).legend
-    assert "95 %" not in " ".join(scatter.sentences(results, "rmse"))
+    assert not any(square.note for square in heatmaps.accuracy_heatmap(results).squares)
+    assert "small: 95 % interval over users" not in heatmaps.accuracy_heatmap(results).legend
+    assert "95 %" not in " ".join(scatter.describe_front(results, "rmse"))
     build(directory)
 
 
@@ -95,7 +95,7 @@ def test_too_few_users_are_said_to_be_too_few(tmp_path: Path) -> None:
     why = "too few users: 12 with a value in one of the folds, and at least 20 are needed"
     assert results.certainty == {} and results.near("rmse") == [] and results.unknown("rmse") == why
     assert f"How sure differences in rmse are is not known: {why}." in summarise_run(results)
-    assert {square.mark for square in heatmaps.accuracy(results).squares} == {"", "best"}
+    assert {square.mark for square in heatmaps.accuracy_heatmap(results).squares} == {"", "best"}
     assert f"How sure rmse is cannot be said: {why}." in build(directory).read_text()
     text = (directory / "report.md").read_text()
     assert f"How sure rmse is cannot be said: {why}." in text and "nan" not in re.findall(
@@ -104,7 +104,7 @@ def test_too_few_users_are_said_to_be_too_few(tmp_path: Path) -> None:
 
 
 def test_a_failed_fold_stands_in_its_own_square(half: Results) -> None:
-    drawn = fold_heatmaps.by_fold(half, "rmse")
+    drawn = fold_heatmaps.heatmap_by_fold(half, "rmse")
     assert drawn and [column.name for column in drawn.columns] == [
         f"fold {fold}" for fold in range(5)
     ]
@@ -128,8 +128,8 @@ def test_markdown_has_the_numbers_of_its_pictures(half: Results) -> None:
     markdown = build(half.run.directory).with_suffix(".md").read_text()
     part = markdown.partition("## How accurate?")[2].partition("\n## ")[0]
     tables = [table.splitlines() for table in re.findall(r"(?:^\|.*\n)+", part, re.M)]
-    views = [fold_heatmaps.by_fold(half, column) for column in ("rmse", "ndcg@10")]
-    drawn = [heatmaps.accuracy(half), *(view for view in views if view)]
+    views = [fold_heatmaps.heatmap_by_fold(half, column) for column in ("rmse", "ndcg@10")]
+    drawn = [heatmaps.accuracy_heatmap(half), *(view for view in views if view)]
     assert len(tables) == len(drawn) + 1 == part.count("![") + 1
     for shown, (head, _, *lines) in zip(drawn, tables, strict=False):
         assert [column.name for column in shown.columns] == re.findall(r"\| ([^|<]+)<br>", head)
@@ -147,7 +147,7 @@ def test_markdown_has_the_numbers_of_its_pictures(half: Results) -> None:
 
 
 def test_each_fold_marks_its_best(whole: Results) -> None:
-    drawn = fold_heatmaps.by_fold(whole, "rmse")
+    drawn = fold_heatmaps.heatmap_by_fold(whole, "rmse")
     assert drawn
     for fold in range(5):
         squares = [line.squares[fold] for line in drawn.lines]
@@ -162,7 +162,7 @@ def test_only_the_first_folds_are_shown_and_it_is_said(tmp_path: Path) -> None:
         for fold in range(15)
     ]
     directory = write(tmp_path, records)
-    drawn = fold_heatmaps.by_fold(Results.read(directory), "rmse")
+    drawn = fold_heatmaps.heatmap_by_fold(Results.read(directory), "rmse")
     assert drawn and len(drawn.columns) == fold_heatmaps.MOST_FOLDS == 12
     assert "Of 15 folds the first 12 are shown" in build(directory).read_text()
 
@@ -178,7 +178,7 @@ def test_times_of_one_run_and_contended_times_are_marked(tmp_path: Path) -> None
     records = [
         replace(r, environment=contended) if r.cell.row == "item-mean" else r for r in records
     ]
-    drawn = heatmaps.cost(Results.read(write(tmp_path, records)))
+    drawn = heatmaps.cost_heatmap(Results.read(write(tmp_path, records)))
     fit = [column.name for column in drawn.columns].index("fit")
     assert [line.name for line in drawn.lines if line.squares[fit].mark == "once"] == ["random"]
     assert [line.name for line in drawn.lines if line.squares[fit].grey] == ["item-mean"]
@@ -208,36 +208,40 @@ def test_the_front_is_what_nothing_beats_ties_included(
         return (one.time <= other.time and mine <= its) and (one.time < other.time or mine < its)
 
     wanted = {point.name for point in found if not any(beats(other, point) for other in found)}
-    best = scatter.front(found, metric)
+    best = scatter.pareto_front(found, metric)
     assert {point.name for point in best} == wanted
     assert [point.time for point in best] == sorted(point.time for point in best)
 
 
 def test_the_words_name_the_front_and_never_the_oracle(tmp_path: Path, whole: Results) -> None:
-    (said,) = scatter.sentences(whole, "rmse")
-    best = scatter.front(scatter.points(whole, "rmse"), find_metric("rmse"))
+    (said,) = scatter.describe_front(whole, "rmse")
+    best = scatter.pareto_front(scatter.find_points(whole, "rmse"), find_metric("rmse"))
     assert {row.name for row in whole.rows if f"{row.name} (" in said} == {
         point.name for point in best
     }
     assert "random" not in said  # slowest and worst: its time grows with its error
     oracle = [ok(cell("oracle", fold), 0.5) for fold in range(5)]
     results = Results.read(write(tmp_path, normal() + oracle, **SIMULATED))
-    assert all(point.name != "oracle" for point in scatter.points(results, "rmse"))
-    assert scatter.sentences(results, "rmse")[0].startswith("The oracle apart, no row beats these")
+    assert all(point.name != "oracle" for point in scatter.find_points(results, "rmse"))
+    assert scatter.describe_front(results, "rmse")[0].startswith(
+        "The oracle apart, no row beats these"
+    )
 
 
 def test_the_words_where_there_is_little_to_say(tmp_path: Path) -> None:
     alone = Results.read(write(tmp_path / "one", [ok(cell("surprise-svd", 0, 1), 0.934)]))
-    assert "nothing to compare" in scatter.sentences(alone, "rmse")[0]
+    assert "nothing to compare" in scatter.describe_front(alone, "rmse")[0]
     order = Results.read(
         write(tmp_path / "order", [ok(cell("popularity", 0, 1), 1.4, ranks_only=True)])
     )
-    assert scatter.sentences(order, "rmse") == ["No row has both a mean rmse and a time to fit."]
+    assert scatter.describe_front(order, "rmse") == [
+        "No row has both a mean rmse and a time to fit."
+    ]
 
 
 def test_differences_are_antisymmetric_and_their_marks_are_the_p_values(whole: Results) -> None:
     found = whole.certainty["rmse"]
-    shown, boot = differences.matrix(found, "rmse"), found.bootstrap
+    shown, boot = differences.difference_matrix(found, "rmse"), found.bootstrap
     for (y, one), (x, other) in itertools.permutations(enumerate(found.order), 2):
         gap, back = shown.gaps[y][x], shown.gaps[x][y]
         assert gap and back
@@ -308,7 +312,7 @@ def test_the_matrix_keeps_the_best_rows_and_says_so() -> None:
     ]
     results = [Row(f"row-{i}", "sgd", ()) for i in range(25)]
     found = Certainty(results, bootstrap_users(METRICS["rmse"], rows, n_draws=200))
-    shown = differences.matrix(found, "rmse")
+    shown = differences.difference_matrix(found, "rmse")
     assert (
         shown.names == [f"row-{index}" for index in found.order[: differences.MOST_ROWS]]
         and shown.n_rows == 25
@@ -316,9 +320,7 @@ def test_the_matrix_keeps_the_best_rows_and_says_so() -> None:
 
 
 def overlapping(seed: int, n: int) -> list[tuple[str, str]]:
-    """Which of the names that `labels.place` writes beside random points lie on each other, by the
-    renderer.
-    """
+    """Which names that `place_labels` writes beside random points lie on each other when drawn."""
     rng = np.random.default_rng(seed)
     figure = Figure(figsize=(8, 5))
     axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))
@@ -328,7 +330,7 @@ def overlapping(seed: int, n: int) -> list[tuple[str, str]]:
     wanted = [
         labels.Label(f"algorithm-{i}", x, y, must=i < 8) for i, (x, y) in enumerate(points.tolist())
     ]
-    written = labels.place(figure, axes, wanted)
+    written = labels.place_labels(figure, axes, wanted)
     assert {f"algorithm-{i}" for i in range(8)} <= {note.get_text() for note in written}
     figure.savefig(io.BytesIO())  # drawing is what moves the names to their places
     boxes = [(note.get_text(), Text.get_window_extent(note)) for note in written]

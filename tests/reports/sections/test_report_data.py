@@ -185,14 +185,16 @@ def figures(found: dict[str, Any]) -> dict[str, Figure]:
     """Every figure that this profile has something for."""
     title = "SIMULATED data, table:a-long-name-of-a-file: what is shown, which is long too"
     drawn = {
-        "stars": data_figures.stars(found["stars"], title),
-        "grid": data_figures.grid(found["grid"], title),
+        "stars": data_figures.draw_stars(found["stars"], title),
+        "grid": data_figures.draw_grid(found["grid"], title),
     }
     drawn |= {
-        one: data_figures.activity(found[f"per_{one}"], title, one) for one in ("user", "item")
+        one: data_figures.draw_activity(found[f"per_{one}"], title, one) for one in ("user", "item")
     }
-    drawn |= {"times": data_figures.times(found["times"], title)} if found["times"] else {}
-    return drawn | ({"years": data_figures.years(found["years"], title)} if found["years"] else {})
+    drawn |= {"times": data_figures.draw_times(found["times"], title)} if found["times"] else {}
+    return drawn | (
+        {"years": data_figures.draw_years(found["years"], title)} if found["years"] else {}
+    )
 
 
 @pytest.mark.parametrize("kind", ODD)
