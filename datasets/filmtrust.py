@@ -4,7 +4,7 @@ from pathlib import Path
 
 from recbench.datasets import dataset
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.parsing import Layout, Lines, dense_ids, read_lines
+from recbench.datasets.parsing import LineFormat, Lines, dense_ids, read_lines
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
 from recbench.datasets.storage import (
     Archive,
@@ -29,8 +29,8 @@ PLACES = (
     WHEEL,
 )
 SCALE = (0.5, 4.0)
-BLANKS = Layout(" ", scale=SCALE, halves=True, timed=False)  # the original ratings.txt
-ORANGE = Layout(
+BLANKS = LineFormat(" ", scale=SCALE, halves=True, timed=False)  # the original ratings.txt
+ORANGE = LineFormat(
     "\t", ("user\tmovie\tscore", "c\tc\tc", "row=1\tcol=1\tclass"), SCALE, halves=True, timed=False
 )
 COUNTS = "35,497 ratings of 1,508 users for 2,071 films"
@@ -107,9 +107,9 @@ def _read(path: Path) -> Lines:
         _check_wheel(path)
     with Archive(path) as archive:
         member = MEMBER if is_wheel else archive.need("ratings.txt")
-        layout = ORANGE if is_wheel else BLANKS
+        line_format = ORANGE if is_wheel else BLANKS
         with archive.open(member) as file:
-            return read_lines(file, archive.where(member), layout)
+            return read_lines(file, archive.where(member), line_format)
 
 
 def _check_wheel(path: Path) -> None:

@@ -36,7 +36,7 @@ def assemble_dataset(release: Release, contents: Contents, duplicates: Policy) -
         contents.lines.values,
         len(user_ids),
         len(item_ids),
-        release.layout.scale,
+        release.line_format.scale,
         times,
     )
 

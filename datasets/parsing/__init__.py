@@ -15,7 +15,7 @@ from recbench.datasets.parsing.netflix_lines import (
     keep_netflix_ratings,
     parse_netflix_lines,
 )
-from recbench.datasets.parsing.rating_lines import LAST_ID, Layout, Lines, dense_ids, read_lines
+from recbench.datasets.parsing.rating_lines import LAST_ID, LineFormat, Lines, dense_ids, read_lines
 from recbench.datasets.parsing.text_blocks import read_blocks, refusal_of_line
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "LAST_MOVIE",
     "LAST_USER",
     "SHORTEST_LINE",
-    "Layout",
+    "LineFormat",
     "Lines",
     "count_netflix_ratings",
     "day_numbers",

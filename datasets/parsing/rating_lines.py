@@ -25,7 +25,7 @@ NO_LINE = -1  # in place of an offset: this is not how a line looks
 
 
 @dataclass(frozen=True)
-class Layout:
+class LineFormat:
     """How a file's lines look: `header` holds the lines that come before the first rating."""
 
     separator: str
@@ -47,7 +47,7 @@ class Lines:
     """What the lines say, in file order, with raw ids.
 
     Row 0 is line `first` of the file that errors call `where`. `times` are seconds since 1970;
-    empty if the layout has none.
+    empty if the format has none.
     """
 
     users: NDArray[np.int32]
@@ -79,33 +79,35 @@ class _Pieces:
     n_lines: int = 0
 
 
-def read_lines(file: IO[bytes], where: str, layout: Layout) -> Lines:
+def read_lines(file: IO[bytes], where: str, line_format: LineFormat) -> Lines:
     """The ratings of `file`; `where` names it in errors.
 
     An id is a whole number from 1 to 2,147,483,647 without leading zeros, a rating a number of the
-    layout's scale such as 4, 4.0 or 3.5, a time whole seconds since 1970. Lines may end in LF or
+    format's scale such as 4, 4.0 or 3.5, a time whole seconds since 1970. Lines may end in LF or
     CRLF, the last one in nothing, and blank lines may follow it. UsageError, with file, line and
     what to do, for anything else or if there is no rating.
     """
-    _check_header(file, where, layout)
-    first = len(layout.header) + 1
+    _check_header(file, where, line_format)
+    first = len(line_format.header) + 1
 
     pieces = _Pieces()
     has_ended = False  # there was a blank line, so there may be nothing but blank lines
     for text in read_blocks(file):
         stop = 0
         if not has_ended:
-            stop = _parse_block(text, layout, pieces)
+            stop = _parse_block(text, line_format, pieces)
 
         rest = text[stop:]
         if rest.strip(b"\r\n"):
             line = rest.partition(b"\n")[0].removesuffix(b"\r")
-            raise refusal_of_line(where, first + pieces.n_lines, line, _explain_line(line, layout))
+            raise refusal_of_line(
+                where, first + pieces.n_lines, line, _explain_line(line, line_format)
+            )
         if rest:
             has_ended = True
 
     if not pieces.n_lines:
-        expected = layout.separator.join(layout.fields)
+        expected = line_format.separator.join(line_format.fields)
         raise UsageError(f"{where}: no ratings; expected lines {expected}")
     return Lines(
         _join_pieces(pieces.users),
@@ -133,9 +135,9 @@ def dense_ids(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int
     return index_by_id[ids], np.flatnonzero(is_present)
 
 
-def _check_header(file: IO[bytes], where: str, layout: Layout) -> None:
+def _check_header(file: IO[bytes], where: str, line_format: LineFormat) -> None:
     """Read the header lines of `file`. UsageError if one of them is another."""
-    for number, expected in enumerate(layout.header, start=1):
+    for number, expected in enumerate(line_format.header, start=1):
         text = file.readline(LONGEST_HEADER).rstrip(b"\r\n")
         if text != expected.encode():
             raise refusal_of_line(where, number, text, f"expected the header line {expected!r}")
@@ -148,23 +150,23 @@ def _join_pieces(pieces: list[Column]) -> Column:
     return joined
 
 
-def _parse_block(text: bytes, layout: Layout, pieces: _Pieces) -> int:
+def _parse_block(text: bytes, line_format: LineFormat, pieces: _Pieces) -> int:
     """Append the ratings of `text` to the `pieces`: the offset of its first unacceptable line.
 
     The offset is len(text) if all lines are fine. The text ends in a newline.
     """
-    shortest_line = "1,1,1,1\n" if layout.timed else "1,1,1\n"
+    shortest_line = "1,1,1,1\n" if line_format.timed else "1,1,1\n"
     size = len(text) // len(shortest_line) + 1
     users = np.empty(size, np.int32)
     items = np.empty(size, np.int32)
     doubled_ratings = np.empty(size, np.uint8)
-    times = np.empty(size if layout.timed else 0, np.uint32)
+    times = np.empty(size if line_format.timed else 0, np.uint32)
 
-    lowest, highest = layout.scale
-    rules = (round(2 * lowest), round(2 * highest), layout.halves)
+    lowest, highest = line_format.scale
+    rules = (round(2 * lowest), round(2 * highest), line_format.halves)
     n_rows, stop = _parse_lines(
         np.frombuffer(text, np.uint8),
-        np.frombuffer(layout.separator.encode(), np.uint8),
+        np.frombuffer(line_format.separator.encode(), np.uint8),
         rules,
         (users, items, doubled_ratings, times),
     )
@@ -300,27 +302,27 @@ def _read_rating(text: Any, start: int, rules: tuple[int, int, bool]) -> tuple[A
     return doubled, end
 
 
-def _explain_line(line: bytes, layout: Layout) -> str:
-    """Why `line`, without its end, is no rating in the `layout`."""
+def _explain_line(line: bytes, line_format: LineFormat) -> str:
+    """Why `line`, without its end, is no rating in the `line_format`."""
     if not line:
         return "a blank line between ratings"
 
-    columns = line.decode("latin-1").split(layout.separator)
-    if len(columns) != len(layout.fields):
-        expected = layout.separator.join(layout.fields)
+    columns = line.decode("latin-1").split(line_format.separator)
+    if len(columns) != len(line_format.fields):
+        expected = line_format.separator.join(line_format.fields)
         return (
-            f"expected {len(layout.fields)} columns {expected}, got {len(columns)}; "
+            f"expected {len(line_format.fields)} columns {expected}, got {len(columns)}; "
             "the file may be cut off"
         )
 
-    for role, text in zip(layout.fields[:2], columns[:2], strict=True):
+    for role, text in zip(line_format.fields[:2], columns[:2], strict=True):
         if not (re.fullmatch("[1-9][0-9]{0,9}", text) and int(text) <= LAST_ID):
             shown = text[:SHOWN_CHARACTERS]
             return f"expected the id of the {role}, from 1 to {LAST_ID}, got {shown!r}"
 
-    if not _is_rating(columns[2], layout):
-        lowest, highest = layout.scale
-        step = "half stars" if layout.halves else "whole stars"
+    if not _is_rating(columns[2], line_format):
+        lowest, highest = line_format.scale
+        step = "half stars" if line_format.halves else "whole stars"
         shown = columns[2][:SHOWN_CHARACTERS]
         return f"expected a rating from {lowest:g} to {highest:g} in {step}, got {shown!r}"
 
@@ -328,10 +330,10 @@ def _explain_line(line: bytes, layout: Layout) -> str:
     return f"expected whole seconds since 1970, below {LAST_TIME + 1}, got {shown!r}"
 
 
-def _is_rating(text: str, layout: Layout) -> bool:
+def _is_rating(text: str, line_format: LineFormat) -> bool:
     """Whether `text` is a rating as `_read_rating` accepts it."""
     if not re.fullmatch(r"0|[1-9]|[0-9]\.[05]", text):
         return False
-    lowest, highest = layout.scale
+    lowest, highest = line_format.scale
     is_whole = float(text) % 1 == 0
-    return lowest <= float(text) <= highest and (layout.halves or is_whole)
+    return lowest <= float(text) <= highest and (line_format.halves or is_whole)

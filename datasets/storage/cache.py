@@ -29,7 +29,7 @@ from recbench.datasets.storage.markers import (
     remove_own_files,
 )
 
-LAYOUT = 3  # raise it when the files below a cache entry change
+ENTRY_FORMAT = 3  # raise it when the files below a cache entry change
 # A file that changed less than this ago may change again without its time showing it.
 SETTLED_NS = 2_000_000_000
 DIGEST_LENGTH = 64  # hexadecimal digits of a sha256
@@ -112,8 +112,9 @@ def load_cached(
 
     Film overviews in the data directory are attached to every data set that wants them. The key
     covers names and sha256 of all of these files, `parameters` (which must name the parser's
-    version) and this layout. A failed parse leaves nothing behind, a damaged entry is made again,
-    and a source that changes while it is read is a UsageError.
+    version) and `ENTRY_FORMAT`. A failed parse leaves nothing behind, and a damaged entry is made
+    again. UsageError if a source changes while it is read, or if something that the bench has not
+    written lies where the entry belongs.
     """
     files = list(sources)
     overviews_file = overviews.find_overviews_file()
@@ -122,7 +123,14 @@ def load_cached(
     digests = [describe_source(path) for path in files]
 
     about_files = [(digest.file, digest.sha256) for digest in digests]
-    fixed = [LAYOUT, overviews.PARSER, name, sorted(parameters.items()), len(sources), about_files]
+    fixed = [
+        ENTRY_FORMAT,
+        overviews.PARSER,
+        name,
+        sorted(parameters.items()),
+        len(sources),
+        about_files,
+    ]
     key = hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:16]
     entry = cache_directory() / "datasets" / key
 

@@ -40,7 +40,7 @@ from recbench.datasets.movielens.side_files import (
 from recbench.datasets.parsing.rating_lines import (
     LAST_ID,
     LAST_TIME,
-    Layout,
+    LineFormat,
     Lines,
     read_lines,
 )
@@ -312,17 +312,17 @@ def test_titles_and_years() -> None:
 # Slow, obvious parsers, and thousands of mutated files.
 
 
-def reference_lines(text: bytes, layout: Layout) -> list[tuple[Any, ...]]:
+def reference_lines(text: bytes, line_format: LineFormat) -> list[tuple[Any, ...]]:
     lines = text.decode("latin-1").split("\n")
-    for expected in layout.header:
+    for expected in line_format.header:
         if lines.pop(0).rstrip("\r") != expected:
             raise ValueError
     while lines and not lines[-1].strip("\r"):
         lines.pop()
     found = []
     for line in lines:
-        fields = line.removesuffix("\r").split(layout.separator)
-        if len(fields) != len(layout.fields):
+        fields = line.removesuffix("\r").split(line_format.separator)
+        if len(fields) != len(line_format.fields):
             raise ValueError
         for number in fields[:2] + fields[3:]:
             if not (number.isascii() and number.isdigit()) or str(int(number)) != number:
@@ -338,8 +338,8 @@ def reference_lines(text: bytes, layout: Layout) -> list[tuple[Any, ...]]:
         ):
             raise ValueError
         if (
-            rating % (Decimal("0.5") if layout.halves else 1)
-            or not layout.scale[0] <= rating <= layout.scale[1]
+            rating % (Decimal("0.5") if line_format.halves else 1)
+            or not line_format.scale[0] <= rating <= line_format.scale[1]
         ):
             raise ValueError
         found.append((user, item, float(rating), *time))
@@ -348,9 +348,14 @@ def reference_lines(text: bytes, layout: Layout) -> list[tuple[Any, ...]]:
     return found
 
 
-def parse_lines(text: bytes, layout: Layout) -> list[tuple[Any, ...]]:
-    lines: Lines = read_lines(io.BytesIO(text), "somewhere.zip!ratings", layout)
-    columns = [lines.users, lines.items, lines.values, *([lines.times] if layout.timed else [])]
+def parse_lines(text: bytes, line_format: LineFormat) -> list[tuple[Any, ...]]:
+    lines: Lines = read_lines(io.BytesIO(text), "somewhere.zip!ratings", line_format)
+    columns = [
+        lines.users,
+        lines.items,
+        lines.values,
+        *([lines.times] if line_format.timed else []),
+    ]
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
@@ -379,25 +384,25 @@ RATING_FORMATS = {
     "double colons": (DAT, COLONS),
     "double colons, halves": (DAT.replace(b"::5::", b"::0.5::"), HALF_COLONS),
     "tabs": (DAT.replace(b"::", b"\t"), TABS),
-    "blanks": (TXT, Layout(" ", scale=(0.5, 4.0), halves=True, timed=False)),
+    "blanks": (TXT, LineFormat(" ", scale=(0.5, 4.0), halves=True, timed=False)),
 }
 
 
 @pytest.mark.parametrize("kind", RATING_FORMATS)
 def test_mutated_ratings_are_parsed_as_the_reference_does_or_refused(kind: str) -> None:
-    text, layout = RATING_FORMATS[kind]
-    assert parse_lines(text, layout) == reference_lines(text, layout)
+    text, line_format = RATING_FORMATS[kind]
+    assert parse_lines(text, line_format) == reference_lines(text, line_format)
     rng, outcomes = random.Random(kind), Counter[bool]()
     for _ in range(4000):
         given = mutated(text, rng, ALPHABET)
         try:
-            expected = reference_lines(given, layout)
+            expected = reference_lines(given, line_format)
         except ValueError:
             with pytest.raises(UsageError, match=r"^somewhere\.zip!ratings[,:]"):
-                parse_lines(given, layout)
+                parse_lines(given, line_format)
             outcomes[False] += 1
         else:
-            assert parse_lines(given, layout) == expected
+            assert parse_lines(given, line_format) == expected
             outcomes[True] += 1
     assert min(outcomes.values()) > 400
 
