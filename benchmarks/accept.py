@@ -21,7 +21,7 @@ from recbench.benchmarks.gating import (
     refuse_absent_columns,
     tabulate_verdicts,
 )
-from recbench.benchmarks.records import MADE_BELOW, Record, Run
+from recbench.benchmarks.records import NAMES_BELOW, Record, Run
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 
@@ -112,7 +112,7 @@ def _find_foreign_records(baseline: Path) -> set[str]:
 def _is_record(path: Path, planned: Collection[str]) -> bool:
     """Whether `path` has the name of a record or raw answers of a planned algorithm, under any key."""
     algorithm = path.name.rpartition("-")[0]
-    has_name_of_ours = MADE_BELOW["records"].fullmatch(path.name) is not None
+    has_name_of_ours = NAMES_BELOW["records"].fullmatch(path.name) is not None
     is_plain_file = path.is_file() and not path.is_symlink()
     return has_name_of_ours and algorithm in planned and is_plain_file
 

@@ -5,7 +5,7 @@
 >>> comparison.table()  # doctest: +SKIP
 
 `python -m benchmarks.run` is the same thing for the command line: both make a `Request`, have it
-checked, and call `measure`. Nothing here prints; who wants to see what happens, listens.
+checked, and call `measure_plan`. Nothing here prints; who wants to see what happens, listens.
 """
 
 import io
@@ -31,7 +31,7 @@ from recbench.benchmarks.planning import (
     files_of,
     parse_megabytes,
     parse_seconds,
-    resume,
+    resume_plan,
     state_of,
     suite_names,
 )
@@ -40,7 +40,7 @@ from recbench.benchmarks.records import (
     Record,
     Run,
     RunDescription,
-    claimed,
+    claim_directory,
     describe_algorithms,
     describe_data,
     evaluation_source,
@@ -215,7 +215,7 @@ def run(
         real_only=real_only,
     )
     command = f"recbench.run({spec!r}, {[*chosen.specs] or chosen.suite!r}, ...)"
-    measure(plan, settings, command)
+    measure_plan(plan, settings, command)
     return Comparison(settings.run.directory)
 
 
@@ -296,8 +296,8 @@ class Preview:
     replacement: list[str]  # what of an earlier run would go, a line each
 
 
-def preview(plan: RunPlan, settings: Settings) -> Preview:
-    """What `measure` would do with the same arguments; the data are loaded, nothing is written."""
+def preview_plan(plan: RunPlan, settings: Settings) -> Preview:
+    """What `measure_plan` would do with the same arguments; the data are loaded, nothing is written."""
     data = datasets.load(plan.request.dataset, real_only=settings.real_only)
     cells = plan.make_cells(data)
     states = _states_of(cells, plan, settings.run, evaluation_source())
@@ -316,7 +316,7 @@ def _is_of_session(cell: Cell) -> bool:
     return is_of_session(available()[cell.algorithm])
 
 
-def measure(
+def measure_plan(
     plan: RunPlan, settings: Settings, command: str, listener: Listener | None = None
 ) -> list[Record]:
     """Carry out `plan`: a record for each of its cells, in its order, all of them written.
@@ -335,7 +335,7 @@ def measure(
         executor = stack.enter_context(pool)
         # Loaded while the executor imports the libraries
         data = datasets.load(request.dataset, real_only=settings.real_only)
-        stack.enter_context(claimed(run.directory, files_of(request.dataset)))
+        stack.enter_context(claim_directory(run.directory, files_of(request.dataset)))
         cells = plan.make_cells(data)
 
         # Before anything is written: a record that cannot be read, and what the new plan replaces
@@ -356,7 +356,7 @@ def measure(
         run.write_plan(cells, about)
         write_profile(run.directory / "profile.json", data)
 
-        resumed = resume(run, cells, states, data, evaluation)
+        resumed = resume_plan(run, cells, states, data, evaluation)
         waiting = resumed.waiting
         remove_logs(run, [cell for cell in cells if cell not in waiting])
         listener.on_beginning(

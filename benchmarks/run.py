@@ -18,15 +18,15 @@ from recbench.benchmarks.api import (
     Listener,
     Settings,
     find_run,
-    measure,
+    measure_plan,
     parse_limits,
-    preview,
+    preview_plan,
 )
 from recbench.benchmarks.console import (
     FINE,
     INCOMPLETE,
     Display,
-    announce,
+    announce_run,
     import_plugin,
     print_plan,
     serve,
@@ -153,7 +153,7 @@ def run(
 
     command = f"{command_to_type('run')} {shlex.join(sys.argv[1:])}"
     with Progress(console, is_plain=debug) as progress:
-        records = measure(plan, settings, command, progress)
+        records = measure_plan(plan, settings, command, progress)
     _sum_up(console, records, perf_counter() - begun)
     if not no_report:
         report = Comparison(settings.run.directory).report()
@@ -182,7 +182,7 @@ class Progress(Listener):
 
     def on_beginning(self, beginning: Beginning) -> None:
         """Print what will be run on what, and open the live table."""
-        announce(self._console, beginning.data, beginning.n_cells, beginning.n_waiting)
+        announce_run(self._console, beginning.data, beginning.n_cells, beginning.n_waiting)
         _print_lines(self._console, [f"  {remark}" for remark in beginning.remarks])
 
         columns = [column for column in SHOWN_METRICS if column in beginning.columns]
@@ -197,12 +197,12 @@ class Progress(Listener):
     def on_start(self, cell: Cell) -> None:
         """Name the cell that is running now."""
         if self._display is not None:
-            self._display.started(cell)
+            self._display.show_start(cell)
 
     def on_record(self, record: Record) -> None:
         """Add a cell that has ended."""
         if self._display is not None:
-            self._display.finished(record)
+            self._display.add_record(record)
 
 
 def _print_lines(console: Console, lines: Sequence[str]) -> None:
@@ -212,7 +212,7 @@ def _print_lines(console: Console, lines: Sequence[str]) -> None:
 
 def _show_preview(console: Console, plan: RunPlan, settings: Settings) -> int:
     """Print the plan, and what of an earlier run it would replace; the exit code."""
-    previewed = preview(plan, settings)
+    previewed = preview_plan(plan, settings)
     _print_lines(console, previewed.replacement)
     print_plan(console, previewed.states, settings.run.directory)
     return FINE

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from recbench import reports
 from recbench.benchmarks.console import FAILED, FINE, serve
-from recbench.benchmarks.records import embedded, refuse_foreign_report
+from recbench.benchmarks.records import embed_records, refuse_foreign_report
 from recbench.datasets.foundation import UsageError, import_all, pick_name
 from recbench.datasets.storage import write_atomically
 from recbench.reports import latex, stale, words
@@ -134,7 +134,7 @@ def describe_run(results: Results) -> Subject:
         results,
         words.title(results),
         {name: _defer(section, results) for name, section in SECTIONS.items()},
-        embedded(results.about, results.records),
+        embed_records(results.about, results.records),
         latex.tabulate_run(results),
     )
 

@@ -17,7 +17,7 @@ from recbench.benchmarks.certainty import (
     read_user_shares,
 )
 from recbench.benchmarks.metrics import STANDARD, Metric, find_metric, parse_column
-from recbench.benchmarks.records import Record, Run, RunDescription, parted
+from recbench.benchmarks.records import Record, Run, RunDescription, group_by_role
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.profile import read_profile
@@ -204,7 +204,7 @@ class Results:
         for name, records in by_name.items():
             adapter = adapters.get(records[0].cell.algorithm)
             family = adapter.family if adapter else "other"
-            main, initialisations, also = map(tuple, parted(records))
+            main, initialisations, also = map(tuple, group_by_role(records))
             rows.append(Row(name, family, main, initialisations, also))
         order = list(dict.fromkeys(row.family for row in rows))
         return sorted(rows, key=lambda row: order.index(row.family))

@@ -11,7 +11,7 @@ from recbench.benchmarks.console.command_line import (
     import_plugin,
     serve,
 )
-from recbench.benchmarks.console.display import Display, announce, print_plan
+from recbench.benchmarks.console.display import Display, announce_run, print_plan
 
 __all__ = [
     "FAILED",
@@ -19,7 +19,7 @@ __all__ = [
     "INCOMPLETE",
     "USAGE",
     "Display",
-    "announce",
+    "announce_run",
     "import_plugin",
     "print_plan",
     "serve",

@@ -87,13 +87,13 @@ class Display:
             self._live.update(self._draw())
             self._live.stop()
 
-    def started(self, cell: Cell) -> None:
+    def show_start(self, cell: Cell) -> None:
         """Name the cell that is running now."""
         self._progress.update(self._task, description=f"{cell.row} {cell.place}")
         if self._live:
             self._live.update(self._draw())
 
-    def finished(self, record: Record) -> None:
+    def add_record(self, record: Record) -> None:
         """Add a finished cell."""
         self._finished.append(record)
         self._progress.advance(self._task)
@@ -136,7 +136,7 @@ def print_plan(console: Console, plan: Sequence[tuple[Cell, str]], directory: Pa
     console.print(f"{len(plan)} cells, {waiting} to run, into {directory}", markup=False)
 
 
-def announce(console: Console, data: Dataset, n_cells: int, n_waiting: int) -> None:
+def announce_run(console: Console, data: Dataset, n_cells: int, n_waiting: int) -> None:
     """What will be run: the notice of simulated data, counts, and what the loader remarked."""
     ratings = data.ratings
     title = data.name

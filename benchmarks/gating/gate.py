@@ -23,7 +23,7 @@ from recbench.benchmarks.certainty import (
 from recbench.benchmarks.gating.tolerances import TIMES, Tolerance
 from recbench.benchmarks.gating.verdicts import UNJUDGED, Verdict, judge_metric, judge_time
 from recbench.benchmarks.metrics import find_metric
-from recbench.benchmarks.records import Record, Run, parted
+from recbench.benchmarks.records import Record, Run, group_by_role
 from recbench.datasets.foundation import UsageError
 
 # Facts of cells, of protocols and of folds in which rows must agree to be compared.
@@ -193,7 +193,7 @@ def _records_by_row(run: Run) -> dict[str, list[Record]]:
 
     rows: dict[str, list[Record]] = {}
     for name, records in records_by_name.items():
-        main, _, under_other_split = parted(records)
+        main, _, under_other_split = group_by_role(records)
         rows[name] = main
         for record in under_other_split:
             rows.setdefault(f"{name} (split {record.cell.split})", []).append(record)

@@ -21,18 +21,18 @@ from recbench.benchmarks.planning.resume import (
     State,
     division_of,
     evaluate_answers,
-    misfits,
-    resume,
+    find_misfits,
+    resume_plan,
     state_of,
 )
 from recbench.benchmarks.planning.suite import (
     Row,
     Suite,
-    hyperparameters,
+    hyperparameters_of,
     parse_rows,
     read_suite,
     suite_names,
-    with_truth,
+    with_truth_seers,
 )
 from recbench.benchmarks.planning.units import parse_megabytes, parse_seconds
 
@@ -50,16 +50,16 @@ __all__ = [
     "division_of",
     "evaluate_answers",
     "files_of",
-    "hyperparameters",
+    "find_misfits",
+    "hyperparameters_of",
     "library_versions",
-    "misfits",
     "parse_megabytes",
     "parse_rows",
     "parse_seconds",
     "plan_cells",
     "read_suite",
-    "resume",
+    "resume_plan",
     "state_of",
     "suite_names",
-    "with_truth",
+    "with_truth_seers",
 ]

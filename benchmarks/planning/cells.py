@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 
 from recbench.adapters import Recommender, available, create
 from recbench.benchmarks.metrics import Evaluation
-from recbench.benchmarks.planning.suite import Row, hyperparameters
+from recbench.benchmarks.planning.suite import Row, hyperparameters_of
 from recbench.benchmarks.records import Cell, answers_source, is_plugin, plugin_source
 from recbench.benchmarks.splits import digest_of_split, is_seeded, refuse_empty_parts
 from recbench.datasets.ratings import Dataset
@@ -62,7 +62,7 @@ def plan_cells(dataset: Dataset, rows: Iterable[Row], design: Design) -> list[Ce
     cells = []
     for row in rows:
         adapter = available()[row.algorithm]
-        parameters = hyperparameters(create(row.algorithm, row.given))
+        parameters = hyperparameters_of(create(row.algorithm, row.given))
         libraries = library_versions(adapter)
         source = answers_source(adapter)
         for split_seed, seed in seeds:

@@ -14,7 +14,7 @@ from recbench.benchmarks.metrics import (
     protocols_of_columns,
 )
 from recbench.benchmarks.planning.cells import Design, plan_cells
-from recbench.benchmarks.planning.suite import Suite, parse_rows, read_suite, with_truth
+from recbench.benchmarks.planning.suite import Suite, parse_rows, read_suite, with_truth_seers
 from recbench.benchmarks.records import Cell, PublishedNumber, find_users
 from recbench.benchmarks.splits import SPLITS, canonical_spec, resolve_n_folds
 from recbench.command import command_to_type
@@ -73,7 +73,7 @@ class RunPlan:
 
         rows = self.suite.rows
         if not request.algorithms:
-            rows = with_truth(rows, data)
+            rows = with_truth_seers(rows, data)
 
         usual_folds = None if request.split else self.suite.folds
         design = Design(
@@ -158,7 +158,7 @@ def check_request(request: Request) -> RunPlan:
             f"--also-split {also_split} is the split of the run itself; name another, such as time"
         )
 
-    rows = [row.name for row in with_truth(suite.rows)]
+    rows = [row.name for row in with_truth_seers(suite.rows)]
     forced_rows = frozenset(pick_name("row to force", row, rows) for row in request.forced_rows)
     columns, cutoffs = _choose_columns(request.cutoffs, request.metrics or suite.metrics or ())
     check_spec(request.dataset)

@@ -73,7 +73,7 @@ def division_of(cell: Cell) -> Division:
     return cell.split, cell.n_folds, cell.fold, cell.split_seed
 
 
-def misfits(
+def find_misfits(
     arrays: Mapping[str, NDArray[Any]], evaluation: Evaluation, test: Ratings
 ) -> Iterator[tuple[str, object, object]]:
     """Where raw answers lack the shapes and ranges that the test part asks for.
@@ -128,7 +128,7 @@ class Resumed:
     remarks: list[str]
 
 
-def resume(
+def resume_plan(
     run: Run, cells: Sequence[Cell], states: Mapping[str, State], dataset: Dataset, evaluation: str
 ) -> Resumed:
     """Evaluate again what can be, and say what has to be measured; `states` are by cells' names.
@@ -251,5 +251,5 @@ def _sound_answers(run: Run, cell: Cell, test: Ratings) -> dict[str, NDArray[Any
         arrays = run.answers(cell)
     except UsageError:
         return None
-    is_sound = not any(misfits(arrays, Evaluation.from_json(cell.protocol), test))
+    is_sound = not any(find_misfits(arrays, Evaluation.from_json(cell.protocol), test))
     return arrays if is_sound else None

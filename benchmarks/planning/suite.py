@@ -89,7 +89,7 @@ def parse_rows(specs: Iterable[str]) -> tuple[Row, ...]:
         algorithm = create(name, texts)
         row = Row(name, {key: getattr(algorithm, key) for key in texts})
 
-        with_defaults = format_spec(name, hyperparameters(algorithm))
+        with_defaults = format_spec(name, hyperparameters_of(algorithm))
         if with_defaults in rows:
             earlier = rows[with_defaults]
             raise UsageError(
@@ -99,7 +99,7 @@ def parse_rows(specs: Iterable[str]) -> tuple[Row, ...]:
     return tuple(rows.values())
 
 
-def hyperparameters(algorithm: Recommender) -> dict[str, Any]:
+def hyperparameters_of(algorithm: Recommender) -> dict[str, Any]:
     """All hyperparameters of `algorithm` by name, defaults included.
 
     UsageError for values that JSON, and so a record, cannot hold.
@@ -115,7 +115,7 @@ def hyperparameters(algorithm: Recommender) -> dict[str, Any]:
     return values
 
 
-def with_truth(rows: tuple[Row, ...], dataset: Dataset | None = None) -> tuple[Row, ...]:
+def with_truth_seers(rows: tuple[Row, ...], dataset: Dataset | None = None) -> tuple[Row, ...]:
     """`rows`, and below them the algorithms that see the truth, if `dataset` has one.
 
     Without a `dataset`: as if it had.

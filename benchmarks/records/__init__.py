@@ -6,10 +6,10 @@ Everybody above comes in; this room knows nothing of processes. Yesterday's file
 
 from recbench.benchmarks.records.cell import PHASES, Cell
 from recbench.benchmarks.records.certificate import VERDICTS, Certificate, Verdict
-from recbench.benchmarks.records.csv_table import embedded, row, table_values, write_table
+from recbench.benchmarks.records.csv_table import csv_row, embed_records, table_values, write_table
 from recbench.benchmarks.records.describe import describe_algorithms, describe_data
 from recbench.benchmarks.records.examples import (
-    ENOUGH,
+    ENOUGH_TEST_RATINGS,
     Answer,
     Examples,
     Person,
@@ -26,15 +26,15 @@ from recbench.benchmarks.records.facts import (
     PublishedNumber,
     RunDescription,
 )
-from recbench.benchmarks.records.leftovers import MADE_BELOW
+from recbench.benchmarks.records.leftovers import NAMES_BELOW
 from recbench.benchmarks.records.ownership import (
     REPORT_LIST,
-    claimed,
+    claim_directory,
     refuse_foreign_report,
     refuse_strangers,
     report_digests,
 )
-from recbench.benchmarks.records.record import Record, Run, not_run, parted
+from recbench.benchmarks.records.record import Record, Run, group_by_role, record_not_run
 from recbench.benchmarks.records.schema import unreadable_record
 from recbench.benchmarks.records.source import (
     answers_source,
@@ -45,8 +45,8 @@ from recbench.benchmarks.records.source import (
 )
 
 __all__ = [
-    "ENOUGH",
-    "MADE_BELOW",
+    "ENOUGH_TEST_RATINGS",
+    "NAMES_BELOW",
     "PHASES",
     "REPORT_LIST",
     "VERDICTS",
@@ -66,22 +66,22 @@ __all__ = [
     "RunDescription",
     "Verdict",
     "answers_source",
-    "claimed",
+    "claim_directory",
+    "csv_row",
     "describe_algorithms",
     "describe_data",
-    "embedded",
+    "embed_records",
     "evaluation_source",
     "find_users",
+    "group_by_role",
     "is_of_session",
     "is_plugin",
-    "not_run",
-    "parted",
     "plugin_source",
     "read_examples",
+    "record_not_run",
     "refuse_foreign_report",
     "refuse_strangers",
     "report_digests",
-    "row",
     "table_values",
     "unreadable_record",
     "write_examples",

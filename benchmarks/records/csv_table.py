@@ -26,7 +26,7 @@ Value = str | int | float | bool | None
 
 def write_table(directory: Path, records: Iterable[Record]) -> Path:
     """Write `results.csv` into `directory`, unrounded, empty where there is no value; its path."""
-    rows = [row(record) for record in records]
+    rows = [csv_row(record) for record in records]
     names = list(dict.fromkeys(name for texts in rows for name in texts))
 
     text = io.StringIO()
@@ -39,10 +39,10 @@ def write_table(directory: Path, records: Iterable[Record]) -> Path:
     return path
 
 
-def row(record: Record) -> dict[str, str]:
+def csv_row(record: Record) -> dict[str, str]:
     """A record as a row of `results.csv`: the texts of `table_values`, by column."""
     texts = {name: _as_text(value) for name, value in table_values(record).items()}
-    return texts | {name: inert(texts[name]) for name in TEXTS}
+    return texts | {name: make_inert(texts[name]) for name in TEXTS}
 
 
 def table_values(record: Record) -> dict[str, Value]:
@@ -85,12 +85,12 @@ def _as_text(value: Value) -> str:
     return str(value)
 
 
-def inert(text: str) -> str:
+def make_inert(text: str) -> str:
     """Text that a spreadsheet takes for text: an apostrophe comes before what begins a formula."""
     return f"'{text}" if text.startswith(FORMULA_BEGINS) else text
 
 
-def embedded(about: RunDescription, records: Iterable[Record]) -> dict[str, Any]:
+def embed_records(about: RunDescription, records: Iterable[Record]) -> dict[str, Any]:
     """What a page holds as JSON: the plan's words, and every record.
 
     What is the same in all records, or stands in the plan, is left out.

@@ -24,7 +24,7 @@ from recbench.datasets.storage import write_atomically
 FILE = "examples.json"
 SCHEMA = 1
 N_USERS = 3
-ENOUGH = 5  # test ratings that make a user worth looking at
+ENOUGH_TEST_RATINGS = 5  # test ratings that make a user worth looking at
 N_FAVOURITES, N_RECOMMENDED, N_SIMILAR = 8, 5, 10
 N_ENDS = 5  # predictions shown from each end, once they are ordered by their distance to the rating
 N_COMPARED = 6  # test items for which all rows' predictions are shown side by side
@@ -181,7 +181,11 @@ def draw(train: Ratings, test: Ratings, threshold: float, seed: int) -> list[int
         for users in (train.users, test.users, test.users[test.values >= threshold])
     )
     rng = np.random.default_rng(seed)
-    groups = ((n_relevant > 0) & (n_test >= ENOUGH) & (n_train > 0), n_relevant > 0, n_test > 0)
+    groups = (
+        (n_relevant > 0) & (n_test >= ENOUGH_TEST_RATINGS) & (n_train > 0),
+        n_relevant > 0,
+        n_test > 0,
+    )
     drawn = (user for group in groups for user in rng.permutation(np.flatnonzero(group)).tolist())
     return list(itertools.islice(dict.fromkeys(drawn), N_USERS))
 

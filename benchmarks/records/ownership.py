@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 
-from recbench.benchmarks.records.leftovers import leftovers
+from recbench.benchmarks.records.leftovers import find_leftovers
 from recbench.benchmarks.records.record import Run
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.storage import hold_lock
@@ -164,7 +164,7 @@ def refuse_foreign_report(directory: Path, files: Mapping[str, bytes]) -> None:
 
 
 @contextmanager
-def claimed(directory: Path, data_files: Iterable[Path] = ()) -> Iterator[None]:
+def claim_directory(directory: Path, data_files: Iterable[Path] = ()) -> Iterator[None]:
     """Hold `directory` for this run alone.
 
     UsageError if it cannot be written, holds what is not ours, or another run holds it.
@@ -183,6 +183,6 @@ def claimed(directory: Path, data_files: Iterable[Path] = ()) -> Iterator[None]:
                 f"--out {directory}: cannot write there ({error.strerror}); name another directory"
             ) from None
 
-        for leftover in leftovers(directory):
+        for leftover in find_leftovers(directory):
             leftover.unlink()
         yield

@@ -261,7 +261,7 @@ class Run:
             raise unreadable_plan(path, error) from None
 
     def records(self) -> list[Record]:
-        """One record for each planned cell, in the plan's order; `not_run` for those without one.
+        """One record for each planned cell, in the plan's order; `record_not_run` for those without one.
 
         UsageError, naming file and key, if they are not all about the same data.
         """
@@ -303,11 +303,11 @@ def _record_of_plan(cell: Cell, record: Record | None, about: RunDescription) ->
     the metrics are not those of the plan.
     """
     if record is None:
-        return not_run(cell, about, "no record yet")
+        return record_not_run(cell, about, "no record yet")
     plan_says = about.evaluation is not None  # earlier plans do not
     if plan_says and record.status == "ok" and record.evaluation != about.evaluation:
         reason = "its metrics were made by other code than the plan's: run it again"
-        return not_run(cell, about, reason)
+        return record_not_run(cell, about, reason)
     return replace(record, cell=cell)
 
 
@@ -334,7 +334,7 @@ def _refuse_mixed_folds(records: Iterable[Record]) -> None:
                 )
 
 
-def parted(records: Sequence[Record]) -> tuple[list[Record], list[Record], list[Record]]:
+def group_by_role(records: Sequence[Record]) -> tuple[list[Record], list[Record], list[Record]]:
     """The records of one row in three, each in their order.
 
     First those with split and seed of the first record; then its other initialisations, see
@@ -354,7 +354,7 @@ def parted(records: Sequence[Record]) -> tuple[list[Record], list[Record], list[
     return main, initialisations, of_other_split
 
 
-def not_run(cell: Cell, about: RunDescription, reason: str) -> Record:
+def record_not_run(cell: Cell, about: RunDescription, reason: str) -> Record:
     """The record of a cell that was planned but never started."""
     return Record(
         cell=cell,

@@ -27,7 +27,13 @@ from types import CodeType, FunctionType
 
 from recbench import adapters, benchmarks, datasets
 from recbench.adapters import Recommender
-from recbench.benchmarks.records.syntax import Imported, exported_from, file_of, locate, read_module
+from recbench.benchmarks.records.syntax import (
+    Imported,
+    file_of,
+    locate_module,
+    read_exports,
+    read_module,
+)
 from recbench.datasets.foundation import UsageError
 
 # The packages of the house. Their own `__init__` holds a registry and no algorithm, so it is left out.
@@ -92,7 +98,7 @@ def plugin_source(adapter: type[Recommender]) -> str:
 
 def evaluation_source() -> str:
     """Twelve hexadecimal digits over the code that makes numbers of stored answers."""
-    package = locate(METRICS)
+    package = locate_module(METRICS)
     if package is None or package.submodule_search_locations is None:
         raise RuntimeError(f"{__name__} names the package {METRICS}, which is gone")
     metrics = [
@@ -121,7 +127,7 @@ class _PlugIn:
             return True
         if self.directory is None:
             return False
-        spec = locate(name, self.directory)
+        spec = locate_module(name, self.directory)
         file = file_of(spec)
         return file is not None and file.is_relative_to(self.directory) and not _is_installed(file)
 
@@ -131,7 +137,7 @@ def _plugin_of(adapter: type[Recommender]) -> _PlugIn | None:
     if not is_plugin(adapter):
         return None
     package = adapter.__module__.partition(".")[0]
-    spec = locate(package)
+    spec = locate_module(package)
     file = file_of(spec)
     if file is None:
         return _PlugIn(frozenset([package]), None)
@@ -206,10 +212,10 @@ def _origin(imported: Imported, plugin: _PlugIn | None) -> Imported:
     """
     directory = plugin.directory if plugin else None
     inside = f"{imported.module}.{imported.name}"
-    if file_of(locate(inside, directory)) is not None:
+    if file_of(locate_module(inside, directory)) is not None:
         return Imported(inside)
 
-    spec = locate(imported.module, directory)
+    spec = locate_module(imported.module, directory)
     file = file_of(spec)
     is_door = (
         spec is not None
@@ -217,7 +223,7 @@ def _origin(imported: Imported, plugin: _PlugIn | None) -> Imported:
         and _is_of_house(imported.module)
     )
     if is_door and file is not None and imported.name is not None:
-        exported = exported_from(file.read_bytes(), imported.module)
+        exported = read_exports(file.read_bytes(), imported.module)
         if imported.name in exported:
             return exported[imported.name]
     return Imported(imported.module)
@@ -250,7 +256,7 @@ def _reached(
         if imported.name is not None:
             waiting.append(_origin(imported, plugin))
             continue
-        spec = locate(name, plugin.directory if plugin else None)
+        spec = locate_module(name, plugin.directory if plugin else None)
         file = file_of(spec)
         if spec is None or file is None or name in digests or name in HOUSE:
             continue  # a name inside a module, a folder without an `__init__`, or seen by another way

@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 
-def locate(name: str, directory: Path | None = None) -> ModuleSpec | None:
+def locate_module(name: str, directory: Path | None = None) -> ModuleSpec | None:
     """Where a module is, without importing it or its parents; None if there is none of this name.
 
     `directory` is looked into last: while a plug-in is imported it may lie on Python's path for a moment only.
@@ -31,7 +31,7 @@ def locate(name: str, directory: Path | None = None) -> ModuleSpec | None:
     path: list[str] | None = None
     parent = name.rpartition(".")[0]
     if parent:
-        above = locate(parent, directory)
+        above = locate_module(parent, directory)
         if above is None or above.submodule_search_locations is None:
             return None
         path = list(above.submodule_search_locations)
@@ -94,7 +94,7 @@ def read_module(
 
 
 @lru_cache(maxsize=256)
-def exported_from(source: bytes, package: str) -> dict[str, Imported]:
+def read_exports(source: bytes, package: str) -> dict[str, Imported]:
     """Where the names come from that the `__init__` of a package imports, for those who import them from it."""
     found: dict[str, Imported] = {}
     for node in ast.parse(source).body:

@@ -20,9 +20,9 @@ from recbench.benchmarks.records import (
     Record,
     Run,
     RunDescription,
-    embedded,
-    not_run,
-    row,
+    csv_row,
+    embed_records,
+    record_not_run,
     unreadable_record,
 )
 from recbench.benchmarks.verification.ledger import Ledger, format_value
@@ -60,7 +60,7 @@ def check_files(run: Run, ledger: Ledger) -> list[Record]:
     for cell in cells:
         record = stored.get(cell.name)
         if record is None:
-            records.append(not_run(cell, about, "no record yet"))
+            records.append(record_not_run(cell, about, "no record yet"))
             continue
         _check_record(run, cell, record, about, ledger)
         records.append(replace(record, cell=cell))
@@ -230,7 +230,7 @@ def _check_results_table(run: Run, records: list[Record], ledger: Ledger) -> Non
         ledger.note(path.name, "rows", len(records), len(lines))
     for number, (record, line) in enumerate(zip(records, lines, strict=False), 1):
         place = f"row {number} ({record.cell.row}, {record.cell.place})"
-        expected = {name: str(value) or None for name, value in row(record).items()}
+        expected = {name: str(value) or None for name, value in csv_row(record).items()}
         found = {name: value or None for name, value in line.items()}
         ledger.compare(path.name, path.name, place, expected, found)
 
@@ -255,7 +255,7 @@ def _check_report(run: Run, records: list[Record], about: RunDescription, ledger
     if not found:
         ledger.note(path.name, "the JSON of the records", f"{len(records)} records", None)
         return
-    expected = json.loads(json.dumps(embedded(about, records)))
+    expected = json.loads(json.dumps(embed_records(about, records)))
     ledger.compare(path.name, path.name, "", expected, found)
 
 

@@ -14,7 +14,7 @@ from recbench.adapters import available
 from recbench.benchmarks.evaluation import Answers, CellMetrics
 from recbench.benchmarks.execution import describe_fold
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, find_metric
-from recbench.benchmarks.planning import Division, division_of, evaluate_answers, misfits
+from recbench.benchmarks.planning import Division, division_of, evaluate_answers, find_misfits
 from recbench.benchmarks.records import (
     Cell,
     FoldFacts,
@@ -217,7 +217,7 @@ def _check_shapes(
 ) -> bool:
     """Whether the arrays have the shapes and ranges that the test part asks for; findings if not."""
     n_before = len(ledger.findings)
-    for place, expected, found in misfits(arrays, evaluation, test):
+    for place, expected, found in find_misfits(arrays, evaluation, test):
         ledger.note(_file_of(cell, "npz"), place, expected, found)
     return len(ledger.findings) == n_before
 

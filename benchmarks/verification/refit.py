@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recbench.adapters import available, create
 from recbench.benchmarks.execution import Limits, make_jobs, open_executor
-from recbench.benchmarks.planning import hyperparameters, library_versions
+from recbench.benchmarks.planning import hyperparameters_of, library_versions
 from recbench.benchmarks.records import (
     Cell,
     Record,
@@ -151,7 +151,7 @@ def excuse(old: Record, new: Record) -> str:
 
     cell = old.cell
     adapter = available()[cell.algorithm]
-    parameters_now = hyperparameters(create(cell.algorithm, cell.given))
+    parameters_now = hyperparameters_of(create(cell.algorithm, cell.given))
     source_now = answers_source(adapter) if cell.source else ""
     circumstances: list[tuple[str, object, object]] = [
         ("revision", cell.revision, adapter.revision),

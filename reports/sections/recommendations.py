@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from recbench.benchmarks.metrics import find_metric
-from recbench.benchmarks.records import ENOUGH, Answer, Examples, Person, Record, read_examples
+from recbench.benchmarks.records import (
+    ENOUGH_TEST_RATINGS,
+    Answer,
+    Examples,
+    Person,
+    Record,
+    read_examples,
+)
 from recbench.reports import words
 from recbench.reports.rendering import (
     Block,
@@ -104,7 +111,7 @@ def _introduce(results: Results, examples: Examples) -> list[str]:
         fold = f"fold {examples.fold} of {examples.n_folds}"
 
     who = (
-        f"The users were drawn with the seed {examples.seed}, those with at least {ENOUGH} test "
+        f"The users were drawn with the seed {examples.seed}, those with at least {ENOUGH_TEST_RATINGS} test "
         "ratings, one of them relevant, before all others."
     )
     if examples.named:

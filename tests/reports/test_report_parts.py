@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from recbench.benchmarks.console.command_line import application
-from recbench.benchmarks.records.csv_table import row, write_table
+from recbench.benchmarks.records.csv_table import csv_row, write_table
 from recbench.benchmarks.records.facts import PublishedNumber
 from recbench.benchmarks.records.record import Run
 from recbench.benchmarks.verification.files import _check_results_table
@@ -253,4 +253,4 @@ def test_formulas_in_the_table_do_nothing_and_numbers_stay_numbers(tmp_path: Pat
     write_table(tmp_path, found)
     ledger = Ledger()
     _check_results_table(Run(tmp_path), found, ledger)  # what benchmarks.verify asks of the table
-    assert ledger.findings == [] and ledger.compared["results.csv"] == len(row(found[0]))
+    assert ledger.findings == [] and ledger.compared["results.csv"] == len(csv_row(found[0]))

@@ -281,7 +281,7 @@ def test_in_process_the_budget_holds(jobs: list[Job]) -> None:
 def test_nothing_is_drawn_over_prints_while_debugging(jobs: list[Job], plain: bool) -> None:
     terminal = Console(file=io.StringIO(), force_terminal=True, width=120)
     with Display(terminal, len(jobs), ["rmse"], plain=plain) as display:
-        display.started(jobs[0].cell)
+        display.show_start(jobs[0].cell)
     assert isinstance(terminal.file, io.StringIO)
     drawn = terminal.file.getvalue()
     assert (drawn == "") == plain

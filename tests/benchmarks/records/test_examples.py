@@ -23,7 +23,7 @@ from recbench.benchmarks.records.examples import (
     read_examples,
     write_examples,
 )
-from recbench.benchmarks.records.leftovers import leftovers
+from recbench.benchmarks.records.leftovers import find_leftovers
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.run import run
 from recbench.benchmarks.splits import divide
@@ -130,7 +130,7 @@ def test_what_is_written_is_small_sorted_and_verified(finished: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     (finished / f".{FILE}.abcd1234.tmp").write_text("half")
-    assert [path.name for path in leftovers(finished)] == [f".{FILE}.abcd1234.tmp"]
+    assert [path.name for path in find_leftovers(finished)] == [f".{FILE}.abcd1234.tmp"]
 
 
 def test_other_users_are_shown_without_fitting_anything(

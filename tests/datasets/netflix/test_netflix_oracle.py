@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recbench.adapters import create
-from recbench.benchmarks.planning.suite import parse_rows, with_truth
+from recbench.benchmarks.planning.suite import parse_rows, with_truth_seers
 from recbench.benchmarks.records.record import Run
 from recbench.datasets import load
 from recbench.datasets.netflix.twin.model import Twin
@@ -64,12 +64,12 @@ def test_too_many_pairs_have_no_truth_but_a_remark(
 
 def test_the_oracle_joins_the_table_of_simulated_data_only(data: Path) -> None:
     simulated, table = load(SMALL), parse_rows(["item-mean"])
-    assert [row.name for row in with_truth(table, simulated)] == ["item-mean", "oracle"]
-    assert with_truth(parse_rows(["oracle"]), simulated) == parse_rows(["oracle"])
+    assert [row.name for row in with_truth_seers(table, simulated)] == ["item-mean", "oracle"]
+    assert with_truth_seers(parse_rows(["oracle"]), simulated) == parse_rows(["oracle"])
     (data / "ratings.csv").write_text(
         "user,item,rating\n" + "".join(f"{k % 3},{k},4\n" for k in range(9))
     )
-    assert with_truth(table, load(f"table:{data / 'ratings.csv'}")) == table
+    assert with_truth_seers(table, load(f"table:{data / 'ratings.csv'}")) == table
     reason = create("oracle").skip(simulated.ratings, Catalogue((), (), ()), 1e9)
     assert reason and "only simulated data know" in reason
 
