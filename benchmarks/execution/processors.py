@@ -51,7 +51,11 @@ class Processors:
         self._idle: list[Share] = []
 
     def take(self) -> Share:
-        """A share for one cell: of processors that this pool holds, or that nobody does."""
+        """A share for one cell: of processors that this pool holds, or that nobody does.
+
+        Without processors the cell runs unbound, wherever the system puts it: where there are too
+        few for a binding, or too few that nobody holds; then the share is contended. Never waits.
+        """
         if self._idle:
             return self._idle.pop()
         allowed = allowed_processors()

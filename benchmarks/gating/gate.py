@@ -115,7 +115,11 @@ def judge_rows(
 def _judge_defined(
     row: str, tolerance: Tolerance, old: GatedRun, new: GatedRun, suspicious: float
 ) -> Verdict:
-    """The verdict on a metric that one of both rows has in some fold."""
+    """The verdict on a metric that a row has in some fold of the base or of the head.
+
+    On the estimates if both runs have enough users with a value: see `judge_metric`, also for
+    `suspicious`, the gain beyond which a row is too good to be trusted. Else why there is none.
+    """
     column = tolerance.column
     before = old.shares[column].get(row)
     after = new.shares[column].get(row)

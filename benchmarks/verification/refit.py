@@ -142,7 +142,12 @@ def _compare_arrays(
 
 
 def excuse(old: Record, new: Record) -> str:
-    """Why other numbers would be no failure; empty if the record's key promises the same ones."""
+    """Why other numbers would be no failure, in a sentence; empty if they have to be the same.
+
+    They have to be the same where the record's certificate does not say that they vary, where the
+    code, the hyperparameters and the libraries of the cell are those that are here now, and where
+    the machine is of the same kind: `SAME_MACHINE`.
+    """
     certificate = old.determinism
     if certificate and certificate.verdict == "not deterministic":
         return (

@@ -116,7 +116,9 @@ def _compare_with_best(results: Results, column: str, known: list[Row]) -> list[
 
 
 def _name_fastest(results: Results, column: str) -> list[str]:
-    """Who fits fastest among the rows that are best in `column` or not significantly different."""
+    """One sentence: who fits fastest of the rows that are best in `column` or not significantly
+    different from the best; none if no such row has a time to fit.
+    """
     timed = []
     for row in results.best(column) + results.near(column):
         seconds = row.seconds("fit")
@@ -130,7 +132,7 @@ def _name_fastest(results: Results, column: str) -> list[str]:
     seconds, fastest = min(timed, key=lambda pair: pair[0])
     duration = f"{words.duration(seconds)} on average over the folds"
     if len(timed) == 1:
-        return [f"Its fit takes {duration}."]
+        return [f"{fastest} takes {duration} to fit."]
     return [f"Fastest of these {len(timed)} to fit: {fastest}, in {duration}."]
 
 

@@ -38,7 +38,11 @@ def refuse_mixture(runs: Sequence[Results]) -> None:
 
 
 def _refuse_pair(earlier: Results, later: Results) -> None:
-    """UsageError if the two runs differ in more than their data, or if they have the same data."""
+    """UsageError unless two runs are one experiment on different data.
+
+    Their data must have different digests, and nothing that `_list_differences` looks at may
+    differ: how the runs were made, and the hyperparameters of rows that both have.
+    """
     pair = f"{earlier.run.directory} and {later.run.directory}"
     difference = next(_list_differences(earlier, later), None)
     if _has_same_data(earlier, later):

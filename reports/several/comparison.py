@@ -146,7 +146,10 @@ class Comparison:
         return seconds_by_row
 
     def ranking(self, column: str) -> Ranking:
-        """The ranks of the contestants that have a mean on every data set."""
+        """The ranks on each data set, best first, of the contestants with a mean on all of them.
+
+        Others are left out, see `rows_without_rank`; it may be empty.
+        """
         loss = find_metric(column).loss
         names = []
         losses = []

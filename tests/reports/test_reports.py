@@ -226,12 +226,11 @@ def test_best_ranking_and_fastest_are_those_of_the_records(tmp_path: Path) -> No
     for column in ("rmse", "ndcg@10"):
         named = [row.name for row in results.best(column) + results.near(column)]
         fastest = min(named, key=lambda row: fit[row])
-        among = (
-            f"Fastest of these {len(named)} to fit: {fastest}, in"
-            if len(named) > 1
-            else "Its fit takes"
-        )
-        assert f"{among} {words.duration(fit[fastest])} on average over the folds." in text
+        duration = f"{words.duration(fit[fastest])} on average over the folds"
+        if len(named) > 1:
+            assert f"Fastest of these {len(named)} to fit: {fastest}, in {duration}." in text
+        else:
+            assert f"{fastest} takes {duration} to fit." in text
 
 
 def without_answers(directory: Path, rows: tuple[str, ...]) -> Results:
@@ -300,7 +299,7 @@ def test_a_single_algorithm_is_compared_with_nothing(tmp_path: Path) -> None:
         "Only surprise-svd has a mean rmse" in page.text
         and "Only surprise-svd has a mean ndcg@10" in page.text
     )
-    assert "Its fit takes" in page.text
+    assert "surprise-svd takes " in page.text and " to fit." in page.text
     assert not re.search("Lowest mean|Highest mean|separated|★|Fastest", page.text)
 
 

@@ -80,10 +80,12 @@ def tilts(counts: Doubles) -> Doubles:
 
 @functools.cache
 def balance_propensities(n_points: int = 300) -> Propensities:
-    """The appetites and reaches that give users and movies the counts of the curves.
+    """The appetites of users and the reaches of movies that give both the counts of the curves
+    `user_counts` and `movie_counts`, with the logarithms of these, at `n_points` quantiles of each.
 
-    Balances rows and columns of 1 - exp(-exp(appetite + tilt * reach)), averaged over tastes, on
-    `n_points` quantiles of each, until both have their counts.
+    The chance that a user rates a movie is 1 - exp(-exp(appetite + tilt * reach)), averaged over
+    tastes. Its rows and columns are balanced in turn, `BALANCING_ROUNDS` times, as in iterative
+    proportional fitting.
     """
     # Quantiles are dense where counts are extreme; the weights are the shares they stand for
     places = midpoints(n_points)
