@@ -4,8 +4,9 @@ report to draw.
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,24 +28,106 @@ TOP = 10  # items in a list
 PRIOR = 1000  # that of the source notebooks, where items have many ratings
 LONGEST = 200  # characters of a title
 SECONDS = 86_400  # of a day
+DIGITS_SHOWN = 12  # of a digest in a message
+JOINERS = "\u200c\u200d"  # not printable by themselves, and part of words in several scripts
 
 Counts = NDArray[np.int64]
+Period = Literal["day", "month", "year"]
 
 
-def profile_dataset(dataset: Dataset) -> dict[str, Any]:
+class Stars(TypedDict):
+    """How often each rating is given: by value, or in bins where there are too many values."""
+
+    mean: float
+    median: float
+    deviation: float  # the standard deviation
+    values: list[float] | None  # ascending, one for each count; None where there are bins
+    edges: list[float] | None  # of the bins, one more than counts; None where there are values
+    counts: list[int]
+
+
+class Times(TypedDict):
+    """Ratings in each day, month or year, from that of the first rating to that of the last."""
+
+    first: str  # the day of the first rating as YYYY-MM-DD, in UTC
+    last: str
+    step: Period
+    counts: list[int]
+
+
+class Activity(TypedDict):
+    """How many ratings each user gives, or each item has."""
+
+    lowest: int
+    lower_quartile: float
+    median: float
+    mean: float
+    upper_quartile: float
+    highest: int
+    without: int  # users or items that have no rating
+    gini: float  # 0 where all have equally many
+    levels: list[int]  # ascending numbers of ratings
+    at_least: list[int]  # how many users or items have at least so many, one for each level
+
+
+class Years(TypedDict):
+    """Items by their year of release."""
+
+    first: int  # where the first bar begins
+    step: int  # years of a bar
+    counts: list[int]
+    unknown: int  # items without a year
+
+
+class Grid(TypedDict):
+    """Ratings in blocks of users by blocks of items, the most active and the most rated first."""
+
+    users: list[int]  # how many users each block has
+    items: list[int]
+    counts: list[list[int]]  # a list for each block of users, with a number for each of items
+
+
+class TopItem(TypedDict):
+    """An item of a list of the best."""
+
+    title: str
+    mean: float
+    weighted: float  # the mean of its n ratings and of `prior` more at the mean of all
+    n: int
+
+
+class Profile(TypedDict):
+    """What a data set holds, in the form that `profile.json` has."""
+
+    schema: int
+    digest: str  # of the data set
+    users: int
+    items: int
+    ratings: int
+    density: float  # the share of all pairs of a user and an item that is rated
+    stars: Stars
+    times: Times | None  # None without times
+    per_user: Activity
+    per_item: Activity
+    years: Years | None  # None if no item has one
+    grid: Grid
+    prior: int
+    top_by_mean: list[TopItem]
+    top_by_weighted_mean: list[TopItem]
+
+
+def profile_dataset(dataset: Dataset) -> Profile:
     """What `dataset` holds, as plain numbers, lists and texts for JSON; below 60 KB however many
     ratings there are.
 
-    `stars`: how often each rating is given. `times`: ratings by day, month or year, None without
-    times. `per_user`, `per_item`: quartiles, Gini coefficient, and how many have at least so many
-    ratings. `years`: items by year of release, None if no item has one. `grid`: ratings in blocks
-    of users by blocks of items, the most active and the most rated first. `top_by_mean`,
-    `top_by_weighted_mean`: ten items with title, mean and number of ratings n, of all items with a
-    rating; the weighted mean is that of the n ratings and of `prior` more at the mean of all.
+    The two lists of the best are of all items with a rating, ten at most.
     """
     ratings = dataset.ratings
     per_user = np.bincount(ratings.users, minlength=ratings.n_users)
     per_item = np.bincount(ratings.items, minlength=ratings.n_items)
+
+    prior = _choose_prior(ratings)
+    rated = _average_items(ratings, per_item, prior)
     return {
         "schema": SCHEMA,
         "digest": dataset.digest,
@@ -52,213 +135,295 @@ def profile_dataset(dataset: Dataset) -> dict[str, Any]:
         "items": ratings.n_items,
         "ratings": len(ratings),
         "density": len(ratings) / (ratings.n_users * ratings.n_items),
-        "stars": _stars(ratings),
-        "times": _times(ratings),
-        "per_user": _activity(per_user),
-        "per_item": _activity(per_item),
-        "years": _years(dataset.catalogue),
-        "grid": _grid(ratings, per_user, per_item),
-        **_top(dataset, per_item),
+        "stars": _count_values(ratings),
+        "times": _count_times(ratings),
+        "per_user": _describe_activity(per_user),
+        "per_item": _describe_activity(per_item),
+        "years": _count_years(dataset.catalogue),
+        "grid": _count_blocks(ratings, per_user, per_item),
+        "prior": prior,
+        "top_by_mean": _list_best(dataset, rated, rated.means),
+        "top_by_weighted_mean": _list_best(dataset, rated, rated.weighted_means),
     }
 
 
 def write_profile(path: Path, dataset: Dataset) -> None:
     """Keep the profile of `dataset` as JSON at `path`. UsageError if that cannot be written."""
+    text = json.dumps(profile_dataset(dataset), sort_keys=True, allow_nan=False)
     try:
-        write_atomically(
-            path,
-            (json.dumps(profile_dataset(dataset), sort_keys=True, allow_nan=False) + "\n").encode(),
-        )
+        write_atomically(path, f"{text}\n".encode())
     except OSError as error:
         raise UsageError(
             f"cannot write {path}: {error.strerror}; name another directory with --out"
         ) from None
 
 
-def read_profile(path: Path, digest: str) -> dict[str, Any] | None:
-    """The profile at `path`, None if there is none. UsageError if it is damaged or of data with
-    another digest.
+def read_profile(path: Path, digest: str) -> Profile | None:
+    """The profile at `path`, None if there is none.
+
+    UsageError if it is damaged, of another schema, or of data with another digest. What else
+    stands in it is taken as `write_profile` wrote it.
     """
-    mend = (
+    advice = (
         f"Run `{command_to_type('run')}` again, or delete the file to do without charts of the "
         "data."
     )
     try:
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {error}. {mend}") from None
+        raise UsageError(f"{path} cannot be read: {error}. {advice}") from None
+
     expected = {"schema": SCHEMA, "digest": digest}
     for key, value in expected.items():
-        if not isinstance(found, dict) or found.get(key) != value:
-            got = found.get(key) if isinstance(found, dict) else found
-            wanted, came = str(value)[:12], str(got)[:12]
+        actual = content.get(key) if isinstance(content, dict) else content
+        if actual != value:
+            wanted_text = str(value)[:DIGITS_SHOWN]
+            actual_text = str(actual)[:DIGITS_SHOWN]
             raise UsageError(
-                f"{path} is not about this run's data: expected {key} {wanted}, got {came}. {mend}"
+                f"{path} is not about this run's data: expected {key} {wanted_text}, "
+                f"got {actual_text}. {advice}"
             )
-    return dict(found)
+    return cast(Profile, content)
 
 
-def _stars(ratings: Ratings) -> dict[str, Any]:
-    """The different ratings and how often each is given; on a fine scale `edges` of bins in their
-    place.
-    """
+def _count_values(ratings: Ratings) -> Stars:
+    """How often each rating is given; in bins of the scale if more than `VALUES` differ."""
     values, counts = np.unique(ratings.values, return_counts=True)
-    summed = np.cumsum(counts)
-    middle = values[
-        np.searchsorted(summed, [(len(ratings) - 1) // 2, len(ratings) // 2], side="right")
-    ]
-    deviation = ratings.values.std(dtype=np.float64)
-    found: dict[str, Any] = {
+
+    # The middle rating, or the mean of the two in the middle if their number is even.
+    n_up_to = np.cumsum(counts)
+    middle_rows = [(len(ratings) - 1) // 2, len(ratings) // 2]
+    middle_values = values[np.searchsorted(n_up_to, middle_rows, side="right")]
+    stars: Stars = {
         "mean": ratings.mean,
-        "median": float(middle.mean()),
-        "deviation": float(deviation),
+        "median": float(middle_values.mean()),
+        "deviation": float(ratings.values.std(dtype=np.float64)),
+        "values": values.tolist(),
+        "edges": None,
+        "counts": counts.tolist(),
     }
     if len(values) <= VALUES:
-        return found | {"values": values.tolist(), "edges": None, "counts": counts.tolist()}
-    edges = np.linspace(*ratings.scale, BINS + 1)
-    places = np.searchsorted(
-        edges[1:-1], values, side="right"
-    )  # the last bin holds its upper edge too
-    binned = np.bincount(places, counts, BINS).astype(np.int64)
-    return found | {"values": None, "edges": edges.tolist(), "counts": binned.tolist()}
+        return stars
+
+    lowest, highest = ratings.scale
+    edges = np.linspace(lowest, highest, BINS + 1)
+    # Only inner edges divide, so that the last bin holds the highest rating too.
+    bins = np.searchsorted(edges[1:-1], values, side="right")
+    counts_by_bin = np.bincount(bins, counts, BINS).astype(np.int64)
+    stars["values"] = None
+    stars["edges"] = edges.tolist()
+    stars["counts"] = counts_by_bin.tolist()
+    return stars
 
 
-def _times(ratings: Ratings) -> dict[str, Any] | None:
-    """Ratings in each `step` (day, month or year, of UTC) from that of the first rating to that of
-    the last.
+def _count_times(ratings: Ratings) -> Times | None:
+    """Ratings by day, or by month or year where the days or the months would be too many.
+
+    None if the ratings have no times. Days are those of UTC.
     """
     if ratings.times is None:
         return None
+
     days = ratings.times // SECONDS
-    start = days.min()
-    by_day = np.bincount(days - start)
-    dates = np.arange(start, start + len(by_day)).astype("M8[D]")
-    found: dict[str, Any] = {"first": str(dates[0]), "last": str(dates[-1])}
-    for step, unit, most in (
-        ("day", "D", DAYS),
-        ("month", "M", MONTHS),
-        ("year", "Y", len(by_day)),
-    ):
-        places = dates.astype(f"M8[{unit}]").astype(np.int64)
-        counts = np.bincount(places - places[0], by_day).astype(np.int64).tolist()
-        found |= {"step": step, "counts": counts}
-        if len(counts) <= most:
-            break
-    return found
+    first_day = days.min()
+    by_day = np.bincount(days - first_day)
+    dates = np.arange(first_day, first_day + len(by_day)).astype("M8[D]")
+
+    by_month = _add_up(by_day, dates.astype("M8[M]").astype(np.int64))
+    period: Period
+    if len(by_day) <= DAYS:
+        period = "day"
+        counts = by_day
+    elif len(by_month) <= MONTHS:
+        period = "month"
+        counts = by_month
+    else:
+        period = "year"
+        counts = _add_up(by_day, dates.astype("M8[Y]").astype(np.int64))
+    return {
+        "first": str(dates[0]),
+        "last": str(dates[-1]),
+        "step": period,
+        "counts": counts.tolist(),
+    }
 
 
-def _activity(counts: Counts) -> dict[str, Any]:
-    """How ratings are shared among users, or among items; `counts` has an entry for each, also for
-    those without.
+def _add_up(by_day: Counts, periods: Counts) -> Counts:
+    """The sum of `by_day` in each period from the first to the last.
+
+    `periods` are the numbers of the days' months or years, ascending.
+    """
+    return np.bincount(periods - periods[0], by_day).astype(np.int64)
+
+
+def _describe_activity(counts: Counts) -> Activity:
+    """How ratings are shared among users, or among items.
+
+    `counts` has an entry for each user or item, 0 for those without; at least one has a rating.
     """
     ordered = np.sort(counts)
-    n, total = len(ordered), int(ordered.sum())
-    lowest, lower, median, upper, highest = np.quantile(ordered, [0, 0.25, 0.5, 0.75, 1]).tolist()
-    some = ordered[ordered > 0]
-    levels = np.unique(np.rint(np.geomspace(some[0], some[-1], POINTS)).astype(np.int64))
-    at_least = n - np.searchsorted(ordered, levels)
+    n_members = len(ordered)
+    n_ratings = int(ordered.sum())
+    quantiles = np.quantile(ordered, [0, 0.25, 0.5, 0.75, 1])
+    lowest, lower_quartile, median, upper_quartile, highest = quantiles.tolist()
+
+    # Levels are spread evenly on a logarithmic axis; where they are dense, rounding unites some.
+    active = ordered[ordered > 0]
+    spread = np.geomspace(active[0], active[-1], POINTS)
+    levels = np.unique(np.rint(spread).astype(np.int64))
+    at_least = n_members - np.searchsorted(ordered, levels)
+
+    ranks = np.arange(1, n_members + 1)
+    weighted_sum = (ranks * ordered).sum()
+    gini = 2 * weighted_sum / (n_members * n_ratings) - (n_members + 1) / n_members
     return {
         "lowest": int(lowest),
-        "lower_quartile": lower,
+        "lower_quartile": lower_quartile,
         "median": median,
-        "mean": total / n,
-        "upper_quartile": upper,
+        "mean": n_ratings / n_members,
+        "upper_quartile": upper_quartile,
         "highest": int(highest),
-        "without": n - len(some),
-        "gini": float(2 * (np.arange(1, n + 1) * ordered).sum() / (n * total) - (n + 1) / n),
+        "without": n_members - len(active),
+        "gini": float(gini),
         "levels": levels.tolist(),
         "at_least": at_least.tolist(),
     }
 
 
-def _years(catalogue: Catalogue) -> dict[str, Any] | None:
-    """Items in each `step` years from the year `first`, and how many have no year; a title's
-    "(1995)" counts too.
+def _count_years(catalogue: Catalogue) -> Years | None:
+    """Items by year of release, in bars of 1, 10, 100 ... years, so that there are at most `YEARS`.
+
+    None if no item has a year.
     """
-    described = zip(catalogue.titles, catalogue.years, strict=True)
-    known = [found for title, year in described if (found := _year(title, year)) is not None]
+    known = []
+    for title, catalogue_year in zip(catalogue.titles, catalogue.years, strict=True):
+        year = _release_year(title, catalogue_year)
+        if year is not None:
+            known.append(year)
     if not known:
         return None
+
     years = np.array(known)
     step = 1
     while years.max() // step - years.min() // step >= YEARS:
         step *= 10
-    places = years // step
-    counts = np.bincount(places - places.min())
-    unknown = len(catalogue.titles) - len(known)
+
+    bars = years // step
+    first_bar = bars.min()
     return {
-        "first": int(places.min() * step),
+        "first": int(first_bar * step),
         "step": step,
-        "counts": counts.tolist(),
-        "unknown": unknown,
+        "counts": np.bincount(bars - first_bar).tolist(),
+        "unknown": len(catalogue.titles) - len(known),
     }
 
 
-def _year(title: str, year: int | None) -> int | None:
-    in_title = re.search(r"\((\d{4})\)\s*$", title) if year is None else None
-    return int(in_title[1]) if in_title else year
+def _release_year(title: str, year: int | None) -> int | None:
+    """`year`, or if it is None what the title ends with, as in "Alien (1979)"; else None."""
+    if year is not None:
+        return year
+    match = re.search(r"\((\d{4})\)\s*$", title)
+    return int(match[1]) if match else None
 
 
-def _grid(ratings: Ratings, per_user: Counts, per_item: Counts) -> dict[str, Any]:
-    """How many users and items each block has, and the ratings of each pair of blocks: a list for
-    each of users.
+def _count_blocks(ratings: Ratings, per_user: Counts, per_item: Counts) -> Grid:
+    """The ratings of each block of users and items; the counts are those of each user and item."""
+    user_blocks, user_sizes = _assign_blocks(per_user)
+    item_blocks, item_sizes = _assign_blocks(per_item)
+    shape = (len(user_sizes), len(item_sizes))
+
+    cells = user_blocks[ratings.users] * np.int16(len(item_sizes)) + item_blocks[ratings.items]
+    counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+    return {
+        "users": user_sizes.tolist(),
+        "items": item_sizes.tolist(),
+        "counts": counts.tolist(),
+    }
+
+
+def _assign_blocks(counts: Counts) -> tuple[NDArray[np.int16], Counts]:
+    """The block of each user or item, and the size of each block.
+
+    There are at most `BLOCKS`, as equal in size as can be; those with most ratings are in the
+    first.
     """
-    (user_blocks, users), (item_blocks, items) = _blocks(per_user), _blocks(per_item)
-    pairs = user_blocks[ratings.users] * np.int16(len(items)) + item_blocks[ratings.items]
-    counts = np.bincount(pairs, minlength=len(users) * len(items)).reshape(len(users), len(items))
-    return {"users": users.tolist(), "items": items.tolist(), "counts": counts.tolist()}
+    n_members = len(counts)
+    n_blocks = min(BLOCKS, n_members)
+    most_first = np.argsort(-counts, kind="stable")
 
-
-def _blocks(counts: Counts) -> tuple[NDArray[np.int16], Counts]:
-    """The block of each user or item, those with most ratings in the first; and the size of each
-    block.
-    """
-    n_blocks = min(BLOCKS, len(counts))
-    blocks = np.empty(len(counts), np.int16)
-    blocks[np.argsort(-counts, kind="stable")] = np.arange(len(counts)) * n_blocks // len(counts)
+    blocks = np.empty(n_members, np.int16)
+    blocks[most_first] = np.arange(n_members) * n_blocks // n_members
     return blocks, np.bincount(blocks)
 
 
-def _top(dataset: Dataset, counts: Counts) -> dict[str, Any]:
-    """The best items by mean and by weighted mean; of equal ones those with more ratings first."""
-    ratings = dataset.ratings
-    sums = np.bincount(ratings.items, ratings.values, ratings.n_items)
-    prior = min(PRIOR, round(len(ratings) / ratings.n_items) or 1)
-    weighted = (sums + prior * ratings.mean) / (counts + prior)
-    rated = np.flatnonzero(counts)
+@dataclass(frozen=True, eq=False)
+class _RatedItems:
+    """The items that have a rating, ascending, with their numbers of ratings and means."""
 
-    def best(score: NDArray[np.float64]) -> list[dict[str, Any]]:
-        order = rated[np.lexsort((rated, -counts[rated], -score[rated]))][:TOP].tolist()
-        return [
+    items: NDArray[np.int64]
+    counts: Counts
+    means: NDArray[np.float64]
+    weighted_means: NDArray[np.float64]
+
+
+def _choose_prior(ratings: Ratings) -> int:
+    """How many ratings at the overall mean a weighted mean adds to those of an item.
+
+    As many as an item has on average, but at least 1 and at most `PRIOR`.
+    """
+    mean_count = round(len(ratings) / ratings.n_items)
+    return min(PRIOR, max(mean_count, 1))
+
+
+def _average_items(ratings: Ratings, per_item: Counts, prior: int) -> _RatedItems:
+    """The means of the items that have a rating; `per_item` are the ratings of every item."""
+    rated = np.flatnonzero(per_item)
+    counts = per_item[rated]
+    sums = np.bincount(ratings.items, ratings.values, ratings.n_items)[rated]
+    weighted_means = (sums + prior * ratings.mean) / (counts + prior)
+    return _RatedItems(rated, counts, sums / counts, weighted_means)
+
+
+def _list_best(dataset: Dataset, rated: _RatedItems, scores: NDArray[np.float64]) -> list[TopItem]:
+    """The `TOP` items with the highest of `scores`, which has one for each of the `rated` items.
+
+    Of equal ones those with more ratings come first, then those with the lower index.
+    """
+    best_first = np.lexsort((rated.items, -rated.counts, -scores))
+    best: list[TopItem] = []
+    for place in best_first[:TOP].tolist():
+        best.append(
             {
-                "title": _title(dataset, item),
-                "mean": float(sums[item] / counts[item]),
-                "weighted": float(weighted[item]),
-                "n": int(counts[item]),
+                "title": _title_with_year(dataset, int(rated.items[place])),
+                "mean": float(rated.means[place]),
+                "weighted": float(rated.weighted_means[place]),
+                "n": int(rated.counts[place]),
             }
-            for item in order
-        ]
-
-    with np.errstate(invalid="ignore"):  # 0 / 0 where an item has no rating
-        return {
-            "prior": prior,
-            "top_by_mean": best(sums / counts),
-            "top_by_weighted_mean": best(weighted),
-        }
+        )
+    return best
 
 
-def _title(dataset: Dataset, item: int) -> str:
-    """The title with its year, in characters that can be written anywhere; the item's id if there
-    is none.
+def _title_with_year(dataset: Dataset, item: int) -> str:
+    """The title of `item` and its year if that is known; "item" and its raw id without a title.
+
+    A long title is cut, and characters that cannot be printed are replaced, so that the text can
+    be written anywhere.
     """
     catalogue = dataset.catalogue
-    title = " ".join(catalogue.titles[item].split()) or f"item {dataset.item_ids[item]}"
+    title = " ".join(catalogue.titles[item].split())
+    if not title:
+        title = f"item {dataset.item_ids[item]}"
     if len(title) > LONGEST:
         title = f"{title[:LONGEST]} ..."
+
     year = catalogue.years[item]
-    known = title if year is None or title.endswith(f"({year})") else f"{title} ({year})"
-    return "".join(
-        c if c.isprintable() or c in "\u200c\u200d" else "\N{REPLACEMENT CHARACTER}" for c in known
-    )
+    if year is not None and not title.endswith(f"({year})"):
+        title = f"{title} ({year})"
+
+    characters = []
+    for character in title:
+        can_be_shown = character.isprintable() or character in JOINERS
+        characters.append(character if can_be_shown else "\N{REPLACEMENT CHARACTER}")
+    return "".join(characters)

@@ -4,7 +4,6 @@ import statistics
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from recbench.benchmarks.metrics import STANDARD, Metric, find_metric, parse_col
 from recbench.benchmarks.records import Record, Run, RunDescription, group_by_role
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.profile import read_profile
+from recbench.datasets.profile import Profile, read_profile
 from recbench.reports.spread import Spread
 
 # What a plan has to say of its run.
@@ -188,7 +187,7 @@ class Results:
         return self.about.data.simulated
 
     @cached_property
-    def profile(self) -> dict[str, Any] | None:
+    def profile(self) -> Profile | None:
         """What the run's profile says of the data; None for a run made before there were any."""
         return read_profile(self.run.directory / "profile.json", self.about.data.digest)
 

@@ -14,6 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from recbench.datasets.profile import Activity, Grid, Stars, Times, Years
 from recbench.reports import words
 
 # Inches; the height is that below the title.
@@ -34,42 +35,43 @@ MOST_TICKS = {YEARLY: 8, MONTHLY: 6, DAILY: 4}  # that have room side by side
 # Without the lightest, which are hard to tell from white.
 SHADES = ListedColormap(colormaps["YlGnBu"](np.linspace(0.25, 1, 256)))
 
-Part = dict[str, Any]  # of a profile, as `datasets.profile` describes it
 
-
-def draw_stars(part: Part, title: str) -> Figure:
+def draw_stars(stars: Stars, title: str) -> Figure:
     """How often each rating is given, with its share where there are few; else bins."""
     figure, axes = _make_canvas(title)
     axes.set(xlabel="rating", ylabel="ratings")
-    counts = part["counts"]
-    if part["edges"]:
-        axes.stairs(counts, part["edges"], fill=True, color=INK)
+    counts = stars["counts"]
+    edges = stars["edges"]
+    if edges is not None:
+        axes.stairs(counts, edges, fill=True, color=INK)
         return figure
 
-    places = np.array(part["values"])
+    values = stars["values"] or []
+    places = np.array(values)
     bar_width = 0.8 * float(np.diff(places).min(initial=1))
     bars = axes.bar(places, counts, bar_width, color=INK)
     if len(places) <= LABELLED:
         shares = [words.percent(count, sum(counts)) for count in counts]
         axes.bar_label(bars, shares, padding=2, color=SOFT, fontsize=7)
-        axes.set_xticks(places, [f"{place:g}" for place in part["values"]])
+        axes.set_xticks(places, [f"{value:g}" for value in values])
     return figure
 
 
-def period_starts(part: Part) -> NDArray[np.datetime64]:
+def period_starts(times: Times) -> NDArray[np.datetime64]:
     """The first moment of each day, month or year of the times, and of the one after the last."""
-    unit = part["step"][0].upper()
-    return np.datetime64(part["first"], unit) + np.arange(len(part["counts"]) + 1)
+    unit = times["step"][0].upper()  # as NumPy calls it: D, M or Y
+    first: NDArray[np.datetime64] = np.array(times["first"], dtype=f"datetime64[{unit}]")
+    return first + np.arange(len(times["counts"]) + 1)
 
 
-def draw_times(part: Part, title: str) -> Figure:
+def draw_times(times: Times, title: str) -> Figure:
     """Ratings in each day, month or year."""
     figure, axes = _make_canvas(title)
-    starts = period_starts(part)
+    starts = period_starts(times)
     days = starts.astype("M8[D]").astype(np.int64)
-    axes.stairs(part["counts"], days, fill=True, color=INK)
-    axes.set(xlabel="time (UTC)", ylabel=f"ratings per {part['step']}")
-    if len(part["counts"]) <= MOST_TICKS[DAILY]:
+    axes.stairs(times["counts"], days, fill=True, color=INK)
+    axes.set(xlabel="time (UTC)", ylabel=f"ratings per {times['step']}")
+    if len(times["counts"]) <= MOST_TICKS[DAILY]:
         middles = (days[:-1] + days[1:]) / 2
         axes.set_xticks(middles, [str(start) for start in starts[:-1]])
         return figure
@@ -80,23 +82,23 @@ def draw_times(part: Part, title: str) -> Figure:
     return figure
 
 
-def draw_activity(part: Part, title: str, one: str) -> Figure:
+def draw_activity(activity: Activity, title: str, member: str) -> Figure:
     """How many users or items have at least so many ratings; the median is marked.
 
-    Both axes are logarithmic; `one` is "user" or "item".
+    Both axes are logarithmic; `member` is "user" or "item".
     """
     figure, axes = _make_canvas(title)
-    levels = np.array(part["levels"])
-    at_least = np.array(part["at_least"])
+    levels = np.array(activity["levels"])
+    at_least = np.array(activity["at_least"])
     axes.set(xscale="log", yscale="log")
-    axes.set(xlabel=f"ratings of one {one}", ylabel=f"{one}s with at least so many")
+    axes.set(xlabel=f"ratings of one {member}", ylabel=f"{member}s with at least so many")
 
     marker = "o" if len(levels) <= LABELLED else ""
     axes.plot(levels, at_least, color=INK, linewidth=1.8, marker=marker, markersize=3)
     _set_round_numbers(axes.xaxis, float(levels.min()), float(levels.max()))
     _set_round_numbers(axes.yaxis, float(at_least.min()), float(at_least.max()))
-    if part["median"] > 0:
-        _mark_median(axes, part["median"])
+    if activity["median"] > 0:
+        _mark_median(axes, activity["median"])
     return figure
 
 
@@ -111,31 +113,31 @@ def _mark_median(axes: Axes, median: float) -> None:
     )
 
 
-def draw_years(part: Part, title: str) -> Figure:
+def draw_years(years: Years, title: str) -> Figure:
     """Items in each year of release, or in each ten or more years."""
     figure, axes = _make_canvas(title)
-    step = part["step"]
-    edges = part["first"] + step * np.arange(len(part["counts"]) + 1)
+    step = years["step"]
+    edges = years["first"] + step * np.arange(len(years["counts"]) + 1.0)
     per = f"{step:,} years"
     if step == 1:
-        edges = edges - 0.5  # so that a year's bar stands on its number
+        edges -= 0.5  # so that a year's bar stands on its number
         per = "year"
-    axes.stairs(part["counts"], edges, fill=True, color=INK)
+    axes.stairs(years["counts"], edges, fill=True, color=INK)
     axes.set(xlabel="year of release", ylabel=f"items per {per}")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=STEPS, min_n_ticks=1))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     return figure
 
 
-def draw_grid(part: Part, title: str) -> Figure:
+def draw_grid(grid: Grid, title: str) -> Figure:
     """Which share of the pairs in each block of users and items is rated; blank: none.
 
     On a logarithmic scale over four powers of ten at most.
     """
     figure, axes = _make_canvas(title, height=3.2, right=1.05)
-    users = np.array(part["users"], np.float64)
-    items = np.array(part["items"], np.float64)
-    counts = np.array(part["counts"], np.float64)
+    users = np.array(grid["users"], np.float64)
+    items = np.array(grid["items"], np.float64)
+    counts = np.array(grid["counts"], np.float64)
     shares = counts / np.outer(users, items)
     highest = float(shares.max())
     lowest = max(float(shares[shares > 0].min()), highest / 1e4)

@@ -3,13 +3,14 @@
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure as DrawnFigure
 
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import DataDescription
+from recbench.datasets.profile import Activity, Grid, Profile, Stars, Times, Years
 from recbench.datasets.ratings import Quantity, Step
 from recbench.reports import words
 from recbench.reports.drawing import (
@@ -39,11 +40,8 @@ from recbench.reports.rendering import (
 from recbench.reports.results import Results, Row
 from recbench.reports.sections.registry import section, title_figure
 
-Profile = dict[
-    str, Any
-]  # as `datasets.profile` writes it, or a part of that; JSON of its own schema
+Member = Literal["user", "item"]  # of whom or what ratings are counted
 
-ACTIVITY = ("lowest", "lower_quartile", "median", "mean", "upper_quartile", "highest")
 ACTIVITY_HEADS = ("fewest", "lower quartile", "median", "mean", "upper quartile", "most")
 MOST_NAMED = 3  # so many highest bars are named; of more, their number
 MOST_SPOKEN = 8  # so many numbers stand for a long row of bars in its picture's alternative text
@@ -141,18 +139,27 @@ def _describe_profile(results: Results) -> list[Block]:
         "How ratings are shared among users, and among items. The Gini coefficient is 0 where all "
         "have equally many, and nears 1 where few have them all.",
         (TableHead("count", "text"), *(TableHead(head) for head in heads)),
-        (_activity_line(profile, "user"), _activity_line(profile, "item")),
+        (
+            _activity_line(profile["per_user"], "user"),
+            _activity_line(profile["per_item"], "item"),
+        ),
     )
     figures = tuple(_draw_chart(results, chart) for chart in _list_charts(profile))
     return [table, Gallery(figures)]
 
 
-def _activity_line(profile: Profile, one: str) -> TableLine:
+def _activity_line(activity: Activity, member: Member) -> TableLine:
     """How many ratings each user has, or each item: quantiles, mean and Gini coefficient."""
-    part = profile[f"per_{one}"]
-    texts = [words.amount(part[name]) for name in ACTIVITY]
-    texts.append(words.number(part["gini"]))
-    return TableLine(f"ratings of one {one}", tuple(TableCell(text) for text in texts))
+    amounts = (
+        activity["lowest"],
+        activity["lower_quartile"],
+        activity["median"],
+        activity["mean"],
+        activity["upper_quartile"],
+        activity["highest"],
+    )
+    texts = [*map(words.amount, amounts), words.number(activity["gini"])]
+    return TableLine(f"ratings of one {member}", tuple(TableCell(text) for text in texts))
 
 
 def _draw_chart(results: Results, chart: Chart) -> Figure:
@@ -170,8 +177,8 @@ def _list_charts(profile: Profile) -> list[Chart]:
     if profile["times"]:
         charts.append(_chart_times(profile["times"]))
 
-    for one in ("user", "item"):
-        charts.append(_chart_activity(profile[f"per_{one}"], profile[f"{one}s"], one))
+    charts.append(_chart_activity(profile["per_user"], profile["users"], "user"))
+    charts.append(_chart_activity(profile["per_item"], profile["items"], "item"))
 
     if profile["years"]:
         charts.append(_chart_years(profile["years"]))
@@ -204,14 +211,10 @@ def _speak_counts(names: list[str], counts: list[int]) -> str:
     return f"{'; '.join(parts)}."
 
 
-def _chart_values(part: Profile) -> Chart:
+def _chart_values(stars: Stars) -> Chart:
     """Ratings by value; of a scale with many values, by intervals of it."""
-    counts = part["counts"]
-    if part["values"]:
-        names = [f"{value:g}" for value in part["values"]]
-    else:
-        names = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(part["edges"])]
-
+    names = _name_bars(stars)
+    counts = stars["counts"]
     highest = _name_highest(names, counts, "value")
     share = words.percent(max(counts), sum(counts))
     numbers = "; ".join(f"{name}: {count:,}" for name, count in zip(names, counts, strict=True))
@@ -221,54 +224,61 @@ def _chart_values(part: Profile) -> Chart:
         "ratings by value",
         f"Most frequent: {highest} ({share}).",
         f"{numbers}.",
-        lambda title: draw_stars(part, title),
+        lambda title: draw_stars(stars, title),
     )
 
 
-def _chart_times(part: Profile) -> Chart:
+def _name_bars(stars: Stars) -> list[str]:
+    """The value of each bar; or its interval, where the values are counted in bins."""
+    if stars["edges"] is not None:
+        return [f"{low:g} to {high:g}" for low, high in itertools.pairwise(stars["edges"])]
+    return [f"{value:g}" for value in stars["values"] or ()]
+
+
+def _chart_times(times: Times) -> Chart:
     """Ratings by day, month or the like: by the `step` of the profile."""
-    step = part["step"]
-    counts = part["counts"]
-    periods = [str(period) for period in period_starts(part)[:-1]]
+    step = times["step"]
+    counts = times["counts"]
+    periods = [str(period) for period in period_starts(times)[:-1]]
     preposition = "on" if step == "day" else "in"
     highest = f"{preposition} {_name_highest(periods, counts, step)}"
 
     return Chart(
         "data-times",
         f"ratings by {step}",
-        f"From {part['first']} to {part['last']}; most of all {highest}: {max(counts):,}.",
+        f"From {times['first']} to {times['last']}; most of all {highest}: {max(counts):,}.",
         _speak_counts(periods, counts),
-        lambda title: draw_times(part, title),
+        lambda title: draw_times(times, title),
     )
 
 
-def _chart_activity(part: Profile, n_members: int, one: str) -> Chart:
+def _chart_activity(activity: Activity, n_members: int, member: Member) -> Chart:
     """How many of the users, or of the items, have at least so many ratings."""
-    low = words.amount(part["lower_quartile"])
-    high = words.amount(part["upper_quartile"])
-    caption = f"The middle half of the {one}s has {low} to {high} ratings each."
-    if part["without"]:
-        without = words.count(part["without"], one)
+    low = words.amount(activity["lower_quartile"])
+    high = words.amount(activity["upper_quartile"])
+    caption = f"The middle half of the {member}s has {low} to {high} ratings each."
+    if activity["without"]:
+        without = words.count(activity["without"], member)
         caption += f" {without} of {n_members:,} without any are not drawn."
 
-    points = list(zip(part["levels"], part["at_least"], strict=True))
+    points = list(zip(activity["levels"], activity["at_least"], strict=True))
     spoken = points[:: max(1, len(points) // CURVE_STEPS)]
     numbers = "; ".join(f"{count:,} with at least {level:,}" for level, count in spoken)
 
     return Chart(
-        f"data-{one}s",
-        f"ratings per {one}",
+        f"data-{member}s",
+        f"ratings per {member}",
         caption,
         f"{numbers}.",
-        lambda title: draw_activity(part, title, one),
+        lambda title: draw_activity(activity, title, member),
     )
 
 
-def _chart_years(part: Profile) -> Chart:
+def _chart_years(years: Years) -> Chart:
     """Items by the year of their release, or by several years where the span is long."""
-    counts = part["counts"]
-    step = part["step"]
-    starts = [part["first"] + step * place for place in range(len(counts))]
+    counts = years["counts"]
+    step = years["step"]
+    starts = [years["first"] + step * place for place in range(len(counts))]
     if step == 1:
         names = [str(start) for start in starts]
     else:
@@ -276,22 +286,22 @@ def _chart_years(part: Profile) -> Chart:
 
     highest = _name_highest(names, counts, "bar")
     caption = f"Most of all from {highest}: {words.count(max(counts), 'item')}."
-    if part["unknown"]:
-        caption += f" {words.count(part['unknown'], 'item')} without a year."
+    if years["unknown"]:
+        caption += f" {words.count(years['unknown'], 'item')} without a year."
 
     return Chart(
         "data-years",
         "items by release year",
         caption,
         _speak_counts([str(start) for start in starts], counts),
-        lambda title: draw_years(part, title),
+        lambda title: draw_years(years, title),
     )
 
 
-def _chart_gaps(part: Profile) -> Chart:
+def _chart_gaps(grid: Grid) -> Chart:
     """Which share of the pairs is rated in blocks of users and items, most active ones first."""
-    counts = np.array(part["counts"])
-    sizes = np.outer(part["users"], part["items"])
+    counts = np.array(grid["counts"])
+    sizes = np.outer(grid["users"], grid["items"])
     shares = counts / sizes
     lowest = np.unravel_index(shares.argmin(), counts.shape)
     highest = np.unravel_index(shares.argmax(), counts.shape)
@@ -326,7 +336,7 @@ def _chart_gaps(part: Profile) -> Chart:
         "which pairs are rated",
         caption,
         f"{numbers}.",
-        lambda title: draw_grid(part, title),
+        lambda title: draw_grid(grid, title),
     )
 
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import (
@@ -14,6 +13,7 @@ from recbench.benchmarks.records import (
     Record,
     read_examples,
 )
+from recbench.datasets.profile import Profile, TopItem
 from recbench.reports import words
 from recbench.reports.rendering import (
     Block,
@@ -111,8 +111,8 @@ def _introduce(results: Results, examples: Examples) -> list[str]:
         fold = f"fold {examples.fold} of {examples.n_folds}"
 
     who = (
-        f"The users were drawn with the seed {examples.seed}, those with at least {ENOUGH_TEST_RATINGS} test "
-        "ratings, one of them relevant, before all others."
+        f"The users were drawn with the seed {examples.seed}, those with at least "
+        f"{ENOUGH_TEST_RATINGS} test ratings, one of them relevant, before all others."
     )
     if examples.named:
         who = "The users were asked for by name."
@@ -383,14 +383,14 @@ def _describe_similar(examples: Examples) -> list[Block]:
     return [Heading("Which descriptions are alike?"), table]
 
 
-def _describe_best_rated(profile: dict[str, Any]) -> list[Block]:
+def _describe_best_rated(profile: Profile) -> list[Block]:
     """The best-rated titles by mean and by weighted mean, from the profile of the data."""
     prior = f"{profile['prior']:,g}"
     by_mean = Table(
         "Best-rated titles by mean",
         "Highest mean rating, however few ratings it comes from",
         (TableHead("title", "text"), TableHead("mean"), TableHead("ratings")),
-        tuple(_describe_title(entry, ("mean",)) for entry in profile["top_by_mean"]),
+        tuple(_describe_title(entry, [entry["mean"]]) for entry in profile["top_by_mean"]),
         has_titles=True,
     )
 
@@ -405,7 +405,7 @@ def _describe_best_rated(profile: dict[str, Any]) -> list[Block]:
             TableHead("ratings"),
         ),
         tuple(
-            _describe_title(entry, ("weighted", "mean"))
+            _describe_title(entry, [entry["weighted"], entry["mean"]])
             for entry in profile["top_by_weighted_mean"]
         ),
         has_titles=True,
@@ -413,8 +413,8 @@ def _describe_best_rated(profile: dict[str, Any]) -> list[Block]:
     return [Heading("What would everybody get?"), by_mean, by_weighted_mean]
 
 
-def _describe_title(entry: dict[str, Any], means: Sequence[str]) -> TableLine:
-    """A title of the profile with those of its means, and how many ratings they come from."""
-    cells = [TableCell(words.stars(entry[name])) for name in means]
+def _describe_title(entry: TopItem, means: Sequence[float]) -> TableLine:
+    """A title of the profile with these of its means, and how many ratings they come from."""
+    cells = [TableCell(words.stars(mean)) for mean in means]
     cells.append(TableCell(f"{entry['n']:,}"))
     return TableLine(entry["title"], tuple(cells))

@@ -54,6 +54,11 @@ def dataset(
     )
 
 
+def profile_of(made: Dataset) -> dict[str, Any]:
+    """The profile as JSON has it, whose parts a test may name as it likes."""
+    return dict(profile_dataset(made))
+
+
 def drawn(n_users: int = 90, n_items: int = 70, days: int = 200, steps: int = 5) -> list[Rating]:
     """Ratings in no order, of users who differ much in how many they give."""
     rng = np.random.default_rng(3)
@@ -72,7 +77,7 @@ def day(time: int) -> datetime:
 
 def test_counts_and_stars_are_those_of_a_slow_count() -> None:
     ratings = drawn()
-    found = profile_dataset(dataset(ratings))
+    found = profile_of(dataset(ratings))
     users, items = {r[0] for r in ratings}, {r[1] for r in ratings}
     stars = Counter(r[2] for r in ratings)
     assert (found["users"], found["items"], found["ratings"]) == (
@@ -89,15 +94,13 @@ def test_counts_and_stars_are_those_of_a_slow_count() -> None:
 
 
 def test_the_median_of_an_even_number_lies_between_its_two_middle_ratings() -> None:
-    found = profile_dataset(
-        dataset([(0, 0, 1.0, 0), (0, 1, 2.0, 0), (0, 2, 4.0, 0), (0, 3, 5.0, 0)])
-    )
+    found = profile_of(dataset([(0, 0, 1.0, 0), (0, 1, 2.0, 0), (0, 2, 4.0, 0), (0, 3, 5.0, 0)]))
     assert found["stars"]["median"] == 3.0
 
 
 def test_half_stars_are_counted_one_by_one() -> None:
     ratings = [(user, item, stars / 2, time) for user, item, stars, time in drawn(steps=10)]
-    found = profile_dataset(dataset(ratings, (0.5, 5.0)))["stars"]
+    found = profile_of(dataset(ratings, (0.5, 5.0)))["stars"]
     assert found["values"] == [half / 2 for half in range(1, 11)]
     assert sum(found["counts"]) == len(ratings)
 
@@ -105,9 +108,9 @@ def test_half_stars_are_counted_one_by_one() -> None:
 def test_a_fine_scale_is_counted_in_bins_that_hold_every_rating() -> None:
     rng = np.random.default_rng(0)
     values = [0.0, 10.0, 2.5, *(float(np.float32(value)) for value in rng.uniform(0, 10, 500))]
-    found = profile_dataset(
-        dataset([(k, 0, value, 0) for k, value in enumerate(values)], (0.0, 10.0))
-    )["stars"]
+    found = profile_of(dataset([(k, 0, value, 0) for k, value in enumerate(values)], (0.0, 10.0)))[
+        "stars"
+    ]
     edges = found["edges"]
     assert (
         found["values"] is None and len(edges) == BINS + 1 and (edges[0], edges[-1]) == (0.0, 10.0)
@@ -122,7 +125,7 @@ def test_a_fine_scale_is_counted_in_bins_that_hold_every_rating() -> None:
 )
 def test_time_is_counted_by_day_or_by_month(days: int, step: str, form: str) -> None:
     ratings = drawn(days=days)
-    found = profile_dataset(dataset(ratings))["times"]
+    found = profile_of(dataset(ratings))["times"]
     first, last = (f(r[3] for r in ratings) for f in (min, max))
     assert (found["first"], found["last"]) == (f"{day(first):%Y-%m-%d}", f"{day(last):%Y-%m-%d}")
     periods = list(
@@ -135,7 +138,7 @@ def test_time_is_counted_by_day_or_by_month(days: int, step: str, form: str) -> 
 
 def test_a_span_of_many_decades_is_counted_by_year() -> None:
     moments = [0, 86_399, 86_400 * 365, 86_400 * 47_000]
-    found = profile_dataset(dataset([(0, k, 3.0, time) for k, time in enumerate(moments)]))["times"]
+    found = profile_of(dataset([(0, k, 3.0, time) for k, time in enumerate(moments)]))["times"]
     assert found["step"] == "year" and found["first"] == "1970-01-01"
     assert found["counts"][:2] == [2, 1] and sum(found["counts"]) == 4
     assert len(found["counts"]) == day(moments[-1]).year - 1970 + 1
@@ -147,7 +150,7 @@ def test_activity_is_that_of_a_slow_count() -> None:
         max(r[0] for r in ratings) + 4,
         max(r[1] for r in ratings) + 1,
     )  # three users have no rating
-    found = profile_dataset(dataset(ratings, sizes=sizes))
+    found = profile_of(dataset(ratings, sizes=sizes))
     for place, one in enumerate(("user", "item")):
         counted = Counter(r[place] for r in ratings)
         counts = sorted(counted[index] for index in range(sizes[place]))
@@ -175,7 +178,7 @@ def test_activity_is_that_of_a_slow_count() -> None:
 def test_the_grid_holds_every_rating_in_its_block() -> None:
     ratings = drawn()
     made = dataset(ratings)
-    grid = profile_dataset(made)["grid"]
+    grid = profile_of(made)["grid"]
     places: list[dict[int, int]] = []
     for place, size in enumerate((made.ratings.n_users, made.ratings.n_items)):
         counted = Counter(r[place] for r in ratings)
@@ -193,17 +196,17 @@ def test_years_come_from_the_catalogue_or_the_title() -> None:
     ratings: list[Rating] = [(0, item, 3.0, 0) for item in range(6)]
     titles = {2: "Blade Runner 2049 (2017)", 3: "2001", 4: "1984 (1984) again"}
     years = {0: 2015, 1: 2017}
-    found = profile_dataset(dataset(ratings, titles=titles, years=years))["years"]
+    found = profile_of(dataset(ratings, titles=titles, years=years))["years"]
     assert found == {"first": 2015, "step": 1, "counts": [1, 0, 2], "unknown": 3}
-    wide = profile_dataset(dataset(ratings, years={0: 1378, 1: 1999, 2: 1991, 3: 2004}))["years"]
+    wide = profile_of(dataset(ratings, years={0: 1378, 1: 1999, 2: 1991, 3: 2004}))["years"]
     assert (wide["first"], wide["step"], wide["unknown"]) == (1370, 10, 2)
     assert wide["counts"][0] == 1 and wide["counts"][-2:] == [2, 1] and sum(wide["counts"]) == 4
-    assert profile_dataset(dataset(ratings))["years"] is None
+    assert profile_of(dataset(ratings))["years"] is None
 
 
 def test_the_best_items_are_those_of_the_formula() -> None:
     ratings = drawn()
-    found = profile_dataset(dataset(ratings, years={7: 1999}))
+    found = profile_of(dataset(ratings, years={7: 1999}))
     overall = statistics.fmean(r[2] for r in ratings)
     prior = round(len(ratings) / found["items"])
     slow: list[dict[str, Any]] = []
@@ -236,14 +239,14 @@ def test_titles_are_text_that_can_be_shown_and_never_empty() -> None:
     made = dataset(
         [(0, item, 5.0 - item / 2, 0) for item in range(6)], titles=titles, years={5: 1979}
     )
-    shown = [one["title"] for one in profile_dataset(made)["top_by_mean"]]
+    shown = [one["title"] for one in profile_of(made)["top_by_mean"]]
     assert shown[:3] == ["item 100", "<script>alert(1)</script>", "Сталкер"]
     assert len(shown[3]) < 210 and shown[3].endswith("...")
     assert shown[4] == "a\ufffdb\ufffd[31m\ufffdc d" and shown[5] == "Alien (1979)"
 
 
 def test_one_rating_is_enough() -> None:
-    found = profile_dataset(dataset([(0, 0, 4.0, 86_400)]))
+    found = profile_of(dataset([(0, 0, 4.0, 86_400)]))
     assert (
         found["density"] == 1.0
         and found["stars"]["counts"] == [1]
@@ -258,11 +261,11 @@ def test_one_rating_is_enough() -> None:
     assert found["per_user"]["gini"] == 0.0 and found["per_user"]["at_least"] == [1]
     assert found["grid"] == {"users": [1], "items": [1], "counts": [[1]]}
     assert found["top_by_mean"] == [{"title": "Film 0", "mean": 4.0, "weighted": 4.0, "n": 1}]
-    assert profile_dataset(dataset([(0, 0, 4.0, 0)], timed=False))["times"] is None
+    assert profile_of(dataset([(0, 0, 4.0, 0)], timed=False))["times"] is None
 
 
 def test_unrated_items_are_in_no_list_and_break_nothing() -> None:
-    found = profile_dataset(dataset([(0, 1, 2.0, 0)], sizes=(3, 4)))
+    found = profile_of(dataset([(0, 1, 2.0, 0)], sizes=(3, 4)))
     assert [one["title"] for one in found["top_by_mean"]] == ["Film 1"]
     assert found["per_item"]["without"] == 3 and found["per_item"]["levels"] == [1]
     assert found["prior"] == 1 and math.isclose(found["density"], 1 / 12)

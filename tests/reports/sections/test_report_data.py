@@ -21,7 +21,7 @@ from recbench.reports.build import build
 from recbench.reports.drawing import data as data_figures
 from recbench.reports.drawing.picture import STYLE
 from tests.conftest import RunBench
-from tests.datasets.test_profile import dataset, drawn
+from tests.datasets.test_profile import dataset, drawn, profile_of
 from tests.reports.invented_runs import DATA, SIMULATED, cell, ok, write
 
 HOSTILE = "<script>alert(1)</script>"
@@ -33,7 +33,7 @@ def known(**changes: Any) -> dict[str, Any]:
     titles = dict.fromkeys(range(90), HOSTILE)
     years = {item: 1950 + item for item in range(60)}
     return (
-        profile_dataset(dataset(drawn(), titles=titles, years=years))
+        profile_of(dataset(drawn(), titles=titles, years=years))
         | {"digest": DATA["digest"]}
         | changes
     )
@@ -200,7 +200,7 @@ def figures(found: dict[str, Any]) -> dict[str, Figure]:
 @pytest.mark.parametrize("kind", ODD)
 def test_labels_are_whole_and_do_not_collide(kind: str) -> None:
     ratings, how = ODD[kind]
-    found = profile_dataset(dataset(ratings, **how))
+    found = profile_of(dataset(ratings, **how))
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("error")
         for title, figure in figures(found).items():
@@ -240,9 +240,7 @@ def test_labels_are_whole_and_do_not_collide(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["one rating", "no times", "wide scale"])
 def test_odd_data_have_a_section_too(kind: str, tmp_path: Path) -> None:
     ratings, how = ODD[kind]
-    _, markdown = run(
-        tmp_path, profile_dataset(dataset(ratings, **how)) | {"digest": DATA["digest"]}
-    )
+    _, markdown = run(tmp_path, profile_of(dataset(ratings, **how)) | {"digest": DATA["digest"]})
     absent = {"data-years"} | ({"data-times"} if kind == "no times" else set())
     shown = re.findall(r"\(figures/(.*)\.svg\)", markdown)
     assert shown == [name for name in PICTURES if name not in absent]
