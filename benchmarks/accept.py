@@ -75,7 +75,9 @@ def accept(
 
 
 def _refuse_place(run: Path, baseline: Path) -> None:
-    """UsageError for a baseline that shares files with the run, or whose place holds other files."""
+    """UsageError for a baseline that shares files with the run, or whose place holds other
+    files.
+    """
     if run == baseline or run in baseline.parents or baseline in run.parents:
         raise UsageError(
             f"{baseline} and {run} lie in each other: a baseline needs a directory of its own"
@@ -110,7 +112,9 @@ def _find_foreign_records(baseline: Path) -> set[str]:
 
 
 def _is_record(path: Path, planned: Collection[str]) -> bool:
-    """Whether `path` has the name of a record or raw answers of a planned algorithm, under any key."""
+    """Whether `path` has the name of a record or raw answers of a planned algorithm, under
+    any key.
+    """
     algorithm = path.name.rpartition("-")[0]
     has_name_of_ours = NAMES_BELOW["records"].fullmatch(path.name) is not None
     is_plain_file = path.is_file() and not path.is_symlink()
@@ -118,7 +122,9 @@ def _is_record(path: Path, planned: Collection[str]) -> bool:
 
 
 def _write_baseline(target: Run, source: Run, records: list[Record], columns: list[str]) -> None:
-    """Write the plan and the records of `source` into `target`, with the shares in `columns` alone."""
+    """Write the plan and the records of `source` into `target`, with the shares in `columns`
+    alone.
+    """
     cells, about = source.read_plan()
     (target.directory / "records").mkdir(parents=True)
     target.write_plan(cells, about)

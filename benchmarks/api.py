@@ -1,7 +1,8 @@
 """The bench for Python, notebooks above all: `recbench.load` and `recbench.run`.
 
 >>> import recbench
->>> comparison = recbench.run("movielens-100k", ["item-mean", "ease[regularisation=100]"])  # doctest: +SKIP
+>>> rows = ["item-mean", "ease[regularisation=100]"]
+>>> comparison = recbench.run("movielens-100k", rows)  # doctest: +SKIP
 >>> comparison.table()  # doctest: +SKIP
 
 `python -m benchmarks.run` is the same thing for the command line: both make a `Request`, have it
@@ -179,11 +180,11 @@ def run(
     """Compare algorithms on `data`, each fold in a process of its own.
 
     `data` is a name such as "movielens-100k", a DataFrame, or what `load` gives. `algorithms` are
-    names, with hyperparameters as in "ease[regularisation=100]", or classes; or the name of a suite; None is
-    the suite `standard`. A class that is defined in the notebook itself is measured in the
-    notebook's process, without limits of time and memory, and its records say so; it is measured
-    again in each run, since nobody can tell whether it has changed. Other arguments are as those
-    of `python -m benchmarks.run --help`: `out` is the directory of the results, and what stands
+    names, with hyperparameters as in "ease[regularisation=100]", or classes; or the name of a
+    suite; None is the suite `standard`. A class that is defined in the notebook itself is measured
+    in the notebook's process, without limits of time and memory, and its records say so; it is
+    measured again in each run, since nobody can tell whether it has changed. Other arguments are as
+    those of `python -m benchmarks.run --help`: `out` is the directory of the results, and what stands
     there of the same code, data and question is kept.
 
     UsageError, with what is valid, for anything that cannot be done; nothing has been written then.
@@ -297,7 +298,7 @@ class Preview:
 
 
 def preview_plan(plan: RunPlan, settings: Settings) -> Preview:
-    """What `measure_plan` would do with the same arguments; the data are loaded, nothing is written."""
+    """What `measure_plan` would do with the same arguments; data are loaded, nothing is written."""
     data = datasets.load(plan.request.dataset, real_only=settings.real_only)
     cells = plan.make_cells(data)
     states = _states_of(cells, plan, settings.run, evaluation_source())

@@ -36,7 +36,9 @@ def compare(
     markdown: Annotated[Path | None, Option(help="write the table for a pull request here")] = None,
     json_file: Annotated[Path | None, Option("--json", help="write every number here")] = None,
 ) -> int:
-    """Compare the rows of two runs on the same users; exit code 1 if one got worse than tolerated."""
+    """Compare the rows of two runs on the same users; exit code 1 if one got worse than
+    tolerated.
+    """
     tolerances = [parse_tolerance(text) for text in fail_on]
     old = Run(base)
     new = Run(head)
@@ -76,7 +78,9 @@ def exit_code(verdicts: Sequence[Verdict]) -> int:
 
 
 def _explain_unresolved(verdicts: Sequence[Verdict]) -> str:
-    """What to say of rows that could not be judged: above all by how much a tolerance is too fine."""
+    """What to say of rows that could not be judged: above all by how much a tolerance is too
+    fine.
+    """
     unresolved = [verdict for verdict in verdicts if verdict.verdict == "UNRESOLVED"]
     parts = []
     for tolerance in dict.fromkeys(verdict.tolerance for verdict in unresolved):

@@ -1,4 +1,6 @@
-"""The command line of the bench: flags are parsed, `api` does the work, and what happens is shown."""
+"""The command line of the bench: flags are parsed, `api` does the work, and what happens is
+shown.
+"""
 
 import shlex
 import sys
@@ -70,7 +72,8 @@ def run(
     repeats: Annotated[
         int,
         Option(
-            help="more than 1: as many divisions, if seeds make any, and initialisations of the first",
+            help="more than 1: as many divisions, if seeds make any, "
+            "and initialisations of the first",
             min=1,
         ),
     ] = 1,
@@ -124,7 +127,8 @@ def run(
         import_plugin(module)
     if debug and jobs > 1:
         raise UsageError(
-            f"--jobs {jobs} --debug: to be debugged, cells run one after the other in this process; "
+            f"--jobs {jobs} --debug: to be debugged, cells run one after the other in this "
+            "process; "
             "leave --jobs out"
         )
 
@@ -219,7 +223,9 @@ def _show_preview(console: Console, plan: RunPlan, settings: Settings) -> int:
 
 
 def _sum_up(console: Console, records: Sequence[Record], seconds: float) -> None:
-    """Print how many cells are ok after so many `seconds`, and what became of the others, by row."""
+    """Print how many cells are ok after so many `seconds`, and what became of the others,
+    by row.
+    """
     bad = [record for record in records if record.status != "ok"]
     n_ok = len(records) - len(bad)
     lines = [f"{n_ok} of {len(records)} cells ok after {seconds:.0f} s"]

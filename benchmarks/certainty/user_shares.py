@@ -1,4 +1,6 @@
-"""What the users of a run add to its metrics: shares, read from the raw answers beside the records."""
+"""What the users of a run add to its metrics: shares, read from the raw answers beside the
+records.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -140,7 +140,9 @@ def _distinct_words(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class CellMetrics:
-    """The metrics of a cell by column, and what each user adds to those that are ratios over users."""
+    """The metrics of a cell by column, and what each user adds to those that are ratios over
+    users.
+    """
 
     values: dict[str, float | None]  # None where undefined
     shares: dict[str, Shares]  # (n_users,) each

@@ -134,7 +134,9 @@ def _slice_users(
     no_shares = (nobody, nobody)
 
     def sum_shares(column: str) -> tuple[Doubles, Doubles]:
-        """The sums and the weights of a column, added up in each group; zeros if it is undefined."""
+        """The sums and the weights of a column, added up in each group; zeros if it is
+        undefined.
+        """
         sums, weights = metrics.shares.get(column, no_shares)
         return _sum_by_group(group_of_user, sums), _sum_by_group(group_of_user, weights)
 
@@ -219,7 +221,9 @@ def _slice_items(
 
 
 def _measure_group(counts: NDArray[np.int64]) -> tuple[int | None, int | None, int]:
-    """The lowest and the highest of the counts of a group, None if it is empty, and their number."""
+    """The lowest and the highest of the counts of a group, None if it is empty, and their
+    number.
+    """
     if len(counts) == 0:
         return None, None, 0
     return int(counts.min()), int(counts.max()), len(counts)

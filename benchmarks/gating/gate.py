@@ -56,7 +56,9 @@ def judge_runs(
 
 
 def read_gated_runs(runs: Sequence[Run], tolerances: Sequence[Tolerance]) -> list[GatedRun]:
-    """The runs with what `tolerances` ask of them; their rows' estimates share the draws of users."""
+    """The runs with what `tolerances` ask of them; their rows' estimates share the draws of
+    users.
+    """
     columns = _metric_columns_of(tolerances)
     rows_of_runs = [_records_by_row(run) for run in runs]
     shares_of_runs = [
@@ -174,7 +176,9 @@ def refuse_absent_columns(run: Run, tolerances: Sequence[Tolerance]) -> None:
 
 
 def _refuse_columns(run: Run, columns: Sequence[str]) -> None:
-    """UsageError that no row can be gated by `columns`, with those that can be; nothing if empty."""
+    """UsageError that no row can be gated by `columns`, with those that can be; nothing if
+    empty.
+    """
     if not columns:
         return
 

@@ -48,7 +48,9 @@ class Verdict:
     detectable: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As `--json` writes it: the tolerance is called `limit` there, and its amount `tolerance`."""
+        """As `--json` writes it: the tolerance is called `limit` there, and its amount
+        `tolerance`.
+        """
         entry = asdict(self)
         del entry["tolerance"]
         limit = {

@@ -1,4 +1,6 @@
-"""The bench's own splits, by name: functions from ratings to the row numbers of a fold's two parts."""
+"""The bench's own splits, by name: functions from ratings to the row numbers of a fold's two
+parts.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

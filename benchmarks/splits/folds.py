@@ -111,7 +111,9 @@ def resolve_n_folds(
 
 
 def _refuse_unusable(dataset: Dataset, spec: str, split: _ParsedSplit) -> None:
-    """UsageError for an official split that the data set lacks, and for one by time without times."""
+    """UsageError for an official split that the data set lacks, and for one by time without
+    times.
+    """
     if split.built_in is None:
         pick_name("split", split.name, [*SPLITS, *dataset.splits])
         return
@@ -150,7 +152,9 @@ def order_in_time(spec: str) -> Order | None:
 
 
 def refuse_empty_parts(dataset: Dataset, spec: str, n_folds: int, seed: int) -> None:
-    """UsageError if a fold has no training or no test rating: nothing could be fitted or measured."""
+    """UsageError if a fold has no training or no test rating: nothing could be fitted or
+    measured.
+    """
     split = _parse_split(spec)
     if split.built_in is not None and split.built_in.even:
         # `resolve_n_folds` asks for as many ratings as folds, and dividing many ratings takes

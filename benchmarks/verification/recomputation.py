@@ -215,7 +215,9 @@ def _recompute_record(
 def _check_shapes(
     cell: Cell, arrays: Arrays, evaluation: Evaluation, test: Ratings, ledger: Ledger
 ) -> bool:
-    """Whether the arrays have the shapes and ranges that the test part asks for; findings if not."""
+    """Whether the arrays have the shapes and ranges that the test part asks for; findings
+    if not.
+    """
     n_before = len(ledger.findings)
     for place, expected, found in find_misfits(arrays, evaluation, test):
         ledger.note(_file_of(cell, "npz"), place, expected, found)
