@@ -184,8 +184,8 @@ def run(
     suite; None is the suite `standard`. A class that is defined in the notebook itself is measured
     in the notebook's process, without limits of time and memory, and its records say so; it is
     measured again in each run, since nobody can tell whether it has changed. Other arguments are as
-    those of `python -m benchmarks.run --help`: `out` is the directory of the results, and what stands
-    there of the same code, data and question is kept.
+    those of `python -m benchmarks.run --help`: `out` is the directory of the results, and what
+    stands there of the same code, data and question is kept.
 
     UsageError, with what is valid, for anything that cannot be done; nothing has been written then.
     """
