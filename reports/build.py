@@ -17,7 +17,7 @@ from recbench.benchmarks.console import FAILED, FINE, serve
 from recbench.benchmarks.records import embed_records, refuse_foreign_report
 from recbench.datasets.foundation import UsageError, import_all, pick_name
 from recbench.datasets.storage import write_atomically
-from recbench.reports import latex, stale, words
+from recbench.reports import latex, words, written_files
 from recbench.reports.rendering import Block, list_pictures, render_html, render_markdown
 from recbench.reports.results import Results
 from recbench.reports.sections import SECTIONS, Section
@@ -69,10 +69,10 @@ def build(
     files = make_files(*directories, out=target, sections=sections, tex=tex)
     refuse_foreign_report(target, files)
     try:
-        stale.remove_stale_files(target, files)
+        written_files.remove_stale_files(target, files)
         # The list comes first, so a build that is killed leaves no file that looks like another's.
-        digests = stale.list_old_and_new_digests(target, files)
-        write_atomically(target / stale.LIST, digests)
+        digests = written_files.list_old_and_new_digests(target, files)
+        write_atomically(target / written_files.LIST, digests)
         for name, content in files.items():
             write_atomically(target / name, content)
     except OSError as error:
@@ -112,7 +112,7 @@ def make_files(
 
     files["report.md"] = render_page(subject, parts, "md").encode()
     files["report.html"] = render_page(subject, parts, "html").encode()
-    return files | {stale.LIST: stale.list_digests(files)}
+    return files | {written_files.LIST: written_files.list_digests(files)}
 
 
 def _read_subject(directories: Sequence[Path], out: Path) -> Subject:

@@ -20,7 +20,7 @@ from recbench.benchmarks.records import Record, Run, RunDescription, group_by_ro
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.profile import Profile, read_profile
-from recbench.reports.spread import Spread
+from recbench.reports.fold_spread import Spread
 
 # What a plan has to say of its run.
 ABOUT = (

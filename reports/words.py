@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
+from recbench.reports.fold_spread import Spread
 from recbench.reports.results import Results, Row
-from recbench.reports.spread import Spread
 
 NONE = "–"
 

@@ -48,8 +48,8 @@ from recbench.benchmarks.splits.folds import divide
 from recbench.datasets import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
 from recbench.datasets.storage.cache import reopen_entry, save_entry
+from recbench.reports.fold_spread import Spread
 from recbench.reports.results import Results, Row
-from recbench.reports.spread import Spread
 from tests.adapters.planted import taste
 from tests.conftest import RunBench
 from tests.plugins import cheats
