@@ -14,22 +14,26 @@ import recbench
 from recbench import datasets
 from recbench.datasets import Dataset
 from recbench.datasets.foundation import FINE, build_application
-from recbench.datasets.ratings import Source, Step
+from recbench.datasets.ratings import Provenance, Ratings, Source
 from recbench.datasets.storage import cache_directory, clear_cache, data_directory, list_entries
 
 Name = Annotated[str, Argument(help="a data set, as in name[key=value,...] or table:PATH")]
 Rows = list[tuple[str, str]]
 BAR = 30  # columns of the longest bar of the histogram
 MOST_BARS = 20  # other scales are shown in as many bins
+FILE_WIDTH = 1000  # columns of a line that goes to no terminal
 
 
 def _print(*rows: tuple[str, ...], heading: tuple[str, ...] = ()) -> None:
     """Rows below each other, their columns aligned; a column is wrapped rather than cut."""
     table = Table(*heading, box=None, pad_edge=False, show_header=bool(heading))
     for row in rows:
-        table.add_row(*(part.replace("[", r"\[") for part in row))
-    narrow = Console(highlight=False, emoji=False)
-    console = narrow if narrow.is_terminal else Console(highlight=False, emoji=False, width=1000)
+        # Brackets would be taken for markup.
+        table.add_row(*(text.replace("[", r"\[") for text in row))
+
+    console = Console(highlight=False, emoji=False)
+    if not console.is_terminal:  # a file, or another program, which wants one line for each row
+        console = Console(highlight=False, emoji=False, width=FILE_WIDTH)
     console.print(table)
 
 
@@ -37,10 +41,9 @@ def list_() -> int:
     """The data sets that can be loaded, with licence and citation."""
     rows = []
     for name in datasets.names():
-        entry = datasets.find_loader(name)
-        rows.append(
-            (name, entry.description, "\n".join(filter(None, [entry.licence, entry.citation])))
-        )
+        loader = datasets.find_loader(name)
+        terms = [text for text in (loader.licence, loader.citation) if text]
+        rows.append((name, loader.description, "\n".join(terms)))
     _print(*rows, heading=("name", "what it is", "licence and citation"))
     return FINE
 
@@ -48,74 +51,111 @@ def list_() -> int:
 def info(name: Name) -> int:
     """Counts, scale, times, stars and provenance of a data set."""
     dataset = datasets.load(name)
-    provenance = dataset.provenance
-    rows = [("data set", dataset.name), *_simulated(dataset), *_numbers(dataset)]
-    rows += [
-        ("file", f"{file.file}, {file.n_bytes:,} bytes, sha256 {file.sha256}")
-        for file in provenance.sources
-    ]
-    rows += [("licence", provenance.licence), ("citation", provenance.citation)]
-    rows += [("filter", text) for step in provenance.steps for text in _dropped(step)]
-    rows += [("remark", remark) for remark in provenance.remarks]
-    rows += [("digest", dataset.digest), ("cached in", str(dataset.stored))]
-    _print(*rows)
+    _print(
+        ("data set", dataset.name),
+        *_simulation_notice(dataset),
+        *_describe_counts(dataset.ratings),
+        *_describe_times(dataset.ratings),
+        *_describe_additions(dataset),
+        *_draw_histogram(dataset.ratings),
+        *_describe_provenance(dataset.provenance),
+        ("digest", dataset.digest),
+        ("cached in", str(dataset.stored)),
+    )
     return FINE
 
 
-def _simulated(dataset: Dataset) -> Rows:
-    return [("notice", dataset.provenance.notice)] if dataset.provenance.simulated else []
+def _simulation_notice(dataset: Dataset) -> Rows:
+    """What the real files are and where to put them; nothing if `dataset` is real."""
+    if not dataset.provenance.simulated:
+        return []
+    return [("notice", dataset.provenance.notice)]
 
 
-def _numbers(dataset: Dataset) -> Rows:
-    ratings, catalogue = dataset.ratings, dataset.catalogue
-    cells = ratings.n_users * ratings.n_items
-    rows = [
-        ("ratings", f"{len(ratings):,} ({100 * len(ratings) / max(cells, 1):.3g} % of all pairs)"),
+def _describe_counts(ratings: Ratings) -> Rows:
+    """How many ratings, users and items there are, the scale and the mean rating."""
+    n_pairs = ratings.n_users * ratings.n_items
+    density = _percent(len(ratings), n_pairs)
+    lowest, highest = ratings.scale
+    return [
+        ("ratings", f"{len(ratings):,} ({density:.3g} % of all pairs)"),
         ("users", f"{ratings.n_users:,}"),
         ("items", f"{ratings.n_items:,}"),
-        ("scale", f"{ratings.scale[0]:g} to {ratings.scale[1]:g}, mean {ratings.mean:.4f}"),
+        ("scale", f"{lowest:g} to {highest:g}, mean {ratings.mean:.4f}"),
     ]
-    if ratings.times is not None and len(ratings):
-        first, last = (
-            datetime.fromtimestamp(int(time), UTC)
-            for time in (ratings.times.min(), ratings.times.max())
-        )
-        rows.append(("times", f"{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC"))
-    described = sum(map(bool, catalogue.overviews))
-    rows += (
-        [("overviews", f"{described:,} of {ratings.n_items:,} items")]
-        if catalogue.overviews
-        else []
-    )
-    rows += [("split", f"{name}, {len(folds)} folds") for name, folds in dataset.splits.items()]
-    rows += [("users' facts", ", ".join(dataset.user_facts))] if dataset.user_facts else []
-    return rows + _histogram(dataset)
 
 
-def _histogram(dataset: Dataset) -> Rows:
-    """A line for each star, or for each bin where there are too many different ratings."""
-    distinct, counts = np.unique(dataset.ratings.values, return_counts=True)
-    labels = [f"{value:g}" for value in distinct]
-    if len(distinct) > MOST_BARS:
-        counts, edges = np.histogram(dataset.ratings.values, MOST_BARS, dataset.ratings.scale)
+def _describe_times(ratings: Ratings) -> Rows:
+    """When the first and the last rating were given; nothing without ratings or times."""
+    if ratings.times is None or len(ratings) == 0:
+        return []
+    first = datetime.fromtimestamp(int(ratings.times.min()), UTC)
+    last = datetime.fromtimestamp(int(ratings.times.max()), UTC)
+    return [("times", f"{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC")]
+
+
+def _describe_additions(dataset: Dataset) -> Rows:
+    """What some data sets have beside ratings: overviews, official splits, facts about users."""
+    rows = []
+    overviews = dataset.catalogue.overviews
+    if overviews:
+        n_described = sum(1 for overview in overviews if overview)
+        rows.append(("overviews", f"{n_described:,} of {dataset.ratings.n_items:,} items"))
+
+    for split, folds in dataset.splits.items():
+        rows.append(("split", f"{split}, {len(folds)} folds"))
+
+    if dataset.user_facts:
+        rows.append(("users' facts", ", ".join(dataset.user_facts)))
+    return rows
+
+
+def _draw_histogram(ratings: Ratings) -> Rows:
+    """How often each rating is given: its count, its share in percent, and a bar.
+
+    Where more than `MOST_BARS` ratings differ, the same of as many bins of the scale.
+    """
+    values, counts = np.unique(ratings.values, return_counts=True)
+    labels = [f"{value:g}" for value in values]
+    if len(values) > MOST_BARS:
+        counts, edges = np.histogram(ratings.values, MOST_BARS, ratings.scale)
         labels = [f"from {edge:g}" for edge in edges[:-1]]
-    shares, most = counts / max(counts.sum(), 1), counts.max(initial=1)
-    bars = ["█" * round(BAR * count / most) for count in counts]
-    lines = zip(labels, counts, shares, bars, strict=True)
-    return [
-        (f"rated {label}", f"{count:>12,} {100 * share:5.1f} % {bar}")
-        for label, count, share, bar in lines
-    ]
+
+    highest = counts.max(initial=1)
+    rows = []
+    for label, count in zip(labels, counts, strict=True):
+        percent = _percent(count, len(ratings))
+        bar = "█" * round(BAR * count / highest)
+        rows.append((f"rated {label}", f"{count:>12,} {percent:5.1f} % {bar}"))
+    return rows
 
 
-def _dropped(step: Step) -> list[str]:
-    lines = [step.rule]
-    for what, before in step.before.items():
-        gone = before - step.after[what]
-        lines.append(
-            f"  {what}: {gone:,} of {before:,} dropped ({100 * gone / max(before, 1):.2f} %)"
-        )
-    return lines
+def _describe_provenance(provenance: Provenance) -> Rows:
+    """The files with size and sha256, licence and citation, what filters dropped, and remarks."""
+    rows = []
+    for file in provenance.sources:
+        rows.append(("file", f"{file.file}, {file.n_bytes:,} bytes, sha256 {file.sha256}"))
+
+    rows.append(("licence", provenance.licence))
+    rows.append(("citation", provenance.citation))
+
+    for step in provenance.steps:
+        rows.append(("filter", step.rule))
+        for kind, before in step.before.items():
+            dropped = before - step.after[kind]
+            percent = _percent(dropped, before)
+            rows.append(
+                ("filter", f"  {kind}: {dropped:,} of {before:,} dropped ({percent:.2f} %)")
+            )
+
+    for remark in provenance.remarks:
+        rows.append(("remark", remark))
+    return rows
+
+
+def _percent(part: int, whole: int) -> float:
+    """`part` in percent of `whole`; 0 percent of nothing."""
+    return 100 * part / max(whole, 1)
 
 
 def fetch(name: Name) -> int:
@@ -123,9 +163,10 @@ def fetch(name: Name) -> int:
     dataset = datasets.load(name)
     rows = []
     for source in dataset.provenance.sources:
-        row = (_find_source(source), f"{source.n_bytes:,} bytes, sha256 {source.sha256}")
-        rows.append(row)
-    _print(*_simulated(dataset), *rows, ("parsed columns", str(dataset.stored)))
+        size_and_digest = f"{source.n_bytes:,} bytes, sha256 {source.sha256}"
+        rows.append((_find_source(source), size_and_digest))
+
+    _print(*_simulation_notice(dataset), *rows, ("parsed columns", str(dataset.stored)))
     return FINE
 
 
@@ -151,19 +192,22 @@ def cache(
 
 
 def _clear_cache() -> None:
+    """Empty the cache; print how many MB that freed, and what was left as it is not the bench's."""
     cleared = clear_cache()
-    left = [
-        ("left alone", f"{path}: this bench has not written all of it") for path in cleared.left
-    ]
-    _print(("cleared", f"{cleared.n_bytes / 1e6:,.1f} MB in {cache_directory()}"), *left)
+    rows = [("cleared", f"{cleared.n_bytes / 1e6:,.1f} MB in {cache_directory()}")]
+    for path in cleared.left:
+        rows.append(("left alone", f"{path}: this bench has not written all of it"))
+    _print(*rows)
 
 
 def _list_cache() -> None:
+    """Print the entries of the cache with their ratings and MB, and what they take together."""
     entries = list_entries()
     rows = []
     for entry in entries:
         size = f"{entry.n_bytes / 1e6:,.1f}"
         rows.append((entry.name, f"{entry.n_ratings:,}", size, str(entry.path)))
+
     total = sum(entry.n_bytes for entry in entries) / 1e6
     _print(
         *rows,
