@@ -1,11 +1,15 @@
-"""Examples of what the rows recommend and predict, for a few users of one fold, from the raw answers on disk."""
+"""Examples of what the rows recommend and predict, for a few users of one fold.
+
+They come from the raw answers on disk.
+"""
 
 import difflib
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,39 +28,44 @@ from recbench.datasets.storage import write_atomically
 FILE = "examples.json"
 SCHEMA = 1
 N_USERS = 3
-ENOUGH_TEST_RATINGS = 5  # test ratings that make a user worth looking at
-N_FAVOURITES, N_RECOMMENDED, N_SIMILAR = 8, 5, 10
+ENOUGH_TEST_RATINGS = 5  # that make a user worth looking at
+N_FAVOURITES = 8
+N_RECOMMENDED = 5
+N_SIMILAR = 10
 N_ENDS = 5  # predictions shown from each end, once they are ordered by their distance to the rating
 N_COMPARED = 6  # test items for which all rows' predictions are shown side by side
-Stars = tuple[int, float]  # an item and a rating, actual or predicted
+N_IDS_NAMED = 5  # user ids that a message names
+
+ItemValue = tuple[int, float]  # an item with a rating, a prediction of one, or a cosine
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one row said about one user: enough to know whether the record that it comes from is still there."""
+    """What one row answered about one user.
+
+    `key` and `sha256` tell whether the record that it comes from is still there.
+    """
 
     row: str
     key: str
     sha256: str | None  # of the raw answers, as the record has it
-    recommended: (
-        list[int] | None
-    )  # best first; None: it was not asked, for want of a relevant test item
-    nearest: list[
-        Stars
-    ]  # predictions of test ratings, nearest to the actual one first; none from who only ranks
-    farthest: list[Stars]  # those at the other end, where there are more
+    # Best first; None: the row was not asked, since the user has no relevant test item
+    recommended: list[int] | None
+    # Predictions of test ratings, nearest to the actual one first; none from a row that ranks only
+    nearest: list[ItemValue]
+    farthest: list[ItemValue]  # those at the other end, where there are more
     compared: list[float]  # predictions of the user's `compared` items
 
 
 @dataclass(frozen=True)
 class Person:
-    """One user: what they liked in the training part, what they rated in the test part, and all rows' answers."""
+    """One user: what they liked in training, what they rated in the test part, all rows' answers."""
 
     id: str
     n_train: int
     n_test: int
     n_relevant: int
-    favourites: list[Stars]  # none rated lower than the user's own mean
+    favourites: list[ItemValue]  # none rated lower than the user's own mean
     tested: dict[int, float]  # the ratings of the test part
     compared: list[int]  # the test items that have the most training ratings
     answers: list[Answer]
@@ -68,7 +77,7 @@ class Similar:
 
     item: int
     n_ratings: int
-    nearest: list[Stars]
+    nearest: list[ItemValue]
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,7 @@ class Examples:
     split_seed: int
     seed: int
     threshold: float  # the lowest test rating that is relevant
-    named: bool  # whether the users were asked for, or drawn with the seed
+    named: bool  # whether the users were named in the command; else they were drawn with the seed
     people: list[Person]
     similar: Similar | None
     titles: dict[int, str]
@@ -93,15 +102,22 @@ _EXAMPLES = TypeAdapter(Examples)
 
 
 def find_users(dataset: Dataset, ids: Sequence[str]) -> list[int]:
-    """The indices of the users with these ids. UsageError, with the nearest match, for one that is not there."""
-    known = {str(raw): index for index, raw in enumerate(dataset.user_ids.tolist())} if ids else {}
+    """The indices of the users with these ids, each once, in the order of `ids`.
+
+    UsageError, with the nearest match, for an id that is not in `dataset`.
+    """
+    if not ids:
+        return []  # there can be many users, so they are not gone through for nothing
+    known = {str(raw): index for index, raw in enumerate(dataset.user_ids.tolist())}
+
     for name in ids:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            some = ", ".join(itertools.islice(known, 5))
+            matches = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f" Did you mean {matches[0]!r}?" if matches else ""
+            some = ", ".join(itertools.islice(known, N_IDS_NAMED))
             raise UsageError(
-                f"--show-user {name}: {dataset.name} has no user of this id.{hint} Ids in it are, for example, {some}"
+                f"--show-user {name}: {dataset.name} has no user of this id.{hint} "
+                f"Ids in it are, for example, {some}"
             )
     return list(dict.fromkeys(known[name] for name in ids))
 
@@ -109,44 +125,64 @@ def find_users(dataset: Dataset, ids: Sequence[str]) -> list[int]:
 def write_examples(
     run: Run, records: Sequence[Record], dataset: Dataset, users: Sequence[int]
 ) -> Path:
-    """Write `examples.json` for `users`, or for some drawn with the run's seed; its path. Nothing is fitted again.
+    """Write `examples.json` for `users`, or for some drawn with the run's seed; its path.
 
-    The fold is the first of the main split with an ok record; rows that are not ok there are left out.
+    The fold is the first of the main split with an ok record; rows that are not ok there are left
+    out. Nothing is fitted again.
     """
-    first, ok = records[0].cell, _answered(run, records)
-    cell = ok[0].cell if ok else first
+    ok_records = _find_answered_fold(run, records)
+    cell = ok_records[0].cell if ok_records else records[0].cell
     train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
-    train, test = dataset.ratings.take(train_rows), dataset.ratings.take(test_rows)
+    train = dataset.ratings.take(train_rows)
+    test = dataset.ratings.take(test_rows)
+
     threshold = PROTOCOLS[STANDARD].threshold(test.scale)
-    chosen = list(users) or draw(train, test, threshold, cell.seed)
-    questions = [_Questions(dataset, train, test, threshold, user) for user in chosen]
-    for record in ok:
-        for question, answer in zip(
-            questions, _answers(run, record, train, test, questions), strict=False
-        ):
-            question.person.answers.append(answer)
-    people, similar = [question.person for question in questions], _similar(dataset)
-    titles = {item: _title(dataset.catalogue, item) for item in sorted(_items(people, similar))}
-    place = (dataset.digest, cell.split, cell.n_folds, cell.fold, cell.split_seed, cell.seed)
-    examples = Examples(*place, threshold, bool(users), people, similar, titles)
-    path = run.directory / FILE
-    write_atomically(
-        path, (json.dumps(asdict(examples), sort_keys=True, allow_nan=False) + "\n").encode()
+    chosen_users = list(users) or draw_users(train, test, threshold, cell.seed)
+    questions = [_UserQuestions(dataset, train, test, threshold, user) for user in chosen_users]
+    for record in ok_records:
+        arrays = _read_answers(run, record)
+        if arrays is not None:
+            for question in questions:
+                answer = question.answer_from(record, arrays, train.mean)
+                question.person.answers.append(answer)
+
+    people = [question.person for question in questions]
+    similar = _find_similar(dataset)
+    titles = {}
+    for item in sorted(_collect_items(people, similar)):
+        titles[item] = _title_with_year(dataset.catalogue, item)
+
+    examples = Examples(
+        digest=dataset.digest,
+        split=cell.split,
+        n_folds=cell.n_folds,
+        fold=cell.fold,
+        split_seed=cell.split_seed,
+        seed=cell.seed,
+        threshold=threshold,
+        named=bool(users),
+        people=people,
+        similar=similar,
+        titles=titles,
     )
+    text = json.dumps(asdict(examples), sort_keys=True, allow_nan=False)
+    path = run.directory / FILE
+    write_atomically(path, f"{text}\n".encode())
     return path
 
 
 def read_examples(directory: Path) -> Examples | None:
-    """The examples in `directory`; None if there are none, as older runs have none, or if they have another form.
+    """The examples in `directory`.
 
-    UsageError, naming the file, if it is damaged.
+    None if there are none, as in older runs, or if they have another schema. UsageError, naming
+    the file, if it is damaged.
     """
     path = directory / FILE
     try:
-        written = json.loads(path.read_bytes())
-        if not isinstance(written, dict) or written.get("schema") != SCHEMA:
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             return None
-        return _EXAMPLES.validate_python(written)
+        return _EXAMPLES.validate_python(content)
     except FileNotFoundError:
         return None
     except (ValidationError, ValueError, OSError) as error:
@@ -156,141 +192,191 @@ def read_examples(directory: Path) -> Examples | None:
         ) from None
 
 
-def _answered(run: Run, records: Sequence[Record]) -> list[Record]:
-    """The ok records of the first fold of the main split that has any; none if no fold has."""
+def _find_answered_fold(run: Run, records: Sequence[Record]) -> list[Record]:
+    """The ok records with raw answers of the first fold of the main split that has any.
+
+    Empty if no fold has. The main split is that of the first record, with its seeds.
+    """
     first = records[0].cell
-    own = (first.split, first.split_seed, first.seed)
-    folds: dict[int, list[Record]] = {}
+    main = (first.split, first.split_seed, first.seed)
+    by_fold: dict[int, list[Record]] = {}
     for record in records:
         cell = record.cell
-        if (
-            record.status == "ok"
-            and (cell.split, cell.split_seed, cell.seed) == own
-            and run.has_answers(cell)
-        ):
-            folds.setdefault(cell.fold, []).append(record)
-    return folds[min(folds)] if folds else []
+        is_main = (cell.split, cell.split_seed, cell.seed) == main
+        if is_main and record.status == "ok" and run.has_answers(cell):
+            by_fold.setdefault(cell.fold, []).append(record)
+
+    if not by_fold:
+        return []
+    return by_fold[min(by_fold)]
 
 
-def draw(train: Ratings, test: Ratings, threshold: float, seed: int) -> list[int]:
-    """Three users drawn with the seed: first of those with training ratings and enough test ratings, one of them
-    relevant; then of those with a relevant test rating; then of those with any test rating.
+def draw_users(train: Ratings, test: Ratings, threshold: float, seed: int) -> list[int]:
+    """The indices of at most three users, drawn with `seed`; fewer if fewer have test ratings.
+
+    Drawn first are users with training ratings and at least five test ratings, one of them not
+    below `threshold`; then users with a test rating not below it; then those with any.
     """
-    n_train, n_test, n_relevant = (
-        np.bincount(users, minlength=train.n_users)
-        for users in (train.users, test.users, test.users[test.values >= threshold])
-    )
+    relevant_users = test.users[test.values >= threshold]
+    has_train = np.bincount(train.users, minlength=train.n_users) > 0
+    has_relevant = np.bincount(relevant_users, minlength=train.n_users) > 0
+    n_test = np.bincount(test.users, minlength=train.n_users)
+
     rng = np.random.default_rng(seed)
-    groups = (
-        (n_relevant > 0) & (n_test >= ENOUGH_TEST_RATINGS) & (n_train > 0),
-        n_relevant > 0,
-        n_test > 0,
-    )
-    drawn = (user for group in groups for user in rng.permutation(np.flatnonzero(group)).tolist())
-    return list(itertools.islice(dict.fromkeys(drawn), N_USERS))
+    drawn: list[int] = []
+    is_worth_looking_at = has_relevant & (n_test >= ENOUGH_TEST_RATINGS) & has_train
+    for is_in_group in (is_worth_looking_at, has_relevant, n_test > 0):
+        group = np.flatnonzero(is_in_group)
+        drawn += rng.permutation(group).tolist()
+    each_once = list(dict.fromkeys(drawn))
+    return each_once[:N_USERS]
 
 
-class _Questions:
-    """What there is to be said about one user before any row has answered."""
+class _UserQuestions:
+    """One user, their test ratings, and what is known of them before any row has answered.
+
+    `person` has no answers yet; `answer_from` gives those of a row.
+    """
 
     def __init__(
         self, dataset: Dataset, train: Ratings, test: Ratings, threshold: float, user: int
     ) -> None:
-        self.user, self.rows = user, np.flatnonzero(test.users == user)
-        known, self.asked = train.take(np.flatnonzero(train.users == user)), test.take(self.rows)
+        """`threshold` is the lowest test rating that is relevant, `user` an index."""
+        self.user = user
+        self.test_rows = np.flatnonzero(test.users == user)  # positions in the test part
+        self.tested = test.take(self.test_rows)
+        known = train.take(np.flatnonzero(train.users == user))
+
+        # The most rated ones, whose titles a reader may know, come first
         popularity = np.bincount(train.items, minlength=train.n_items)
-        best = np.lexsort((known.items, -popularity[known.items], -known.values))[:N_FAVOURITES]
-        best = best[
-            known.values[best] >= known.values.sum(dtype=np.float64) / max(1, len(known))
-        ]  # no dislikes
-        self.compared = np.lexsort((self.asked.items, -popularity[self.asked.items]))[:N_COMPARED]
+        by_popularity = np.lexsort((self.tested.items, -popularity[self.tested.items]))
+        self.compared = by_popularity[:N_COMPARED]  # positions in `tested`
+
         self.person = Person(
-            str(dataset.user_ids[user]),
-            len(known),
-            len(self.asked),
-            int((self.asked.values >= threshold).sum()),
-            _stars(known.items[best], known.values[best]),
-            dict(_stars(self.asked.items, self.asked.values)),
-            self.asked.items[self.compared].tolist(),
-            [],
+            id=str(dataset.user_ids[user]),
+            n_train=len(known),
+            n_test=len(self.tested),
+            n_relevant=int((self.tested.values >= threshold).sum()),
+            favourites=_find_favourites(known, popularity),
+            tested=dict(_pair_items(self.tested.items, self.tested.values)),
+            compared=self.tested.items[self.compared].tolist(),
+            answers=[],
         )
 
+    def answer_from(
+        self, record: Record, arrays: Mapping[str, NDArray[Any]], train_mean: float
+    ) -> Answer:
+        """What the row of `record` recommends this user and predicts for their test ratings.
 
-def _stars(
+        `arrays` are its raw answers; `train_mean` stands in for missing predictions.
+        """
+        nearest: list[ItemValue] = []
+        compared: list[float] = []
+        has_predictions = record.metrics.get("rmse") is not None
+        if has_predictions:
+            answers = Answers(arrays["scores"][self.test_rows], {})
+            predicted = complete_predictions(answers, self.tested, train_mean).predicted
+            distances = np.abs(predicted - self.tested.values)
+            order = np.lexsort((self.tested.items, distances))
+            nearest = _pair_items(self.tested.items[order], predicted[order])
+            compared = predicted[self.compared].tolist()
+
+        # No prediction stands at both ends
+        start_of_farthest = max(N_ENDS, len(nearest) - N_ENDS)
+        return Answer(
+            row=record.cell.row,
+            key=record.cell.key,
+            sha256=record.answers,
+            recommended=self._read_recommended(arrays),
+            nearest=nearest[:N_ENDS],
+            farthest=nearest[start_of_farthest:],
+            compared=compared,
+        )
+
+    def _read_recommended(self, arrays: Mapping[str, NDArray[Any]]) -> list[int] | None:
+        """The first items of the user's top list, best first; None if there is no such list."""
+        places = np.flatnonzero(arrays["users"] == self.user)
+        if len(places) == 0:
+            return None
+        top_items = arrays["top_items"][places[0]].tolist()
+        recommended = [item for item in top_items if item >= 0]  # -1 ends a short list
+        return recommended[:N_RECOMMENDED]
+
+
+def _find_favourites(known: Ratings, popularity: NDArray[np.int64]) -> list[ItemValue]:
+    """A user's best rated items with their ratings, at most eight, none below the user's mean.
+
+    `known` are the user's training ratings, `popularity` the number of ratings of each item; the
+    more popular of two items with the same rating comes first.
+    """
+    order = np.lexsort((known.items, -popularity[known.items], -known.values))
+    best = order[:N_FAVOURITES]
+    mean = known.values.sum(dtype=np.float64) / max(1, len(known))
+    liked = best[known.values[best] >= mean]
+    return _pair_items(known.items[liked], known.values[liked])
+
+
+def _pair_items(
     items: NDArray[np.int32], values: NDArray[np.float32] | NDArray[np.float64]
-) -> list[Stars]:
+) -> list[ItemValue]:
+    """Each item with its value, as Python's numbers, in the order of the arrays."""
     return list(zip(items.tolist(), values.tolist(), strict=True))
 
 
-def _answers(
-    run: Run, record: Record, train: Ratings, test: Ratings, asked: Sequence[_Questions]
-) -> list[Answer]:
-    """The answers of one cell, in the order of the questions; none if they cannot be read."""
+def _read_answers(run: Run, record: Record) -> dict[str, NDArray[Any]] | None:
+    """The scores and standard top lists that the record's cell has kept; None if unreadable."""
     try:
-        arrays = run.answers(record.cell, ("scores", "users", "top_items"))
-    except (
-        UsageError
-    ):  # it is told where the row's uncertainty is missing; a run must not fail for its examples
-        return []
-    told = []
-    for one in asked:
-        place = np.flatnonzero(arrays["users"] == one.user)
-        top = (
-            [item for item in arrays["top_items"][place[0]].tolist() if item >= 0]
-            if len(place)
-            else None
-        )
-        nearest: list[Stars] = []
-        compared: list[float] = []
-        if record.metrics.get("rmse") is not None:
-            predicted = complete_predictions(
-                Answers(arrays["scores"][one.rows], {}), one.asked, train.mean
-            ).predicted
-            distance = np.abs(predicted - one.asked.values)
-            order = np.lexsort((one.asked.items, distance))
-            nearest, compared = (
-                _stars(one.asked.items[order], predicted[order]),
-                predicted[one.compared].tolist(),
-            )
-        ends = nearest[:N_ENDS], nearest[max(N_ENDS, len(nearest) - N_ENDS) :]
-        recommended = None if top is None else top[:N_RECOMMENDED]
-        told.append(
-            Answer(record.cell.row, record.cell.key, record.answers, recommended, *ends, compared)
-        )
-    return told
-
-
-def _similar(dataset: Dataset) -> Similar | None:
-    """The most rated item that has a description, and those whose descriptions are nearest to it."""
-    described = np.array([bool(text) for text in dataset.catalogue.overviews], bool)
-    if described.sum() < 2:
+        return run.answers(record.cell, ("scores", "users", "top_items"))
+    except UsageError:
+        # A run must not fail for its examples; the report says that the row has no uncertainty
         return None
-    counts = np.bincount(dataset.ratings.items, minlength=len(described))
-    item = int(np.where(described, counts, -1).argmax())
+
+
+def _find_similar(dataset: Dataset) -> Similar | None:
+    """The most rated item that has a description, and those whose descriptions are nearest to it.
+
+    None if fewer than two items have one, or without the library that compares them.
+    """
+    overviews = dataset.catalogue.overviews
+    is_described = np.array([bool(text) for text in overviews], bool)
+    if is_described.sum() < 2:
+        return None
+
+    counts = np.bincount(dataset.ratings.items, minlength=len(is_described))
+    item = int(np.where(is_described, counts, -1).argmax())
     content = TfidfContent()
     try:
         content.fit(content.convert(dataset.ratings, dataset.catalogue), 0)
     except ImportError:  # the row tfidf-content says so; the other examples do not need it
         return None
-    items, cosines = content.similar(item, len(described))
-    like = described[items] & (cosines > 0)
-    return Similar(
-        item, int(counts[item]), _stars(items[like][:N_SIMILAR], cosines[like][:N_SIMILAR])
-    )
+
+    items, cosines = content.similar(item, len(is_described))
+    is_alike = is_described[items] & (cosines > 0)
+    pairs = _pair_items(items[is_alike], cosines[is_alike])
+    return Similar(item, int(counts[item]), pairs[:N_SIMILAR])
 
 
-def _title(catalogue: Catalogue, item: int) -> str:
-    title, year = catalogue.titles[item], catalogue.years[item]
-    return title if year is None or str(year) in title else f"{title} ({year})"
+def _title_with_year(catalogue: Catalogue, item: int) -> str:
+    """Such as `Toy Story (1995)`; the title alone if it has the year in it, or none is known."""
+    title = catalogue.titles[item]
+    year = catalogue.years[item]
+    if year is None or str(year) in title:
+        return title
+    return f"{title} ({year})"
 
 
-def _items(people: Sequence[Person], similar: Similar | None) -> set[int]:
-    """Every item that is shown."""
-    found = {item for person in people for item, _ in person.favourites}
-    found |= {item for person in people for item in person.compared}
-    for answer in (answer for person in people for answer in person.answers):
-        found |= {
-            *(answer.recommended or ()),
-            *(item for item, _ in (*answer.nearest, *answer.farthest)),
-        }
-    return found | ({similar.item, *(item for item, _ in similar.nearest)} if similar else set())
+def _collect_items(people: Iterable[Person], similar: Similar | None) -> set[int]:
+    """The indices of all items that the examples name, so of those that need a title."""
+    items: set[int] = set()
+    for person in people:
+        items.update(item for item, _ in person.favourites)
+        items.update(person.compared)
+        for answer in person.answers:
+            items.update(answer.recommended or ())
+            items.update(item for item, _ in answer.nearest)
+            items.update(item for item, _ in answer.farthest)
+
+    if similar is not None:
+        items.add(similar.item)
+        items.update(item for item, _ in similar.nearest)
+    return items

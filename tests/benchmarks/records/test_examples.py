@@ -18,7 +18,7 @@ from recbench.benchmarks.records.examples import (
     FILE,
     Examples,
     Person,
-    draw,
+    draw_users,
     find_users,
     read_examples,
     write_examples,
@@ -260,12 +260,14 @@ def test_users_are_drawn_from_the_telling_ones_first() -> None:
     items = np.tile(np.arange(6, dtype=np.int32), 20)
     values = np.where(everybody < 17, 2, 5).astype(np.float32)
     test = Ratings(everybody, items, values, 20, 6, (1.0, 5.0))
-    assert set(draw(test, test, 4.0, 0)) == {17, 18, 19}
-    assert draw(test, test, 6.0, 0) == draw(test, test, 6.0, 0) != draw(test, test, 6.0, 1), (
-        "nobody is relevant"
-    )
+    assert set(draw_users(test, test, 4.0, 0)) == {17, 18, 19}
+    assert (
+        draw_users(test, test, 6.0, 0)
+        == draw_users(test, test, 6.0, 0)
+        != draw_users(test, test, 6.0, 1)
+    ), "nobody is relevant"
     one = test.take(np.flatnonzero((everybody == 3) | (everybody == 18)))
-    assert draw(test, one, 4.0, 0) == [18, 3], "who there is"
+    assert draw_users(test, one, 4.0, 0) == [18, 3], "who there is"
 
 
 def test_a_run_without_answers_or_with_damaged_ones_has_examples_all_the_same(
