@@ -362,7 +362,7 @@ def test_own_modules_are_found_wherever_they_are_imported(
     __import__("wide_plugin.adapter")
     adapter = sys.modules["wide_plugin.adapter"].Tried
     try:
-        found = set(source._reached_from(adapter))
+        found = set(source._digest_adapter(adapter))
         own = {"", ".adapter", ".inner", ".inner.lazy", ".cycle"}
         assert found == {f"wide_plugin{name}" for name in own} | {
             "beside", "recbench.adapters.base", "recbench.adapters.shared.factors",
@@ -456,7 +456,7 @@ def test_only_what_runs_counts(one: str, other: str, same: bool) -> None:
 
 
 def test_every_metric_file_and_every_question_is_covered() -> None:
-    evaluation = source._reached([*source.NUMBERS, source.METRICS], None)
+    evaluation = source._digest_modules([*source.NUMBERS, source.METRICS], None)
     numbers = {
         "evaluation.cell_metrics",
         "evaluation.slices",
@@ -465,7 +465,7 @@ def test_every_metric_file_and_every_question_is_covered() -> None:
         "metrics.protocols",
     }
     assert {f"recbench.benchmarks.{name}" for name in numbers} <= set(evaluation)
-    questions = set(source._reached([*source.QUESTIONS, *source.PARTS], None, source.PARTS))
+    questions = set(source._digest_modules([*source.QUESTIONS, *source.PARTS], None, source.PARTS))
     wanted = {
         "evaluation.questions",
         "evaluation.ranking",
