@@ -1,8 +1,8 @@
 """The bench for Python, notebooks above all: `recbench.load` and `recbench.run`.
 
 >>> import recbench
->>> rows = ["item-mean", "ease[regularisation=100]"]
->>> comparison = recbench.run("movielens-100k", rows)  # doctest: +SKIP
+>>> algorithms = ["item-mean", "ease[regularisation=100]"]
+>>> comparison = recbench.run("movielens-100k", algorithms)  # doctest: +SKIP
 >>> comparison.table()  # doctest: +SKIP
 
 `python -m benchmarks.run` is the same thing for the command line: both make a `Request`, have it
@@ -48,7 +48,7 @@ from recbench.benchmarks.records import (
     find_users,
     is_of_session,
     is_plugin,
-    refuse_strangers,
+    refuse_foreign_files,
     table_values,
     write_examples,
     write_table,
@@ -272,7 +272,7 @@ def find_run(dataset: str, out: Path | None) -> Run:
     Absolute, since an adapter may change the directory. UsageError if it holds what no run wrote.
     """
     directory = (out or choose_directory(dataset)).absolute()
-    refuse_strangers(directory, files_of(dataset))
+    refuse_foreign_files(directory, files_of(dataset))
     return Run(directory)
 
 
@@ -298,7 +298,10 @@ class Preview:
 
 
 def preview_plan(plan: RunPlan, settings: Settings) -> Preview:
-    """What `measure_plan` would do with the same arguments; data are loaded, nothing is written."""
+    """What `measure_plan` would do with the same arguments.
+
+    The data are loaded, nothing is written. UsageError for a damaged record.
+    """
     data = datasets.load(plan.request.dataset, real_only=settings.real_only)
     cells = plan.make_cells(data)
     states = _states_of(cells, plan, settings.run, evaluation_source())

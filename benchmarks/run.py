@@ -1,6 +1,4 @@
-"""The command line of the bench: flags are parsed, `api` does the work, and what happens is
-shown.
-"""
+"""The command line of the bench: flags are parsed, `api` does the work, and progress is shown."""
 
 import shlex
 import sys
@@ -72,8 +70,8 @@ def run(
     repeats: Annotated[
         int,
         Option(
-            help="more than 1: as many divisions, if seeds make any, "
-            "and initialisations of the first",
+            help="more than 1: as many divisions, if seeds make any, and initialisations of the "
+            "first",
             min=1,
         ),
     ] = 1,
@@ -121,15 +119,15 @@ def run(
     ] = False,
 ) -> int:
     """Run algorithms on a data set, each fold in a process of its own; report errors and costs."""
-    begun = perf_counter()
+    started = perf_counter()
     console = Console(soft_wrap=True, highlight=False)
+
     for module in plugin or []:
         import_plugin(module)
     if debug and jobs > 1:
         raise UsageError(
             f"--jobs {jobs} --debug: to be debugged, cells run one after the other in this "
-            "process; "
-            "leave --jobs out"
+            "process; leave --jobs out"
         )
 
     request = Request(
@@ -151,18 +149,26 @@ def run(
     )
     plan = check_request(request)
     limits = parse_limits(time_limit, memory_limit, budget)
-    settings = Settings(find_run(dataset, out), limits, jobs, debug, real_only)
+    settings = Settings(
+        run=find_run(dataset, out),
+        limits=limits,
+        jobs=jobs,
+        debug=debug,
+        real_only=real_only,
+    )
     if dry_run:
         return _show_preview(console, plan, settings)
 
     command = f"{command_to_type('run')} {shlex.join(sys.argv[1:])}"
     with Progress(console, is_plain=debug) as progress:
         records = measure_plan(plan, settings, command, progress)
-    _sum_up(console, records, perf_counter() - begun)
+    _print_summary(console, records, perf_counter() - started)
+
     if not no_report:
         report = Comparison(settings.run.directory).report()
         console.print(f"report: {report.resolve().as_uri()}", markup=False)
-    return FINE if all(record.status == "ok" for record in records) else INCOMPLETE
+    is_complete = all(record.status == "ok" for record in records)
+    return FINE if is_complete else INCOMPLETE
 
 
 class Progress(Listener):
@@ -210,6 +216,7 @@ class Progress(Listener):
 
 
 def _print_lines(console: Console, lines: Sequence[str]) -> None:
+    """Print texts as they are: square brackets, as rows have them, are no markup."""
     for line in lines:
         console.print(line, markup=False)
 
@@ -222,17 +229,21 @@ def _show_preview(console: Console, plan: RunPlan, settings: Settings) -> int:
     return FINE
 
 
-def _sum_up(console: Console, records: Sequence[Record], seconds: float) -> None:
-    """Print how many cells are ok after so many `seconds`, and what became of the others,
-    by row.
-    """
-    bad = [record for record in records if record.status != "ok"]
-    n_ok = len(records) - len(bad)
+def _print_summary(console: Console, records: Sequence[Record], seconds: float) -> None:
+    """Print how many cells are ok after so many `seconds`, and by row the others' statuses."""
+    n_ok = 0
+    statuses_by_row: dict[str, Counter[str]] = {}
+    for record in records:
+        if record.status == "ok":
+            n_ok += 1
+            continue
+        statuses = statuses_by_row.setdefault(record.cell.row, Counter())
+        statuses[record.status] += 1
+
     lines = [f"{n_ok} of {len(records)} cells ok after {seconds:.0f} s"]
-    for row in dict.fromkeys(record.cell.row for record in bad):
-        statuses = Counter(record.status for record in bad if record.cell.row == row)
-        counted = ", ".join(f"{count} {status}" for status, count in statuses.items())
-        lines.append(f"  {row}: {counted}; the reasons are in results.csv and in the report")
+    for row, statuses in statuses_by_row.items():
+        counts = ", ".join(f"{count} {status}" for status, count in statuses.items())
+        lines.append(f"  {row}: {counts}; the reasons are in results.csv and in the report")
     _print_lines(console, lines)
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from recbench.benchmarks.records import REPORT_LIST, report_digests
+from recbench.benchmarks.records import REPORT_LIST, read_report_digests
 
 LIST = REPORT_LIST  # the file with the digests of all others
 
@@ -28,7 +28,7 @@ def list_old_and_new_digests(directory: Path, files: Mapping[str, bytes]) -> byt
     that the next one takes for somebody else's.
     """
     old_lines = []
-    for name, digests in report_digests(directory).items():
+    for name, digests in read_report_digests(directory).items():
         old_lines += [f"{digest}  {name}\n" for digest in digests]
     new_files = {name: content for name, content in files.items() if name != LIST}
     return "".join(sorted(old_lines)).encode() + list_digests(new_files)

@@ -26,7 +26,7 @@ ROWS_SHOWN = 15  # the newest cells; the report has them all
 
 
 def _format_number(value: float | None, n_digits: int) -> str:
-    """The value with so many decimals, or a dash."""
+    """The value with so many decimals, or a dash for None."""
     if value is None:
         return "–"
     return f"{value:.{n_digits}f}"
@@ -57,7 +57,7 @@ class Display:
     def __init__(
         self, console: Console, total: int, metrics: Sequence[str], *, plain: bool = False
     ) -> None:
-        """Nothing is drawn yet. With `plain`, cells are told in lines even on a terminal."""
+        """Nothing is drawn yet. With `plain`, cells are printed as lines even on a terminal."""
         self._console = console
         self._total = total
         self._metrics = list(metrics)

@@ -42,12 +42,12 @@ CHANGES = {
     "protocol": "protocol or cutoffs",
     "threads": "number of threads",
 }
-PLACE = ("parameters", "split", "n_folds", "fold", "seed", "split_seed")
+PLACE = ("algorithm", "parameters", "split", "n_folds", "fold", "seed", "split_seed")
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """What the raw answers of a cell are worth."""
+    """What comes of the raw answers of a cell: its metrics with each user's share, and slices."""
 
     scored: CellMetrics
     slices: list[Slice]
@@ -56,7 +56,10 @@ class Numbers:
 def evaluate_answers(
     cell: Cell, answers: Answers, train: Ratings, test: Ratings, catalogue: Catalogue
 ) -> Numbers:
-    """Every metric, every user's share in it, and the slices."""
+    """Every metric of a cell, every user's share in it, and the slices, from its raw answers.
+
+    `train` and `test` are the parts of its fold. KeyError if its algorithm is not there.
+    """
     evaluation = Evaluation.from_json(cell.protocol)
     predicts_ratings = available()[cell.algorithm].predicts == "ratings"
     scored = compute_metrics(
@@ -69,21 +72,22 @@ def evaluate_answers(
 
 
 def division_of(cell: Cell) -> Division:
-    """What `divide` asks for."""
+    """The arguments of `divide` beside the data: split, number of folds, fold, and split seed."""
     return cell.split, cell.n_folds, cell.fold, cell.split_seed
 
 
 def find_misfits(
     arrays: Mapping[str, NDArray[Any]], evaluation: Evaluation, test: Ratings
 ) -> Iterator[tuple[str, object, object]]:
-    """Where raw answers lack the shapes and ranges that the test part asks for.
+    """Where raw answers, arrays by name, lack the shapes and ranges that the test part asks for.
 
-    Yields the place, what is expected, and what stands there.
+    For each such place: its name, what is expected, and what stands there. Nothing if they fit.
     """
     shapes: dict[str, tuple[int, ...]] = {"scores": (len(test),)}
     for name in evaluation.protocols:
         threshold = PROTOCOLS[name].threshold(test.scale)
-        users = np.flatnonzero(np.diff(user_item_matrix(test, threshold).indptr))
+        n_relevant = np.diff(user_item_matrix(test, threshold).indptr)
+        users = np.flatnonzero(n_relevant)
         top_items = arrays.get(column_name(name, "top_items"), np.empty((0, 0), np.int32))
         depth = top_items.shape[-1] if top_items.ndim else 0
 
@@ -92,7 +96,8 @@ def find_misfits(
         shapes[column_name(name, "ranks")] = (len(users), depth)
         shapes[column_name(name, "auc")] = (len(users),)
 
-        if not np.array_equal(users, arrays.get(column_name(name, "users"), ())):
+        kept_users = arrays.get(column_name(name, "users"), ())
+        if not np.array_equal(users, kept_users):
             yield column_name(name, "users"), "the users with a relevant test item", "others"
         if top_items.size:
             lowest = top_items.min()
@@ -117,7 +122,9 @@ def state_of(run: Run, cell: Cell, forced_rows: Collection[str], evaluation: str
         return "to run"
     if cell.row in forced_rows or not run.has_answers(cell):
         return "to run"
-    return "kept" if record.evaluation == evaluation else "to evaluate"
+    if record.evaluation != evaluation:
+        return "to evaluate"
+    return "kept"
 
 
 @dataclass(frozen=True)
@@ -131,12 +138,13 @@ class Resumed:
 def resume_plan(
     run: Run, cells: Sequence[Cell], states: Mapping[str, State], dataset: Dataset, evaluation: str
 ) -> Resumed:
-    """Evaluate again what can be, and say what has to be measured; `states` are by cells' names.
+    """Evaluate again what can be, and say which of the planned `cells` have to be measured.
 
-    Measured again is also what should be evaluated again and has lost its raw answers.
+    `states` are those of `state_of` by the cells' names. Measured again is also what should be
+    evaluated again and has lost its raw answers. Records that are evaluated again are written.
     """
     stale = [cell for cell in cells if states[cell.name] == "to evaluate"]
-    lost = _evaluate_again(run, stale, dataset, evaluation)
+    lost = _evaluate_stale(run, stale, dataset, evaluation)
     waiting = [cell for cell in cells if states[cell.name] == "to run" or cell.name in lost]
 
     remarks = []
@@ -147,13 +155,13 @@ def resume_plan(
             "the code of the evaluation has changed"
         )
 
-    reasons: Counter[tuple[str, str]] = Counter()
+    n_by_row_and_reason: Counter[tuple[str, str]] = Counter()
     for cell in waiting:
         reason = _reason_to_measure(run, cell, lost)
         if reason:
-            reasons[cell.row, reason] += 1
-    for (row, reason), n in reasons.items():
-        remarks.append(f"{row}: {_count_cells(n)} measured again: {reason}")
+            n_by_row_and_reason[cell.row, reason] += 1
+    for (row, reason), n_cells in n_by_row_and_reason.items():
+        remarks.append(f"{row}: {_count_cells(n_cells)} measured again: {reason}")
     return Resumed(waiting, remarks)
 
 
@@ -163,15 +171,16 @@ def _reason_to_measure(run: Run, cell: Cell, lost: Collection[str]) -> str:
         return "the code of the evaluation has changed, and the raw answers do not serve"
     if run.read(cell) is not None:
         return ""
-    changes = changed_since(run, cell)
+    changes = _find_changes(run, cell)
     return f"changed since: {', '.join(changes)}" if changes else ""
 
 
 def _count_cells(n: int) -> str:
+    """The beginning of a sentence about so many cells."""
     return "1 cell is" if n == 1 else f"{n} cells are"
 
 
-def changed_since(run: Run, cell: Cell) -> list[str]:
+def _find_changes(run: Run, cell: Cell) -> list[str]:
     """In words what the nearest ok record of the same row and place does not share with `cell`.
 
     Empty if there is none: then the cell is new.
@@ -191,12 +200,15 @@ def changed_since(run: Run, cell: Cell) -> list[str]:
 
 
 def _has_same_place(one: Cell, other: Cell) -> bool:
-    """Whether both are of the same row and fold, with the same seeds."""
+    """Whether both are on the same fold with the same hyperparameters and seeds."""
     return all(getattr(one, name) == getattr(other, name) for name in PLACE)
 
 
 def _name_changes(old: Cell, new: Cell) -> list[str]:
-    """The fields of CHANGES that differ, in words; a plug-in's own module counts as code."""
+    """The fields of CHANGES that differ between two cells of one row, in words.
+
+    A plug-in's own module, which stands among the libraries, is code and no library.
+    """
     own_module = available()[new.algorithm].__module__
     changes = []
     for name, words in CHANGES.items():
@@ -210,19 +222,20 @@ def _name_changes(old: Cell, new: Cell) -> list[str]:
     return changes
 
 
-def _evaluate_again(run: Run, cells: Iterable[Cell], dataset: Dataset, evaluation: str) -> set[str]:
-    """Write the records of `cells` anew from their raw answers.
+def _evaluate_stale(run: Run, cells: Iterable[Cell], dataset: Dataset, evaluation: str) -> set[str]:
+    """Write the records of `cells` anew from their raw answers, with numbers of today's code.
 
-    The names of those whose raw answers do not serve, which are left as they are.
+    The names of those cells whose raw answers do not serve, whose records are left as they are.
     """
     lost = set()
-    for division, group in itertools.groupby(sorted(cells, key=division_of), division_of):
+    by_division = sorted(cells, key=division_of)
+    for division, group in itertools.groupby(by_division, division_of):
         train_rows, test_rows = divide(dataset, *division)
         train = dataset.ratings.take(train_rows)
         test = dataset.ratings.take(test_rows)
         for cell in group:
             record = run.read(cell)
-            arrays = _sound_answers(run, cell, test)
+            arrays = _read_sound_answers(run, cell, test)
             if record is None or arrays is None:
                 lost.add(cell.name)
                 continue
@@ -241,12 +254,13 @@ def _evaluate_again(run: Run, cells: Iterable[Cell], dataset: Dataset, evaluatio
     return lost
 
 
-def _sound_answers(run: Run, cell: Cell, test: Ratings) -> dict[str, NDArray[Any]] | None:
+def _read_sound_answers(run: Run, cell: Cell, test: Ratings) -> dict[str, NDArray[Any]] | None:
     """The raw answers of a cell; None unless they are its record's, and fit the test part."""
     record = run.read(cell)
-    written = run.path(cell, ".npz").read_bytes()
-    if record is None or record.answers != hashlib.sha256(written).hexdigest():
+    content = run.path(cell, ".npz").read_bytes()
+    if record is None or record.answers != hashlib.sha256(content).hexdigest():
         return None
+
     try:
         arrays = run.answers(cell)
     except UsageError:

@@ -30,12 +30,12 @@ from recbench.benchmarks.records.leftovers import NAMES_BELOW
 from recbench.benchmarks.records.ownership import (
     REPORT_LIST,
     claim_directory,
+    read_report_digests,
+    refuse_foreign_files,
     refuse_foreign_report,
-    refuse_strangers,
-    report_digests,
 )
 from recbench.benchmarks.records.record import Record, Run, group_by_role, record_not_run
-from recbench.benchmarks.records.schema import unreadable_record
+from recbench.benchmarks.records.schema import unreadable_record_error
 from recbench.benchmarks.records.source import (
     answers_source,
     evaluation_source,
@@ -78,12 +78,12 @@ __all__ = [
     "is_plugin",
     "plugin_source",
     "read_examples",
+    "read_report_digests",
     "record_not_run",
+    "refuse_foreign_files",
     "refuse_foreign_report",
-    "refuse_strangers",
-    "report_digests",
     "table_values",
-    "unreadable_record",
+    "unreadable_record_error",
     "write_examples",
     "write_table",
 ]

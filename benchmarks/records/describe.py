@@ -67,7 +67,10 @@ def _describe_libraries(
 
 
 def _licence_of(distribution: str) -> str:
-    """As its metadata say: the expression, the classifier, or the first line of what stands there."""
+    """The licence of an installed distribution, as its metadata say, or that they say none.
+
+    That is the expression, the classifier, or the first line of what stands there.
+    """
     fields = metadata(distribution).json
     classified = [
         text.rpartition(" :: ")[2]

@@ -59,7 +59,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Person:
-    """One user: what they liked in training, what they rated in the test part, all rows' answers."""
+    """One user: favourites in the training part, ratings of the test part, all rows' answers."""
 
     id: str
     n_train: int

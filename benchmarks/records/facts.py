@@ -125,7 +125,7 @@ class PublishedNumber:
 
 
 class RunDescription(Facts):
-    """What a plan says about its run: the commands, what is shown, the data, the rows and the machine."""
+    """What a plan says about its run: commands, what is shown, the data, the rows, the machine."""
 
     command: str = ""  # as it was typed
     reproduce: str = ""  # the command that measures a row again, up to the row's name

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from recbench.datasets.storage import temporary_pattern
 
-MADE = re.compile(r"(?:plan|profile|examples)\.json|results\.csv|report\.(?:md|html|sha256)")
+NAMES = re.compile(r"(?:plan|profile|examples)\.json|results\.csv|report\.(?:md|html|sha256)")
+# By folder, in the results directory
 NAMES_BELOW = {
     "records": re.compile(r"[^/]+-[0-9a-f]{12}\.(?:json|npz)"),
     "figures": re.compile(r"[\w.@-]+\.(?:svg|png)", re.ASCII),
@@ -16,16 +17,19 @@ NAMES_BELOW = {
 def find_leftovers(directory: Path) -> list[Path]:
     """Temporary files that a run killed while it wrote has left in its results directory.
 
-    They are called like a file of a run, with what `write_atomically` adds; anything else is somebody else's.
+    They are called like a file of a run, with what `write_atomically` adds; anything else is
+    somebody else's.
     """
-    found = _temporary_files(directory, MADE)
-    for name, made in NAMES_BELOW.items():
-        if not (directory / name).is_symlink():
-            found += _temporary_files(directory / name, made)
-    return found
+    leftovers = _find_temporary_files(directory, NAMES)
+    for name, names in NAMES_BELOW.items():
+        folder = directory / name
+        if not folder.is_symlink():
+            leftovers += _find_temporary_files(folder, names)
+    return leftovers
 
 
-def _temporary_files(folder: Path, made: re.Pattern[str]) -> list[Path]:
-    half = temporary_pattern(made)
-    inside = [path for path in folder.glob(".*.tmp") if half.fullmatch(path.name)]
-    return [path for path in inside if path.is_file() and not path.is_symlink()]
+def _find_temporary_files(folder: Path, names: re.Pattern[str]) -> list[Path]:
+    """The temporary files in `folder` of files whose names match; links are left out."""
+    temporary_name = temporary_pattern(names)
+    candidates = [path for path in folder.glob(".*.tmp") if temporary_name.fullmatch(path.name)]
+    return [path for path in candidates if path.is_file() and not path.is_symlink()]

@@ -28,8 +28,8 @@ from recbench.benchmarks.records.schema import (
     STATUSES,
     UNREADABLE,
     refuse_schema,
-    unreadable_plan,
-    unreadable_record,
+    unreadable_plan_error,
+    unreadable_record_error,
 )
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
@@ -206,7 +206,7 @@ class Run:
         try:
             return Record.from_json(path.read_bytes())
         except ValueError as error:
-            raise unreadable_record(path, error) from None
+            raise unreadable_record_error(path, error) from None
 
     def has_answers(self, cell: Cell) -> bool:
         """Whether the raw answers that an ok record promises are there and whole."""
@@ -258,10 +258,12 @@ class Run:
             _CELLS.validate_python(plan["cells"])
             return cells, RunDescription.model_validate(plan["about"])
         except (OSError, *UNREADABLE) as error:
-            raise unreadable_plan(path, error) from None
+            raise unreadable_plan_error(path, error) from None
 
     def records(self) -> list[Record]:
-        """One record for each planned cell, in the plan's order; `record_not_run` for those without one.
+        """One record for each planned cell, in the plan's order.
+
+        Those without one have that of `record_not_run`, with the reason.
 
         UsageError, naming file and key, if they are not all about the same data.
         """

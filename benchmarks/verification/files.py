@@ -23,7 +23,7 @@ from recbench.benchmarks.records import (
     csv_row,
     embed_records,
     record_not_run,
-    unreadable_record,
+    unreadable_record_error,
 )
 from recbench.benchmarks.verification.ledger import Ledger, format_value
 from recbench.command import command_to_type
@@ -104,7 +104,7 @@ def _read_records(run: Run, ledger: Ledger) -> dict[str, Record]:
         try:
             record, key = Record.with_key(path.read_bytes())
         except (OSError, ValueError) as error:
-            raise unreadable_record(path, error) from None
+            raise unreadable_record_error(path, error) from None
         ledger.compare("keys", file, "key", record.cell.key, key)
         ledger.compare("keys", file, "name of the file", f"{record.cell.name}.json", path.name)
         records[path.stem] = record

@@ -14,7 +14,7 @@ from recbench.benchmarks.planning.destination import (
     dataset_of,
     describe_replacement,
 )
-from recbench.benchmarks.records.ownership import refuse_strangers
+from recbench.benchmarks.records.ownership import refuse_foreign_files
 from recbench.benchmarks.records.record import Run
 from recbench.benchmarks.run import run as run_command
 from recbench.datasets.foundation.spec import UsageError
@@ -86,16 +86,16 @@ def test_a_directory_with_strangers_files_is_refused_and_left_as_it_is(
 def test_an_empty_directory_hidden_files_and_the_table_itself_are_no_strangers(
     ratings_file: Path, tmp_path: Path
 ) -> None:
-    refuse_strangers(tmp_path / "not yet there")
+    refuse_foreign_files(tmp_path / "not yet there")
     (tmp_path / ".git" / "objects").mkdir(parents=True)
     (tmp_path / ".git" / "objects" / "pack").write_text("hidden")
     (tmp_path / ".hidden").write_text("hidden")
     (tmp_path / "empty" / "folder").mkdir(parents=True)
-    refuse_strangers(tmp_path)
+    refuse_foreign_files(tmp_path)
     table = tmp_path / "mine.csv"
     shutil.copy(ratings_file, table)
     with pytest.raises(UsageError, match=r"'mine\.csv'"):
-        refuse_strangers(tmp_path)
+        refuse_foreign_files(tmp_path)
     assert (
         bench("--dataset", f"table:{table}", *ROWS, "--out", tmp_path, "--dry-run").exit_code == 0
     )
@@ -135,11 +135,11 @@ def test_a_run_without_its_plan_is_known_by_its_files_and_goes_on(
 
 def test_without_its_plan_a_page_that_somebody_has_changed_is_theirs(own: Path) -> None:
     (own / "plan.json").unlink()
-    refuse_strangers(own)
+    refuse_foreign_files(own)
     with (own / "report.md").open("a") as page:
         page.write("My own conclusions.\n")
     with pytest.raises(UsageError, match=r"'report\.md'"):
-        refuse_strangers(own)
+        refuse_foreign_files(own)
 
 
 BAD_PLANS: dict[str, tuple[Callable[[str], str], str]] = {
