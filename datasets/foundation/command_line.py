@@ -35,13 +35,19 @@ def build_application(
 
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     for main in mains:
+        # A function may end in "_" so as not to hide a built-in: `list_` is the command "list".
         name = main.__name__.strip("_").replace("_", "-")
-        app.command(name)(_guard_main(main, known_errors, interrupted))
+        add_command = app.command(name)
+        add_command(_guard_main(main, known_errors, interrupted))
     return app
 
 
 def _guard_main(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..., None]:
-    """`main` as a function that ends with typer.Exit, whatever happens in it."""
+    """`main` as a function that ends with typer.Exit, whatever happens in it.
+
+    The exit code is what `main` returns, or what `foreseen` has for its error; INTERRUPTED after
+    Ctrl-C, when `interrupted` is printed; BROKEN, with a traceback, for any other error.
+    """
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
     @functools.wraps(main)
@@ -66,5 +72,12 @@ def _guard_main(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..
 
 
 def _find_foreseen(error: Exception, foreseen: Foreseen) -> tuple[str, int]:
-    """What `foreseen` says about the class of `error`, or about the nearest of its bases."""
-    return next(foreseen[kind] for kind in type(error).__mro__ if kind in foreseen)
+    """What `foreseen` says about the class of `error`, or about the nearest of its bases.
+
+    That is the word before the message, and the exit code. KeyError if it has none of them.
+    """
+    # The class itself comes first in this order, then its bases, the nearest before the others.
+    for kind in type(error).__mro__:
+        if kind in foreseen:
+            return foreseen[kind]
+    raise KeyError(type(error))

@@ -22,13 +22,17 @@ class _LazyLoop:
         return self.compile()(*arguments)
 
     def compile(self) -> Callable[..., Any]:
-        """The compiled function, with all the lazy loops that it can call by a global name."""
+        """The compiled function; the lazy loops that it can call by a global name become compiled
+        ones too.
+        """
         if self.machine_code is not None:
             return self.machine_code
 
         from numba import njit
 
-        self.machine_code = njit(cache=True, error_model="numpy", **self.options)(self.function)
+        # Set before the others are compiled, so that loops that call each other come to an end.
+        to_machine_code = njit(cache=True, error_model="numpy", **self.options)
+        self.machine_code = to_machine_code(self.function)
 
         # Machine code finds what it calls by the global names of its module: compiled loops have
         # to stand there.

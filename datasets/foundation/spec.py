@@ -37,7 +37,8 @@ def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
 
     UsageError if it does not look like that, or if a key comes twice.
     """
-    if re.match(r"\s*[\w-]+:", spec):
+    has_path = re.match(r"\s*[\w-]+:", spec) is not None
+    if has_path:
         name, inside = _split_path(spec.strip())
         parts = re.split(r",(?=\s*[\w.]+\s*=)", inside)
     else:
@@ -64,14 +65,21 @@ def _split_name(spec: str) -> tuple[str, str]:
 
 
 def _split_path(spec: str) -> tuple[str, str]:
-    """`kind:PATH`, and what stands between its last brackets if it begins with `key=`."""
+    """`kind:PATH`, and what stands between its last brackets if it begins with `key=`.
+
+    The second is "" if there is no such pair of brackets at the end: then they belong to the path.
+    """
     if not spec.endswith("]"):
         return spec, ""
-    starts = [match.start() for match in re.finditer(r"\[\s*[\w.]+\s*=", spec)]
-    if not starts:
+
+    openings = [match.start() for match in re.finditer(r"\[\s*[\w.]+\s*=", spec)]
+    if not openings:
         return spec, ""
-    last = starts[-1]
-    return spec[:last].strip(), spec[last + 1 : -1]
+
+    last_opening = openings[-1]
+    name = spec[:last_opening].strip()
+    inside = spec[last_opening + 1 : -1]
+    return name, inside
 
 
 def _split_parameter(part: str, spec: str) -> tuple[str, str]:
@@ -86,8 +94,10 @@ def _split_parameter(part: str, spec: str) -> tuple[str, str]:
 
 def format_spec(name: str, parameters: Mapping[str, Any]) -> str:
     """The text that `parse_spec` reads back; keys in alphabetical order."""
+    if not parameters:
+        return name
     inside = ",".join(f"{key}={value}" for key, value in sorted(parameters.items()))
-    return f"{name}[{inside}]" if inside else name
+    return f"{name}[{inside}]"
 
 
 def pick_name(kind: str, name: str, valid: Iterable[str]) -> str:
@@ -95,9 +105,11 @@ def pick_name(kind: str, name: str, valid: Iterable[str]) -> str:
     choices = sorted(valid)
     if name in choices:
         return name
-    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise UsageError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(choices) or '(none)'}")
+
+    similar = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+    hint = f" Did you mean {similar[0]!r}?" if similar else ""
+    listed = ", ".join(choices) or "(none)"
+    raise UsageError(f"unknown {kind} {name!r}.{hint} Valid: {listed}")
 
 
 def refuse_path(kind: str, name: object) -> None:
@@ -107,6 +119,8 @@ def refuse_path(kind: str, name: object) -> None:
     """
     if isinstance(name, str) and _is_file_name(name):
         return
+
+    # It may hold anything, so the message has it in ASCII, and cut.
     written = ascii(name)
     if len(written) > LONGEST_NAME:
         written = f"{written[:LONGEST_NAME]}..."
@@ -117,6 +131,7 @@ def refuse_path(kind: str, name: object) -> None:
 
 
 def _is_file_name(name: str) -> bool:
+    """Whether `name` is printable, no path, not hidden, and at most `LONGEST_NAME` bytes long."""
     if not name or name.startswith(".") or set(name) & set("/\\:"):
         return False
     # What cannot be encoded is not printable either, so this comes first.
@@ -132,19 +147,19 @@ def validate_arguments(
     `Annotated[int, Field(ge=1)]`. UsageError, which names the `owner`, for an unknown name, a
     value that does not fit, or a number that is not finite.
     """
-    types = {
-        name: parameter.annotation
-        for name, parameter in inspect.signature(function, eval_str=True).parameters.items()
-        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    }
+    annotations = {}
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            annotations[parameter.name] = parameter.annotation
+
     arguments = {}
     for name, value in parameters.items():
-        if not types:
+        if not annotations:
             raise UsageError(
                 f"{owner} takes no parameters, but {name}={value} was given: leave it out"
             )
-        pick_name(f"parameter of {owner}", name, types)
-        arguments[name] = _convert_argument(owner, name, value, types[name])
+        pick_name(f"parameter of {owner}", name, annotations)
+        arguments[name] = _convert_argument(owner, name, value, annotations[name])
     return arguments
 
 
@@ -153,8 +168,11 @@ def _convert_argument(owner: str, name: str, value: object, annotation: Any) -> 
     try:
         converted: object = TypeAdapter(annotation).validate_python(value)
     except ValidationError as error:
+        # The first problem is enough; pydantic puts a word before those of our own validators.
         problem = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise UsageError(f"{owner}: {name}={value} does not fit: {problem}") from None
+
+    # pydantic takes "nan" and "inf" for numbers.
     if isinstance(converted, float) and not math.isfinite(converted):
         raise UsageError(f"{owner}: {name}={value} does not fit: expected a finite number")
     return converted
@@ -162,6 +180,8 @@ def _convert_argument(owner: str, name: str, value: object, annotation: Any) -> 
 
 def import_all(package: ModuleType) -> None:
     """Import every module of `package`, so that its registrations run."""
-    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+    prefix = f"{package.__name__}."
+    for module in pkgutil.walk_packages(package.__path__, prefix):
+        # Command lines register nothing, and bring what prints and parses options.
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)

@@ -17,6 +17,7 @@ def mix_bits(state: Bits) -> Bits:
 
     Takes an array, and also a single number in a compiled loop. Products wrap around at 2^64.
     """
+    # Shifts and factors are Stafford's variant 13, as in Java's SplittableRandom.
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return state ^ (state >> np.uint64(31))

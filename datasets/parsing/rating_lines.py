@@ -97,12 +97,12 @@ def read_lines(file: IO[bytes], where: str, line_format: LineFormat) -> Lines:
         if not has_ended:
             stop = _parse_block(text, line_format, pieces)
 
+        # What the parser has not taken: nothing, the blank lines of the end, or a wrong line.
         rest = text[stop:]
         if rest.strip(b"\r\n"):
             line = rest.partition(b"\n")[0].removesuffix(b"\r")
-            raise refusal_of_line(
-                where, first + pieces.n_lines, line, _explain_line(line, line_format)
-            )
+            number = first + pieces.n_lines
+            raise refusal_of_line(where, number, line, _explain_line(line, line_format))
         if rest:
             has_ended = True
 
@@ -129,6 +129,7 @@ def dense_ids(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int
         indices, distinct = index_ids(ids)
         return indices, distinct.astype(np.int64)
 
+    # A table with a place for every id up to the last; each id's index is how many are before it.
     is_present = np.zeros(last + 1, np.bool_)
     is_present[ids] = True
     index_by_id = np.cumsum(is_present, dtype=np.int32) - 1
@@ -155,6 +156,7 @@ def _parse_block(text: bytes, line_format: LineFormat, pieces: _Pieces) -> int:
 
     The offset is len(text) if all lines are fine. The text ends in a newline.
     """
+    # Room for as many rows as a text of that length can have.
     shortest_line = "1,1,1,1\n" if line_format.timed else "1,1,1\n"
     size = len(text) // len(shortest_line) + 1
     users = np.empty(size, np.int32)
@@ -162,6 +164,7 @@ def _parse_block(text: bytes, line_format: LineFormat, pieces: _Pieces) -> int:
     doubled_ratings = np.empty(size, np.uint8)
     times = np.empty(size if line_format.timed else 0, np.uint32)
 
+    # Ratings times two are whole numbers, also those with halves.
     lowest, highest = line_format.scale
     rules = (round(2 * lowest), round(2 * highest), line_format.halves)
     n_rows, stop = _parse_lines(
@@ -200,6 +203,7 @@ def _parse_lines(
         )
         if next_start == NO_LINE:
             break
+
         users[row] = user
         items[row] = item
         doubled_ratings[row] = doubled_rating
@@ -256,7 +260,9 @@ def _parse_line(
 def _read_id(text: Any, start: int) -> tuple[Any, int]:
     """The id at `start`, and the offset behind it; NO_LINE if it is none, or begins with a 0."""
     number, end = read_digits(text, start, LAST_ID)
-    if end == start or text[start] == 48 or number > LAST_ID:  # 48 is the digit 0
+    is_missing = end == start
+    begins_with_zero = text[start] == 48
+    if is_missing or begins_with_zero or number > LAST_ID:
         return 0, NO_LINE
     return np.int64(number), end
 
@@ -265,8 +271,9 @@ def _read_id(text: Any, start: int) -> tuple[Any, int]:
 def _read_time(text: Any, start: int) -> tuple[Any, int]:
     """The seconds at `start`, and the offset behind them; NO_LINE if they are none."""
     number, end = read_digits(text, start, LAST_TIME)
+    is_missing = end == start
     has_leading_zero = text[start] == 48 and end > start + 1
-    if end == start or has_leading_zero or number > LAST_TIME:
+    if is_missing or has_leading_zero or number > LAST_TIME:
         return 0, NO_LINE
     return np.int64(number), end
 
@@ -285,8 +292,9 @@ def _read_rating(text: Any, start: int, rules: tuple[int, int, bool]) -> tuple[A
     """The rating at `start`, times two, and the offset behind it; NO_LINE if it is none."""
     lowest, highest, halves = rules
     number, end = read_digits(text, start, highest)
+    is_missing = end == start
     has_leading_zero = text[start] == 48 and end > start + 1
-    if end == start or has_leading_zero:
+    if is_missing or has_leading_zero:
         return 0, NO_LINE
 
     doubled = 2 * np.int64(number)
@@ -297,6 +305,7 @@ def _read_rating(text: Any, start: int, rules: tuple[int, int, bool]) -> tuple[A
         if digit != 48 and not (halves and digit == 53):
             return 0, NO_LINE
         end += 2
+
     if doubled < lowest or doubled > highest:
         return 0, NO_LINE
     return doubled, end
@@ -315,8 +324,10 @@ def _explain_line(line: bytes, line_format: LineFormat) -> str:
             "the file may be cut off"
         )
 
+    # The first column that is wrong, from the left.
     for role, text in zip(line_format.fields[:2], columns[:2], strict=True):
-        if not (re.fullmatch("[1-9][0-9]{0,9}", text) and int(text) <= LAST_ID):
+        is_id = re.fullmatch("[1-9][0-9]{0,9}", text) and int(text) <= LAST_ID
+        if not is_id:
             shown = text[:SHOWN_CHARACTERS]
             return f"expected the id of the {role}, from 1 to {LAST_ID}, got {shown!r}"
 
@@ -326,6 +337,7 @@ def _explain_line(line: bytes, line_format: LineFormat) -> str:
         shown = columns[2][:SHOWN_CHARACTERS]
         return f"expected a rating from {lowest:g} to {highest:g} in {step}, got {shown!r}"
 
+    # All others are fine, so it is the time.
     shown = columns[-1][:SHOWN_CHARACTERS]
     return f"expected whole seconds since 1970, below {LAST_TIME + 1}, got {shown!r}"
 
@@ -334,6 +346,8 @@ def _is_rating(text: str, line_format: LineFormat) -> bool:
     """Whether `text` is a rating as `_read_rating` accepts it."""
     if not re.fullmatch(r"0|[1-9]|[0-9]\.[05]", text):
         return False
+
+    rating = float(text)
     lowest, highest = line_format.scale
-    is_whole = float(text) % 1 == 0
-    return lowest <= float(text) <= highest and (line_format.halves or is_whole)
+    is_step = line_format.halves or rating % 1 == 0
+    return is_step and lowest <= rating <= highest

@@ -22,19 +22,21 @@ def read_blocks(file: IO[bytes]) -> Iterator[bytes]:
         if not block.endswith(b"\n"):
             block += file.readline(LONGEST_LINE)
 
-        if block.endswith(b"\n"):
+        is_whole = block.endswith(b"\n")
+        if is_whole:
             yield block
-        elif file.read(1):
+        elif file.read(1):  # the line goes on
             yield block + b"\xff\n"
-        else:
+        else:  # the file ends
             yield block + b"\n"
 
 
 @compile_lazily(forceinline=True)
 def read_digits(text: Any, start: int, highest: int) -> tuple[Any, int]:
-    """The number, uint64, in the decimal digits from the offset `start` of `text` (uint8) on.
+    """The number (uint64) in the decimal digits from the offset `start` of `text` (uint8) on, and
+    the offset of what follows it.
 
-    And the offset of what follows it, `start` where there is no digit. It stops after the first
+    Where there is no digit these are 0 and `start`. It stops after the first
     digit that takes the number above `highest`. The text must end in something else than a digit.
     """
     zero = np.uint8(48)
