@@ -32,13 +32,6 @@ def _format_number(value: float | None, n_digits: int) -> str:
     return f"{value:.{n_digits}f}"
 
 
-def phase_seconds(record: Record, phase: str) -> float | None:
-    """Seconds of a phase, or None if it was not reached."""
-    if phase not in record.costs:
-        return None
-    return record.costs[phase].seconds
-
-
 def summarise_record(record: Record, metrics: Sequence[str]) -> list[str]:
     """A finished cell in words: row, fold, status, the metrics, fit seconds, peak memory."""
     return [
@@ -46,7 +39,7 @@ def summarise_record(record: Record, metrics: Sequence[str]) -> list[str]:
         record.cell.place,
         record.status,
         *(_format_number(record.metrics.get(name), 4) for name in metrics),
-        _format_number(phase_seconds(record, "fit"), 3),
+        _format_number(record.seconds("fit"), 3),
         _format_number(record.peak_mb, 0),
     ]
 
@@ -105,14 +98,15 @@ class Display:
     def _describe(self, record: Record) -> str:
         """The cell that has finished last, in one line: its numbers, or why it has none."""
         row, fold, status, *values, fit, peak = summarise_record(record, self._metrics)
+
         line = f"[{len(self._finished)}/{self._total}] {row} {fold}: {status}"
         if status != "ok":
             reason = (record.reason or "").partition("\n")[0]
             return f"{line}: {reason}"
 
-        named = zip(self._metrics, values, strict=True)
-        numbers = "  ".join(f"{name} {value}" for name, value in named)
-        return f"{line}  {numbers}  fit {fit} s  peak {peak} MB"
+        for name, value in zip(self._metrics, values, strict=True):
+            line += f"  {name} {value}"
+        return f"{line}  fit {fit} s  peak {peak} MB"
 
     def _draw(self) -> Group:
         """The newest cells in a table, and the bar."""
@@ -123,21 +117,30 @@ class Display:
 
         for record in self._finished[-ROWS_SHOWN:]:
             style = "" if record.status == "ok" else "red"
-            values = summarise_record(record, self._metrics)
-            table.add_row(*(Text(value, style) for value in values))
+            texts = [Text(value, style) for value in summarise_record(record, self._metrics)]
+            table.add_row(*texts)
         return Group(table, self._progress)
 
 
 def print_plan(console: Console, plan: Sequence[tuple[Cell, str]], directory: Path) -> None:
-    """Every cell of a plan and what is to be done about it, one a line."""
+    """Print every cell of a plan with what is to be done about it, one a line, and their number.
+
+    `plan` pairs each cell with its state, such as "to run"; `directory` is where results go.
+    """
+    n_waiting = 0
     for cell, state in plan:
         console.print(f"{cell.key}  {cell.row}  {cell.place}  {state}", markup=False)
-    waiting = sum(state == "to run" for _, state in plan)
-    console.print(f"{len(plan)} cells, {waiting} to run, into {directory}", markup=False)
+        if state == "to run":
+            n_waiting += 1
+
+    console.print(f"{len(plan)} cells, {n_waiting} to run, into {directory}", markup=False)
 
 
 def announce_run(console: Console, data: Dataset, n_cells: int, n_waiting: int) -> None:
-    """What will be run: the notice of simulated data, counts, and what the loader remarked."""
+    """Print what will be run: the notice of simulated data, counts, and the loader's remarks.
+
+    `n_waiting` of the `n_cells` are still to be measured.
+    """
     ratings = data.ratings
     title = data.name
     if data.provenance.simulated:

@@ -23,7 +23,7 @@ from recbench.benchmarks.certainty import (
 from recbench.benchmarks.gating.tolerances import TIMES, Tolerance
 from recbench.benchmarks.gating.verdicts import UNJUDGED, Verdict, judge_metric, judge_time
 from recbench.benchmarks.metrics import find_metric
-from recbench.benchmarks.records import Record, Run, group_by_role
+from recbench.benchmarks.records import AlgorithmDescription, Record, Run, group_by_role
 from recbench.datasets.foundation import UsageError
 
 # Facts of cells, of protocols and of folds in which rows must agree to be compared.
@@ -36,12 +36,22 @@ FOLD_FACTS = ("train_rows", "test_rows")
 class GatedRun:
     """One of the two runs: the records of its rows by name, and by column and row what users add.
 
-    `estimates` are of the shares that have enough users.
+    `estimates` are of the shares that have enough users, `algorithms` what the plan says of them,
+    by the rows of its cells: early plans say nothing.
     """
 
     rows: dict[str, list[Record]]
     shares: Mapping[str, Mapping[str, UserShares]]
     estimates: Mapping[str, Mapping[str, Estimate]]
+    algorithms: Mapping[str, AlgorithmDescription]
+
+    def predicts_ratings(self, row: str) -> bool | None:
+        """Whether the algorithm of a row predicts ratings; None if the plan does not say."""
+        name_in_plan = self.rows[row][0].cell.row  # without the split of another one
+        description = self.algorithms.get(name_in_plan)
+        if description is None or description.predicts is None:
+            return None
+        return description.predicts == "ratings"
 
 
 def judge_runs(
@@ -71,8 +81,12 @@ def read_gated_runs(runs: Sequence[Run], tolerances: Sequence[Tolerance]) -> lis
         for estimates, of_column in zip(estimates_of_runs, estimates_of_column, strict=True):
             estimates[column] = of_column
 
-    parts = zip(rows_of_runs, shares_of_runs, estimates_of_runs, strict=True)
-    return [GatedRun(rows, shares, estimates) for rows, shares, estimates in parts]
+    plans = [run.read_plan()[1] for run in runs]
+    parts = zip(rows_of_runs, shares_of_runs, estimates_of_runs, plans, strict=True)
+    return [
+        GatedRun(rows, shares, estimates, plan.algorithms)
+        for rows, shares, estimates, plan in parts
+    ]
 
 
 def _estimate_column(
@@ -143,11 +157,17 @@ def _judge_defined(
 
 
 def _has_metric(row: str, column: str, old: GatedRun, new: GatedRun) -> bool:
-    """Whether a metric is to be judged in a row: it has a value in a fold of either run.
+    """Whether a metric is to be judged in a row.
 
-    An algorithm that ranks only has no errors of predicted ratings, and nothing is to be said of
-    them.
+    Errors of predicted ratings are if the algorithm predicts ratings in either run: of one that
+    ranks only nothing is to be said. Other metrics, and all where the plans do not say what the
+    algorithm predicts, are if they have a value in a fold of either run.
     """
+    if find_metric(column).needs_ratings:
+        answers = [old.predicts_ratings(row), new.predicts_ratings(row)]
+        if None not in answers:
+            return any(answers)
+
     records = [*old.rows[row], *new.rows[row]]
     return any(record.metrics.get(column) is not None for record in records)
 

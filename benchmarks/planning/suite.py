@@ -122,6 +122,10 @@ def with_truth_seers(rows: tuple[Row, ...], dataset: Dataset | None = None) -> t
     """
     if dataset is not None and dataset.truth is None:
         return rows
+
     planned = {row.algorithm for row in rows}
-    seers = [name for name, adapter in available().items() if adapter.sees_truth]
-    return (*rows, *(Row(name, {}) for name in seers if name not in planned))
+    seers = []
+    for name, adapter in available().items():
+        if adapter.sees_truth and name not in planned:
+            seers.append(Row(name, {}))
+    return (*rows, *seers)

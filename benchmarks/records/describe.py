@@ -39,7 +39,10 @@ def describe_data(dataset: Dataset) -> DataDescription:
 
 
 def describe_algorithms(cells: Iterable[Cell]) -> dict[str, AlgorithmDescription]:
-    """By row: the docstring of its adapter, and the installed libraries that it wraps."""
+    """By row: the docstring of its adapter, what it predicts, and the libraries that it wraps.
+
+    Of these only the installed ones.
+    """
     adapters = available()
     owners = packages_distributions()
     descriptions: dict[str, AlgorithmDescription] = {}
@@ -49,6 +52,7 @@ def describe_algorithms(cells: Iterable[Cell]) -> dict[str, AlgorithmDescription
             descriptions[cell.row] = AlgorithmDescription(
                 definition=inspect.getdoc(adapter) or "not described",
                 libraries=_describe_libraries(adapter, cell.libraries, owners),
+                predicts=adapter.predicts,
             )
     return descriptions
 

@@ -309,11 +309,18 @@ def _find_favourites(known: Ratings, popularity: NDArray[np.int64]) -> list[Item
     `known` are the user's training ratings, `popularity` the number of ratings of each item; the
     more popular of two items with the same rating comes first.
     """
-    order = np.lexsort((known.items, -popularity[known.items], -known.values))
+    items = known.items
+    values = known.values
+
+    # The last key of `lexsort` counts first
+    order = np.lexsort((items, -popularity[items], -values))
     best = order[:N_FAVOURITES]
-    mean = known.values.sum(dtype=np.float64) / max(1, len(known))
-    liked = best[known.values[best] >= mean]
-    return _pair_items(known.items[liked], known.values[liked])
+
+    # Of few ratings the eight best are all, also those that the user did not like
+    mean = values.sum(dtype=np.float64) / max(1, len(values))
+    is_liked = values[best] >= mean
+    liked = best[is_liked]
+    return _pair_items(items[liked], values[liked])
 
 
 def _pair_items(

@@ -7,7 +7,7 @@ written again as it was.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -106,10 +106,11 @@ class PhaseCost(Facts):
 
 
 class AlgorithmDescription(Facts):
-    """A row for those who read a report: its definition, with formula and paper, and libraries."""
+    """A row for those who have only the plan: what it is, what it predicts, and its libraries."""
 
-    definition: str
+    definition: str  # with formula and paper
     libraries: list[str] = []  # each with version and licence
+    predicts: Literal["ratings", "order"] | None = None  # None: the plan is older than the fact
 
 
 @dataclass(frozen=True)

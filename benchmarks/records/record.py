@@ -147,12 +147,21 @@ _FOLD_FACTS = FoldFacts.model_fields.keys()
 
 
 def _with_fold_apart(content: dict[str, Any]) -> dict[str, Any]:
-    """The content of a record's file with the facts about the fold moved from `data` to `fold`."""
+    """The content of a record's file with the facts about the fold moved from `data` to `fold`.
+
+    `fold` is None without any. Content whose `data` are no object is given back as it is.
+    """
     written = content.get("data")
     if not isinstance(written, dict):
         return content
-    fold = {name: value for name, value in written.items() if name in _FOLD_FACTS}
-    data = {name: value for name, value in written.items() if name not in _FOLD_FACTS}
+
+    data = {}
+    fold = {}
+    for name, value in written.items():
+        if name in _FOLD_FACTS:
+            fold[name] = value
+        else:
+            data[name] = value
     return content | {"data": data, "fold": fold or None}
 
 
@@ -270,6 +279,7 @@ class Run:
         cells, about = self.read_plan()
         by_cell = [(cell, self.read(cell)) for cell in cells]
         self._refuse_mixed_data(by_cell, about)
+
         records = [_record_of_plan(cell, record, about) for cell, record in by_cell]
         _refuse_mixed_folds(records)
         return records
@@ -279,13 +289,15 @@ class Run:
     ) -> None:
         """UsageError unless each split has one digest, and the records have that of the plan."""
         plan = self.directory / "plan.json"
-        digests: dict[str, str] = {}  # of the first cell of each split
+        digest_of_data = about.data.digest  # empty in early plans
+        first_digests: dict[str, str] = {}  # by split, of its first cell
         for cell, record in by_cell:
-            expected = digests.setdefault(cell.split, cell.digest)
+            expected = first_digests.setdefault(cell.split, cell.digest)
             self._refuse_other_digest(plan, cell, expected, cell.digest)
-            if record is not None and about.data.digest:
+
+            if record is not None and digest_of_data:
                 path = self.path(cell)
-                self._refuse_other_digest(path, cell, about.data.digest, record.data.digest)
+                self._refuse_other_digest(path, cell, digest_of_data, record.data.digest)
 
     def _refuse_other_digest(self, path: Path, cell: Cell, expected: str, digest: str) -> None:
         """UsageError, naming the file at `path`, unless both digests are the same."""

@@ -102,14 +102,18 @@ def plugin_source(adapter: type[Recommender]) -> str:
 
 
 def evaluation_source() -> str:
-    """Twelve hexadecimal digits over the code that makes numbers of stored answers."""
+    """Twelve hexadecimal digits over the code that makes numbers of stored answers.
+
+    RuntimeError if a module that this page names is gone.
+    """
     package = locate_module(METRICS)
     if package is None or package.submodule_search_locations is None:
         raise RuntimeError(f"{__name__} names the package {METRICS}, which is gone")
 
     files_of_metrics = iter_modules(package.submodule_search_locations)
     metrics = [f"{METRICS}.{module.name}" for module in files_of_metrics]
-    return _hash_digests(_digest_modules([*NUMBERS, METRICS, *metrics], None))
+    digests = _digest_modules([*NUMBERS, METRICS, *metrics], None)
+    return _hash_digests(digests)
 
 
 def _hash_digests(digests: Mapping[str, str]) -> str:
@@ -134,8 +138,11 @@ class _PlugIn:
             return True
         if self.directory is None:
             return False
+
         file = file_of(locate_module(name, self.directory))
-        return file is not None and file.is_relative_to(self.directory) and not _is_installed(file)
+        if file is None or _is_installed(file):
+            return False
+        return file.is_relative_to(self.directory)
 
 
 def _plugin_of(adapter: type[Recommender]) -> _PlugIn | None:
@@ -172,8 +179,12 @@ def _is_installed(file: Path) -> bool:
     """Whether a file belongs to Python or to what is installed in it or in another environment."""
     if {"site-packages", "dist-packages"} & set(file.parts):
         return True
-    libraries = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")]
-    return any(file.is_relative_to(library) for library in libraries)
+
+    for name in ("stdlib", "platstdlib"):
+        library = Path(sysconfig.get_path(name)).resolve()
+        if file.is_relative_to(library):
+            return True
+    return False
 
 
 def _digest_adapter(adapter: type[Recommender]) -> dict[str, str]:

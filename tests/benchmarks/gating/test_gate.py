@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -18,14 +18,16 @@ from recbench.benchmarks.certainty.estimate import Estimate
 from recbench.benchmarks.certainty.user_shares import UserShares
 from recbench.benchmarks.compare import compare
 from recbench.benchmarks.console.command_line import application
+from recbench.benchmarks.gating.gate import judge_runs
 from recbench.benchmarks.gating.tolerances import Tolerance, parse_tolerance
 from recbench.benchmarks.gating.verdicts import judge_metric
 from recbench.benchmarks.metrics.registry import METRICS, Doubles
 from recbench.benchmarks.records.cell import Cell
-from recbench.benchmarks.records.facts import PhaseCost
+from recbench.benchmarks.records.facts import AlgorithmDescription, PhaseCost
 from recbench.benchmarks.records.record import Record, Run
 from recbench.datasets import UsageError
 from tests.conftest import RunBench
+from tests.reports import invented_runs
 
 LIMITS = ["rmse:+1%", "precision@10:-5%"]
 
@@ -451,6 +453,27 @@ def test_a_baseline_without_a_column_cannot_be_compared_by_it(base: Path, tmp_pa
     assert again.exit_code == 0 and compared(tmp_path / "baseline", base).exit_code == 0
     absent = CliRunner().invoke(application(accept), [*arguments[:2], "--fail-on", "recall@20:-3%"])
     assert absent.exit_code == 2 and "can be gated by recall@20" in absent.output
+
+
+@pytest.mark.parametrize(
+    ("predicts", "expected"),
+    [("ratings", ["NOT GATED"]), ("order", []), (None, [])],
+    ids=["predicts ratings", "ranks only", "the plan is old"],
+)
+def test_an_error_that_no_run_has_is_named_where_ratings_are_predicted(
+    predicts: Literal["ratings", "order"] | None, expected: list[str], tmp_path: Path
+) -> None:
+    planned = [invented_runs.cell("popularity", fold) for fold in (0, 1)]
+    records = [invented_runs.ok(cell, 0.9, ranks_only=True) for cell in planned]
+    run = Run(invented_runs.write(tmp_path, records))
+    cells, about = run.read_plan()
+    description = AlgorithmDescription(definition="what many have rated", predicts=predicts)
+    run.write_plan(cells, about.replaced(algorithms={"popularity": description}))
+    tolerances = [parse_tolerance("rmse:+1%"), parse_tolerance("ndcg@10:-50%")]
+    found = judge_runs(run, run, tolerances, suspicious=0.1)
+    by_column = [verdict.verdict for verdict in found if verdict.tolerance.column == "rmse"]
+    assert by_column == expected
+    assert len(found) == len(expected) + 1, "what it ranks is judged in any case"
 
 
 def files(directory: Path) -> dict[str, bytes]:
