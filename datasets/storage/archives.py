@@ -24,9 +24,8 @@ from recbench.datasets.foundation import UsageError
 
 LARGEST_RATIO = 100  # unpacked to packed; the text of ratings compresses to a third or a sixth
 ALWAYS_FINE = 8 << 20  # bytes that an archive may unpack to, whatever the ratio
-MOST_BYTES = (
-    8 << 30
-)  # bytes that any archive may unpack to; four times what the Netflix Prize unpacks to
+# Bytes that any archive may unpack to; four times what the Netflix Prize unpacks to.
+MOST_BYTES = 8 << 30
 MOST_MEMBERS = 100_000  # the Netflix Prize has 17,770 and some
 LARGEST_READ = 256 << 20  # bytes that a member may have to be read as a whole
 
@@ -35,6 +34,8 @@ NESTED = "training_set.tar"
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
 END_MARK = 2 * tarfile.BLOCKSIZE  # bytes of zeros that end every tar
 BLOCK_BYTES = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"  # how every gzip begins
+ZIP_ENCRYPTED = 1  # the bit of a zip's member that is encrypted
 
 DAMAGE = (
     zipfile.BadZipFile,
@@ -67,6 +68,7 @@ class Archive:
             inspection = _Inspection(path)
             self._file = tarfile.open(path) if _is_tar(path) else zipfile.ZipFile(path)  # noqa: SIM115
 
+        # It stays open for those who read members; only a refusal closes it here.
         try:
             with _translate_damage(str(path)):
                 self._list_members(inspection)
@@ -90,10 +92,12 @@ class Archive:
             raise UsageError(
                 f"{self.path} holds more than one {file}: {', '.join(names[:3])}. Keep one."
             )
-        return names[0] if names else None
+        if not names:
+            return None
+        return names[0]
 
     def need(self, file: str) -> str:
-        """Like `find`, but UsageError if there is none."""
+        """The name of the one member that is called `file`; UsageError if there is not one."""
         name = self.find(file)
         if name is None:
             inside = ", ".join(list(self.sizes)[:8]) or "nothing"
@@ -127,7 +131,10 @@ class Archive:
             return file.read()
 
     def _list_members(self, inspection: "_Inspection") -> None:
-        """Fill `sizes` and the openers. A compressed tar is unpacked once to get there."""
+        """Fill `sizes` and the openers. A compressed tar is unpacked once to get there.
+
+        UsageError for a member that is refused, ReadError for a tar that does not end as it should.
+        """
         if isinstance(self._file, zipfile.ZipFile):
             for info in self._file.infolist():
                 inspection.check_member(_describe_zip_member(info))
@@ -152,7 +159,10 @@ class Archive:
 
 
 def list_file_names(path: Path) -> list[str]:
-    """The names of the files in an archive, without folders. UsageError as for `Archive`."""
+    """The names of the files in an archive, without the folders that they are in.
+
+    UsageError as for `Archive`.
+    """
     with Archive(path) as archive:
         return [_base_name(name) for name in archive.sizes]
 
@@ -171,6 +181,7 @@ def stream_members(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tup
 
     with Archive(path) as archive:
         names = [name for name in archive.sizes if is_wanted(_base_name(name))]
+
         for name in sorted(names, key=_base_name):
             with archive.open(name) as stream:
                 yield _base_name(name), _guard(stream, archive.where(name))
@@ -179,8 +190,10 @@ def stream_members(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tup
 def _stream_tar_file(
     path: Path, is_wanted: Callable[[str], bool]
 ) -> Iterator[tuple[str, BinaryIO]]:
+    """The wanted files of the tar or tar.gz at `path`, as `stream_members` gives them."""
     with _translate_damage(str(path)), path.open("rb") as file:
-        is_zipped = file.read(2) == b"\x1f\x8b"
+        # By its first bytes, because a tar that is called .tar may be compressed all the same.
+        is_zipped = file.read(2) == GZIP_MAGIC
         file.seek(0)
         stream = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if is_zipped else file
         yield from _stream_tar(path, stream, is_wanted, _Inspection(path))
@@ -199,14 +212,17 @@ def _stream_tar(
         for member in tar:
             inspection.check_member(_describe_tar_member(member), outer)
             content = tar.extractfile(member) if member.isreg() else None
-            if content is None:
+            if content is None:  # a folder
                 continue
 
+            # A tar inside a tar is followed once, so that nobody can nest them without end.
             name = _base_name(member.name)
             if name == NESTED and not outer:
                 yield from _stream_tar(path, content, is_wanted, inspection, member.name)
             elif is_wanted(name):
                 yield name, _guard(content, _describe_member(path, outer, member.name))
+
+        # tarfile is content with an end that is cut off.
         watched.check_end(tar.offset, inspection)
 
 
@@ -222,11 +238,13 @@ class _Member:
 
 
 def _describe_zip_member(info: zipfile.ZipInfo) -> _Member:
+    """The member of a zip; its problem is to be a link, encrypted, or packed unusually."""
+    # The upper half holds the mode that Unix gave the file; 0 from systems that have none.
     kind = stat.S_IFMT(info.external_attr >> 16)
     problem = ""
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         problem = "is a link or a device, no file"
-    elif info.flag_bits & 1:
+    elif info.flag_bits & ZIP_ENCRYPTED:
         problem = "is encrypted"
     elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         problem = "is packed in an unusual way"
@@ -234,6 +252,7 @@ def _describe_zip_member(info: zipfile.ZipInfo) -> _Member:
 
 
 def _describe_tar_member(member: tarfile.TarInfo) -> _Member:
+    """The member of a tar; its problem is to be neither a file nor a folder."""
     is_plain = member.isreg() or member.isdir()
     problem = "" if is_plain else "is a link or a device, no file"
     return _Member(member.name, member.size, problem)
@@ -255,6 +274,8 @@ class _Inspection:
         `outer` is the member that is itself a tar and has this one inside, "" if there is none.
         """
         self.n_bytes += member.n_bytes
+
+        # Of several problems, one that lies in the member's place comes before that of its kind.
         problem = member.problem
         if _leads_out(member.name):
             problem = "is a path that leads out of the archive"
@@ -267,6 +288,7 @@ class _Inspection:
             )
         elif len(self.names) >= MOST_MEMBERS:
             problem = f"is one more than the {MOST_MEMBERS:,} members that an archive may have"
+
         if problem:
             where = _describe_member(self.path, outer, member.name)
             raise UsageError(f"{where} {problem}. Use the original archive.")
@@ -295,21 +317,27 @@ class _ZerosWatch:
         self.n_zeros = 0
 
     def read(self, size: int) -> bytes:
-        """What the stream gives."""
+        """The next `size` bytes of the stream, fewer at its end."""
         content = self.stream.read(size)
-        n_nonzero = len(content.rstrip(b"\0"))
-        if n_nonzero:
+
+        # Zeros go on from the last piece if this one has nothing else.
+        n_before_zeros = len(content.rstrip(b"\0"))
+        if n_before_zeros:
             self.n_zeros = 0
-        self.n_zeros += len(content) - n_nonzero
+        self.n_zeros += len(content) - n_before_zeros
+
         self.position += len(content)
         return content
 
     def check_end(self, end_of_members: int, inspection: _Inspection) -> None:
         """Read to the end. ReadError unless zeros, and enough of them, are all that follows the
         last member.
+
+        UsageError if what follows is more than the archive may unpack to.
         """
         while block := self.read(BLOCK_BYTES):
             inspection.count_bytes(len(block))
+
         if self.position - end_of_members < END_MARK:
             raise tarfile.ReadError("its end is missing")
         if self.position - self.n_zeros > end_of_members:
@@ -339,6 +367,7 @@ class _GuardedStream(io.BufferedIOBase):
 
 
 def _guard(stream: IO[bytes], where: str) -> BinaryIO:
+    """The `stream` of a member, whose damage becomes a UsageError about `where` when it is read."""
     return cast(BinaryIO, _GuardedStream(stream, where))
 
 
@@ -355,10 +384,12 @@ def _translate_damage(where: str) -> Iterator[None]:
 
 
 def _is_tar(path: Path) -> bool:
+    """Whether the file is called like a tar, compressed or not."""
     return path.name.endswith(TAR_ENDINGS)
 
 
 def _base_name(name: str) -> str:
+    """A member's name without its folders."""
     return name.rpartition("/")[2]
 
 
@@ -370,4 +401,6 @@ def _describe_member(path: Path, *names: str) -> str:
 def _leads_out(name: str) -> bool:
     """Whether a member's name is absolute, on whichever system, or climbs out of its folder."""
     parts = re.split(r"[/\\]", name)
-    return parts[0] == "" or ":" in parts[0] or ".." in parts
+    is_absolute = parts[0] == "" or ":" in parts[0]
+    climbs = ".." in parts
+    return is_absolute or climbs

@@ -46,6 +46,7 @@ def describe_source(path: Path) -> Source:
     time (ctime) cannot be set back by hand, so restoring size and modification time deceives
     nobody.
     """
+    # What changes when the file does.
     status = path.stat()
     signature = [
         str(path.resolve()),
@@ -55,11 +56,14 @@ def describe_source(path: Path) -> Source:
         status.st_ino,
     ]
     name = hashlib.sha256(json.dumps(signature).encode()).hexdigest()[:24]
+
+    # A note of another length was cut off, and counts as none.
     remembered = cache_directory() / "digests" / name
     digest = remembered.read_text() if remembered.exists() else ""
     if len(digest) == DIGEST_LENGTH:
         return Source(path.name, digest, status.st_size)
 
+    # Asked before the file is read: it may change while that goes on.
     is_settled = time.time_ns() - status.st_ctime_ns > SETTLED_NS
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -100,6 +104,8 @@ def hold_lock(path: Path, *, wait: bool = True) -> Iterator[None]:
     mode = fcntl.LOCK_EX
     if not wait:
         mode |= fcntl.LOCK_NB
+
+    # Closing the file gives the lock back.
     with path.open("a") as file:
         fcntl.flock(file, mode)
         yield
@@ -122,6 +128,7 @@ def load_cached(
         files.append(overviews_file)
     digests = [describe_source(path) for path in files]
 
+    # Everything that fixes what is parsed; the entry's name is a hash of it.
     about_files = [(digest.file, digest.sha256) for digest in digests]
     fixed = [
         ENTRY_FORMAT,
@@ -151,6 +158,7 @@ def _clear_way(entry: Path) -> None:
     for leftover in (entry, *unfinished):
         if is_cache_entry(leftover):
             discard_entry(leftover)
+
     if entry.exists() or entry.is_symlink():
         raise UsageError(
             f"{entry} is in the way: it holds files that this bench has not written. Move it away, "
@@ -175,18 +183,21 @@ def _make_entry(
     has_overviews = dataset is not parsed
     used = digests if has_overviews else digests[:n_sources]
 
+    # What was parsed must be what the entry's name says.
     for path, digest in zip(files, digests, strict=True):
         if describe_source(path) != digest:
             raise UsageError(
                 f"{path} changed while it was read. Run the same command again when it is complete."
             )
+
     provenance = replace(dataset.provenance, sources=tuple(used))
     save_entry(replace(dataset, provenance=provenance), entry)
 
 
 def discard_entry(directory: Path) -> None:
     """Remove an entry of the bench's own; who is opening it finds all of it or nothing."""
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError):  # somebody else was faster
+        # Renamed first, which is done at once; then its files go one after the other.
         if not directory.name.endswith(".tmp"):
             unfinished = directory.with_name(f".{directory.name}.{os.getpid()}.tmp")
             directory = directory.rename(unfinished)
@@ -199,6 +210,8 @@ def save_entry(dataset: Dataset, entry: Path) -> None:
     temporary = Path(tempfile.mkdtemp(dir=entry.parent, prefix=f".{entry.name}.", suffix=".tmp"))
     try:
         mark_directory(temporary)
+
+        # Sizes are kept, so that a column that was cut off is known when it is opened.
         bytes_by_column = {
             column: _write_column(temporary / f"{column}.npy", values)
             for column, values in _columns_of(dataset).items()
@@ -215,6 +228,8 @@ def save_entry(dataset: Dataset, entry: Path) -> None:
             "provenance": asdict(dataset.provenance),
         }
         write_atomically(temporary / "about.json", json.dumps(about).encode())
+
+        # mkdtemp made it for its owner only, and others may share the cache.
         temporary.chmod(0o755)
         temporary.replace(entry)
     except BaseException:
@@ -248,8 +263,10 @@ def _columns_of(dataset: Dataset) -> dict[str, NDArray[Any]]:
     for name, folds in dataset.splits.items():
         for fold, rows in enumerate(folds):
             columns[f"split {name} {fold}"] = rows
+
     for name, facts in dataset.user_facts.items():
         columns[f"user {name}"] = facts
+
     return {name: column for name, column in columns.items() if column is not None}
 
 
@@ -316,11 +333,14 @@ def _read_entry(entry: Path) -> Dataset:
 
 def _map_column(entry: Path, name: str, n_bytes: int) -> NDArray[Any]:
     """The column `name` of an entry. ValueError if it cannot be one, or has another size."""
+    # The name comes from a file, and must not lead elsewhere.
     if not (isinstance(name, str) and COLUMN.fullmatch(name)):
         raise ValueError(f"{name!r} is no column")
+
     path = entry / f"{name}.npy"
     actual_bytes = path.stat().st_size
     if actual_bytes != n_bytes:
         raise ValueError(f"expected {n_bytes:,} bytes in {path.name}, got {actual_bytes:,}")
+
     column: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     return column

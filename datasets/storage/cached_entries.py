@@ -37,7 +37,10 @@ class Cleared:
 
 
 def list_entries() -> list[CacheEntry]:
-    """What is in the cache, by name; nothing that is not the bench's own."""
+    """The entries of the cache, sorted by the names of their data sets; damaged ones too.
+
+    Nothing that is not the bench's own.
+    """
     directories = sorted((cache_directory() / "datasets").glob("*/"))
     entries = [_describe_entry(path) for path in directories if is_cache_entry(path)]
     return sorted(entries, key=lambda entry: entry.name)
@@ -62,12 +65,17 @@ def clear_cache() -> Cleared:
     """
     freed_bytes = 0
     for entry in list_entries():
+        # KEY is a finished entry, .KEY.abc123.tmp an unfinished one: KEY.lock is that of both.
         key = entry.path.name.removeprefix(".").partition(".")[0]
         lock = entry.path.with_name(f"{key}.lock")
+
+        # Whoever writes an entry holds its lock, and then it stays.
         with suppress(BlockingIOError), hold_lock(lock, wait=False):
+            # Between listing and locking, somebody may have removed it or put something there.
             if is_cache_entry(entry.path):
                 discard_entry(entry.path)
                 freed_bytes += entry.n_bytes
+
     _forget_checksums()
     return Cleared(freed_bytes, list_strangers())
 
@@ -79,6 +87,7 @@ def list_strangers() -> list[Path]:
     """
     directories = (cache_directory() / "datasets").glob("*/")
     among_entries = [path for path in directories if not is_cache_entry(path)]
+
     notes = (cache_directory() / "digests").glob("*")
     among_notes = [path for path in notes if not _is_note(path)]
     return sorted([*among_entries, *among_notes])
@@ -99,6 +108,9 @@ def _is_note(path: Path) -> bool:
     is_named_so = NOTE.fullmatch(path.name) or HALF_A_NOTE.fullmatch(path.name)
     if not is_named_so or path.is_symlink() or not path.is_file():
         return False
+
+    # One byte more than a checksum has, so that anything longer is told from it.
     with path.open("rb") as file:
         start = file.read(65)
-    return not start or CHECKSUM.fullmatch(start) is not None
+    is_empty = not start
+    return is_empty or CHECKSUM.fullmatch(start) is not None

@@ -15,6 +15,7 @@ COLUMN = re.compile(
     r"users|items|values|times|user_ids|item_ids|truth|split [^/\\]+ \d+|user [^/\\]+"
 )
 ENTRY_FILES = re.compile(rf"about\.json|(?:{COLUMN.pattern})\.npy")  # of a cache entry
+EARLY_KEYS = {"columns", "provenance", "digest"}  # of an entry's description, in all versions
 # What cache entries are called, and unfinished ones.
 ENTRY = re.compile(r"[0-9a-f]{16}|\.[0-9a-f]{16}\.[a-z0-9_]+\.tmp")
 
@@ -48,7 +49,8 @@ def list_strangers(directory: Path, ours: re.Pattern[str]) -> Iterator[Path]:
     for path in directory.iterdir():
         name = path.name
         is_named_so = name == MARK or ours.fullmatch(name) or temporary.fullmatch(name)
-        if not is_named_so or path.is_symlink() or not path.is_file():
+        is_plain_file = path.is_file() and not path.is_symlink()
+        if not (is_named_so and is_plain_file):
             yield path
 
 
@@ -57,12 +59,13 @@ def remove_own_files(directory: Path, ours: re.Pattern[str]) -> None:
 
     The mark goes last, and stays if something else is there.
     """
-    others = set(list_strangers(directory, ours))
+    strangers = set(list_strangers(directory, ours))
     for path in directory.iterdir():
-        if path not in others and path.name != MARK:
+        if path not in strangers and path.name != MARK:
             path.unlink(missing_ok=True)
 
-    if not others:
+    # Were the mark to go first, a crash would leave files that nobody may remove any more.
+    if not strangers:
         (directory / MARK).unlink(missing_ok=True)
         with suppress(OSError):  # somebody has put something there in the meantime
             directory.rmdir()
@@ -76,27 +79,35 @@ def is_cache_entry(directory: Path) -> bool:
     empty, or made by an earlier version: then its description has the form that was written, and
     names exactly the columns there.
     """
-    if not ENTRY.fullmatch(directory.name) or directory.is_symlink() or not directory.is_dir():
+    is_named_so = ENTRY.fullmatch(directory.name) is not None
+    is_plain_directory = directory.is_dir() and not directory.is_symlink()
+    if not (is_named_so and is_plain_directory):
         return False
     if any(list_strangers(directory, ENTRY_FILES)):
         return False
+
     if is_marked(directory):
         return True
-    if not any(directory.iterdir()):
+    is_empty = not any(directory.iterdir())
+    if is_empty:
         return directory.suffix == ".tmp"
-    return _is_early(directory)
+    return _is_early_entry(directory)
 
 
-def _is_early(entry: Path) -> bool:
-    """Whether `entry` is what versions without a mark have written."""
+def _is_early_entry(entry: Path) -> bool:
+    """Whether `entry` is what versions without a mark have written.
+
+    Then its `about.json` has the keys that they wrote, and names every column that is there.
+    """
     try:
         about = json.loads((entry / "about.json").read_text())
     except (OSError, ValueError):
         return False
-    if not isinstance(about, dict) or not {"columns", "provenance", "digest"} <= about.keys():
+    if not isinstance(about, dict) or not about.keys() >= EARLY_KEYS:
         return False
-    described = about["columns"]
-    return (
-        isinstance(described, dict)
-        and {path.stem for path in entry.glob("*.npy")} <= described.keys()
-    )
+
+    described_columns = about["columns"]
+    if not isinstance(described_columns, dict):
+        return False
+    columns = {path.stem for path in entry.glob("*.npy")}
+    return columns <= described_columns.keys()

@@ -22,6 +22,7 @@ def resolve_duplicates(
     mean of them all. The order of what stays is kept. Under "error", a second rating of a pair is
     a UsageError that names both rows with `describe_row`.
     """
+    # A number for each pair; 64 bits, because users times items can be above 2^31.
     pairs = ratings.users.astype(np.int64) * ratings.n_items + ratings.items
     if not _has_duplicates(pairs):
         return ratings, None
@@ -33,11 +34,14 @@ def resolve_duplicates(
     if policy == "error":
         _refuse_duplicate(order, is_first, describe_row)
 
-    lasts = order[np.append(firsts[1:], len(pairs)) - 1]
+    # The last row of a pair stands before the place where the next pair begins.
+    ends = np.append(firsts[1:], len(pairs))
+    lasts = order[ends - 1]
     values = ratings.values[lasts]
     if policy == "mean":
         values = _mean_by_pair(ratings.values[order], firsts)
 
+    # Back from the order of pairs to that of rows.
     by_row = np.argsort(lasts)
     kept = ratings.take(lasts[by_row])
     resolved = Ratings(
@@ -55,14 +59,19 @@ def resolve_duplicates(
 def _has_duplicates(pairs: NDArray[np.int64]) -> bool:
     """Whether a number comes twice."""
     ordered = np.sort(pairs)
-    return bool(np.any(ordered[1:] == ordered[:-1]))
+    equals_next = ordered[1:] == ordered[:-1]
+    return bool(np.any(equals_next))
 
 
 def _mean_by_pair(values: NDArray[np.float32], firsts: NDArray[np.int64]) -> NDArray[np.float32]:
     """The mean of each run of `values` that begins at one of `firsts`."""
-    counts = np.diff(np.append(firsts, len(values)))
+    starts_and_end = np.append(firsts, len(values))
+    counts = np.diff(starts_and_end)
+
+    # Summed in double precision; only the mean is rounded to that of ratings.
     sums = np.add.reduceat(values.astype(np.float64), firsts)
-    return np.asarray(sums / counts).astype(np.float32)
+    means = np.asarray(sums / counts)
+    return means.astype(np.float32)
 
 
 def _refuse_duplicate(
@@ -72,8 +81,11 @@ def _refuse_duplicate(
 
     `order` are the rows by pair, `is_first` marks those in it with which a pair begins.
     """
+    # Of the places in `order` that repeat a pair, the one whose row comes first in the file.
     repeated = np.flatnonzero(~is_first)
     earliest = repeated[np.argmin(order[repeated])]
+
+    # Rows of a pair stand side by side in `order`, so the row before is there too.
     row = int(order[earliest])
     row_before = int(order[earliest - 1])
     raise UsageError(
@@ -84,11 +96,15 @@ def _refuse_duplicate(
 
 
 def _describe_step(before: Ratings, after: Ratings, policy: Policy) -> Step:
-    """What was dropped; no user or item has lost its last rating."""
+    """The step from `before` to `after`, which differ only in the number of ratings.
+
+    No user or item has lost its last rating, so those that have one are as many as before.
+    """
     ratings_by_user = np.bincount(before.users, minlength=before.n_users)
     ratings_by_item = np.bincount(before.items, minlength=before.n_items)
     n_users = int(np.count_nonzero(ratings_by_user))
     n_items = int(np.count_nonzero(ratings_by_item))
+
     return Step(
         f"one rating for each pair of user and item: the {policy} of several",
         {"users": n_users, "items": n_items, "ratings": len(before)},

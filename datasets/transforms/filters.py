@@ -26,13 +26,19 @@ def min_ratings(
 ) -> tuple[Ratings, Step]:
     """The ratings whose item has more than `per_item` and whose user more than `per_user` of them.
 
-    And what was dropped. They stay in their index space: `compact` makes it dense again.
+    And the step that says how many were dropped. What is kept stays in its index space: `compact`
+    makes it dense again.
     """
-    items = more_than(np.bincount(ratings.items, minlength=ratings.n_items), per_item)
-    users = more_than(np.bincount(ratings.users, minlength=ratings.n_users), per_user)
-    rows = np.flatnonzero(items[ratings.items] & users[ratings.users])
+    # Both are counted before any rating is dropped, so the order of the two filters is no matter.
+    item_counts = np.bincount(ratings.items, minlength=ratings.n_items)
+    user_counts = np.bincount(ratings.users, minlength=ratings.n_users)
+    item_passes = more_than(item_counts, per_item)
+    user_passes = more_than(user_counts, per_user)
+
+    rows = np.flatnonzero(item_passes[ratings.items] & user_passes[ratings.users])
     kept = ratings.take(rows)
-    return kept, Step(filter_rule(per_item, per_user), count_sizes(ratings), count_sizes(kept))
+    rule = filter_rule(per_item, per_user)
+    return kept, Step(rule, count_sizes(ratings), count_sizes(kept))
 
 
 def count_sizes(ratings: Ratings) -> dict[str, int]:
@@ -45,7 +51,12 @@ def count_sizes(ratings: Ratings) -> dict[str, int]:
 
 
 def index_ids(ids: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[Any]]:
-    """An index for every entry of `ids`, and the sorted distinct ids that the indices stand for."""
+    """An index for every entry of `ids`, and the sorted distinct ids that the indices stand for.
+
+    >>> indices, distinct = index_ids(np.array([30, 10, 30]))
+    >>> indices.tolist(), distinct.tolist()
+    ([1, 0, 1], [10, 30])
+    """
     distinct, indices = np.unique(ids, return_inverse=True)
     return indices.astype(np.int32), distinct
 
@@ -57,8 +68,10 @@ def compact(
 
     Indices keep their order, so raw ids that ascended still do.
     """
+    # The distinct old indices, ascending: the place of each is its new index.
     users, kept_users = index_ids(ratings.users)
     items, kept_items = index_ids(ratings.items)
+
     compacted = Ratings(
         users,
         items,
