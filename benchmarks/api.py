@@ -305,8 +305,10 @@ def preview_plan(plan: RunPlan, settings: Settings) -> Preview:
     data = datasets.load(plan.request.dataset, real_only=settings.real_only)
     cells = plan.make_cells(data)
     states = _states_of(cells, plan, settings.run, evaluation_source())
-    by_cell = [(cell, states[cell.name]) for cell in cells]
-    return Preview(by_cell, describe_replacement(cells, settings.run))
+    return Preview(
+        states=[(cell, states[cell.name]) for cell in cells],
+        replacement=describe_replacement(cells, settings.run),
+    )
 
 
 def _states_of(cells: Sequence[Cell], plan: RunPlan, run: Run, evaluation: str) -> dict[str, State]:
@@ -366,7 +368,7 @@ def measure_plan(
         listener.on_beginning(
             Beginning(data, len(cells), len(waiting), resumed.remarks, plan.columns)
         )
-        for record in _execute(waiting, executor, plan, settings, data, evaluation, listener):
+        for record in _measure_cells(waiting, executor, plan, settings, data, evaluation, listener):
             listener.on_record(record)
 
     records = run.records()
@@ -375,7 +377,7 @@ def measure_plan(
     return records
 
 
-def _execute(
+def _measure_cells(
     cells: Sequence[Cell],
     executor: Executor,
     plan: RunPlan,
@@ -384,9 +386,13 @@ def _execute(
     evaluation: str,
     listener: Listener,
 ) -> Iterator[Record]:
-    """The records of `cells`, as they end; last those of the session's own algorithms."""
+    """The records of `cells`, as they end; last those of the session's own algorithms.
+
+    These no other process can import: they are measured here, and the others by `executor`.
+    """
 
     def execute_on(chosen: Executor, some: list[Cell]) -> Iterator[Record]:
+        """The records of some of the cells, as they end, measured by the chosen executor."""
         jobs = make_jobs(
             some,
             settings.run,
@@ -398,15 +404,22 @@ def _execute(
         )
         yield from chosen.execute(jobs, listener.on_start)
 
-    of_session = [cell for cell in cells if _is_of_session(cell)]
-    yield from execute_on(executor, [cell for cell in cells if cell not in of_session])
+    of_session = []
+    importable = []
+    for cell in cells:
+        if _is_of_session(cell):
+            of_session.append(cell)
+        else:
+            importable.append(cell)
+
+    yield from execute_on(executor, importable)
     if of_session:
-        with _open_quietly(plan.request.threads) as here:
+        with _open_quiet_executor(plan.request.threads) as here:
             yield from execute_on(here, of_session)
 
 
 @contextmanager
-def _open_quietly(threads: int) -> Iterator[Executor]:
+def _open_quiet_executor(threads: int) -> Iterator[Executor]:
     """An executor in this process, for what no other can import, whose failures are not printed.
 
     The reason of a failure stands in its record.

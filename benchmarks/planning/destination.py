@@ -76,8 +76,8 @@ def _full_spec(dataset: str) -> str:
         return format_spec(prefix, parameters)
 
     if "items" in parameters:
-        parameters["items"] = str(_resolved(parameters["items"]))
-    return format_spec(f"{prefix}:{_resolved(path)}", parameters)
+        parameters["items"] = str(_resolve_path(parameters["items"]))
+    return format_spec(f"{prefix}:{_resolve_path(path)}", parameters)
 
 
 def files_of(dataset: str) -> list[Path]:
@@ -86,10 +86,11 @@ def files_of(dataset: str) -> list[Path]:
     path = name.partition(":")[2]
     if not path:
         return []
-    return [_resolved(text) for text in (path, parameters.get("items", "")) if text]
+    return [_resolve_path(text) for text in (path, parameters.get("items", "")) if text]
 
 
-def _resolved(path: str) -> Path:
+def _resolve_path(path: str) -> Path:
+    """The absolute path without links, `~` written out; the file need not exist."""
     return Path(path).expanduser().resolve()
 
 

@@ -110,12 +110,15 @@ class RunPlan:
     def published_numbers(self, data: Dataset, cell: Cell) -> list[PublishedNumber]:
         """What others have measured on `data` in the way of `cell`.
 
-        Nothing on simulated data, or if the data are not divided as the suite has it.
+        Empty on simulated data, or if the data are not divided as the suite has it.
         """
-        has_split_of_suite = cell.split == (self.suite.split or USUAL_SPLIT)
-        has_folds_of_suite = self.suite.folds in (None, cell.n_folds)
-        if data.provenance.simulated or not has_split_of_suite or not has_folds_of_suite:
+        if data.provenance.simulated:
             return []
+
+        split_of_suite = self.suite.split or USUAL_SPLIT
+        if cell.split != split_of_suite or self.suite.folds not in (None, cell.n_folds):
+            return []
+
         return [number for number in self.suite.published if number.dataset == data.name]
 
     def command_to_reproduce(self, cell: Cell) -> str:

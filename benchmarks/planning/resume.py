@@ -83,27 +83,31 @@ def find_misfits(
 
     For each such place: its name, what is expected, and what stands there. Nothing if they fit.
     """
-    shapes: dict[str, tuple[int, ...]] = {"scores": (len(test),)}
+    shapes: dict[str, tuple[int, ...]] = {"scores": (len(test),)}  # as they should be
     for name in evaluation.protocols:
+        users_name = column_name(name, "users")
+        top_items_name = column_name(name, "top_items")
+
+        # Each user with a relevant test item was asked for a ranking
         threshold = PROTOCOLS[name].threshold(test.scale)
         n_relevant = np.diff(user_item_matrix(test, threshold).indptr)
         users = np.flatnonzero(n_relevant)
-        top_items = arrays.get(column_name(name, "top_items"), np.empty((0, 0), np.int32))
-        depth = top_items.shape[-1] if top_items.ndim else 0
-
-        shapes[column_name(name, "users")] = (len(users),)
-        shapes[column_name(name, "top_items")] = (len(users), depth)
-        shapes[column_name(name, "ranks")] = (len(users), depth)
-        shapes[column_name(name, "auc")] = (len(users),)
-
-        kept_users = arrays.get(column_name(name, "users"), ())
+        kept_users = arrays.get(users_name, ())
         if not np.array_equal(users, kept_users):
-            yield column_name(name, "users"), "the users with a relevant test item", "others"
+            yield users_name, "the users with a relevant test item", "others"
+
+        top_items = arrays.get(top_items_name, np.empty((0, 0), np.int32))
         if top_items.size:
             lowest = top_items.min()
             highest = top_items.max()
-            if lowest < -1 or highest >= test.n_items:
-                yield column_name(name, "top_items"), "items or -1", f"{lowest} to {highest}"
+            if lowest < -1 or highest >= test.n_items:  # -1 ends a short list
+                yield top_items_name, "items or -1", f"{lowest} to {highest}"
+
+        depth = top_items.shape[-1] if top_items.ndim else 0
+        shapes[users_name] = (len(users),)
+        shapes[top_items_name] = (len(users), depth)
+        shapes[column_name(name, "ranks")] = (len(users), depth)
+        shapes[column_name(name, "auc")] = (len(users),)
 
     for name, expected in shapes.items():
         shape = arrays[name].shape if name in arrays else None

@@ -86,8 +86,10 @@ def _as_text(value: Value) -> str:
 
 
 def make_inert(text: str) -> str:
-    """Text that a spreadsheet takes for text: an apostrophe comes before what begins a formula."""
-    return f"'{text}" if text.startswith(FORMULA_BEGINS) else text
+    """`text` as a spreadsheet takes it for text: an apostrophe before what begins a formula."""
+    if text.startswith(FORMULA_BEGINS):
+        return f"'{text}"
+    return text
 
 
 def embed_records(about: RunDescription, records: Iterable[Record]) -> dict[str, Any]:
@@ -95,10 +97,13 @@ def embed_records(about: RunDescription, records: Iterable[Record]) -> dict[str,
 
     What is the same in all records, or stands in the plan, is left out.
     """
-    return {"about": about.to_json(), "records": [_embedded_record(record) for record in records]}
+    return {
+        "about": about.to_json(),
+        "records": [_embed_record(record) for record in records],
+    }
 
 
-def _embedded_record(record: Record) -> dict[str, Any]:
+def _embed_record(record: Record) -> dict[str, Any]:
     """The content of a record with its row and fold, without its cell and environment."""
     content = record.to_dict()
     del content["environment"]
