@@ -68,7 +68,7 @@ class Display:
         self._task = self._progress.add_task("starting", total=total)
         self._live: Live | None = None
         if console.is_terminal and not plain:
-            self._live = Live(self._draw(), console=console, refresh_per_second=4)
+            self._live = Live(self._draw_progress(), console=console, refresh_per_second=4)
 
     def __enter__(self) -> Self:
         if self._live:
@@ -77,25 +77,25 @@ class Display:
 
     def __exit__(self, *_: object) -> None:
         if self._live:
-            self._live.update(self._draw())
+            self._live.update(self._draw_progress())
             self._live.stop()
 
     def show_start(self, cell: Cell) -> None:
         """Name the cell that is running now."""
         self._progress.update(self._task, description=f"{cell.row} {cell.place}")
         if self._live:
-            self._live.update(self._draw())
+            self._live.update(self._draw_progress())
 
     def add_record(self, record: Record) -> None:
         """Add a finished cell."""
         self._finished.append(record)
         self._progress.advance(self._task)
         if self._live:
-            self._live.update(self._draw())
+            self._live.update(self._draw_progress())
         else:
-            self._console.print(Text(self._describe(record)), soft_wrap=True)
+            self._console.print(Text(self._describe_record(record)), soft_wrap=True)
 
-    def _describe(self, record: Record) -> str:
+    def _describe_record(self, record: Record) -> str:
         """The cell that has finished last, in one line: its numbers, or why it has none."""
         row, fold, status, *values, fit, peak = summarise_record(record, self._metrics)
 
@@ -108,7 +108,7 @@ class Display:
             line += f"  {name} {value}"
         return f"{line}  fit {fit} s  peak {peak} MB"
 
-    def _draw(self) -> Group:
+    def _draw_progress(self) -> Group:
         """The newest cells in a table, and the bar."""
         table = Table(box=None, pad_edge=False)
         for name in ("algorithm", "fold", "status", *self._metrics, "fit s", "peak MB"):

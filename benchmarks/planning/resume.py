@@ -219,8 +219,10 @@ def _name_changes(old: Cell, new: Cell) -> list[str]:
         before = getattr(old, name)
         now = getattr(new, name)
         if name == "libraries":
-            before = {module: version for module, version in before.items() if module != own_module}
-            now = {module: version for module, version in now.items() if module != own_module}
+            before = dict(before)
+            before.pop(own_module, None)
+            now = dict(now)
+            now.pop(own_module, None)
         if before != now:
             changes.append(words)
     return changes

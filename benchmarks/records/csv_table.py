@@ -41,8 +41,11 @@ def write_table(directory: Path, records: Iterable[Record]) -> Path:
 
 def csv_row(record: Record) -> dict[str, str]:
     """A record as a row of `results.csv`: the texts of `table_values`, by column."""
-    texts = {name: _as_text(value) for name, value in table_values(record).items()}
-    return texts | {name: make_inert(texts[name]) for name in TEXTS}
+    texts = {}
+    for name, value in table_values(record).items():
+        text = _as_text(value)
+        texts[name] = make_inert(text) if name in TEXTS else text
+    return texts
 
 
 def table_values(record: Record) -> dict[str, Value]:
