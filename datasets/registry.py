@@ -47,6 +47,7 @@ def dataset(
     takes_path = colon != ""
 
     def register(function: Callable[..., Dataset]) -> Callable[..., Dataset]:
+        """Enter `function` under its name, and give it back as it is."""
         _loaders[prefix] = Loader(function, takes_path, licence, citation)
         return function
 

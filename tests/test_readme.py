@@ -11,9 +11,8 @@ from tests.conftest import ROOT, RunBench
 def test_the_algorithm_of_the_readme_is_one_file_and_runs(
     ratings_file: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
-    source = next(
-        code for code in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    )
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    [source] = [code for code in blocks if "(Recommender):" in code]
     (tmp_path / "my_module.py").write_text(source)
     arguments = [
         "--dataset",

@@ -195,7 +195,10 @@ def _stream_tar_file(
         # By its first bytes, because a tar that is called .tar may be compressed all the same.
         is_zipped = file.read(2) == GZIP_MAGIC
         file.seek(0)
-        stream = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if is_zipped else file
+
+        stream: IO[bytes] = file
+        if is_zipped:
+            stream = cast(IO[bytes], gzip.GzipFile(fileobj=file))
         yield from _stream_tar(path, stream, is_wanted, _Inspection(path))
 
 
