@@ -293,6 +293,8 @@ def test_cells_and_what_they_started_do_not_survive_their_server(
 def test_only_its_own_leftovers_are_removed_from_the_results_directory(
     ratings_file: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
+    arguments = ["--algorithm", "random", "--folds", 2, "--out", tmp_path, "--no-report"]
+    run_bench("--dataset", f"table:{ratings_file}", *arguments, check=0)  # so it is ours
     (tmp_path / "sub" / ".cache.tmp").mkdir(parents=True)
     theirs = [
         ".precious.tmp",
@@ -307,7 +309,6 @@ def test_only_its_own_leftovers_are_removed_from_the_results_directory(
     (tmp_path / "records" / ".random-0123456789ab.json.abcd1234.tmp").write_text("half a record")
     (tmp_path / ".report.md.a_cd1234.tmp").write_text("half a report")
     (tmp_path / "figures" / ".accuracy.svg.abcd1234.tmp").write_text("half a figure")
-    arguments = ["--algorithm", "random", "--folds", 2, "--out", tmp_path, "--no-report"]
     run_bench("--dataset", f"table:{ratings_file}", *arguments, check=0)
     assert [(tmp_path / name).read_text() for name in theirs] == ["mine"] * len(theirs)
     assert (tmp_path / "sub" / ".cache.tmp").is_dir()
