@@ -2,7 +2,8 @@
 verdict.
 
 `run`, `compare`, `verify`, `accept`, `list` and `doctor` are command lines and nothing else; what
-they do is in the rooms. Nothing here knows of reports, but for `run`, which builds one at the end.
+they do is in the rooms. `api` is `run` for Python: `recbench.run(...)`. Nothing here knows of
+reports, but for `api`, which builds one where it is asked for.
 """
 
 import recbench

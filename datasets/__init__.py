@@ -1,8 +1,8 @@
 """What is known about ratings: who wants some asks `load(name)`, and `names()` says what there is.
 
-The only door of the package. Below it are rooms for the formats that ratings come in (`movielens`,
-`netflix`, `table`) and for what they share (`foundation`, `parsing`, `storage`, `transforms`).
-Nothing here knows of algorithms or metrics.
+The door for whoever wants data. Below it are rooms for the formats that ratings come in
+(`movielens`, `netflix`, `table`) and for what they share (`foundation`, `parsing`, `storage`,
+`transforms`). Nothing here knows of algorithms or metrics.
 """
 
 import recbench

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
+from recbench.datasets.foundation import format_seconds
 from recbench.reports.fold_spread import Spread
 from recbench.reports.results import Results, Row
 
@@ -50,13 +51,7 @@ def seconds(value: float | None) -> str:
     """A time in seconds: three significant digits."""
     if value is None:
         return NONE
-    if value < 1e-4:
-        return f"{value:.2e}" if value else "0"
-
-    digits = 2 - math.floor(math.log10(value))
-    if round(value, digits) >= 10 ** (3 - digits):  # one digit more, as in 9.999 -> 10.0
-        digits -= 1
-    return f"{round(value, digits):,.{max(0, digits)}f}"
+    return format_seconds(value)
 
 
 def stars(value: float) -> str:

@@ -1,6 +1,6 @@
 """What all command lines of the bench share: exit codes, the live table, plans in print.
 
-Commands come in, and nobody else prints.
+Commands come in; the rooms of the bench do not print.
 """
 
 from recbench.benchmarks.console.command_line import (

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recbench.benchmarks.records import Cell, Record
+from recbench.datasets.foundation import format_seconds
 from recbench.datasets.ratings import Dataset
 
 ROWS_SHOWN = 15  # the newest cells; the report has them all
@@ -34,12 +35,13 @@ def _format_number(value: float | None, n_digits: int) -> str:
 
 def summarise_record(record: Record, metrics: Sequence[str]) -> list[str]:
     """A finished cell in words: row, fold, status, the metrics, fit seconds, peak memory."""
+    fit_seconds = record.seconds("fit")
     return [
         record.cell.row,
         record.cell.place,
         record.status,
         *(_format_number(record.metrics.get(name), 4) for name in metrics),
-        _format_number(record.seconds("fit"), 3),
+        "–" if fit_seconds is None else format_seconds(fit_seconds),
         _format_number(record.peak_mb, 0),
     ]
 

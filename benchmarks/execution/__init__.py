@@ -2,8 +2,8 @@
 off while an algorithm runs; or, to debug, in the process of the command.
 
 Commands and verification come in with jobs and get records back: who wants to measure makes jobs
-(`make_jobs`) and gives them to an executor (`open_executor`). Which one that is, where and on which
-processors it runs them, and where logs lie, nobody else knows.
+(`make_jobs`) and gives them to an executor (`open_executor`). On which processors it runs them, and
+in which processes, is its own business; only the doctor asks for the fork pool by name.
 """
 
 from recbench.benchmarks.execution.executor import Executor, open_executor

@@ -92,12 +92,15 @@ class Processors:
         locks: dict[int, int] = {}
         with contextlib.suppress(OSError):  # no such directory can be made: then nothing is known
             self._make_directory()
-            for processor in processors:
-                if len(locks) == n_wanted:
-                    break
+
+        for processor in processors:
+            if len(locks) == n_wanted:
+                break
+            lock = None
+            with contextlib.suppress(OSError):  # a file that is not ours: nothing is known of it
                 lock = _lock_file(self._directory / f"{processor}.lock")
-                if lock is not None:
-                    locks[processor] = lock
+            if lock is not None:
+                locks[processor] = lock
         return locks
 
     def _make_directory(self) -> None:
@@ -126,7 +129,8 @@ def _lock_file(file: Path) -> int | None:
     try:
         descriptor = os.open(file, flags)
     except FileNotFoundError:
-        descriptor = os.open(file, flags | os.O_CREAT, 0o644)  # to lock it, others need only read
+        descriptor = os.open(file, flags | os.O_CREAT, 0o644)
+        os.fchmod(descriptor, 0o644)  # whatever the umask: to lock it, others need to read it
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

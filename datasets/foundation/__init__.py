@@ -14,6 +14,7 @@ from recbench.datasets.foundation.command_line import (
     build_application,
 )
 from recbench.datasets.foundation.compilation import compile_lazily
+from recbench.datasets.foundation.durations import format_seconds
 from recbench.datasets.foundation.spec import (
     UsageError,
     format_spec,
@@ -36,6 +37,7 @@ __all__ = [
     "UsageError",
     "build_application",
     "compile_lazily",
+    "format_seconds",
     "format_spec",
     "import_all",
     "mix_bits",

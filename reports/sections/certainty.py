@@ -38,7 +38,7 @@ METHOD = (
 )
 
 
-@section("Can we tell them apart?", place=40)
+@section("Which differences are significant?", place=40)
 def certainty(results: Results) -> list[Block]:
     """For the headline columns: which rows differ, all pairs, ranks, each row against the best."""
     columns = headline_columns(results)

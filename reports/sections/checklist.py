@@ -228,7 +228,7 @@ def _repeats_numbers(results: Results) -> Answer:
 
 QUESTIONS: dict[str, Callable[[Results], Answer]] = {
     "Are strong simple baselines in the table?": _has_baselines,
-    "Are default and tuned rows told apart?": _names_changes,
+    "Are default and tuned rows kept apart?": _names_changes,
     "Is the full catalogue ranked?": _ranks_whole_catalogue,
     "Are training items left out of the recommendations?": _leaves_out_training_items,
     "Is each metric defined once, and printed?": _defines_metrics,
