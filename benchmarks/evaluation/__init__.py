@@ -1,9 +1,10 @@
 """From a fitted algorithm to its raw answers, and from raw answers to metrics.
 
 `questions` decides who is asked and what the candidates are, `ranking` breaks ties, `cell_metrics`
-does fallback and clipping and computes every metric, `slices` groups users and items. Execution
-comes in to ask; planning and verification come in to compute again. It exports one function for
-each of these steps and what they return; no library's own evaluator is trusted.
+does fallback and clipping and computes every metric, `slices` groups users and items, `numbers`
+does both for a cell. Execution comes in to ask and to compute; planning and verification come in to
+compute again. It exports one function for each of these steps and what they return; no library's
+own evaluator is trusted.
 """
 
 from recbench.benchmarks.evaluation.cell_metrics import (
@@ -11,6 +12,7 @@ from recbench.benchmarks.evaluation.cell_metrics import (
     complete_predictions,
     compute_metrics,
 )
+from recbench.benchmarks.evaluation.numbers import Numbers, evaluate_answers
 from recbench.benchmarks.evaluation.questions import (
     Answers,
     DivergedError,
@@ -25,12 +27,14 @@ __all__ = [
     "Answers",
     "CellMetrics",
     "DivergedError",
+    "Numbers",
     "Slice",
     "auc_by_user",
     "collect_answers",
     "complete_predictions",
     "compute_metrics",
     "compute_slices",
+    "evaluate_answers",
     "top_items",
     "user_item_matrix",
 ]

@@ -20,14 +20,13 @@ import numpy as np
 
 from recbench.adapters import Recommender, available, create
 from recbench.adapters.base import Floats
-from recbench.benchmarks.evaluation import DivergedError, collect_answers
+from recbench.benchmarks.evaluation import DivergedError, collect_answers, evaluate_answers
 from recbench.benchmarks.execution.determinism import certify_fits, make_toy, sample_scores
 from recbench.benchmarks.execution.job import Job
 from recbench.benchmarks.execution.measure import Meter, kernel_seconds
 from recbench.benchmarks.execution.outcome import WITHOUT_LOG
 from recbench.benchmarks.execution.sealing import sealed
 from recbench.benchmarks.metrics import PROTOCOLS, STANDARD, Evaluation
-from recbench.benchmarks.planning import evaluate_answers
 from recbench.benchmarks.records import Cell, Certificate, FoldFacts, Record
 from recbench.benchmarks.splits import divide, fingerprint_rows
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings, Rows
@@ -146,7 +145,8 @@ def _measure_algorithm(
     if job.is_timed:
         reason = algorithm.nondeterminism()
         certificate = _certify_cell(cell, reason, samples, toy_scores, train.scale)
-    numbers = evaluate_answers(cell, answers, train, test, dataset.catalogue)
+    predicts = available()[cell.algorithm].predicts
+    numbers = evaluate_answers(answers, train, test, dataset.catalogue, evaluation, predicts)
     record = replace(
         outline,
         status="ok",

@@ -1,8 +1,7 @@
-"""From raw answers to a cell's numbers: of one just measured, of a kept one, of one to verify.
+"""What a run keeps, what it evaluates again, and what it measures again.
 
-A run keeps what it need not do again. A cell whose key has changed is measured again; one whose key
-is the same but whose numbers were made by other code is evaluated again, from its raw answers,
-without a fit.
+A cell whose key has changed is measured again; one whose key is the same but whose numbers were
+made by other code is evaluated again, from its raw answers, without a fit.
 """
 
 import hashlib
@@ -16,19 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters import available
-from recbench.benchmarks.evaluation import (
-    Answers,
-    CellMetrics,
-    Slice,
-    compute_metrics,
-    compute_slices,
-    user_item_matrix,
-)
+from recbench.benchmarks.evaluation import Answers, evaluate_answers, user_item_matrix
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, column_name
 from recbench.benchmarks.records import Cell, Record, Run
 from recbench.benchmarks.splits import divide
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.ratings import Catalogue, Dataset, Ratings
+from recbench.datasets.ratings import Dataset, Ratings
 
 Division = tuple[str, int, int, int]
 State = Literal["kept", "to evaluate", "to run"]
@@ -43,32 +35,6 @@ CHANGES = {
     "threads": "number of threads",
 }
 PLACE = ("algorithm", "parameters", "split", "n_folds", "fold", "seed", "split_seed")
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """What comes of the raw answers of a cell: its metrics with each user's share, and slices."""
-
-    scored: CellMetrics
-    slices: list[Slice]
-
-
-def evaluate_answers(
-    cell: Cell, answers: Answers, train: Ratings, test: Ratings, catalogue: Catalogue
-) -> Numbers:
-    """Every metric of a cell, every user's share in it, and the slices, from its raw answers.
-
-    `train` and `test` are the parts of its fold. KeyError if its algorithm is not there.
-    """
-    evaluation = Evaluation.from_json(cell.protocol)
-    predicts_ratings = available()[cell.algorithm].predicts == "ratings"
-    scored = compute_metrics(
-        answers, train, test, catalogue, evaluation, predicts_ratings=predicts_ratings
-    )
-    slices = compute_slices(
-        answers, scored, train, test, evaluation.ks[0], predicts_ratings=predicts_ratings
-    )
-    return Numbers(scored, slices)
 
 
 def division_of(cell: Cell) -> Division:
@@ -170,11 +136,19 @@ def resume_plan(
 
 
 def _reason_to_measure(run: Run, cell: Cell, lost: Collection[str]) -> str:
-    """Why a cell is measured again, in words; "" if it is new, or was not ok, or is forced."""
+    """Why a cell is measured again, in words; "" if it is new, or was not ok, or is forced.
+
+    An ok one that has lost its raw answers says so, also if it is forced.
+    """
     if cell.name in lost:
         return "the code of the evaluation has changed, and the raw answers do not serve"
-    if run.read(cell) is not None:
+
+    record = run.read(cell)
+    if record is not None:
+        if record.status == "ok" and not run.has_answers(cell):
+            return "the raw answers are gone or damaged"
         return ""
+
     changes = _find_changes(run, cell)
     return f"changed since: {', '.join(changes)}" if changes else ""
 
@@ -228,10 +202,11 @@ def _name_changes(old: Cell, new: Cell) -> list[str]:
     return changes
 
 
-def _evaluate_stale(run: Run, cells: Iterable[Cell], dataset: Dataset, evaluation: str) -> set[str]:
+def _evaluate_stale(run: Run, cells: Iterable[Cell], dataset: Dataset, source: str) -> set[str]:
     """Write the records of `cells` anew from their raw answers, with numbers of today's code.
 
-    The names of those cells whose raw answers do not serve, whose records are left as they are.
+    `source` is the hash of that code. Out come the names of the cells whose raw answers do not
+    serve; their records are left as they are.
     """
     lost = set()
     by_division = sorted(cells, key=division_of)
@@ -246,15 +221,18 @@ def _evaluate_stale(run: Run, cells: Iterable[Cell], dataset: Dataset, evaluatio
                 lost.add(cell.name)
                 continue
 
-            protocols = Evaluation.from_json(cell.protocol).protocols
-            answers = Answers.from_arrays(arrays, protocols)
-            numbers = evaluate_answers(cell, answers, train, test, dataset.catalogue)
+            evaluation = Evaluation.from_json(cell.protocol)
+            answers = Answers.from_arrays(arrays, evaluation.protocols)
+            predicts = available()[cell.algorithm].predicts
+            numbers = evaluate_answers(
+                answers, train, test, dataset.catalogue, evaluation, predicts
+            )
             record = replace(
                 record,
                 cell=cell,
                 metrics=numbers.scored.values,
                 slices=numbers.slices,
-                evaluation=evaluation,
+                evaluation=source,
             )
             run.write(record, answers.to_arrays() | numbers.scored.to_arrays())
     return lost

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters import available
-from recbench.benchmarks.evaluation import Answers, CellMetrics
+from recbench.benchmarks.evaluation import Answers, CellMetrics, evaluate_answers
 from recbench.benchmarks.execution import describe_fold
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, find_metric
-from recbench.benchmarks.planning import Division, division_of, evaluate_answers, find_misfits
+from recbench.benchmarks.planning import Division, division_of, find_misfits
 from recbench.benchmarks.records import (
     Cell,
     FoldFacts,
@@ -198,7 +198,8 @@ def _recompute_record(
         return
 
     answers = Answers.from_arrays(arrays, evaluation.protocols)
-    numbers = evaluate_answers(cell, answers, train, test, dataset.catalogue)
+    predicts = available()[cell.algorithm].predicts
+    numbers = evaluate_answers(answers, train, test, dataset.catalogue, evaluation, predicts)
     for column in columns:
         expected = numbers.scored.values.get(column)
         found = record.metrics.get(column)

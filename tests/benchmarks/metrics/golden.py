@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from recbench.adapters.base import Floats, Indices, Recommender
-from recbench.benchmarks.evaluation.cell_metrics import compute_metrics
+from recbench.benchmarks.evaluation.numbers import evaluate_answers
 from recbench.benchmarks.evaluation.questions import collect_answers
-from recbench.benchmarks.evaluation.slices import compute_slices
 from recbench.benchmarks.metrics.protocols import PROTOCOLS, VERSION, Evaluation
 from recbench.datasets.ratings import Catalogue, Ratings
 from tests.adapters.planted import direct
@@ -62,15 +61,17 @@ def parts() -> tuple[Ratings, Ratings]:
 
 
 def numbers() -> dict[str, Any]:
-    """Every metric under every protocol at three cutoffs, and the slices."""
+    """Every metric under every protocol at three cutoffs, and the slices at the first of them."""
     train, test = parts()
-    evaluation = Evaluation((1, 5, 30), tuple(PROTOCOLS))
+    evaluation = Evaluation((5, 1, 30), tuple(PROTOCOLS))
     algorithm = Formula()
     algorithm.prepare(train)
     answers = collect_answers(algorithm, train, test, evaluation, 0, direct)
-    scored = compute_metrics(answers, train, test, CATALOGUE, evaluation, predicts_ratings=True)
-    slices = compute_slices(answers, scored, train, test, 5, predicts_ratings=True)
-    return {"metrics": scored.values, "slices": [group.to_json() for group in slices]}
+    found = evaluate_answers(answers, train, test, CATALOGUE, evaluation, "ratings")
+    return {
+        "metrics": found.scored.values,
+        "slices": [group.to_json() for group in found.slices],
+    }
 
 
 def stored() -> dict[str, Any]:

@@ -459,6 +459,7 @@ def test_every_metric_file_and_every_question_is_covered() -> None:
     evaluation = source._digest_modules([*source.NUMBERS, source.METRICS], None)
     numbers = {
         "evaluation.cell_metrics",
+        "evaluation.numbers",
         "evaluation.slices",
         "metrics",
         "metrics.registry",

@@ -1,0 +1,46 @@
+"""From the raw answers of a cell to all its numbers, by the one path that every number takes.
+
+Of a cell just measured, of a kept one that is evaluated again, and of one to verify.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from recbench.benchmarks.evaluation.cell_metrics import CellMetrics, compute_metrics
+from recbench.benchmarks.evaluation.questions import Answers
+from recbench.benchmarks.evaluation.slices import Slice, compute_slices
+from recbench.benchmarks.metrics import Evaluation
+from recbench.datasets.ratings import Catalogue, Ratings
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What comes of the raw answers of a cell: its metrics with each user's share, and slices."""
+
+    scored: CellMetrics
+    slices: list[Slice]
+
+
+def evaluate_answers(
+    answers: Answers,
+    train: Ratings,
+    test: Ratings,
+    catalogue: Catalogue,
+    evaluation: Evaluation,
+    predicts: Literal["ratings", "order"],
+) -> Numbers:
+    """Every metric of a cell, every user's share in it, and the slices, from its raw answers.
+
+    `train` and `test` are the parts of its fold, `predicts` is what its algorithm says of itself.
+    The slices are made at the first cutoff of `evaluation`.
+    """
+    predicts_ratings = predicts == "ratings"
+    scored = compute_metrics(
+        answers, train, test, catalogue, evaluation, predicts_ratings=predicts_ratings
+    )
+
+    first_cutoff = evaluation.ks[0]
+    slices = compute_slices(
+        answers, scored, train, test, first_cutoff, predicts_ratings=predicts_ratings
+    )
+    return Numbers(scored, slices)
