@@ -69,7 +69,7 @@ class InProcess:
         except SystemExit as leaving:
             traceback.print_exc()
             reason = f"the algorithm left the process: SystemExit: {leaving.code}"
-            return keep_record(job, record_ending(job, "crashed", reason))
+            keep_record(job, record_ending(job, "crashed", reason))
 
         remove_logs(job.run, [job.cell])  # of an attempt in a process of its own
         record = job.run.read(job.cell)

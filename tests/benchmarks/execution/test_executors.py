@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from recbench import datasets
+from recbench.adapters.baselines import ItemMean
 from recbench.benchmarks import planning as plan
 from recbench.benchmarks.console import Display
 from recbench.benchmarks.execution import Job, Limits, describe_environment, make_jobs
@@ -268,6 +269,22 @@ def test_both_executors_give_the_same_numbers(jobs: list[Job], tmp_path: Path) -
         metrics.append([(record.status, record.metrics) for record in records])
     assert metrics[0] == metrics[1]
     assert {status for status, _ in metrics[0]} == {"ok"}
+
+
+def test_in_process_no_log_of_an_earlier_attempt_stays(
+    jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(self: ItemMean, data: object, seed: int) -> None:
+        raise SystemExit(5)
+
+    monkeypatch.setattr(ItemMean, "fit", leave)
+    job = replace(jobs[0], plugins=())
+    log = job.run.path(job.cell, ".log")
+    log.parent.mkdir(parents=True)
+    log.write_text("what another process has said")
+    (record,) = InProcess(threads=1).execute([job])
+    assert record.status == "crashed" and "SystemExit: 5" in (record.reason or "")
+    assert not log.exists()
 
 
 def test_in_process_the_budget_holds(jobs: list[Job]) -> None:
