@@ -161,7 +161,10 @@ def check_request(request: Request) -> RunPlan:
             f"--also-split {also_split} is the split of the run itself; name another, such as time"
         )
 
-    rows = [row.name for row in with_truth_seers(suite.rows)]
+    planned = suite.rows
+    if not request.algorithms:
+        planned = with_truth_seers(planned)
+    rows = [row.name for row in planned]
     forced_rows = frozenset(pick_name("row to force", row, rows) for row in request.forced_rows)
     columns, cutoffs = _choose_columns(request.cutoffs, request.metrics or suite.metrics or ())
     check_spec(request.dataset)

@@ -81,6 +81,10 @@ def bench(*arguments: object) -> Result:
         (["--dataset", "RATINGS", "--memory-limit", "8"], "such as 512M or 8G"),
         (["--dataset", "RATINGS", "--budget", "0m"], "expected a positive number"),
         (["--dataset", "RATINGS", "--force", "svd"], "unknown row to force 'svd'"),
+        (
+            ["--dataset", "RATINGS", "--algorithm", "random", "--force", "oracle"],
+            "unknown row to force 'oracle'",
+        ),
         (["--dataset", "RATINGS", "--plugin", "no_such_plugin"], "cannot import it"),
         (["--dataset", "RATINGS", "--out", "/proc/nowhere"], "cannot write there"),
         (["--dataset", "RATINGS", "--folds", "1501"], "expected 2 to 1500"),
