@@ -53,7 +53,7 @@ from recbench.benchmarks.records import (
     write_examples,
     write_table,
 )
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, parse_spec
 from recbench.datasets.profile import write_profile
 from recbench.datasets.ratings import Dataset
 from recbench.datasets.table import is_frame, keep_frame
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
 
 Algorithm: TypeAlias = str | type[Recommender]
 
+USUAL_NAME = "dataframe"  # of a frame
 USUAL_TIME_LIMIT = "10m"  # for each cell
 USUAL_SHARE_OF_MEMORY = 0.8  # of the machine, for each cell
 
@@ -113,24 +114,47 @@ class Listener:
         """A cell has ended."""
 
 
-def load(data: "Data", *, name: str = "dataframe", **options: str) -> Dataset:
+def load(data: "Data", *, name: str | None = None, **options: str) -> Dataset:
     """A data set: by its name, or from the ratings in a DataFrame of pandas or polars.
 
     The columns of a frame are called as usual, such as `user`, `item`, `rating` and, if there is
     one, `timestamp`; or `options` say how, as in `rating="stars"`. The other options are those of
-    the data set kind `table:PATH`, such as `scale="1:5"`. `name` is what a frame is called in
-    reports. UsageError, with what is valid, for an unknown name or option, for files that are
-    missing, and for content that does not fit.
+    the data set kind `table:PATH`, such as `scale="1:5"`.
+
+    Reports call a frame `table:NAME-DIGEST.parquet`, by `name`, which is `dataframe` if it is not
+    given, and a digest of the content. UsageError, with what is valid, for an unknown name or
+    option, for `name` or options of what is no frame, for files that are missing, and for content
+    that does not fit.
     """
+    _refuse_names_and_options(data, name, options)
     if isinstance(data, Dataset):
         return data
-    spec = _find_spec(data, name, options)
+    spec = _find_spec(data, USUAL_NAME if name is None else name, options)
     dataset = datasets.load(spec)
     _specs[dataset] = spec
     return dataset
 
 
-def _find_spec(data: "Data", name: str = "dataframe", options: Mapping[str, str] = {}) -> str:
+def _refuse_names_and_options(data: "Data", name: str | None, options: Mapping[str, str]) -> None:
+    """UsageError if there are any, and `data` are no frame: nothing would come of them."""
+    given = [f"{option}=" for option in options]
+    if name is not None:
+        given.insert(0, "name=")
+    if not given or is_frame(data):
+        return
+
+    if isinstance(data, Dataset):
+        raise UsageError(
+            f"{', '.join(given)} and the data set {data.name}, which is loaded already: give its "
+            "ratings as a DataFrame, or leave the rest out"
+        )
+    raise UsageError(
+        f"{', '.join(given)} and {data}: a name is for a DataFrame, and options of a named data "
+        "set stand in its name, as in 'table:ratings.csv[rating=stars]'"
+    )
+
+
+def _find_spec(data: "Data", name: str = USUAL_NAME, options: Mapping[str, str] = {}) -> str:
     """The spec by which `data` are loaded; a frame is written to the cache for it."""
     if isinstance(data, Dataset):
         if data not in _specs:
@@ -145,11 +169,6 @@ def _find_spec(data: "Data", name: str = "dataframe", options: Mapping[str, str]
         raise UsageError(
             f"expected the name of a data set, a DataFrame or what recbench.load gives, got a "
             f"{type(data).__name__}"
-        )
-    if options:
-        raise UsageError(
-            f"{data} and {', '.join(options)}=: options of a named data set stand in its name, as "
-            "in 'table:ratings.csv[rating=stars]'"
         )
     return data
 
@@ -173,8 +192,8 @@ def run(
     time_limit: str = USUAL_TIME_LIMIT,
     memory_limit: str | None = None,
     budget: str | None = None,
-    force: Sequence[str] = (),
-    show_users: Sequence[str] = (),
+    force: str | Sequence[str] = (),
+    show_users: str | int | Sequence[str | int] = (),
     real_only: bool = False,
 ) -> "Comparison":
     """Compare algorithms on `data`, each fold in a process of its own.
@@ -187,7 +206,8 @@ def run(
     those of `python -m benchmarks.run --help`: `out` is the directory of the results, and what
     stands there of the same code, data and question is kept.
 
-    UsageError, with what is valid, for anything that cannot be done; nothing has been written then.
+    UsageError, with what is valid, for anything that cannot be done; nothing has been written to
+    `out` then.
     """
     chosen = _choose_algorithms(algorithms, suite)
     spec = _find_spec(data)
@@ -202,10 +222,10 @@ def run(
         also_split=also_split,
         repeats=repeats,
         cutoffs=(k,) if isinstance(k, int) else tuple(k),
-        metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
+        metrics=_list_texts(metrics),
         threads=threads,
-        forced_rows=tuple(force),
-        users=tuple(map(str, show_users)),
+        forced_rows=_list_texts(force),
+        users=_list_texts(show_users),
         plugins=chosen.plugins,
     )
     plan = check_request(request)
@@ -220,13 +240,20 @@ def run(
     return Comparison(settings.run.directory)
 
 
+def _list_texts(values: str | int | Sequence[str | int]) -> tuple[str, ...]:
+    """`values` as texts; a text that stands alone is one of them, and not its characters."""
+    if isinstance(values, str | int):
+        return (str(values),)
+    return tuple(map(str, values))
+
+
 @dataclass(frozen=True)
 class _Chosen:
     """The algorithms of a run: the specs of its rows or, if there are none, its suite."""
 
     specs: tuple[str, ...]
     suite: str
-    plugins: tuple[str, ...] = ()  # the modules of classes that are not of the house
+    plugins: tuple[str, ...] = ()  # the modules of those that are not of the house
 
 
 def _choose_algorithms(
@@ -240,30 +267,47 @@ def _choose_algorithms(
     if isinstance(algorithms, str) and algorithms in suite_names():
         return _Chosen((), algorithms)
 
-    alone = isinstance(algorithms, str | type)
-    listed = [algorithms] if alone else list(algorithms)  # type: ignore[arg-type]
+    listed: list[Algorithm] = []
+    if isinstance(algorithms, str | type):
+        listed.append(algorithms)
+    else:
+        listed.extend(algorithms)
     if not listed:
         raise UsageError("algorithms is empty: name one, or leave it out for the suite standard")
 
-    specs = []
+    specs = tuple(_spec_of(algorithm) for algorithm in listed)
+    return _Chosen(specs, "", _modules_to_import(specs))
+
+
+def _spec_of(algorithm: Algorithm) -> str:
+    """The row of `algorithm`, a spec or a class; UsageError for what is no algorithm."""
+    if isinstance(algorithm, str):
+        return algorithm
+    if not (isinstance(algorithm, type) and issubclass(algorithm, Recommender)):
+        raise UsageError(
+            f"{algorithm!r} is no algorithm: expected a name, or a subclass of "
+            "recbench.adapters.base.Recommender"
+        )
+    if available().get(getattr(algorithm, "name", "")) is not algorithm:
+        raise UsageError(
+            f"{algorithm.__qualname__} has no `name` of its own, or was defined again since"
+        )
+    return algorithm.name
+
+
+def _modules_to_import(specs: Sequence[str]) -> tuple[str, ...]:
+    """The modules, each once, that a process of its own has to import to know the algorithms.
+
+    Unknown algorithms have none: they are refused with the request.
+    """
+    adapters = available()
     modules = []
-    for algorithm in listed:
-        if isinstance(algorithm, str):
-            specs.append(algorithm)
-            continue
-        if not (isinstance(algorithm, type) and issubclass(algorithm, Recommender)):
-            raise UsageError(
-                f"{algorithm!r} is no algorithm: expected a name, or a subclass of "
-                "recbench.adapters.base.Recommender"
-            )
-        if available().get(getattr(algorithm, "name", "")) is not algorithm:
-            raise UsageError(
-                f"{algorithm.__qualname__} has no `name` of its own, or was defined again since"
-            )
-        specs.append(algorithm.name)
-        if is_plugin(algorithm) and not is_of_session(algorithm):
-            modules.append(algorithm.__module__)
-    return _Chosen(tuple(specs), "", tuple(dict.fromkeys(modules)))
+    for spec in specs:
+        name, _ = parse_spec(spec)
+        adapter = adapters.get(name)
+        if adapter is not None and is_plugin(adapter) and not is_of_session(adapter):
+            modules.append(adapter.__module__)
+    return tuple(dict.fromkeys(modules))
 
 
 def find_run(dataset: str, out: Path | None) -> Run:
@@ -341,8 +385,8 @@ def measure_plan(
         executor = stack.enter_context(pool)
         # Loaded while the executor imports the libraries
         data = datasets.load(request.dataset, real_only=settings.real_only)
+        cells = plan.make_cells(data)  # before the directory is made, since it may refuse
         stack.enter_context(claim_directory(run.directory, files_of(request.dataset)))
-        cells = plan.make_cells(data)
 
         # Before anything is written: a record that cannot be read, and what the new plan replaces
         states = _states_of(cells, plan, run, evaluation)
@@ -433,7 +477,7 @@ class Comparison:
     """What came out of a run, read from its directory; in Jupyter it shows the heatmap."""
 
     directory: Path
-    _results: list["Results"] = field(default_factory=list, repr=False)  # read once
+    _results: list["Results"] = field(default_factory=list, repr=False, compare=False)  # read once
 
     @property
     def results(self) -> "Results":

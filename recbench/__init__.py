@@ -36,6 +36,11 @@ def __getattr__(name: str) -> object:
     return getattr(import_module("recbench.benchmarks.api"), name)
 
 
+def __dir__() -> list[str]:
+    """What completion offers, with the names that are fetched when they are first used."""
+    return sorted({*globals(), *__all__})
+
+
 def is_checkout() -> bool:
     """Whether this is a checkout or an unpacked source archive, and not an installed wheel.
 

@@ -73,6 +73,18 @@ def test_the_notebook_runs_and_shows_what_it_says(tmp_path: Path) -> None:
     assert rmse["user-item-bias"] < rmse["halfway"] < rmse["random"]
 
 
+def test_completion_offers_what_is_fetched_when_it_is_used(tmp_path: Path) -> None:
+    code = "import recbench; print(*dir(recbench))"
+    offered = run_python(code, directory=tmp_path).stdout.split()
+    assert {"load", "run", "Comparison", "is_checkout", "__all__"} <= set(offered)
+
+
+def test_comparisons_of_one_directory_are_equal_and_have_a_hash(tmp_path: Path) -> None:
+    ours = recbench.Comparison(tmp_path)
+    assert {ours: "ours"}[recbench.Comparison(tmp_path)] == "ours"
+    assert ours != recbench.Comparison(tmp_path / "another")
+
+
 def test_importing_recbench_alone_imports_no_library(tmp_path: Path) -> None:
     code = (
         "import sys, recbench; print(*sorted({'numpy', 'pydantic', 'pandas'} & set(sys.modules)))"
@@ -137,6 +149,20 @@ def test_frames_that_hold_no_ratings_are_refused_with_what_is_valid() -> None:
         recbench.load([1, 2])  # type: ignore[arg-type]
 
 
+def test_names_and_options_of_what_is_no_frame_are_refused(
+    ratings_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECBENCH_CACHE", str(tmp_path / "cache"))
+    data = recbench.load(make_frame())
+    assert recbench.load(data) is data
+    with pytest.raises(UsageError, match="name=, scale= and the data set table:dataframe-"):
+        recbench.load(data, name="mine", scale="nonsense")
+    with pytest.raises(UsageError, match=r"name= and table:.*a name is for a DataFrame"):
+        recbench.load(f"table:{ratings_file}", name="mine")
+    with pytest.raises(UsageError, match=r"rating= and table:.*stand in its name"):
+        recbench.load(f"table:{ratings_file}", rating="stars")
+
+
 @pytest.mark.parametrize(
     ("algorithms", "options", "message"),
     [
@@ -146,6 +172,8 @@ def test_frames_that_hold_no_ratings_are_refused_with_what_is_valid() -> None:
         (["item-mean"], {"suite": "quick"}, "algorithms or a suite, not both"),
         (["item-mean"], {"metrics": "rsme"}, "rmse"),
         (["item-mean"], {"time_limit": "soon"}, "--time-limit 'soon'"),
+        (["item-mean"], {"force": "item-mena"}, "unknown row to force 'item-mena'"),
+        (["item-mean"], {"show_users": "nobody"}, "--show-user nobody: table:"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_anything_is_written(
@@ -155,6 +183,51 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(
     with pytest.raises(UsageError, match=message):
         recbench.run(make_frame(), algorithms, out=out, **options)  # type: ignore[arg-type]
     assert not out.exists()
+
+
+def test_what_the_data_do_not_allow_leaves_no_directory(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    timeless = make_frame().drop(columns="timestamp")
+    with pytest.raises(UsageError, match="time"):
+        recbench.run(timeless, ["item-mean"], split="time", out=out)
+    assert not out.exists()
+
+
+PLUGIN = '''
+from dataclasses import dataclass
+import numpy as np
+from recbench.adapters.base import Recommender
+
+@dataclass(eq=False)
+class Mine(Recommender):
+    """The level that is given, for every pair."""
+
+    name = "mine"
+    family = "mine"
+    predicts = "ratings"
+    level: float = 3.0
+
+    def fit(self, data, seed):
+        pass
+
+    def score(self, users, items):
+        return np.full(len(users), self.level, np.float32)
+'''
+NAMED = """
+import sys
+import mine, recbench
+
+rows = ["mine[level=2]", mine.Mine, "item-mean"]
+comparison = recbench.run(sys.argv[1], rows, folds=2, metrics="rmse", out="out")
+"""
+
+
+def test_a_plug_in_that_was_imported_can_be_named(ratings_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    run_python(NAMED, f"table:{ratings_file}", directory=tmp_path)
+    records = Run(tmp_path / "out").records()
+    assert [(record.status, record.reason) for record in records] == [("ok", None)] * 6
+    assert [record.cell.row for record in records[::2]] == ["mine[level=2.0]", "mine", "item-mean"]
 
 
 @pytest.mark.slow
