@@ -128,8 +128,9 @@ def write_examples(
     """Write `examples.json` for `users`, or for some drawn with the run's seed; its path.
 
     The fold is the first of the main split with an ok record; rows that are not ok there are left
-    out. Nothing is fitted again.
+    out. The plan, which is read, says which rows predict ratings. Nothing is fitted again.
     """
+    algorithms = run.read_plan()[1].algorithms
     ok_records = _find_answered_fold(run, records)
     cell = ok_records[0].cell if ok_records else records[0].cell
     train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
@@ -141,10 +142,14 @@ def write_examples(
     questions = [_UserQuestions(dataset, train, test, threshold, user) for user in chosen_users]
     for record in ok_records:
         arrays = _read_answers(run, record)
-        if arrays is not None:
-            for question in questions:
-                answer = question.answer_from(record, arrays, train.mean)
-                question.person.answers.append(answer)
+        if arrays is None:
+            continue
+        predicts_ratings = algorithms[record.cell.row].predicts == "ratings"
+        for question in questions:
+            answer = question.answer_from(
+                record, arrays, train.mean, predicts_ratings=predicts_ratings
+            )
+            question.person.answers.append(answer)
 
     people = [question.person for question in questions]
     similar = _find_similar(dataset)
@@ -264,7 +269,12 @@ class _UserQuestions:
         )
 
     def answer_from(
-        self, record: Record, arrays: Mapping[str, NDArray[Any]], train_mean: float
+        self,
+        record: Record,
+        arrays: Mapping[str, NDArray[Any]],
+        train_mean: float,
+        *,
+        predicts_ratings: bool,
     ) -> Answer:
         """What the row of `record` recommends this user and predicts for their test ratings.
 
@@ -272,8 +282,7 @@ class _UserQuestions:
         """
         nearest: list[ItemValue] = []
         compared: list[float] = []
-        has_predictions = record.metrics.get("rmse") is not None
-        if has_predictions:
+        if predicts_ratings:
             answers = Answers(arrays["scores"][self.test_rows], {})
             predicted = complete_predictions(answers, self.tested, train_mean).predicted
             distances = np.abs(predicted - self.tested.values)

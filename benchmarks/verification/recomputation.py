@@ -117,7 +117,8 @@ def _refuse_unrepeatable(run: Run, record: Record, dataset: Dataset) -> None:
         )
     if cell.algorithm not in available():
         raise UsageError(
-            f"{path}: unknown algorithm: name its module with --plugin; {WITHOUT_DATA}"
+            f"{path}: unknown algorithm: name its module with --plugin or, if it was defined in a "
+            "notebook, verify with --without-data."
         )
 
     is_known = set(cell.protocol["protocols"]) <= set(PROTOCOLS)

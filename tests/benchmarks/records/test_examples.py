@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ from recbench.benchmarks.records.examples import (
     read_examples,
     write_examples,
 )
+from recbench.benchmarks.records.facts import AlgorithmDescription
 from recbench.benchmarks.records.leftovers import find_leftovers
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.run import run
@@ -203,12 +204,19 @@ def small() -> Dataset:
     return Dataset("small", ratings, about, ids, np.arange(4), Provenance((), "", ""))
 
 
-def answered(directory: Path, fold_failed: bool = False) -> tuple[Dataset, list[Record]]:
-    """A run of one row over one division of `small` by time."""
+def answered(
+    directory: Path, fold_failed: bool = False, predicts: Literal["ratings", "order"] = "ratings"
+) -> tuple[Dataset, list[Record]]:
+    """A run of one row over one division of `small` by time, by a plan that says what it
+    predicts.
+    """
     dataset = small()
     planned = replace(cell("item-mean", 0, 1), split="time[at=0.6]", digest=dataset.digest)
     record = failed(planned, "timeout", "slow") if fold_failed else ok(planned, 1.0)
     write(directory, [record])
+    about = Run(directory).read_plan()[1]
+    algorithms = {planned.row: AlgorithmDescription(definition="Made up.", predicts=predicts)}
+    Run(directory).write_plan([planned], about.replaced(algorithms=algorithms))
     if not fold_failed:
         answers = {
             "scores": np.array([9, np.nan, 4, 2.5], np.float32),
@@ -242,6 +250,20 @@ def test_users_without_training_or_test_ratings_or_relevant_ones(tmp_path: Path)
         [(2, 2.5)],
     )
     assert read(tmp_path).titles[3] == "D (1999)" and read(tmp_path).titles[0] == "A (1990)"
+
+
+@pytest.mark.parametrize("predicts", ["ratings", "order"])
+def test_what_a_row_predicts_is_asked_of_the_plan_and_not_of_its_rmse(
+    tmp_path: Path, predicts: Literal["ratings", "order"]
+) -> None:
+    dataset, records = answered(tmp_path, predicts=predicts)
+    (record,) = records
+    undefined = None if predicts == "ratings" else 1.0
+    misleading = replace(record, metrics=record.metrics | {"rmse": undefined})
+    write_examples(Run(tmp_path), [misleading], dataset, find_users(dataset, ["dan"]))
+    (answer,) = read(tmp_path).people[0].answers
+    expected = [(2, 2.5)] if predicts == "ratings" else []
+    assert answer.nearest == expected
 
 
 def test_descriptions_nearest_to_the_most_rated_that_has_one(tmp_path: Path) -> None:

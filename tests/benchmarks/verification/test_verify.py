@@ -444,7 +444,9 @@ def test_unknown_algorithms_and_other_definitions_are_refused(
     assert "no metric recomputed" in found(run, "--without-data", code=0)
     monkeypatch.undo()
     monkeypatch.setattr("recbench.benchmarks.verification.recomputation.available", dict)
-    assert "unknown algorithm: name its module with --plugin" in found(run, code=2)
+    said = found(run, code=2)
+    assert "unknown algorithm: name its module with --plugin or" in said
+    assert "if it was defined in a notebook, verify with --without-data." in said
 
 
 def test_a_cell_is_fitted_again(run: Path) -> None:
