@@ -217,7 +217,7 @@ NAMED = """
 import sys
 import mine, recbench
 
-rows = ["mine[level=2]", mine.Mine, "item-mean"]
+rows = ["mine[level=2]", "item-mean"]
 comparison = recbench.run(sys.argv[1], rows, folds=2, metrics="rmse", out="out")
 """
 
@@ -226,8 +226,8 @@ def test_a_plug_in_that_was_imported_can_be_named(ratings_file: Path, tmp_path: 
     (tmp_path / "mine.py").write_text(PLUGIN)
     run_python(NAMED, f"table:{ratings_file}", directory=tmp_path)
     records = Run(tmp_path / "out").records()
-    assert [(record.status, record.reason) for record in records] == [("ok", None)] * 6
-    assert [record.cell.row for record in records[::2]] == ["mine[level=2.0]", "mine", "item-mean"]
+    assert [(record.status, record.reason) for record in records] == [("ok", None)] * 4
+    assert [record.cell.row for record in records[::2]] == ["mine[level=2.0]", "item-mean"]
 
 
 @pytest.mark.slow
