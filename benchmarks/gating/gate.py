@@ -225,12 +225,10 @@ def _records_by_row(run: Run) -> dict[str, list[Record]]:
         rows[name] = main
         for record in under_other_split:
             rows.setdefault(f"{name} (split {record.cell.split})", []).append(record)
-    return {name: sorted(records, key=_place) for name, records in rows.items()}
-
-
-def _place(record: Record) -> tuple[int, int]:
-    """The seed of the split and the fold."""
-    return record.cell.split_seed, record.cell.fold
+    return {
+        name: sorted(records, key=lambda record: record.cell.seeded_fold)
+        for name, records in rows.items()
+    }
 
 
 def _obstacle(old: list[Record] | None, new: list[Record] | None) -> tuple[str, str] | None:
@@ -271,7 +269,7 @@ def _first_difference(old: Sequence[Record], new: Sequence[Record]) -> str:
             in_base = f"{_list_values(there)} in the base"
             in_head = f"{_list_values(here)} in the head"
             return f"{name} differs: {in_base}, {in_head}"
-    if [_place(record) for record in old] != [_place(record) for record in new]:
+    if [record.cell.seeded_fold for record in old] != [record.cell.seeded_fold for record in new]:
         return "the divisions have other folds"
 
     for name in PROTOCOL_FACTS:

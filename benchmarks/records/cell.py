@@ -68,6 +68,11 @@ class Cell:
         return format_spec(self.algorithm, self.given)
 
     @property
+    def seeded_fold(self) -> tuple[int, int]:
+        """The seed of the split and the fold: the same test part in every row of a split."""
+        return self.split_seed, self.fold
+
+    @property
     def place(self) -> str:
         """Which part of the row it is: `fold 2`, `time fold 0`, with its seeds if they differ."""
         fold = f"fold {self.fold}"

@@ -20,7 +20,9 @@ Place = tuple[int, int]  # the seed of the split, and the fold
 
 def list_folds(results: Results) -> list[Place]:
     """All splits and folds of the run, in the plan's order."""
-    return list(dict.fromkeys(_place_of(record) for row in results.rows for record in row.records))
+    return list(
+        dict.fromkeys(record.cell.seeded_fold for row in results.rows for record in row.records)
+    )
 
 
 def heatmap_by_fold(results: Results, column: str) -> Heatmap | None:
@@ -59,13 +61,9 @@ def _column_heads(shown: list[Place], metric: Metric) -> list[Column]:
     return heads
 
 
-def _place_of(record: Record) -> Place:
-    return record.cell.split_seed, record.cell.fold
-
-
 def _record_at(row: Row, place: Place) -> Record | None:
     """The row's record of a fold; None if that was not planned."""
-    return next((record for record in row.records if _place_of(record) == place), None)
+    return next((record for record in row.records if record.cell.seeded_fold == place), None)
 
 
 def _loss_of(record: Record | None, column: str, metric: Metric) -> float | None:
