@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recbench.adapters.base import Floats, Indices, Recommender
-from recbench.adapters.shared.interactions import matrix_of_likes, pick_scores
+from recbench.adapters.base import Floats, Indices
+from recbench.adapters.shared.interactions import ScoresWholeRows, matrix_of_likes
 from recbench.adapters.shared.parameters import Count, Share
 from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -24,7 +24,7 @@ class _Described(NamedTuple):
 
 
 @dataclass(eq=False)
-class TfidfContent(Recommender):
+class TfidfContent(ScoresWholeRows):
     """Items whose texts are like those of the user's items: the cosine of profile and text.
 
     score(u, i) = cos(p_u, t_i) with p_u = sum of w_uj * t_j. t_i is the TF-IDF vector of i's
@@ -61,10 +61,6 @@ class TfidfContent(Recommender):
         """Keep both; nothing is learned, and profiles in words would be large."""
         self.weights_ = data.weights
         self.terms_ = data.terms
-
-    def score(self, users: Indices, items: Indices) -> Floats:
-        """The same numbers as `score_items`, picked."""
-        return pick_scores(self, users, items)
 
     def score_items(self, users: Indices) -> Floats:
         """The cosines of the users' profiles to all items."""

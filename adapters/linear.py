@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats
-from recbench.adapters.shared.interactions import ItemItem, gram_matrix, matrix_of_likes
+from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes, gram_matrix
 from recbench.adapters.shared.memory import reason_to_skip_item_pairs
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
 from recbench.datasets.foundation import compile_lazily
@@ -17,20 +17,8 @@ from recbench.datasets.ratings import Catalogue, Ratings
 MIRROR_BLOCK = 1024  # rows that are mirrored at a time
 
 
-class _Linear(ItemItem):
-    """What the two share: they learn item-item weights from the likes."""
-
-    family = "linear"
-    predicts = "order"
-    relevant_share: Share
-
-    def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
-        """The likes as a users x items matrix of ones."""
-        return matrix_of_likes(train, self.relevant_share)
-
-
 @dataclass(eq=False)
-class EASE(_Linear):
+class EASE(LearnsFromLikes, ItemItem):
     """score(u, .) = x_u B; B minimises |X - X B|^2 + regularisation * |B|^2, its diagonal 0.
 
     In closed form b_ij = -p_ij / p_jj with P = (X'X + regularisation * I)^-1 (Steck 2019,
@@ -44,6 +32,7 @@ class EASE(_Linear):
     """
 
     name = "ease"
+    family = "linear"
     regularisation: Positive = 500.0
     relevant_share: Share = 0.75
 
@@ -96,7 +85,7 @@ def _invert_in_place(matrix: NDArray[np.float64]) -> None:
 
 
 @dataclass(eq=False)
-class SLIM(_Linear):
+class SLIM(LearnsFromLikes, ItemItem):
     """score(u, .) = x_u W; each column of W is a non-negative elastic net without an intercept.
 
     Column w_j minimises 1/2 |x_j - X w|^2 + l2/2 |w|^2 + l1 |w|_1 with w >= 0 and w_jj = 0 (Ning
@@ -111,6 +100,7 @@ class SLIM(_Linear):
     """
 
     name = "slim"
+    family = "linear"
     requires = ("numba",)
     epochs_hyperparameter = "n_epochs"
     l1: NonNegative = 0.02

@@ -8,10 +8,9 @@ from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.interactions import matrix_of_likes
+from recbench.adapters.shared.interactions import LearnsFromLikes
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
 from recbench.datasets.foundation import compile_lazily
-from recbench.datasets.ratings import Catalogue, Ratings
 
 
 @compile_lazily(fastmath={"reassoc", "contract", "nsz", "arcp"})  # NaN stays NaN
@@ -64,7 +63,7 @@ def _descend(
 
 
 @dataclass(eq=False)
-class BPR(Factorised):
+class BPR(LearnsFromLikes, Factorised):
     """score(u, i) = b_i + p_u . q_i, so that what u likes scores above what u does not.
 
     Maximises the sum of ln sigmoid(score(u, i) - score(u, j)) - regularisation / 2 * (squares of
@@ -81,7 +80,6 @@ class BPR(Factorised):
 
     name = "bpr"
     family = "factors"
-    predicts = "order"
     requires = ("numba",)
     epochs_hyperparameter = "n_epochs"
     n_factors: Count = 50
@@ -89,10 +87,6 @@ class BPR(Factorised):
     learning_rate: Positive = 0.05
     regularisation: NonNegative = 0.01
     relevant_share: Share = 0.75
-
-    def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
-        """The likes as a users x items matrix of ones, items ascending in each row."""
-        return matrix_of_likes(train, self.relevant_share)
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """Descend from small random factors and biases of 0, as Cornac's BPR does.

@@ -8,24 +8,17 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.interactions import matrix_of_likes
+from recbench.adapters.shared.interactions import LearnsFromLikes
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
-from recbench.datasets.ratings import Catalogue, Ratings
 
 
-class _Implicit(Factorised):
+class _Implicit(LearnsFromLikes, Factorised):
     """What the two share: likes go in, factors come out."""
 
     family = "implicit"
-    predicts = "order"
     requires: ClassVar[tuple[str, ...]] = ("implicit",)
     epochs_hyperparameter = "iterations"
     factors: int
-    relevant_share: Share
-
-    def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
-        """The likes as a users x items matrix of ones."""
-        return matrix_of_likes(train, self.relevant_share)
 
     @abstractmethod
     def model(self, seed: int) -> Any:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array
 
-from recbench.adapters.base import Floats, Indices, Recommender
-from recbench.adapters.shared.interactions import ItemItem, matrix_of_likes, pick_scores
+from recbench.adapters.base import Floats, Indices
+from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes, ScoresWholeRows
 from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import Count, NonNegative, Share
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -86,7 +86,7 @@ def _invert_positive(values: NDArray[np.floating[Any]]) -> Floats:
     return inverse
 
 
-class _AlikeUsers(Recommender):
+class _AlikeUsers(ScoresWholeRows):
     """What the two cosines of users share: means, residuals, and neighbours in bounded memory."""
 
     family = "neighbours"
@@ -136,10 +136,6 @@ class _AlikeUsers(Recommender):
 
         `squared_lengths` are those of each user's residuals.
         """
-
-    def score(self, users: Indices, items: Indices) -> Floats:
-        """The same numbers as `score_items`, pair by pair."""
-        return pick_scores(self, users, items)
 
 
 @dataclass(eq=False)
@@ -233,7 +229,7 @@ class CosineUserCentred(_AlikeUsers):
 
 
 @dataclass(eq=False)
-class ItemKNN(ItemItem):
+class ItemKNN(LearnsFromLikes, ItemItem):
     """Items that the same users like: score(u, i) = sum of x_uj * s_ij over u's likes j near i.
 
     j are those of u's likes that are among the k nearest of i. s_ij =
@@ -255,7 +251,6 @@ class ItemKNN(ItemItem):
 
     name = "item-knn"
     family = "neighbours"
-    predicts = "order"
     k: Count = 197
     shrink: NonNegative = 0.0
     weighting: Literal["none", "tf-idf", "bm25"] = "tf-idf"
@@ -270,10 +265,6 @@ class ItemKNN(ItemItem):
             purpose=f"the {self.k:,} nearest of {train.n_items:,} items",
             advice="lower k or filter the data",
         )
-
-    def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
-        """The likes as a users x items matrix of ones."""
-        return matrix_of_likes(train, self.relevant_share)
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """Weigh the likes, then find each item's neighbours; nothing is random."""

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from recbench.adapters.base import Floats
-from recbench.adapters.shared.interactions import ItemItem, matrix_of_likes
+from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes
 from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import Count, NonNegative, Share
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -16,7 +16,7 @@ BYTES_PER_NEIGHBOUR = 8  # its index and its weight
 
 
 @dataclass(eq=False)
-class RP3Beta(ItemItem):
+class RP3Beta(LearnsFromLikes, ItemItem):
     """score(u, j) = sum over the user's likes i of w_ij, the weights of walks from i to j.
 
     w_ij = sum over users v of p_iv^alpha p_vj^alpha / d_j^beta. A walk of three steps from the user
@@ -33,7 +33,6 @@ class RP3Beta(ItemItem):
 
     name = "rp3beta"
     family = "graph"
-    predicts = "order"
     n_neighbours: Count = 300
     alpha: NonNegative = 0.85
     beta: NonNegative = 0.5
@@ -49,10 +48,6 @@ class RP3Beta(ItemItem):
             purpose="its neighbours",
             advice="fewer n_neighbours",
         )
-
-    def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
-        """The likes as a users x items matrix of ones."""
-        return matrix_of_likes(train, self.relevant_share)
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """Walk from some items at a time and keep their best neighbours; nothing is random."""

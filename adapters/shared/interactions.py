@@ -1,11 +1,14 @@
 """Ratings as likes, for algorithms that learn from interactions; and item-item models on them."""
 
+from abc import abstractmethod
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices, Recommender
-from recbench.datasets.ratings import Ratings, share_of_scale
+from recbench.adapters.shared.parameters import Share
+from recbench.datasets.ratings import Catalogue, Ratings, share_of_scale
 
 SCORES_AT_ONCE = 1 << 22  # whole rows of scores held while pairs are taken from them
 GRAM_ENTRIES_AT_ONCE = 1 << 24  # entries of X'X held twice while it is made
@@ -45,7 +48,46 @@ def gram_matrix(X: csr_matrix) -> Floats:
     return products
 
 
-class ItemItem(Recommender):
+class LearnsFromLikes(Recommender):
+    """An algorithm that is given which user likes which items, and not how much; it ranks only."""
+
+    predicts = "order"
+    relevant_share: Share  # of the scale: a rating from there on is a like
+
+    def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:
+        """The likes as a users x items matrix of ones, items ascending in each row."""
+        return matrix_of_likes(train, self.relevant_share)
+
+
+class ScoresWholeRows(Recommender):
+    """An algorithm that computes a user's scores of all items at once; pairs are picked of them."""
+
+    @abstractmethod
+    def score_items(self, users: Indices) -> Floats:
+        """The scores of all items for each of `users`, float32 of shape (len(users), n_items)."""
+
+    def score(self, users: Indices, items: Indices) -> Floats:
+        """The score of each pair, float32 of shape (len(users),), as `score_items` gives it.
+
+        Each user's row is computed once, and of some users at a time.
+        """
+        distinct_users, row_of_pair = np.unique(users, return_inverse=True)
+        order = np.argsort(row_of_pair, kind="stable")
+        scores = np.empty(len(users), np.float32)
+
+        block = max(1, SCORES_AT_ONCE // self.n_items_)
+        for first_row in range(0, len(distinct_users), block):
+            end_row = first_row + block
+            rows = self.score_items(distinct_users[first_row:end_row])
+
+            first, end = np.searchsorted(row_of_pair, (first_row, end_row), sorter=order)
+            pairs = order[first:end]
+            row_numbers = row_of_pair[pairs] - first_row
+            scores[pairs] = rows[row_numbers, items[pairs]]
+        return scores
+
+
+class ItemItem(ScoresWholeRows):
     """score(u, i) = sum over the user's items j of x_uj * w_ji, from what `fit` leaves."""
 
     X_: csr_matrix  # (n_users, n_items): the users' profiles
@@ -57,25 +99,3 @@ class ItemItem(Recommender):
         if hasattr(scores, "toarray"):  # sparse times sparse
             scores = scores.toarray()
         return np.ascontiguousarray(scores, np.float32)
-
-    def score(self, users: Indices, items: Indices) -> Floats:
-        """The same numbers, taken from the rows of the users in question."""
-        return pick_scores(self, users, items)
-
-
-def pick_scores(algorithm: Recommender, users: Indices, items: Indices) -> Floats:
-    """The score of each pair, float32 of shape (len(users),), taken from `score_items`.
-
-    Each user's row is computed once, those of some users at a time.
-    """
-    distinct_users, row_of_pair = np.unique(users, return_inverse=True)
-    order = np.argsort(row_of_pair, kind="stable")
-    scores = np.empty(len(users), np.float32)
-
-    block = max(1, SCORES_AT_ONCE // algorithm.n_items_)
-    for start in range(0, len(distinct_users), block):
-        first, last = np.searchsorted(row_of_pair, (start, start + block), sorter=order)
-        pairs = order[first:last]
-        rows = algorithm.score_items(distinct_users[start : start + block])
-        scores[pairs] = rows[row_of_pair[pairs] - start, items[pairs]]
-    return scores
