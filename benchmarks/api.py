@@ -30,8 +30,6 @@ from recbench.benchmarks.planning import (
     choose_directory,
     describe_replacement,
     files_of,
-    parse_megabytes,
-    parse_seconds,
     resume_plan,
     state_of,
     suite_names,
@@ -53,7 +51,7 @@ from recbench.benchmarks.records import (
     write_examples,
     write_table,
 )
-from recbench.datasets.foundation import UsageError, parse_spec
+from recbench.datasets.foundation import UsageError, parse_megabytes, parse_seconds, parse_spec
 from recbench.datasets.profile import write_profile
 from recbench.datasets.ratings import Dataset
 from recbench.datasets.table import is_frame, keep_frame

@@ -33,7 +33,6 @@ from recbench.benchmarks.planning.suite import (
     suite_names,
     with_truth_seers,
 )
-from recbench.benchmarks.planning.units import parse_megabytes, parse_seconds
 
 __all__ = [
     "Design",
@@ -51,9 +50,7 @@ __all__ = [
     "find_misfits",
     "hyperparameters_of",
     "library_versions",
-    "parse_megabytes",
     "parse_rows",
-    "parse_seconds",
     "plan_cells",
     "read_suite",
     "resume_plan",

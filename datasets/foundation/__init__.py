@@ -1,9 +1,10 @@
 """What every other room stands on: names with parameters, errors a user can mend, command lines,
-compiled loops, SplitMix64.
+amounts of time and memory, how far a file may unpack, compiled loops, SplitMix64.
 
 Anybody may come in, also from other packages. It knows nothing of ratings.
 """
 
+from recbench.datasets.foundation.amounts import parse_megabytes, parse_seconds
 from recbench.datasets.foundation.command_line import (
     BROKEN,
     FINE,
@@ -15,6 +16,7 @@ from recbench.datasets.foundation.command_line import (
 )
 from recbench.datasets.foundation.compilation import compile_lazily
 from recbench.datasets.foundation.durations import format_seconds
+from recbench.datasets.foundation.expansion import Expansion, longest_line, refuse_long_line
 from recbench.datasets.foundation.spec import (
     UsageError,
     format_spec,
@@ -33,6 +35,7 @@ __all__ = [
     "INCOMPLETE",
     "INTERRUPTED",
     "USAGE",
+    "Expansion",
     "Main",
     "UsageError",
     "build_application",
@@ -40,9 +43,13 @@ __all__ = [
     "format_seconds",
     "format_spec",
     "import_all",
+    "longest_line",
     "mix_bits",
+    "parse_megabytes",
+    "parse_seconds",
     "parse_spec",
     "pick_name",
+    "refuse_long_line",
     "refuse_path",
     "validate_arguments",
 ]

@@ -10,30 +10,33 @@ import io
 import lzma
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO, Literal, cast
 
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import Expansion, UsageError
 
-LARGEST_RATIO = 100  # unpacked to packed; the text of ratings compresses to a third or a sixth
-ALWAYS_FINE = 8 << 20  # bytes that an archive may unpack to, whatever the ratio
-# Bytes that any archive may unpack to; four times what the Netflix Prize unpacks to.
-MOST_BYTES = 8 << 30
 MOST_MEMBERS = 100_000  # the Netflix Prize has 17,770 and some
-LARGEST_READ = 256 << 20  # bytes that a member may have to be read as a whole
+# Bytes of what an archive says of a member before its content: long names, notes of any kind.
+LONGEST_HEADER = 64 << 10
+# Bytes of what it says of all of them; it stays in memory, at several times its size.
+LONGEST_LISTING = 16 << 20
+USUAL_HEADER = 3 * tarfile.BLOCKSIZE  # bytes of a tar's header with a long name
 
 # The one archive that is read inside another: nf_prize_dataset.tar.gz has it.
 NESTED = "training_set.tar"
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
 END_MARK = 2 * tarfile.BLOCKSIZE  # bytes of zeros that end every tar
 BLOCK_BYTES = 1 << 20
+LONGEST_SHOWN = 100  # characters of a member's name in a message
+SLACK = tarfile.RECORDSIZE  # bytes; tarfile reads streams in such pieces
 GZIP_MAGIC = b"\x1f\x8b"  # how every gzip begins
 ZIP_ENCRYPTED = 1  # the bit of a zip's member that is encrypted
 
@@ -48,6 +51,9 @@ DAMAGE = (
     NotImplementedError,  # an unknown compression
 )
 
+# What zipfile and tarfile raise besides while they read what the archive says about its members.
+DAMAGED_HEADERS = (*DAMAGE, ArithmeticError, LookupError, RecursionError, ValueError, struct.error)
+
 Opener = Callable[[], IO[bytes] | None]
 
 
@@ -56,31 +62,33 @@ class Archive:
 
     UsageError, with file, member and what to do, if it is no such archive, is damaged, cut short or
     encrypted, or holds a link, a device, a path that is absolute or climbs with "..", or a name
-    twice. So is one that unpacks to more than `LARGEST_RATIO` times its size or `MOST_BYTES`, or
-    has more than `MOST_MEMBERS` members.
+    twice. So is one that unpacks to more than its size allows, see `Expansion`, has more than
+    `MOST_MEMBERS` members, or says more about them than fits `LONGEST_LISTING`.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.sizes: dict[str, int] = {}  # bytes by name
         self._openers: dict[str, Opener] = {}
-        with _translate_damage(str(path)):
-            inspection = _Inspection(path)
-            self._file = tarfile.open(path) if _is_tar(path) else zipfile.ZipFile(path)  # noqa: SIM115
+        self._files = ExitStack()
 
         # It stays open for those who read members; only a refusal closes it here.
         try:
             with _translate_damage(str(path)):
-                self._list_members(inspection)
+                inspection = _Inspection(path)
+                if _is_tar(path):
+                    self._list_tar(inspection)
+                else:
+                    self._list_zip(inspection)
         except BaseException:
-            self._file.close()
+            self._files.close()
             raise
 
     def __enter__(self) -> "Archive":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._files.close()
 
     def find(self, file: str) -> str | None:
         """The name of the one member that is called `file`, in whichever folder.
@@ -120,42 +128,44 @@ class Archive:
                 yield file
 
     def read(self, name: str) -> bytes:
-        """The member `name` as a whole; UsageError if it is longer than `LARGEST_READ` bytes."""
-        n_bytes = self.sizes[name]
-        if n_bytes > LARGEST_READ:
-            raise UsageError(
-                f"{self.where(name)} has {n_bytes:,} bytes, {LARGEST_READ:,} were expected at "
-                "most. Use the original archive."
-            )
+        """The member `name` as a whole."""
         with self.open(name) as file:
             return file.read()
 
-    def _list_members(self, inspection: "_Inspection") -> None:
-        """Fill `sizes` and the openers. A compressed tar is unpacked once to get there.
+    def _list_zip(self, inspection: "_Inspection") -> None:
+        """Open the zip; fill `sizes` and the openers. UsageError for a member that is refused."""
+        # Its directory is read in one piece, whose length it says itself.
+        file = self._files.enter_context(self.path.open("rb"))
+        stream = _Watch(file, f"{self.path}: the list of its files")
+        stream.largest_read = LONGEST_LISTING
+        with _translate_damage(str(self.path), DAMAGED_HEADERS):
+            packed = self._files.enter_context(zipfile.ZipFile(cast(IO[bytes], stream)))
+        stream.largest_read = None
+
+        for info in packed.infolist():
+            inspection.check_member(_describe_zip_member(info))
+            if not info.is_dir():
+                self.sizes[info.filename] = info.file_size
+                self._openers[info.filename] = partial(packed.open, info)
+
+    def _list_tar(self, inspection: "_Inspection") -> None:
+        """Open the tar; fill `sizes` and the openers. A compressed one is unpacked once for that.
 
         UsageError for a member that is refused, ReadError for a tar that does not end as it should.
         """
-        if isinstance(self._file, zipfile.ZipFile):
-            for info in self._file.infolist():
-                inspection.check_member(_describe_zip_member(info))
-                if not info.is_dir():
-                    self.sizes[info.filename] = info.file_size
-                    self._openers[info.filename] = partial(self._file.open, info)
-            return
-
-        for member in self._file:
-            inspection.check_member(_describe_tar_member(member))
+        file = self._files.enter_context(_open_tar_file(self.path))
+        stream = _Watch(file, str(self.path))
+        tar = self._files.enter_context(_open_tar(stream, "r:"))
+        for member in _iterate_members(tar, stream, inspection):
             if member.isreg():
                 self.sizes[member.name] = member.size
-                self._openers[member.name] = partial(self._file.extractfile, member)
+                self._openers[member.name] = partial(tar.extractfile, member)
 
         # Where the members end, the mark of the end must stand; and the very end has to be read,
         # because gzip keeps the sum of the whole there.
-        stream = self._file.fileobj
-        assert stream is not None, "the archive is open"
-        stream.seek(self._file.offset)
-        rest = _ZerosWatch(cast(IO[bytes], stream), self._file.offset)
-        rest.check_end(self._file.offset, inspection)
+        stream.seek(tar.offset)
+        stream.check_end(tar.offset, inspection)
+        stream.n_zeros = 0
 
 
 def list_file_names(path: Path) -> list[str]:
@@ -191,15 +201,18 @@ def _stream_tar_file(
     path: Path, is_wanted: Callable[[str], bool]
 ) -> Iterator[tuple[str, BinaryIO]]:
     """The wanted files of the tar or tar.gz at `path`, as `stream_members` gives them."""
-    with _translate_damage(str(path)), path.open("rb") as file:
+    with _translate_damage(str(path)), _open_tar_file(path) as stream:
+        yield from _stream_tar(path, stream, is_wanted, _Inspection(path))
+
+
+@contextmanager
+def _open_tar_file(path: Path) -> Iterator[IO[bytes]]:
+    """The content of the tar at `path`, without the compression that it may have."""
+    with path.open("rb") as file:
         # By its first bytes, because a tar that is called .tar may be compressed all the same.
         is_zipped = file.read(2) == GZIP_MAGIC
         file.seek(0)
-
-        stream: IO[bytes] = file
-        if is_zipped:
-            stream = cast(IO[bytes], gzip.GzipFile(fileobj=file))
-        yield from _stream_tar(path, stream, is_wanted, _Inspection(path))
+        yield cast(IO[bytes], gzip.GzipFile(fileobj=file)) if is_zipped else file
 
 
 def _stream_tar(
@@ -210,10 +223,9 @@ def _stream_tar(
     outer: str = "",
 ) -> Iterator[tuple[str, BinaryIO]]:
     """The wanted files of the tar in `stream`; `outer` is the member that it is, "" for none."""
-    watched = _ZerosWatch(stream)
-    with tarfile.open(fileobj=cast(IO[bytes], watched), mode="r|") as tar:
-        for member in tar:
-            inspection.check_member(_describe_tar_member(member), outer)
+    watch = _Watch(stream, _describe_member(path, outer))
+    with _open_tar(watch, "r|") as tar:
+        for member in _iterate_members(tar, watch, inspection, outer):
             content = tar.extractfile(member) if member.isreg() else None
             if content is None:  # a folder
                 continue
@@ -226,7 +238,37 @@ def _stream_tar(
                 yield name, _guard(content, _describe_member(path, outer, member.name))
 
         # tarfile is content with an end that is cut off.
-        watched.check_end(tar.offset, inspection)
+        watch.check_end(tar.offset, inspection)
+
+
+def _open_tar(watch: "_Watch", mode: Literal["r:", "r|"]) -> tarfile.TarFile:
+    """The tar in the stream that is watched; its first header is read, and must not be long."""
+    watch.last_position = LONGEST_HEADER
+    with _translate_damage(watch.where, DAMAGED_HEADERS):
+        return tarfile.open(fileobj=cast(IO[bytes], watch), mode=mode)
+
+
+def _iterate_members(
+    tar: tarfile.TarFile, watch: "_Watch", inspection: "_Inspection", outer: str = ""
+) -> Iterator[tarfile.TarInfo]:
+    """The members of `tar`, each inspected; `outer` as in `_Inspection.check_member`.
+
+    UsageError for one that is refused. tarfile reads what stands before a member's content as a
+    whole, so that it must not be long.
+    """
+    start = 0
+    while True:
+        watch.last_position = start + LONGEST_HEADER
+        with _translate_damage(watch.where, DAMAGED_HEADERS):
+            member = tar.next()
+        watch.last_position = None
+        if member is None:
+            return
+
+        inspection.check_member(_describe_tar_member(member), outer)
+        inspection.count_header(member.offset_data - start - USUAL_HEADER)
+        start = tar.offset
+        yield member
 
 
 @dataclass(frozen=True)
@@ -266,9 +308,8 @@ class _Inspection:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        packed_bytes = path.stat().st_size
-        self.largest = min(MOST_BYTES, max(ALWAYS_FINE, LARGEST_RATIO * packed_bytes))
-        self.n_bytes = 0
+        self.expansion = Expansion("the archive", path.stat().st_size)
+        self.n_header_bytes = 0
         self.names: set[tuple[str, str]] = set()  # of the tar inside ("": none), and of the member
 
     def check_member(self, member: _Member, outer: str = "") -> None:
@@ -276,51 +317,64 @@ class _Inspection:
 
         `outer` is the member that is itself a tar and has this one inside, "" if there is none.
         """
-        self.n_bytes += member.n_bytes
-
         # Of several problems, one that lies in the member's place comes before that of its kind.
         problem = member.problem
         if _leads_out(member.name):
             problem = "is a path that leads out of the archive"
         elif (outer, member.name) in self.names:
             problem = "is in the archive twice"
-        elif self.n_bytes > self.largest:
-            problem = (
-                f"makes the archive unpack to {self.n_bytes:,} bytes or more; "
-                f"its size allows for {self.largest:,}"
-            )
         elif len(self.names) >= MOST_MEMBERS:
             problem = f"is one more than the {MOST_MEMBERS:,} members that an archive may have"
 
+        where = _describe_member(self.path, outer, member.name)
         if problem:
-            where = _describe_member(self.path, outer, member.name)
             raise UsageError(f"{where} {problem}. Use the original archive.")
+        self.expansion.add(member.n_bytes, where)
         self.names.add((outer, member.name))
 
     def count_bytes(self, n_bytes: int) -> None:
         """Add bytes that belong to no member. UsageError if the archive unpacks to too much."""
-        self.n_bytes += n_bytes
-        if self.n_bytes > self.largest:
-            raise UsageError(
-                f"{self.path} unpacks to more than {self.largest:,} bytes. "
-                "Use the original archive."
-            )
+        self.expansion.add(n_bytes, f"what follows the last file of {self.path}")
+
+    def count_header(self, n_bytes: int) -> None:
+        """Add bytes beyond a usual header. UsageError if they are too many in all."""
+        self.n_header_bytes += max(n_bytes, 0)
+        if self.n_header_bytes > LONGEST_LISTING:
+            raise _refuse_long_header(str(self.path), LONGEST_LISTING)
 
 
-class _ZerosWatch:
-    """A stream that knows how many zeros its bytes so far end with, to tell where a tar ends.
+def _refuse_long_header(where: str, allowed_bytes: int) -> UsageError:
+    """The error to raise about an archive that says too much about its members."""
+    return UsageError(
+        f"{where}: names and notes of more than {allowed_bytes:,} bytes. No archive of ratings has "
+        "that: unpack it by hand, pack the files again, and use that."
+    )
 
-    tarfile takes an archive that is cut between two members, or damaged in a member's header, for a
-    whole one.
+
+class _Watch:
+    """A stream that reads no more than it may, and knows how many zeros its bytes so far end with.
+
+    zipfile and tarfile read as much at once as the archive says: a list of files, a long name.
+    And tarfile takes an archive that is cut between two members, or damaged in a member's header,
+    for a whole one.
     """
 
-    def __init__(self, stream: IO[bytes], position: int = 0) -> None:
+    def __init__(self, stream: IO[bytes], where: str) -> None:
         self.stream = stream
-        self.position = position
+        self.where = where
+        self.position = 0
         self.n_zeros = 0
+        self.largest_read: int | None = None  # bytes that may be read at once
+        self.last_position: int | None = None  # that may be read up to
 
-    def read(self, size: int) -> bytes:
-        """The next `size` bytes of the stream, fewer at its end."""
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes of the stream, fewer at its end. UsageError if it may not."""
+        if self.largest_read is not None and size < 0:
+            size = self.largest_read + 1
+        if self.largest_read is not None and size > self.largest_read + 1:
+            raise _refuse_long_header(self.where, self.largest_read)
+        if self.last_position is not None and self.position + size > self.last_position + SLACK:
+            raise _refuse_long_header(self.where, LONGEST_HEADER)
         content = self.stream.read(size)
 
         # Zeros go on from the last piece if this one has nothing else.
@@ -331,6 +385,20 @@ class _ZerosWatch:
 
         self.position += len(content)
         return content
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to another place of the stream; which that is."""
+        self.n_zeros = 0
+        self.position = self.stream.seek(offset, whence)
+        return self.position
+
+    def tell(self) -> int:
+        """The place in the stream."""
+        return self.stream.tell()
+
+    def seekable(self) -> bool:
+        """As files say."""
+        return True
 
     def check_end(self, end_of_members: int, inspection: _Inspection) -> None:
         """Read to the end. ReadError unless zeros, and enough of them, are all that follows the
@@ -375,11 +443,13 @@ def _guard(stream: IO[bytes], where: str) -> BinaryIO:
 
 
 @contextmanager
-def _translate_damage(where: str) -> Iterator[None]:
+def _translate_damage(where: str, damage: tuple[type[Exception], ...] = DAMAGE) -> Iterator[None]:
     """What a damaged archive raises while it is read becomes a UsageError about `where`."""
     try:
         yield
-    except DAMAGE as error:
+    except UsageError:
+        raise
+    except damage as error:
         raise UsageError(
             f"{where} cannot be read: {error or type(error).__name__}. "
             "Delete the archive and fetch it again."
@@ -397,8 +467,15 @@ def _base_name(name: str) -> str:
 
 
 def _describe_member(path: Path, *names: str) -> str:
-    """path!name, or path!outer!name for a member of a tar inside; empty names are left out."""
-    return "!".join([str(path), *filter(None, names)])
+    """path!name, or path!outer!name for a member of a tar inside; empty names are left out.
+
+    A long name is cut.
+    """
+    shown = []
+    for name in filter(None, names):
+        is_long = len(name) > LONGEST_SHOWN
+        shown.append(f"{name[:LONGEST_SHOWN]}..." if is_long else name)
+    return "!".join([str(path), *shown])
 
 
 def _leads_out(name: str) -> bool:

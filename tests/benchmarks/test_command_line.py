@@ -14,7 +14,7 @@ from recbench.benchmarks import list as listing
 from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.execution.fork_pool import HarnessError
 from recbench.benchmarks.planning import Design, parse_rows, plan_cells, read_suite, suite_names
-from recbench.benchmarks.planning.units import parse_megabytes, parse_seconds
+from recbench.datasets.foundation import parse_megabytes, parse_seconds
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.run import run
 from recbench.datasets import UsageError

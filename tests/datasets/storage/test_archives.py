@@ -9,6 +9,7 @@ import random
 import stat
 import tarfile
 import threading
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from recbench.datasets import UsageError
+from recbench.datasets.foundation.expansion import ALWAYS_FINE, LIFTED_BY
 from recbench.datasets.storage import fetch
-from recbench.datasets.storage.archives import ALWAYS_FINE, Archive, stream_members
+from recbench.datasets.storage.archives import Archive, stream_members
 from recbench.datasets.storage.fetch import MissingData, download_file, download_wheel
 
 CONTENT = {"set/ratings.csv": b"1,2,3\n" * 500, "set/readme.txt": b"hello"}
@@ -42,6 +44,10 @@ def pack(path: Path, content: dict[str, bytes] = CONTENT) -> Path:
 def read_all(path: Path) -> dict[str, bytes]:
     with Archive(path) as archive:
         return {name: archive.read(name) for name in archive.sizes}
+
+
+def stream_all(path: Path) -> dict[str, bytes]:
+    return {name: stream.read() for name, stream in stream_members(path, lambda name: True)}
 
 
 KINDS = ["a.zip", "a.tar", "a.tar.gz"]
@@ -93,14 +99,98 @@ def test_links_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["a.zip", "a.tar.gz"])
 def test_bombs_are_refused_before_they_burst(tmp_path: Path, kind: str) -> None:
     path = pack(tmp_path / kind, {"ratings.csv": bytes(ALWAYS_FINE + 1)})
-    assert path.stat().st_size < 20_000
+    assert path.stat().st_size < 200_000
     with pytest.raises(
-        UsageError, match=r"ratings\.csv makes the archive unpack to 8,388,609 bytes or more"
+        UsageError, match=r"ratings\.csv makes the archive unpack to 33,554,433 bytes or more"
     ):
         read_all(path)
     many = pack(tmp_path / kind, {f"{k}.csv": bytes(ALWAYS_FINE // 4) for k in range(5)})
     with pytest.raises(UsageError, match=r"4\.csv makes the archive unpack to"):
         read_all(many)
+
+
+def test_who_trusts_a_file_may_allow_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal names the variable that lifts the limit, with a value that is enough."""
+    path = pack(tmp_path / "a.zip", {"ratings.csv": bytes(ALWAYS_FINE + 1)})
+    with pytest.raises(UsageError, match=rf"allow more: {LIFTED_BY}=1G$"):
+        read_all(path)
+    monkeypatch.setenv(LIFTED_BY, "1G")
+    assert len(read_all(path)["ratings.csv"]) == ALWAYS_FINE + 1
+    monkeypatch.setenv(LIFTED_BY, "much")
+    with pytest.raises(UsageError, match=f"{LIFTED_BY} 'much': expected a positive number"):
+        read_all(path)
+
+
+def pax_record(key: str, value: str) -> bytes:
+    """A record of a pax header, which begins with its own length in ten digits."""
+    record = f" {key}={value}\n".encode()
+    return f"{len(record) + 10:010d}".encode() + record
+
+
+def tar_with_notes(n_bytes: int, kind: bytes, times: int = 1) -> bytes:
+    """A tar of some files, before each of which stands a note of `n_bytes` bytes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for number in range(times):
+            note = tarfile.TarInfo("note")
+            note.type = kind
+            content = b"%d" % number + b"a" * n_bytes
+            if kind != tarfile.GNUTYPE_LONGNAME:
+                content = pax_record("comment", "a" * n_bytes)
+            note.size = len(content)
+            tar.addfile(note, io.BytesIO(content))
+            file = tarfile.TarInfo(f"ratings{number}.csv")
+            file.size = 6
+            tar.addfile(file, io.BytesIO(b"1,2,3\n"))
+    return buffer.getvalue()
+
+
+NOTES = [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE]
+
+
+@pytest.mark.parametrize("kind", NOTES, ids=["name", "link", "pax", "global"])
+@pytest.mark.parametrize("read", [read_all, stream_all])
+def test_a_name_or_note_as_long_as_a_film_is_refused(
+    tmp_path: Path, kind: bytes, read: Callable[[Path], dict[str, bytes]]
+) -> None:
+    """1.5 MB became 4.6 GB of memory: tarfile keeps all that stands before a member's content."""
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(tar_with_notes(10_000_000, kind), 1))
+    tracemalloc.start()
+    with pytest.raises(UsageError, match=r"a\.tar\.gz: names and notes of more than 65,536 bytes"):
+        read(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5e6
+
+
+@pytest.mark.parametrize("read", [read_all, stream_all])
+def test_many_long_notes_are_refused(
+    tmp_path: Path, read: Callable[[Path], dict[str, bytes]]
+) -> None:
+    (tmp_path / "a.tar").write_bytes(tar_with_notes(60_000, tarfile.XHDTYPE, times=300))
+    with pytest.raises(UsageError, match=r"a\.tar: names and notes of more than 16,777,216 bytes"):
+        read(tmp_path / "a.tar")
+
+
+@pytest.mark.parametrize("read", [read_all, stream_all])
+def test_notes_about_notes_without_end_are_refused(
+    tmp_path: Path, read: Callable[[Path], dict[str, bytes]]
+) -> None:
+    note = tarfile.TarInfo("note")
+    note.type = tarfile.XHDTYPE
+    (tmp_path / "a.tar").write_bytes(note.tobuf() * 100_000)
+    with pytest.raises(UsageError, match=r"a\.tar"):
+        read(tmp_path / "a.tar")
+
+
+def test_a_zip_whose_list_of_files_is_longer_than_any_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(300):
+            archive.writestr(f"{number}/{'a' * 60_000}", b"")
+    with pytest.raises(UsageError, match="the list of its files: names and notes of more than"):
+        read_all(path)
 
 
 def test_a_tar_that_claims_to_be_enormous_is_refused_at_its_header(tmp_path: Path) -> None:
@@ -149,10 +239,6 @@ def test_an_unusual_compression_is_refused(tmp_path: Path) -> None:
         read_all(tmp_path / "a.zip")
 
 
-def stream_all(path: Path) -> dict[str, bytes]:
-    return {name: stream.read() for name, stream in stream_members(path, lambda name: True)}
-
-
 @pytest.mark.parametrize("read", [read_all, stream_all])
 @pytest.mark.parametrize("kind", ["a.tar", "a.tar.gz"])
 def test_a_tar_with_a_damaged_header_is_not_taken_for_a_shorter_one(
@@ -176,7 +262,7 @@ def test_in_one_pass_the_same_is_refused(tmp_path: Path, kind: str) -> None:
     }
     bomb = pack(tmp_path / kind, {"ratings.csv": bytes(ALWAYS_FINE + 1)})
     if kind != "a.tar":
-        with pytest.raises(UsageError, match="makes the archive unpack to 8,388,609 bytes or more"):
+        with pytest.raises(UsageError, match="makes the archive unpack to 33,554,433 bytes or "):
             stream_all(bomb)
     with pytest.raises(UsageError, match="leads out of the archive"):
         stream_all(pack(tmp_path / kind, {"a/../../evil.csv": b"1"}))

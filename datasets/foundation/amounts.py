@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation.spec import UsageError
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 MEGABYTES = {"M": 1, "MB": 1, "G": 1024, "GB": 1024}
