@@ -30,7 +30,7 @@ class Recommender(ABC):
     name: ClassVar[str]
     # "baseline", "neighbours", "linear", "factors", "keras" ...: groups rows in the report
     family: ClassVar[str]
-    # "order": scores only rank items, so there is no RMSE
+    # "order": it ranks only: scores order items, and there is no RMSE
     predicts: ClassVar[Literal["ratings", "order"]]
     # modules it needs; imported only inside methods
     requires: ClassVar[tuple[str, ...]] = ()

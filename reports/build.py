@@ -22,7 +22,7 @@ from recbench.reports.rendering import Block, list_pictures, render_html, render
 from recbench.reports.results import Results
 from recbench.reports.sections import SECTIONS, Section
 from recbench.reports.several import SECTIONS as COMPARISON_SECTIONS
-from recbench.reports.several import Comparison, title_report
+from recbench.reports.several import DatasetComparison, title_report
 
 TEMPLATES = Path(__file__).parent / "templates"
 TOGETHER = Path("runs") / "comparison"  # where a report on several runs goes
@@ -48,11 +48,11 @@ class Subject:
     the page.
     """
 
-    results: Results | Comparison
+    results: Results | DatasetComparison
     title: str
     describe_by_name: Mapping[str, Callable[[], Part | None]]
     embedded: dict[str, Any]
-    tables: Iterable[latex.Table]
+    tables: Iterable[latex.PaperTable]
 
 
 def build(
@@ -124,7 +124,7 @@ def _read_subject(directories: Sequence[Path], out: Path) -> Subject:
         )
     if len(directories) == 1:
         return describe_run(Results.read(directories[0]))
-    return describe_comparison(Comparison.read(directories, out))
+    return describe_comparison(DatasetComparison.read(directories, out))
 
 
 def describe_run(results: Results) -> Subject:
@@ -139,7 +139,7 @@ def describe_run(results: Results) -> Subject:
     )
 
 
-def describe_comparison(comparison: Comparison) -> Subject:
+def describe_comparison(comparison: DatasetComparison) -> Subject:
     """Several runs as what a report is about."""
     import_all(reports)  # so that every section is registered
     return Subject(

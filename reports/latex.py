@@ -12,7 +12,7 @@ from recbench.reports import words
 from recbench.reports.drawing import Column, Heatmap, Line, Square, accuracy_heatmap, cost_heatmap
 from recbench.reports.results import Results
 from recbench.reports.sections import Agreement, compare_with_published, title_figure
-from recbench.reports.several import Comparison
+from recbench.reports.several import DatasetComparison
 from recbench.reports.several import title_figure as title_comparison_figure
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -56,7 +56,7 @@ NEAR = (
 
 
 @dataclass(frozen=True)
-class Table:
+class PaperTable:
     """A heatmap on paper: the section it belongs to, its numbers, and what stands above them."""
 
     section: str
@@ -106,10 +106,10 @@ def _make_environment() -> Environment:
     )
 
 
-def tabulate_run(results: Results) -> Iterator[Table]:
+def tabulate_run(results: Results) -> Iterator[PaperTable]:
     """Accuracy, cost, and the comparison with published numbers where there is one."""
     yield _tabulate_accuracy(results)
-    yield Table(
+    yield PaperTable(
         "cost",
         cost_heatmap(results),
         _join_sentences(
@@ -122,7 +122,7 @@ def tabulate_run(results: Results) -> Iterator[Table]:
         yield _tabulate_published(results, agreement)
 
 
-def _tabulate_accuracy(results: Results) -> Table:
+def _tabulate_accuracy(results: Results) -> PaperTable:
     """Means with their deviations over the folds; the marks that occur are explained."""
     drawn = accuracy_heatmap(results)
     lines = [_add_deviations(results, line, drawn.columns) for line in drawn.lines]
@@ -133,7 +133,7 @@ def _tabulate_accuracy(results: Results) -> Table:
 
     if "near" in marks:
         sentences.append(NEAR)
-    return Table("accuracy", replace(drawn, lines=lines), _join_sentences(*sentences))
+    return PaperTable("accuracy", replace(drawn, lines=lines), _join_sentences(*sentences))
 
 
 def _add_deviations(results: Results, line: Line, columns: list[Column]) -> Line:
@@ -153,7 +153,7 @@ def _add_deviations(results: Results, line: Line, columns: list[Column]) -> Line
     return replace(line, squares=squares)
 
 
-def _tabulate_published(results: Results, agreement: Agreement) -> Table:
+def _tabulate_published(results: Results, agreement: Agreement) -> PaperTable:
     """Published and measured numbers, with their sources in the caption."""
     heads = ("metric", "published", "measured", "difference", "tolerance", "verdict", "source")
     lines = []
@@ -166,22 +166,22 @@ def _tabulate_published(results: Results, agreement: Agreement) -> Table:
     caption = _join_sentences(
         title_figure(results, "Published numbers"), agreement.summary, *sources
     )
-    return Table("published", Heatmap("published", "", columns, lines), caption)
+    return PaperTable("published", Heatmap("published", "", columns, lines), caption)
 
 
-def tabulate_comparison(comparison: Comparison) -> Iterator[Table]:
+def tabulate_comparison(comparison: DatasetComparison) -> Iterator[PaperTable]:
     """The headline metrics and fit times by data set, and the mean ranks."""
     for drawn in comparison.draw_accuracies():
         caption = _join_sentences(title_comparison_figure(comparison, drawn.title))
-        yield Table("accuracy", drawn, caption)
+        yield PaperTable("accuracy", drawn, caption)
 
     fit_times = comparison.draw_fit_times()
     caption = _join_sentences(title_comparison_figure(comparison, fit_times.title))
-    yield Table("cost", fit_times, caption)
+    yield PaperTable("cost", fit_times, caption)
     yield _tabulate_mean_ranks(comparison)
 
 
-def _tabulate_mean_ranks(comparison: Comparison) -> Table:
+def _tabulate_mean_ranks(comparison: DatasetComparison) -> PaperTable:
     """The mean rank of each row that has one by any metric, and how many rows each metric ranks."""
     means_by_column: dict[str, dict[str, float]] = {}
     for column in comparison.columns:
@@ -202,7 +202,7 @@ def _tabulate_mean_ranks(comparison: Comparison) -> Table:
     ]
     subject = f"mean ranks over {words.listed(comparison.runs)}"
     caption = _join_sentences(title_comparison_figure(comparison, subject), "1 is the best")
-    return Table("ranks", Heatmap("ranks", "", columns, lines), caption)
+    return PaperTable("ranks", Heatmap("ranks", "", columns, lines), caption)
 
 
 def _join_sentences(*sentences: str) -> str:

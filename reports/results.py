@@ -107,7 +107,7 @@ class Row:
 
         were_asked = all(record.fold is None or record.fold.test > 0 for record in self.records)
         if find_metric(column).needs_ratings and were_asked and len(absent) == len(self.records):
-            return "only ranks"
+            return "ranks only"
         return f"undefined in fold {', '.join(map(str, absent))}"
 
     def seconds(self, phase: str) -> float | None:

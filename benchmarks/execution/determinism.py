@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from recbench.adapters import Recommender
 from recbench.adapters.base import Floats
-from recbench.benchmarks.records import Certificate, Verdict
+from recbench.benchmarks.records import Certificate, Repeatability
 from recbench.datasets.ratings import Catalogue, Ratings
 
 TOLERANCE = 1e-4  # of the range of the scores
@@ -17,17 +17,17 @@ Doubles = NDArray[np.float64]
 
 
 def certify_fits(reason: str | None, fits: Sequence[Floats], checked_on: str) -> Certificate | None:
-    """The verdict on the scores that several fits gave to the same pairs.
+    """How alike the scores are that several fits gave to the same pairs.
 
     None where there are no two to compare. A `reason` declared by the adapter always wins: that two
     fits agreed once proves nothing then. `checked_on` says in words what was fitted.
     """
     if len(fits) > 1:
         difference, is_same = _compare_scores(np.stack(fits).astype(np.float64))
-        verdict: Verdict = "not deterministic"
+        repeatability: Repeatability = "not deterministic"
         if reason is None and is_same:
-            verdict = "within tolerance" if difference else "bit-identical"
-        return Certificate(verdict, difference, checked_on, reason)
+            repeatability = "within tolerance" if difference else "bit-identical"
+        return Certificate(repeatability, difference, checked_on, reason)
 
     if reason is None:
         return None

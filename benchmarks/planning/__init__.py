@@ -17,7 +17,7 @@ from recbench.benchmarks.planning.destination import (
 )
 from recbench.benchmarks.planning.request import Request, RunPlan, check_request
 from recbench.benchmarks.planning.resume import (
-    Division,
+    DivisionId,
     State,
     division_of,
     find_misfits,
@@ -25,7 +25,7 @@ from recbench.benchmarks.planning.resume import (
     state_of,
 )
 from recbench.benchmarks.planning.suite import (
-    Row,
+    PlannedRow,
     Suite,
     hyperparameters_of,
     parse_rows,
@@ -36,9 +36,9 @@ from recbench.benchmarks.planning.suite import (
 
 __all__ = [
     "Design",
-    "Division",
+    "DivisionId",
+    "PlannedRow",
     "Request",
-    "Row",
     "RunPlan",
     "State",
     "Suite",

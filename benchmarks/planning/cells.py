@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 
 from recbench.adapters import Recommender, available, create
 from recbench.benchmarks.metrics import Evaluation
-from recbench.benchmarks.planning.suite import Row, hyperparameters_of
+from recbench.benchmarks.planning.suite import PlannedRow, hyperparameters_of
 from recbench.benchmarks.records import Cell, answers_source, is_plugin, plugin_source
 from recbench.benchmarks.splits import digest_of_split, is_seeded, refuse_empty_parts
 from recbench.datasets.ratings import Dataset
@@ -46,7 +46,7 @@ def library_versions(adapter: type[Recommender]) -> dict[str, str]:
     return versions
 
 
-def plan_cells(dataset: Dataset, rows: Iterable[Row], design: Design) -> list[Cell]:
+def plan_cells(dataset: Dataset, rows: Iterable[PlannedRow], design: Design) -> list[Cell]:
     """The cells of the table, row by row: the first row is complete before the second begins.
 
     With repeats, each row also has that many divisions less one, and on the first division as many

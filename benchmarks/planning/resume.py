@@ -22,7 +22,7 @@ from recbench.benchmarks.splits import divide
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset, Ratings
 
-Division = tuple[str, int, int, int]
+DivisionId = tuple[str, int, int, int]
 State = Literal["kept", "to evaluate", "to run"]
 
 # What may differ between two records of one row and place, and how a message calls it.
@@ -37,7 +37,7 @@ CHANGES = {
 PLACE = ("algorithm", "parameters", "split", "n_folds", "fold", "seed", "split_seed")
 
 
-def division_of(cell: Cell) -> Division:
+def division_of(cell: Cell) -> DivisionId:
     """The arguments of `divide` beside the data: split, number of folds, fold, and split seed."""
     return cell.split, cell.n_folds, cell.fold, cell.split_seed
 

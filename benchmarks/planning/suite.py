@@ -18,7 +18,7 @@ SUITES = Path(__file__).parent / "suites"
 
 
 @dataclass(frozen=True)
-class Row:
+class PlannedRow:
     """One row of the table: an algorithm and the hyperparameters that were set on purpose."""
 
     algorithm: str
@@ -36,7 +36,7 @@ class Suite:
 
     name: str
     description: str
-    rows: tuple[Row, ...]
+    rows: tuple[PlannedRow, ...]
     folds: int | None = None
     split: str | None = None
     seed: int | None = None
@@ -77,17 +77,17 @@ def _row_name(spec: str) -> str:
     return row.name
 
 
-def parse_rows(specs: Iterable[str]) -> tuple[Row, ...]:
+def parse_rows(specs: Iterable[str]) -> tuple[PlannedRow, ...]:
     """Texts such as `ease[regularisation=100]` as rows, in their order, with checked values.
 
     UsageError for an unknown algorithm or hyperparameter, for a value out of range, and for the
     same algorithm with the same hyperparameters twice, defaults written out or not.
     """
-    rows: dict[str, Row] = {}
+    rows: dict[str, PlannedRow] = {}
     for spec in specs:
         name, texts = parse_spec(spec)
         algorithm = create(name, texts)
-        row = Row(name, {key: getattr(algorithm, key) for key in texts})
+        row = PlannedRow(name, {key: getattr(algorithm, key) for key in texts})
 
         with_defaults = format_spec(name, hyperparameters_of(algorithm))
         if with_defaults in rows:
@@ -115,7 +115,9 @@ def hyperparameters_of(algorithm: Recommender) -> dict[str, Any]:
     return values
 
 
-def with_truth_seers(rows: tuple[Row, ...], dataset: Dataset | None = None) -> tuple[Row, ...]:
+def with_truth_seers(
+    rows: tuple[PlannedRow, ...], dataset: Dataset | None = None
+) -> tuple[PlannedRow, ...]:
     """`rows`, and below them the algorithms that see the truth, if `dataset` has one.
 
     Without a `dataset`: as if it had.
@@ -127,5 +129,5 @@ def with_truth_seers(rows: tuple[Row, ...], dataset: Dataset | None = None) -> t
     seers = []
     for name, adapter in available().items():
         if adapter.sees_truth and name not in planned:
-            seers.append(Row(name, {}))
+            seers.append(PlannedRow(name, {}))
     return (*rows, *seers)

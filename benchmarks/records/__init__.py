@@ -5,7 +5,7 @@ Everybody above comes in; this room knows nothing of processes. Yesterday's file
 """
 
 from recbench.benchmarks.records.cell import PHASES, Cell
-from recbench.benchmarks.records.certificate import VERDICTS, Certificate, Verdict
+from recbench.benchmarks.records.certificate import REPEATABILITIES, Certificate, Repeatability
 from recbench.benchmarks.records.csv_table import csv_row, embed_records, table_values, write_table
 from recbench.benchmarks.records.describe import describe_algorithms, describe_data
 from recbench.benchmarks.records.examples import (
@@ -48,8 +48,8 @@ __all__ = [
     "ENOUGH_TEST_RATINGS",
     "NAMES_BELOW",
     "PHASES",
+    "REPEATABILITIES",
     "REPORT_LIST",
-    "VERDICTS",
     "AlgorithmDescription",
     "Answer",
     "Cell",
@@ -62,9 +62,9 @@ __all__ = [
     "PhaseCost",
     "PublishedNumber",
     "Record",
+    "Repeatability",
     "Run",
     "RunDescription",
-    "Verdict",
     "answers_source",
     "claim_directory",
     "csv_row",

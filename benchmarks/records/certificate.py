@@ -1,20 +1,36 @@
 """What a record says of an algorithm that is fitted again with the same seed."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-Verdict = Literal["bit-identical", "within tolerance", "not deterministic"]
+from pydantic import Field
+
+Repeatability = Literal["bit-identical", "within tolerance", "not deterministic"]
 
 # From best to worst
-VERDICTS: tuple[Verdict, ...] = ("bit-identical", "within tolerance", "not deterministic")
+REPEATABILITIES: tuple[Repeatability, ...] = (
+    "bit-identical",
+    "within tolerance",
+    "not deterministic",
+)
 
 
 @dataclass(frozen=True)
 class Certificate:
     """What is known about an algorithm's numbers when it is fitted again on the same machine."""
 
-    verdict: Verdict
+    # Files call it `verdict`, as all schemas have. In the code the gate owns that word.
+    repeatability: Annotated[Repeatability, Field(validation_alias="verdict")]
     # Between scores of the same pair; None if nothing could be compared
     largest_difference: float | None
     checked_on: str  # in words
     reason: str | None  # why the adapter does not promise the same numbers
+
+    def to_json(self) -> dict[str, Any]:
+        """As a record holds it."""
+        return {
+            "verdict": self.repeatability,
+            "largest_difference": self.largest_difference,
+            "checked_on": self.checked_on,
+            "reason": self.reason,
+        }

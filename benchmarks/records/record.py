@@ -104,7 +104,7 @@ class Record:
         content["costs"] = {phase: cost.to_json() for phase, cost in self.costs.items()}
         content["slices"] = [group.to_json() for group in self.slices]
         if self.determinism is not None:
-            content["determinism"] = asdict(self.determinism)
+            content["determinism"] = self.determinism.to_json()
         return content
 
     @staticmethod

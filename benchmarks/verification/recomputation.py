@@ -14,7 +14,7 @@ from recbench.adapters import available
 from recbench.benchmarks.evaluation import Answers, CellMetrics, evaluate_answers
 from recbench.benchmarks.execution import describe_fold
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, find_metric
-from recbench.benchmarks.planning import Division, division_of, find_misfits
+from recbench.benchmarks.planning import DivisionId, division_of, find_misfits
 from recbench.benchmarks.records import (
     Cell,
     FoldFacts,
@@ -101,7 +101,7 @@ def _file_of(cell: Cell, ending: str = "json") -> str:
     return f"records/{cell.name}.{ending}"
 
 
-def _division_of_record(record: Record) -> Division:
+def _division_of_record(record: Record) -> DivisionId:
     return division_of(record.cell)
 
 

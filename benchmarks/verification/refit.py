@@ -35,7 +35,7 @@ MEMORY_SHARE = 0.8
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SecondFit:
     """What came out again: differences in words, and how many numbers are the same to the last bit.
 
     `excuse` is why differences are no failure, empty if they are one.
@@ -60,7 +60,7 @@ def find_cell(cells: list[Cell], key: str) -> Cell:
 
 def refit_cell(
     run: Run, cell: Cell, about: RunDescription, dataset: Dataset, plugins: list[str]
-) -> Comparison:
+) -> SecondFit:
     """Fit `cell` again and compare its status, metrics and raw answers with its record.
 
     UsageError if it has no record, or its algorithm is unknown.
@@ -98,7 +98,7 @@ def refit_cell(
             reason = new.reason or "no reason"
             differences = [f"status: {old.status} in the record, {new.status} again: {reason}"]
             n_same = 0
-    return Comparison(differences, n_same, excuse(old, new))
+    return SecondFit(differences, n_same, excuse(old, new))
 
 
 def _compare_metrics(old: Record, new: Record) -> tuple[list[str], int]:
@@ -149,7 +149,7 @@ def excuse(old: Record, new: Record) -> str:
     the machine is of the same kind: `SAME_MACHINE`.
     """
     certificate = old.determinism
-    if certificate and certificate.verdict == "not deterministic":
+    if certificate and certificate.repeatability == "not deterministic":
         return (
             f"the record says that its numbers vary: {certificate.reason or certificate.checked_on}"
         )

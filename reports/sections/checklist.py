@@ -216,7 +216,7 @@ def _repeats_numbers(results: Results) -> Answer:
         certificates = [record.determinism for record in row.records if record.determinism]
         if not certificates:
             unchecked.append(row.name)
-        if any(certificate.verdict == "not deterministic" for certificate in certificates):
+        if any(certificate.repeatability == "not deterministic" for certificate in certificates):
             varying.append(row.name)
 
     if varying:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from recbench.benchmarks.metrics import CANDIDATES, PROTOCOLS, STANDARD, TIES, Metric
-from recbench.benchmarks.records import VERDICTS, DataDescription, Environment, Record
+from recbench.benchmarks.records import REPEATABILITIES, DataDescription, Environment, Record
 from recbench.reports import words
 from recbench.reports.rendering import (
     Block,
@@ -213,15 +213,17 @@ def _flatten_environment(environment: Environment) -> dict[str, str]:
 
 
 def _describe_determinism(row: Row) -> str:
-    """The worst verdict of the row's folds, with what it rests on."""
+    """How repeatable the worst of the row's folds is, with what that rests on."""
     certificates = [record.determinism for record in row.records if record.determinism]
     if not certificates:
         return "not checked"
 
-    worst = max(certificates, key=lambda certificate: VERDICTS.index(certificate.verdict))
+    worst = max(
+        certificates, key=lambda certificate: REPEATABILITIES.index(certificate.repeatability)
+    )
     largest = max(certificate.largest_difference or 0.0 for certificate in certificates)
 
-    parts: list[str] = [worst.verdict]
+    parts: list[str] = [worst.repeatability]
     if largest:
         parts.append(f"scores differ by up to {largest:.2g}")
 

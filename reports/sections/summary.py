@@ -49,10 +49,10 @@ def _summarise_column(results: Results, column: str) -> list[str]:
     """Who has the best mean, who is close to it, who of them is fastest, who has no mean."""
     metric = find_metric(column)
     sentences = _name_best(results, column)
-    ranks_only = [row for row in results.rows if row.missing(column) == "only ranks"]
+    ranks_only = [row for row in results.rows if row.missing(column) == "ranks only"]
     if ranks_only and metric.needs_ratings:
         names = _list_names(ranks_only)
-        sentences.append(f"Without {column}, because they only rank: {names}.")
+        sentences.append(f"Without {column}, because they rank only: {names}.")
 
     return sentences
 

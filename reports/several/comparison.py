@@ -42,14 +42,14 @@ class Overview(Heatmap):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class DatasetComparison:
     """The results of several runs by their data, each cut down to the metrics that all show."""
 
     runs: dict[str, Results]
     out: Path  # where the report goes
 
     @staticmethod
-    def read(directories: Sequence[Path], out: Path) -> "Comparison":
+    def read(directories: Sequence[Path], out: Path) -> "DatasetComparison":
         """The results in `directories`; UsageError, naming the key, if they are not comparable."""
         runs = [Results.read(directory) for directory in directories]
         refuse_mixture(runs)
@@ -65,7 +65,7 @@ class Comparison:
             )
 
         cut = [replace(results, about=results.about.replaced(metrics=common)) for results in runs]
-        return Comparison(dict(zip(_label_runs(runs), cut, strict=True)), out)
+        return DatasetComparison(dict(zip(_label_runs(runs), cut, strict=True)), out)
 
     @property
     def first(self) -> Results:
@@ -177,7 +177,7 @@ class Comparison:
         """Why a row lacks a mean on the first data set where it lacks one; empty if it has all."""
         for label, rows in self.by_run.items():
             reason = rows[name].missing(column) if name in rows else "not in the run"
-            if reason == "only ranks":
+            if reason == "ranks only":
                 return reason
             if reason:
                 return f"{reason} on {label}"

@@ -33,7 +33,7 @@ from recbench.reports.sections import (
     list_failures,
 )
 from recbench.reports.several import words as comparison_words
-from recbench.reports.several.comparison import Comparison, Overview
+from recbench.reports.several.comparison import DatasetComparison, Overview
 from recbench.reports.several.critical_difference import Ranking, draw_diagram
 
 LITERATURE = (
@@ -49,22 +49,22 @@ RANKS_METHOD = (
     "mean of their ranks. The Friedman test, with Iman and Davenport's F, asks whether the mean "
     "ranks differ at all; Nemenyi's critical difference is by how much two of them have to differ "
     "(Demšar 2006), at the 5 % level. The data sets count as drawn from many alike, which a few "
-    "chosen ones are not; and the verdict on two rows depends on which others are ranked with them "
+    "chosen ones are not; and whether two rows differ depends on which others are ranked with them "
     "(Benavoli et al. 2016)."
 )
 
-SECTIONS = Sections[Comparison]()
+SECTIONS = Sections[DatasetComparison]()
 section = SECTIONS.section
 
 
 @section("What came out?", place=10)
-def summary(comparison: Comparison) -> list[Block]:
+def summary(comparison: DatasetComparison) -> list[Block]:
     """The runs in sentences."""
     return [Paragraph(" ".join(comparison_words.summarise_runs(comparison)))]
 
 
 @section("How accurate?", place=20)
-def accuracy(comparison: Comparison) -> list[Block]:
+def accuracy(comparison: DatasetComparison) -> list[Block]:
     """A heatmap of rows against data sets for the first error, and one for the first ranking."""
     blocks: list[Block] = []
     for drawn in comparison.draw_accuracies():
@@ -80,7 +80,7 @@ def accuracy(comparison: Comparison) -> list[Block]:
     return blocks
 
 
-def _draw_overview(comparison: Comparison, drawn: Overview) -> Picture:
+def _draw_overview(comparison: DatasetComparison, drawn: Overview) -> Picture:
     title = comparison_words.title_figure(comparison, drawn.title)
     alternative = (
         f"Heatmap of recommenders against data sets: {title}. The table has the same numbers."
@@ -89,7 +89,7 @@ def _draw_overview(comparison: Comparison, drawn: Overview) -> Picture:
 
 
 @section("How long does a fit take?", place=30)
-def cost(comparison: Comparison) -> list[Block]:
+def cost(comparison: DatasetComparison) -> list[Block]:
     """The heatmap of fit times, and whether they come from one machine."""
     drawn = comparison.draw_fit_times()
     caption = (
@@ -100,7 +100,7 @@ def cost(comparison: Comparison) -> list[Block]:
     return [heatmap, *(Note(remark) for remark in _list_doubts_of_times(comparison))]
 
 
-def _list_doubts_of_times(comparison: Comparison) -> list[str]:
+def _list_doubts_of_times(comparison: DatasetComparison) -> list[str]:
     """Why times of different runs, or of one, are not to be compared; nothing if they are."""
     doubts = []
     for key in MACHINE_FACTS:
@@ -125,7 +125,7 @@ def _list_doubts_of_times(comparison: Comparison) -> list[str]:
 
 
 @section("Who ranks first over the data sets?", place=40)
-def ranks(comparison: Comparison) -> list[Block]:
+def ranks(comparison: DatasetComparison) -> list[Block]:
     """Mean ranks by each metric, what the tests say of them, and diagrams where there are any."""
     ranking_by_column = {column: comparison.ranking(column) for column in comparison.columns}
     blocks: list[Block] = [Paragraph(RANKS_METHOD)]
@@ -141,7 +141,9 @@ def ranks(comparison: Comparison) -> list[Block]:
     return blocks
 
 
-def _draw_ranking(comparison: Comparison, ranking: Ranking, name: str, column: str) -> Figure:
+def _draw_ranking(
+    comparison: DatasetComparison, ranking: Ranking, name: str, column: str
+) -> Figure:
     """The critical-difference diagram of a headline metric, whose rows can be compared."""
     n_data_sets = len(comparison.runs)
     subject = f"mean ranks by {column} over {n_data_sets} data sets"
@@ -207,7 +209,7 @@ def _count_different_pairs(ranking: Ranking) -> str:
     return f"{n_different} of {pairs} of rows are significantly different."
 
 
-def _tabulate_mean_ranks(comparison: Comparison, rankings: dict[str, Ranking]) -> Table:
+def _tabulate_mean_ranks(comparison: DatasetComparison, rankings: dict[str, Ranking]) -> Table:
     """Each row's mean rank by each metric, in the order of the first metrics' rankings."""
     names = dict.fromkeys(name for ranking in rankings.values() for name in ranking.names)
     lines = []
@@ -236,7 +238,7 @@ def _mean_rank_cell(ranking: Ranking, name: str) -> TableCell:
     return TableCell(words.rank(mean), each, sort_value=mean)
 
 
-def _list_left_out(comparison: Comparison) -> list[str]:
+def _list_left_out(comparison: DatasetComparison) -> list[str]:
     """By headline metric, who has no mean rank and why.
 
     Nothing for a metric that ranks all rows.
@@ -254,7 +256,7 @@ def _list_left_out(comparison: Comparison) -> list[str]:
 
 
 @section("What did not run?", place=90)
-def failures(comparison: Comparison) -> list[Block]:
+def failures(comparison: DatasetComparison) -> list[Block]:
     """The cells of all runs that are not ok, or that there are none."""
     found = []
     for label, results in comparison.runs.items():
@@ -269,7 +271,7 @@ def failures(comparison: Comparison) -> list[Block]:
 
 
 @section("How was it measured?", place=95)
-def method(comparison: Comparison) -> list[Block]:
+def method(comparison: DatasetComparison) -> list[Block]:
     """Where each column comes from, and what its numbers mean."""
     introduction = (
         "Every number of a column comes from one run. Its own report has its machine, versions, "
@@ -292,7 +294,7 @@ def method(comparison: Comparison) -> list[Block]:
     ]
 
 
-def _list_protocol(comparison: Comparison) -> list[tuple[str, str]]:
+def _list_protocol(comparison: DatasetComparison) -> list[tuple[str, str]]:
     """What is the same in all runs: cutoffs, and what each protocol does."""
     protocol: dict[str, Any] = comparison.first.about.protocol
     pairs = [("cutoffs", words.listed(map(str, protocol["ks"])))]
@@ -302,7 +304,7 @@ def _list_protocol(comparison: Comparison) -> list[tuple[str, str]]:
     return pairs
 
 
-def _describe_run(comparison: Comparison, label: str, results: Results) -> list[Block]:
+def _describe_run(comparison: DatasetComparison, label: str, results: Results) -> list[Block]:
     """One run: its data, where it is, and how it was made."""
     data = results.about.data
     lowest, highest = data.scale

@@ -3,14 +3,14 @@
 from recbench.benchmarks.metrics import find_metric
 from recbench.reports import words
 from recbench.reports.results import Results
-from recbench.reports.several.comparison import Comparison
+from recbench.reports.several.comparison import DatasetComparison
 from recbench.reports.several.critical_difference import Ranking
 
 MOST_NAMED = 4  # rows; of more, their number
 EXTREMES = {"lower": "lowest", "higher": "highest", "zero": "smallest"}  # by what is better
 
 
-def title_report(comparison: Comparison) -> str:
+def title_report(comparison: DatasetComparison) -> str:
     """What the report is called.
 
     The word SIMULATED and the data sets it is about are part of it.
@@ -24,7 +24,7 @@ def title_report(comparison: Comparison) -> str:
     return title
 
 
-def title_figure(comparison: Comparison, what: str) -> str:
+def title_figure(comparison: DatasetComparison, what: str) -> str:
     """The title of a figure that shows `what`, with the split, and which data are simulated."""
     title = f"{what}, {_describe_split(comparison)}"
     if comparison.simulated:
@@ -32,7 +32,7 @@ def title_figure(comparison: Comparison, what: str) -> str:
     return title
 
 
-def _describe_split(comparison: Comparison) -> str:
+def _describe_split(comparison: DatasetComparison) -> str:
     """How the data were split; without seeds where these differ."""
     splits = list(dict.fromkeys(words.split(results) for results in comparison.runs.values()))
     if len(splits) == 1:
@@ -40,13 +40,13 @@ def _describe_split(comparison: Comparison) -> str:
     return splits[0].rpartition(", seed")[0]
 
 
-def _name_all_data(comparison: Comparison) -> str:
+def _name_all_data(comparison: DatasetComparison) -> str:
     if len(comparison.runs) == 2:
         return "both data sets"
     return f"all {len(comparison.runs)} data sets"
 
 
-def summarise_runs(comparison: Comparison) -> list[str]:
+def summarise_runs(comparison: DatasetComparison) -> list[str]:
     """What was compared, who leads where, whether anyone leads everywhere, and what failed."""
     sentences = [_describe_data(comparison)]
     for column in comparison.headline.values():
@@ -55,7 +55,7 @@ def summarise_runs(comparison: Comparison) -> list[str]:
     return [*sentences, _count_failures(comparison)]
 
 
-def _describe_data(comparison: Comparison) -> str:
+def _describe_data(comparison: DatasetComparison) -> str:
     """How many recommenders on which data sets, and how many of them on each."""
     n_rows = len(comparison.contestants)
     n_shared = sum(
@@ -76,7 +76,7 @@ def _describe_size(label: str, results: Results) -> str:
     return f"{label} ({data.ratings:,} {kind} from {lowest:g} to {highest:g} by {who})"
 
 
-def _name_leaders(comparison: Comparison, column: str) -> list[str]:
+def _name_leaders(comparison: DatasetComparison, column: str) -> list[str]:
     """Who has the best mean on all data sets, or who on which.
 
     And who is never significantly behind.
@@ -124,7 +124,7 @@ def _name_leaders_by_run(best_by_run: dict[str, list[str]]) -> str:
     )
 
 
-def _name_never_behind(comparison: Comparison, column: str, leaders: list[str]) -> list[str]:
+def _name_never_behind(comparison: DatasetComparison, column: str, leaders: list[str]) -> list[str]:
     """Who is best or not significantly different from it everywhere, if these are not the leaders.
 
     Nothing is said unless the certainty of the column is known on every data set.
@@ -183,7 +183,7 @@ def _name_first_by_rank(ranking: Ranking, column: str) -> list[str]:
     return [f"{sentence}; not significantly different from it by mean ranks: {named}."]
 
 
-def _count_failures(comparison: Comparison) -> str:
+def _count_failures(comparison: DatasetComparison) -> str:
     """How many cells of all runs are not ok, and in which rows of which runs."""
     n_cells = sum(len(results.records) for results in comparison.runs.values())
     n_failures = sum(results.n_failures for results in comparison.runs.values())

@@ -242,7 +242,7 @@ def test_a_run_is_a_table_of_its_rows_and_one_of_its_cells(
     assert list(table["status"]) == ["ok", "ok"] and not table["simulated"].any()
     first = table.iloc[0]
     assert first["rmse_low"] < first["rmse"] < first["rmse_high"]
-    assert table["rmse"].isna().tolist() == [False, True], "who only ranks has no error"
+    assert table["rmse"].isna().tolist() == [False, True], "who ranks only has no error"
 
     cells = comparison.cells()
     assert len(cells) == 4

@@ -73,7 +73,7 @@ class MeasuredCell:
 
 
 @dataclass
-class Comparison:
+class TreeComparison:
     """How much was compared, and what differs."""
 
     n_cells: int = 0
@@ -147,9 +147,9 @@ def read_cells(run: Path) -> dict[CellId, MeasuredCell]:
 
 def compare_cells(
     base: Mapping[CellId, MeasuredCell], head: Mapping[CellId, MeasuredCell]
-) -> Comparison:
+) -> TreeComparison:
     """Every cell of either side beside its twin."""
-    comparison = Comparison()
+    comparison = TreeComparison()
     for cell_id in dict.fromkeys([*base, *head]):
         if cell_id not in head:
             comparison.differences.append(f"{cell_id}: only in base")
@@ -161,7 +161,7 @@ def compare_cells(
     return comparison
 
 
-def describe(dataset: str, comparison: Comparison) -> str:
+def describe(dataset: str, comparison: TreeComparison) -> str:
     """What was found, a line a difference."""
     numbers_and_arrays = f"{comparison.n_numbers:,} numbers and {comparison.n_arrays:,} arrays"
     compared = f"{comparison.n_cells} cells ({comparison.n_ok} ok), {numbers_and_arrays}"
@@ -172,7 +172,7 @@ def describe(dataset: str, comparison: Comparison) -> str:
 
 
 def _compare_cell(
-    cell_id: CellId, base: MeasuredCell, head: MeasuredCell, comparison: Comparison
+    cell_id: CellId, base: MeasuredCell, head: MeasuredCell, comparison: TreeComparison
 ) -> None:
     differences = comparison.differences
     if base.status == head.status == "ok":

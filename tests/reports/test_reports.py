@@ -206,7 +206,7 @@ def test_the_sentences_agree_with_the_records(tmp_path: Path) -> None:
             f"{best} and {other}."
         )
         assert neighbours in text
-        assert "Without rmse, because they only rank: popularity." in text
+        assert "Without rmse, because they rank only: popularity." in text
         assert "All 35 cells ran." in text
         assert (
             "7 recommenders on movielens-100k: 100,000 ratings from 1 to 5 by 943 users "
@@ -310,8 +310,8 @@ def test_one_fold_has_no_spread(tmp_path: Path) -> None:
 
 def test_who_only_ranks_has_no_error(tmp_path: Path) -> None:
     _, page, markdown = read(KINDS["order only"](tmp_path))
-    assert "No row has a mean rmse. Without rmse, because they only rank: popularity." in page.text
-    assert "–only ranks" in page.text and "– (only ranks)" in plain(markdown)
+    assert "No row has a mean rmse. Without rmse, because they rank only: popularity." in page.text
+    assert "–ranks only" in page.text and "– (ranks only)" in plain(markdown)
     assert "Only popularity has a mean ndcg@10" in page.text
 
 

@@ -81,7 +81,7 @@ class Counted(Recommender):
 
 
 @pytest.mark.parametrize(
-    ("other", "verdict", "difference"),
+    ("other", "repeatability", "difference"),
     [
         (SCORES, "bit-identical", 0),
         (SCORES + np.float32(1e-5), "within tolerance", 1e-5),
@@ -89,15 +89,17 @@ class Counted(Recommender):
         (np.nan_to_num(SCORES), "not deterministic", 0),  # an opinion where there was none
     ],
 )
-def test_verdicts(other: Floats, verdict: str, difference: float) -> None:
+def test_fits_are_alike_within_a_tolerance(
+    other: Floats, repeatability: str, difference: float
+) -> None:
     found = certify_fits(None, [SCORES, SCORES, other], "3 fits")
-    assert found is not None and found.verdict == verdict
+    assert found is not None and found.repeatability == repeatability
     assert found.largest_difference == pytest.approx(difference, abs=1e-6)
 
 
 def test_a_declared_reason_beats_lucky_agreement_and_one_fit_proves_nothing() -> None:
     lucky = certify_fits("threads race", [SCORES, SCORES], "2 fits")
-    assert lucky is not None and (lucky.verdict, lucky.reason) == (
+    assert lucky is not None and (lucky.repeatability, lucky.reason) == (
         "not deterministic",
         "threads race",
     )
@@ -143,7 +145,7 @@ def test_records_carry_the_certificate(
             assert record.determinism is None  # one look at the toy is enough
             continue
         assert record.determinism is not None
-        found = record.determinism.verdict, record.determinism.checked_on
+        found = record.determinism.repeatability, record.determinism.checked_on
         assert found == expected[record.cell.row], record.cell.row
         assert record.determinism.reason == (
             "threads race" if record.cell.row == "noisy-declared" else None

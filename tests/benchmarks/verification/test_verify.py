@@ -19,7 +19,7 @@ from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.metrics.protocols import Evaluation
 from recbench.benchmarks.records.certificate import Certificate
 from recbench.benchmarks.records.record import Record, Run
-from recbench.benchmarks.verification.refit import Comparison, excuse
+from recbench.benchmarks.verification.refit import SecondFit, excuse
 from recbench.benchmarks.verify import verify
 from recbench.datasets import UsageError
 from recbench.reports.build import build, main
@@ -465,7 +465,7 @@ def test_a_cell_is_fitted_again(run: Path) -> None:
 def test_excused_differences_do_not_fail(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "recbench.benchmarks.verify.refit_cell",
-        lambda *_: Comparison(["scores: all differ"], 0, "threads race"),
+        lambda *_: SecondFit(["scores: all differ"], 0, "threads race"),
     )
     said = found(run, "--rerun", record_of(run, "item-mean").name, code=0)
     assert "scores: all differ" in said

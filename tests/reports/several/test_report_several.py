@@ -22,7 +22,7 @@ from recbench.reports import words
 from recbench.reports.build import build, main, make_files
 from recbench.reports.results import Results
 from recbench.reports.several import words as comparison_words
-from recbench.reports.several.comparison import Comparison
+from recbench.reports.several.comparison import DatasetComparison
 from recbench.reports.several.critical_difference import Ranking, critical_difference, draw_diagram
 from tests.reports.invented_runs import MARKUP, SIMULATED, cell, failed, ok, write
 
@@ -230,7 +230,7 @@ def test_the_heatmaps_have_the_numbers_of_the_runs(three: list[Path], report: Pa
             of_run = means(directory, column)
             shown = {row[0]: row[place].partition("<br>")[0] for row in rows[1:]}
             known = {row: mean for row, mean in of_run.items() if mean is not None}
-            assert set(shown) == set(known)  # who only ranks has no line among the errors
+            assert set(shown) == set(known)  # who ranks only has no line among the errors
             best = (min if column == "rmse" else max)(known, key=lambda row: known[row])
             for row, mean in known.items():
                 assert (
@@ -274,11 +274,15 @@ def test_no_row_is_called_best_everywhere_unless_it_is(
     )
     agreed = on(tmp_path / "agreed", "filmtrust", levels=LEVELS["my-ratings"])
     other = " ".join(
-        comparison_words.summarise_runs(Comparison.read([three[0], agreed, three[2]], tmp_path))
+        comparison_words.summarise_runs(
+            DatasetComparison.read([three[0], agreed, three[2]], tmp_path)
+        )
     )
     assert "surprise-svd has the lowest mean rmse on all 3 data sets." in other
     assert "No row has the lowest" not in other
-    two = " ".join(comparison_words.summarise_runs(Comparison.read([three[0], agreed], tmp_path)))
+    two = " ".join(
+        comparison_words.summarise_runs(DatasetComparison.read([three[0], agreed], tmp_path))
+    )
     assert (
         "on both data sets" in two
         and "rows are not significantly different by mean ranks alone" in two
@@ -342,7 +346,7 @@ def test_failed_and_absent_rows(three: list[Path], tmp_path: Path) -> None:
     assert "random: not in this run" in html and "<span>timeout</span></td>" in html
     assert "timeout in 1 of 2 folds on filmtrust: item-mean" in markdown
     assert (
-        "not in the run on my-ratings: random" in markdown and "only ranks: popularity" in markdown
+        "not in the run on my-ratings: random" in markdown and "ranks only: popularity" in markdown
     )
     assert (
         "(4 of them on each)" in markdown
@@ -457,7 +461,7 @@ def test_given_parameters_make_rows_of_their_own_and_seeds_may_differ(
         return replace(record, cell=replace(record.cell, split_seed=4, **own))
 
     other = on(tmp_path / "other", "filmtrust", tuned)
-    comparison = Comparison.read([three[0], other], tmp_path)
+    comparison = DatasetComparison.read([three[0], other], tmp_path)
     assert {"random", "random[a=1]"} <= set(comparison.rows)
     assert (
         "2-fold cross-validation: movielens-100k" in comparison_words.summarise_runs(comparison)[0]
@@ -522,5 +526,5 @@ def test_latex_tables_have_the_ranks_and_the_errors(three: list[Path], report: P
 
 
 def _ranking(directories: list[Path]) -> tuple[list[str], list[float]]:
-    ranking = Comparison.read(directories, Path("x")).ranking("rmse")
+    ranking = DatasetComparison.read(directories, Path("x")).ranking("rmse")
     return ranking.names, list(ranking.means)
