@@ -16,6 +16,7 @@ COMMANDS = {
     "compare": "recbench.benchmarks.compare",
     "verify": "recbench.benchmarks.verify",
     "accept": "recbench.benchmarks.accept",
+    "export": "recbench.benchmarks.export",
     "list": "recbench.benchmarks.list",
     "doctor": "recbench.benchmarks.doctor",
     "datasets": "recbench.datasets",
