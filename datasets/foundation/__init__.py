@@ -16,7 +16,12 @@ from recbench.datasets.foundation.command_line import (
 )
 from recbench.datasets.foundation.compilation import compile_lazily
 from recbench.datasets.foundation.durations import format_seconds
-from recbench.datasets.foundation.expansion import Expansion, longest_line, refuse_long_line
+from recbench.datasets.foundation.expansion import (
+    Expansion,
+    longest_line,
+    read_bounded_lines,
+    refuse_long_line,
+)
 from recbench.datasets.foundation.spec import (
     UsageError,
     format_spec,
@@ -49,6 +54,7 @@ __all__ = [
     "parse_seconds",
     "parse_spec",
     "pick_name",
+    "read_bounded_lines",
     "refuse_long_line",
     "refuse_path",
     "validate_arguments",

@@ -6,6 +6,8 @@ spent on them.
 
 import math
 import os
+from collections.abc import Iterator
+from typing import TextIO
 
 from recbench.datasets.foundation.amounts import parse_megabytes
 from recbench.datasets.foundation.spec import UsageError
@@ -68,6 +70,20 @@ def longest_line() -> int:
     if lifted_to is None:
         return LONGEST_LINE
     return max(LONGEST_LINE, lifted_to)
+
+
+def read_bounded_lines(text: TextIO, where: str) -> Iterator[str]:
+    """The lines of `text`, each with its end; UsageError for one that is longer than any may be.
+
+    It is refused before it is read to its end. `where` names the file.
+    """
+    longest = longest_line()
+    number = 1
+    while line := text.readline(longest + 1):
+        if len(line) > longest:
+            raise refuse_long_line(where, number)
+        yield line
+        number += 1
 
 
 def refuse_long_line(where: str, line: int) -> UsageError:

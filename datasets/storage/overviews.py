@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TextIO
 
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, read_bounded_lines
 from recbench.datasets.ratings import Dataset
 from recbench.datasets.storage.fetch import find_placed
 
@@ -140,7 +139,7 @@ def _read_rows(path: Path) -> Iterator[dict[str, str]]:
     UsageError if the header lacks a needed column.
     """
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as text:
-        records = _split_records(text)
+        records = _split_records(read_bounded_lines(text, str(path)))
         line, header = next(records, (1, []))
         columns = [name.strip() for name in header]
         missing = [name for name in NEEDED if name not in columns]
@@ -159,12 +158,12 @@ def _read_rows(path: Path) -> Iterator[dict[str, str]]:
                 yield {}
 
 
-def _split_records(text: TextIO) -> Iterator[tuple[int, list[str]]]:
+def _split_records(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
     """The last line (from 1) and the fields of each record that is not blank.
 
     A record in which the csv module gives up has no fields.
     """
-    reader = csv.reader(text)
+    reader = csv.reader(lines)
     while True:
         try:
             fields = next(reader)

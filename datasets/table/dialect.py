@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, read_bounded_lines
 
 COLONS = "::"  # the one separator of two characters; csv cannot split by it, and nothing is quoted
 SEPARATORS = {  # what may be given, and the separator that it means
@@ -74,7 +74,8 @@ def recognise_dialect(plain: Path, origin: Path, separator: str, encoding: str) 
         candidates.insert(0, "\t")
 
     with plain.open(newline="", encoding=encoding, errors="replace") as text:
-        first_line = next((line for line in text if line.strip()), "").strip("\r\n")
+        lines = read_bounded_lines(text, str(origin))
+        first_line = next((line for line in lines if line.strip()), "").strip("\r\n")
     likeliest = max(candidates, key=lambda candidate: _count_fields(first_line, candidate))
     return Dialect(likeliest, encoding, origin)
 

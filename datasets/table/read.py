@@ -8,7 +8,11 @@ from recbench.datasets.foundation import UsageError
 from recbench.datasets.table.columns import ChooseColumns, Columns, Place
 from recbench.datasets.table.dialect import recognise_dialect
 from recbench.datasets.table.kinds import is_parquet, unpacked
+from recbench.datasets.table.parquet_pages import DamagedParquet, read_outline
 from recbench.datasets.table.text import read_text
+
+# Of a damaged file polars says so in either way; a panic is no Exception.
+POLARS_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
 def read_columns(
@@ -27,14 +31,19 @@ def read_columns(
 
 
 def _read_parquet(file: Path, choose: ChooseColumns) -> Columns:
-    """The columns that `choose` picks from a Parquet file; UsageError if it is damaged or empty."""
+    """The columns that `choose` picks from a Parquet file.
+
+    UsageError if it is damaged or empty, or unpacks to more than its size allows.
+    """
     try:
+        outline = read_outline(file)
         lazy = pl.scan_parquet(file, glob=False)
         header = lazy.collect_schema().names()
         names = {role: header[position] for role, position in choose(header).items()}
+        outline.refuse_expansion(names.values())
         columns = {role: pl.col(name) for role, name in names.items()}
         frame = lazy.select(**columns).collect(engine="streaming")
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (*POLARS_ERRORS, DamagedParquet, OSError) as error:
         problem = f"{file} cannot be read as Parquet: {error}. Write or fetch it again."
         raise UsageError(problem) from None
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.datasets.foundation import UsageError, compile_lazily
+from recbench.datasets.foundation import UsageError, compile_lazily, longest_line, refuse_long_line
 from recbench.datasets.table.dialect import COLONS, Dialect
 
 BLOCK_BYTES = 1 << 21  # small enough to stay in the processor's cache
@@ -63,7 +63,8 @@ class Survey:
 def survey_file(file: Path, dialect: Dialect) -> Survey:
     """Look at every byte of `file` once.
 
-    UsageError, with its line, for a byte that no text in this encoding has. A table that is `plain`
+    UsageError, with its line, for a byte that no text in this encoding has, and for a record that
+    is longer than a line may be. A table that is `plain`
     may have its numbers read as numbers without changing what it says.
     """
     is_short = file.stat().st_size < COMPILE_FROM_BYTES
@@ -74,9 +75,13 @@ def survey_file(file: Path, dialect: Dialect) -> Survey:
     separator = ord(dialect.separator[0])
     quote = NO_QUOTE if dialect.separator == COLONS else QUOTE
     with file.open("rb") as binary:
+        n_lines = 0
         for block in _blocks_of_lines(binary):
             _refuse_bad_bytes(block, binary, dialect)
             follow(np.frombuffer(block, np.uint8), separator, quote, state)
+            n_lines += block.count(b"\n")
+            if state[LENGTH] > longest_line():
+                raise refuse_long_line(str(dialect.origin), n_lines + 1)
 
     unfinished = state[QUOTED] or state[LAST] == CARRIAGE_RETURN
     if state[LENGTH]:  # the last line may lack its end
@@ -175,11 +180,14 @@ follow_bytes_compiled = compile_lazily()(follow_bytes)
 
 
 def _blocks_of_lines(binary: BinaryIO) -> Iterator[bytes]:
-    """The file in blocks that end where a line ends, without its byte order mark."""
+    """The file in blocks that end where a line ends, without its byte order mark.
+
+    A line that is longer than any may be is not read to its end.
+    """
     if binary.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
         binary.seek(0)
     while block := binary.read(BLOCK_BYTES):
-        yield block + binary.readline()
+        yield block + binary.readline(longest_line())
 
 
 def _refuse_bad_bytes(block: bytes, binary: BinaryIO, dialect: Dialect) -> None:

@@ -243,3 +243,10 @@ def test_mutated_metadata_means_what_the_reference_says_or_is_refused(tmp_path: 
         assert got == expected, text
         agreed += expected is not UsageError
     assert 1000 < agreed < 2000
+
+
+def test_a_line_without_an_end_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "movies_metadata.csv"
+    path.write_text("title,overview,release_date,vote_count\n" + "a" * 3_000_000)
+    with pytest.raises(UsageError, match="line 2: more than 1,048,576 bytes without an end"):
+        match_overviews(path, ["Alien"], [None])

@@ -2,6 +2,7 @@
 and a fuzz test.
 """
 
+import contextlib
 import csv
 import datetime
 import gzip
@@ -565,3 +566,64 @@ def test_what_stands_in_brackets_at_the_end_are_parameters_only_if_they_look_so(
         UsageError, match=r"there is no file .*a\.csv\[user\]\. Parameters are written \[key=value"
     ):
         datasets.load("table:a.csv[user]")
+
+
+LONG_LINE = "7," * 1_500_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LONG_LINE,
+        "user,item,rating\n1,1,3\n" + LONG_LINE,
+        'user,item,rating\n"' + "7\n" * 1_500_000,
+    ],
+    ids=["first line", "later line", "record of many lines"],
+)
+@pytest.mark.parametrize("option", ["", "[sep=comma]"])
+def test_a_line_without_an_end_is_refused_before_it_is_read(
+    tmp_path: Path, content: str, option: str
+) -> None:
+    spec = write(tmp_path / "t.csv", content)
+    with pytest.raises(UsageError, match=r"more than 1,048,576 bytes .* RECBENCH_UNPACK_LIMIT=1G"):
+        datasets.load(f"{spec}{option}")
+
+
+@pytest.mark.parametrize("compression", ["zstd", "gzip"])
+def test_a_parquet_file_that_becomes_gigabytes_is_refused_before_it_is_read(
+    tmp_path: Path, compression: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """86 KB became 1.75 GB: a column of equal values takes a few bytes for any number of rows."""
+    rows = pl.repeat(1, 5_000_000, dtype=pl.Int32, eager=True)
+    frame = pl.DataFrame({"user": rows, "item": rows, "rating": rows, "note": rows})
+    frame.write_parquet(tmp_path / "t.parquet", compression=compression)
+    monkeypatch.setattr(pl, "scan_parquet", None)
+    with pytest.raises(UsageError, match=r"unpacks to [\d,]+ bytes .* RECBENCH_UNPACK_LIMIT=1G"):
+        datasets.load(f"table:{tmp_path / 't.parquet'}")
+
+
+def test_a_parquet_page_that_becomes_gigabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"user": ["a" * 40_000_000, "b"], "item": [1, 2], "rating": [3, 4]})
+    frame.write_parquet(tmp_path / "t.parquet", compression="zstd")
+    with pytest.raises(UsageError, match=r"unpacks to 40,0[\d,]+ bytes"):
+        datasets.load(f"table:{tmp_path / 't.parquet'}")
+
+
+def test_damaged_parquet_is_refused_in_words(tmp_path: Path) -> None:
+    """Cut or changed anywhere: the ratings, or the loader's own error; also lies about its size."""
+    path = tmp_path / "t.parquet"
+    frame = pl.DataFrame({"user": [1, 2, 3], "item": ["a", "b", "a"], "rating": [3.0, 4.0, 5.0]})
+    frame.write_parquet(path)
+    content = path.read_bytes()
+    rng = random.Random(3)
+    for end in range(0, len(content), 40):
+        path.write_bytes(content[:end])
+        with pytest.raises(UsageError):
+            datasets.load(f"table:{path}")
+    for _ in range(150):
+        damaged = bytearray(content)
+        for _ in range(rng.randint(1, 4)):
+            damaged[rng.randrange(len(content))] = rng.randrange(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(UsageError):
+            datasets.load(f"table:{path}")
