@@ -10,7 +10,7 @@ from rich.console import Console
 
 from recbench.adapters import available
 from recbench.benchmarks.console import FINE, INCOMPLETE, serve
-from recbench.benchmarks.execution import ForkPool, describe_environment
+from recbench.benchmarks.execution import describe_environment, open_executor
 from recbench.benchmarks.records import Environment
 from recbench.datasets.storage import cache_directory, data_directory, find_placed
 
@@ -22,8 +22,8 @@ def examine() -> int:
     _print_facts(console, _describe_machine(describe_environment(threads=1, cells_at_once=1)))
 
     begun = perf_counter()
-    with ForkPool(threads=1) as pool:
-        pool.wait_until_ready()
+    with open_executor(threads=1) as executor:
+        executor.wait_until_ready()
     _print_facts(console, {"fork server": f"ready after {perf_counter() - begun:.1f} s"})
 
     problems = _find_broken_libraries()

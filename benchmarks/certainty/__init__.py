@@ -2,7 +2,8 @@
 corrections.
 
 The gate and reports come in, for an `Estimate` of a value or a difference, and for which rows are
-not significantly different. Nothing here decides what is good enough.
+not significantly different; so does the command `accept`, for the arrays that shares are kept in.
+Nothing here decides what is good enough.
 """
 
 from recbench.benchmarks.certainty.bootstrap import (

@@ -2,9 +2,9 @@
 
 `questions` decides who is asked and what the candidates are, `ranking` breaks ties, `cell_metrics`
 does fallback and clipping and computes every metric, `slices` groups users and items, `numbers`
-does both for a cell. Execution comes in to ask and to compute; planning and verification come in to
-compute again. It exports one function for each of these steps and what they return; no library's
-own evaluator is trusted.
+does both for a cell. Execution comes in to ask and to compute, planning and verification to compute
+again, records and reports for what answers and slices are. It exports one function for each of
+these steps and what they return; no library's own evaluator is trusted.
 """
 
 from recbench.benchmarks.evaluation.cell_metrics import (

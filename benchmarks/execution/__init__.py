@@ -1,13 +1,14 @@
 """Where cells are measured: each in a process of its own, watched and killed, with the data sealed
 off while an algorithm runs; or, to debug, in the process of the command.
 
-Commands and verification come in with jobs and get records back: who wants to measure makes jobs
+`api` and verification come in with jobs and get records back: who wants to measure makes jobs
 (`make_jobs`) and gives them to an executor (`open_executor`). On which processors it runs them, and
-in which processes, is its own business; only the doctor asks for the fork pool by name.
+in which processes, is its own business. The doctor asks whether an executor can start, and command
+lines what it is like when one breaks (`HarnessError`).
 """
 
 from recbench.benchmarks.execution.executor import Executor, open_executor
-from recbench.benchmarks.execution.fork_pool import ForkPool, HarnessError
+from recbench.benchmarks.execution.fork_pool import HarnessError
 from recbench.benchmarks.execution.job import Job, Limits, make_jobs
 from recbench.benchmarks.execution.measure import describe_environment
 from recbench.benchmarks.execution.outcome import remove_logs
@@ -15,7 +16,6 @@ from recbench.benchmarks.execution.worker import describe_fold
 
 __all__ = [
     "Executor",
-    "ForkPool",
     "HarnessError",
     "Job",
     "Limits",

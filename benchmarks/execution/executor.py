@@ -19,6 +19,9 @@ class Executor(Protocol):
         worse.
         """
 
+    def wait_until_ready(self) -> None:
+        """Return once cells can be run. HarnessError if they cannot."""
+
     def execute(
         self, jobs: Iterable[Job], on_start: Callable[[Cell], None] = ...
     ) -> Iterator[Record]:

@@ -39,6 +39,9 @@ class InProcess:
         environment = describe_environment(self._threads, cells_at_once=1)
         return environment.replaced(bound=False, contended=True, in_process=True)
 
+    def wait_until_ready(self) -> None:
+        """Nothing has to be started."""
+
     def execute(
         self, jobs: Iterable[Job], on_start: Callable[[Cell], None] = lambda cell: None
     ) -> Iterator[Record]:

@@ -2,8 +2,8 @@
 fold.
 
 A split of the bench is a function in `built_in` with its decorator; `folds` reads what a user has
-typed and divides. Planning, execution, verification and reports come in; the same split, fold and
-seed give the same rows everywhere.
+typed and divides. Planning, execution, records, verification, reports and the command `list` come
+in; the same split, fold and seed give the same rows everywhere.
 """
 
 from recbench.benchmarks.splits.built_in import SPLITS

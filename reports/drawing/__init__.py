@@ -1,7 +1,7 @@
 """What a report draws: heatmaps, scatter plots, intervals, data, each from plain numbers.
 
-Sections come in, and what shows a run elsewhere, such as in a notebook. Pictures are the same bytes
-for the same numbers.
+Sections come in, renderers for what they show, and who shows a run elsewhere: in LaTeX, in a
+notebook. Pictures are the same bytes for the same numbers.
 """
 
 from recbench.reports.drawing.data import (
