@@ -21,6 +21,7 @@ import psutil
 
 from recbench import datasets
 from recbench.adapters import Recommender, available
+from recbench.benchmarks.certainty import find_blind_spots
 from recbench.benchmarks.execution import Executor, Limits, make_jobs, open_executor, remove_logs
 from recbench.benchmarks.planning import (
     Request,
@@ -35,6 +36,7 @@ from recbench.benchmarks.planning import (
     suite_names,
 )
 from recbench.benchmarks.records import (
+    BlindSpot,
     Cell,
     Record,
     Run,
@@ -94,6 +96,7 @@ class Beginning:
     n_waiting: int  # the other cells are kept from before
     remarks: list[str]  # why earlier work was not kept as it was
     columns: list[str]  # the metrics of the report
+    blind_spots: list[BlindSpot]  # what these data cannot tell
 
 
 class Listener:
@@ -400,6 +403,7 @@ def measure_plan(
             data=describe_data(data),
             algorithms=describe_algorithms(cells),
             environment=executor.environment,
+            blind_spots=find_blind_spots(data, cells, plan.columns),
         )
         run.write_plan(cells, about)
         write_profile(run.directory / "profile.json", data)
@@ -408,7 +412,14 @@ def measure_plan(
         waiting = resumed.waiting
         remove_logs(run, [cell for cell in cells if cell not in waiting])
         listener.on_beginning(
-            Beginning(data, len(cells), len(waiting), resumed.remarks, plan.columns)
+            Beginning(
+                data=data,
+                n_cells=len(cells),
+                n_waiting=len(waiting),
+                remarks=resumed.remarks,
+                columns=plan.columns,
+                blind_spots=about.blind_spots,
+            )
         )
         for record in _measure_cells(waiting, executor, plan, settings, data, evaluation, listener):
             listener.on_record(record)

@@ -163,6 +163,9 @@ def run(
     with Progress(console, is_plain=debug) as progress:
         records = measure_plan(plan, settings, command, progress)
     _print_summary(console, records, perf_counter() - started)
+    if progress.blind_spots:
+        kinds = "; ".join(progress.blind_spots)
+        console.print(f"  what these data cannot tell: {kinds}", style="yellow", markup=False)
 
     if not no_report:
         report = Comparison(settings.run.directory).report()
@@ -178,6 +181,7 @@ class Progress(Listener):
         self._console = console
         self._is_plain = is_plain  # nothing may be drawn over what a debugged cell prints
         self._display: Display | None = None
+        self.blind_spots: list[str] = []  # what the data cannot tell, in a few words each
 
     def __enter__(self) -> Self:
         return self
@@ -194,6 +198,9 @@ class Progress(Listener):
         """Print what will be run on what, and open the live table."""
         announce_run(self._console, beginning.data, beginning.n_cells, beginning.n_waiting)
         _print_lines(self._console, [f"  {remark}" for remark in beginning.remarks])
+        self.blind_spots = [spot.kind for spot in beginning.blind_spots]
+        for spot in beginning.blind_spots:
+            self._console.print(f"  blind spot: {spot.sentence}", style="yellow", markup=False)
 
         columns = [column for column in SHOWN_METRICS if column in beginning.columns]
         self._display = Display(

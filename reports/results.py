@@ -234,11 +234,24 @@ class Results:
         """All rows but the oracle."""
         return [row for row in self.rows if row is not self.oracle]
 
+    def hidden_by(self, column: str) -> str:
+        """Why these data name no best row in `column`, in a few words; empty if they do."""
+        for spot in self.about.blind_spots:
+            if column in spot.hides:
+                return spot.kind
+        return ""
+
+    def has_blind_spot(self, kind: str) -> bool:
+        """Whether the data of the run have the blind spot so called; False in early plans."""
+        return any(spot.kind == kind for spot in self.about.blind_spots)
+
     def best(self, column: str) -> list[Row]:
         """The rows with the best mean; several only if their means are equal.
 
-        Empty if no row has a mean.
+        Empty if no row has a mean, and if these data name no best row, see `hidden_by`.
         """
+        if self.hidden_by(column):
+            return []
         metric = find_metric(column)
         losses = {}
         for row in self.contestants:
@@ -285,7 +298,7 @@ class Results:
         """
         best = self.best(column)
         certainty = self.certainty.get(column)
-        if certainty is None or not all(row in certainty.rows for row in best):
+        if not best or certainty is None or not all(row in certainty.rows for row in best):
             return []
         tied = [row for row in certainty.tied if row not in best]
         metric = find_metric(column)

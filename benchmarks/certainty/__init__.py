@@ -1,11 +1,12 @@
 """How sure the numbers are: users' shares in a metric, the paired bootstrap over users, intervals,
-corrections.
+corrections; and the blind spots, what the data of a run cannot tell at all.
 
 The gate and reports come in, for an `Estimate` of a value or a difference, and for which rows are
-not significantly different; so does the command `accept`, for the arrays that shares are kept in.
-Nothing here decides what is good enough.
+not significantly different; a run and its plan for blind spots; the command `accept` for the arrays
+that shares are kept in. Nothing here decides what is good enough.
 """
 
+from recbench.benchmarks.certainty.blind_spots import find_blind_spots, name_moment
 from recbench.benchmarks.certainty.bootstrap import (
     Bootstrap,
     bootstrap_users,
@@ -23,6 +24,8 @@ __all__ = [
     "UserShares",
     "bootstrap_users",
     "explain_too_few_users",
+    "find_blind_spots",
     "longest_alike_groups",
+    "name_moment",
     "read_user_shares",
 ]

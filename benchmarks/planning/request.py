@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from recbench.benchmarks.certainty import name_moment
 from recbench.benchmarks.metrics import (
     Evaluation,
     find_metric,
@@ -16,7 +17,7 @@ from recbench.benchmarks.metrics import (
 from recbench.benchmarks.planning.cells import Design, plan_cells
 from recbench.benchmarks.planning.suite import Suite, parse_rows, read_suite, with_truth_seers
 from recbench.benchmarks.records import Cell, PublishedNumber, find_users
-from recbench.benchmarks.splits import SPLITS, canonical_spec, resolve_n_folds
+from recbench.benchmarks.splits import SPLITS, canonical_spec, order_in_time, resolve_n_folds
 from recbench.command import command_to_type
 from recbench.datasets import check_spec
 from recbench.datasets.foundation import UsageError, pick_name
@@ -70,6 +71,7 @@ class RunPlan:
         request = self.request
         find_users(data, request.users)  # refuses unknown ones before anything runs
         self._refuse_split_of_suite(data)
+        self._refuse_one_moment(data)
 
         rows = self.suite.rows
         if not request.algorithms:
@@ -106,6 +108,28 @@ class RunPlan:
                 f"suite {self.request.suite!r} is defined for the split {self.split!r}, which "
                 f"{data.name} does not have"
             )
+
+    def _refuse_one_moment(self, data: Dataset) -> None:
+        """UsageError for a split by time of ratings that share one moment.
+
+        The order of rows in a file would decide what is tested.
+        """
+        times = data.ratings.times
+        if times is None or not len(times) or times.min() < times.max():
+            return
+
+        remedies = {
+            "--split": (self.split, "use kfold or holdout"),
+            "--also-split": (self.also_split, "leave --also-split out"),
+        }
+        for option, (split, remedy) in remedies.items():
+            if split is None or split.partition("[")[0] not in SPLITS:
+                continue  # the rows of an official split are given
+            if order_in_time(split) != "none":
+                raise UsageError(
+                    f"{option} {split}: all ratings of {data.name} share the moment "
+                    f"{name_moment(data.ratings)}, so none comes before another; {remedy}"
+                )
 
     def published_numbers(self, data: Dataset, cell: Cell) -> list[PublishedNumber]:
         """What others have measured on `data` in the way of `cell`.

@@ -19,6 +19,7 @@ from recbench.benchmarks.records.examples import (
 )
 from recbench.benchmarks.records.facts import (
     AlgorithmDescription,
+    BlindSpot,
     DataDescription,
     Environment,
     FoldFacts,
@@ -52,6 +53,7 @@ __all__ = [
     "REPORT_LIST",
     "AlgorithmDescription",
     "Answer",
+    "BlindSpot",
     "Cell",
     "Certificate",
     "DataDescription",

@@ -125,6 +125,14 @@ class PublishedNumber:
     source: str
 
 
+class BlindSpot(Facts):
+    """Something that the data of a run cannot tell, whatever the algorithms answer."""
+
+    kind: str  # in a few words, as `all ratings are equal`
+    sentence: str  # what is so, and what follows
+    hides: list[str] = []  # the metric columns in which these data name no best row
+
+
 class RunDescription(Facts):
     """What a plan says about its run: commands, what is shown, the data, the rows, the machine."""
 
@@ -137,3 +145,4 @@ class RunDescription(Facts):
     data: DataDescription = DataDescription()
     algorithms: dict[str, AlgorithmDescription] = {}  # by row
     environment: Environment = Environment()
+    blind_spots: list[BlindSpot] = []  # empty in plans of before they were looked for

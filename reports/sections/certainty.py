@@ -48,7 +48,13 @@ def certainty(results: Results) -> list[Block]:
     for column in known:
         blocks += _describe_column(results, column)
 
-    if not columns:
+    hidden = [column for column in results.columns if results.hidden_by(column)]
+    if hidden:
+        reasons = "; ".join(dict.fromkeys(results.hidden_by(column) for column in hidden))
+        blocks.append(
+            Paragraph(f"Nothing can be said of {words.listed(hidden)} by these data: {reasons}.")
+        )
+    elif not columns:
         blocks.append(
             Paragraph(
                 "Neither an error nor a ranking metric, of which this could be said, is among the "

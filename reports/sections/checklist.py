@@ -140,12 +140,16 @@ def _hides_future(results: Results) -> Answer:
     """Whether what is trained on was rated before what is tested; does not arise without times."""
     if not results.about.data.timed:
         return Answer(None, "the ratings have no times")
+    if results.has_blind_spot("all times are equal"):
+        return Answer(None, "all ratings share one moment, so none comes before another")
 
     split = results.records[0].cell.split
     if order_in_time(split) == "all":
         return Answer(True, f"split {split}")
 
     evidence = _describe_order(split)
+    if results.has_blind_spot("the order in time is not known"):
+        evidence += "; of many users the order of the file decides which are the latest, see above"
     others = {record.cell.split for row in results.rows for record in row.also}
     by_time = sorted(other for other in others if order_in_time(other) == "all")
     if by_time:
@@ -157,7 +161,7 @@ def _describe_order(split: str) -> str:
     """What a split that does not keep the whole future out does with time."""
     order = order_in_time(split)
     if order == "user":
-        return f"split {split}: no user's own future is trained on, that of other users is"
+        return f"split {split}: each user's latest ratings are tested, those of others may be later"
     if order == "none":
         return f"split {split} is random, for comparability"
     return f"what the official split {split} does with time is not known"

@@ -51,8 +51,8 @@ def division(results: Results) -> list[Block] | None:
 
 
 def ignores_times(results: Results) -> bool:
-    """Whether the ratings have times and the main split is random all the same."""
-    is_timed = results.about.data.timed
+    """Whether the ratings have times that differ and the main split is random all the same."""
+    is_timed = results.about.data.timed and not results.has_blind_spot("all times are equal")
     return is_timed and order_in_time(results.records[0].cell.split) == "none"
 
 

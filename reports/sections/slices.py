@@ -259,7 +259,7 @@ def _compare_on_least_active(results: Results, groups: list[Group], columns: lis
     Empty if there is no such group or no mean.
     """
     group = _telling_group(groups, "users")
-    if group is None or not columns:
+    if group is None or not columns or results.hidden_by(columns[0]):
         return ""
 
     column = columns[0]

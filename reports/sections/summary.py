@@ -20,6 +20,7 @@ def summary(results: Results) -> list[Block]:
 def summarise_run(results: Results) -> list[str]:
     """Sentences that follow from the records, whatever became of the cells."""
     sentences = [_describe_data(results)]
+    sentences += _name_hidden_columns(results)
     for column in headline_columns(results):
         sentences += _summarise_column(results, column)
     if any(row.contended for row in results.contestants):
@@ -39,6 +40,20 @@ def _describe_data(results: Results) -> str:
         f"{words.count(data.users, 'user')} of {words.count(data.items, 'item')}; "
         f"{words.split(results)}."
     )
+
+
+def _name_hidden_columns(results: Results) -> list[str]:
+    """One sentence for each reason why these data name no best row, with the shown columns."""
+    columns_by_reason: dict[str, list[str]] = {}
+    for column in results.columns:
+        reason = results.hidden_by(column)
+        if reason:
+            columns_by_reason.setdefault(reason, []).append(column)
+
+    return [
+        f"No row is named best in {words.listed(columns)}: {reason}."
+        for reason, columns in columns_by_reason.items()
+    ]
 
 
 def _list_names(rows: Iterable[Row]) -> str:

@@ -50,9 +50,24 @@ def summarise_runs(comparison: DatasetComparison) -> list[str]:
     """What was compared, who leads where, whether anyone leads everywhere, and what failed."""
     sentences = [_describe_data(comparison)]
     for column in comparison.headline.values():
+        hidden = _name_hidden(comparison, column)
+        if hidden:
+            sentences.append(hidden)
+            continue
         sentences += _name_leaders(comparison, column)
         sentences += _name_first_by_rank(comparison.ranking(column), column)
     return [*sentences, _count_failures(comparison)]
+
+
+def _name_hidden(comparison: DatasetComparison, column: str) -> str:
+    """Which data sets name no best row in `column`, and why; empty if all do."""
+    reasons = []
+    for label, results in comparison.runs.items():
+        if results.hidden_by(column):
+            reasons.append(f"{results.hidden_by(column)} ({label})")
+    if not reasons:
+        return ""
+    return f"No row is named best in {column}: {words.listed(reasons)}."
 
 
 def _describe_data(comparison: DatasetComparison) -> str:
