@@ -13,7 +13,6 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from recbench.benchmarks.records.certificate import Certificate
@@ -390,36 +389,6 @@ def test_what_was_measured_is_told(tmp_path: Path) -> None:
         assert "Root mean squared error" in text and "80,000" in text and ", with changes" in text
         assert "a test rating of at least 75% of the scale, here 4" in text
     assert DATA["citation"] in page.text
-
-
-@pytest.mark.parametrize("log", [False, True])
-def test_shades_run_from_best_to_worst(log: bool) -> None:
-    shaded = heatmaps.scale_to_shades([0.95, None, 0.93, 1.0, 0.94], log=log)
-    known = [shade for shade in shaded if shade is not None]
-    assert shaded[1] is None and shaded[2] == 0 and shaded[3] == 1
-    assert sorted(known) == [shaded[i] for i in (2, 4, 0, 3)]
-    assert heatmaps.scale_to_shades([-0.2, -0.5]) == [1, 0]
-    assert heatmaps.scale_to_shades([2.0, 2.0], log=log) == [
-        None,
-        None,
-    ] and heatmaps.scale_to_shades([None]) == [None]
-
-
-def test_one_hopeless_row_does_not_flatten_the_others() -> None:
-    shaded = heatmaps.scale_to_shades([0.93, 0.94, 0.95, 0.96, 0.97, 9.0])
-    assert shaded[-1] == 1 and shaded[4] is not None and shaded[4] > 0.3
-
-
-def test_numbers_can_be_read_on_their_colours() -> None:
-    for shade in np.linspace(0, 1, 101):
-        light, dark = sorted(
-            (
-                heatmaps.relative_luminance(colour)
-                for colour in heatmaps.colours_of_shade(float(shade))
-            ),
-            reverse=True,
-        )
-        assert (light + 0.05) / (dark + 0.05) >= 4.5
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The seam: what a job is, what executors make of it, and cells in the process, to be debugged."""
 
-import io
 import os
 import subprocess
 import sys
@@ -8,12 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from recbench import datasets
 from recbench.adapters.baselines import ItemMean
 from recbench.benchmarks import planning as plan
-from recbench.benchmarks.console import Display
 from recbench.benchmarks.execution import Job, Limits, describe_environment, make_jobs
 from recbench.benchmarks.execution.executor import open_executor
 from recbench.benchmarks.execution.in_process import InProcess
@@ -292,13 +289,3 @@ def test_in_process_the_budget_holds(jobs: list[Job]) -> None:
     poor = [replace(job, limits=limits, plugins=()) for job in jobs]
     records = list(InProcess(threads=1).execute(poor))
     assert [record.status for record in records] == ["not_run"] * 4
-
-
-@pytest.mark.parametrize("plain", [False, True])
-def test_nothing_is_drawn_over_prints_while_debugging(jobs: list[Job], plain: bool) -> None:
-    terminal = Console(file=io.StringIO(), force_terminal=True, width=120)
-    with Display(terminal, len(jobs), ["rmse"], plain=plain) as display:
-        display.show_start(jobs[0].cell)
-    assert isinstance(terminal.file, io.StringIO)
-    drawn = terminal.file.getvalue()
-    assert (drawn == "") == plain

@@ -2,70 +2,35 @@
 slowly.
 """
 
-import io
-import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from recbench.benchmarks.certainty.bootstrap import bootstrap_users
 from recbench.benchmarks.certainty.estimate import LEVEL
 from recbench.benchmarks.certainty.user_shares import UserShares
-from recbench.benchmarks.metrics.registry import METRICS, find_metric
-from recbench.benchmarks.records.record import Record
+from recbench.benchmarks.metrics.registry import METRICS
 from recbench.reports import words
 from recbench.reports.build import build
-from recbench.reports.drawing import differences, labels, scatter
 from recbench.reports.drawing import fold_heatmap as fold_heatmaps
 from recbench.reports.drawing import heatmap as heatmaps
-from recbench.reports.results import Certainty, Results, Row
+from recbench.reports.drawing import scatter
+from recbench.reports.results import Results
 from recbench.reports.sections.certainty import certainty
 from recbench.reports.sections.summary import summarise_run
 from tests.reports.block_texts import find_tables, texts_of
 from tests.reports.invented_runs import (
-    ENVIRONMENT,
     LEVELS,
     ROWS,
-    SIMULATED,
     cell,
     half_failed,
     normal,
     ok,
     write,
 )
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    return Results.read(write(tmp_path_factory.mktemp("whole"), normal()))
-
-
-@pytest.fixture(scope="module")
-def half(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    return Results.read(write(tmp_path_factory.mktemp("half"), half_failed()))
-
-
-def test_cells_have_the_intervals_of_the_bootstrap(whole: Results) -> None:
-    drawn = heatmaps.accuracy_heatmap(whole)
-    seen = 0
-    for line in drawn.lines:
-        row = next(row for row in whole.rows if row.name == line.name)
-        for column, square in zip(whole.columns, line.squares, strict=True):
-            bounds = whole.certainty[column].interval(row) if column in whole.certainty else None
-            if bounds is None or bounds[0] == bounds[1]:
-                assert square.note == ""
-            else:
-                assert square.note == f"{bounds[0]:.4f} to {bounds[1]:.4f}"
-                assert square.value is not None and bounds[0] <= square.value <= bounds[1]
-                seen += 1
-    assert seen >= 30
 
 
 def test_no_answers_no_interval(tmp_path: Path) -> None:
@@ -103,27 +68,6 @@ def test_too_few_users_are_said_to_be_too_few(tmp_path: Path) -> None:
     )
 
 
-def test_a_failed_fold_stands_in_its_own_square(half: Results) -> None:
-    drawn = fold_heatmaps.heatmap_by_fold(half, "rmse")
-    assert drawn and [column.name for column in drawn.columns] == [
-        f"fold {fold}" for fold in range(5)
-    ]
-    for line in drawn.lines:
-        row = next(row for row in half.rows if row.name == line.name)
-        for record, square in zip(row.records, line.squares, strict=True):
-            assert square.failed == (record.status != "ok")
-            if square.failed:
-                assert (
-                    square.text == "timeout"
-                    and "killed after 600 s" in square.tip
-                    and square.value is None
-                )
-            else:
-                assert square.value == record.metrics["rmse"]
-    assert sum(square.failed for square in drawn.squares) == half.n_failures == 7
-    assert any("hatched" in meaning for meaning in drawn.legend)
-
-
 def test_markdown_has_the_numbers_of_its_pictures(half: Results) -> None:
     markdown = build(half.run.directory).with_suffix(".md").read_text()
     part = markdown.partition("## How accurate?")[2].partition("\n## ")[0]
@@ -146,15 +90,6 @@ def test_markdown_has_the_numbers_of_its_pictures(half: Results) -> None:
     assert "Below a number: its 95 % interval over users." in part
 
 
-def test_each_fold_marks_its_best(whole: Results) -> None:
-    drawn = fold_heatmaps.heatmap_by_fold(whole, "rmse")
-    assert drawn
-    for fold in range(5):
-        squares = [line.squares[fold] for line in drawn.lines]
-        values = [square.value for square in squares if square.value is not None]
-        assert [square.value for square in squares if square.mark == "first"] == [min(values)]
-
-
 def test_only_the_first_folds_are_shown_and_it_is_said(tmp_path: Path) -> None:
     records = [
         ok(cell(name, fold, 15), LEVELS[name])
@@ -165,125 +100,6 @@ def test_only_the_first_folds_are_shown_and_it_is_said(tmp_path: Path) -> None:
     drawn = fold_heatmaps.heatmap_by_fold(Results.read(directory), "rmse")
     assert drawn and len(drawn.columns) == fold_heatmaps.MOST_FOLDS == 12
     assert "Of 15 folds the first 12 are shown" in build(directory).read_text()
-
-
-def test_times_of_one_run_and_contended_times_are_marked(tmp_path: Path) -> None:
-    def once(record: Record) -> Record:
-        return replace(
-            record, costs=record.costs | {"fit": record.costs["fit"].replaced(samples=[1.0])}
-        )
-
-    records = [once(record) if record.cell.row == "random" else record for record in normal()]
-    contended = ENVIRONMENT.replaced(contended=True)
-    records = [
-        replace(r, environment=contended) if r.cell.row == "item-mean" else r for r in records
-    ]
-    drawn = heatmaps.cost_heatmap(Results.read(write(tmp_path, records)))
-    fit = [column.name for column in drawn.columns].index("fit")
-    assert [line.name for line in drawn.lines if line.squares[fit].mark == "once"] == ["random"]
-    assert [line.name for line in drawn.lines if line.squares[fit].grey] == ["item-mean"]
-    assert any(meaning.startswith("1× ") for meaning in drawn.legend)
-    assert any(meaning.startswith("grey: contended") for meaning in drawn.legend)
-
-
-POINTS = st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4)), min_size=1, max_size=9)
-
-
-def invented(pairs: list[tuple[int, int]]) -> list[scatter.Point]:
-    return [
-        scatter.Point(f"row {i}", "sgd", time, value, value, value, False)
-        for i, (time, value) in enumerate(pairs)
-    ]
-
-
-@given(POINTS, st.sampled_from(["rmse", "ndcg"]))
-@settings(deadline=None)
-def test_the_front_is_what_nothing_beats_ties_included(
-    pairs: list[tuple[int, int]], name: str
-) -> None:
-    found, metric = invented(pairs), METRICS[name]
-
-    def beats(one: scatter.Point, other: scatter.Point) -> bool:
-        mine, its = metric.loss(one.value), metric.loss(other.value)
-        return (one.time <= other.time and mine <= its) and (one.time < other.time or mine < its)
-
-    wanted = {point.name for point in found if not any(beats(other, point) for other in found)}
-    best = scatter.pareto_front(found, metric)
-    assert {point.name for point in best} == wanted
-    assert [point.time for point in best] == sorted(point.time for point in best)
-
-
-def test_the_words_name_the_front_and_never_the_oracle(tmp_path: Path, whole: Results) -> None:
-    (said,) = scatter.describe_front(whole, "rmse")
-    best = scatter.pareto_front(scatter.find_points(whole, "rmse"), find_metric("rmse"))
-    assert {row.name for row in whole.rows if f"{row.name} (" in said} == {
-        point.name for point in best
-    }
-    assert "random" not in said  # slowest and worst: its time grows with its error
-    oracle = [ok(cell("oracle", fold), 0.5) for fold in range(5)]
-    results = Results.read(write(tmp_path, normal() + oracle, **SIMULATED))
-    assert all(point.name != "oracle" for point in scatter.find_points(results, "rmse"))
-    assert scatter.describe_front(results, "rmse")[0].startswith(
-        "The oracle apart, no row beats these"
-    )
-
-
-def test_the_words_where_there_is_little_to_say(tmp_path: Path) -> None:
-    alone = Results.read(write(tmp_path / "one", [ok(cell("surprise-svd", 0, 1), 0.934)]))
-    assert "nothing to compare" in scatter.describe_front(alone, "rmse")[0]
-    order = Results.read(
-        write(tmp_path / "order", [ok(cell("popularity", 0, 1), 1.4, ranks_only=True)])
-    )
-    assert scatter.describe_front(order, "rmse") == [
-        "No row has both a mean rmse and a time to fit."
-    ]
-
-
-def test_differences_are_antisymmetric_and_their_marks_are_the_p_values(whole: Results) -> None:
-    found = whole.certainty["rmse"]
-    shown, boot = differences.difference_matrix(found, "rmse"), found.bootstrap
-    for (y, one), (x, other) in itertools.permutations(enumerate(found.order), 2):
-        gap, back = shown.gaps[y][x], shown.gaps[x][y]
-        assert gap and back
-        assert (gap.difference, gap.low, gap.high, gap.p) == (
-            -back.difference,
-            -back.high,
-            -back.low,
-            back.p,
-        )
-        assert (gap.difference, gap.low, gap.high) == pytest.approx(boot.difference(one, other))
-        assert (
-            gap.apart
-            == (slow_p(boot.values, boot.drawn)[one, other] < LEVEL)
-            == (gap.colours is not None)
-        )
-        assert ("≈" in gap.text) == (not gap.apart) and gap.better == (gap.difference < 0)
-    assert all(shown.gaps[y][y] is None for y in range(len(found.rows)))
-
-
-def slow_p(values: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """Single-step max-T with loops: how often any pair is as far from its own difference as each is
-    from zero.
-    """
-    n, pairs = len(values), list(itertools.combinations(range(len(values)), 2))
-    deviations = {
-        pair: np.sqrt(np.mean((gap(drawn, pair) - gap(values, pair)) ** 2)) for pair in pairs
-    }
-    varying = [pair for pair in pairs if deviations[pair] > 1e-12]
-    farthest = np.max(
-        [np.abs(gap(drawn, p) - gap(values, p)) / deviations[p] for p in varying], axis=0
-    )
-    found = np.ones((n, n))
-    for pair in varying:
-        far = (1 + np.sum(farthest >= abs(gap(values, pair)) / deviations[pair])) / (
-            1 + len(farthest)
-        )
-        found[pair] = found[pair[::-1]] = 1.0 if gap(values, pair) == 0 else far
-    return found
-
-
-def gap(values: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
-    return np.asarray(values[pair[0]] - values[pair[1]])
 
 
 def test_pairs_are_tested_all_together() -> None:
@@ -303,49 +119,6 @@ def test_pairs_are_tested_all_together() -> None:
         wrong += bool(apart[:12, :12].any())
         assert apart[12, :12].all() and (apart == apart.T).all() and not apart.diagonal().any()
     assert wrong <= 9  # 3 are expected; more than 9 would be chance once in a thousand
-
-
-def test_the_matrix_keeps_the_best_rows_and_says_so() -> None:
-    rng = np.random.default_rng(1)
-    rows = [
-        UserShares(rng.chisquare(3, (1, 90)) * (1 + i / 30), np.ones((1, 90))) for i in range(25)
-    ]
-    results = [Row(f"row-{i}", "sgd", ()) for i in range(25)]
-    found = Certainty(results, bootstrap_users(METRICS["rmse"], rows, n_draws=200))
-    shown = differences.difference_matrix(found, "rmse")
-    assert (
-        shown.names == [f"row-{index}" for index in found.order[: differences.MOST_ROWS]]
-        and shown.n_rows == 25
-    )
-
-
-def overlapping(seed: int, n: int) -> list[tuple[str, str]]:
-    """Which names that `place_labels` writes beside random points lie on each other when drawn."""
-    rng = np.random.default_rng(seed)
-    figure = Figure(figsize=(8, 5))
-    axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))
-    points = np.clip(rng.normal(0, 1, (n, 2)), -2.8, 2.8)  # crowded in the middle
-    axes.plot(points[:, 0], points[:, 1], "o")
-    axes.set(xlim=(-3, 3), ylim=(-3, 3))
-    wanted = [
-        labels.Label(f"algorithm-{i}", x, y, must=i < 8) for i, (x, y) in enumerate(points.tolist())
-    ]
-    written = labels.place_labels(figure, axes, wanted)
-    assert {f"algorithm-{i}" for i in range(8)} <= {note.get_text() for note in written}
-    figure.savefig(io.BytesIO())  # drawing is what moves the names to their places
-    boxes = [(note.get_text(), Text.get_window_extent(note)) for note in written]
-    inside = axes.get_window_extent()
-    assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for _, box in boxes)
-    dots = axes.transData.transform(points)
-    on_points = [(name, "point") for name, box in boxes for x, y in dots if box.contains(x, y)]
-    return on_points + [
-        (a, b) for (a, one), (b, two) in itertools.combinations(boxes, 2) if one.overlaps(two)
-    ]
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_names_beside_points_lie_on_nothing(seed: int) -> None:
-    assert overlapping(seed, 48) == []
 
 
 def test_words_and_pictures_of_a_run_half_of_whose_cells_failed(tmp_path: Path) -> None:

@@ -2,9 +2,7 @@
 traceback.
 """
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -13,8 +11,6 @@ from recbench.benchmarks import doctor
 from recbench.benchmarks import list as listing
 from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.execution.fork_pool import HarnessError
-from recbench.benchmarks.planning import Design, parse_rows, plan_cells, read_suite, suite_names
-from recbench.datasets.foundation import parse_megabytes, parse_seconds
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.run import run
 from recbench.datasets import UsageError
@@ -168,18 +164,6 @@ def test_a_damaged_record_is_named(ratings_file: Path, run_bench: RunBench, tmp_
     assert "Delete it" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"), [("90s", 90), ("10m", 600), ("1.5h", 5400), (".5s", 0.5)]
-)
-def test_times(text: str, expected: float) -> None:
-    assert parse_seconds("--time-limit", text) == expected
-
-
-@pytest.mark.parametrize(("text", "expected"), [("512M", 512), ("8G", 8192), ("1.5GB", 1536)])
-def test_sizes(text: str, expected: float) -> None:
-    assert parse_megabytes("--memory-limit", text) == expected
-
-
 @pytest.mark.parametrize("kind", sorted(listing.KINDS))
 def test_everything_can_be_listed(kind: str) -> None:
     result = CliRunner().invoke(application(listing.list_choices), [kind])
@@ -203,40 +187,6 @@ def test_a_harness_error_is_exit_code_3() -> None:
 
     assert CliRunner().invoke(application(broken), []).exit_code == 3
     assert CliRunner().invoke(application(buggy), []).exit_code == 3
-
-
-def test_suites_can_be_planned() -> None:
-    for name in suite_names():
-        assert read_suite(name).rows
-
-
-def test_rows_are_named_by_what_was_set_on_purpose() -> None:
-    (row,) = parse_rows(["numpy-sgd[n_factors=7]"])
-    assert row.name == "numpy-sgd[n_factors=7]"
-    assert row.given == {"n_factors": 7}
-
-
-def test_a_key_covers_what_fixes_the_numbers_and_nothing_else(ratings_file: Path) -> None:
-    from recbench import datasets
-    from recbench.benchmarks.metrics.protocols import Evaluation
-
-    data = datasets.load(f"table:{ratings_file}")
-    base = Design("kfold", n_folds=2, seed=0, evaluation=Evaluation())
-    keys = [plan_cells(data, parse_rows(["numpy-sgd"]), base)[0].key]
-    same = plan_cells(data, parse_rows(["numpy-sgd[n_factors=100]"]), base)[0].key
-    assert same == keys[0], "a default given by hand is still the default"
-    changes: list[dict[str, Any]] = [
-        {"n_folds": 3},
-        {"seed": 1},
-        {"evaluation": Evaluation(ks=(5,))},
-        {"threads": 2},
-    ]
-    keys += [
-        plan_cells(data, parse_rows(["numpy-sgd"]), replace(base, **change))[0].key
-        for change in changes
-    ]
-    keys.append(plan_cells(data, parse_rows(["numpy-sgd[n_factors=7]"]), base)[0].key)
-    assert len(set(keys)) == len(keys)
 
 
 def test_records_of_other_schemas_and_edited_cells_are_refused(
