@@ -1,13 +1,18 @@
-"""What all command lines share: exit codes, and errors in words instead of tracebacks."""
+"""What all command lines share: exit codes, and errors in words instead of tracebacks.
+
+Everybody imports this room, also the processes of cells, which print nothing: what prints and
+parses options is imported when a command line is built.
+"""
 
 import functools
 import traceback
 from collections.abc import Callable, Mapping
-
-import typer
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from recbench.datasets.foundation.spec import UsageError
+
+if TYPE_CHECKING:
+    import typer
 
 # Exit codes; 1 is left to those who answer a question with no, as the gate does.
 FINE = 0
@@ -23,13 +28,15 @@ Foreseen = Mapping[type[Exception], tuple[str, int]]
 
 def build_application(
     *mains: Main, foreseen: Foreseen | None = None, interrupted: str = "interrupted"
-) -> typer.Typer:
+) -> "typer.Typer":
     """`mains`, whose results are exit codes, as a command line.
 
     One alone, or several as commands by their names. A UsageError is printed in one message and
     ends with exit code 2, and so is what else is `foreseen`, with its own code. Ctrl-C prints
     `interrupted`. Anything else is a bug: exit code 3, with a traceback.
     """
+    import typer
+
     known_errors: dict[type[Exception], tuple[str, int]] = {UsageError: ("error", USAGE)}
     known_errors.update(foreseen or {})
 
@@ -48,6 +55,9 @@ def _guard_main(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..
     The exit code is what `main` returns, or what `foreseen` has for its error; INTERRUPTED after
     Ctrl-C, when `interrupted` is printed; BROKEN, with a traceback, for any other error.
     """
+    import typer
+    from rich.console import Console
+
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
     @functools.wraps(main)

@@ -9,12 +9,9 @@ from functools import partial
 from pathlib import Path
 
 import platformdirs
-import pooch
-import requests  # pooch's own
 
 from recbench.datasets.foundation import UsageError
 
-pooch.get_logger().setLevel("WARNING")  # only command lines print
 CONNECT_SECONDS = 4
 STALLED_SECONDS = 30
 RETRIES = 2
@@ -65,6 +62,11 @@ def download_file(url: str, checksum: str | None, target: Path) -> Path:
     or brings something else, and gives up at once when the host cannot be reached. MissingData if
     it fails; then nothing is left behind.
     """
+    import pooch  # here, since most processes fetch nothing, and it takes a third of a second
+    import requests  # pooch's own
+
+    pooch.get_logger().setLevel("WARNING")  # only command lines print
+
     # A short question first, because pooch would try a host that is not there several times.
     try:
         requests.head(url, timeout=CONNECT_SECONDS, allow_redirects=True)

@@ -85,13 +85,6 @@ def test_comparisons_of_one_directory_are_equal_and_have_a_hash(tmp_path: Path) 
     assert ours != recbench.Comparison(tmp_path / "another")
 
 
-def test_importing_recbench_alone_imports_no_library(tmp_path: Path) -> None:
-    code = (
-        "import sys, recbench; print(*sorted({'numpy', 'pydantic', 'pandas'} & set(sys.modules)))"
-    )
-    assert run_python(code, directory=tmp_path).stdout.strip() == ""
-
-
 def make_frame(n_users: int = 12, n_items: int = 9) -> pd.DataFrame:
     users, items = np.divmod(np.arange(n_users * n_items), n_items)
     return pd.DataFrame(

@@ -5,8 +5,6 @@ it is.
 import csv
 import datetime
 import re
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -22,7 +20,6 @@ from recbench.datasets.netflix.twin.model import Twin
 from recbench.datasets.netflix.twin.write import write_simulated_netflix
 from recbench.datasets.storage.fetch import MissingData
 from recbench.datasets.transforms.filters import compact, min_ratings
-from tests.conftest import ROOT
 
 TITLES = b"1,2003,Dinosaur Planet\n3,NULL,Solaris, the Sea, and Us\n7,1994,Caf\xe9 M\xfcller\n"
 
@@ -343,11 +340,3 @@ def test_two_writers_write_once(data: Path) -> None:
 def test_impossible_parameters_are_refused(parameter: str) -> None:
     with pytest.raises(UsageError, match="netflix-filtered"):
         load(f"netflix-filtered[{parameter}]")
-
-
-def test_importing_the_data_sets_does_not_import_numba() -> None:
-    code = (
-        "import sys; from recbench import datasets; datasets.names(); "
-        "sys.exit('numba' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
