@@ -183,7 +183,10 @@ def cache(
         bool, Option("--clear", help="remove what the bench made and is not being written")
     ] = False,
 ) -> int:
-    """What the cache holds; `--clear` empties it. Nothing is lost but the time to parse again."""
+    """What the cache holds; `--clear` empties it. Nothing is lost but the time to parse again.
+
+    Of DataFrames it holds copies; give the same one to `recbench.run` again, and its copy is back.
+    """
     if clear:
         _clear_cache()
     else:
@@ -205,14 +208,15 @@ def _list_cache() -> None:
     entries = list_entries()
     rows = []
     for entry in entries:
+        n_ratings = "" if entry.n_ratings is None else f"{entry.n_ratings:,}"
         size = f"{entry.n_bytes / 1e6:,.1f}"
-        rows.append((entry.name, f"{entry.n_ratings:,}", size, str(entry.path)))
+        rows.append((entry.name, n_ratings, size, str(entry.path)))
 
     total = sum(entry.n_bytes for entry in entries) / 1e6
     _print(
         *rows,
         ("total", "", f"{total:,.1f}", ""),
-        heading=("data set", "ratings", "MB", "directory"),
+        heading=("data set", "ratings", "MB", "path"),
     )
 
 

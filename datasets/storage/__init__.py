@@ -17,6 +17,7 @@ from recbench.datasets.storage.fetch import (
     download_wheel,
     find_placed,
 )
+from recbench.datasets.storage.kept_frames import keep_parquet
 from recbench.datasets.storage.markers import (
     is_marked,
     mark_directory,
@@ -37,6 +38,7 @@ __all__ = [
     "find_placed",
     "hold_lock",
     "is_marked",
+    "keep_parquet",
     "list_entries",
     "list_file_names",
     "load_cached",

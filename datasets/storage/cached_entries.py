@@ -7,6 +7,12 @@ from pathlib import Path
 
 from recbench.datasets.storage.cache import Damaged, discard_entry, hold_lock, reopen_entry
 from recbench.datasets.storage.fetch import cache_directory
+from recbench.datasets.storage.kept_frames import (
+    list_frames,
+    list_strange_files,
+    name_of_frame,
+    remove_frames,
+)
 from recbench.datasets.storage.markers import is_cache_entry, temporary_pattern
 
 NOTE = re.compile(r"[0-9a-f]{24}")  # what a remembered checksum is called
@@ -16,12 +22,12 @@ HALF_A_NOTE = temporary_pattern(NOTE)
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """A cache entry as it is listed."""
+    """A parsed data set or a kept DataFrame, as it is listed."""
 
     path: Path
     # Of the data set, or "(damaged)", or "(unfinished)" while it is written or after a crash.
     name: str
-    n_ratings: int
+    n_ratings: int | None  # None for a DataFrame, which is not read to be listed
     n_bytes: int
 
 
@@ -37,13 +43,21 @@ class Cleared:
 
 
 def list_entries() -> list[CacheEntry]:
-    """The entries of the cache, sorted by the names of their data sets; damaged ones too.
+    """What the cache holds, sorted by name: parsed data sets, damaged ones too, and DataFrames.
 
     Nothing that is not the bench's own.
     """
-    directories = sorted((cache_directory() / "datasets").glob("*/"))
-    entries = [_describe_entry(path) for path in directories if is_cache_entry(path)]
+    entries = _list_parsed()
+    for path in list_frames():
+        name = f"{name_of_frame(path)} (DataFrame)"
+        entries.append(CacheEntry(path, name, None, path.stat().st_size))
     return sorted(entries, key=lambda entry: entry.name)
+
+
+def _list_parsed() -> list[CacheEntry]:
+    """The parsed data sets of the cache, in whatever state each is."""
+    directories = sorted((cache_directory() / "datasets").glob("*/"))
+    return [_describe_entry(path) for path in directories if is_cache_entry(path)]
 
 
 def _describe_entry(path: Path) -> CacheEntry:
@@ -58,13 +72,13 @@ def _describe_entry(path: Path) -> CacheEntry:
 
 
 def clear_cache() -> Cleared:
-    """Remove all entries but those that are being written, and the remembered checksums.
+    """Remove all entries but those that are being written, DataFrames, and remembered checksums.
 
     Nothing goes that is not the bench's own by name and mark, or by the exact form that earlier
     versions wrote. Processes that have an entry open keep it until they end.
     """
     freed_bytes = 0
-    for entry in list_entries():
+    for entry in _list_parsed():
         # KEY is a finished entry, .KEY.abc123.tmp an unfinished one: KEY.lock is that of both.
         key = entry.path.name.removeprefix(".").partition(".")[0]
         lock = entry.path.with_name(f"{key}.lock")
@@ -76,6 +90,7 @@ def clear_cache() -> Cleared:
                 discard_entry(entry.path)
                 freed_bytes += entry.n_bytes
 
+    freed_bytes += remove_frames()
     _forget_checksums()
     return Cleared(freed_bytes, list_strangers())
 
@@ -83,14 +98,14 @@ def clear_cache() -> Cleared:
 def list_strangers() -> list[Path]:
     """What lies in the cache and the bench has not written.
 
-    That is directories among the entries, and anything among the checksums.
+    That is directories among the entries, and anything among the checksums and the DataFrames.
     """
     directories = (cache_directory() / "datasets").glob("*/")
     among_entries = [path for path in directories if not is_cache_entry(path)]
 
     notes = (cache_directory() / "digests").glob("*")
     among_notes = [path for path in notes if not _is_note(path)]
-    return sorted([*among_entries, *among_notes])
+    return sorted([*among_entries, *among_notes, *list_strange_files()])
 
 
 def _forget_checksums() -> None:

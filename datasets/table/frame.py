@@ -4,7 +4,6 @@ So a frame is read, checked and described exactly as a file of `table:PATH` is, 
 that measure find it again. Columns that are no ratings stay out of the file.
 """
 
-import hashlib
 import io
 import sys
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from recbench.datasets.foundation import UsageError, format_spec, refuse_path
-from recbench.datasets.storage import cache_directory, write_atomically
+from recbench.datasets.storage import keep_parquet
 from recbench.datasets.table.items import plain_name
 from recbench.datasets.table.loader import NO_TIME, USUAL_NAMES
 
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
     Frame: TypeAlias = pandas.DataFrame | pl.DataFrame
 
-FOLDER = "frames"  # below the cache directory
-DIGITS = 12  # of the digest in a file's name
 OPTIONAL = "time"  # the one role that need not have a column
 
 
@@ -53,11 +50,7 @@ def keep_frame(frame: "Frame", name: str, options: Mapping[str, str]) -> str:
 
     buffer = io.BytesIO()
     ratings.write_parquet(buffer)
-    content = buffer.getvalue()
-    digest = hashlib.sha256(content).hexdigest()[:DIGITS]
-    path = cache_directory() / FOLDER / f"{name}-{digest}.parquet"
-    if not path.is_file():
-        write_atomically(path, content)
+    path = keep_parquet(name, buffer.getvalue())
 
     named = {role: columns[role] for role in USUAL_NAMES if options.get(role) and role in columns}
     return format_spec(f"table:{path}", {**options, **named})

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -22,6 +23,7 @@ from recbench.datasets.storage import cached_entries as housekeeping
 from recbench.datasets.storage.cache import Damaged, describe_source, load_cached, reopen_entry
 from recbench.datasets.storage.fetch import cache_directory
 from recbench.datasets.storage.markers import MARK, mark_directory
+from recbench.datasets.table import keep_frame
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -237,6 +239,47 @@ def test_the_cache_is_listed_and_cleared_but_for_what_is_being_written(tmp_path:
     assert entries() == []
     assert still_open.ratings.values.tolist() == [3, 4]
     assert datasets.load(spec).ratings.values.tolist() == [3, 4]
+
+
+def test_kept_data_frames_are_listed_with_their_size_and_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECBENCH_CACHE", str(tmp_path / "cache"))
+    frame = pl.DataFrame({"user": range(500), "item": range(500), "rating": [3] * 500})
+    spec = keep_frame(frame, "my-ratings", {})
+    (kept,) = (tmp_path / "cache" / "frames").iterdir()
+    n_bytes = kept.stat().st_size
+    assert datasets.load(spec).ratings.n_users == 500
+
+    listed = {entry.path: entry for entry in housekeeping.list_entries()}
+    assert listed[kept].name == "my-ratings (DataFrame)" and listed[kept].n_bytes == n_bytes
+    assert "my-ratings (DataFrame)" in show("cache").output
+    total = sum(entry.n_bytes for entry in listed.values())
+
+    cleared = housekeeping.clear_cache()
+    assert (cleared.n_bytes, cleared.left) == (total, [])
+    assert not kept.parent.exists()
+    assert keep_frame(frame, "my-ratings", {}) == spec, "the same DataFrame has the same copy"
+    assert datasets.load(spec).ratings.n_users == 500
+
+
+def test_what_somebody_put_among_kept_data_frames_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECBENCH_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "cache" / "frames"
+    keep_frame(pl.DataFrame({"user": [1, 2], "item": [1, 2], "rating": [3, 4]}), "mine", {})
+    (kept,) = folder.iterdir()
+    others = [folder / "notes.txt", folder / "ratings.parquet", folder / "ab-0123456789ab.parquet"]
+    for path in others:
+        path.write_text("mine")
+    link = folder / f"linked-{kept.stem[-12:]}.parquet"
+    (tmp_path / "elsewhere").write_bytes(kept.read_bytes())
+    link.symlink_to(tmp_path / "elsewhere")
+
+    assert [entry.path for entry in housekeeping.list_entries()] == [kept]
+    assert housekeeping.clear_cache().left == sorted([*others, link])
+    assert sorted(folder.iterdir()) == sorted([*others, link])
 
 
 PRECIOUS = [
