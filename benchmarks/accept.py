@@ -129,8 +129,8 @@ def _write_baseline(target: Run, source: Run, records: list[Record], columns: li
     (target.directory / "records").mkdir(parents=True)
     target.write_plan(cells, about)
     for record in records:
-        answers = source.path(record.cell, ".npz")
-        target.write(record, _read_shares_in(answers, columns))
+        answers = source.answers_of(record, SHARE_ARRAYS)
+        target.write(record, _keep_columns(answers, columns))
 
 
 def _replace_baseline(baseline: Path, accepted: Path, replaced: Path) -> None:
@@ -145,13 +145,11 @@ def _replace_baseline(baseline: Path, accepted: Path, replaced: Path) -> None:
         raise
 
 
-def _read_shares_in(path: Path, columns: list[str]) -> dict[str, NDArray[Any]]:
-    """The users' shares in `columns`, from the raw answers in `path`.
+def _keep_columns(shares: dict[str, NDArray[Any]], columns: list[str]) -> dict[str, NDArray[Any]]:
+    """The users' shares in `columns` alone.
 
     The rest of the raw answers is large, and no gate asks for it.
     """
-    with np.load(path) as arrays:
-        shares = {name: arrays[name] for name in SHARE_ARRAYS}
     is_chosen = np.isin(shares["share_columns"], columns)
     return {
         "share_users": shares["share_users"],

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.command import command_to_type
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, parse_json
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
 from recbench.datasets.storage import write_atomically
 
@@ -169,7 +169,7 @@ def read_profile(path: Path, digest: str) -> Profile | None:
         "data."
     )
     try:
-        content = json.loads(path.read_bytes())
+        content = parse_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -266,7 +266,7 @@ class Results:
         """What users add to each row whose answers are there, for each column over users."""
         whole = {}
         for row in self.contestants:
-            has_answers = all(self.run.has_answers(record.cell) for record in row.records)
+            has_answers = all(self.run.has_answers_of(record) for record in row.records)
             if not row.failures and has_answers:
                 whole[row.name] = row.records
         over_users = [column for column in self.columns if find_metric(column).kind != "set"]

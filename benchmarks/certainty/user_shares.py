@@ -33,7 +33,7 @@ def read_user_shares(
     """For each of `columns` the shares of each row that has a value of it in all its folds.
 
     `rows` are the records by the row's name; a row with a cell that is not ok has none. UsageError,
-    naming the file, where an ok record's answers are gone or damaged.
+    naming the file, where an ok record's answers are gone, damaged or another's.
     """
     shares_by_column: dict[str, dict[str, UserShares]] = {column: {} for column in columns}
     for row, records in rows.items():
@@ -55,7 +55,7 @@ def _read_shares_of_cell(run: Run, record: Record, columns: Sequence[str]) -> di
 
     Columns that the cell does not have are left out; users without a share have zeros.
     """
-    arrays = run.answers(record.cell, SHARE_ARRAYS)
+    arrays = run.answers_of(record, SHARE_ARRAYS)
     users = arrays["share_users"]
     stored_columns = arrays["share_columns"].tolist()
 

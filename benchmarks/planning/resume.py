@@ -4,7 +4,6 @@ A cell whose key has changed is measured again; one whose key is the same but wh
 made by other code is evaluated again, from its raw answers, without a fit.
 """
 
-import hashlib
 import itertools
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -84,13 +83,13 @@ def find_misfits(
 def state_of(run: Run, cell: Cell, forced_rows: Collection[str], evaluation: str) -> State:
     """What is to be done about a planned cell whose numbers the code `evaluation` should make.
 
-    It is kept, or evaluated again, if it has an ok record and its raw answers, and its row is not
-    one of `forced_rows`. UsageError for a damaged record.
+    It is kept, or evaluated again, if it has an ok record and the raw answers that this was written
+    with, to the bit, and its row is not one of `forced_rows`. UsageError for a damaged record.
     """
     record = run.read(cell)
     if record is None or record.status != "ok":
         return "to run"
-    if cell.row in forced_rows or not run.has_answers(cell):
+    if cell.row in forced_rows or not run.has_answers_of(record):
         return "to run"
     if record.evaluation != evaluation:
         return "to evaluate"
@@ -145,7 +144,7 @@ def _reason_to_measure(run: Run, cell: Cell, lost: Collection[str]) -> str:
 
     record = run.read(cell)
     if record is not None:
-        if record.status == "ok" and not run.has_answers(cell):
+        if record.status == "ok" and not run.has_answers_of(record):
             return "the raw answers are gone or damaged"
         return ""
 
@@ -241,12 +240,11 @@ def _evaluate_stale(run: Run, cells: Iterable[Cell], dataset: Dataset, source: s
 def _read_sound_answers(run: Run, cell: Cell, test: Ratings) -> dict[str, NDArray[Any]] | None:
     """The raw answers of a cell; None unless they are its record's, and fit the test part."""
     record = run.read(cell)
-    content = run.path(cell, ".npz").read_bytes()
-    if record is None or record.answers != hashlib.sha256(content).hexdigest():
+    if record is None or record.answers is None:
         return None
 
     try:
-        arrays = run.answers(cell)
+        arrays = run.answers_of(record)
     except UsageError:
         return None
     is_sound = not any(find_misfits(arrays, Evaluation.from_json(cell.protocol), test))

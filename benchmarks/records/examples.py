@@ -21,7 +21,7 @@ from recbench.benchmarks.metrics import PROTOCOLS, STANDARD
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.splits import divide
 from recbench.command import command_to_type
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, parse_json
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
 from recbench.datasets.storage import write_atomically
 
@@ -184,7 +184,7 @@ def read_examples(directory: Path) -> Examples | None:
     """
     path = directory / FILE
     try:
-        content = json.loads(path.read_bytes())
+        content = parse_json(path.read_bytes())
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             return None
         return _EXAMPLES.validate_python(content)
@@ -208,7 +208,7 @@ def _find_answered_fold(run: Run, records: Sequence[Record]) -> list[Record]:
     for record in records:
         cell = record.cell
         is_main = (cell.split, cell.split_seed, cell.seed) == main
-        if is_main and record.status == "ok" and run.has_answers(cell):
+        if is_main and record.status == "ok" and run.has_answers_of(record):
             by_fold.setdefault(cell.fold, []).append(record)
 
     if not by_fold:
@@ -342,7 +342,7 @@ def _pair_items(
 def _read_answers(run: Run, record: Record) -> dict[str, NDArray[Any]] | None:
     """The scores and standard top lists that the record's cell has kept; None if unreadable."""
     try:
-        return run.answers(record.cell, ("scores", "users", "top_items"))
+        return run.answers_of(record, ("scores", "users", "top_items"))
     except UsageError:
         # A run must not fail for its examples; the report says that the row has no uncertainty
         return None

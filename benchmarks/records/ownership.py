@@ -5,7 +5,6 @@ What no run of ours wrote is never replaced, and a run has its directory alone.
 
 import csv
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from recbench.benchmarks.records.leftovers import find_leftovers
 from recbench.benchmarks.records.record import Run
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, parse_json
 from recbench.datasets.storage import hold_lock
 
 REPORT_LIST = "report.sha256"  # the files of a report, as `sha256sum --check` reads them
@@ -127,7 +126,7 @@ def _read_keys(path: Path) -> set[str]:
             return set()
         text = path.read_text()
         if path.suffix == ".json":
-            content = json.loads(text)
+            content = parse_json(text)
             return set(content) if isinstance(content, dict) else set()
         first_line = text.splitlines()[:1]
         return set(next(csv.reader(first_line), []))

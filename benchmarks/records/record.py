@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from recbench.benchmarks.evaluation import Slice
+from recbench.benchmarks.records.arrays import UNREADABLE_ARRAYS, read_arrays
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.certificate import Certificate
 from recbench.benchmarks.records.facts import (
@@ -32,8 +33,8 @@ from recbench.benchmarks.records.schema import (
     unreadable_record_error,
 )
 from recbench.command import command_to_type
-from recbench.datasets.foundation import UsageError
-from recbench.datasets.storage import write_atomically
+from recbench.datasets.foundation import UsageError, parse_json
+from recbench.datasets.storage import digest_of, write_atomically
 
 LONGEST_REASON = 2000  # characters
 
@@ -124,7 +125,7 @@ class Record:
 
         ValueError for another schema and for damaged content.
         """
-        content = json.loads(text)
+        content = parse_json(text)
         schema = content.get("schema") if isinstance(content, dict) else None
         refuse_schema(schema, "record")
         try:
@@ -210,31 +211,51 @@ class Run:
     def read(self, cell: Cell) -> Record | None:
         """The record of `cell`; None if there is none. UsageError, naming it, if it is damaged."""
         path = self.path(cell)
-        if not path.exists():
-            return None
         try:
             return Record.from_json(path.read_bytes())
-        except ValueError as error:
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
             raise unreadable_record_error(path, error) from None
 
     def has_answers(self, cell: Cell) -> bool:
-        """Whether the raw answers that an ok record promises are there and whole."""
-        return zipfile.is_zipfile(self.path(cell, ".npz"))
+        """Whether there is an archive where the raw answers of an ok record belong."""
+        path = self.path(cell, ".npz")
+        return path.is_file() and zipfile.is_zipfile(path)
+
+    def has_answers_of(self, record: Record) -> bool:
+        """Whether the raw answers are those that `record` was written with, to the bit.
+
+        Records of early versions do not say which these are: any archive serves.
+        """
+        if not self.has_answers(record.cell):
+            return False
+        return record.answers is None or record.answers == self.digest_of_answers(record.cell)
+
+    def digest_of_answers(self, cell: Cell) -> str:
+        """The sha256 of the raw answers of a cell. OSError if they cannot be read."""
+        return digest_of(self.path(cell, ".npz"), "sha256")
 
     def answers(self, cell: Cell, names: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
-        """The raw answers of a cell by name, or those of `names`.
+        """The raw answers of a cell by name, or those of `names`, whoever wrote them.
 
         UsageError, naming the file, if it is gone or damaged.
         """
         path = self.path(cell, ".npz")
         try:
-            with np.load(path) as arrays:
-                return {name: arrays[name] for name in names or arrays.files}
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise UsageError(
-                f"{path} cannot be read ({error}): run `{command_to_type('run')}` to measure "
-                "it again"
-            ) from None
+            return read_arrays(path, names)
+        except UNREADABLE_ARRAYS as error:
+            raise _unusable_answers_error(path, str(error)) from None
+
+    def answers_of(self, record: Record, names: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
+        """The raw answers that `record` was written with, by name, or those of `names`.
+
+        UsageError, naming the file, if it is gone, damaged or another.
+        """
+        if self.has_answers(record.cell) and not self.has_answers_of(record):
+            path = self.path(record.cell, ".npz")
+            raise _unusable_answers_error(path, "it is not the file that its record was made with")
+        return self.answers(record.cell, names)
 
     def write_plan(self, cells: Iterable[Cell], about: RunDescription) -> None:
         """Keep the plan, so that a report shows its cells and no others.
@@ -261,7 +282,7 @@ class Run:
         """
         path = self.directory / "plan.json"
         try:
-            plan = json.loads(path.read_bytes())
+            plan = parse_json(path.read_bytes())
             refuse_schema(plan["schema"], "plan")
             cells = [Cell(**cell) for cell in plan["cells"]]
             _CELLS.validate_python(plan["cells"])
@@ -308,6 +329,13 @@ class Run:
             f"{expected[:12]}. Run `{command_to_type('run')}` again with a directory of its own "
             "(--out)."
         )
+
+
+def _unusable_answers_error(path: Path, problem: str) -> UsageError:
+    """The error to raise about raw answers that do not serve."""
+    return UsageError(
+        f"{path} cannot be read ({problem}): run `{command_to_type('run')}` to measure it again"
+    )
 
 
 def _record_of_plan(cell: Cell, record: Record | None, about: RunDescription) -> Record:

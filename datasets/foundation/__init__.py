@@ -22,6 +22,7 @@ from recbench.datasets.foundation.expansion import (
     read_bounded_lines,
     refuse_long_line,
 )
+from recbench.datasets.foundation.json_files import parse_json
 from recbench.datasets.foundation.spec import (
     UsageError,
     format_spec,
@@ -50,6 +51,7 @@ __all__ = [
     "import_all",
     "longest_line",
     "mix_bits",
+    "parse_json",
     "parse_megabytes",
     "parse_seconds",
     "parse_spec",
