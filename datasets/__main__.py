@@ -13,7 +13,7 @@ from typer import Argument, Option
 import recbench
 from recbench import datasets
 from recbench.datasets import Dataset
-from recbench.datasets.foundation import FINE, build_application
+from recbench.datasets.foundation import FINE, build_application, format_number
 from recbench.datasets.ratings import Provenance, Ratings, Source
 from recbench.datasets.storage import cache_directory, clear_cache, data_directory, list_entries
 
@@ -81,7 +81,7 @@ def _describe_counts(ratings: Ratings) -> Rows:
         ("ratings", f"{len(ratings):,} ({density:.3g} % of all pairs)"),
         ("users", f"{ratings.n_users:,}"),
         ("items", f"{ratings.n_items:,}"),
-        ("scale", f"{lowest:g} to {highest:g}, mean {ratings.mean:.4f}"),
+        ("scale", f"{lowest:g} to {highest:g}, mean {format_number(ratings.mean)}"),
     ]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from recbench.datasets.foundation import format_seconds
+from recbench.datasets.foundation import Bounds, count_decimals, format_number, format_seconds
 from recbench.reports.fold_spread import Spread
 from recbench.reports.results import Results, Row
 
@@ -22,14 +22,22 @@ CROSS_VALIDATIONS = {
 }
 
 
-def number(value: float | None) -> str:
-    """A metric: four decimals."""
-    return NONE if value is None else f"{value:.4f}"
+def number(value: float | None, bounds: Bounds | None = None) -> str:
+    """A metric: four decimals, or as many as the ends of its interval tell apart."""
+    return NONE if value is None else format_number(value, bounds)
 
 
-def signed(value: float) -> str:
-    """A difference between two values of a metric: four decimals, always with its sign."""
-    return f"{value:+.4f}".replace("-", "−")
+def signed(value: float, bounds: Bounds | None = None) -> str:
+    """A difference between two values of a metric, with digits as a `number`, and with its sign."""
+    return f"{value:+.{count_decimals(value, bounds)}f}".replace("-", "−")
+
+
+def signed_briefly(value: float, bounds: Bounds | None = None) -> str:
+    """As `signed`, in no more room: `+0.0123`, and `+1.2e−6` where that has too many decimals."""
+    if count_decimals(value, bounds) == count_decimals(1.0):
+        return signed(value)
+    digits, _, exponent = f"{value:+.1e}".partition("e")
+    return f"{digits}e{int(exponent)}".replace("-", "−")
 
 
 def chance(p: float) -> str:
@@ -54,8 +62,20 @@ def seconds(value: float | None) -> str:
     return format_seconds(value)
 
 
-def stars(value: float) -> str:
-    """A predicted rating or a mean of ratings: two decimals."""
+def stars(value: float, like: float | None = None) -> str:
+    """A predicted rating or a mean of ratings: two decimals, or three digits of a small one.
+
+    A difference has as many decimals as the rating that it is `like`.
+    """
+    size = abs(value if like is None else like)
+    decimals = 2
+    if 1e-12 < size < 0.1:
+        decimals -= math.floor(math.log10(size))
+    return f"{value:.{decimals}f}"
+
+
+def cosine(value: float) -> str:
+    """A cosine: two decimals."""
     return f"{value:.2f}"
 
 
@@ -104,10 +124,13 @@ def amount(value: float) -> str:
     return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def plus_minus(spread: Spread) -> str:
-    """`mean ± deviation`; the mean alone where there was one fold."""
-    deviation = "" if spread.deviation is None else f" ± {number(spread.deviation)}"
-    return number(spread.mean) + deviation
+def plus_minus(spread: Spread, bounds: Bounds | None = None) -> str:
+    """`mean ± deviation` with the digits of the mean; the mean alone where there was one fold."""
+    mean = number(spread.mean, bounds)
+    if spread.deviation is None:
+        return mean
+    decimals = len(mean.partition(".")[2])
+    return f"{mean} ± {spread.deviation:.{decimals}f}"
 
 
 def count(n: int, one: str, many: str = "") -> str:
@@ -202,12 +225,15 @@ def split(results: Results) -> str:
     return f"{described}, {noun} {listed(map(str, seeds))}"
 
 
-def interval(results: Results, row: Row, column: str) -> tuple[float, float] | None:
+def interval(results: Results, row: Row, column: str) -> Bounds | None:
     """The 95 % interval of a mean over users; None where it is not known."""
     certainty = results.certainty.get(column)
     return certainty.interval(row) if certainty else None
 
 
-def between(bounds: tuple[float, float] | None, before: str = "") -> str:
+def between(bounds: Bounds | None, before: str = "") -> str:
     """`before` and `low to high`; nothing if there are no bounds."""
-    return "" if bounds is None else f"{before}{number(bounds[0])} to {number(bounds[1])}"
+    if bounds is None:
+        return ""
+    low, high = bounds
+    return f"{before}{number(low, bounds)} to {number(high, bounds)}"

@@ -20,17 +20,15 @@ from rich.table import Table
 from rich.text import Text
 
 from recbench.benchmarks.records import Cell, Record
-from recbench.datasets.foundation import format_seconds
+from recbench.datasets.foundation import format_number, format_seconds
 from recbench.datasets.ratings import Dataset
 
 ROWS_SHOWN = 15  # the newest cells; the report has them all
 
 
-def _format_number(value: float | None, n_digits: int) -> str:
-    """The value with so many decimals, or a dash for None."""
-    if value is None:
-        return "–"
-    return f"{value:.{n_digits}f}"
+def _format_metric(value: float | None) -> str:
+    """The value with the digits that metrics are shown with, or a dash for None."""
+    return "–" if value is None else format_number(value)
 
 
 def summarise_record(record: Record, metrics: Sequence[str]) -> list[str]:
@@ -40,9 +38,9 @@ def summarise_record(record: Record, metrics: Sequence[str]) -> list[str]:
         record.cell.row,
         record.cell.place,
         record.status,
-        *(_format_number(record.metrics.get(name), 4) for name in metrics),
+        *(_format_metric(record.metrics.get(name)) for name in metrics),
         "–" if fit_seconds is None else format_seconds(fit_seconds),
-        _format_number(record.peak_mb, 0),
+        "–" if record.peak_mb is None else f"{record.peak_mb:.0f}",
     ]
 
 

@@ -15,6 +15,7 @@ from recbench.datasets.foundation.command_line import (
     build_application,
 )
 from recbench.datasets.foundation.compilation import compile_lazily
+from recbench.datasets.foundation.digits import Bounds, count_decimals, format_number
 from recbench.datasets.foundation.durations import format_seconds
 from recbench.datasets.foundation.expansion import (
     Expansion,
@@ -41,11 +42,14 @@ __all__ = [
     "INCOMPLETE",
     "INTERRUPTED",
     "USAGE",
+    "Bounds",
     "Expansion",
     "Main",
     "UsageError",
     "build_application",
     "compile_lazily",
+    "count_decimals",
+    "format_number",
     "format_seconds",
     "format_spec",
     "import_all",

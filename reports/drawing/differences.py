@@ -17,7 +17,7 @@ from scipy.stats import rankdata
 from recbench.benchmarks.certainty import LEVEL
 from recbench.reports.drawing.heatmap import outlier_fence, readable_on
 from recbench.reports.results import Certainty
-from recbench.reports.words import chance, signed
+from recbench.reports.words import chance, signed, signed_briefly
 
 # Purple where the row is better, orange where it is worse: safe for colour-blind eyes.
 COLOURS = colormaps["PuOr_r"]
@@ -57,7 +57,8 @@ class Gap:
     @property
     def text(self) -> str:
         """The number; with a sign before it where it may be chance."""
-        return signed(self.difference) if self.apart else f"≈{signed(self.difference)}"
+        text = signed_briefly(self.difference, (self.low, self.high))
+        return text if self.apart else f"≈{text}"
 
     @property
     def colours(self) -> tuple[str, str] | None:
@@ -122,10 +123,11 @@ def _describe_difference(
 ) -> str:
     """What is said of a difference: its size, its interval, and whether it is significant."""
     difference, low, high = estimate
+    bounds = (low, high)
     verdict = "significantly different" if p < LEVEL else "not significantly different"
     return (
-        f"{row} − {column_row}, {column}: {signed(difference)}\n"
-        f"95 % interval {signed(low)} to {signed(high)}\n"
+        f"{row} − {column_row}, {column}: {signed(difference, bounds)}\n"
+        f"95 % interval {signed(low, bounds)} to {signed(high, bounds)}\n"
         f"{verdict}, p {chance(p)}"
     )
 

@@ -2,6 +2,7 @@
 
 from recbench.benchmarks.metrics import ARROWS, Metric, find_metric
 from recbench.benchmarks.records import Record
+from recbench.datasets.foundation import Bounds
 from recbench.reports.drawing.heatmap import (
     Column,
     Heatmap,
@@ -11,7 +12,7 @@ from recbench.reports.drawing.heatmap import (
     scale_to_shades,
 )
 from recbench.reports.results import Results, Row
-from recbench.reports.words import NONE, number, slug
+from recbench.reports.words import NONE, interval, number, slug
 
 MOST_FOLDS = 12  # what is still read as a table; with `--repeats` there may be a hundred
 
@@ -42,10 +43,12 @@ def heatmap_by_fold(results: Results, column: str) -> Heatmap | None:
     lines = []
     for row, row_records, row_losses in zip(results.rows, records, losses, strict=True):
         squares = []
+        bounds = interval(results, row, column)
         for record, loss, best_loss in zip(row_records, row_losses, best, strict=True):
             is_first = loss is not None and loss == best_loss and row is not results.oracle
             mark = "first" if is_first else ""
-            squares.append(_fold_square(row, record, column, next(remaining), mark))
+            shade = next(remaining)
+            squares.append(_fold_square(row, record, column, shade, mark, bounds))
         lines.append(Line(row.name, row.family, squares))
     heads = _column_heads(shown, metric)
     return Heatmap(f"folds-{slug(column)}", f"{column} by fold", heads, lines, "table")
@@ -82,7 +85,12 @@ def _best_loss(results: Results, column: str, place: Place) -> float | None:
 
 
 def _fold_square(
-    row: Row, record: Record | None, column: str, shade: float | None, mark: str
+    row: Row,
+    record: Record | None,
+    column: str,
+    shade: float | None,
+    mark: str,
+    bounds: Bounds | None,
 ) -> Square:
     """One fold: its value, or the status in its place."""
     if record is None:
@@ -99,5 +107,6 @@ def _fold_square(
         return Square(NONE, f"{where}: {reason}")
 
     times = [record.seconds(phase) for phase in ("fit", "rate", "rank")]
-    tip = f"{where}: {number(value)}\n{describe_times(*times)}"
-    return Square(number(value), tip, value, shade, mark)
+    text = number(value, bounds)
+    tip = f"{where}: {text}\n{describe_times(*times)}"
+    return Square(text, tip, value, shade, mark)

@@ -12,6 +12,7 @@ from matplotlib.colors import Colormap, to_hex, to_rgb
 
 from recbench.benchmarks.metrics import ARROWS, Metric
 from recbench.benchmarks.records import PHASES
+from recbench.datasets.foundation import Bounds
 from recbench.reports.results import Results, Row, metrics
 from recbench.reports.words import NONE, between, interval, megabytes, number, plus_minus, seconds
 
@@ -254,19 +255,26 @@ def _mean_squares(results: Results, column: str, metric: Metric) -> list[Square]
         if bounds and bounds[0] < bounds[1]:  # where no user differs, it says nothing
             note = between(bounds)
         squares.append(
-            Square(number(mean), _accuracy_tip(row, column), mean, shade, mark, note=note)
+            Square(
+                text=number(mean, bounds),
+                tip=_accuracy_tip(row, column, bounds),
+                value=mean,
+                shade=shade,
+                mark=mark,
+                note=note,
+            )
         )
     return squares
 
 
-def _accuracy_tip(row: Row, column: str) -> str:
+def _accuracy_tip(row: Row, column: str, bounds: Bounds | None) -> str:
     """What is said of a mean: its spread, each fold, and the times; or why there is none."""
     spread = row.spread(column)
     if spread is None:
         return f"{row.name}, {column}: {row.missing(column)}"
-    folds = ", ".join(number(value) for value in row.values(column))
+    folds = ", ".join(number(value, bounds) for value in row.values(column))
     times = describe_times(row.seconds("fit"), row.seconds("rate"), row.seconds("rank"))
-    return f"{row.name}, {column}: {plus_minus(spread)}\nfolds: {folds}\n{times}"
+    return f"{row.name}, {column}: {plus_minus(spread, bounds)}\nfolds: {folds}\n{times}"
 
 
 def describe_times(fit: float | None, *test: float | None) -> str:

@@ -42,6 +42,11 @@ class Point:
     contended: bool
 
     @property
+    def text(self) -> str:
+        """The value, with the digits that its interval carries."""
+        return number(self.value, (self.low, self.high))
+
+    @property
     def x(self) -> float:
         """Where it stands on a logarithmic axis of time."""
         return max(self.time, SHORTEST)
@@ -111,12 +116,12 @@ def tabulate_points(found: Sequence[Point], column: str) -> list[tuple[str, str,
     lines = []
     for point in sorted(found, key=lambda point: point.time):
         is_best = "yes" if point in best else "no"
-        lines.append((point.name, number(point.value), duration(point.time), is_best))
+        lines.append((point.name, point.text, duration(point.time), is_best))
     return lines
 
 
 def _value_and_time(point: Point) -> str:
-    return f"{number(point.value)}, {duration(point.time)}"
+    return f"{point.text}, {duration(point.time)}"
 
 
 def draw_scatter(
@@ -190,7 +195,7 @@ def _labels_in_order(
         height = heights[found.index(point)]
         text = point.name
         if height != point.value:
-            text = f"{point.name} {arrow} {number(point.value)}"
+            text = f"{point.name} {arrow} {point.text}"
         labels.append(Label(text, point.x, height, must=point in best))
     return labels
 

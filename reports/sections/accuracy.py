@@ -93,29 +93,31 @@ def _tabulate_spread(results: Results) -> Table:
         "is the standard deviation over the folds (n − 1). It shows how much the folds differ; it "
         "is not a standard error of the mean, because folds share their training data.",
         tuple(heads),
-        tuple(_spread_line(row, results.columns) for row in results.rows),
+        tuple(_spread_line(results, row) for row in results.rows),
     )
 
 
-def _spread_line(row: Row, columns: list[str]) -> TableLine:
+def _spread_line(results: Results, row: Row) -> TableLine:
     """Mean and spread of each column, or the row's failure in their place.
 
     Then how many folds ran.
     """
     cells: list[AnyCell]
     if row.failure:
-        cells = [FailedCells(row.failure, len(columns))]
+        cells = [FailedCells(row.failure, len(results.columns))]
     else:
-        cells = [_spread_cell(row, column) for column in columns]
+        cells = [_spread_cell(results, row, column) for column in results.columns]
 
     n_folds = len(row.records)
     cells.append(TableCell(f"{n_folds - len(row.failures)} of {n_folds}"))
     return TableLine(RowName(row.name), tuple(cells))
 
 
-def _spread_cell(row: Row, column: str) -> AnyCell:
+def _spread_cell(results: Results, row: Row, column: str) -> AnyCell:
     spread = row.spread(column)
     if spread is None:
         return MissingCell(row.missing(column))
-    extremes = f"{words.number(spread.lowest)} to {words.number(spread.highest)}"
-    return TableCell(words.plus_minus(spread), extremes)
+
+    bounds = words.interval(results, row, column)
+    extremes = f"{words.number(spread.lowest, bounds)} to {words.number(spread.highest, bounds)}"
+    return TableCell(words.plus_minus(spread, bounds), extremes)

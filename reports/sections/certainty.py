@@ -155,12 +155,14 @@ def _compare_with_best(found: Certainty, index: int) -> TableLine:
     effect = words.NONE
     if index != boot.best_row:
         value, low, high = boot.difference(index, boot.best_row)
-        difference = f"{words.signed(value)} ({words.signed(low)} to {words.signed(high)})"
+        bounds = (low, high)
+        interval = f"{words.signed(low, bounds)} to {words.signed(high, bounds)}"
+        difference = f"{words.signed(value, bounds)} ({interval})"
         p = words.chance(boot.p_values_against_best[index])
         effect = words.effect(boot.effect_size(index, boot.best_row))
 
     texts = (
-        words.number(float(boot.values[index])),
+        words.number(float(boot.values[index]), boot.interval(index)),
         words.between(boot.interval(index)),
         words.span(boot.rank_interval(index)),
         f"{boot.chance_of_first[index]:.1%}",

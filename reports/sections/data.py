@@ -406,7 +406,7 @@ def _describe_distances(results: Results) -> list[Block]:
     lines = []
 
     for row in results.contestants:
-        cells = tuple(TableCell(_distance_text(row, oracle, column)) for column in columns)
+        cells = tuple(TableCell(_distance_text(results, row, oracle, column)) for column in columns)
         lines.append(TableLine(RowName(row.name), cells))
 
     if not lines:
@@ -423,11 +423,12 @@ def _describe_distances(results: Results) -> list[Block]:
     return [Heading("How far from the truth?"), table]
 
 
-def _distance_text(row: Row, oracle: Row, column: str) -> str:
+def _distance_text(results: Results, row: Row, oracle: Row, column: str) -> str:
     """By how much a row's loss is above that of the oracle, whichever way is better."""
     mean = row.mean(column)
     best = oracle.mean(column)
     if mean is None or best is None:
         return words.NONE
     metric = find_metric(column)
-    return words.number(metric.loss(mean) - metric.loss(best))
+    distance = metric.loss(mean) - metric.loss(best)
+    return words.number(distance, words.interval(results, row, column))

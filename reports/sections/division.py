@@ -6,6 +6,7 @@ from scipy.stats import kendalltau
 
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.splits import order_in_time
+from recbench.datasets.foundation import Bounds
 from recbench.reports import words
 from recbench.reports.rendering import (
     Block,
@@ -28,6 +29,7 @@ class TwoMeans:
     row: str
     main: float
     other: float
+    bounds: Bounds | None  # the interval of the main one, if it is known
 
 
 @section("Does the split matter?", place=45)
@@ -122,7 +124,8 @@ def _compare_places(results: Results, column: str, main: str, other: str) -> Tab
     lines = []
     for rank, row in enumerate(rows, start=1):
         other_rank = order_of_other.index(row) + 1
-        texts = (words.number(row.main), words.number(row.other), str(rank), str(other_rank))
+        main_text = words.number(row.main, row.bounds)
+        texts = (main_text, words.number(row.other, row.bounds), str(rank), str(other_rank))
         lines.append(TableLine(RowName(row.row), tuple(TableCell(text) for text in texts)))
 
     return Table(
@@ -147,7 +150,7 @@ def _list_two_means(results: Results, column: str) -> list[TwoMeans]:
         main = row.mean(column)
         other = row.elsewhere.mean(column)
         if main is not None and other is not None:
-            rows.append(TwoMeans(row.name, main, other))
+            rows.append(TwoMeans(row.name, main, other, words.interval(results, row, column)))
 
     return rows
 

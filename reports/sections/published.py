@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from recbench.benchmarks.records import PublishedNumber
+from recbench.datasets.foundation import count_decimals
 from recbench.reports import words
 from recbench.reports.rendering import (
     Block,
@@ -124,7 +125,7 @@ def _compare_number(results: Results, entry: PublishedNumber, source: str) -> Co
         difference = words.NONE
         verdict = "not measured"
     else:
-        difference = f"{mean - entry.value:+.4f}"
+        difference = f"{mean - entry.value:+.{count_decimals(mean)}f}"
         agrees = abs(mean - entry.value) <= entry.tolerance
         verdict = "agrees" if agrees else "differs"
 

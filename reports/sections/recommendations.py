@@ -303,7 +303,7 @@ def _tabulate_closeness(one: RowAnswer, person: Person, examples: Examples, colu
 
     def describe_prediction(item: int, predicted: float) -> TableLine:
         actual = person.tested[item]
-        distance = words.stars(abs(predicted - actual))
+        distance = words.stars(abs(predicted - actual), like=predicted)
         texts = (f"{actual:g}", words.stars(predicted), distance)
         return TableLine(examples.titles[item], tuple(TableCell(text) for text in texts))
 
@@ -366,7 +366,7 @@ def _describe_similar(examples: Examples) -> list[Block]:
 
     lines: list[TableLine | TableRemark] = []
     for item, cosine in similar.nearest:
-        lines.append(TableLine(examples.titles[item], (TableCell(words.stars(cosine)),)))
+        lines.append(TableLine(examples.titles[item], (TableCell(words.cosine(cosine)),)))
 
     if not lines:
         lines.append(TableRemark("no other description shares a word with it"))

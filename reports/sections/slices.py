@@ -7,6 +7,7 @@ from typing import Literal
 
 from recbench.benchmarks.evaluation import RANKING_METRICS, Slice
 from recbench.benchmarks.metrics import find_metric
+from recbench.datasets.foundation import Bounds
 from recbench.reports import words
 from recbench.reports.rendering import (
     AnyCell,
@@ -197,7 +198,13 @@ def _tabulate_column(results: Results, kind: Kind, groups: list[Group], column: 
     lines = [
         TableLine(
             RowName(row.name),
-            _compare_groups(row, groups, column, shows_fallback=column == error),
+            _compare_groups(
+                row,
+                groups,
+                column,
+                words.interval(results, row, column),
+                shows_fallback=column == error,
+            ),
         )
         for row in results.rows
     ]
@@ -205,7 +212,7 @@ def _tabulate_column(results: Results, kind: Kind, groups: list[Group], column: 
 
 
 def _compare_groups(
-    row: Row, groups: list[Group], column: str, *, shows_fallback: bool
+    row: Row, groups: list[Group], column: str, bounds: Bounds | None, *, shows_fallback: bool
 ) -> tuple[AnyCell, ...]:
     """A row's mean in each group; or why it has none, across all groups."""
     failure = row.failure
@@ -213,16 +220,20 @@ def _compare_groups(
         failure = "not recorded"
     if failure:
         return (FailedCells(failure, len(groups)),)
-    return tuple(_mean_cell(row, group, column, shows_fallback=shows_fallback) for group in groups)
+    return tuple(
+        _mean_cell(row, group, column, bounds, shows_fallback=shows_fallback) for group in groups
+    )
 
 
-def _mean_cell(row: Row, group: Group, column: str, *, shows_fallback: bool) -> TableCell:
+def _mean_cell(
+    row: Row, group: Group, column: str, bounds: Bounds | None, *, shows_fallback: bool
+) -> TableCell:
     """A mean and, below an error, which share of the predictions is the training mean."""
     value = group.mean(row.name, column)
     if value is None:
         return TableCell(words.NONE)
 
-    text = f"{value:.1%}" if column == RECOMMENDED else words.number(value)
+    text = f"{value:.1%}" if column == RECOMMENDED else words.number(value, bounds)
     fallback = group.mean(row.name, FALLBACK)
     if shows_fallback and fallback:
         return TableCell(text, f"{fallback:.1%} fallback")

@@ -78,8 +78,9 @@ def _name_best(results: Results, column: str) -> list[str]:
     if not best:
         return [f"No row has a mean {column}."]
 
-    interval = words.between(words.interval(results, best[0], column), ", 95 % interval ")
-    value = f"{words.number(best[0].mean(column))}{interval}"
+    bounds = words.interval(results, best[0], column)
+    interval = words.between(bounds, ", 95 % interval ")
+    value = f"{words.number(best[0].mean(column), bounds)}{interval}"
     known = [row for row in results.contestants if row.mean(column) is not None]
     if len(known) == 1:
         sentences = [f"Only {best[0].name} has a mean {column}: {value}."]
@@ -113,7 +114,7 @@ def _compare_with_best(results: Results, column: str, known: list[Row]) -> list[
     near = results.near(column)
     sentences = []
     if near:
-        named = words.listed(f"{row.name} ({words.number(row.mean(column))})" for row in near)
+        named = words.listed(_name_with_mean(results, row, column) for row in near)
         sentences.append(
             f"Not significantly different from it by a paired bootstrap over users: {named}."
         )
@@ -128,6 +129,11 @@ def _compare_with_best(results: Results, column: str, known: list[Row]) -> list[
         sentences.append(f"Not tested in {column}, because raw answers are missing: {names}.")
 
     return sentences
+
+
+def _name_with_mean(results: Results, row: Row, column: str) -> str:
+    """Such as `als (0.9195)`."""
+    return f"{row.name} ({words.number(row.mean(column), words.interval(results, row, column))})"
 
 
 def _name_fastest(results: Results, column: str) -> list[str]:
