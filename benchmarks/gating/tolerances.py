@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import PHASES
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, count_decimals
 
 # The columns that are times: seconds of a phase.
 TIMES = tuple(f"{phase}_seconds" for phase in PHASES)
@@ -37,7 +37,7 @@ class Tolerance:
         """
         if self.relative:
             return f"{100 * change:+.2f} %"
-        return f"{change:+.4f}"
+        return f"{change:+.{count_decimals(change)}f}"
 
 
 def parse_tolerance(text: str) -> Tolerance:

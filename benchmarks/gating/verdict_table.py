@@ -7,6 +7,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from recbench.benchmarks.gating.verdicts import FAILING, Verdict
+from recbench.datasets.foundation import format_number
 
 HEADINGS = ("row", "column", "base", "head", "worse by", "95 % interval", "detectable", "verdict")
 TEXT_COLUMNS = ("row", "column", "verdict")  # the others hold numbers
@@ -80,7 +81,7 @@ def _format_verdict(verdict: Verdict) -> list[str]:
 
 
 def _format_value(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.4f}"
+    return ABSENT if value is None else format_number(value)
 
 
 def _format_change(verdict: Verdict, change: float | None) -> str:
