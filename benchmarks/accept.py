@@ -16,7 +16,7 @@ from recbench.benchmarks.certainty import SHARE_ARRAYS
 from recbench.benchmarks.console import FINE, serve
 from recbench.benchmarks.gating import (
     judge_runs,
-    open_console,
+    open_wide_console,
     parse_tolerance,
     refuse_absent_columns,
     tabulate_verdicts,
@@ -53,12 +53,12 @@ def accept(
         raise UsageError(f"{run} cannot be a baseline: not ok are {', '.join(failed)}")
     refuse_absent_columns(source, tolerances)
 
-    console = open_console()
+    console = open_wide_console()
     if (baseline / "plan.json").exists():
         verdicts = judge_runs(Run(baseline), source, tolerances, suspicious=np.inf)
         console.print(tabulate_verdicts(verdicts))
     else:
-        console.print(f"{baseline} is new", markup=False)
+        console.print(f"{baseline} is new")
 
     # Written beside the baseline, so that one rename puts it in its place.
     baseline.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def accept(
 
     size = sum(path.stat().st_size for path in baseline.rglob("*") if path.is_file())
     megabytes = f"{size / 2**20:.1f} MB"
-    console.print(f"{len(records)} records accepted into {baseline}, {megabytes}", markup=False)
+    console.print(f"{len(records)} records accepted into {baseline}, {megabytes}")
     return FINE
 
 

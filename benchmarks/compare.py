@@ -1,4 +1,4 @@
-"""The gate: two runs in, one exit code out."""
+"""The gate: two runs in, one exit code out. Without limits, both side by side."""
 
 import json
 from collections.abc import Sequence
@@ -7,90 +7,117 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from recbench.benchmarks.console import FAILED, FINE, USAGE, serve
+from recbench.benchmarks.console import FAILED, FINE, INCOMPLETE, USAGE, serve
 from recbench.benchmarks.gating import (
-    FAILING,
+    TIMES,
+    Outcome,
     Tolerance,
     Verdict,
+    conclude,
+    explain_idle_tolerances,
     format_markdown,
     judge_runs,
-    open_console,
+    list_everything,
+    open_wide_console,
     parse_tolerance,
-    refuse_idle_tolerances,
     tabulate_verdicts,
 )
 from recbench.benchmarks.records import Run
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.storage import write_atomically
 
+CODES = {
+    Outcome.FAILED: FAILED,
+    Outcome.INCOMPLETE: INCOMPLETE,
+    Outcome.UNJUDGED: USAGE,
+    Outcome.PASSED: FINE,
+}
+
 
 def compare(
     base: Annotated[Path, Argument(help="results of the old code")],
     head: Annotated[Path, Argument(help="results of the new code")],
     fail_on: Annotated[
-        list[str], Option(help="COLUMN:+5% or COLUMN:-5%, by which it may get worse; repeatable")
-    ],
+        list[str] | None,
+        Option(
+            help="COLUMN:+5% or COLUMN:-5%, by which it may get worse, in all rows or `for ROW, "
+            "ROW`; repeatable [default: everything side by side, and nothing fails]"
+        ),
+    ] = None,
     suspicious: Annotated[
         float, Option(help="a relative gain beyond which a row is SUSPICIOUS", min=0)
     ] = 0.1,
+    fail_on_suspicious: Annotated[
+        bool, Option("--fail-on-suspicious", help="exit code 1 if a row is SUSPICIOUS")
+    ] = False,
     markdown: Annotated[Path | None, Option(help="write the table for a pull request here")] = None,
     json_file: Annotated[Path | None, Option("--json", help="write every number here")] = None,
 ) -> int:
-    """Compare the rows of two runs on the same users; exit code 1 if one got worse than
-    tolerated.
+    """Compare the rows of two runs on the same users.
+
+    Exit code 1 if a row got worse than tolerated; else 4 if the head has a row without numbers;
+    else 2 if something cannot be compared or seen; else 0.
     """
-    tolerances = [parse_tolerance(text) for text in fail_on]
     old = Run(base)
     new = Run(head)
-    verdicts = judge_runs(old, new, tolerances, suspicious)
-    refuse_idle_tolerances(old, tolerances, verdicts)
-    if all(verdict.verdict == "NEW" for verdict in verdicts):
+    tolerances = [parse_tolerance(text) for text in fail_on or ()]
+    verdicts = judge_runs(old, new, tolerances or list_everything(old, new), suspicious)
+    if tolerances and verdicts and all(verdict.verdict == "NEW" for verdict in verdicts):
         raise UsageError(f"{base} has no rows to compare with")
+    idle = explain_idle_tolerances(old, tolerances, verdicts)
+    outcome = conclude(verdicts, is_idle=bool(idle), fails_on_suspicious=fail_on_suspicious)
 
-    console = open_console()
+    console = open_wide_console()
     console.print(tabulate_verdicts(verdicts))
     if markdown:
-        write_atomically(markdown, format_markdown(verdicts).encode())
+        write_atomically(markdown, format_markdown(verdicts, outcome).encode())
     if json_file:
-        write_atomically(json_file, _format_json(verdicts).encode())
+        write_atomically(json_file, _format_json(verdicts, CODES[outcome]).encode())
+    for line in _list_reasons(verdicts):
+        console.print(line, soft_wrap=True)
+
+    problem = ". ".join(filter(None, [_explain_unjudged(verdicts), idle]))
+    if outcome is Outcome.UNJUDGED:
+        raise UsageError(problem)
+    if problem and outcome is not Outcome.PASSED:
+        console.print(problem, soft_wrap=True)
+    return CODES[outcome]
+
+
+def _list_reasons(verdicts: Sequence[Verdict]) -> list[str]:
+    """A line for each verdict with a reason, and one for a row that is absent as a whole."""
+    lines: dict[str, None] = {}
     for verdict in verdicts:
         if verdict.reason:
-            place = f"{verdict.row}, {verdict.tolerance.column}"
-            line = f"{verdict.verdict} {place}: {verdict.reason}"
-            console.print(line, markup=False, soft_wrap=True)
-
-    code = exit_code(verdicts)
-    if code == USAGE:
-        raise UsageError(_explain_unresolved(verdicts))
-    return code
+            place = verdict.row
+            if verdict.tolerance.is_limit:
+                place = f"{verdict.row}, {verdict.tolerance.column}"
+            lines[f"{verdict.verdict} {place}: {verdict.reason}"] = None
+    return list(lines)
 
 
-def exit_code(verdicts: Sequence[Verdict]) -> int:
-    """1 if a row fails; else 2 if one is unresolved, since nothing could have been seen there; else
-    0.
+def _explain_unjudged(verdicts: Sequence[Verdict]) -> str:
+    """What to say of what could not be judged: above all by how much a tolerance is too fine.
+
+    Empty if there is nothing of the kind, or only times.
     """
-    reached = {verdict.verdict for verdict in verdicts}
-    if reached & set(FAILING):
-        return FAILED
-    if "UNRESOLVED" in reached:
-        return USAGE
-    return FINE
-
-
-def _explain_unresolved(verdicts: Sequence[Verdict]) -> str:
-    """What to say of rows that could not be judged: above all by how much a tolerance is too
-    fine.
-    """
-    unresolved = [verdict for verdict in verdicts if verdict.verdict == "UNRESOLVED"]
     parts = []
-    for tolerance in dict.fromkeys(verdict.tolerance for verdict in unresolved):
-        of_tolerance = [verdict for verdict in unresolved if verdict.tolerance == tolerance]
-        too_fine = [verdict for verdict in of_tolerance if verdict.detectable is not None]
+    for tolerance in dict.fromkeys(verdict.tolerance for verdict in verdicts):
+        if not tolerance.is_limit:
+            continue
+        of_tolerance = [verdict for verdict in verdicts if verdict.tolerance == tolerance]
+        unresolved = [verdict for verdict in of_tolerance if verdict.verdict == "UNRESOLVED"]
+        if tolerance.column in TIMES:
+            unresolved = []
+        too_fine = [verdict for verdict in unresolved if verdict.detectable is not None]
         if too_fine:
             parts.append(_explain_too_fine(tolerance, too_fine))
         for verdict in of_tolerance:
-            if verdict.detectable is None:
+            is_without_numbers = verdict in unresolved and verdict.detectable is None
+            if is_without_numbers or verdict.verdict == "INCOMPARABLE":
                 parts.append(f"{verdict.row}, {tolerance.column}: {verdict.reason}")
+    if not parts:
+        return ""
     return f"{'; '.join(parts)}. Nothing has visibly got worse, but it could not have been seen."
 
 
@@ -100,13 +127,14 @@ def _explain_too_fine(tolerance: Tolerance, verdicts: Sequence[Verdict]) -> str:
     least = tolerance.format_change(worst.detectable or 0).removeprefix("+")
     return (
         f"tolerances finer than the data can resolve: {tolerance.text}: "
-        f"the minimum detectable effect is {least} for {worst.row} ({len(verdicts)} rows above)"
+        f"the minimum detectable effect is {least} for {worst.row} ({len(verdicts)} rows above). "
+        "Allow more, or name the rows that it is for, as in "
+        f"'{tolerance.text.partition(' for ')[0]} for ROW, ROW'"
     )
 
 
-def _format_json(verdicts: Sequence[Verdict]) -> str:
+def _format_json(verdicts: Sequence[Verdict], code: int) -> str:
     """Every number, for programs, with the exit code."""
-    code = exit_code(verdicts)
     entries = [verdict.to_json() for verdict in verdicts]
     content = {"exit_code": code, "failed": code != FINE, "verdicts": entries}
     return json.dumps(content, indent=1, allow_nan=False) + "\n"

@@ -31,6 +31,7 @@ from recbench.benchmarks.console import (
     print_plan,
     serve,
 )
+from recbench.benchmarks.gating import suspect_rows
 from recbench.benchmarks.planning import Request, RunPlan, check_request
 from recbench.benchmarks.records import Cell, Record
 from recbench.command import command_to_type
@@ -237,7 +238,10 @@ def _show_preview(console: Console, plan: RunPlan, settings: Settings) -> int:
 
 
 def _print_summary(console: Console, records: Sequence[Record], seconds: float) -> None:
-    """Print how many cells are ok after so many `seconds`, and by row the others' statuses."""
+    """Print how many cells are ok after so many `seconds`, and by row the others' statuses.
+
+    Last come rows that are too good to be taken on trust.
+    """
     n_ok = 0
     statuses_by_row: dict[str, Counter[str]] = {}
     for record in records:
@@ -251,6 +255,8 @@ def _print_summary(console: Console, records: Sequence[Record], seconds: float) 
     for row, statuses in statuses_by_row.items():
         counts = ", ".join(f"{count} {status}" for status, count in statuses.items())
         lines.append(f"  {row}: {counts}; the reasons are in results.csv and in the report")
+    for row, why in suspect_rows(records).items():
+        lines.append(f"  SUSPICIOUS {row}: {why}")
     _print_lines(console, lines)
 
 

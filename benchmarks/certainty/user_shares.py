@@ -4,11 +4,15 @@ records.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from recbench.benchmarks.metrics import Doubles, Shares
+from recbench.benchmarks.metrics import Doubles, Metric, Shares
 from recbench.benchmarks.records import Record, Run
+from recbench.datasets.foundation import UsageError
 
 # What statistics need of the raw answers.
 SHARE_ARRAYS = ("share_users", "share_columns", "share_sums", "share_weights")
@@ -26,6 +30,16 @@ class UserShares:
         """How many users have a value in the fold that has the fewest of them."""
         return int((self.weights > 0).sum(axis=1).min())
 
+    def equals(self, other: "UserShares") -> bool:
+        """Whether all users add the same in all folds."""
+        has_same_sums = np.array_equal(self.sums, other.sums)
+        return has_same_sums and np.array_equal(self.weights, other.weights)
+
+    def value(self, metric: Metric) -> float:
+        """The mean over the folds of the metric that these are shares of."""
+        by_fold = metric.finish(self.sums.sum(axis=1) / self.weights.sum(axis=1))
+        return float(np.mean(by_fold))
+
 
 def read_user_shares(
     run: Run, rows: Mapping[str, Sequence[Record]], columns: Sequence[str]
@@ -33,7 +47,8 @@ def read_user_shares(
     """For each of `columns` the shares of each row that has a value of it in all its folds.
 
     `rows` are the records by the row's name; a row with a cell that is not ok has none. UsageError,
-    naming the file, where an ok record's answers are gone, damaged or another's.
+    naming the file, where an ok record's answers are gone, damaged or another's, and for shares that
+    are no numbers.
     """
     shares_by_column: dict[str, dict[str, UserShares]] = {column: {} for column in columns}
     for row, records in rows.items():
@@ -58,6 +73,8 @@ def _read_shares_of_cell(run: Run, record: Record, columns: Sequence[str]) -> di
     arrays = run.answers_of(record, SHARE_ARRAYS)
     users = arrays["share_users"]
     stored_columns = arrays["share_columns"].tolist()
+    _refuse_non_numbers(run.path(record.cell, ".npz"), arrays["share_sums"])
+    _refuse_non_numbers(run.path(record.cell, ".npz"), arrays["share_weights"])
 
     shares: dict[str, Shares] = {}
     for column in set(columns) & set(stored_columns):
@@ -68,3 +85,13 @@ def _read_shares_of_cell(run: Run, record: Record, columns: Sequence[str]) -> di
         weights[users] = arrays["share_weights"][place]
         shares[column] = (sums, weights)
     return shares
+
+
+def _refuse_non_numbers(path: Path, shares: NDArray[Any]) -> None:
+    """UsageError, naming the file, if a user's share is NaN or infinite: no run writes such."""
+    if np.issubdtype(shares.dtype, np.number) and np.isfinite(shares).all():
+        return
+    raise UsageError(
+        f"{path} is damaged: it has NaN or infinity among the users' shares, of which nothing can "
+        "be computed. Delete it to measure the cell again."
+    )

@@ -1,33 +1,40 @@
-"""Whether a run is worse than another by more than is tolerated, and more than chance explains.
+"""Whether a run is worse than another by more than is tolerated, for any choice of users.
 
 The commands `compare` and `accept` come in: for tolerances as they are typed, one verdict for each
-row and tolerance, and the verdicts as a table. `MACHINE_FACTS` serves reports that compare times,
-too.
+row and tolerance, what they come to, and the verdicts as a table. `MACHINE_FACTS` serves reports
+that compare times, `suspect_rows` whoever shows a single run.
 """
 
 from recbench.benchmarks.gating.gate import (
+    explain_idle_tolerances,
     judge_runs,
+    list_everything,
     refuse_absent_columns,
-    refuse_idle_tolerances,
 )
-from recbench.benchmarks.gating.tolerances import Tolerance, parse_tolerance
+from recbench.benchmarks.gating.outcome import Outcome, conclude
+from recbench.benchmarks.gating.suspicion import suspect_rows
+from recbench.benchmarks.gating.tolerances import TIMES, Tolerance, parse_tolerance
 from recbench.benchmarks.gating.verdict_table import (
     format_markdown,
-    open_console,
+    open_wide_console,
     tabulate_verdicts,
 )
-from recbench.benchmarks.gating.verdicts import FAILING, MACHINE_FACTS, Verdict
+from recbench.benchmarks.gating.verdicts import MACHINE_FACTS, Verdict
 
 __all__ = [
-    "FAILING",
     "MACHINE_FACTS",
+    "TIMES",
+    "Outcome",
     "Tolerance",
     "Verdict",
+    "conclude",
+    "explain_idle_tolerances",
     "format_markdown",
     "judge_runs",
-    "open_console",
+    "list_everything",
+    "open_wide_console",
     "parse_tolerance",
     "refuse_absent_columns",
-    "refuse_idle_tolerances",
+    "suspect_rows",
     "tabulate_verdicts",
 ]

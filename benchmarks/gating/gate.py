@@ -1,17 +1,18 @@
-"""Whether a new run is worse than an old one by more than is tolerated, and more than chance
-explains.
+"""Whether a new run is worse than an old one by more than is tolerated, for any choice of users.
 
 Both runs are compared row by row on the same users: the interval is that of the paired bootstrap of
 `benchmarks.certainty`. A row has REGRESSED only if its whole interval lies beyond the tolerance,
 and passes only if the data could have shown that; else it is UNRESOLVED. Times are compared as
 ratios to a fixed kernel timed in the same cell, fold by fold.
 
-Only initialisations with the run's own seed count: others, of `--repeats`, are there to tell
-variances apart. What `--also-split` measured is a row of its own, `ROW (split time)`.
+Only initialisations with the run's own seed are compared: others, of `--repeats`, tell how much a
+seed moves a metric, and widen its interval by that. What `--also-split` measured is a row of its
+own, `ROW (split time)`.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from recbench.benchmarks.certainty import (
     Estimate,
@@ -20,8 +21,16 @@ from recbench.benchmarks.certainty import (
     explain_too_few_users,
     read_user_shares,
 )
-from recbench.benchmarks.gating.tolerances import TIMES, Tolerance
-from recbench.benchmarks.gating.verdicts import UNJUDGED, Verdict, judge_metric, judge_time
+from recbench.benchmarks.gating.seeds import estimate_seed_effect
+from recbench.benchmarks.gating.suspicion import suspect_rows
+from recbench.benchmarks.gating.tolerances import TIMES, Tolerance, refuse_unknown_rows
+from recbench.benchmarks.gating.verdicts import (
+    UNJUDGED,
+    Verdict,
+    judge_equal,
+    judge_metric,
+    judge_time,
+)
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import AlgorithmDescription, Record, Run, group_by_role
 from recbench.datasets.foundation import UsageError
@@ -31,19 +40,26 @@ CELL_FACTS = ("digest", "split", "n_folds", "split_seed", "fold")
 PROTOCOL_FACTS = ("version", "protocols")
 FOLD_FACTS = ("train_rows", "test_rows")
 
+# Statuses of a row that cannot run where it is run, and of one that did begin and came to nothing.
+EXCUSED = ("skipped", "not_installed")
+CRASHES = ("crashed", "failed", "diverged", "out_of_memory")
+
 
 @dataclass(frozen=True)
 class GatedRun:
     """One of the two runs: the records of its rows by name, and by column and row what users add.
 
     `estimates` are of the shares that have enough users, `algorithms` what the plan says of them,
-    by the rows of its cells: early plans say nothing.
+    by the rows of its cells: early plans say nothing. `starts` are a row's other initialisations,
+    `suspicions` why a row's own numbers are too good, by row.
     """
 
     rows: dict[str, list[Record]]
     shares: Mapping[str, Mapping[str, UserShares]]
     estimates: Mapping[str, Mapping[str, Estimate]]
     algorithms: Mapping[str, AlgorithmDescription]
+    starts: Mapping[str, list[Record]] = field(default_factory=dict)
+    suspicions: Mapping[str, str] = field(default_factory=dict)
 
     def predicts_ratings(self, row: str) -> bool | None:
         """Whether the algorithm of a row predicts ratings; None if the plan does not say."""
@@ -60,8 +76,11 @@ def judge_runs(
     """One verdict for each row of either run and each tolerance that it has values for.
 
     In the order of `base`. `suspicious` is the relative gain beyond which a row is SUSPICIOUS.
+    UsageError for raw answers that are gone, damaged or not those of their record, and for a
+    tolerance on a row that neither run has.
     """
     old, new = read_gated_runs([base, head], tolerances)
+    refuse_unknown_rows(tolerances, [*old.rows, *new.rows])
     return judge_rows(old, new, tolerances, suspicious)
 
 
@@ -70,7 +89,8 @@ def read_gated_runs(runs: Sequence[Run], tolerances: Sequence[Tolerance]) -> lis
     users.
     """
     columns = _metric_columns_of(tolerances)
-    rows_of_runs = [_records_by_row(run) for run in runs]
+    records_of_runs = [run.records() for run in runs]
+    rows_of_runs = [_group_by_row(records) for records in records_of_runs]
     shares_of_runs = [
         read_user_shares(run, rows, columns) for run, rows in zip(runs, rows_of_runs, strict=True)
     ]
@@ -82,11 +102,18 @@ def read_gated_runs(runs: Sequence[Run], tolerances: Sequence[Tolerance]) -> lis
             estimates[column] = of_column
 
     plans = [run.read_plan()[1] for run in runs]
-    parts = zip(rows_of_runs, shares_of_runs, estimates_of_runs, plans, strict=True)
-    return [
-        GatedRun(rows, shares, estimates, plan.algorithms)
-        for rows, shares, estimates, plan in parts
-    ]
+    sides = []
+    for place, records in enumerate(records_of_runs):
+        side = GatedRun(
+            rows=rows_of_runs[place],
+            shares=shares_of_runs[place],
+            estimates=estimates_of_runs[place],
+            algorithms=plans[place].algorithms,
+            starts=_list_starts(records),
+            suspicions=suspect_rows(records),
+        )
+        sides.append(side)
+    return sides
 
 
 def _estimate_column(
@@ -118,14 +145,25 @@ def judge_rows(
     for row in dict.fromkeys([*old.rows, *new.rows]):
         obstacle = _obstacle(old.rows.get(row), new.rows.get(row))
         for tolerance in tolerances:
+            if not tolerance.covers(row):
+                continue
             if obstacle is not None:
                 verdict, reason = obstacle
                 verdicts.append(Verdict(row, tolerance, verdict, reason))
             elif tolerance.column in TIMES:
                 verdicts.append(judge_time(row, tolerance, old.rows[row], new.rows[row]))
             elif _has_metric(row, tolerance.column, old, new):
-                verdicts.append(_judge_defined(row, tolerance, old, new, suspicious))
+                verdict_on_metric = _judge_defined(row, tolerance, old, new, suspicious)
+                verdicts.append(_mark_suspicious(verdict_on_metric, new))
     return verdicts
+
+
+def _mark_suspicious(verdict: Verdict, new: GatedRun) -> Verdict:
+    """SUSPICIOUS in the place of what does not fail, for a row that is so in the head by itself."""
+    reason = new.suspicions.get(verdict.row)
+    if reason is None or verdict.verdict not in ("PASS", "WORSE", "IMPROVED"):
+        return verdict
+    return replace(verdict, verdict="SUSPICIOUS", reason=reason)
 
 
 def _judge_defined(
@@ -133,8 +171,9 @@ def _judge_defined(
 ) -> Verdict:
     """The verdict on a metric that a row has in some fold of the base or of the head.
 
-    On the estimates if both runs have enough users with a value: see `judge_metric`, also for
-    `suspicious`, the gain beyond which a row is too good to be trusted. Else why there is none.
+    PASS if all users have the same in both runs. Else on the estimates if both runs have enough
+    users with a value: see `judge_metric`, also for `suspicious`, the gain beyond which a row is
+    too good to be trusted. Else why there is none.
     """
     column = tolerance.column
     before = old.shares[column].get(row)
@@ -148,12 +187,17 @@ def _judge_defined(
     if after is None:
         return Verdict(row, tolerance, "MISSING", "undefined in the head")
 
+    if before.equals(after):
+        return judge_equal(row, tolerance, before.value(find_metric(column)))
     reason = explain_too_few_users(min(before.n_users, after.n_users))
     if reason:
         return Verdict(row, tolerance, "UNRESOLVED", reason)
+    seeds = estimate_seed_effect(
+        column, old.rows[row], new.rows[row], old.starts.get(row, []), new.starts.get(row, [])
+    )
     old_estimate = old.estimates[column][row]
     new_estimate = new.estimates[column][row]
-    return judge_metric(row, tolerance, old_estimate, new_estimate, suspicious)
+    return judge_metric(row, tolerance, old_estimate, new_estimate, suspicious, seeds)
 
 
 def _has_metric(row: str, column: str, old: GatedRun, new: GatedRun) -> bool:
@@ -178,72 +222,127 @@ def _metric_columns_of(tolerances: Iterable[Tolerance]) -> list[str]:
     return list(dict.fromkeys(columns))
 
 
-def refuse_idle_tolerances(
-    run: Run, tolerances: Sequence[Tolerance], verdicts: Iterable[Verdict]
-) -> None:
-    """UsageError for a tolerance on a metric that has judged no row: it would pass whatever
-    happens.
+def explain_idle_tolerances(
+    run: Run, tolerances: Sequence[Tolerance], verdicts: Sequence[Verdict]
+) -> str:
+    """Which tolerances have judged no row, and why: they would pass whatever happens.
+
+    Empty if all have. An UNRESOLVED time counts as not judged here: rows with short fits do not
+    spoil a limit, but it must judge one.
     """
-    busy = {verdict.tolerance for verdict in verdicts if verdict.verdict not in UNJUDGED}
-    idle = [tolerance for tolerance in tolerances if tolerance not in busy]
-    _refuse_columns(run, [tolerance.column for tolerance in idle if tolerance.column not in TIMES])
+    busy = set()
+    for verdict in verdicts:
+        is_time = verdict.tolerance.column in TIMES
+        if verdict.verdict in UNJUDGED or (is_time and verdict.verdict == "UNRESOLVED"):
+            continue
+        busy.add(verdict.tolerance)
+
+    idle = [tolerance for tolerance in tolerances if tolerance.is_limit and tolerance not in busy]
+    if not idle:
+        return ""
+    columns = ", ".join(dict.fromkeys(tolerance.column for tolerance in idle))
+    reasons = [_explain_idle(tolerance, verdicts) for tolerance in idle]
+    return " ".join(filter(None, [_describe_absence(run, columns), *reasons]))
+
+
+def _explain_idle(tolerance: Tolerance, verdicts: Iterable[Verdict]) -> str:
+    """Why a tolerance has judged no row, each reason once; empty if it has met none."""
+    reasons = dict.fromkeys(
+        verdict.reason for verdict in verdicts if verdict.tolerance == tolerance and verdict.reason
+    )
+    return f"{tolerance.text}: {'; '.join(reasons)}." if reasons else ""
+
+
+def _describe_absence(run: Run, columns: str) -> str:
+    known = ", ".join(_list_columns(run)) or "none"
+    return (
+        f"no row of {run.directory} can be gated by {columns}. "
+        f"Columns there, with their cutoffs and protocols: {known}."
+    )
 
 
 def refuse_absent_columns(run: Run, tolerances: Sequence[Tolerance]) -> None:
-    """UsageError for a tolerance on a metric that no row of `run` has in all its folds."""
-    shares = read_user_shares(run, _records_by_row(run), _metric_columns_of(tolerances))
-    _refuse_columns(run, [column for column, by_row in shares.items() if not by_row])
+    """UsageError for a tolerance on a metric that no row of `run` has in all its folds.
 
-
-def _refuse_columns(run: Run, columns: Sequence[str]) -> None:
-    """UsageError that no row can be gated by `columns`, with those that can be; nothing if
-    empty.
+    And for one on a row that it has not.
     """
-    if not columns:
-        return
+    rows = _group_by_row(run.records())
+    refuse_unknown_rows(tolerances, rows)
+    shares = read_user_shares(run, rows, _metric_columns_of(tolerances))
+    absent = [column for column, by_row in shares.items() if not by_row]
+    if absent:
+        raise UsageError(_describe_absence(run, ", ".join(absent)))
 
+
+def _list_columns(run: Run) -> list[str]:
+    """The metrics by which a row of `run` can be gated, each once."""
     known: dict[str, None] = {}
     for record in run.records():
         for column, value in record.metrics.items():
             if value is not None and find_metric(column).kind != "set":
                 known[column] = None
-    raise UsageError(
-        f"no row of {run.directory} can be gated by {', '.join(columns)}. "
-        f"Columns there, with their cutoffs and protocols: {', '.join(known) or 'none'}"
-    )
+    return list(known)
 
 
-def _records_by_row(run: Run) -> dict[str, list[Record]]:
+def list_everything(base: Run, head: Run) -> list[Tolerance]:
+    """All columns of both reports, and the times, as tolerances that tolerate anything.
+
+    Metrics that are best at 0, and those that may be 0 in the base, are compared as amounts.
+    """
+    columns: dict[str, None] = {}
+    for run in (base, head):
+        _, about = run.read_plan()
+        for column in about.metrics or _list_columns(run):
+            if find_metric(column).kind != "set":
+                columns[column] = None
+    metrics = [Tolerance(column, column, math.inf, relative=False) for column in columns]
+    times = [Tolerance(column, column, math.inf, relative=True) for column in TIMES]
+    return [*metrics, *times]
+
+
+def _group_by_row(records: Iterable[Record]) -> dict[str, list[Record]]:
     """The records of each row, and of each row under another split, by division and fold."""
-    records_by_name: dict[str, list[Record]] = {}
-    for record in run.records():
-        records_by_name.setdefault(record.cell.row, []).append(record)
-
     rows: dict[str, list[Record]] = {}
-    for name, records in records_by_name.items():
-        main, _, under_other_split = group_by_role(records)
+    for name, of_name in _group_by_name(records).items():
+        main, _, under_other_split = group_by_role(of_name)
         rows[name] = main
         for record in under_other_split:
             rows.setdefault(f"{name} (split {record.cell.split})", []).append(record)
     return {
-        name: sorted(records, key=lambda record: record.cell.seeded_fold)
-        for name, records in rows.items()
+        name: sorted(of_row, key=lambda record: record.cell.seeded_fold)
+        for name, of_row in rows.items()
     }
+
+
+def _list_starts(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """The other initialisations of each row, see `--repeats`."""
+    return {name: group_by_role(of_name)[1] for name, of_name in _group_by_name(records).items()}
+
+
+def _group_by_name(records: Iterable[Record]) -> dict[str, list[Record]]:
+    records_by_name: dict[str, list[Record]] = {}
+    for record in records:
+        records_by_name.setdefault(record.cell.row, []).append(record)
+    return records_by_name
 
 
 def _obstacle(old: list[Record] | None, new: list[Record] | None) -> tuple[str, str] | None:
     """Why two rows cannot be compared, as a verdict and a reason; None if they can."""
-    if old is None:
-        return "NEW", "not in the base; accept it to have it gated"
     if new is None:
         return "MISSING", "the head has no such row"
 
-    failure = _first_failure(old)
-    if failure:
-        return "INCOMPARABLE", f"base: {failure}"
-    failure = _first_failure(new)
-    if failure:
-        return "MISSING", f"head: {failure}"
+    failed_before = _find_failed(old or [])
+    failed = _find_failed(new)
+    if failed is not None:
+        status_before = failed_before.status if failed_before is not None else "ok"
+        if failed.status == status_before and failed.status in EXCUSED:
+            return "NOT GATED", f"in both: {_describe_failed(failed)}"
+        verdict = "CRASHED" if failed.status in CRASHES else "MISSING"
+        return verdict, f"head: {_describe_failed(failed)}"
+    if old is None:
+        return "NEW", "not in the base; accept it to have it gated"
+    if failed_before is not None:
+        return "INCOMPARABLE", f"base: {_describe_failed(failed_before)}"
 
     difference = _first_difference(old, new)
     if difference:
@@ -251,13 +350,14 @@ def _obstacle(old: list[Record] | None, new: list[Record] | None) -> tuple[str, 
     return None
 
 
-def _first_failure(records: Sequence[Record]) -> str:
-    """What became of the first cell that is not ok; empty if all are."""
-    for record in records:
-        if record.status != "ok":
-            reason = record.reason or "no reason given"
-            return f"{record.status} in {record.cell.place}: {reason}"
-    return ""
+def _find_failed(records: Sequence[Record]) -> Record | None:
+    """The first record that is not ok; None if all are."""
+    return next((record for record in records if record.status != "ok"), None)
+
+
+def _describe_failed(record: Record) -> str:
+    reason = record.reason or "no reason given"
+    return f"{record.status} in {record.cell.place}: {reason}"
 
 
 def _first_difference(old: Sequence[Record], new: Sequence[Record]) -> str:
@@ -277,6 +377,13 @@ def _first_difference(old: Sequence[Record], new: Sequence[Record]) -> str:
         now = new[0].cell.protocol[name]
         if was != now:
             return f"the protocol's {name} differs: {was} in the base, {now} in the head"
+
+    was_simulated = {record.data.simulated for record in old}
+    is_simulated = {record.data.simulated for record in new}
+    if was_simulated != is_simulated:
+        in_base = f"{_list_values(was_simulated)} in the base"
+        in_head = f"{_list_values(is_simulated)} in the head"
+        return f"whether the ratings are simulated differs: {in_base}, {in_head}"
 
     for name in FOLD_FACTS:
         for before, after in zip(old, new, strict=True):

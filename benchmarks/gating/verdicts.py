@@ -1,27 +1,35 @@
 """The verdict on one row in one column.
 
-A metric is judged by the bootstrap over users, a time by its ratios fold by fold.
+A metric is judged by the bootstrap over users, widened by what is known of initialisations; a time
+by its ratios fold by fold.
 """
 
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
 from recbench.benchmarks.certainty import Estimate
-from recbench.benchmarks.gating.tolerances import Tolerance
+from recbench.benchmarks.gating.seeds import NO_EFFECT, SeedEffect
+from recbench.benchmarks.gating.tolerances import BELOW_ZERO, Tolerance
 from recbench.benchmarks.metrics import Doubles, Metric, find_metric
 from recbench.benchmarks.records import Record
+from recbench.datasets.foundation import format_seconds
 
-# Verdicts that fail a gate, and verdicts on what was not judged at all.
-FAILING = ("MISSING", "INCOMPARABLE", "REGRESSED")
+# Verdicts on a row of the head that is not there, and on what was not judged at all.
+LOST = ("MISSING", "CRASHED")
 UNJUDGED = ("NEW", "NOT GATED")
 
 # Standard errors of a difference that is found at the 5 % level with a chance of 80 %.
 POWER = 2.8
+
+# Seconds of a phase below which the machine's own unrest is a large part of them.
+SHORTEST_SECONDS = 0.1
+# Folds that must all be slower, or all faster, for that to happen by chance in less than 5 %.
+FOLDS_TO_TELL = 6
 
 # Facts of an environment that must be the same where times are compared.
 MACHINE_FACTS = ("cpu", "cores", "platform", "python", "threads")
@@ -56,25 +64,38 @@ class Verdict:
         limit = {
             "text": self.tolerance.text,
             "column": self.tolerance.column,
-            "tolerance": self.tolerance.amount,
+            "tolerance": self.tolerance.amount if self.tolerance.is_limit else None,
             "relative": self.tolerance.relative,
+            "rows": list(self.tolerance.rows),
         }
         return {"row": entry.pop("row"), "limit": limit, **entry}
 
 
 def judge_metric(
-    row: str, tolerance: Tolerance, old: Estimate, new: Estimate, suspicious: float
+    row: str,
+    tolerance: Tolerance,
+    old: Estimate,
+    new: Estimate,
+    suspicious: float,
+    seeds: SeedEffect = NO_EFFECT,
 ) -> Verdict:
     """The verdict on a metric, from its estimates in the old and the new run.
 
-    REGRESSED if the whole interval of the change lies beyond the tolerance; SUSPICIOUS if it lies
-    beyond a relative gain of `suspicious`; IMPROVED if it lies on the better side; PASS only where
-    a worsening beyond the tolerance would have been found, and else UNRESOLVED.
+    PASS if the two are equal in all draws, also at 0. REGRESSED if the whole interval of the change
+    lies beyond the tolerance; SUSPICIOUS if it lies beyond a relative gain of `suspicious`;
+    IMPROVED or WORSE if it lies on one side of 0. PASS only where a worsening beyond the tolerance
+    would have been found, and else UNRESOLVED; NOT GATED where the old value cannot lose as much.
+
+    What `seeds` are known to change is in the interval. Where it should be and is not known, an
+    interval on one side of 0 says nothing, so the row neither improved nor got worse.
     """
     metric = find_metric(tolerance.column)
+    if old.value == new.value and np.array_equal(old.drawn, new.drawn):
+        return judge_equal(row, tolerance, old.value)
+
     worsening = _estimate_worsening(metric, tolerance, old, new)
-    low, high = worsening.interval()
-    if not math.isfinite(low):
+    bounds = worsening.interval()
+    if not math.isfinite(bounds[0]):
         sign = "-" if metric.better == "higher" else "+"
         reason = (
             "too often 0 in the base to be compared in percent; "
@@ -82,31 +103,19 @@ def judge_metric(
         )
         return Verdict(row, tolerance, "UNRESOLVED", reason, old.value, new.value)
 
+    variance = seeds.variance
+    if variance is not None and tolerance.relative:
+        variance = variance.scaled(1 / abs(old.value))
+    low, high = bounds
     detectable = POWER * worsening.standard_error
-    is_suspicious = (
-        metric.better != "zero" and _relative_change(high, tolerance, old.value) < -suspicious
-    )
-    reason = ""
-    if low > tolerance.amount:
-        verdict = "REGRESSED"
-        reason = f"worse by more than {tolerance.text}"
-    elif high < 0 and is_suspicious:
-        verdict = "SUSPICIOUS"
-        reason = f"better by more than {suspicious:.0%}: too good to be taken on trust"
-    elif high < 0:
-        verdict = "IMPROVED"
-    elif tolerance.amount < detectable:
-        verdict = "UNRESOLVED"
-        least = tolerance.format_change(detectable).removeprefix("+")
-        reason = f"too fine: the minimum detectable effect is {least}"
-    else:
-        verdict = "PASS"
+    if variance is not None:
+        low, high = variance.widen(worsening.value, bounds)
+        detectable = math.hypot(detectable, variance.detectable)
 
-    return Verdict(
+    verdict = Verdict(
         row,
         tolerance,
-        verdict,
-        reason,
+        "PASS",
         base=old.value,
         head=new.value,
         change=worsening.value,
@@ -114,6 +123,56 @@ def judge_metric(
         high=high,
         detectable=detectable,
     )
+    is_suspicious = (
+        metric.better != "zero" and _relative_change(high, tolerance, old.value) < -suspicious
+    )
+    if low > tolerance.amount:
+        reason = f"worse by more than {tolerance.text}"
+        return replace(verdict, verdict="REGRESSED", reason=f"{reason}{seeds.caveat}")
+    if high < 0 and is_suspicious:
+        reason = f"better by more than {suspicious:.0%}: too good to be taken on trust"
+        return replace(verdict, verdict="SUSPICIOUS", reason=reason)
+    if _cannot_lose(metric, tolerance, old.value):
+        reason = f"it has {old.value:.4g}, and cannot lose the {tolerance.amount:g} that may pass"
+        return replace(verdict, verdict="NOT GATED", reason=reason)
+
+    cannot_claim = f"no change can be claimed{seeds.caveat}"
+    if high < 0:
+        if seeds.is_unknown:
+            return replace(verdict, reason=cannot_claim)
+        return replace(verdict, verdict="IMPROVED")
+    if tolerance.amount < detectable:
+        least = tolerance.format_change(detectable).removeprefix("+")
+        reason = f"too fine: the minimum detectable effect is {least}"
+        return replace(verdict, verdict="UNRESOLVED", reason=reason)
+    if low > 0:
+        if seeds.is_unknown:
+            return replace(verdict, reason=cannot_claim)
+        reason = f"worse, and not by more than {tolerance.text}" if tolerance.is_limit else ""
+        return replace(verdict, verdict="WORSE", reason=reason)
+    return verdict
+
+
+def judge_equal(row: str, tolerance: Tolerance, value: float) -> Verdict:
+    """The verdict on a column in which all users have the same in both runs: nothing changed."""
+    return Verdict(
+        row,
+        tolerance,
+        "PASS",
+        base=value,
+        head=value,
+        change=0.0,
+        low=0.0,
+        high=0.0,
+        detectable=0.0,
+    )
+
+
+def _cannot_lose(metric: Metric, tolerance: Tolerance, old_value: float) -> bool:
+    """Whether a metric whose lowest value is 0 has less than the amount that it may lose."""
+    is_amount = tolerance.is_limit and not tolerance.relative
+    has_floor = metric.better == "higher" and metric.name not in BELOW_ZERO
+    return is_amount and has_floor and old_value <= tolerance.amount
 
 
 def _estimate_worsening(
@@ -146,46 +205,72 @@ def judge_time(
     """The verdict on a time: a ratio for each fold, and their whole range instead of an interval.
 
     Times are multiples of a fixed kernel timed in the same cell. NOT GATED where cells ran at the
-    same time or on another machine, where a time is absent, and with one fold.
+    same time or on another machine, where a time is absent, and with one fold; UNRESOLVED where
+    both are too short, or where the processor's seconds did not grow as the wall's have. WORSE and
+    IMPROVED need folds enough to tell all slower from chance.
     """
     obstacle = _obstacle_to_times(old, new)
     if obstacle:
         return Verdict(row, tolerance, "NOT GATED", obstacle)
 
     phase = tolerance.column.removesuffix("_seconds")
-    changes = []
-    for before, after in zip(old, new, strict=True):
-        old_time = _time_in_kernels(before, phase)
-        new_time = _time_in_kernels(after, phase)
-        if old_time and new_time:
-            changes.append(new_time / old_time - 1)
+    changes = _changes_of_times(phase, "seconds", old, new)
     if len(changes) < len(old):
         reason = "a cell has no time, or none of the kernel"
         return Verdict(row, tolerance, "NOT GATED", reason)
-    if len(changes) < 2:
-        reason = "one fold: a single ratio cannot tell a change from chance"
-        return Verdict(row, tolerance, "NOT GATED", reason)
 
-    low = min(changes)
-    high = max(changes)
-    verdict = "PASS"
-    reason = ""
-    if low > tolerance.amount:
-        verdict = "REGRESSED"
-        reason = "slower in every fold, as a multiple of a fixed kernel"
-    elif high < 0:
-        verdict = "IMPROVED"
-    return Verdict(
+    base = statistics.fmean(record.costs[phase].seconds for record in old)
+    head = statistics.fmean(record.costs[phase].seconds for record in new)
+    verdict = Verdict(
         row,
         tolerance,
-        verdict,
-        reason,
-        base=statistics.fmean(record.costs[phase].seconds for record in old),
-        head=statistics.fmean(record.costs[phase].seconds for record in new),
+        "PASS",
+        base=base,
+        head=head,
         change=statistics.median(changes),
-        low=low,
-        high=high,
+        low=min(changes),
+        high=max(changes),
     )
+    processor_changes = _changes_of_times(phase, "cpu_seconds", old, new)
+    has_waited = (
+        len(processor_changes) == len(changes) and min(processor_changes) <= tolerance.amount
+    )
+    return _judge_range(verdict, tolerance, len(changes), has_waited=has_waited)
+
+
+def _judge_range(
+    verdict: Verdict, tolerance: Tolerance, n_folds: int, *, has_waited: bool
+) -> Verdict:
+    """`verdict` on a time with the word and the reason that its numbers have earned."""
+    assert verdict.base is not None and verdict.head is not None
+    assert verdict.low is not None and verdict.high is not None
+    longest = max(verdict.base, verdict.head)
+    if n_folds < 2:
+        reason = "one fold: a single ratio cannot tell a change from chance"
+        return replace(verdict, verdict="NOT GATED", reason=reason)
+    if verdict.low == verdict.high == 0:
+        return verdict
+    if longest < SHORTEST_SECONDS:
+        reason = (
+            f"too short: {format_seconds(longest)} s on average, and a machine's own unrest "
+            f"counts below {SHORTEST_SECONDS:g} s"
+        )
+        return replace(verdict, verdict="UNRESOLVED", reason=reason)
+    if verdict.low > tolerance.amount and has_waited:
+        reason = (
+            "slower in every fold by the clock, and not in seconds of the processor: the machine "
+            "did other things, or the algorithm waits"
+        )
+        return replace(verdict, verdict="UNRESOLVED", reason=reason)
+    if verdict.low > tolerance.amount:
+        reason = "slower in every fold, as a multiple of a fixed kernel"
+        return replace(verdict, verdict="REGRESSED", reason=reason)
+    if n_folds >= FOLDS_TO_TELL and verdict.high < 0:
+        return replace(verdict, verdict="IMPROVED")
+    if n_folds >= FOLDS_TO_TELL and verdict.low > 0:
+        reason = f"slower in every fold, by less than {tolerance.text} in one of them"
+        return replace(verdict, verdict="WORSE", reason=reason)
+    return verdict
 
 
 def _obstacle_to_times(old: Sequence[Record], new: Sequence[Record]) -> str:
@@ -200,9 +285,28 @@ def _obstacle_to_times(old: Sequence[Record], new: Sequence[Record]) -> str:
     return ""
 
 
-def _time_in_kernels(record: Record, phase: str) -> float | None:
-    """The seconds of a phase as a multiple of the kernel's; None if either is absent or 0."""
-    seconds = record.seconds(phase)
+def _changes_of_times(
+    phase: str,
+    clock: Literal["seconds", "cpu_seconds"],
+    old: Sequence[Record],
+    new: Sequence[Record],
+) -> list[float]:
+    """Ratios - 1 of a phase's times, in multiples of the kernel, of the folds that have them."""
+    changes = []
+    for before, after in zip(old, new, strict=True):
+        old_time = _time_in_kernels(before, phase, clock)
+        new_time = _time_in_kernels(after, phase, clock)
+        if old_time and new_time:
+            changes.append(new_time / old_time - 1)
+    return changes
+
+
+def _time_in_kernels(
+    record: Record, phase: str, clock: Literal["seconds", "cpu_seconds"]
+) -> float | None:
+    """The time of a phase as a multiple of the kernel's; None if either is absent or 0."""
+    cost = record.costs.get(phase)
+    seconds: float | None = getattr(cost, clock) if cost is not None else None
     if not seconds or not record.kernel_seconds:
         return None
     return seconds / record.kernel_seconds

@@ -1,5 +1,6 @@
 """What every other room stands on: names with parameters, errors a user can mend, command lines,
-amounts of time and memory, how far a file may unpack, compiled loops, SplitMix64.
+amounts of time and memory, how far a file may unpack, compiled loops, SplitMix64, and text of others
+made legible.
 
 Anybody may come in, also from other packages. It knows nothing of ratings.
 """
@@ -24,6 +25,13 @@ from recbench.datasets.foundation.expansion import (
     refuse_long_line,
 )
 from recbench.datasets.foundation.json_files import parse_json
+from recbench.datasets.foundation.legible import LONGEST_LINE, make_legible, open_console
+from recbench.datasets.foundation.markdown import (
+    escape_markdown,
+    find_addresses,
+    format_code,
+    longest_run_of_ticks,
+)
 from recbench.datasets.foundation.spec import (
     UsageError,
     format_spec,
@@ -41,6 +49,7 @@ __all__ = [
     "GOLDEN_GAMMA",
     "INCOMPLETE",
     "INTERRUPTED",
+    "LONGEST_LINE",
     "USAGE",
     "Bounds",
     "Expansion",
@@ -49,12 +58,18 @@ __all__ = [
     "build_application",
     "compile_lazily",
     "count_decimals",
+    "escape_markdown",
+    "find_addresses",
+    "format_code",
     "format_number",
     "format_seconds",
     "format_spec",
     "import_all",
     "longest_line",
+    "longest_run_of_ticks",
+    "make_legible",
     "mix_bits",
+    "open_console",
     "parse_json",
     "parse_megabytes",
     "parse_seconds",

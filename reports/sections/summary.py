@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from recbench.benchmarks.gating import suspect_rows
 from recbench.benchmarks.metrics import find_metric
 from recbench.reports import words
 from recbench.reports.rendering import Block, Paragraph
@@ -23,6 +24,8 @@ def summarise_run(results: Results) -> list[str]:
     sentences += _name_hidden_columns(results)
     for column in headline_columns(results):
         sentences += _summarise_column(results, column)
+    for row, why in suspect_rows(results.records).items():
+        sentences.append(f"Too good to be taken on trust (SUSPICIOUS): {row}; {why}")
     if any(row.contended for row in results.contestants):
         sentences.append("Cells ran side by side, so times are contended.")
     return sentences + _summarise_failures(results)

@@ -16,9 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from recbench.benchmarks.certainty.estimate import Estimate
-from recbench.benchmarks.compare import exit_code
-from recbench.benchmarks.console.command_line import FAILED, USAGE
 from recbench.benchmarks.gating.gate import GatedRun, judge_rows, read_gated_runs
+from recbench.benchmarks.gating.outcome import Outcome, conclude
 from recbench.benchmarks.gating.tolerances import Tolerance, parse_tolerance
 from recbench.benchmarks.records.record import Run
 
@@ -36,12 +35,15 @@ def main(directory: Path, n_seeds: int, limits: Sequence[Tolerance]) -> None:
     pairs = list(itertools.combinations(sides, 2))
     for base, head in pairs:
         found = judge_rows(base, head, limits, SUSPICIOUS)
-        code = exit_code(found)
-        failing.update({FAILED: ["regressed"], USAGE: ["too fine"]}.get(code, []))
+        outcome = conclude(found)
+        if outcome is Outcome.FAILED:
+            failing.update(["regressed"])
+        if outcome is Outcome.UNJUDGED:
+            failing.update(["too fine"])
         failing.update(
             f"{v.verdict} {v.row} {v.tolerance.text}"
             for v in found
-            if v.verdict not in ("PASS", "IMPROVED")
+            if v.verdict not in ("PASS", "IMPROVED", "WORSE")
         )
         seeded.update(
             f"{verdict.row} {verdict.tolerance.column}" for verdict in found if verdict.change
@@ -65,10 +67,10 @@ def main(directory: Path, n_seeds: int, limits: Sequence[Tolerance]) -> None:
     print(f"with a difference at all: {', '.join(sorted(seeded))}")
     removals = zip(pairs, itertools.cycle(sides[0].rows), strict=False)
     removed = [
-        exit_code(judge_rows(base, _without(head, row), limits, SUSPICIOUS))
+        conclude(judge_rows(base, _without(head, row), limits, SUSPICIOUS))
         for (base, head), row in removals
     ]
-    print(f"a row removed: caught {removed.count(FAILED)} of {len(removed)}")
+    print(f"a row removed: caught {removed.count(Outcome.INCOMPLETE)} of {len(removed)}")
     for name, number in total.items():
         print(
             f"made worse, new seed: {name:<44} caught {caught[name]} of {number} "

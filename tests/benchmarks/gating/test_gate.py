@@ -19,8 +19,9 @@ from recbench.benchmarks.certainty.user_shares import UserShares
 from recbench.benchmarks.compare import compare
 from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.gating.gate import judge_runs
+from recbench.benchmarks.gating.suspicion import suspect_rows
 from recbench.benchmarks.gating.tolerances import Tolerance, parse_tolerance
-from recbench.benchmarks.gating.verdicts import judge_metric
+from recbench.benchmarks.gating.verdicts import judge_metric, judge_time
 from recbench.benchmarks.metrics.registry import METRICS, Doubles
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.facts import AlgorithmDescription, PhaseCost
@@ -129,7 +130,7 @@ def test_the_same_run_passes(base: Path, tmp_path: Path) -> None:
         ("rmse", 0.97**2, "IMPROVED", 0),
         ("rmse", 0.8**2, "SUSPICIOUS", 0),
         ("precision@10", 0.9, "REGRESSED", 1),
-        ("precision@10", 0.98, "PASS", 0),
+        ("precision@10", 0.98, "WORSE", 0),
         ("precision@10", 1.05, "IMPROVED", 0),
     ],
 )
@@ -155,12 +156,12 @@ def test_a_worsening_within_chance_does_not_fail_but_is_too_fine_to_be_gated(
     assert compared(base, head, "rmse:+30%").exit_code == 0
 
 
-def test_a_missing_row_fails_and_a_new_one_does_not(base: Path, head: Path) -> None:
+def test_a_missing_row_is_incomplete_and_a_new_one_is_not(base: Path, head: Path) -> None:
     run = Run(head)
     cells, about = run.read_plan()
     run.write_plan([cell for cell in cells if cell.row != "popularity"], about)
     result = compared(base, head)
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert "MISSING popularity, rmse: the head has no such row" in result.output
     back = compared(head, base)
     assert back.exit_code == 0
@@ -170,8 +171,29 @@ def test_a_missing_row_fails_and_a_new_one_does_not(base: Path, head: Path) -> N
 def test_a_failed_cell_of_the_head_is_missing(base: Path, head: Path) -> None:
     change(head, "item-mean", status="timeout", reason="killed after 600 s")
     result = compared(base, head)
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert "MISSING item-mean, rmse: head: timeout in fold 0: killed after 600 s" in result.output
+
+
+def test_a_row_that_regressed_wins_over_one_that_crashed(base: Path, head: Path) -> None:
+    change(head, "item-mean", status="crashed", reason="killed by SIGSEGV")
+    result = compared(base, head)
+    assert result.exit_code == 4
+    assert "CRASHED item-mean, rmse: head: crashed in fold 0" in result.output
+    assert compared(head, base).exit_code == 2, "what crashed in the base cannot be compared"
+    change(head, "user-item-bias", worse("rmse", 1.2))
+    assert compared(base, head).exit_code == 1
+    change(head, "popularity", cell={"split": "user-kfold"})
+    assert compared(base, head).exit_code == 1, "what is incomparable changes nothing either"
+
+
+def test_what_cannot_run_in_either_run_is_not_gated(base: Path, tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        shutil.copytree(base, tmp_path / name)
+        change(tmp_path / name, "item-mean", status="not_installed", reason="cannot import it")
+    result = compared(tmp_path / "old", tmp_path / "new")
+    assert result.exit_code == 0
+    assert "NOT GATED item-mean, rmse: in both: not_installed in fold 0" in result.output
 
 
 @pytest.mark.parametrize(
@@ -189,7 +211,7 @@ def test_what_cannot_be_compared_is_named(
     for row in ("item-mean", "user-item-bias", "popularity"):
         change(head, row, cell=changed)
     result = compared(base, head)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"INCOMPARABLE item-mean, rmse: {key} differs:" in result.output
 
 
@@ -207,41 +229,117 @@ def test_other_definitions_cannot_be_compared(base: Path, head: Path) -> None:
     protocol["protocols"]["standard"]["candidates"] = "all"
     change(head, "item-mean", cell={"protocol": protocol})
     result = compared(base, head)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "INCOMPARABLE item-mean, rmse: the protocol's protocols differs" in result.output
 
 
 def slower(record: Record, factor: float) -> dict[str, PhaseCost]:
     fit = record.costs["fit"]
-    fit = fit.replaced(seconds=factor * fit.seconds)
+    cpu_seconds = factor * (fit.cpu_seconds or 0)
+    fit = fit.replaced(seconds=factor * fit.seconds, cpu_seconds=cpu_seconds)
     return record.costs | {"fit": fit}
 
 
-def test_times_are_gated_in_units_of_the_kernel_on_one_machine_only(base: Path, head: Path) -> None:
-    run = Run(head)
+def edit_records(directory: Path, edit: Callable[[Record], Record]) -> None:
+    """Replace the records of a run, and leave the raw answers as they are."""
+    run = Run(directory)
     for cell in run.read_plan()[0]:
         record = run.read(cell)
         assert record is not None
-        with np.load(run.path(cell, ".npz")) as arrays:
-            run.write(replace(record, costs=slower(record, 2.5)), dict(arrays))
-    assert compared(base, head, "fit_seconds:+50%").exit_code == 1
-    for cell in run.read_plan()[0]:  # the whole machine was slower by as much
-        record = run.read(cell)
-        assert record is not None and record.kernel_seconds is not None
-        with np.load(run.path(cell, ".npz")) as arrays:
-            run.write(replace(record, kernel_seconds=2.5 * record.kernel_seconds), dict(arrays))
-    assert compared(base, head, "fit_seconds:+50%").exit_code == 0
-    other_facts: list[dict[str, object]] = [{"cpu": "another"}, {"contended": True}]
-    for facts in other_facts:
-        for cell in run.read_plan()[0]:
-            record = run.read(cell)
-            assert record is not None
-            with np.load(run.path(cell, ".npz")) as arrays:
-                environment = record.environment.replaced(**facts)
-                run.write(replace(record, environment=environment), dict(arrays))
-        result = compared(base, head, "fit_seconds:+50%")
-        assert result.exit_code == 0
-        assert "NOT GATED" in result.output
+        run.path(cell).write_bytes(edit(record).to_json())
+
+
+@pytest.fixture
+def long_fits(base: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Two copies of the run whose fits take seconds."""
+    for name in ("base", "head"):
+        shutil.copytree(base, tmp_path / name)
+        edit_records(
+            tmp_path / name,
+            lambda record: replace(
+                record, costs=slower(record, 2 / record.costs["fit"].seconds), kernel_seconds=0.1
+            ),
+        )
+    return tmp_path / "base", tmp_path / "head"
+
+
+def test_times_are_gated_in_units_of_the_kernel(long_fits: tuple[Path, Path]) -> None:
+    old, new = long_fits
+    edit_records(new, lambda record: replace(record, costs=slower(record, 2.5)))
+    assert compared(old, new, "fit_seconds:+50%").exit_code == 1
+    # The whole machine was slower by as much
+    edit_records(new, lambda record: replace(record, kernel_seconds=0.25))
+    assert compared(old, new, "fit_seconds:+50%").exit_code == 0
+
+
+@pytest.mark.parametrize("facts", [{"cpu": "another"}, {"contended": True}])
+def test_a_limit_on_time_that_judges_no_row_is_an_error(
+    long_fits: tuple[Path, Path], facts: dict[str, object]
+) -> None:
+    """On another machine, or beside other cells, a build would pass however slow it has become."""
+    old, new = long_fits
+    edit_records(new, lambda r: replace(r, environment=r.environment.replaced(**facts)))
+    result = compared(old, new, "fit_seconds:+50%")
+    assert result.exit_code == 2
+    assert "NOT GATED" in result.output and "can be gated by fit_seconds" in result.output
+    assert compared(old, new, "fit_seconds:+50%", "rmse:+1%").exit_code == 2
+
+
+def test_a_busy_machine_is_no_slower_code(long_fits: tuple[Path, Path]) -> None:
+    """Five runs at once on two cores: seconds of the wall double, those of the processor do not."""
+    old, new = long_fits
+
+    def wait(record: Record) -> Record:
+        if record.cell.row == "popularity":
+            return record
+        fit = record.costs["fit"]
+        costs = record.costs | {"fit": fit.replaced(seconds=2.5 * fit.seconds)}
+        return replace(record, costs=costs)
+
+    edit_records(new, wait)
+    result = compared(old, new, "fit_seconds:+50%")
+    assert result.exit_code == 0
+    assert "UNRESOLVED item-mean, fit_seconds: slower in every fold by the clock" in result.output
+
+
+def test_times_without_a_kernel_judge_nothing(long_fits: tuple[Path, Path]) -> None:
+    old, new = long_fits
+    edit_records(new, lambda record: replace(record, kernel_seconds=None))
+    result = compared(old, new, "fit_seconds:+50%")
+    assert result.exit_code == 2 and "a cell has no time, or none of the kernel" in result.output
+
+
+def test_fits_of_milliseconds_are_unresolved_and_spoil_no_limit(
+    long_fits: tuple[Path, Path],
+) -> None:
+    old, new = long_fits
+    for directory, seconds in ((old, 0.002), (new, 0.005)):
+        edit_records(
+            directory,
+            lambda record, seconds=seconds: (  # type: ignore[misc]
+                replace(record, costs=slower(record, seconds / 2))
+                if record.cell.row == "popularity"
+                else record
+            ),
+        )
+    edit_records(new, lambda record: replace(record, kernel_seconds=0.1001))
+    result = compared(old, new, "fit_seconds:+50%")
+    assert result.exit_code == 0, result.output
+    assert "UNRESOLVED popularity, fit_seconds: too short: 0.00500 s" in result.output
+    only = compared(old, new, "fit_seconds:+50% for popularity")
+    assert only.exit_code == 2, "every row of that limit is unresolved"
+
+
+def test_a_slower_fit_in_six_folds_is_worse_and_does_not_fail() -> None:
+    planned = [invented_runs.cell("als", fold) for fold in range(6)]
+    old = [invented_runs.ok(cell, 0.9) for cell in planned]
+    old = [replace(record, costs=slower(record, 2 / record.costs["fit"].seconds)) for record in old]
+    old = [replace(record, kernel_seconds=0.1) for record in old]
+    new = [replace(record, costs=slower(record, 1.2)) for record in old]
+    tolerance = parse_tolerance("fit_seconds:+50%")
+    assert judge_time("als", tolerance, old, new).verdict == "WORSE"
+    assert judge_time("als", tolerance, new, old).verdict == "IMPROVED"
+    assert judge_time("als", tolerance, old[:5], new[:5]).verdict == "PASS", "chance can do that"
 
 
 @pytest.mark.parametrize(
@@ -257,6 +355,15 @@ def test_times_are_gated_in_units_of_the_kernel_on_one_machine_only(base: Path, 
 )
 def test_limits_are_read(text: str, limit: tuple[str, float, bool]) -> None:
     assert parse_tolerance(text) == Tolerance(text, *limit)
+
+
+def test_a_limit_names_its_rows_and_commas_in_brackets_part_nothing() -> None:
+    text = "ndcg@10:-1% for ease, als[n_epochs=5, factors=20],slim"
+    tolerance = parse_tolerance(text)
+    rows = ("ease", "als[factors=20,n_epochs=5]", "slim")
+    assert tolerance == Tolerance(text, "ndcg@10", 0.01, True, rows)
+    assert [tolerance.covers(row) for row in (*rows, "popularity")] == [True, True, True, False]
+    assert parse_tolerance("rmse:+1%").covers("popularity")
 
 
 @pytest.mark.parametrize(
@@ -275,12 +382,143 @@ def test_limits_are_read(text: str, limit: tuple[str, float, bool]) -> None:
         ("mean_error:+1%", "best at 0"),
         ("fit_seconds:+1", "times are compared as ratios"),
         ("fit_seconds:-10%", "times are compared as ratios"),
+        ("precision@10:-100%", "cannot lose more than all that it has"),
+        ("precision@10:-1", "cannot lose more than all that it has"),
+        ("ndcg@10:-250%", "so this never fails"),
+        (f"rmse:+{'9' * 400}", "no change exceeds this amount"),
+        ("rmse:+1% for", "expected COLUMN:+AMOUNT"),
+        ("rmse:+1% for ease,,slim", "expected names of rows"),
     ],
 )
 def test_bad_limits_are_refused(base: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message.replace("+", r"\+")):
         parse_tolerance(text)
     assert compared(base, base, text).exit_code == 2
+
+
+def test_limits_are_for_the_rows_they_name(base: Path, head: Path) -> None:
+    change(head, "item-mean", worse("rmse", 1.2))
+    assert compared(base, head, "rmse:+1% for user-item-bias, item-mean").exit_code == 1
+    only = compared(base, head, "rmse:+1% for user-item-bias")
+    assert only.exit_code == 0 and "item-mean" not in only.output
+    unknown = compared(base, head, "rmse:+1% for user-item-bais")
+    assert unknown.exit_code == 2 and "Did you mean 'user-item-bias'?" in unknown.output
+    ranks_only = compared(base, head, "rmse:+1% for popularity")
+    assert ranks_only.exit_code == 2 and "can be gated by rmse" in ranks_only.output
+    arguments = [str(base), str(head / "new"), "--fail-on", "rmse:+1% for user-mean"]
+    accepted = CliRunner().invoke(application(accept), arguments)
+    assert accepted.exit_code == 2
+
+
+def test_without_limits_everything_stands_side_by_side(
+    base: Path, head: Path, tmp_path: Path
+) -> None:
+    change(head, "item-mean", worse("rmse", 1.2))
+    change(head, "popularity", status="crashed", reason="killed by SIGSEGV")
+    files = ("--json", str(tmp_path / "verdict.json"), "--markdown", str(tmp_path / "verdict.md"))
+    arguments = [str(base), str(head), *files]
+    result = CliRunner().invoke(application(compare), arguments)
+    assert result.exit_code == 0, result.output
+    found = verdicts(tmp_path)
+    assert found["item-mean", "rmse"] == "WORSE"
+    assert found["user-item-bias", "ndcg@10"] == "PASS"
+    assert found["popularity", "rmse"] == "CRASHED"
+    assert {"mae", "precision@10", "fit_seconds", "rank_seconds"} <= {name for _, name in found}
+    assert "side by side" in (tmp_path / "verdict.md").read_text()
+    json_file = json.loads((tmp_path / "verdict.json").read_text())
+    assert (json_file["exit_code"], json_file["failed"]) == (0, False)
+
+
+def test_what_cannot_lose_the_amount_is_not_gated() -> None:
+    rng = np.random.default_rng(0)
+    some, less = rng.random(100) * 0.001, rng.random(100) * 0.0001
+    verdict = judge_metric("row", parse_tolerance("precision@10:-0.01"), made(some), made(less), 1)
+    assert verdict.verdict == "NOT GATED" and "cannot lose the 0.01 that may pass" in verdict.reason
+
+
+def test_suspicious_fails_where_that_is_asked_for(base: Path, head: Path) -> None:
+    change(head, "item-mean", worse("rmse", 0.8**2))
+    assert compared(base, head).exit_code == 0
+    assert compared(base, head, more=("--fail-on-suspicious",)).exit_code == 1
+    change(head, "popularity", status="crashed", reason="killed by SIGSEGV")
+    assert compared(base, head, more=("--fail-on-suspicious",)).exit_code == 1
+    assert compared(base, head).exit_code == 4
+
+
+def test_a_row_without_error_or_with_that_of_the_oracle_is_suspicious_by_itself(
+    base: Path, tmp_path: Path
+) -> None:
+    """Also where the base had seen the test ratings too."""
+    leaking = Path(shutil.copytree(base, tmp_path / "leaking"))
+    edit_records(
+        leaking,
+        lambda r: (
+            replace(r, metrics=r.metrics | {"rmse": 0.0, "r2": 1.0})
+            if r.cell.row == "item-mean"
+            else r
+        ),
+    )
+    result = compared(leaking, leaking, "rmse:+1%")
+    assert result.exit_code == 0
+    assert "SUSPICIOUS item-mean, rmse: its predictions have no error" in result.output
+    assert compared(leaking, leaking, "rmse:+1%", more=("--fail-on-suspicious",)).exit_code == 1
+    assert suspect_rows(Run(base).records()) == {}
+
+    of_oracle = [invented_runs.ok(invented_runs.cell("oracle", fold), 0.8) for fold in (0, 1)]
+    leaks = [invented_runs.ok(invented_runs.cell("leaks", fold), 0.803) for fold in (0, 1)]
+    honest = [invented_runs.ok(invented_runs.cell("als", fold), 0.82) for fold in (0, 1)]
+    found = suspect_rows([*of_oracle, *leaks, *honest])
+    assert found.keys() == {"leaks"} and "that of the oracle" in found["leaks"]
+
+
+def test_equal_ratings_are_no_suspicion_and_identical_runs_of_them_pass(
+    run_bench: RunBench, tmp_path: Path
+) -> None:
+    """Case 19: every error is 0, and percent of 0 is nothing."""
+    lines = [f"{user},{item},4" for user in range(30) for item in range(12) if (user + item) % 3]
+    (tmp_path / "equal.csv").write_text("\n".join(["user,item,rating", *lines]))
+    arguments = ["--dataset", f"table:{tmp_path / 'equal.csv'}", "--folds", 2, "--no-report"]
+    rows = ["--algorithm", "item-mean", "--algorithm", "global-mean", "--algorithm", "popularity"]
+    run_bench(*arguments, *rows, "--out", tmp_path / "run", check=0)
+    result = compared(tmp_path / "run", tmp_path / "run", "rmse:+0.5%", "precision@10:-3%")
+    assert result.exit_code == 0, result.output
+    assert suspect_rows(Run(tmp_path / "run").records()) == {}
+
+
+def test_answers_that_are_not_those_of_their_record_are_refused(base: Path, head: Path) -> None:
+    """Shares that somebody has edited, and the answers of another cell, pass for nobody."""
+    run = Run(head)
+    first, second = (cell for cell in run.read_plan()[0] if cell.row == "item-mean")
+    whole = run.path(first, ".npz").read_bytes()
+    run.path(first, ".npz").write_bytes(run.path(second, ".npz").read_bytes())
+    result = compared(base, head)
+    assert result.exit_code == 2
+    text = result.output.replace("\n", "")
+    assert first.key in text and "their sha256 differs" in text
+    assert compared(head, base).exit_code == 2
+    run.path(first, ".npz").write_bytes(whole)
+    assert compared(base, head).exit_code == 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("array", ["share_sums", "share_weights"])
+def test_shares_that_are_no_numbers_are_refused(
+    base: Path, head: Path, value: float, array: str
+) -> None:
+    def spoil(arrays: dict[str, Any]) -> None:
+        arrays[array][0, 3] = value
+
+    change(head, "item-mean", spoil)
+    result = compared(base, head)
+    assert result.exit_code == 2
+    assert "NaN or infinity among the users' shares" in result.output.replace("\n", " ")
+
+
+def test_simulated_and_real_ratings_are_not_compared(base: Path, head: Path) -> None:
+    edit_records(head, lambda record: replace(record, data=record.data.replaced(simulated=True)))
+    result = compared(base, head)
+    assert result.exit_code == 2
+    assert "whether the ratings are simulated differs" in result.output
 
 
 def test_what_is_no_run_is_refused(base: Path, tmp_path: Path) -> None:
@@ -331,12 +569,14 @@ def test_what_is_0_in_the_base_has_no_percent_and_is_never_passed() -> None:
     rng = np.random.default_rng(0)
     some, none, rare = rng.random(100), np.zeros(100), np.eye(1, 100)[0]
     relative, absolute = parse_tolerance("precision@10:-3%"), parse_tolerance("precision@10:-0.01")
-    for old, new in ((none, some), (none, none), (rare, none)):
+    for old, new in ((none, some), (rare, none)):
         verdict = judge_metric("row", relative, made(old), made(new), 0.1)
         assert verdict.verdict == "UNRESOLVED" and "as in precision@10:-0.01" in verdict.reason
         assert verdict.low is None
     assert judge_metric("row", absolute, made(some), made(none), 0.1).verdict == "REGRESSED"
-    assert judge_metric("row", absolute, made(none), made(none), 0.1).verdict == "PASS"
+    for tolerance in (relative, absolute):
+        equal = judge_metric("row", tolerance, made(none), made(none), 0.1)
+        assert (equal.verdict, equal.change) == ("PASS", 0), "what is equal passes at 0, too"
 
 
 def test_a_gain_is_suspicious_whatever_the_form_of_the_limit() -> None:
@@ -407,7 +647,7 @@ def test_all_outputs_say_that_a_tolerance_is_too_fine(
     }
     written = (tmp_path / "verdict.md").read_text()
     assert "**1 of 2 rows cannot be resolved, so nothing is known to pass.**" in written
-    assert "UNRESOLVED `item-mean`, rmse: too fine: the minimum detectable effect is" in written
+    assert "UNRESOLVED item-mean, rmse: too fine: the minimum detectable effect is" in written
 
 
 def test_a_limit_that_judges_no_row_is_refused(base: Path, head: Path) -> None:
@@ -424,7 +664,7 @@ def test_a_limit_that_judges_no_row_is_refused(base: Path, head: Path) -> None:
     assert compared(head, base, "rmse:+1%").exit_code == 2, "and none of the base either"
     result = compared(base, head, "rmse:+1%")
     assert (
-        result.exit_code == 1 and "MISSING item-mean, rmse: undefined in the head" in result.output
+        result.exit_code == 4 and "MISSING item-mean, rmse: undefined in the head" in result.output
     )
 
 
@@ -444,7 +684,7 @@ def test_a_baseline_without_a_column_cannot_be_compared_by_it(base: Path, tmp_pa
     arguments = [str(base), str(tmp_path / "baseline"), "--fail-on", "rmse:+1%"]
     assert CliRunner().invoke(application(accept), arguments).exit_code == 0
     result = compared(tmp_path / "baseline", base)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert (
         "INCOMPARABLE popularity, precision@10: the base was accepted without precision@10"
         in result.output

@@ -176,3 +176,13 @@ def test_the_headline_ranking_is_of_the_standard_protocol(
     columns: list[str], first: str | None, whole: Results
 ) -> None:
     assert replace(whole, about=whole.about.replaced(metrics=columns)).first_ranking() == first
+
+
+def test_the_summary_doubts_a_row_as_good_as_the_oracle(tmp_path: Path) -> None:
+    """Without another run to compare with: nothing but the truth is as good as the truth."""
+    oracle = [ok(cell("oracle", fold), min(LEVELS.values())) for fold in range(5)]
+    found = Results.read(write(tmp_path, [*normal(), *oracle]))
+    sentences = [one for one in summarise_run(found) if "SUSPICIOUS" in one]
+    assert sentences and "its error is that of the oracle" in sentences[0]
+    whole_run = Results.read(write(tmp_path / "whole", normal()))
+    assert not any("SUSPICIOUS" in one for one in summarise_run(whole_run))
