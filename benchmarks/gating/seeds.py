@@ -136,6 +136,6 @@ def _explain_difference(old: Sequence[Record], new: Sequence[Record]) -> str:
         return f"the seeds differ ({there} in the base, {here} in the head)"
 
     for record in (*old, *new):
-        if record.determinism is not None and record.determinism.verdict == NOT_DETERMINISTIC:
+        if record.determinism is not None and record.determinism.repeatability == NOT_DETERMINISTIC:
             return "its fits are not deterministic"
     return ""
