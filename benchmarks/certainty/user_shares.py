@@ -47,8 +47,8 @@ def read_user_shares(
     """For each of `columns` the shares of each row that has a value of it in all its folds.
 
     `rows` are the records by the row's name; a row with a cell that is not ok has none. UsageError,
-    naming the file, where an ok record's answers are gone, damaged or another's, and for shares that
-    are no numbers.
+    naming the file, where an ok record's answers are gone, damaged or another's, and for shares
+    that are no numbers.
     """
     shares_by_column: dict[str, dict[str, UserShares]] = {column: {} for column in columns}
     for row, records in rows.items():

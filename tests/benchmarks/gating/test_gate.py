@@ -53,6 +53,7 @@ def base(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempP
         "--no-report",
     ]
     run_bench(*arguments, check=0)
+    edit_records(directory, leave_alone)
     return directory
 
 
@@ -247,6 +248,11 @@ def edit_records(directory: Path, edit: Callable[[Record], Record]) -> None:
         record = run.read(cell)
         assert record is not None
         run.path(cell).write_bytes(edit(record).to_json())
+
+
+def leave_alone(record: Record) -> Record:
+    """As if nothing else had run, which other tests on the machine cannot be kept from."""
+    return replace(record, environment=record.environment.replaced(contended=False))
 
 
 @pytest.fixture
@@ -494,7 +500,7 @@ def test_answers_that_are_not_those_of_their_record_are_refused(base: Path, head
     result = compared(base, head)
     assert result.exit_code == 2
     text = result.output.replace("\n", "")
-    assert first.key in text and "their sha256 differs" in text
+    assert first.key in text and "it is not the file that its record was made with" in text
     assert compared(head, base).exit_code == 2
     run.path(first, ".npz").write_bytes(whole)
     assert compared(base, head).exit_code == 0
@@ -811,6 +817,7 @@ def repeated(
         directory,
     ]
     run_bench(*arguments, "--repeats", 2, "--also-split", "last-out", "--no-report", check=0)
+    edit_records(directory, leave_alone)
     return directory
 
 
