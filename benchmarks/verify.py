@@ -22,6 +22,7 @@ from recbench.benchmarks.verification import (
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset
+from recbench.datasets.storage import check_entry
 
 
 def verify(
@@ -88,12 +89,15 @@ def _load_dataset(about: RunDescription, spec: str | None) -> Dataset:
         if "--dataset" in words[:-1]:
             spec = words[words.index("--dataset") + 1]
     try:
-        return datasets.load(spec, real_only=not about.data.simulated)
+        dataset = datasets.load(spec, real_only=not about.data.simulated)
     except UsageError as error:
         raise UsageError(
             f"{error}\nWithout the data no metric can be recomputed: "
             "--dataset says where they are now, --without-data verifies the rest."
         ) from None
+    assert dataset.stored is not None, "a data set that was loaded is stored in the cache"
+    check_entry(dataset.stored)
+    return dataset
 
 
 def _summarise(ledger: Ledger, records: list[Record], directory: Path) -> list[str]:

@@ -100,7 +100,7 @@ def measure_cell(job: Job) -> None:
 def _read_fold(job: Job) -> Fold:
     """The data of the cell, divided as it says."""
     cell = job.cell
-    dataset = reopen_entry(job.dataset)
+    dataset = reopen_entry(job.dataset, is_checked=True)
 
     train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
     train = dataset.ratings.take(train_rows)

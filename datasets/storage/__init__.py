@@ -6,7 +6,13 @@ not at all. What the files say is no business of this room.
 """
 
 from recbench.datasets.storage.archives import Archive, list_file_names, stream_members
-from recbench.datasets.storage.cache import hold_lock, load_cached, reopen_entry, write_atomically
+from recbench.datasets.storage.cache import (
+    check_entry,
+    hold_lock,
+    load_cached,
+    reopen_entry,
+    write_atomically,
+)
 from recbench.datasets.storage.cached_entries import clear_cache, list_entries
 from recbench.datasets.storage.fetch import (
     MissingData,
@@ -30,6 +36,7 @@ __all__ = [
     "Archive",
     "MissingData",
     "cache_directory",
+    "check_entry",
     "clear_cache",
     "data_directory",
     "digest_of",

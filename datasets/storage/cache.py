@@ -3,10 +3,12 @@
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.command import command_to_type
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, parse_json
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Source
 from recbench.datasets.storage import overviews
 from recbench.datasets.storage.fetch import cache_directory
@@ -29,14 +31,29 @@ from recbench.datasets.storage.markers import (
     remove_own_files,
 )
 
-ENTRY_FORMAT = 3  # raise it when the files below a cache entry change
+ENTRY_FORMAT = 4  # raise it when the files below a cache entry change
 # A file that changed less than this ago may change again without its time showing it.
 SETTLED_NS = 2_000_000_000
 DIGEST_LENGTH = 64  # hexadecimal digits of a sha256
+BLOCK_BYTES = 1 << 22  # small enough for the processor's cache
+CHECKSUM = "sha256"  # the entry of a description that holds the sum of all its others
+
+# Whoever runs a command is told on standard error; a program may listen or not.
+LOGGER = logging.getLogger(__name__)
+
+# Entries that this process has checked, with what changes when one of their files does.
+_checked_entries: set[tuple[Path, tuple[tuple[int, ...], ...]]] = set()
 
 
 class Damaged(UsageError):
     """A cache entry whose files are missing, truncated or no longer what they were."""
+
+    def __init__(self, entry: Path, error: Exception) -> None:
+        self.problem = f"{entry} is damaged, or is not what the bench wrote there ({error})"
+        super().__init__(
+            f"{self.problem}. Run the command again, or: {command_to_type('datasets')} cache "
+            "--clear"
+        )
 
 
 def describe_source(path: Path) -> Source:
@@ -118,9 +135,10 @@ def load_cached(
 
     Film overviews in the data directory are attached to every data set that wants them. The key
     covers names and sha256 of all of these files, `parameters` (which must name the parser's
-    version) and `ENTRY_FORMAT`. A failed parse leaves nothing behind, and a damaged entry is made
-    again. UsageError if a source changes while it is read, or if something that the bench has not
-    written lies where the entry belongs.
+    version) and `ENTRY_FORMAT`. A failed parse leaves nothing behind. An entry that is damaged, or
+    is not what was saved there, is made again, and a warning says so. UsageError if a source
+    changes while it is read, or if something that the bench has not written lies where the entry
+    belongs.
     """
     files = list(sources)
     overviews_file = overviews.find_overviews_file()
@@ -145,8 +163,13 @@ def load_cached(
         return reopen_entry(entry)
     with hold_lock(entry.with_suffix(".lock")):
         # Somebody else may have made it in the meantime.
-        with suppress(FileNotFoundError, Damaged):
+        try:
             return reopen_entry(entry)
+        except FileNotFoundError:
+            pass
+        except Damaged as damage:
+            names = ", ".join(map(str, sources))
+            LOGGER.warning("%s: it is made again from %s", damage.problem, names)
         _clear_way(entry)
         _make_entry(entry, files, digests, len(sources), parse)
         return reopen_entry(entry)
@@ -216,8 +239,10 @@ def save_entry(dataset: Dataset, entry: Path) -> None:
             column: _write_column(temporary / f"{column}.npy", values)
             for column, values in _columns_of(dataset).items()
         }
+        checksums = {column: _sum_up(temporary / f"{column}.npy") for column in bytes_by_column}
         about = {
             "columns": bytes_by_column,
+            "checksums": checksums,
             "name": dataset.name,
             "shape": [dataset.ratings.n_users, dataset.ratings.n_items],
             "scale": dataset.ratings.scale,
@@ -227,6 +252,8 @@ def save_entry(dataset: Dataset, entry: Path) -> None:
             "user_facts": list(dataset.user_facts),
             "provenance": asdict(dataset.provenance),
         }
+        # Read again, since JSON knows no tuples.
+        about[CHECKSUM] = sum_up_description(json.loads(json.dumps(about)))
         write_atomically(temporary / "about.json", json.dumps(about).encode())
 
         # mkdtemp made it for its owner only, and others may share the cache.
@@ -270,25 +297,79 @@ def _columns_of(dataset: Dataset) -> dict[str, NDArray[Any]]:
     return {name: column for name, column in columns.items() if column is not None}
 
 
-def reopen_entry(entry: Path) -> Dataset:
+def reopen_entry(entry: Path, *, is_checked: bool = False) -> Dataset:
     """The data set saved in `entry`; its columns are memory-mapped, so processes share their pages.
 
-    FileNotFoundError if there is no such entry; Damaged if it is not what was saved.
+    FileNotFoundError if there is no such entry; Damaged if it is not, to the bit, what was saved.
+    Columns are read for that when a process first opens an entry, and when a file of it has changed
+    since, unless `is_checked` says that the process that names the entry has done it.
     """
     if not entry.is_dir():
         raise FileNotFoundError(entry)
     try:
-        return _read_entry(entry)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Damaged(
-            f"{entry} is damaged ({error!r}). Run the command again, or: "
-            f"{command_to_type('datasets')} cache --clear"
-        ) from None
+        dataset = _read_entry(entry)
+        if not is_checked:
+            _check_columns(entry)
+        return dataset
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Damaged(entry, error) from None
+
+
+def check_entry(entry: Path) -> None:
+    """Damaged unless the columns in `entry` are what was saved, whoever has looked before."""
+    _checked_entries.clear()
+    reopen_entry(entry)
+
+
+def _check_columns(entry: Path) -> None:
+    """ValueError, with its name, for a column that is not what was saved.
+
+    The sums are fast. They find accidents and edits, and no forger who writes new sums too.
+    """
+    about = _read_description(entry)
+    paths = {name: entry / f"{name}.npy" for name in sorted(about["columns"])}
+    statuses = [path.stat() for path in (entry / "about.json", *paths.values())]
+    signature = tuple(
+        (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        for status in statuses
+    )
+    if (entry, signature) in _checked_entries:
+        return
+
+    for name, path in paths.items():
+        if _sum_up(path) != about["checksums"][name]:
+            raise ValueError(f"the values in {path.name} have changed since they were parsed")
+    _checked_entries.add((entry, signature))
+
+
+def _sum_up(path: Path) -> str:
+    """The CRC-32 of a file, in hexadecimal digits; half a gigabyte takes some .2 s."""
+    total = 0
+    block = bytearray(BLOCK_BYTES)
+    view = memoryview(block)
+    with path.open("rb", buffering=0) as file:
+        while n_read := file.readinto(block):
+            total = zlib.crc32(view[:n_read], total)
+    return f"{total:08x}"
+
+
+def sum_up_description(about: Mapping[str, Any]) -> str:
+    """The sha256 of what a description says, but for the sum itself."""
+    others = {name: value for name, value in about.items() if name != CHECKSUM}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
+
+
+def _read_description(entry: Path) -> dict[str, Any]:
+    """What about.json in `entry` says. ValueError if it is not what was saved."""
+    about = parse_json((entry / "about.json").read_bytes())
+    if not isinstance(about, dict) or about.get(CHECKSUM) != sum_up_description(about):
+        raise ValueError("about.json has changed since it was written")
+    return about
 
 
 def _read_entry(entry: Path) -> Dataset:
     """As `reopen_entry`, with whatever error a damaged entry causes."""
-    about = json.loads((entry / "about.json").read_text())
+    about = _read_description(entry)
     columns = {
         name: _map_column(entry, name, n_bytes) for name, n_bytes in about["columns"].items()
     }

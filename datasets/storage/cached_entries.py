@@ -64,7 +64,7 @@ def _describe_entry(path: Path) -> CacheEntry:
     """The entry in the directory `path`, in whatever state it is."""
     n_bytes = sum(file.stat().st_size for file in path.iterdir())
     try:
-        dataset = reopen_entry(path)
+        dataset = reopen_entry(path, is_checked=True)  # its columns are not read for a list
     except (Damaged, FileNotFoundError):
         name = "(unfinished)" if path.suffix == ".tmp" else "(damaged)"
         return CacheEntry(path, name, 0, n_bytes)

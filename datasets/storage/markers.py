@@ -1,10 +1,11 @@
 """Which directories are the bench's own, so that nothing of anybody else's is ever removed."""
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+
+from recbench.datasets.foundation import parse_json
 
 MARK = "RECBENCH.TAG"
 SIGNATURE = (
@@ -100,7 +101,7 @@ def _is_early_entry(entry: Path) -> bool:
     Then its `about.json` has the keys that they wrote, and names every column that is there.
     """
     try:
-        about = json.loads((entry / "about.json").read_text())
+        about = parse_json((entry / "about.json").read_bytes())
     except (OSError, ValueError):
         return False
     if not isinstance(about, dict) or not about.keys() >= EARLY_KEYS:

@@ -14,7 +14,6 @@ from recbench.benchmarks.execution.fork_pool import HarnessError
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.run import run
 from recbench.datasets import UsageError
-from recbench.datasets.foundation import parse_megabytes, parse_seconds
 from tests.conftest import RunBench
 
 

@@ -20,7 +20,7 @@ from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.verify import verify
 from recbench.datasets import UsageError
-from recbench.datasets.storage.cache import Damaged, reopen_entry
+from recbench.datasets.storage.cache import Damaged, reopen_entry, sum_up_description
 from recbench.reports.build import main as build
 from tests.conftest import RunBench
 
@@ -156,6 +156,7 @@ def test_a_column_in_the_cache_is_a_file_of_its_entry(
         )
     about = json.loads((entry / "about.json").read_text())
     about["columns"][name] = (tmp_path / "stolen.npy").stat().st_size
+    about["sha256"] = sum_up_description(json.loads(json.dumps(about)))
     (entry / "about.json").write_text(json.dumps(about))
     with pytest.raises(Damaged, match="is no column"):
         reopen_entry(entry)

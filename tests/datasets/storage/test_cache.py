@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -19,8 +20,15 @@ from recbench.datasets import Catalogue, Dataset, Provenance, Ratings, UsageErro
 from recbench.datasets.foundation.command_line import build_application
 from recbench.datasets.netflix.twin.model import VERSION
 from recbench.datasets.netflix.twin.write import write_simulated_netflix
+from recbench.datasets.storage import cache
 from recbench.datasets.storage import cached_entries as housekeeping
-from recbench.datasets.storage.cache import Damaged, describe_source, load_cached, reopen_entry
+from recbench.datasets.storage.cache import (
+    Damaged,
+    check_entry,
+    describe_source,
+    load_cached,
+    reopen_entry,
+)
 from recbench.datasets.storage.fetch import cache_directory
 from recbench.datasets.storage.markers import MARK, mark_directory
 from recbench.datasets.table import keep_frame
@@ -163,11 +171,74 @@ def test_a_damaged_entry_is_named_and_made_again(tmp_path: Path, kind: str) -> N
     entry = datasets.load(spec).stored
     assert entry is not None
     DAMAGE[kind](entry)
-    with pytest.raises(Damaged, match=r"is damaged .*python -m datasets cache --clear"):
+    with pytest.raises(Damaged, match=r"is damaged.*python -m datasets cache --clear"):
         reopen_entry(entry)
     assert [found.name for found in housekeeping.list_entries()] == ["(damaged)"]
     assert datasets.load(spec).ratings.values.tolist() == [3, 4]
     assert [found.name for found in housekeeping.list_entries()] == ["table:t.csv"]
+
+
+def _edit_column(path: Path) -> None:
+    """Other values at equal size, as an editor of .npy files would leave them."""
+    values = np.load(path)
+    values[:2] = values[:2][::-1].copy()
+    np.save(path, values)
+
+
+def _edit_description(path: Path, name: str, value: object) -> None:
+    about = json.loads(path.read_text())
+    about[name] = value
+    path.write_text(json.dumps(about))
+
+
+EDITS: dict[str, Callable[[Path], object]] = {
+    "values": lambda entry: _edit_column(entry / "values.npy"),
+    "raw ids": lambda entry: _edit_column(entry / "user_ids.npy"),
+    "scale": lambda entry: _edit_description(entry / "about.json", "scale", [0, 100]),
+    "name": lambda entry: _edit_description(entry / "about.json", "name", "other"),
+    "digest": lambda entry: _edit_description(entry / "about.json", "digest", "0" * 64),
+    "sums": lambda entry: _edit_description(entry / "about.json", "checksums", {}),
+}
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_an_entry_that_was_edited_is_not_believed_but_made_again_and_said(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """300 of 1,500 cached ratings were changed, and the digest of before was printed."""
+    spec = write(tmp_path / "t.csv", "user,item,rating\n1,1,3\n2,1,4\n")
+    entry = datasets.load(spec).stored
+    assert entry is not None
+    EDITS[kind](entry)
+    with pytest.raises(Damaged, match=r"not what the bench wrote there \(.* changed since"):
+        reopen_entry(entry)
+
+    again = datasets.load(spec)
+    assert again.ratings.values.tolist() == [3, 4]
+    assert again.ratings.scale == (1, 5)
+    assert again.name == "table:t.csv"
+    (said,) = caplog.messages
+    assert re.search(r"not what the bench wrote there .*: it is made again from .*t\.csv$", said)
+
+
+def test_columns_are_read_once_a_process_and_by_nobody_who_is_told_that_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = datasets.load(write(tmp_path / "t.csv", "user,item,rating\n1,1,3\n2,1,4\n")).stored
+    assert entry is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "_sum_up", None)
+        reopen_entry(entry)
+        patch.setattr(cache, "_checked_entries", set())
+        reopen_entry(entry, is_checked=True)
+        with pytest.raises(Damaged):
+            reopen_entry(entry)
+
+    # Who wants to be sure looks again, as `benchmarks.verify` does.
+    check_entry(entry)
+    _edit_column(entry / "values.npy")
+    with pytest.raises(Damaged):
+        check_entry(entry)
 
 
 def parse_slowly(directory: str, *, crash: bool = False) -> None:
