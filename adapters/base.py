@@ -11,6 +11,13 @@ from recbench.datasets.ratings import Catalogue, Ratings
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int32]
 
+# In which unit an algorithm is given ratings and predicts them. The bench converts both ways.
+UNITS = {
+    "data": "as they are",
+    "scale": "as stars from 1 to 5: its hyperparameters act in rating points",
+    "library": "as stars if the scale is not 3 to 5 wide, as that of a library's defaults is",
+}
+
 
 class Recommender(ABC):
     """An algorithm under test. Subclasses are dataclasses whose fields are the hyperparameters.
@@ -20,7 +27,8 @@ class Recommender(ABC):
     come before ratings on purpose: the pairs that `score` is asked for are the test part, and who
     has seen them knows what to recommend.
 
-    The bench does everything else itself: clipping, fallback, removing known items, ties, metrics.
+    The bench does everything else itself: clipping, fallback, removing known items, ties, metrics,
+    and the unit of ratings, see `units`.
     An adapter only scores. It must not change its inputs and must answer for every user and item
     index below `n_users` and `n_items`, seen in training or not.
     """
@@ -42,6 +50,8 @@ class Recommender(ABC):
     personal: ClassVar[bool] = True
     # True: the bench sets `truth_`; such rows join every run on simulated data
     sees_truth: ClassVar[bool] = False
+    # in which unit it is given ratings and predicts them, see `UNITS`
+    units: ClassVar[Literal["data", "scale", "library"]] = "data"
     # the hyperparameter that counts passes over the training data; None if there is none
     epochs_hyperparameter: ClassVar[str | None] = None
 

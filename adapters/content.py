@@ -44,6 +44,7 @@ class TfidfContent(ScoresWholeRows):
     name = "tfidf-content"
     family = "content"
     predicts = "order"
+    units = "scale"
     requires = ("sklearn",)
     profile: Literal["liked", "centred"] = "liked"
     max_features: Count | None = None

@@ -35,6 +35,7 @@ class _LightFM(Factorised):
 
     family = "lightfm"
     predicts = "order"
+    units = "library"
     requires = ("lightfm",)
     epochs_hyperparameter = "epochs"
     loss: ClassVar[str]

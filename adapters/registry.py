@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, get_origin, get_type_hints
 
 import recbench
-from recbench.adapters.base import Recommender
+from recbench.adapters.base import UNITS, Recommender
 from recbench.datasets.foundation import (
     UsageError,
     import_all,
@@ -156,6 +156,12 @@ def _refuse_malformed(adapter: type[Recommender]) -> None:
     says_its_family = bool(getattr(adapter, "family", ""))
     if not (says_what_it_predicts and says_its_family):
         raise UsageError(f'{who} must say its family, and that it predicts "ratings" or "order"')
+
+    if adapter.units not in UNITS:
+        raise UsageError(
+            f"{who} says units = {adapter.units!r}: expected one of {', '.join(UNITS)}, "
+            "see adapters/base.py"
+        )
 
     if adapter.sees_truth != (adapter.family == "oracle"):
         raise UsageError(

@@ -54,6 +54,7 @@ class ALS(Factorised):
     name = "als"
     family = "factors"
     predicts = "ratings"
+    units = "scale"
     requires = ("numba",)
     epochs_hyperparameter = "n_epochs"
     n_factors: Count = 10

@@ -69,6 +69,7 @@ class _GibbsFM(Factorised):
 
     family = "myfm"
     predicts = "ratings"
+    units = "library"
     requires: ClassVar[tuple[str, ...]] = ("myfm",)
     epochs_hyperparameter = "n_iter"
     rank: int

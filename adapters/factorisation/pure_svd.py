@@ -19,8 +19,8 @@ class PureSVD(Factorised):
 
     R is users x items, and its missing entries are zeros (Cremonesi, Koren and Turrin 2010,
     "Performance of Recommender Algorithms on Top-N Recommendation Tasks"). As in the paper R has
-    the ratings themselves, so that on a scale around zero a missing rating is a middling one; with
-    a `relevant_share` it has ones for likes. Default: 15 factors, among the 13 to 24 that Ferrari
+    the ratings themselves, as stars from 1 on, so that a missing rating is below the lowest; with a
+    `relevant_share` it has ones for likes. Default: 15 factors, among the 13 to 24 that Ferrari
     Dacrema et al. (TOIS 2021) tuned for MovieLens 100k; larger data want about 50. The seed is that
     of Lanczos' starting vector, and shows in the last digits only.
     """
@@ -28,6 +28,7 @@ class PureSVD(Factorised):
     name = "pure-svd"
     family = "factors"
     predicts = "order"
+    units = "scale"
     n_factors: Count = 15
     relevant_share: Share | None = None
 
@@ -55,9 +56,9 @@ class PureSVD(Factorised):
 def _right_singular_vectors(matrix: csr_matrix, n: int, seed: int) -> Floats:
     """Those of the `n` largest singular values, float32 of shape (n_columns, n).
 
-    Fewer if the matrix has fewer, and one column of zeros if it is empty.
+    Fewer if the matrix has fewer, and one column of zeros if it has nothing but zeros.
     """
-    if not matrix.nnz:
+    if not matrix.count_nonzero():  # zeros may be stored
         return np.zeros((matrix.shape[1], 1), np.float32)
 
     n_singular = min(matrix.shape)

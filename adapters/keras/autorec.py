@@ -23,7 +23,7 @@ class KerasAutoRec(Product):
     Item-based AutoRec (Sedhain, Menon, Sanner and Xie 2015): an autoencoder of the items' rating
     vectors that learns from the squared errors of known ratings plus
     regularisation / 2 (|W|^2 + |V|^2). 500 sigmoid units and a linear output are the paper's;
-    ratings enter stretched to 1 .. 5, so that none is mistaken for an unknown one. Default epochs
+    ratings are stars from 1 on, so that none is mistaken for an unknown one. Default epochs
     and regularisation were chosen on held-out ratings of MovieLens 100k for Adam; the paper has
     resilient propagation. A user unseen in training gets the mean user's weights and an unseen item
     the mean hidden units: in effect the item's, or the user's, mean. Rating vectors are dense, so
@@ -95,7 +95,7 @@ class KerasAutoRec(Product):
         not wanted NaN in the outputs.
         """
         items = np.unique(wanted.items)
-        inputs = rating_vectors(known, stretch_to_five(known), unknown=0)
+        inputs = rating_vectors(known, known.values, unknown=0)
         centred = wanted.values - np.float32(self.mean_)
         outputs = rating_vectors(wanted, centred, unknown=np.nan)
         return [inputs[items]], outputs[items]
@@ -122,7 +122,7 @@ class KerasAutoRec(Product):
         import keras
 
         encoder = keras.Model(self.model_.inputs, self.model_.get_layer("hidden").output)
-        vectors = rating_vectors(train, stretch_to_five(train), unknown=0)
+        vectors = rating_vectors(train, train.values, unknown=0)
         hidden = encoder.predict(vectors, batch_size=self.batch_size, verbose=0)
         is_rated = np.bincount(train.items, minlength=train.n_items) > 0
         hidden = np.where(is_rated[:, None], hidden, hidden[is_rated].mean(0))
@@ -131,12 +131,6 @@ class KerasAutoRec(Product):
         of_users = np.vstack([kernel, bias + np.float32(self.mean_)]).T.copy()
         ones = np.ones((len(hidden), 1), np.float32)
         return of_users, np.hstack([hidden, ones])
-
-
-def stretch_to_five(ratings: Ratings) -> Floats:
-    """The values on a scale from 1 to 5, so that none is 0, which stands for an unknown rating."""
-    lowest, highest = ratings.scale
-    return np.asarray(1 + 4 * (ratings.values - lowest) / (highest - lowest), np.float32)
 
 
 def rating_vectors(ratings: Ratings, values: Floats, unknown: float) -> Floats:

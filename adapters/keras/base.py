@@ -44,6 +44,7 @@ class KerasModel(Recommender):
 
     family: ClassVar[str] = "keras"
     predicts = "ratings"
+    units = "scale"
     requires: ClassVar[tuple[str, ...]] = ("keras", os.environ["KERAS_BACKEND"])
     epochs_hyperparameter = "epochs"
     epochs: Count = 10

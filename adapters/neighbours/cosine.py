@@ -158,6 +158,7 @@ class CosineUser(_AlikeUsers):
     """
 
     name = "cosine-user"
+    units = "scale"
     k: Count = 100
 
     def _neighbours_of_users(self, squared_lengths: NDArray[np.float64]) -> csr_matrix:

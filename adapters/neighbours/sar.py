@@ -35,6 +35,7 @@ class SAR(ItemItem):
     name = "sar"
     family = "neighbours"
     predicts = "order"
+    units = "scale"
     personal = False  # where everybody rates everything, all similarities are alike
     similarity_type: Literal["jaccard", "lift", "cooccurrence"] = "jaccard"
     time_decay_coefficient: Positive | None = 30.0

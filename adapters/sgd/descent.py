@@ -30,6 +30,7 @@ class _Descent(Factorised):
 
     family: ClassVar[str] = "sgd"
     predicts = "ratings"
+    units = "scale"
     epochs_hyperparameter = "n_epochs"
     n_factors: Count = 100
     n_epochs: Count = 20

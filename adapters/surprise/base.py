@@ -47,6 +47,7 @@ class SurpriseModel(Recommender):
 
     family = "surprise"
     predicts = "ratings"
+    units = "library"
     requires: ClassVar[tuple[str, ...]] = ("surprise",)
     truncates: ClassVar[bool] = False  # Surprise keeps the ratings of this algorithm in C integers
 

@@ -1,10 +1,11 @@
 """From a fitted algorithm to its raw answers, and from raw answers to metrics.
 
 `questions` decides who is asked and what the candidates are, `ranking` breaks ties, `cell_metrics`
-does fallback and clipping and computes every metric, `slices` groups users and items, `numbers`
-does both for a cell. Execution comes in to ask and to compute, planning and verification to compute
-again, records and reports for what answers and slices are. It exports one function for each of
-these steps and what they return; no library's own evaluator is trusted.
+does fallback and clipping and computes every metric, `slices` groups users and items, `raw_scores`
+says whether predictions are ratings at all, `numbers` does all of it for a cell. Execution comes in
+to ask and to compute, planning and verification to compute again, records and reports for what
+answers, slices and raw scores are. It exports one function for each of these steps and what they
+return; no library's own evaluator is trusted.
 """
 
 from recbench.benchmarks.evaluation.cell_metrics import (
@@ -20,6 +21,7 @@ from recbench.benchmarks.evaluation.questions import (
     user_item_matrix,
 )
 from recbench.benchmarks.evaluation.ranking import auc_by_user, top_items
+from recbench.benchmarks.evaluation.raw_scores import RawScores, suggest_remedy
 from recbench.benchmarks.evaluation.slices import RANKING_METRICS, Slice, compute_slices
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "CellMetrics",
     "DivergedError",
     "Numbers",
+    "RawScores",
     "Slice",
     "auc_by_user",
     "collect_answers",
@@ -35,6 +38,7 @@ __all__ = [
     "compute_metrics",
     "compute_slices",
     "evaluate_answers",
+    "suggest_remedy",
     "top_items",
     "user_item_matrix",
 ]

@@ -8,6 +8,7 @@ from typing import Literal
 
 from recbench.benchmarks.evaluation.cell_metrics import CellMetrics, compute_metrics
 from recbench.benchmarks.evaluation.questions import Answers
+from recbench.benchmarks.evaluation.raw_scores import RawScores, describe_raw_scores
 from recbench.benchmarks.evaluation.slices import Slice, compute_slices
 from recbench.benchmarks.metrics import Evaluation
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -15,10 +16,13 @@ from recbench.datasets.ratings import Catalogue, Ratings
 
 @dataclass(frozen=True)
 class Numbers:
-    """What comes of the raw answers of a cell: its metrics with each user's share, and slices."""
+    """What comes of the raw answers of a cell: its metrics with each user's share, slices, and
+    where its scores lie.
+    """
 
     scored: CellMetrics
     slices: list[Slice]
+    raw_scores: RawScores
 
 
 def evaluate_answers(
@@ -43,4 +47,5 @@ def evaluate_answers(
     slices = compute_slices(
         answers, scored, train, test, first_cutoff, predicts_ratings=predicts_ratings
     )
-    return Numbers(scored, slices)
+    raw_scores = describe_raw_scores(answers.scores, train, test, predicts)
+    return Numbers(scored, slices, raw_scores)

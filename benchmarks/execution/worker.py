@@ -20,7 +20,13 @@ import numpy as np
 
 from recbench.adapters import Recommender, available, create
 from recbench.adapters.base import Floats
-from recbench.benchmarks.evaluation import DivergedError, collect_answers, evaluate_answers
+from recbench.adapters.shared.units import Units
+from recbench.benchmarks.evaluation import (
+    DivergedError,
+    collect_answers,
+    evaluate_answers,
+    suggest_remedy,
+)
 from recbench.benchmarks.execution.determinism import certify_fits, make_toy, sample_scores
 from recbench.benchmarks.execution.job import Job
 from recbench.benchmarks.execution.measure import Meter, kernel_seconds
@@ -86,7 +92,7 @@ def measure_cell(job: Job) -> None:
         if isinstance(error, BdbQuit) and job.is_attended:
             raise
         traceback.print_exc()
-        status, reason = _explain_error(error)
+        status, reason = _explain_error(error, job.cell.parameters)
         record = replace(outline, status=status, reason=reason)
         answers = None
 
@@ -119,6 +125,8 @@ def _measure_algorithm(
     train = fold.train
     test = fold.test
     evaluation = Evaluation.from_json(cell.protocol)
+    units = Units.choose(algorithm, train.scale)
+    given = units.convert_ratings(train)
     meter = Meter()
     if algorithm.sees_truth:
         algorithm.truth_ = dataset.truth
@@ -129,24 +137,32 @@ def _measure_algorithm(
         # an adapter may leave it; whatever comes later begins where the cell began
         chdir(Path.cwd()),
     ):
-        reason = algorithm.skip(train, dataset.catalogue, job.limits.memory_mb)
+        reason = algorithm.skip(given, dataset.catalogue, job.limits.memory_mb)
         if reason:
             return replace(outline, status="skipped", reason=reason), None
 
         toy_scores: list[Floats] = []
         if job.is_timed:
-            toy_scores = _score_toy(cell, train.scale, warm_up=True)
+            toy_scores = _score_toy(cell, given.scale, warm_up=True)
         speed_seconds = kernel_seconds()
-        algorithm, samples = _fit_repeatedly(job, train, dataset.catalogue, dataset.truth, meter)
+        algorithm, samples = _fit_repeatedly(job, given, dataset.catalogue, dataset.truth, meter)
         answers = collect_answers(algorithm, train, test, evaluation, cell.seed, meter)
-        samples.append(sample_scores(algorithm, train))
+        samples.append(sample_scores(algorithm, given))
+
+    predicts = available()[cell.algorithm].predicts
+    outline = replace(outline, units="scale" if units.differ else "data")
+    if predicts == "ratings":
+        answers = replace(answers, scores=units.restore_scores(answers.scores))
 
     certificate = None
     if job.is_timed:
         reason = algorithm.nondeterminism()
-        certificate = _certify_cell(cell, reason, samples, toy_scores, train.scale)
-    predicts = available()[cell.algorithm].predicts
+        certificate = _certify_cell(cell, reason, samples, toy_scores, given.scale)
     numbers = evaluate_answers(answers, train, test, dataset.catalogue, evaluation, predicts)
+    outline = replace(outline, raw_scores=numbers.raw_scores)
+    if numbers.raw_scores.are_no_ratings:
+        reason = f"{numbers.raw_scores.describe(train.scale)}: {suggest_remedy(cell.parameters)}"
+        return replace(outline, status="diverged", reason=reason), None
     record = replace(
         outline,
         status="ok",
@@ -302,16 +318,16 @@ def _call_untimed(phase: str, function: Callable[..., Any], *arguments: Any) -> 
     return function(*arguments)
 
 
-def _explain_error(error: Exception) -> tuple[str, str]:
+def _explain_error(error: Exception, parameters: Mapping[str, Any]) -> tuple[str, str]:
     """The status and the reason that an exception stands for; a failure's reason ends with its last
-    frames.
+    frames, that of a divergence with what may help, given the hyperparameters.
     """
     if isinstance(error, MissingLibrary):
         return "not_installed", str(error)
     if isinstance(error, MemoryError):
         return "out_of_memory", f"MemoryError: {error}"
     if isinstance(error, DivergedError):
-        return "diverged", str(error)
+        return "diverged", f"{error}: {suggest_remedy(parameters)}"
 
     if isinstance(error, BdbQuit):
         text = "a breakpoint, where nobody can type: run it with --debug"

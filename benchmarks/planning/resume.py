@@ -231,6 +231,7 @@ def _evaluate_stale(run: Run, cells: Iterable[Cell], dataset: Dataset, source: s
                 cell=cell,
                 metrics=numbers.scored.values,
                 slices=numbers.slices,
+                raw_scores=numbers.raw_scores,
                 evaluation=source,
             )
             run.write(record, answers.to_arrays() | numbers.scored.to_arrays())

@@ -7,13 +7,13 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from recbench.benchmarks.evaluation import Slice
+from recbench.benchmarks.evaluation import RawScores, Slice
 from recbench.benchmarks.records.arrays import UNREADABLE_ARRAYS, read_arrays
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.certificate import Certificate
@@ -59,6 +59,9 @@ class Record:
     # From the run's request to the cell's first line: the harness's own cost
     start_seconds: float | None = None
     slices: list[Slice] = field(default_factory=list)
+    # "scale": it was given stars from 1 to 5 for the ratings of the data, see `adapters.shared`
+    units: Literal["data", "scale"] | None = None
+    raw_scores: RawScores | None = None
     # Of a fixed piece of work, just before the fit: how fast the machine was
     kernel_seconds: float | None = None
     answers: str | None = None  # sha256 of the file with its raw answers
@@ -104,6 +107,8 @@ class Record:
         content["environment"] = self.environment.to_json()
         content["costs"] = {phase: cost.to_json() for phase, cost in self.costs.items()}
         content["slices"] = [group.to_json() for group in self.slices]
+        if self.raw_scores is not None:
+            content["raw_scores"] = self.raw_scores.to_json()
         if self.determinism is not None:
             content["determinism"] = self.determinism.to_json()
         return content

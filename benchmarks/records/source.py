@@ -43,7 +43,12 @@ DATASETS = datasets.__name__
 HARNESS = benchmarks.__name__
 HOUSE = (ADAPTERS, DATASETS, HARNESS)
 
-QUESTIONS = (f"{HARNESS}.evaluation.questions", f"{HARNESS}.splits.folds", f"{DATASETS}.ratings")
+QUESTIONS = (
+    f"{HARNESS}.evaluation.questions",
+    f"{HARNESS}.splits.folds",
+    f"{DATASETS}.ratings",
+    f"{ADAPTERS}.shared.units",
+)
 # Modules of which only some definitions can change an answer; what they import is not followed.
 PARTS = {
     f"{HARNESS}.metrics.protocols": ("Protocol",),

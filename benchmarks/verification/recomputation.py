@@ -211,6 +211,10 @@ def _recompute_record(
         expected_slices = [group.to_json() for group in numbers.slices]
         found_slices = [group.to_json() for group in record.slices]
         ledger.compare("slices", file, "slices", expected_slices, found_slices, OF_METRICS)
+    if record.raw_scores is not None:  # earlier versions did not keep them
+        expected_range = numbers.raw_scores.to_json()
+        found_range = record.raw_scores.to_json()
+        ledger.compare("raw scores", file, "raw_scores", expected_range, found_range, OF_METRICS)
     _compare_shares(record, numbers.scored, arrays, ledger)
 
 

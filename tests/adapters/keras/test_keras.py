@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from recbench.adapters import available, create
 from recbench.adapters.base import Floats, Indices
-from recbench.adapters.keras.autorec import rating_vectors, stretch_to_five
+from recbench.adapters.keras.autorec import rating_vectors
 from recbench.adapters.keras.base import KerasModel, hold_out_ratings
 from recbench.adapters.keras.hybrid import list_terms, make_first_text_layer, replace_text_layers
 from recbench.adapters.keras.products import Product
@@ -307,7 +307,7 @@ def test_autorecs_validation_sees_known_ratings_and_asks_for_others() -> None:
     adapter.build(known, None)
     (inputs,), outputs = adapter.arrays(known, held_out)
     asked = np.unique(held_out.items)
-    np.testing.assert_array_equal(inputs, rating_vectors(known, stretch_to_five(known), 0)[asked])
+    np.testing.assert_array_equal(inputs, rating_vectors(known, known.values, 0)[asked])
     assert not ((inputs != 0) & ~np.isnan(outputs)).any()
     assert (~np.isnan(outputs)).sum() == len(held_out)
 
