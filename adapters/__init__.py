@@ -8,8 +8,8 @@ are measured.
 
 import recbench
 from recbench.adapters.base import Recommender
-from recbench.adapters.registry import available, create
+from recbench.adapters.registry import available, create, import_own
 
-__all__ = ["Recommender", "available", "create"]
+__all__ = ["Recommender", "available", "create", "import_own"]
 
 recbench.refuse_short_name(__name__)

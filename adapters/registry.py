@@ -8,6 +8,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, get_origin, get_type_hints
+from weakref import WeakSet
 
 import recbench
 from recbench.adapters.base import UNITS, Recommender
@@ -22,6 +23,10 @@ from recbench.datasets.foundation import (
 # The entry points by which an installed distribution names modules with adapters.
 PLUGINS = "recbench.adapters"
 
+# Those that were found to keep the form of the contract: it is looked at once, and this is asked
+# for each cell several times.
+_sound: WeakSet[type[Recommender]] = WeakSet()
+
 
 def available() -> dict[str, type[Recommender]]:
     """Every concrete adapter by its name, in alphabetical order.
@@ -29,15 +34,19 @@ def available() -> dict[str, type[Recommender]]:
     That is, of this package, of installed plug-ins and of modules that were imported before.
     UsageError if one of them does not keep the form of the contract, or two have the same name.
     """
-    import_all(sys.modules["recbench.adapters"])
+    import_own()
     _import_installed()
 
     adapters: dict[str, type[Recommender]] = {}
     for adapter in _named_adapters():
-        _refuse_fields_of_the_contract(adapter)
+        is_sound = adapter in _sound
+        if not is_sound:
+            _refuse_fields_of_the_contract(adapter)
         if adapter.name in adapters:
             _refuse_second_of_a_name(adapter, adapters[adapter.name])
-        _refuse_malformed(adapter)
+        if not is_sound:
+            _refuse_malformed(adapter)
+            _sound.add(adapter)
         adapters[adapter.name] = adapter
     return dict(sorted(adapters.items()))
 
@@ -87,6 +96,12 @@ def _field_names(adapter: type[Recommender]) -> set[str]:
     if not is_dataclass(adapter):
         return set()
     return {field.name for field in fields(adapter)}
+
+
+@cache
+def import_own() -> None:
+    """Import every adapter of this package, once."""
+    import_all(sys.modules["recbench.adapters"])
 
 
 @cache

@@ -113,9 +113,17 @@ def _import_libraries(modules: list[str]) -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
     if "recbench.benchmarks.evaluation.ranking" in sys.modules:
+        _import_adapters()
         _compile_ranking()
     gc.collect()
     gc.freeze()  # collections in the cells skip all this, and do not copy its pages
+
+
+def _import_adapters() -> None:
+    """Have our own adapters imported once, here, instead of in every cell; not what they wrap."""
+    from recbench.adapters import import_own
+
+    import_own()
 
 
 def _compile_ranking() -> None:

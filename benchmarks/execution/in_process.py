@@ -9,6 +9,7 @@ gate compares their times and reports show them grey. Cells are not warmed up an
 breakpoint in `fit` is met once a cell, and no certificate of determinism is given.
 """
 
+import gc
 import traceback
 from bdb import BdbQuit
 from collections.abc import Callable, Iterable, Iterator
@@ -51,15 +52,19 @@ class InProcess:
         KeyboardInterrupt, with no record of the cell, if the user leaves the debugger.
         """
         budget = Budget()
-        for job in jobs:
-            refusal = budget.explain_refusal(job)
-            if refusal is not None:
-                yield keep_record(job, record_ending(job, "not_run", refusal))
-                continue
-            on_start(job.cell)
-            used_before = budget.seconds_used
-            yield self._measure(job)
-            budget.book_seconds(job.cell.row, budget.seconds_used - used_before)
+        gc.freeze()  # the collections before each call skip what this process has had before
+        try:
+            for job in jobs:
+                refusal = budget.explain_refusal(job)
+                if refusal is not None:
+                    yield keep_record(job, record_ending(job, "not_run", refusal))
+                    continue
+                on_start(job.cell)
+                used_before = budget.seconds_used
+                yield self._measure(job)
+                budget.book_seconds(job.cell.row, budget.seconds_used - used_before)
+        finally:
+            gc.unfreeze()
 
     def _measure(self, job: Job) -> Record:
         """The record of one cell, which is written."""

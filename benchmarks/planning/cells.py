@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, version
 
 from recbench.adapters import Recommender, available, create
 from recbench.benchmarks.metrics import Evaluation
 from recbench.benchmarks.planning.suite import PlannedRow, hyperparameters_of
-from recbench.benchmarks.records import Cell, answers_source, is_plugin, plugin_source
+from recbench.benchmarks.records import (
+    Cell,
+    answers_source,
+    distributions_by_module,
+    is_plugin,
+    plugin_source,
+)
 from recbench.benchmarks.splits import digest_of_split, is_seeded, refuse_empty_parts
 from recbench.datasets.ratings import Dataset
 
@@ -32,7 +38,7 @@ def library_versions(adapter: type[Recommender]) -> dict[str, str]:
 
     "" where it is not installed. A plug-in's module stands there with the hash of all its own code.
     """
-    owners = packages_distributions()
+    owners = distributions_by_module()
     versions = {}
     if is_plugin(adapter):
         versions[adapter.__module__] = plugin_source(adapter)

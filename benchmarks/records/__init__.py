@@ -8,6 +8,7 @@ from recbench.benchmarks.records.cell import PHASES, Cell
 from recbench.benchmarks.records.certificate import REPEATABILITIES, Certificate, Repeatability
 from recbench.benchmarks.records.csv_table import csv_row, embed_records, table_values, write_table
 from recbench.benchmarks.records.describe import describe_algorithms, describe_data
+from recbench.benchmarks.records.distributions import distributions_by_module
 from recbench.benchmarks.records.examples import (
     ENOUGH_TEST_RATINGS,
     Answer,
@@ -72,6 +73,7 @@ __all__ = [
     "csv_row",
     "describe_algorithms",
     "describe_data",
+    "distributions_by_module",
     "embed_records",
     "evaluation_source",
     "find_users",

@@ -5,10 +5,11 @@ So a report needs nothing but the run's directory.
 
 import inspect
 from collections.abc import Iterable, Mapping
-from importlib.metadata import metadata, packages_distributions
+from importlib.metadata import metadata
 
 from recbench.adapters import Recommender, available
 from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.distributions import distributions_by_module
 from recbench.benchmarks.records.facts import AlgorithmDescription, DataDescription
 from recbench.datasets.ratings import Dataset
 
@@ -44,7 +45,7 @@ def describe_algorithms(cells: Iterable[Cell]) -> dict[str, AlgorithmDescription
     Of these only the installed ones.
     """
     adapters = available()
-    owners = packages_distributions()
+    owners = distributions_by_module()
     descriptions: dict[str, AlgorithmDescription] = {}
     for cell in cells:
         if cell.row not in descriptions:

@@ -21,13 +21,13 @@ import json
 import sysconfig
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import packages_distributions
 from pathlib import Path
 from pkgutil import iter_modules
 from types import CodeType, FunctionType
 
 from recbench import adapters, benchmarks, datasets
 from recbench.adapters import Recommender
+from recbench.benchmarks.records.distributions import distributions_by_module
 from recbench.benchmarks.records.syntax import (
     Imported,
     file_of,
@@ -171,7 +171,7 @@ def _plugin_of(adapter: type[Recommender]) -> _PlugIn | None:
 
 def _same_distribution(package: str) -> list[str]:
     """The top-level names of the distributions that have installed `package`, itself among them."""
-    distributions_by_name = packages_distributions()
+    distributions_by_name = distributions_by_module()
     own = set(distributions_by_name.get(package, ()))
     return [name for name, owners in distributions_by_name.items() if own & set(owners)]
 
