@@ -2,7 +2,6 @@ import csv
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from hypothesis import settings
 from recbench import datasets
 from recbench.datasets import Dataset
 from recbench.datasets.storage.fetch import MissingData
+from tests.forked_commands import Commands
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.load_profile("patient")
@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow whatever starts a real bench, directly or through a fixture of its own."""
     for item in items:
-        if "run_bench" in getattr(item, "fixturenames", ()):
+        if {"run_bench", "commands"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
 
@@ -86,8 +86,14 @@ def movielens_directory(factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def run_bench(own_data: Path) -> RunBench:
-    """Run `python -m benchmarks.run` for real, with the fault plug-in in reach."""
+def commands() -> Commands:
+    """Runs commands as processes of their own, without their waiting for imports of libraries."""
+    return Commands()
+
+
+@pytest.fixture(scope="session")
+def run_bench(own_data: Path, commands: Commands) -> RunBench:
+    """Run `benchmarks.run` in a process of its own, with the fault plug-in in reach."""
 
     def run(
         *arguments: object,
@@ -95,14 +101,8 @@ def run_bench(own_data: Path) -> RunBench:
         path: Path = ROOT / "tests" / "plugins",
         check: int | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        result = subprocess.run(
-            [sys.executable, "-m", "benchmarks.run", *map(str, arguments)],
-            cwd=ROOT,
-            env=os.environ | {"RECBENCH_DATA": str(data), "PYTHONPATH": str(path)},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        more = {"RECBENCH_DATA": str(data), "PYTHONPATH": str(path)}
+        result = commands.run("benchmarks.run", arguments, os.environ | more)
         assert check is None or result.returncode == check, result.stdout + result.stderr
         return result
 

@@ -3,10 +3,9 @@ from the data.
 """
 
 import json
+import os
 import re
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +23,7 @@ from recbench.reports.build import build
 from recbench.reports.drawing import heatmap as heatmaps
 from recbench.reports.results import Results
 from recbench.reports.sections.summary import summarise_run
+from tests.forked_commands import Commands
 from tests.reports.invented_runs import (
     COLUMNS,
     DATA,
@@ -408,14 +408,14 @@ def test_seconds_have_three_digits(value: float | None, text: str) -> None:
     assert words.seconds(value) == text
 
 
-def test_the_command_line_needs_results(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "reports.build", str(tmp_path)]
-    refused = subprocess.run(command, capture_output=True, text=True)
+def test_the_command_line_needs_results(commands: Commands, tmp_path: Path) -> None:
+    refused = commands.run("reports.build", [tmp_path], os.environ)
     assert refused.returncode == 2 and refused.stdout == ""
     assert "holds no results" in refused.stderr and "Traceback" not in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
     KINDS["single"](tmp_path)
-    built = subprocess.run(command, capture_output=True, text=True, check=True)
+    built = commands.run("reports.build", [tmp_path], os.environ)
+    assert built.returncode == 0, built.stderr
     assert built.stdout.strip() == (tmp_path / "report.html").resolve().as_uri()
 
 

@@ -3,14 +3,13 @@ elsewhere.
 """
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from recbench.benchmarks.records.record import Run
 from tests.conftest import ROOT
+from tests.forked_commands import Commands
 
 PLUGIN = """
 import os
@@ -61,7 +60,7 @@ class Wanders(Recommender):
     "everywhere", [False, True], ids=["in fit", "in imports and the constructor too"]
 )
 def test_who_changes_the_directory_has_good_rows_and_writes_nothing_elsewhere(
-    everywhere: bool, ratings_file: Path, tmp_path: Path
+    everywhere: bool, ratings_file: Path, commands: Commands, tmp_path: Path
 ) -> None:
     start = tmp_path / "start"
     (start / "elsewhere").mkdir(parents=True)
@@ -90,10 +89,7 @@ def test_who_changes_the_directory_has_good_rows_and_writes_nothing_elsewhere(
         "EVERYWHERE": "yes" if everywhere else "",
         "EXPECTED_DATA": str(start / "data"),
     }
-    command = [sys.executable, "-m", "benchmarks.run", *arguments]
-    result = subprocess.run(
-        command, cwd=start, env=environment, capture_output=True, text=True, timeout=300
-    )
+    result = commands.run("benchmarks.run", arguments, environment, directory=start)
     assert result.returncode == 0, result.stdout + result.stderr
     records = Run(start / "results").records()
     assert [(record.cell.row, record.status) for record in records] == [

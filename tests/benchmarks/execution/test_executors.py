@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from recbench.benchmarks.metrics.protocols import Evaluation
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.record import Run
 from tests.conftest import ROOT, RunBench
+from tests.forked_commands import Commands
 
 PLUGIN = '''
 import os
@@ -101,27 +102,28 @@ def arguments(ratings_file: Path, out: Path, *rows: str) -> list[str]:
     return [*dataset, *chosen, "--plugin", "halting", "--out", str(out)]
 
 
-def debug(
-    plugin: Path, options: list[str], own_data: Path, typed: str = "", **environment: str
-) -> "subprocess.CompletedProcess[str]":
+Debug = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def debug(commands: Commands, plugin: Path, own_data: Path) -> Debug:
     """A run with --debug, with what is typed into it."""
-    own = {"PYTHONPATH": str(plugin), "RECBENCH_DATA": str(own_data)}
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.run", *options, "--debug"],
-        cwd=ROOT,
-        env=os.environ | own | environment,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+
+    def run(
+        options: list[str], typed: str = "", **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
+        own = {"PYTHONPATH": str(plugin), "RECBENCH_DATA": str(own_data)}
+        more = os.environ | own | environment
+        return commands.run("benchmarks.run", [*options, "--debug"], more, typed=typed)
+
+    return run
 
 
 def test_a_breakpoint_stops_once_a_cell_and_prints_are_seen(
-    ratings_file: Path, own_data: Path, plugin: Path, tmp_path: Path
+    ratings_file: Path, debug: Debug, tmp_path: Path
 ) -> None:
     options = arguments(ratings_file, tmp_path / "out", "halting-stops", "halting-prints")
-    result = debug(plugin, options, own_data, typed="p secret + 1\nc\np secret + 2\nc\n")
+    result = debug(options, typed="p secret + 1\nc\np secret + 2\nc\n")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "(Pdb) 43" in result.stdout and "(Pdb) 44" in result.stdout
     assert result.stdout.count("fitting 750 ratings of 80 users") == 2, "no toy, no repetition"
@@ -138,19 +140,19 @@ def test_a_breakpoint_stops_once_a_cell_and_prints_are_seen(
 
 
 def test_the_hook_of_the_user_s_choice_is_called(
-    ratings_file: Path, own_data: Path, plugin: Path, tmp_path: Path
+    ratings_file: Path, debug: Debug, tmp_path: Path
 ) -> None:
     options = arguments(ratings_file, tmp_path / "out", "halting-stops")
-    result = debug(plugin, options, own_data, PYTHONBREAKPOINT="halting.hook")
+    result = debug(options, PYTHONBREAKPOINT="halting.hook")
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("somebody may look around here") == 2
 
 
 def test_who_leaves_the_debugger_ends_the_run_without_a_record(
-    ratings_file: Path, own_data: Path, plugin: Path, tmp_path: Path
+    ratings_file: Path, debug: Debug, tmp_path: Path
 ) -> None:
     options = arguments(ratings_file, tmp_path / "out", "global-mean", "halting-stops")
-    result = debug(plugin, options, own_data, typed="q\n")
+    result = debug(options, typed="q\n")
     assert result.returncode == 130, result.stdout + result.stderr
     assert "the same command goes on from here" in result.stderr
     names = [path.name for path in (tmp_path / "out" / "records").iterdir()]
@@ -159,11 +161,11 @@ def test_who_leaves_the_debugger_ends_the_run_without_a_record(
 
 
 def test_an_exception_is_shown_whole_and_the_cell_has_failed(
-    ratings_file: Path, own_data: Path, plugin: Path, tmp_path: Path
+    ratings_file: Path, debug: Debug, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     options = arguments(ratings_file, out, "halting-raises", "halting-leaves", "global-mean")
-    result = debug(plugin, options, own_data, TROUBLE=str(ROOT))
+    result = debug(options, TROUBLE=str(ROOT))
     assert result.returncode == 4, result.stdout + result.stderr
     assert result.stderr.count("self._level(6)") == 2, "each fold's, from the outermost call on"
     assert result.stderr.count("ValueError: too deep") == 2
@@ -173,10 +175,10 @@ def test_an_exception_is_shown_whole_and_the_cell_has_failed(
 
 
 def test_debugging_goes_through_the_cells_one_by_one(
-    ratings_file: Path, own_data: Path, plugin: Path, tmp_path: Path
+    ratings_file: Path, debug: Debug, tmp_path: Path
 ) -> None:
     options = [*arguments(ratings_file, tmp_path / "out", "halting-prints"), "--jobs", "2"]
-    result = debug(plugin, options, own_data)
+    result = debug(options)
     assert result.returncode == 2
     assert "--jobs" in result.stderr and "leave" in result.stderr
 

@@ -4,13 +4,13 @@ distribution.
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from recbench.benchmarks.records.record import Run
-from tests.conftest import ROOT, RunBench
+from tests.conftest import RunBench
+from tests.forked_commands import Commands
 
 SOURCE = """
 from dataclasses import dataclass
@@ -47,22 +47,21 @@ def installed(directory: Path, source: str = SOURCE, *, entry_point: str = "tiny
     return directory
 
 
-def listed(path: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.list", "algorithms"],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(path), "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-    )
+def listed(commands: Commands, path: Path) -> "subprocess.CompletedProcess[str]":
+    more = {"PYTHONPATH": str(path), "COLUMNS": "200"}
+    return commands.run("benchmarks.list", ["algorithms"], os.environ | more)
 
 
 @pytest.mark.parametrize("entry_point", ["tiny_plugin", "tiny_plugin:Seven"])
 def test_an_installed_distribution_adds_its_adapters(
-    entry_point: str, ratings_file: Path, run_bench: RunBench, tmp_path: Path
+    entry_point: str,
+    ratings_file: Path,
+    run_bench: RunBench,
+    commands: Commands,
+    tmp_path: Path,
 ) -> None:
     path = installed(tmp_path, entry_point=entry_point)
-    result = listed(path)
+    result = listed(commands, path)
     assert result.returncode == 0, result.stderr
     assert "tiny-number" in result.stdout and "The number that is given" in result.stdout
     arguments = [
@@ -128,9 +127,9 @@ def test_a_module_that_is_installed_and_named_counts_once(
     ],
 )
 def test_a_broken_distribution_is_named(
-    source: str, entry_point: str, reason: str, tmp_path: Path
+    source: str, entry_point: str, reason: str, commands: Commands, tmp_path: Path
 ) -> None:
-    result = listed(installed(tmp_path, source, entry_point=entry_point))
+    result = listed(commands, installed(tmp_path, source, entry_point=entry_point))
     assert result.returncode == 2
     for part in ("tiny-recommenders", f"tiny = {entry_point}", reason, "uninstall"):
         assert part in " ".join(result.stderr.split())

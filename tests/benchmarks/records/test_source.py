@@ -24,6 +24,7 @@ from recbench.benchmarks.records import source, syntax
 from recbench.benchmarks.records.record import Record, Run
 from recbench.datasets import UsageError
 from tests.conftest import ROOT, RunBench
+from tests.forked_commands import Commands
 
 ADAPTER = '''
 """An adapter that somebody is writing."""
@@ -92,20 +93,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bench(house: Path, own_data: Path) -> Bench:
+def bench(house: Path, own_data: Path, commands: Commands) -> Bench:
     """Run a command of the copy."""
 
     def run(command: str, *arguments: object, check: int = 0) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"RECBENCH_DATA": str(own_data)}
         environment.pop("PYTHONPATH", None)
-        result = subprocess.run(
-            [sys.executable, "-m", f"benchmarks.{command}", *map(str, arguments)],
-            cwd=house,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        result = commands.run(f"benchmarks.{command}", arguments, environment, directory=house)
         assert result.returncode == check, result.stdout + result.stderr
         return result
 
@@ -283,7 +277,7 @@ def test_another_threshold_asks_other_users_and_so_is_a_question(
 
 
 def test_a_gate_sees_a_plugin_whose_helper_got_worse(
-    run_bench: RunBench, ratings_file: Path, tmp_path: Path
+    run_bench: RunBench, commands: Commands, ratings_file: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.py").write_text(ADAPTER.replace("PACKAGE", "mine_parts.helper"))
     (tmp_path / "mine_parts").mkdir()
@@ -304,16 +298,9 @@ def test_a_gate_sees_a_plugin_whose_helper_got_worse(
     shutil.copytree(tmp_path / "head", tmp_path / "base")
 
     def compared() -> int:
-        command = [
-            sys.executable,
-            "-m",
-            "benchmarks.compare",
-            str(tmp_path / "base"),
-            str(tmp_path / "head"),
-        ]
-        return subprocess.run(
-            [*command, "--fail-on", "rmse:+5%"], cwd=ROOT, capture_output=True
-        ).returncode
+        directories = [tmp_path / "base", tmp_path / "head"]
+        arguments = [*directories, "--fail-on", "rmse:+5%"]
+        return commands.run("benchmarks.compare", arguments, os.environ).returncode
 
     with edited(helper, '    """Nothing to be added."""\n', "    # nothing\n"):
         assert "2 kept from before" in run_bench(*arguments, path=tmp_path, check=0).stdout
