@@ -36,6 +36,7 @@ from recbench.benchmarks.planning import (
     suite_names,
 )
 from recbench.benchmarks.records import (
+    PHASES,
     BlindSpot,
     Cell,
     Record,
@@ -503,7 +504,8 @@ class Comparison:
         A metric `rmse` has its mean over the folds in the column `rmse`, and its 95 % interval over
         users in `rmse_low` and `rmse_high`; NaN stands where a fold is missing, or an interval
         cannot be known. `status` is ok, or what happened instead; `fit_seconds` is the mean over
-        the folds. `simulated` says whether the ratings are; it is also in the frame's `attrs`.
+        the folds, `seconds` that of all phases together. `simulated` says whether the ratings are;
+        it is also in the frame's `attrs`.
         """
         import pandas
 
@@ -558,5 +560,6 @@ def _table_row(results: "Results", row: "Row") -> dict[str, Any]:
         values[f"{column}_high"] = high
     values["status"] = row.failure or "ok"
     values["fit_seconds"] = row.seconds("fit")
+    values["seconds"] = row.seconds(*PHASES)
     values["simulated"] = results.simulated
     return values

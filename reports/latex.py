@@ -175,9 +175,9 @@ def tabulate_comparison(comparison: DatasetComparison) -> Iterator[PaperTable]:
         caption = _join_sentences(title_comparison_figure(comparison, drawn.title))
         yield PaperTable("accuracy", drawn, caption)
 
-    fit_times = comparison.draw_fit_times()
-    caption = _join_sentences(title_comparison_figure(comparison, fit_times.title))
-    yield PaperTable("cost", fit_times, caption)
+    times = comparison.draw_times()
+    caption = _join_sentences(title_comparison_figure(comparison, times.title))
+    yield PaperTable("cost", times, caption)
     yield _tabulate_mean_ranks(comparison)
 
 

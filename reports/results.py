@@ -110,16 +110,21 @@ class Row:
             return "ranks only"
         return f"undefined in fold {', '.join(map(str, absent))}"
 
-    def seconds(self, phase: str) -> float | None:
-        """Mean over the folds of a phase's wall time, each the median of its samples.
+    def seconds(self, *phases: str) -> float | None:
+        """Mean over the folds of the wall time of these phases together, each phase the median of
+        its samples.
 
-        None if a fold has none.
+        None if a fold has none of them. Where nobody is asked for a ranking that phase takes no
+        time, so of several phases the known ones count.
         """
-        times = [record.seconds(phase) for record in self.records]
-        known = [seconds for seconds in times if seconds is not None]
-        if len(known) < len(times) or self.failures:
-            return None
-        return statistics.fmean(known)
+        times = []
+        for record in self.records:
+            known = [record.seconds(phase) for phase in phases]
+            seconds = [time for time in known if time is not None]
+            if not seconds or self.failures:
+                return None
+            times.append(sum(seconds))
+        return statistics.fmean(times)
 
     def samples(self, phase: str) -> list[int]:
         """How often the phase was timed in a fold: the different counts, in order."""

@@ -32,14 +32,14 @@ def _format_metric(value: float | None) -> str:
 
 
 def summarise_record(record: Record, metrics: Sequence[str]) -> list[str]:
-    """A finished cell in words: row, fold, status, the metrics, fit seconds, peak memory."""
-    fit_seconds = record.seconds("fit")
+    """A finished cell in words: row, fold, status, the metrics, seconds in all, peak memory."""
+    times = [cost.seconds for cost in record.costs.values()]
     return [
         record.cell.row,
         record.cell.place,
         record.status,
         *(_format_metric(record.metrics.get(name)) for name in metrics),
-        "–" if fit_seconds is None else format_seconds(fit_seconds),
+        format_seconds(sum(times)) if times else "–",
         "–" if record.peak_mb is None else f"{record.peak_mb:.0f}",
     ]
 
@@ -97,7 +97,7 @@ class Display:
 
     def _describe_record(self, record: Record) -> str:
         """The cell that has finished last, in one line: its numbers, or why it has none."""
-        row, fold, status, *values, fit, peak = summarise_record(record, self._metrics)
+        row, fold, status, *values, seconds, peak = summarise_record(record, self._metrics)
 
         line = f"[{len(self._finished)}/{self._total}] {row} {fold}: {status}"
         if status != "ok":
@@ -106,12 +106,12 @@ class Display:
 
         for name, value in zip(self._metrics, values, strict=True):
             line += f"  {name} {value}"
-        return f"{line}  fit {fit} s  peak {peak} MB"
+        return f"{line}  all phases {seconds} s  peak {peak} MB"
 
     def _draw_progress(self) -> Group:
         """The newest cells in a table, and the bar."""
         table = Table(box=None, pad_edge=False)
-        for name in ("algorithm", "fold", "status", *self._metrics, "fit s", "peak MB"):
+        for name in ("algorithm", "fold", "status", *self._metrics, "all phases s", "peak MB"):
             is_text = name in ("algorithm", "status")
             table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
 

@@ -21,6 +21,7 @@ from recbench.reports.drawing.differences import (
 )
 from recbench.reports.drawing.fold_heatmap import MOST_FOLDS, heatmap_by_fold, list_folds
 from recbench.reports.drawing.heatmap import (
+    ALL_PHASES,
     Column,
     Heatmap,
     Line,
@@ -38,6 +39,7 @@ from recbench.reports.drawing.learning_curves import (
 )
 from recbench.reports.drawing.picture import Picture, draw_heatmap
 from recbench.reports.drawing.scatter import (
+    COST_IN_WORDS,
     Point,
     describe_front,
     draw_scatter,
@@ -46,6 +48,8 @@ from recbench.reports.drawing.scatter import (
 )
 
 __all__ = [
+    "ALL_PHASES",
+    "COST_IN_WORDS",
     "MOST_FOLDS",
     "PARTS",
     "Column",

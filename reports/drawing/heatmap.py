@@ -22,6 +22,7 @@ COLOURS = colormaps["YlGnBu"]
 # Timed several times where that takes little time; the other phases are timed once.
 MEDIAN_PHASES = ("convert", "fit")
 
+ALL_PHASES = "all phases"
 MEMORY_COLUMNS = {"peak_mb": "peak memory", "grown_mb": "memory growth"}
 
 
@@ -292,6 +293,9 @@ def cost_heatmap(results: Results) -> Heatmap:
         columns.append(Column(phase, "s", "↓"))
         for row, square in zip(results.rows, _time_squares(results, phase), strict=True):
             by_row[row.name].append(square)
+    columns.append(Column(ALL_PHASES, "s", "↓"))
+    for row, square in zip(results.rows, _total_squares(results), strict=True):
+        by_row[row.name].append(square)
     for memory, label in MEMORY_COLUMNS.items():
         columns.append(Column(label, "MB", "↓"))
         for row, square in zip(results.rows, _memory_squares(results, memory), strict=True):
@@ -312,6 +316,17 @@ def _time_squares(results: Results, phase: str) -> list[Square]:
         mark = "once" if is_single else ""
         colour = None if is_grey else shade
         squares.append(Square(seconds(time), tip, time, colour, mark, is_grey))
+    return squares
+
+
+def _total_squares(results: Results) -> list[Square]:
+    """One square a row: seconds of all phases together, by which rows are compared."""
+    times = [row.seconds(*PHASES) for row in results.rows]
+    squares = []
+    for row, time, shade in zip(results.rows, times, scale_to_shades(times, log=True), strict=True):
+        tip = f"{row.name}, {ALL_PHASES}: {seconds(time)} s on average over the folds"
+        is_grey = row.contended and time is not None
+        squares.append(Square(seconds(time), tip, time, None if is_grey else shade, grey=is_grey))
     return squares
 
 

@@ -1,4 +1,4 @@
-"""Accuracy against the time to fit: which rows no other row beats in both, in words and drawn."""
+"""Accuracy against time: which rows no other row beats in both, in words and drawn."""
 
 import itertools
 import textwrap
@@ -21,6 +21,10 @@ from recbench.reports.words import count, duration, interval, listed, number, un
 # white; every family has a shape of its own too, so that nothing hangs on colour alone.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#56b4e9", "#b07d00")
 SHAPES = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8")
+# What a row costs: whoever does the work while converting, or when asked, has no cheaper fit. To
+# rank means to score all pairs, so those of the test part would count twice.
+COST = ("convert", "fit", "rank")
+COST_IN_WORDS = "time to convert, fit and rank"
 SHORTEST = 1e-7  # seconds; less has no place on a logarithmic axis
 
 Styles = dict[str, tuple[str, str]]  # family -> colour and shape
@@ -28,7 +32,7 @@ Styles = dict[str, tuple[str, str]]  # family -> colour and shape
 
 @dataclass(frozen=True)
 class Point:
-    """A row that has both a value and a time to fit, in seconds.
+    """A row that has both a value and a time, in seconds, of the phases that `COST` names.
 
     `low` and `high` bound the value's 95 % interval; both are the value where that is not known.
     """
@@ -53,10 +57,10 @@ class Point:
 
 
 def find_points(results: Results, column: str) -> list[Point]:
-    """All contestants with a mean of `column` and a fit time, in the order of the rows."""
+    """All contestants with a mean of `column` and a time, in the order of the rows."""
     found = []
     for row in results.contestants:
-        time = row.seconds("fit")
+        time = row.seconds(*COST)
         value = row.mean(column)
         if time is None or value is None:
             continue
@@ -89,16 +93,16 @@ def describe_front(results: Results, column: str) -> list[str]:
     found = find_points(results, column)
     beginning = "The oracle apart, n" if results.oracle else "N"
     if not found:
-        return [f"{beginning}o row has both a mean {column} and a time to fit."]
+        return [f"{beginning}o row has both a mean {column} and a time."]
     if len(found) == 1:
-        alone = f"{found[0].name}: mean {column} {_value_and_time(found[0])} to fit."
+        alone = f"{found[0].name}: mean {column} {_value_and_time(found[0])}."
         return [f"{alone} There is nothing to compare it with."]
 
     best = [
         f"{point.name} ({_value_and_time(point)})"
         for point in pareto_front(found, find_metric(column))
     ]
-    unbeaten = f"in mean {column} or in time to fit without being worse in the other"
+    unbeaten = f"in mean {column} or in {COST_IN_WORDS} without being worse in the other"
     paragraphs = [f"{beginning}o row beats these {unbeaten}: {listed(best)}."]
 
     n_contended = sum(point.contended for point in found)
@@ -205,7 +209,7 @@ def _set_axes(axes: Axes, found: Sequence[Point], heights: Sequence[float], colu
     _set_heights(axes, found, heights, find_metric(column))
     _set_times(axes, found)
     metric = find_metric(column)
-    axes.set_xlabel("time to fit, mean over folds (logarithmic)")
+    axes.set_xlabel(f"{COST_IN_WORDS}, mean over folds (logarithmic)")
     axes.set_ylabel(f"mean {column} ({metric.unit}) {ARROWS[metric.better]}")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e6e6e6", linewidth=0.5)

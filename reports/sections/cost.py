@@ -2,6 +2,7 @@
 
 from recbench.reports import words
 from recbench.reports.drawing import (
+    COST_IN_WORDS,
     Picture,
     Point,
     cost_heatmap,
@@ -31,7 +32,7 @@ from recbench.reports.sections.registry import headline_columns, section, title_
 
 @section("At what cost?", place=30)
 def cost(results: Results) -> list[Block]:
-    """The heatmap of seconds and megabytes, and accuracy against the time to fit."""
+    """The heatmap of seconds and megabytes, and accuracy against the time they take."""
     drawn = cost_heatmap(results)
     blocks: list[Block] = [
         HeatmapTable(
@@ -66,10 +67,10 @@ def _explain_times(results: Results) -> str:
 
 
 def _compare_with_time(results: Results, column: str) -> list[Block]:
-    """What a column costs in time to fit: in words, and as a scatter plot with its numbers."""
+    """What a column costs in time: in words, and as a scatter plot with its numbers."""
     sentences = " ".join(describe_front(results, column))
     blocks: list[Block] = [
-        Heading(f"What does {column} cost in time to fit?"),
+        Heading(f"What does {column} cost in time?"),
         Paragraph(sentences),
     ]
     points = find_points(results, column)
@@ -77,7 +78,8 @@ def _compare_with_time(results: Results, column: str) -> list[Block]:
         return blocks
 
     caption = (
-        "Means over the folds against seconds to fit; thin lines are 95 % intervals over users, "
+        f"Means over the folds against the {COST_IN_WORDS}, all three together, since work that "
+        "is not done in fit is done in another phase; thin lines are 95 % intervals over users, "
         "the grey line joins the rows named above. Points at the border lie beyond it, with their "
         "value beside the name."
     )
@@ -87,7 +89,7 @@ def _compare_with_time(results: Results, column: str) -> list[Block]:
 
 
 def _draw_points(results: Results, points: list[Point], column: str, sentences: str) -> Picture:
-    title = title_figure(results, f"{column} against time to fit")
+    title = title_figure(results, f"{column} against {COST_IN_WORDS}")
     families = list(dict.fromkeys(row.family for row in results.rows))
     return Picture(
         f"{words.slug(column)}-against-time",
@@ -107,12 +109,12 @@ def _tabulate_points(points: list[Point], column: str) -> Table:
         lines.append(TableLine(RowName(row), cells))
 
     return Table(
-        f"{column} and time to fit",
-        f"{column} and time to fit, the fastest first; on the front are the rows named above",
+        f"{column} and time",
+        f"{column} and {COST_IN_WORDS}, the fastest first; on the front are the rows named above",
         (
             TableHead("row", "text"),
             TableHead(f"mean {column}"),
-            TableHead("time to fit"),
+            TableHead("convert + fit + rank"),
             TableHead("on the front"),
         ),
         tuple(lines),

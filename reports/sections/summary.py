@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from recbench.benchmarks.gating import suspect_rows
 from recbench.benchmarks.metrics import find_metric
+from recbench.benchmarks.records import PHASES
 from recbench.reports import words
 from recbench.reports.rendering import Block, Paragraph
 from recbench.reports.results import Results, Row
@@ -140,12 +141,12 @@ def _name_with_mean(results: Results, row: Row, column: str) -> str:
 
 
 def _name_fastest(results: Results, column: str) -> list[str]:
-    """One sentence: who fits fastest of the rows that are best in `column` or not significantly
-    different from the best; none if no such row has a time to fit.
+    """One sentence: who is fastest of the rows that are best in `column` or not significantly
+    different from the best, all phases together; none if no such row has a time.
     """
     timed = []
     for row in results.best(column) + results.near(column):
-        seconds = row.seconds("fit")
+        seconds = row.seconds(*PHASES)
         if seconds is not None:
             timed.append((seconds, row.name))
 
@@ -156,8 +157,8 @@ def _name_fastest(results: Results, column: str) -> list[str]:
     seconds, fastest = min(timed, key=lambda pair: pair[0])
     duration = f"{words.duration(seconds)} on average over the folds"
     if len(timed) == 1:
-        return [f"{fastest} takes {duration} to fit."]
-    return [f"Fastest of these {len(timed)} to fit: {fastest}, in {duration}."]
+        return [f"{fastest} takes {duration} for all phases."]
+    return [f"Fastest of these {len(timed)} in all phases: {fastest}, with {duration}."]
 
 
 def _summarise_failures(results: Results) -> list[str]:

@@ -11,10 +11,18 @@ from urllib.parse import quote
 import numpy as np
 
 from recbench.benchmarks.metrics import find_metric
-from recbench.benchmarks.records import DataDescription, RunDescription
+from recbench.benchmarks.records import PHASES, DataDescription, RunDescription
 from recbench.datasets.foundation import UsageError
 from recbench.reports import words
-from recbench.reports.drawing import Column, Heatmap, Line, Square, accuracy_heatmap, cost_heatmap
+from recbench.reports.drawing import (
+    ALL_PHASES,
+    Column,
+    Heatmap,
+    Line,
+    Square,
+    accuracy_heatmap,
+    cost_heatmap,
+)
 from recbench.reports.results import Results, Row
 from recbench.reports.several.comparable import refuse_mixture
 from recbench.reports.several.critical_difference import Ranking
@@ -137,12 +145,12 @@ class DatasetComparison:
             means_by_row[name] = [row.mean(column) if row else None for row in rows]
         return means_by_row
 
-    def fit_seconds(self) -> dict[str, list[float | None]]:
-        """Row -> its mean time to fit on each data set; None where there is none."""
+    def seconds(self) -> dict[str, list[float | None]]:
+        """Row -> its mean seconds of all phases on each data set; None where there are none."""
         seconds_by_row = {}
         for name in self.rows:
             rows = [rows.get(name) for rows in self.by_run.values()]
-            seconds_by_row[name] = [row.seconds("fit") if row else None for row in rows]
+            seconds_by_row[name] = [row.seconds(*PHASES) if row else None for row in rows]
         return seconds_by_row
 
     def ranking(self, column: str) -> Ranking:
@@ -198,10 +206,10 @@ class DatasetComparison:
             for name, column in self.headline.items()
         ]
 
-    def draw_fit_times(self) -> Overview:
-        """Rows against data sets: fit times."""
-        title = "seconds of a fit, mean over folds"
-        return self._draw_overview("fit-time", title, self._cost_by_run, "fit")
+    def draw_times(self) -> Overview:
+        """Rows against data sets: seconds of all phases."""
+        title = "seconds of all phases, mean over folds"
+        return self._draw_overview("time", title, self._cost_by_run, ALL_PHASES)
 
     def _draw_overview(
         self, name: str, title: str, heatmap_by_run: dict[str, Heatmap], column: str
@@ -260,7 +268,7 @@ class DatasetComparison:
             for label, results in self.runs.items()
         ]
         means = {column: self.means(column) for column in self.columns}
-        return {"runs": runs, "means": means, "fit_seconds": self.fit_seconds()}
+        return {"runs": runs, "means": means, "seconds": self.seconds()}
 
 
 def _label_runs(runs: Sequence[Results]) -> list[str]:

@@ -88,13 +88,13 @@ def _draw_overview(comparison: DatasetComparison, drawn: Overview) -> Picture:
     return Picture(drawn.name, alternative, lambda: draw_heatmap(drawn, title))
 
 
-@section("How long does a fit take?", place=30)
+@section("How long does it take?", place=30)
 def cost(comparison: DatasetComparison) -> list[Block]:
-    """The heatmap of fit times, and whether they come from one machine."""
-    drawn = comparison.draw_fit_times()
+    """The heatmap of times, and whether they come from one machine."""
+    drawn = comparison.draw_times()
     caption = (
-        "Seconds of a fit, mean over folds, on each data set; colours on a logarithmic scale for "
-        "each column, brighter is less."
+        "Seconds of convert, fit, rate and rank together, mean over folds, on each data set; "
+        "colours on a logarithmic scale for each column, brighter is less."
     )
     heatmap = HeatmapTable(drawn, _draw_overview(comparison, drawn), caption)
     return [heatmap, *(Note(remark) for remark in _list_doubts_of_times(comparison))]

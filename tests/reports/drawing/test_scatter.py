@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from recbench.benchmarks.metrics.registry import METRICS, find_metric
+from recbench.benchmarks.records.cell import PHASES
+from recbench.benchmarks.records.facts import PhaseCost
 from recbench.reports.drawing import labels, scatter
 from recbench.reports.results import Results
 from tests.reports.invented_runs import (
@@ -70,9 +73,26 @@ def test_the_words_where_there_is_little_to_say(tmp_path: Path) -> None:
     order = Results.read(
         write(tmp_path / "order", [ok(cell("popularity", 0, 1), 1.4, ranks_only=True)])
     )
-    assert scatter.describe_front(order, "rmse") == [
-        "No row has both a mean rmse and a time to fit."
-    ]
+    assert scatter.describe_front(order, "rmse") == ["No row has both a mean rmse and a time."]
+
+
+@pytest.mark.parametrize("phase", ["convert", "rank"])
+def test_work_outside_of_fit_counts(tmp_path: Path, phase: str) -> None:
+    """A row that is worse, and slow in a phase that is not fit, was on the front."""
+    records = []
+    for record in normal():
+        if record.cell.row == "item-mean":  # worse than user-item-bias
+            idle = PhaseCost(seconds=2.4e-6, samples=[2.4e-6])
+            busy = PhaseCost(seconds=90.0, samples=[90.0])
+            record = replace(record, costs=record.costs | {"fit": idle, phase: busy})
+        records.append(record)
+    results = Results.read(write(tmp_path, records))
+
+    (said,) = scatter.describe_front(results, "rmse")
+    assert "item-mean (" not in said
+    assert "time to convert, fit and rank" in said
+    (row,) = [row for row in results.rows if row.name == "item-mean"]
+    assert (row.seconds(*PHASES) or 0) > 90
 
 
 def overlapping(seed: int, n: int) -> list[tuple[str, str]]:
