@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -228,6 +228,8 @@ class Dataset:
     # three quarters of the scale.
     truth: NDArray[np.float32] | None = field(default=None, repr=False)
     stored: Path | None = None  # the cache entry that holds it, for other processes to open
+    # "implicit": every line is a positive, such as a click or a purchase, and none is a rating
+    feedback: Literal["explicit", "implicit"] = "explicit"
 
     def __post_init__(self) -> None:
         n_users = self.ratings.n_users

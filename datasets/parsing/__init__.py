@@ -1,10 +1,12 @@
 """From the bytes of rating files to columns: the compiled parsers for one rating a line, in every
-usual form.
+usual form, and the converters of JSON and Excel into text.
 
-The rooms of the formats (`movielens`, `netflix`) and `filmtrust` come in. What a column means is
-their business.
+The rooms of the formats (`movielens`, `netflix`, `table`) and `filmtrust` come in. What a column
+means is their business.
 """
 
+from recbench.datasets.parsing.arrow_buffers import refuse_arrow_expansion
+from recbench.datasets.parsing.json_records import write_json_as_csv
 from recbench.datasets.parsing.netflix_lines import (
     LAST_MOVIE,
     LAST_USER,
@@ -15,7 +17,9 @@ from recbench.datasets.parsing.netflix_lines import (
     keep_netflix_ratings,
     parse_netflix_lines,
 )
+from recbench.datasets.parsing.parquet_pages import DamagedParquet, read_outline
 from recbench.datasets.parsing.rating_lines import LAST_ID, LineFormat, Lines, dense_ids, read_lines
+from recbench.datasets.parsing.spreadsheets import write_excel_as_csv
 from recbench.datasets.parsing.text_blocks import read_blocks, refusal_of_line
 
 __all__ = [
@@ -23,6 +27,7 @@ __all__ = [
     "LAST_MOVIE",
     "LAST_USER",
     "SHORTEST_LINE",
+    "DamagedParquet",
     "LineFormat",
     "Lines",
     "count_netflix_ratings",
@@ -33,5 +38,9 @@ __all__ = [
     "parse_netflix_lines",
     "read_blocks",
     "read_lines",
+    "read_outline",
+    "refuse_arrow_expansion",
     "refusal_of_line",
+    "write_excel_as_csv",
+    "write_json_as_csv",
 ]

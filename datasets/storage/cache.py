@@ -251,6 +251,7 @@ def save_entry(dataset: Dataset, entry: Path) -> None:
             "splits": {name: len(folds) for name, folds in dataset.splits.items()},
             "user_facts": list(dataset.user_facts),
             "provenance": asdict(dataset.provenance),
+            "feedback": dataset.feedback,
         }
         # Read again, since JSON knows no tuples.
         about[CHECKSUM] = sum_up_description(json.loads(json.dumps(about)))
@@ -406,6 +407,7 @@ def _read_entry(entry: Path) -> Dataset:
         user_facts,
         columns.get("truth"),
         entry,
+        about.get("feedback", "explicit"),  # entries that earlier versions wrote do not say it
     )
     # It was computed when the entry was saved, and the columns are read-only.
     dataset.__dict__["digest"] = about["digest"]

@@ -1,17 +1,35 @@
 """The columns of a table that play a role, on their way from the file to ratings."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from recbench.datasets.foundation import UsageError
 
-# From the names in the header to the position of each role's column; a role is "user", "item",
-# "rating" or "time"
-ChooseColumns = Callable[[list[str]], dict[str, int]]
+N_SAMPLE = 1_000  # records that are looked at before the columns are chosen
+LONGEST_SHOWN = 60  # characters of a field in a message
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which columns of a table play a role: what they are called, and where they stand.
+
+    A role is "user", "item", "rating", "time", "where" or "id", "title", "year", "genres".
+    """
+
+    header: list[str]  # names of all columns; "1", "2", "3" where the file has none
+    positions: dict[str, int]  # by role
+    has_header: bool
+    remarks: tuple[str, ...] = ()
+
+
+# From the first records of a file, as text, to the columns that play a role; the second says
+# whether the first record is known to be the names
+ChooseColumns = Callable[[Sequence[Sequence[str]], bool], Choice]
 
 
 class Place(NamedTuple):
@@ -32,12 +50,43 @@ class Columns:
     names: dict[str, str]  # what the file calls the column of each role
     series: dict[str, pl.Series]  # by role
     place_of_row: Callable[[int], Place]
-    has_header: bool = True
+    remarks: tuple[str, ...] = ()
 
-    def refuse_rows(self, role: str, bad: pl.Series, expected: str) -> None:
-        """UsageError for the first row that is `bad`, if one is; `bad` has a boolean for each row.
+    def __len__(self) -> int:
+        return len(next(iter(self.series.values())))
 
-        It says the row's line, its column, what was `expected` and what stood there.
+    def keep(self, is_kept: pl.Series) -> "Columns":
+        """The same without the rows for which the boolean `is_kept` is false."""
+        rows = np.flatnonzero(is_kept.to_numpy())
+        place_of_row = self.place_of_row
+        return replace(
+            self,
+            series={role: series.gather(rows) for role, series in self.series.items()},
+            place_of_row=lambda row: place_of_row(int(rows[row])),
+        )
+
+    def count(self, bad: pl.Series) -> str:
+        """How many rows are `bad`, and which is the first: "1 of 173 lines, line 6"."""
+        n_bad = int(bad.sum())
+        place = self.place_of_row(int(bad.arg_max() or 0))
+        return count_places(n_bad, len(bad), place.name)
+
+    def show(self, role: str, row: int) -> str:
+        """What stands in the column of `role` in a row, as the file writes it where that is known.
+
+        Cut, if it is long.
+        """
+        content = self.place_of_row(row).texts.get(role, self.series[role][row])
+        text = "" if content is None else str(content)
+        return text[:LONGEST_SHOWN]
+
+    def refuse_rows(
+        self, role: str, bad: pl.Series, expected: str, advice: str | Callable[[], str] = ""
+    ) -> None:
+        """UsageError if a row is `bad`; `bad` has a boolean for each row.
+
+        It says how many are, then the first one's line, its column, what was `expected` and what
+        stood there, and the `advice`: without one, to correct the lines.
         """
         if not bad.any():
             return
@@ -46,8 +95,28 @@ class Columns:
         place = self.place_of_row(row)
         content = place.texts.get(role, self.series[role][row])
         shown = "" if content is None else content
-        unit = place.name.split()[0]
+        if callable(advice):
+            advice = advice()
+        if not advice:
+            unit = place.name.split()[0]
+            several = "" if int(bad.sum()) == 1 else "s"
+            advice = f"Correct the {unit}{several}, or leave {'them' if several else 'it'} out."
         raise UsageError(
-            f"{self.file}, {place.name}: expected {expected} in column {self.names[role]!r}, "
-            f"got {shown!r}. Correct the {unit}, or leave it out."
+            f"{self.file}, {self.count(bad)}: expected {expected} in column "
+            f"{self.names[role]!r}, got {shown!r:.80}. {advice}"
         )
+
+
+def count_places(n_bad: int, n_all: int, first: str) -> str:
+    """How many of the lines (or rows, records) something is said of, and the `first` of them.
+
+    >>> count_places(1, 173, "line 6"), count_places(173, 173, "line 2")
+    ('1 of 173 lines, line 6', 'all 173 lines, first line 2')
+    """
+    unit = first.split()[0]
+    units = unit if n_all == 1 else f"{unit}s"
+    if n_bad == n_all and n_all > 1:
+        return f"all {n_all:,} {units}, first {first}"
+    if n_bad == 1:
+        return f"1 of {n_all:,} {units}, {first}"
+    return f"{n_bad:,} of {n_all:,} {units}, first {first}"

@@ -2,25 +2,40 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Literal
 
-from recbench.datasets.foundation import UsageError, read_bounded_lines
+from recbench.datasets.foundation import UsageError
 
 COLONS = "::"  # the one separator of two characters; csv cannot split by it, and nothing is quoted
+BLANK = " "  # stands for any run of blanks and tabs, and nothing is quoted
 SEPARATORS = {  # what may be given, and the separator that it means
     "comma": ",",
     "tab": "\t",
     "semicolon": ";",
     "double-colon": COLONS,
     "pipe": "|",
+    "blank": BLANK,
+    "space": BLANK,
     "\\t": "\t",
 }
 USUAL_SEPARATORS = (",", "\t", ";", COLONS, "|")  # of equally good ones the first is taken
 BLANKS = " \t\u00a0"  # what is ignored around names and values
+COMMENT_MARKS = ("#", "%")  # what a line of comment begins with
+SAMPLE_CHARACTERS = 1 << 16  # of the file, in which the separator is looked for
+MOST_SAMPLED = 200  # records of them
+REGULAR_SHARE = 0.9  # of the records that must have as many fields as the first
+LONGEST_FIELD = 1 << 30  # characters; csv's own limit of 131,072 is less than a long review
 
 Record = tuple[int, list[str]]  # the number of its first line, and its fields
+Quoting = Literal["double", "backslash", "none"]  # how a quote is written inside quotes
+
+csv.field_size_limit(LONGEST_FIELD)
 
 
 @dataclass(frozen=True)
@@ -30,54 +45,140 @@ class Dialect:
     separator: str
     encoding: str
     origin: Path  # the file that errors name; what is read may be an unpacked copy of it
+    quoting: Quoting = "double"
+    n_comments: int = 0  # lines of comment at the top
+
+    @property
+    def is_quoted(self) -> bool:
+        """Whether quotes mean something."""
+        return self.quoting != "none" and self.separator not in (COLONS, BLANK)
 
     def read_records(self, file: Path) -> Iterator[Record]:
         """First line and fields of every record that is not blank: slow, obvious, the last word.
 
-        UsageError, with its line, for quotes that do not fit. Between "::" nothing is quoted.
+        UsageError, with its line, for quotes that do not fit. Between "::" and between blanks
+        nothing is quoted. Where nothing is, quotes around a whole field are left out all the same.
         """
         encoding = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
         with file.open(newline="", encoding=encoding) as text:
-            if self.separator == COLONS:
-                yield from _split_at_colons(text)
-            else:
+            for _ in islice(text, self.n_comments):
+                pass
+            if self.is_quoted:
                 yield from self._read_csv(text)
+            else:
+                yield from self._split_lines(text)
 
     def _read_csv(self, text: Iterator[str]) -> Iterator[Record]:
         """The records of `text` by the rules of CSV; UsageError for quotes that do not fit."""
-        reader = csv.reader(text, delimiter=self.separator, strict=True)
+        escape = "\\" if self.quoting == "backslash" else None
+        reader = csv.reader(text, delimiter=self.separator, strict=True, escapechar=escape)
         last_line = 0
         try:
             for fields in reader:
                 is_blank = len(fields) <= 1 and not "".join(fields).strip()
                 if not is_blank:
-                    yield last_line + 1, fields
+                    yield self.n_comments + last_line + 1, fields
                 last_line = reader.line_num
         except csv.Error as error:
             raise UsageError(
-                f"{self.origin}, line {last_line + 1}: {error}. A field that holds a quote, "
-                'a separator or a line break must be "quoted", with every quote inside it doubled.'
+                f"{self.origin}, line {self.n_comments + last_line + 1}: {error}. A field that "
+                "holds a quote, a separator or a line break must be "
+                '"quoted", with every quote inside it doubled. If quotes mean nothing in this '
+                "file: quote=none"
             ) from None
 
+    def _split_lines(self, text: Iterator[str]) -> Iterator[Record]:
+        """Number and fields of every line of `text` that is not blank."""
+        for number, line in enumerate(text, start=self.n_comments + 1):
+            if not line.strip():
+                continue
+            if self.separator == BLANK:
+                yield number, line.split()
+            elif self.separator == COLONS:
+                yield number, line.rstrip("\r\n").split(COLONS)
+            else:
+                fields = line.rstrip("\r\n").split(self.separator)
+                yield number, [_without_quotes(field) for field in fields]
 
-def recognise_dialect(plain: Path, origin: Path, separator: str, encoding: str) -> Dialect:
+
+def recognise_dialect(
+    plain: Path, origin: Path, separator: str, encoding: str, quoting: Quoting = "double"
+) -> Dialect:
     """The dialect of the text `plain`: with the separator that was given, else the likeliest.
 
-    `separator` is a name such as "tab", the sign itself, or "" for the one that splits the first
-    line that is not blank into most fields. UsageError for one that is given and is none.
+    `separator` is a name such as "tab", the sign itself, or "" for the one that splits nearly all
+    of the first records into as many fields as the very first, and into most. Lines at the top
+    that begin with # or % are comments if others follow. UsageError for a separator that is none.
     """
-    if separator:
-        return Dialect(_separator_by_name(separator), encoding, origin)
+    with plain.open(newline="", encoding=encoding, errors="replace") as text:
+        start = text.read(SAMPLE_CHARACTERS).removeprefix("\ufeff")
+    n_comments = _count_comments(start)
+    sample = "".join(start.splitlines(keepends=True)[n_comments:])
 
+    if separator:
+        likeliest = _separator_by_name(separator)
+    else:
+        is_whole = len(start) < SAMPLE_CHARACTERS
+        likeliest = _likeliest_separator(sample, origin.name.lower(), is_whole=is_whole)
+    return Dialect(likeliest, encoding, origin, quoting, n_comments)
+
+
+def _count_comments(start: str) -> int:
+    """How many lines of comment a text begins with; none if there is nothing else."""
+    for n_comments, line in enumerate(start.split("\n")):
+        if not line.startswith(COMMENT_MARKS):
+            return n_comments if line.strip() else 0
+    return 0
+
+
+def _likeliest_separator(sample: str, name: str, *, is_whole: bool) -> str:
+    """The separator of the text that begins with `sample`, in a file of this `name`."""
     candidates = list(USUAL_SEPARATORS)
-    if re.search(r"\.(tsv|tab)(\.gz)?$", origin.name.lower()):
+    if re.search(r"\.(tsv|tab)(\.\w+)?$", name):
         candidates.insert(0, "\t")
 
-    with plain.open(newline="", encoding=encoding, errors="replace") as text:
-        lines = read_bounded_lines(text, str(origin))
-        first_line = next((line for line in lines if line.strip()), "").strip("\r\n")
-    likeliest = max(candidates, key=lambda candidate: _count_fields(first_line, candidate))
-    return Dialect(likeliest, encoding, origin)
+    widths = {candidate: _sample_widths(sample, candidate, is_whole) for candidate in candidates}
+    regular = [candidate for candidate in candidates if _is_regular(widths[candidate])]
+    if regular:
+        return max(regular, key=lambda candidate: widths[candidate][0])
+
+    # Nothing splits it evenly: blanks might, or else what splits the first line into most fields
+    if _is_regular(_sample_widths(sample, BLANK, is_whole)):
+        return BLANK
+    return max(candidates, key=lambda candidate: next(iter(widths[candidate]), 0))
+
+
+def _sample_widths(sample: str, separator: str, is_whole: bool) -> list[int]:
+    """How many fields each record of `sample` has between such separators.
+
+    Without an empty last one. The last record counts only if it `is_whole`. Nothing from where the
+    quotes do not fit.
+    """
+    lines = sample.splitlines(keepends=True)
+    widths: list[int] = []
+    records: Iterator[list[str]]
+    if separator == BLANK:
+        records = (line.split() for line in lines)
+    elif separator == COLONS:
+        records = (line.rstrip("\r\n").split(COLONS) for line in lines)
+    else:
+        records = csv.reader(lines, delimiter=separator)
+    with suppress(csv.Error):
+        for fields in islice(records, MOST_SAMPLED):
+            if "".join(fields).strip():
+                is_padded = len(fields) > 1 and not fields[-1].strip()
+                widths.append(len(fields) - is_padded)
+    if len(widths) > 1 and not is_whole and len(widths) < MOST_SAMPLED:
+        widths.pop()
+    return widths
+
+
+def _is_regular(widths: list[int]) -> bool:
+    """Whether nearly all records have as many fields as the first, and more than one."""
+    if not widths or widths[0] < 2:
+        return False
+    n_fitting = Counter(widths)[widths[0]]
+    return n_fitting >= REGULAR_SHARE * len(widths)
 
 
 def _separator_by_name(given: str) -> str:
@@ -89,18 +190,9 @@ def _separator_by_name(given: str) -> str:
     return separator
 
 
-def _count_fields(line: str, separator: str) -> int:
-    """How many fields `line` has between such separators; 0 if its quotes do not fit."""
-    if separator == COLONS:
-        return len(line.split(COLONS))
-    try:
-        return len(next(csv.reader([line], delimiter=separator), []))
-    except csv.Error:
-        return 0
-
-
-def _split_at_colons(text: Iterator[str]) -> Iterator[Record]:
-    """Number and fields of every line of `text` that is not blank, split at "::"."""
-    for number, line in enumerate(text, start=1):
-        if line.strip():
-            yield number, line.rstrip("\r\n").split(COLONS)
+def _without_quotes(field: str) -> str:
+    """A field without the quotes around the whole of it, if it has no others."""
+    is_wrapped = len(field) > 1 and field[0] == field[-1] == '"'
+    if is_wrapped and field.count('"') == 2:
+        return field[1:-1]
+    return field

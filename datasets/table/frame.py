@@ -14,15 +14,15 @@ import polars as pl
 
 from recbench.datasets.foundation import UsageError, format_spec, refuse_path
 from recbench.datasets.storage import keep_parquet
-from recbench.datasets.table.items import plain_name
-from recbench.datasets.table.loader import NO_TIME, USUAL_NAMES
+from recbench.datasets.table.options import COUNT, NONE
+from recbench.datasets.table.roles import USUAL_NAMES, plain_name
 
 if TYPE_CHECKING:
     import pandas
 
     Frame: TypeAlias = pandas.DataFrame | pl.DataFrame
 
-OPTIONAL = "time"  # the one role that need not have a column
+OPTIONAL = "time"  # the one role that need not have a column, beside a rating of implicit data
 
 
 def is_frame(data: object) -> bool:
@@ -61,7 +61,11 @@ def _choose_columns(header: list[str], options: Mapping[str, str]) -> dict[str, 
     columns = {}
     for role, usual_names in USUAL_NAMES.items():
         given = options.get(role, "")
-        if role == OPTIONAL and given == NO_TIME and NO_TIME not in header:
+        if role == "rating" and _is_implicit(options, header):
+            if options.get(COUNT):
+                columns[COUNT] = options[COUNT]
+            continue
+        if role == OPTIONAL and given == NONE and NONE not in header:
             continue
         if given:
             fitting = [column for column in header if column == given]
@@ -80,6 +84,16 @@ def _choose_columns(header: list[str], options: Mapping[str, str]) -> dict[str, 
             )
         columns[role] = fitting[0]
     return columns
+
+
+def _is_implicit(options: Mapping[str, str], header: list[str]) -> bool:
+    """Whether the options say that the frame has no ratings. UsageError for an unknown count."""
+    count = options.get(COUNT, "")
+    if count and count not in header:
+        raise UsageError(f"the DataFrame: there is no column count={count!r}: name another")
+    return count != "" or (
+        options.get("rating") in (NONE, COUNT) and options["rating"] not in header
+    )
 
 
 def _series(frame: "Frame", column: str) -> pl.Series:

@@ -1,28 +1,38 @@
 """An optional file about the items of a table: id, title, and if it has them year and genres."""
 
 import re
-from itertools import chain
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import polars as pl
 from numpy.typing import NDArray
 
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue
-from recbench.datasets.table.dialect import BLANKS, Dialect, Record, recognise_dialect
-from recbench.datasets.table.kinds import unpacked
-from recbench.datasets.table.survey import survey_file
+from recbench.datasets.table.columns import Choice, Columns
+from recbench.datasets.table.dialect import BLANKS
+from recbench.datasets.table.options import Options, Request
+from recbench.datasets.table.read import read_columns
+from recbench.datasets.table.roles import Records, name_columns, plain_name
 
 # The names of each role's column, written as `plain_name` writes them
 # fmt: off
 USUAL_NAMES = {
     "id": (
-        "item", "itemid", "id", "movie", "movieid", "book", "bookid", "isbn", "product",
-        "productid", "asin",
+        "item", "itemid", "id", "movie", "movieid", "film", "filmid", "book", "bookid", "isbn",
+        "product", "productid", "asin", "anime", "animeid", "recipe", "recipeid", "business",
+        "businessid", "game", "gameid", "appid", "artist", "artistid", "track", "trackid", "song",
+        "songid", "beer", "beerid", "joke", "jokeid",
     ),
-    "title": ("title", "name", "movietitle", "booktitle"),
-    "year": ("year", "releaseyear", "yearofpublication", "releasedate"),
-    "genres": ("genres", "genre", "categories"),
+    "title": (
+        "title", "name", "movietitle", "booktitle", "originaltitle", "itemname", "itemtitle",
+        "artistname", "gamename", "productname",
+    ),
+    "year": (
+        "year", "releaseyear", "yearofpublication", "releasedate", "originalpublicationyear",
+    ),
+    "genres": ("genres", "genre", "categories", "category"),
 }
 # fmt: on
 NO_GENRES = "(no genres listed)"
@@ -37,33 +47,29 @@ class ItemFacts(NamedTuple):
     genres: tuple[str, ...]
 
 
-def plain_name(name: str) -> str:
-    """A column's name as it is compared, without case, blanks, marks and RecBole's type.
+def read_catalogue(
+    file: Path, item_ids: NDArray[Any], request: Request
+) -> tuple[Catalogue, list[str]]:
+    """What `file` says about each of `item_ids`, in their order, and remarks on how many it knows.
 
-    >>> [plain_name(name) for name in ("Movie ID", "movie_id", "movie_id:token")]
-    ['movieid', 'movieid', 'movieid']
+    The others have their id as title. The file may be of any kind that ratings may be. UsageError,
+    with its line, for a record that does not fit or an id that comes twice, and if the file knows
+    none of the items.
     """
-    without_type = name.partition(":")[0]
-    return re.sub(r"[ _.-]", "", without_type.strip(BLANKS).lower())
-
-
-def read_catalogue(file: Path, item_ids: NDArray[Any], encoding: str) -> tuple[Catalogue, str]:
-    """What `file` says about each of `item_ids`, in their order, and a remark on how many it knows.
-
-    The others have their id as title. UsageError, with its line, for a record that does not fit or
-    an id that comes twice, and if the file knows none of the items.
-    """
-    with unpacked(file) as plain:
-        dialect = recognise_dialect(plain, file, "", encoding)
-        facts_by_id = _read_facts(plain, dialect)
+    asked = request.options
+    options = Options(encoding=asked.encoding, quote=asked.quote)
+    roles = frozenset(USUAL_NAMES)
+    columns = read_columns(file, partial(_choose_columns, request, file), options, roles)
+    facts_by_id = _read_facts(columns)
 
     texts = [str(item_id) for item_id in item_ids.tolist()]
     n_known = sum(text in facts_by_id for text in texts)
     if not n_known:
         examples = ", ".join([*facts_by_id][:N_SHOWN])
         raise UsageError(
-            f"{file}: expected the ids of rated items such as {item_ids[0]}, got {examples}. "
-            "Name the file whose ids are those of the ratings."
+            f"{file}: expected the ids of rated items such as {item_ids[0]}, got {examples} in "
+            f"column {columns.names['id']!r}. Name the file whose ids are those of the ratings, or "
+            "the column: items_id=COLUMN"
         )
 
     facts = [facts_by_id.get(text, ItemFacts(text, None, ())) for text in texts]
@@ -72,53 +78,75 @@ def read_catalogue(file: Path, item_ids: NDArray[Any], encoding: str) -> tuple[C
         years=tuple(item.year for item in facts),
         genres=tuple(item.genres for item in facts),
     )
-    return catalogue, f"{file.name} describes {n_known:,} of the {len(facts):,} rated items."
+    described = f"{file.name} describes {n_known:,} of the {len(facts):,} rated items."
+    return catalogue, [described, *columns.remarks]
 
 
-def _read_facts(file: Path, dialect: Dialect) -> dict[str, ItemFacts]:
-    """What each record of `file` says, by the item's id as text.
+def _choose_columns(request: Request, file: Path, records: Records, names_known: bool) -> Choice:
+    """The columns of a file about items; without a header those of movies.dat.
 
-    Without a header the columns are those of movies.dat. UsageError, with its line, for bytes that
-    are no text, a header without id or title, a record with another number of fields, an empty id,
-    and an id that comes twice.
+    UsageError if there is no id or title, with the columns that there are.
     """
-    survey_file(file, dialect)  # refuses what is no text
-    records = dialect.read_records(file)
-    header_line, header = next(records, (1, []))
-    positions = _positions_of_roles(header)
-    if "id" not in positions and _is_headerless(header):
-        positions = _positions_without_header(header)
-        records = chain([(header_line, header)], records)
+    options = request.options
+    has_header = True
+    header = name_columns(records, has_header)
+    positions = _positions_of_roles(header, options)
+    if "id" not in positions and not names_known and _is_headerless(header):
+        has_header = False
+        header = name_columns(records, has_header)
+        positions = {**_positions_without_header(header), **_given_positions(header, options)}
 
-    for role in ("id", "title"):
+    problems = []
+    for role, option in (("id", "items_id"), ("title", "items_title")):
+        given = getattr(options, option)
         if role not in positions:
-            expected = f"expected a column for the {role}, one of {', '.join(USUAL_NAMES[role])}"
-            columns = f"the columns are {', '.join(header)}"
-            raise UsageError(f"{dialect.origin}, line {header_line}: {expected}; {columns}")
+            names = f"one of {', '.join(USUAL_NAMES[role][:8])}"
+            wanted = repr(given) if given else names
+            problems.append(f"expected a column for the {role}, {wanted}")
+    if problems:
+        columns = ", ".join(map(repr, header[:12]))
+        taken = set(positions.values())
+        free = [name for position, name in enumerate(header) if position not in taken]
+        named = {}
+        for role, option in (("id", "items_id"), ("title", "items_title")):
+            if role not in positions and free:
+                named[option] = free.pop(0)
+        raise UsageError(
+            f"{file}, line 1: {'; '.join(problems)}; the columns are {columns}. Name them, for "
+            f"example: {request.spell(**named)}"
+        )
 
-    facts_by_id: dict[str, ItemFacts] = {}
-    for line, fields in records:
-        where = f"{dialect.origin}, line {line}"
-        if len(fields) != len(header):
-            expected = f"expected {len(header)} fields, got {len(fields)}"
-            raise UsageError(f"{where}: {expected}: {fields}")
-        item_id, facts = _parse_record(dialect, (line, fields), positions)
-        if item_id in facts_by_id:
-            problem = f"item {item_id} is described before; leave one of them out"
-            raise UsageError(f"{where}: {problem}")
-        facts_by_id[item_id] = facts
-    return facts_by_id
+    used = ", ".join(f"{header[position]!r} is {role}" for role, position in positions.items())
+    unused = [name for position, name in enumerate(header) if position not in positions.values()]
+    remark = f"Of {file.name}, column {used}"
+    if unused:
+        remark += f"; unused: {', '.join(unused[:8])}{' ...' if len(unused) > 8 else ''}"
+    return Choice(header, positions, has_header, (f"{remark}.",))
 
 
-def _positions_of_roles(header: list[str]) -> dict[str, int]:
-    """For each role that a column is usually called by, the position of the first such column."""
+def _given_positions(header: list[str], options: Options) -> dict[str, int]:
+    """The columns that the user has named for id and title, by name or by number from 1."""
+    positions = {}
+    for role, given in (("id", options.items_id), ("title", options.items_title)):
+        if given and given in header:
+            positions[role] = header.index(given)
+        elif given.isdecimal() and 1 <= int(given) <= len(header):
+            positions[role] = int(given) - 1
+    return positions
+
+
+def _positions_of_roles(header: list[str], options: Options) -> dict[str, int]:
+    """For each role the position of its column: as named, or as ratings call the item, or usual."""
     plain_names = [plain_name(name) for name in header]
-    positions: dict[str, int] = {}
+    positions = _given_positions(header, options)
+    if options.item and options.item in header and "id" not in positions and not options.items_id:
+        positions["id"] = header.index(options.item)
     for role, usual_names in USUAL_NAMES.items():
+        is_given = getattr(options, f"items_{role}", "") != ""
         for position, name in enumerate(plain_names):
-            if name in usual_names:
+            is_free = position not in positions.values()
+            if role not in positions and not is_given and name in usual_names and is_free:
                 positions[role] = position
-                break
     return positions
 
 
@@ -127,42 +155,68 @@ def _is_headerless(first_fields: list[str]) -> bool:
     return len(first_fields) > 1 and first_fields[0].strip(BLANKS).isdecimal()
 
 
-def _positions_without_header(first_fields: list[str]) -> dict[str, int]:
+def _positions_without_header(header: list[str]) -> dict[str, int]:
     """The order of movies.dat: id, title and, if there is a third column, genres."""
     positions = {"id": 0, "title": 1}
-    if len(first_fields) > 2:
+    if len(header) == 3:  # u.item has dates there, and genres in columns of their own
         positions["genres"] = 2
     return positions
 
 
-def _parse_record(
-    dialect: Dialect, record: Record, positions: dict[str, int]
-) -> tuple[str, ItemFacts]:
-    """The item's id as text, and what the record says about it; a missing title is the id.
+def _read_facts(columns: Columns) -> dict[str, ItemFacts]:
+    """What each record says, by the item's id as text.
 
-    Without a column for it the year is taken from a title that ends in "(1995)". UsageError for an
-    empty id.
+    UsageError, with its line, for an empty id, and for one that comes twice with other facts.
     """
-    line, fields = record
-    texts = {role: fields[position].strip(BLANKS) for role, position in positions.items()}
-    if not texts["id"]:
-        problem = "expected an item's id, got nothing. Correct it or leave it out."
-        raise UsageError(f"{dialect.origin}, line {line}: {problem}")
+    texts = {role: _texts_of(series) for role, series in columns.series.items()}
+    has_years = "year" in texts
+    ids = texts["id"]
+    columns.refuse_rows("id", pl.Series([not text for text in ids]), "an item's id")
 
+    facts_by_id: dict[str, ItemFacts] = {}
+    rows: dict[str, int] = {}
+    for row, item_id in enumerate(ids):
+        record = {role: column[row] for role, column in texts.items()}
+        facts = _parse_record(record, has_years=has_years)
+        if item_id in facts_by_id and facts_by_id[item_id] != facts:
+            place = columns.place_of_row(row).name
+            before = columns.place_of_row(rows[item_id]).name
+            raise UsageError(
+                f"{columns.file}, {place}: item {item_id} is described before, in {before}; leave "
+                "one of them out"
+            )
+        facts_by_id[item_id] = facts
+        rows[item_id] = row
+    return facts_by_id
+
+
+def _texts_of(series: pl.Series) -> list[str]:
+    """A column as texts without blanks around them; whole numbers have no point."""
+    if series.dtype.is_float() and (series.drop_nulls() % 1 == 0).all():
+        series = series.cast(pl.Int64)
+    if series.dtype == pl.Binary:
+        series = series.cast(pl.String, strict=False)
+    return series.cast(pl.String).fill_null("").str.strip_chars(BLANKS).to_list()
+
+
+def _parse_record(texts: dict[str, str], *, has_years: bool) -> ItemFacts:
+    """What a record says about an item, from the texts of its roles; a missing title is the id.
+
+    Without a column for it the year is taken from a title that ends in "(1995)".
+    """
     title = texts["title"]
     year_text = texts.get("year", "")
     with_year = re.fullmatch(r"(?P<title>.*\S)\s*\((?P<year>\d{4})\)", title, re.DOTALL)
-    if with_year and "year" not in positions:
+    if with_year and not has_years:
         title = with_year["title"]
         year_text = with_year["year"]
 
     year = re.match(r"\d{4}(?!\d)", year_text)
-    facts = ItemFacts(
+    return ItemFacts(
         title=title or texts["id"],
         year=int(year[0]) if year else None,
         genres=_parse_genres(texts.get("genres", "")),
     )
-    return texts["id"], facts
 
 
 def _parse_genres(text: str) -> tuple[str, ...]:

@@ -1,67 +1,53 @@
-"""The loader of `table:PATH`: anybody's own ratings in CSV, TSV or Parquet, packed or not."""
+"""The loader of `table:PATH`: anybody's own ratings, in whatever file they have them."""
 
-import re
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from recbench.datasets import dataset
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
+from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Step
 from recbench.datasets.storage import load_cached
-from recbench.datasets.table.items import plain_name, read_catalogue
-from recbench.datasets.table.read import read_columns
-from recbench.datasets.table.values import parse_scale, read_ids, read_ratings, read_times
+from recbench.datasets.table.columns import Columns
+from recbench.datasets.table.items import read_catalogue
+from recbench.datasets.table.options import (
+    NONE,
+    Decimal,
+    Encoding,
+    Header,
+    Ids,
+    Layout,
+    Options,
+    Quote,
+    Request,
+)
+from recbench.datasets.table.plausibility import (
+    count_levels,
+    refuse_implausible_ratings,
+    refuse_outside_scale,
+    remark_on_ids,
+    remark_on_ratings,
+)
+from recbench.datasets.table.read import list_parts, melt_matrix, read_columns
+from recbench.datasets.table.roles import choose_ratings_columns, choose_wide_columns
+from recbench.datasets.table.times import read_times
+from recbench.datasets.table.values import (
+    Scale,
+    infer_scale,
+    parse_scale,
+    read_ids,
+    read_rating_numbers,
+)
 from recbench.datasets.transforms import Policy, resolve_duplicates
 
-PARSER = 2  # raise it when what is parsed from the same bytes changes
-
-# The names of each role's column, written as `plain_name` writes them; the order of the roles is
-# that of the columns of a file without a header
-# fmt: off
-USUAL_NAMES = {
-    "user": (
-        "user", "userid", "users", "uid", "customer", "customerid", "custid", "reviewer",
-        "reviewerid",
-    ),
-    "item": (
-        "item", "itemid", "items", "iid", "movie", "movieid", "film", "filmid", "book", "bookid",
-        "isbn", "product", "productid", "asin", "song", "songid", "artist", "artistid", "joke",
-        "jokeid", "anime", "animeid",
-    ),
-    "rating": ("rating", "ratings", "stars", "score", "value", "overall", "bookrating"),
-    "time": ("timestamp", "time", "date", "datetime", "ratedat", "unixreviewtime"),
-}
-# fmt: on
-NO_HEADER_REMARK = "No header line: the columns were taken in the order they have."
-NO_TIME = "none"  # time=none: a column that is called like one is none
-
-Encoding = Literal["utf-8", "latin-1"]
-Ids = Literal["auto", "text"]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user has given with the file; "" leaves it to the loader."""
-
-    user: str
-    item: str
-    rating: str
-    time: str
-    sep: str
-    scale: str
-    duplicates: Policy
-    encoding: Encoding
-    ids: Ids
-
-    @property
-    def names(self) -> dict[str, str]:
-        """The name that was given for the column of each role, or ""."""
-        return {"user": self.user, "item": self.item, "rating": self.rating, "time": self.time}
+PARSER = 3  # raise it when what is parsed from the same bytes changes
+BLANK = "blank"  # missing=blank: lines on which no rating stands
+LEAST_WEIGHT = 0.75  # of the scale from 0 to 1: every count is relevant
 
 
 @dataset("table:PATH")
@@ -72,96 +58,376 @@ def table(
     item: str = "",
     rating: str = "",
     time: str = "",
+    count: str = "",
     sep: str = "",
+    quote: Quote = "auto",
+    header: Header = "auto",
+    layout: Layout = "long",
+    decimal: Decimal = "auto",
     scale: str = "",
+    missing: str = "",
+    where: str = "",
+    time_format: str = "",
     items: str = "",
+    items_id: str = "",
+    items_title: str = "",
     duplicates: Policy = "last",
     encoding: Encoding = "utf-8",
     ids: Ids = "auto",
+    member: str = "",
 ) -> Dataset:
-    """Your own ratings: CSV, TSV or Parquet, also gzipped, one rating a line.
+    """Your own ratings: CSV and the like, JSON, Excel, Parquet or Arrow, packed or not.
 
-    Columns are recognised by their usual names (user, item, rating, optionally timestamp) or named
-    by `user`, `item`, `rating` and `time`; the separator (comma, tab, semicolon, pipe or ::) by the
-    first line, or named by `sep`. The scale is the narrowest usual one that holds all ratings and
+    Columns are recognised by their usual names (user, item, rating, optionally timestamp), without
+    a header line by what they hold, or named by `user`, `item`, `rating` and `time`: a name, or a
+    number from 1. `rating=none` takes every line for a positive, `rating=count` counts plays or
+    purchases, those of the column `count` if it is named; then only rankers run. The separator is
+    recognised, or named by `sep`; `quote=none` takes quotes for characters, `header=none` the first
+    line for ratings, `decimal=,` a comma for a point. `layout=wide` is a matrix with a line for
+    each user. `missing=0` leaves out ratings that stand for none (several as `0|blank`),
+    `where=COLUMN=VALUE` keeps only such lines (`!=` the others); both are counted. `time_format`
+    says how times are written. The scale is the narrowest usual one that holds all ratings and
     their steps, unless `scale=1:5` gives it. `items=PATH` names a file with the items' titles,
-    years and genres. Of several ratings of one pair the last counts, or their mean, or they are an
-    error: `duplicates`. Ids are integers if all are, unless `ids=text`. Users and items are indexed
-    by first appearance; ratings keep the file's order. UsageError, with file and line, for what
-    does not fit.
+    years and genres, `items_id` and `items_title` its columns. Of several ratings of one pair the
+    latest counts, without times the last, or their mean, or they are an error: `duplicates`. Ids
+    are integers if all are, unless `ids=text`. `member` names a file in an archive. Users and items
+    are indexed by first appearance; ratings keep the file's order. UsageError, with file and line,
+    for what does not fit.
     """
-    ratings_file = _existing_file("table:", path)
+    ratings_file = _existing_file("table:", path, may_be_folder=True)
     items_file = _existing_file("items=", items) if items else None
     parse_scale(scale)  # refuses a bad one before anything is read
 
-    options = Options(user, item, rating, time, sep, scale, duplicates, encoding, ids)
-    sources = [ratings_file]
+    options = Options(
+        user=user,
+        item=item,
+        rating=rating,
+        time=time,
+        count=count,
+        sep=sep,
+        quote=quote,
+        header=header,
+        layout=layout,
+        decimal=decimal,
+        scale=scale,
+        missing=missing,
+        where=where,
+        time_format=time_format,
+        items=items,
+        items_id=items_id,
+        items_title=items_title,
+        duplicates=duplicates,
+        encoding=encoding,
+        ids=ids,
+        member=member,
+    )
+    sources = list_parts(ratings_file) if ratings_file.is_dir() else [ratings_file]
     if items_file:
         sources.append(items_file)
+    given = {**asdict(options), "items": items_file.name if items_file else ""}
     return load_cached(
         f"table:{ratings_file.name}",
         sources,
-        {**asdict(options), "parser": PARSER},
-        partial(parse_table, ratings_file, items_file, options),
+        {**given, "parser": PARSER},
+        partial(parse_table, ratings_file, items_file, Request(path, options)),
     )
 
 
-def _existing_file(option: str, path: str) -> Path:
+def _existing_file(option: str, path: str, *, may_be_folder: bool = False) -> Path:
     """The file at `path`; UsageError, which begins with `option`, if there is none."""
     file = Path(path).expanduser()
-    if not file.is_file():
+    if not (file.is_file() or (may_be_folder and file.is_dir())):
         hint = " Parameters are written [key=value,...]." if path.endswith("]") else ""
         raise UsageError(f"{option}{path}: there is no file {file.absolute()}.{hint}")
     return file
 
 
-def parse_table(ratings_file: Path, items_file: Path | None, options: Options) -> Dataset:
+def parse_table(ratings_file: Path, items_file: Path | None, request: Request) -> Dataset:
     """The data set in `ratings_file`, with the titles of `items_file` if there is one.
 
     Its remarks say what was inferred. UsageError, with file and line, for what does not fit.
     """
+    options = request.options
     as_text = options.ids == "text"
-    text_roles = frozenset(("user", "item")) if as_text else frozenset[str]()
-    choose = partial(_choose_columns, ratings_file, options.names)
-    columns = read_columns(ratings_file, choose, options.sep, options.encoding, text_roles)
-    remarks = [] if columns.has_header else [NO_HEADER_REMARK]
+    columns = _read_roles(ratings_file, request)
+    remarks = list(columns.remarks)
+    steps: list[Step] = []
+
+    columns = _keep_where(columns, request, steps)
+    if options.is_implicit:
+        columns, values, scale, rating_remarks = _read_positives(columns, request, steps)
+    else:
+        columns, values, scale, rating_remarks = _read_explicit(columns, request, steps)
 
     # Each column is let go as soon as it is understood: 200 MB of 25 million ratings
-    users, user_ids = read_ids(columns, "user", as_text)
+    columns.series.pop("rating", None)
+    users = read_ids(columns, "user", as_text=as_text)
     del columns.series["user"]
-    items, item_ids = read_ids(columns, "item", as_text)
+    items = read_ids(columns, "item", as_text=as_text)
     del columns.series["item"]
-    values, scale, scale_remark = read_ratings(columns, parse_scale(options.scale))
-    del columns.series["rating"]
-    remarks.append(scale_remark)
+    for role, read in (("user", users), ("item", items)):
+        remarks += read.remarks
+        name = columns.names[role]
+        remarks += remark_on_ids(role, name, read.raw_ids, read.indices, request)
+
+    remarks += rating_remarks
     times = None
     if "time" in columns.series:
-        times, times_remark = read_times(columns)
-        remarks.append(times_remark)
+        read_as = read_times(columns, request)
+        times = read_as.seconds
+        remarks += read_as.remarks
     columns.series.clear()
 
     def describe_row(row: int) -> str:
         """File and line of a row, for messages."""
         return f"{ratings_file}, {columns.place_of_row(row).name}"
 
-    ratings = Ratings(users, items, values, len(user_ids), len(item_ids), scale, times)
-    ratings, duplicates_step = resolve_duplicates(ratings, options.duplicates, describe_row)
+    ratings = Ratings(
+        users.indices, items.indices, values, len(users.raw_ids), len(items.raw_ids), scale, times
+    )
+    policy: Literal["last", "mean", "error", "sum"] = options.duplicates
+    if options.is_implicit and options.rating != NONE and policy == "last":
+        policy = "sum"
+    ratings, duplicates_step = resolve_duplicates(ratings, policy, describe_row)
+    if duplicates_step:
+        steps.append(duplicates_step)
+    if options.is_implicit:
+        ratings = _weigh_counts(ratings, remarks)
+    else:
+        remarks += remark_on_ratings(ratings, request)
 
     if items_file:
-        catalogue, items_remark = read_catalogue(items_file, item_ids, options.encoding)
-        remarks.append(items_remark)
+        catalogue, items_remarks = read_catalogue(items_file, items.raw_ids, request)
+        remarks += items_remarks
     else:
-        catalogue = _catalogue_of_ids(item_ids)
+        catalogue = _catalogue_of_ids(items.raw_ids)
 
     provenance = Provenance(
         sources=(),
         licence="as its owner says",
         citation=f"{ratings_file.name}, given by the user",
-        steps=(duplicates_step,) if duplicates_step else (),
+        steps=tuple(steps),
         remarks=tuple(remarks),
     )
     name = f"table:{ratings_file.name}"
-    return Dataset(name, ratings, catalogue, user_ids, item_ids, provenance)
+    return Dataset(
+        name,
+        ratings,
+        catalogue,
+        users.raw_ids,
+        items.raw_ids,
+        provenance,
+        feedback="implicit" if options.is_implicit else "explicit",
+    )
+
+
+def _read_roles(ratings_file: Path, request: Request) -> Columns:
+    """The columns of the table that play a role, those of a matrix made into one rating a line."""
+    options = request.options
+    text_roles = frozenset(("user", "item")) if options.ids == "text" else frozenset[str]()
+    if options.layout == "wide":
+        choose = partial(choose_wide_columns, request, ratings_file)
+        return melt_matrix(read_columns(ratings_file, choose, options, text_roles))
+    choose = partial(choose_ratings_columns, request, ratings_file)
+    return read_columns(ratings_file, choose, options, text_roles)
+
+
+def _keep_where(columns: Columns, request: Request, steps: list[Step]) -> Columns:
+    """The rows that `where` asks for, and the step that counts the others.
+
+    UsageError if there is no such row.
+    """
+    where = request.options.where
+    if not where:
+        return columns
+    column, _, value = where.partition("=")
+    is_negated = column.endswith("!")
+    series = columns.series.pop("where")
+    texts = series.cast(pl.String).str.strip_chars()
+    is_kept = (texts == value).fill_null(value=False)
+    if series.dtype.is_numeric():
+        is_kept |= (series == _number_or_nan(value)).fill_null(value=False)
+    if is_negated:
+        is_kept = ~is_kept
+    if not is_kept.any():
+        found = texts.drop_nulls().value_counts(sort=True).head(5)[texts.name].to_list()
+        choices = ", ".join(request.spell(where=f"{column}={text}") for text in found[:3])
+        raise UsageError(
+            f"{columns.file}: where={where} keeps none of {len(texts):,} lines; the column has "
+            f"{', '.join(map(repr, found))}. For example: {choices}"
+        )
+    rule = f"lines with {column.rstrip('!')} {'other than' if is_negated else '='} {value}"
+    return _keep_counted(columns, is_kept, rule, steps)
+
+
+def _number_or_nan(text: str) -> float:
+    """The number that is written, NaN if it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def _keep_counted(columns: Columns, is_kept: pl.Series, rule: str, steps: list[Step]) -> Columns:
+    """The rows for which `is_kept` is true; the step that counts the others is appended.
+
+    There is no step if all are kept.
+    """
+    if is_kept.all():
+        return columns
+    kept = columns.keep(is_kept)
+    steps.append(Step(rule, _count(columns), _count(kept)))
+    return kept
+
+
+def _count(columns: Columns) -> dict[str, int]:
+    """How many different "users" and "items" the columns have, and how many "ratings"."""
+    return {
+        "users": columns.series["user"].n_unique(),
+        "items": columns.series["item"].n_unique(),
+        "ratings": len(columns),
+    }
+
+
+Read = tuple[Columns, NDArray[np.float32], Scale, list[str]]
+
+
+def _read_explicit(columns: Columns, request: Request, steps: list[Step]) -> Read:
+    """The rows that have a rating, the ratings, their scale, and remarks.
+
+    UsageError for what is no number, what looks like something else, and what lies outside the
+    scale if it is given.
+    """
+    options = request.options
+    columns, numbers, remarks = _leave_out_missing(columns, request, steps)
+    with np.errstate(over="ignore"):
+        ratings = numbers.to_numpy().astype(np.float32)
+    is_bad = pl.Series(~np.isfinite(ratings))
+    if is_bad.any():
+        columns.refuse_rows(
+            "rating", is_bad, "a number", partial(_advise, columns, request, is_bad)
+        )
+
+    levels = count_levels(ratings)
+    given = parse_scale(options.scale)
+    if given is None:
+        refuse_implausible_ratings(columns, request, ratings, levels)
+        scale, remark = infer_scale(columns, request, levels.values)
+        return columns, ratings, scale, [*remarks, remark]
+
+    refuse_outside_scale(columns, request, ratings, given, levels)
+    remark = f"The scale {given[0]:g} to {given[1]:g} was given."
+    return columns, ratings, given, [*remarks, remark]
+
+
+def _leave_out_missing(
+    columns: Columns, request: Request, steps: list[Step]
+) -> tuple[Columns, pl.Series, list[str]]:
+    """The rows that have a rating, the ratings as numbers, and remarks on how they are written.
+
+    The step that counts the others is appended: those whose rating is one of `missing`.
+    """
+    read = read_rating_numbers(columns, request.options.decimal)
+    numbers = read.numbers
+    given = request.options.missing
+    if not given or given == NONE:
+        return columns, numbers, read.remarks
+
+    series = columns.series["rating"]
+    is_kept = pl.Series(np.ones(len(numbers), np.bool_))
+    for code in given.split("|"):
+        if code.strip() == BLANK:
+            is_kept &= series.is_not_null()
+            if not series.dtype.is_numeric():
+                is_kept &= (series.cast(pl.String).str.strip_chars() != "").fill_null(value=False)
+            continue
+        if not series.dtype.is_numeric():
+            texts = series.cast(pl.String).str.strip_chars()
+            is_kept &= (texts != code.strip()).fill_null(value=True)
+        is_kept &= (numbers != _number_or_nan(code)).fill_null(value=True)
+    if not is_kept.any():
+        raise UsageError(
+            f"{columns.file}: missing={given} leaves none of {len(numbers):,} ratings. "
+            f"Without it: {request.spell(missing=NONE)}"
+        )
+    rule = f"lines that are rated, in column {columns.names['rating']!r} not {given}"
+    return _keep_counted(columns, is_kept, rule, steps), numbers.filter(is_kept), read.remarks
+
+
+def _advise(columns: Columns, request: Request, is_bad: pl.Series) -> str:
+    """What to type where ratings are no numbers: what leaves them out, or takes no ratings."""
+    series = columns.series["rating"].filter(is_bad)
+    texts = series.cast(pl.String).fill_null("").str.strip_chars().value_counts(sort=True)
+    spell = request.spell
+    if len(series) == len(is_bad):
+        return (
+            "No form of ratings fits all of them. Name another column: rating=COLUMN; or, if "
+            f"every line is a positive: {spell(rating=NONE, missing='', scale='')}"
+        )
+    codes = [text or BLANK for text in texts[texts.columns[0]].head(4).to_list()]
+    before = [request.options.missing] if request.options.missing not in ("", NONE) else []
+    if len(texts) <= 4 and not any("," in code or "|" in code for code in codes):
+        missing = "|".join([*before, *codes])
+        return f"Correct them, or leave such lines out and count them: {spell(missing=missing)}"
+    return "Correct them, or leave these lines out."
+
+
+def _read_positives(columns: Columns, request: Request, steps: list[Step]) -> Read:
+    """The rows of a table without ratings, how often each counts, the span of that, and remarks.
+
+    Counts of 0 are left out as a step. UsageError for counts that are no numbers, or below 0.
+    """
+    if request.options.rating == NONE and not request.options.count:
+        columns.series.pop("rating", None)
+    if "rating" not in columns.series:
+        ones = np.ones(len(columns), np.float32)
+        remark = "There are no ratings: every line is a positive. Rating predictors are skipped."
+        return columns, ones, (0.0, 2.0 * len(ones)), [remark]
+
+    name = columns.names["rating"]
+    columns, numbers, remarks = _leave_out_missing(columns, request, steps)
+    bad = ~(numbers >= 0).fill_null(value=False)
+    advice = (
+        f"Leave such lines out, or take every line for one: {request.spell(rating=NONE, count='')}"
+    )
+    columns.refuse_rows("rating", bad, "a count, 0 or more,", advice)
+    is_kept = numbers > 0
+    if not is_kept.any():
+        raise UsageError(f"{columns.file}: all counts in column {name!r} are 0")
+    columns = _keep_counted(columns, is_kept, f"lines with a count above 0 in {name!r}", steps)
+    counts = numbers.filter(is_kept).to_numpy().astype(np.float32)
+    remarks.append(
+        f"Column {name!r} has counts, not ratings, from {counts.min():g} to {counts.max():g}: "
+        "every line is a positive. Rating predictors are skipped."
+    )
+    return columns, counts, (0.0, 2 * float(counts.sum(dtype=np.float64))), remarks
+
+
+def _weigh_counts(ratings: Ratings, remarks: list[str]) -> Ratings:
+    """Positives on a scale from 0 to 1: 1 if all count the same, else from .75 by their logarithm.
+
+    So all are relevant, and who plays more weighs more.
+    """
+    counts = ratings.values.astype(np.float64)
+    lowest = counts.min()
+    highest = counts.max()
+    weights = np.ones(len(counts))
+    if highest > lowest:
+        share = np.log(counts / lowest) / np.log(highest / lowest)
+        weights = LEAST_WEIGHT + (1 - LEAST_WEIGHT) * share
+        remarks.append(
+            f"Counts from {lowest:g} to {highest:g} became weights from {LEAST_WEIGHT:g} to 1, by "
+            "their logarithm."
+        )
+    return Ratings(
+        ratings.users,
+        ratings.items,
+        weights.astype(np.float32),
+        ratings.n_users,
+        ratings.n_items,
+        (0.0, 1.0),
+        ratings.times,
+    )
 
 
 def _catalogue_of_ids(item_ids: NDArray[Any]) -> Catalogue:
@@ -172,65 +438,3 @@ def _catalogue_of_ids(item_ids: NDArray[Any]) -> Catalogue:
         years=(None,) * n_items,
         genres=((),) * n_items,
     )
-
-
-def _choose_columns(file: Path, names: dict[str, str], header: list[str]) -> dict[str, int]:
-    """The position of each role's column in `header`, by the names given or else the usual ones.
-
-    No "time" if there is no such column. UsageError if another is missing, if several could be
-    meant, or if one is meant twice.
-    """
-    positions: dict[str, int] = {}
-    for role, given in names.items():
-        position = _find_column(file, header, role, given)
-        if position is not None:
-            positions[role] = position
-
-    for role, position in positions.items():
-        for other in positions:
-            if other != role and positions[other] == position:
-                problem = f"column {header[position]!r} cannot be both {role} and {other}"
-                raise UsageError(f"{file}: {problem}: name another")
-    return positions
-
-
-def _find_column(file: Path, header: list[str], role: str, given: str) -> int | None:
-    """The position in `header` of the column for `role`, called `given` if that is not "".
-
-    None if there is no time. UsageError if there is not exactly one such column.
-    """
-    if role == "time" and given == NO_TIME and NO_TIME not in header:
-        return None
-
-    has_no_header = all(name.isdecimal() for name in header)
-    if has_no_header and not given and len(header) in (3, 4):
-        position = list(USUAL_NAMES).index(role)
-        return position if position < len(header) else None
-
-    if role == "rating" and re.fullmatch(r"-?[0-9.]+", given):
-        raise UsageError(
-            f"{file}, line 1: {given!r} looks like a rating, not like the name of a column. If the "
-            "file has no header line, write one above its first line."
-        )
-
-    if given:
-        positions = _positions_where(name == given for name in header)
-    else:
-        positions = _positions_where(plain_name(name) in USUAL_NAMES[role] for name in header)
-    if len(positions) == 1:
-        return positions[0]
-    if role == "time" and not given and not positions:
-        return None
-
-    article = "an" if role == "item" else "a"
-    wanted = repr(given) if given else f"one of {', '.join(USUAL_NAMES[role])}"
-    problem = "more than one fits" if positions else "none fits"
-    raise UsageError(
-        f"{file}, line 1: expected {article} {role} column, {wanted}, but {problem}; the columns "
-        f"are {', '.join(map(repr, header))}. Name it: table:{file}[{role}=COLUMN]"
-    )
-
-
-def _positions_where(flags: Iterable[bool]) -> list[int]:
-    """The positions of those that are true."""
-    return [position for position, flag in enumerate(flags) if flag]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.datasets.foundation import UsageError, compile_lazily, longest_line, refuse_long_line
-from recbench.datasets.table.dialect import COLONS, Dialect
+from recbench.datasets.table.dialect import Dialect
 
 BLOCK_BYTES = 1 << 21  # small enough to stay in the processor's cache
 COMPILE_FROM_BYTES = 100_000  # shorter tables are done before a compiler is loaded
@@ -43,7 +43,8 @@ FEWEST = 8
 MOST = 9
 IRREGULAR = 10
 MIXED = 11
-STATE_SIZE = 12
+MULTILINE = 12
+STATE_SIZE = 13
 
 Bytes = NDArray[np.uint8]
 State = NDArray[np.int64]
@@ -58,6 +59,7 @@ class Survey:
     most: int
     regular: bool  # no fast parser mistakes it: only whole fields quoted, no bare carriage return
     plain: bool  # nothing quoted, no blanks, no number with a leading zero or plus
+    multiline: bool  # a line ends within quotes
 
 
 def survey_file(file: Path, dialect: Dialect) -> Survey:
@@ -73,10 +75,10 @@ def survey_file(file: Path, dialect: Dialect) -> Survey:
     state = np.zeros(STATE_SIZE, np.int64)
     state[FEWEST] = np.iinfo(np.int64).max
     separator = ord(dialect.separator[0])
-    quote = NO_QUOTE if dialect.separator == COLONS else QUOTE
+    quote = QUOTE if dialect.is_quoted else NO_QUOTE
     with file.open("rb") as binary:
-        n_lines = 0
-        for block in _blocks_of_lines(binary):
+        n_lines = dialect.n_comments
+        for block in _blocks_of_lines(binary, dialect.n_comments):
             _refuse_bad_bytes(block, binary, dialect)
             follow(np.frombuffer(block, np.uint8), separator, quote, state)
             n_lines += block.count(b"\n")
@@ -93,6 +95,7 @@ def survey_file(file: Path, dialect: Dialect) -> Survey:
         most=int(state[MOST]),
         regular=not (unfinished or state[IRREGULAR]),
         plain=not state[MIXED],
+        multiline=bool(state[MULTILINE]),
     )
 
 
@@ -118,6 +121,8 @@ def follow_bytes(block: Bytes, separator: int, quote: int, state: State) -> None
             if byte == quote:
                 quoted = 0
                 closed = 1
+            elif byte == LINE_FEED:
+                state[MULTILINE] = 1
 
         # A doubled quote stands for one: the field goes on
         elif closed and byte == quote:
@@ -179,13 +184,15 @@ def follow_bytes(block: Bytes, separator: int, quote: int, state: State) -> None
 follow_bytes_compiled = compile_lazily()(follow_bytes)
 
 
-def _blocks_of_lines(binary: BinaryIO) -> Iterator[bytes]:
-    """The file in blocks that end where a line ends, without its byte order mark.
+def _blocks_of_lines(binary: BinaryIO, n_comments: int) -> Iterator[bytes]:
+    """The file in blocks that end where a line ends, without its byte order mark and comments.
 
     A line that is longer than any may be is not read to its end.
     """
     if binary.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
         binary.seek(0)
+    for _ in range(n_comments):
+        binary.readline(longest_line())
     while block := binary.read(BLOCK_BYTES):
         yield block + binary.readline(longest_line())
 
@@ -196,13 +203,14 @@ def _refuse_bad_bytes(block: bytes, binary: BinaryIO, dialect: Dialect) -> None:
     problem = "a NUL byte"
     advice = "It is no text file, or UTF-16: convert it to UTF-8."
 
-    if position < 0 and dialect.encoding == "utf-8" and not block.isascii():
+    if position < 0 and not block.isascii():
         try:
-            block.decode()
+            block.decode(dialect.encoding)
         except UnicodeDecodeError as error:
             position = error.start
-            problem = f"byte 0x{block[error.start]:02x} is not UTF-8"
-            advice = "If the file is latin-1, say so: encoding=latin-1. Else convert it to UTF-8."
+            encoding = "UTF-8" if dialect.encoding == "utf-8" else dialect.encoding
+            problem = f"byte 0x{block[error.start]:02x} is not {encoding}"
+            advice = _advise_encoding(block)
     if position < 0:
         return
 
@@ -210,3 +218,15 @@ def _refuse_bad_bytes(block: bytes, binary: BinaryIO, dialect: Dialect) -> None:
     binary.seek(0)
     line = binary.read(end).count(b"\n") + 1
     raise UsageError(f"{dialect.origin}, line {line}: {problem}. {advice}")
+
+
+def _advise_encoding(block: bytes) -> str:
+    """What to say about the encoding of a file that has the bytes of `block`, and is not UTF-8."""
+    # Bytes that are letters and quotes of Windows, and nothing that one types in latin-1
+    is_of_windows = any(0x80 <= byte < 0xA0 for byte in block)
+    likeliest = "cp1252" if is_of_windows else "latin-1"
+    other = "latin-1" if is_of_windows else "cp1252"
+    return (
+        f"If the file is {likeliest}, say so: encoding={likeliest} (or encoding={other}). "
+        "Else convert it to UTF-8."
+    )

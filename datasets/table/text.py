@@ -1,9 +1,10 @@
 """The columns of a text table: read by polars where its bytes allow that, else record by record."""
 
-import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -11,17 +12,37 @@ from typing import NamedTuple
 import polars as pl
 
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.table.columns import ChooseColumns, Columns, Place
-from recbench.datasets.table.dialect import BLANKS, COLONS, Dialect, Record
-from recbench.datasets.table.kinds import unpacked
+from recbench.datasets.table.columns import (
+    N_SAMPLE,
+    Choice,
+    ChooseColumns,
+    Columns,
+    Place,
+    count_places,
+)
+from recbench.datasets.table.dialect import (
+    BLANK,
+    BLANKS,
+    COLONS,
+    COMMENT_MARKS,
+    SEPARATORS,
+    Dialect,
+    Record,
+)
 from recbench.datasets.table.survey import Survey, survey_file
 
 CHUNK_ROWS = 100_000
 BLOCK_BYTES = 1 << 20
+FEWEST_NAMED_ROWS = 3  # records that all have one field too many
 LONGEST_SHOWN = 100  # characters of a record in a message
+SAMPLE_BYTES = 1 << 24  # in which a quote behind a backslash is looked for
+SEPARATOR_NAMES = [name for name in SEPARATORS if name.isalpha()]
 BYTE_ORDER_MARK = "\ufeff"
 DATE_AND_TIME = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:[0-5]\d"
 BETWEEN_DATE_AND_TIME = 10  # where in it the T or the blank stands
+
+
+Reopen = Callable[[], AbstractContextManager[Path]]  # the text once more, gone with the context
 
 
 class Reading(NamedTuple):
@@ -44,82 +65,210 @@ class TextTable:
     file: Path  # the text without compression
     dialect: Dialect
     survey: Survey
-    header: list[str]  # names of all columns
-    positions: dict[str, int]  # of the column that plays each role
-    has_header: bool
+    choice: Choice
     first: Record  # of the records below the header, if there is one
     text_roles: frozenset[str]  # roles that are never read as numbers
 
     @property
+    def header(self) -> list[str]:
+        """The names of all columns."""
+        return self.choice.header
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """The position of the column that plays each role."""
+        return self.choice.positions
+
+    @property
     def n_rows(self) -> int:
         """Records that are not blank, without the header."""
-        return self.survey.rows - self.has_header
+        return self.survey.rows - self.choice.has_header
 
-    def place_of_row(self, row: int) -> Place:
-        """Line and texts of row number `row`, read again from the file that the user has named.
+    def read_rows(self, file: Path) -> Iterator[tuple[int, list[str] | None]]:
+        """First line and fields of every record below the header, None where their number is wrong.
 
-        `file` may be a temporary copy that is gone by now.
+        An empty last field too many is left out. Comments are no records, if they have another
+        number of fields.
         """
-        with unpacked(self.dialect.origin) as file:
-            records = self.dialect.read_records(file)
-            line, fields = next(islice(records, row + self.has_header, None))
-        texts = {role: fields[position] for role, position in self.positions.items()}
-        return Place(f"line {line}", texts)
+        for line, fields in islice(self.dialect.read_records(file), self.choice.has_header, None):
+            fitting = _fit_to_width(fields, self.header)
+            if fitting is None and is_comment(fields):
+                continue
+            yield line, fitting
 
 
 def read_text(
-    plain: Path, dialect: Dialect, choose: ChooseColumns, text_roles: frozenset[str]
+    plain: Path,
+    dialect: Dialect,
+    choose: ChooseColumns,
+    text_roles: frozenset[str],
+    reopen: Reopen,
+    *,
+    settle_quotes: bool = True,
 ) -> Columns:
     """The columns that `choose` picks from the text `plain`; nothing in it is passed over.
 
-    UsageError, with its line, for a byte, a quote or a number of fields that does not fit, and if
-    there are no ratings.
+    `plain` may be gone by the time when a row is asked for: `reopen` gives it again. Whether
+    quotes mean something is found out unless `settle_quotes` is false. UsageError, with its line,
+    for a byte, a quote or a number of fields that does not fit, and if there are no ratings.
     """
-    table = _open_table(plain, dialect, choose, text_roles)
+    table, remarks = _open_table(plain, dialect, choose, text_roles, settle_quotes)
     frame = _read_with_polars(table)
     if frame is None:
-        frame = _read_record_by_record(table)
+        frame, more_remarks = _read_record_by_record(table)
+        remarks += more_remarks
+
+    def place_of_row(row: int) -> Place:
+        """Line and texts of a row, read again from the file that the user has named."""
+        with reopen() as file:
+            line, fields = next(islice(table.read_rows(file), row, None))
+        texts = {role: (fields or [])[position] for role, position in table.positions.items()}
+        return Place(f"line {line}", texts)
 
     names = {role: table.header[position] for role, position in table.positions.items()}
     return Columns(
-        dialect.origin, names, frame.to_dict(), table.place_of_row, has_header=table.has_header
+        dialect.origin,
+        names,
+        frame.to_dict(),
+        place_of_row,
+        (*remarks, *table.choice.remarks),
     )
 
 
 def _open_table(
-    plain: Path, dialect: Dialect, choose: ChooseColumns, text_roles: frozenset[str]
-) -> TextTable:
-    """The table in `plain` before its columns are read.
+    plain: Path,
+    dialect: Dialect,
+    choose: ChooseColumns,
+    text_roles: frozenset[str],
+    settle_quotes: bool,
+) -> tuple[TextTable, list[str]]:
+    """The table in `plain` before its columns are read, and remarks on how it is written.
 
-    A first line of nothing but numbers is no header: its columns are then called "1", "2", "3" and
-    so on. UsageError for a file that is no text, is empty, or has a header and nothing below it.
+    UsageError for a file that is no text, is empty, or has a header and nothing below it.
     """
-    survey = survey_file(plain, dialect)  # refuses what is no text before anything decodes it
-    start = list(islice(dialect.read_records(plain), 2))
+    dialect, survey = _survey(plain, dialect, settle_quotes)
+    remarks = _remark_on_dialect(dialect)
+    is_odd = survey.multiline or not survey.regular
+    if settle_quotes and is_odd and dialect.is_quoted:
+        dialect, remark = _settle_quotes(plain, dialect, survey)
+        survey = survey_file(plain, dialect)
+        remarks += remark
+
+    start = list(islice(dialect.read_records(plain), N_SAMPLE))
     if not start:
         problem = "is empty: expected a header line and one rating a line"
         raise UsageError(f"{dialect.origin} {problem}")
 
-    _, first_fields = start[0]
-    header = [name.strip(BLANKS) for name in first_fields]
-    has_header = not (len(header) > 2 and all(_is_number(name) for name in header))
-    if not has_header:
-        header = [str(position + 1) for position in range(len(header))]
-
-    positions = choose(header)
-    if len(start) <= has_header:
+    choice = choose([fields for _, fields in start], False)
+    if choice.has_header and len(start) < 2:
         problem = "expected ratings below the header line, found none"
         raise UsageError(f"{dialect.origin}: {problem}")
-    return TextTable(
+
+    if choice.has_header and _has_row_names(start, choice.header):
+        # As R writes tables: the names of rows have no name themselves
+        positions = {role: position + 1 for role, position in choice.positions.items()}
+        choice = replace(choice, header=["", *choice.header], positions=positions)
+        remarks.append("The first column has no name and is left out: names of rows.")
+    table = TextTable(
         file=plain,
         dialect=dialect,
         survey=survey,
-        header=header,
-        positions=positions,
-        has_header=has_header,
-        first=start[int(has_header)],
+        choice=choice,
+        first=start[int(choice.has_header)],
         text_roles=text_roles,
     )
+    return table, remarks
+
+
+def _survey(plain: Path, dialect: Dialect, settle_quotes: bool) -> tuple[Dialect, Survey]:
+    """What the bytes say, and the dialect: without quotes if a stray one swallows all the rest.
+
+    UsageError for what is no text, before anything decodes it, and for endless records.
+    """
+    try:
+        return dialect, survey_file(plain, dialect)
+    except UsageError:
+        if not (settle_quotes and dialect.is_quoted):
+            raise
+        unquoted = replace(dialect, quoting="none")
+        survey = survey_file(plain, unquoted)  # raises the same for what is no text at all
+        if survey.fewest != survey.most:
+            raise
+        return unquoted, survey
+
+
+def _remark_on_dialect(dialect: Dialect) -> list[str]:
+    """What a reader should know of an unusual way of writing."""
+    remarks = []
+    if dialect.n_comments:
+        marks = " or ".join(COMMENT_MARKS)
+        remarks.append(f"{dialect.n_comments} lines at the top begin with {marks}: comments.")
+    if dialect.separator == BLANK:
+        remarks.append("Blanks separate the columns; sep=NAME names another separator.")
+    return remarks
+
+
+def _settle_quotes(plain: Path, dialect: Dialect, survey: Survey) -> tuple[Dialect, list[str]]:
+    """What quotes mean in a file with some that are odd, and a remark if that is unusual.
+
+    Quotes as in CSV stay what they are if they fit. Where they do not, or lines end within them,
+    and every line has the same number of separators, they are characters like others.
+    """
+    fits = _is_readable(plain, dialect)
+    if fits and not survey.multiline:
+        return dialect, []
+
+    backslash = replace(dialect, quoting="backslash")
+    if not fits and b'\\"' in _bytes_of(plain) and _is_readable(plain, backslash):
+        return backslash, ['Quotes within fields are written \\".']
+
+    unquoted = replace(dialect, quoting="none")
+    lines = survey_file(plain, unquoted)
+    if lines.fewest == lines.most > 0 and lines.rows > 1:
+        remark = (
+            f"Quotes are taken for characters like others: all {lines.rows:,} lines have the same "
+            "number of fields without them. quote=double takes them for quotes."
+        )
+        return unquoted, [remark]
+    return dialect, []
+
+
+def _is_readable(plain: Path, dialect: Dialect) -> bool:
+    """Whether the quotes of the whole file fit, and all its records are equally long."""
+    try:
+        widths = Counter(len(fields) for _, fields in dialect.read_records(plain))
+    except UsageError:
+        return False
+    return dialect.quoting == "double" or len(widths) == 1
+
+
+def _bytes_of(plain: Path) -> bytes:
+    """The first bytes of a file."""
+    with plain.open("rb") as binary:
+        return binary.read(SAMPLE_BYTES)
+
+
+def _has_row_names(start: list[Record], header: list[str]) -> bool:
+    """Whether every record has one field more than the header, and it is not an empty last one."""
+    if len(start) <= FEWEST_NAMED_ROWS:
+        return False
+    return all(len(fields) == len(header) + 1 and fields[-1].strip() for _, fields in start[1:])
+
+
+def is_comment(fields: list[str]) -> bool:
+    """Whether a record that does not fit is a line of comment."""
+    return fields[0].lstrip(BLANKS).startswith(COMMENT_MARKS)
+
+
+def _fit_to_width(fields: list[str], header: list[str]) -> list[str] | None:
+    """As many fields as the header has: without an empty last one, or with it. None for others."""
+    if len(fields) == len(header):
+        return fields
+    if len(fields) == len(header) + 1 and not fields[-1].strip(BLANKS):
+        return fields[:-1]
+    if len(fields) == len(header) - 1 and header[-1] == "":
+        return [*fields, ""]
+    return None
 
 
 def _read_with_polars(table: TextTable) -> pl.DataFrame | None:
@@ -147,7 +296,8 @@ def _is_fit_for_polars(table: TextTable) -> bool:
     _, first_fields = table.first
     starts_marked = first_fields[0].startswith(BYTE_ORDER_MARK)
 
-    if starts_marked or not same_length or not table.survey.regular:
+    is_split_alike = table.dialect.quoting == "double"  # polars knows no other quotes
+    if starts_marked or not same_length or not table.survey.regular or not is_split_alike:
         return False
     return table.dialect.encoding == "utf-8" or _is_ascii(table.file)
 
@@ -255,7 +405,7 @@ def _scan_columns(table: TextTable, readings: Mapping[str, Reading]) -> pl.DataF
         skip_lines=first_line - 1,
         schema=schema,
         separator=table.dialect.separator[0],
-        quote_char='"' if step == 1 else None,
+        quote_char='"' if table.dialect.is_quoted else None,
         glob=False,
     )
     frame = lazy.select(**columns).collect(engine="streaming")
@@ -267,40 +417,46 @@ def _scan_columns(table: TextTable, readings: Mapping[str, Reading]) -> pl.DataF
     return frame
 
 
-def _read_record_by_record(table: TextTable) -> pl.DataFrame:
-    """The columns by role as categories of text.
+def _read_record_by_record(table: TextTable) -> tuple[pl.DataFrame, list[str]]:
+    """The columns by role as categories of text, and remarks on what was left out.
 
     UsageError, with its line, for the first record whose number of fields is not the header's.
     """
-    records = islice(table.dialect.read_records(table.file), table.has_header, None)
+    rows = table.read_rows(table.file)
     chunks = []
-    while chunk := list(islice(records, CHUNK_ROWS)):
-        for record in chunk:
-            _check_width(table, record)
+    misfits: list[int] = []
+    while chunk := list(islice(rows, CHUNK_ROWS)):
+        misfits += [line for line, fields in chunk if fields is None]
+        fitting = [fields for _, fields in chunk if fields is not None]
         texts = {
-            role: [fields[position] for _, fields in chunk]
+            role: pl.Series([fields[position] for fields in fitting], dtype=pl.String)
             for role, position in table.positions.items()
         }
         chunks.append(pl.DataFrame(texts).cast(pl.Categorical))
-    return pl.concat(chunks)
+    if misfits:
+        raise _refuse_widths(table, misfits)
+
+    frame = pl.concat(chunks) if chunks else pl.DataFrame()
+    n_comments = table.n_rows - len(frame)
+    if not len(frame):
+        raise UsageError(f"{table.dialect.origin}: expected ratings below the header, found none")
+    remarks = []
+    if n_comments:
+        remarks.append(f"{n_comments} lines begin with # or % and are no ratings: comments.")
+    return frame, remarks
 
 
-def _check_width(table: TextTable, record: Record) -> None:
-    """UsageError, with its line, if `record` has another number of fields than the header."""
-    line, fields = record
-    if len(fields) == len(table.header):
-        return
+def _refuse_widths(table: TextTable, misfits: list[int]) -> UsageError:
+    """The error about the records, by their lines, with another number of fields than the header's.
 
+    It shows the first.
+    """
+    records = islice(table.dialect.read_records(table.file), table.choice.has_header, None)
+    fields = next(fields for line, fields in records if line == misfits[0])
     shown = table.dialect.separator.join(fields)[:LONGEST_SHOWN]
-    raise UsageError(
-        f"{table.dialect.origin}, line {line}: expected {len(table.header)} fields, as in the "
-        f"first line, got {len(fields)}: {shown!r}. Correct the line."
+    places = count_places(len(misfits), table.n_rows, f"line {misfits[0]}")
+    return UsageError(
+        f"{table.dialect.origin}, {places}: expected {len(table.header)} fields, as in the "
+        f"first line, got {len(fields)}: {shown!r}. Correct the line, or name the separator: "
+        f"sep={' or '.join(SEPARATOR_NAMES)}"
     )
-
-
-def _is_number(text: str) -> bool:
-    """Whether `text` is a finite number."""
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False

@@ -1,4 +1,4 @@
-"""What the columns of a table mean: ids, ratings on a scale, times.
+"""What the columns of a table mean: ids, and ratings on a scale.
 
 Text is looked at once for each distinct one, however many rows have it.
 """
@@ -12,30 +12,45 @@ from numpy.typing import NDArray
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.table.columns import Columns
 from recbench.datasets.table.dialect import BLANKS
+from recbench.datasets.table.options import Request
 
 LONGEST_ID = 256
-LAST_SECOND = 4_102_444_800  # the year 2100: later "seconds" are milliseconds, and vice versa
-SECONDS_PER_MINUTE = 60
-SECONDS_PER_HOUR = 3600
-SECONDS_PER_DAY = 86_400
 
 # By the steps that ratings have: 1, .5, or 0 for any. Within each, the narrowest first.
 USUAL_SCALES = {
-    1.0: ((0, 1), (1, 5), (0, 5), (1, 10), (0, 10), (-10, 10), (0, 100)),
-    0.5: ((0.5, 5), (0, 5), (0.5, 10), (0, 10), (-10, 10), (0, 100)),
-    0.0: ((0, 1), (1, 5), (0.5, 5), (0, 5), (1, 10), (0, 10), (-10, 10), (0, 100)),
-}
+    1.0: (
+        (0, 1), (-1, 1), (1, 5), (0, 5), (-2, 2), (-3, 3), (1, 10), (0, 10), (-5, 5), (-10, 10),
+        (0, 100),
+    ),
+    0.5: ((-1, 1), (0.5, 5), (0, 5), (-2, 2), (0.5, 10), (0, 10), (-5, 5), (-10, 10), (0, 100)),
+    0.0: (
+        (0, 1), (-1, 1), (1, 5), (0.5, 5), (0, 5), (-2, 2), (1, 10), (0, 10), (-5, 5), (-10, 10),
+        (0, 100),
+    ),
+}  # fmt: skip
+# Scales that are taken if whole ratings reach both ends, and narrower than the usual ones
+SCALES_REACHED = ((1, 6), (1, 7), (0, 6), (0, 7), (0, 20), (1, 20))
+SCALES_MEANT = {(1, 20): (0, 20)}  # marks go from 0, which hardly anybody gets
+WIDEST_CERTAIN = 20  # span of a usual scale that is taken however little of it is used
+LEAST_SHARE_USED = 0.5  # of the span of a wider one
+LARGEST_RATING = 100  # up or down, of a scale that nobody has given
+MOST_STEPS = 21  # distinct ratings that are few
+FEWEST_LEVELS = 4  # distinct ratings that show that a scale ends where they end
 SMALLEST_SPAN = 1e-6  # of a scale whose ratings are all equal, as a share of them
 
 INTEGER = r"^(0|-?[1-9][0-9]*)$"  # 007 is none, as it would lose its zeros
+WHOLE = r"^(0|-?[1-9][0-9]*)\.0$"
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-ISO_DATE = (
-    r"^(?<date>\d{4}-\d{2}-\d{2})"
-    r"(?:[T ](?<hour>\d{2}):(?<minute>\d{2})(?::(?<second>\d{2})(?:[.,]\d+)?)?"
-    r" ?(?:Z|UTC|(?<sign>[+-])(?<hours>\d{2}):?(?<minutes>\d{2})?)?)?$"
-)
 EXPECTED_INTEGER = "an integer of at most 64 bits (ids=text takes any)"
-EXPECTED_TIME = "seconds since 1970 or an ISO date"
+
+# Ratings in other forms: what all must look like, and what they are called
+COMMA = r"^[+-]?\d*,\d+$|^[+-]?\d+$"
+THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$|^[+-]?\d{1,3}(\.\d+)?$"
+THOUSANDS_AND_COMMA = r"^[+-]?\d{1,3}(\.\d{3})*,\d+$|^[+-]?\d{1,3}(\.\d{3})*$"
+OF = r"^([+-]?\d+(?:[.,]\d+)?) ?(?:/|out of|of) ?(\d+)$"
+PERCENT = r"^([+-]?\d+(?:[.,]\d+)?) ?%$"
+STARS = r"^(★*)(☆*)$"
+STARS_IN_WORDS = r"^(\d+(?:[.,]\d+)?) ?(?:stars?|★)$"
 
 Scale = tuple[float, float]
 Indices = NDArray[np.int32]
@@ -48,31 +63,74 @@ class DistinctTexts(NamedTuple):
     texts: pl.Series  # by first appearance; equal ones only if blanks were all that differed
 
 
-def read_ids(columns: Columns, role: str, as_text: bool) -> tuple[Indices, NDArray[Any]]:
-    """Each row's dense index, by first appearance, and the raw ids behind the indices.
+class Ids(NamedTuple):
+    """Each row's dense index, by first appearance, and the raw ids behind the indices."""
 
-    Raw ids are int64 if all are integers and not `as_text`, else text. UsageError for an empty id,
+    indices: Indices
+    raw_ids: NDArray[Any]  # int64, or text
+    remarks: list[str]
+
+
+def read_ids(columns: Columns, role: str, *, as_text: bool) -> Ids:
+    """The ids of a role: int64 if all are integers and not `as_text`, else text.
+
+    Whole numbers with a point, 1.0, are integers if all are numbers. UsageError for an empty id,
     one that is too long, integers beyond 64 bits, and a column of numbers with fractions or dates.
     """
-    series = columns.series[role]
+    series = _decode_bytes(columns, role)
     columns.refuse_rows(role, series.is_null(), "a non-empty id")
+    remarks: list[str] = []
 
+    if series.dtype.is_float() and not as_text:
+        fractions = ~((series % 1 == 0) & (series.abs() < 2**53)).fill_null(value=False)
+        columns.refuse_rows(role, fractions, "integers or text")
+        series = series.cast(pl.Int64)
+        remarks.append(f"The {role}s' ids are whole numbers with a point, such as 1.0: now 1.")
     if series.dtype.is_integer() and not as_text:
         series = series.cast(pl.Int64, strict=False)
         columns.refuse_rows(role, series.is_null(), EXPECTED_INTEGER)
-        return index_by_appearance(series.to_numpy())
+        return Ids(*index_by_appearance(series.to_numpy()), remarks)
 
-    if not (series.dtype.is_integer() or _is_text(series)):
+    if not (series.dtype.is_integer() or is_text(series)):
         columns.refuse_rows(role, series.is_not_null(), "integers or text")
 
-    distinct = _distinct_texts(series)
+    distinct = distinct_texts(series)
     lengths = distinct.texts.str.len_chars()
     _refuse_texts(columns, role, distinct, lengths == 0, "a non-empty id")
     too_long = lengths > LONGEST_ID
     _refuse_texts(columns, role, distinct, too_long, f"at most {LONGEST_ID} characters")
-    if not as_text and distinct.texts.str.contains(INTEGER).all():
-        return _integer_ids(columns, role, distinct)
-    return _text_ids(distinct)
+    if as_text:
+        return Ids(*_text_ids(distinct), remarks)
+
+    integers = distinct.texts.str.contains(INTEGER)
+    if not integers.all() and integers.any():
+        n_whole = int(distinct.texts.str.contains(WHOLE).sum())
+        if n_whole + int(integers.sum()) == len(distinct.texts):
+            texts = distinct.texts.str.replace(r"\.0$", "")
+            distinct = DistinctTexts(distinct.indices, texts)
+            remarks.append(
+                f"{n_whole:,} of {len(texts):,} forms of the {role}s' ids end in .0 and count as "
+                "the integer; ids=text keeps them apart."
+            )
+            return Ids(*_integer_ids(columns, role, distinct), remarks)
+    if integers.all():
+        return Ids(*_integer_ids(columns, role, distinct), remarks)
+    return Ids(*_text_ids(distinct), remarks)
+
+
+def _decode_bytes(columns: Columns, role: str) -> pl.Series:
+    """The column of a role, as text if it has bytes; UsageError for bytes that are no UTF-8."""
+    series = columns.series[role]
+    if series.dtype != pl.Binary:
+        return series
+    texts = series.cast(pl.String, strict=False)
+    columns.refuse_rows(
+        role,
+        texts.is_null() & series.is_not_null(),
+        "text rather than bytes",
+        "The column's type is binary: cast it to text or integers where the file is written.",
+    )
+    return texts
 
 
 def _integer_ids(
@@ -143,57 +201,123 @@ def parse_scale(text: str) -> Scale | None:
     return lowest, highest
 
 
-def read_ratings(columns: Columns, given: Scale | None) -> tuple[NDArray[np.float32], Scale, str]:
-    """The ratings, their scale, and a remark on where the scale comes from.
+class RatingNumbers(NamedTuple):
+    """A double for each row's rating, null where it is none, and remarks on other forms."""
 
-    UsageError for what is no number, or outside the scale if it is `given`.
+    numbers: pl.Series
+    remarks: list[str]
+
+
+def read_rating_numbers(columns: Columns, decimal: str) -> RatingNumbers:
+    """The ratings as numbers, null where nothing or something else stands.
+
+    If not all are plain numbers they may all be of one other form: 3,5 or 1,234 or 4/5 or 80 % or
+    stars; `decimal` is "," where a comma is one whatever it looks like. UsageError for a column
+    that is neither numbers nor text.
     """
-    exact = _floats_of_ratings(columns)
-    with np.errstate(over="ignore"):
-        ratings = exact.to_numpy().astype(np.float32)
-    columns.refuse_rows("rating", pl.Series(~np.isfinite(ratings)), "a number")
-    if given is None:
-        return ratings, *_infer_scale(ratings)
+    series = _decode_bytes(columns, "rating")
+    if series.dtype.is_numeric() or series.dtype == pl.Boolean:
+        return RatingNumbers(series.cast(pl.Float64, strict=False), [])
 
-    lowest, highest = given
-    outside = (ratings < np.float32(lowest)) | (ratings > np.float32(highest))
-    expected = f"a rating from {lowest:g} to {highest:g}, the scale given,"
-    columns.refuse_rows("rating", pl.Series(outside), expected)
-    return ratings, given, f"The scale {lowest:g} to {highest:g} was given."
+    refuse_other_types(columns, "rating")
+    filled = series.drop_nulls()
+    if not len(filled):
+        return RatingNumbers(pl.Series([None] * len(series), dtype=pl.Float64), [])
+    distinct = distinct_texts(filled)
+    numbers = floats_of_texts(distinct.texts)
+    remark = ""
+    if decimal == "," or numbers.null_count() == len(numbers) or _has_commas(distinct.texts):
+        other = _read_other_form(distinct.texts, decimal)
+        if other is not None:
+            numbers, remark = other
+
+    by_filled_row = numbers.gather(distinct.indices)
+    if len(filled) < len(series):
+        by_row = np.full(len(series), np.nan)
+        by_row[series.is_not_null().to_numpy()] = by_filled_row.to_numpy()
+        by_filled_row = pl.Series(by_row, nan_to_null=True)
+    return RatingNumbers(by_filled_row, [remark] if remark else [])
 
 
-def _floats_of_ratings(columns: Columns) -> pl.Series:
-    """A double for each row's rating, null where it is no number.
+def _has_commas(texts: pl.Series) -> bool:
+    """Whether all of these are numbers, some of them with commas."""
+    are_numbers = texts.str.contains(f"{COMMA}|{THOUSANDS}").all()
+    return bool(are_numbers) and bool(texts.str.contains(",", literal=True).any())
 
-    UsageError where nothing stands, and for a column that is neither numbers nor text.
+
+def _read_other_form(texts: pl.Series, decimal: str) -> tuple[pl.Series, str] | None:
+    """The numbers that all `texts` stand for in one other form, and a remark that says which.
+
+    Empty texts stay null. None if no form fits all of the others.
     """
-    series = columns.series["rating"]
-    columns.refuse_rows("rating", series.is_null(), "a number")
-    if series.dtype.is_numeric():
-        return series.cast(pl.Float64, strict=False)
+    filled = texts.filter(texts.str.len_chars() > 0)
+    if not len(filled):
+        return None
 
-    _refuse_other_types(columns, "rating")
-    distinct = _distinct_texts(series)
-    return _floats_of_texts(distinct.texts).gather(distinct.indices)
+    def fits(form: str) -> bool:
+        """Whether all texts have this form."""
+        return bool(filled.str.contains(form).all())
+
+    if fits(THOUSANDS) and decimal != "," and filled.str.contains(",").any():
+        numbers = floats_of_texts(texts.str.replace_all(",", ""))
+        return numbers, "Commas in ratings separate thousands; decimal=, makes them decimal."
+    if fits(COMMA) and decimal != ".":
+        return floats_of_texts(texts.str.replace(",", ".")), "Ratings have a decimal comma."
+    if fits(THOUSANDS_AND_COMMA) and decimal != ".":
+        numbers = floats_of_texts(
+            texts.str.replace_all(".", "", literal=True).str.replace(",", ".")
+        )
+        return numbers, "Ratings have a decimal comma, and points between thousands."
+    if fits(PERCENT):
+        return _floats_of_group(texts, PERCENT), "Ratings are percents."
+    if fits(OF):
+        wholes = filled.str.extract(OF, 2).unique()
+        if len(wholes) == 1:
+            return _floats_of_group(texts, OF), f"Ratings are parts of {wholes[0]}, as in 4/5."
+    if fits(STARS):
+        counts = texts.str.extract(STARS, 1).str.len_chars().cast(pl.Float64)
+        return counts, "Ratings are counts of stars."
+    if fits(STARS_IN_WORDS):
+        return _floats_of_group(texts, STARS_IN_WORDS), "Ratings are numbers of stars, in words."
+    return None
 
 
-def _infer_scale(ratings: NDArray[np.float32]) -> tuple[Scale, str]:
-    """The narrowest usual scale that holds all `ratings` and their steps, and a remark on it.
+def _floats_of_group(texts: pl.Series, form: str) -> pl.Series:
+    """The number in the first group of a form."""
+    return floats_of_texts(texts.str.extract(form, 1).str.replace(",", "."))
 
-    If none does, the scale goes from the lowest rating to the highest, or a little more if these
-    are the same.
+
+def infer_scale(
+    columns: Columns, request: Request, levels: NDArray[np.float32]
+) -> tuple[Scale, str]:
+    """The narrowest usual scale that holds all `levels`, the sorted distinct ratings; a remark.
+
+    If it is much wider than they are, or none holds them, the scale goes from the lowest to the
+    highest if they are few and evenly spaced (or a little more if all are the same). UsageError
+    that asks for a scale if they are not.
     """
-    lowest = float(ratings.min())
-    highest = float(ratings.max())
-    step = _step_of_ratings(ratings)
+    lowest = float(levels[0])
+    highest = float(levels[-1])
+    step = _step_of_levels(levels)
+    usual = _find_usual_scale(levels, step)
+    gaps = np.diff(levels.astype(np.float64))
+    is_even = len(levels) <= MOST_STEPS and np.allclose(gaps, gaps[:1], rtol=1e-3)
+    is_small = float(np.abs(levels).max()) <= LARGEST_RATING or len(levels) <= 2
 
-    scale: Scale = (lowest, highest)
-    if highest == lowest:
+    if usual is not None:
+        scale = usual
+    elif highest == lowest:
         scale = (lowest, lowest + max(1.0, abs(lowest) * SMALLEST_SPAN))
-    for usual_lowest, usual_highest in USUAL_SCALES[step]:
-        if usual_lowest <= lowest and highest <= usual_highest:
-            scale = (float(usual_lowest), float(usual_highest))
-            break
+    elif is_even and is_small:
+        scale = (lowest, highest)
+    else:
+        name = columns.names["rating"]
+        raise UsageError(
+            f"{columns.file}: {len(levels):,} different ratings in column {name!r}, from "
+            f"{lowest:.6g} to {highest:.6g}, fit no usual scale: they look like counts of plays "
+            f"or purchases. If they are: {_spell_counts(request, name)}. If they are ratings, "
+            f"give their scale: {request.spell(scale=f'{lowest:.9g}:{highest:.9g}')}"
+        )
 
     steps = f"in steps of {step:g}" if step else "in no regular steps"
     remark = (
@@ -203,115 +327,58 @@ def _infer_scale(ratings: NDArray[np.float32]) -> tuple[Scale, str]:
     return scale, remark
 
 
-def _step_of_ratings(ratings: NDArray[np.float32]) -> float:
+def _spell_counts(request: Request, name: str) -> str:
+    """What to type for a column that holds counts."""
+    return request.spell(rating="count", count=name)
+
+
+def _find_usual_scale(levels: NDArray[np.float32], step: float) -> Scale | None:
+    """The narrowest usual scale that holds all `levels`; None if that is much wider than they."""
+    lowest = float(levels[0])
+    highest = float(levels[-1])
+    if step == 1 and len(levels) >= FEWEST_LEVELS:
+        for reached in SCALES_REACHED:
+            if (lowest, highest) == reached:
+                return SCALES_MEANT.get(reached, reached)
+
+    for usual_lowest, usual_highest in USUAL_SCALES[step]:
+        if usual_lowest <= lowest and highest <= usual_highest:
+            span = usual_highest - usual_lowest
+            is_used = highest - lowest >= LEAST_SHARE_USED * span or highest == lowest
+            if span <= WIDEST_CERTAIN or is_used or len(levels) <= 2:
+                return float(usual_lowest), float(usual_highest)
+            return None
+    return None
+
+
+def _step_of_levels(levels: NDArray[np.float32]) -> float:
     """1 if all ratings are whole, .5 if they are whole or halves, else 0."""
     for step in (1.0, 0.5):
-        if np.all(np.mod(ratings, step) == 0):
+        if np.all(np.mod(levels, step) == 0):
             return step
     return 0.0
 
 
-def read_times(columns: Columns) -> tuple[NDArray[np.int64], str]:
-    """Seconds since 1970, and a remark on how they were written: seconds, milliseconds, ISO dates.
-
-    Dates are UTC unless they name a zone. Fractions of a second are dropped. UsageError for
-    anything else, and for what lies before 1970 or after 2099.
-    """
-    numbers, are_dates = _numbers_of_times(columns)
-    columns.refuse_rows("time", ~numbers.is_finite().fill_null(value=False), EXPECTED_TIME)
-    seconds = numbers.to_numpy()
-
-    if not are_dates and seconds.min() >= 0 and seconds.max() > LAST_SECOND:
-        not_milliseconds = (seconds <= LAST_SECOND) | (seconds > 1000 * LAST_SECOND)
-        expected = "milliseconds from 1970 to 2099 as elsewhere"
-        columns.refuse_rows("time", pl.Series(not_milliseconds), expected)
-        remark = "Times are milliseconds since 1970, now seconds."
-        return (seconds // 1000).astype(np.int64), remark
-
-    outside = (seconds < 0) | (seconds > LAST_SECOND)
-    columns.refuse_rows("time", pl.Series(outside), f"{EXPECTED_TIME}, from 1970 to 2099")
-    if are_dates:
-        remark = "Times are ISO dates, in UTC where they name no other zone."
-    else:
-        remark = "Times are seconds since 1970."
-    return np.floor(seconds).astype(np.int64), remark
-
-
-def _numbers_of_times(columns: Columns) -> tuple[pl.Series, bool]:
-    """A number for each row's time, null where it is none, and whether all were dates.
-
-    Dates become seconds; numbers stay what they are: integers, as doubles do not hold all of them,
-    or doubles. UsageError where nothing stands, and for a column of another type.
-    """
-    series = columns.series["time"]
-    if series.dtype in (pl.Date, pl.Datetime):
-        return series.cast(pl.Datetime("ms")).dt.epoch("s"), True
-
-    columns.refuse_rows("time", series.is_null(), EXPECTED_TIME)
-    if series.dtype.is_integer():
-        return series.cast(pl.Int64, strict=False), False
-    if series.dtype.is_numeric():
-        return series.cast(pl.Float64, strict=False), False
-
-    _refuse_other_types(columns, "time")
-    distinct = _distinct_texts(series)
-    numbers = _floats_of_texts(distinct.texts)
-    are_dates = bool(numbers.is_null().all())
-    if are_dates:
-        numbers = _seconds_of_dates(distinct.texts)
-    return numbers.gather(distinct.indices), are_dates
-
-
-def _floats_of_texts(texts: pl.Series) -> pl.Series:
+def floats_of_texts(texts: pl.Series) -> pl.Series:
     """A double for each text, null where it is no number in the usual form."""
     numeric = pl.select(pl.when(texts.str.contains(NUMBER)).then(texts)).to_series()
     return numeric.cast(pl.Float64, strict=False)
 
 
-def _seconds_of_dates(texts: pl.Series) -> pl.Series:
-    """Seconds since 1970 of ISO dates as doubles, null where a text is none."""
-    parts = texts.str.extract_groups(ISO_DATE).struct.unnest()
-    days = parts["date"].str.to_date("%Y-%m-%d", strict=False).cast(pl.Int32)
-    hour = _integers_or_zero(parts["hour"])
-    minute = _integers_or_zero(parts["minute"])
-    second = _integers_or_zero(parts["second"])
-
-    # What the zone is ahead of UTC
-    zone_hours = _integers_or_zero(parts["hours"])
-    zone_minutes = _integers_or_zero(parts["minutes"])
-    sign = pl.select(pl.when(parts["sign"] == "-").then(-1).otherwise(1)).to_series()
-    offset = (zone_hours * SECONDS_PER_HOUR + zone_minutes * SECONDS_PER_MINUTE) * sign
-
-    midnight = days.cast(pl.Int64) * SECONDS_PER_DAY
-    time_of_day = hour * SECONDS_PER_HOUR + minute * SECONDS_PER_MINUTE + second
-    seconds = (midnight + time_of_day - offset).cast(pl.Float64)
-
-    # 24:00 and the like are well written, but there is no such time
-    is_time = (hour < 24) & (minute < 60) & (second < 60)
-    is_zone = (zone_hours < 24) & (zone_minutes < 60)
-    possible = pl.when(is_time & is_zone).then(seconds)
-    return pl.select(possible).to_series()
-
-
-def _integers_or_zero(digits: pl.Series) -> pl.Series:
-    """The integers that are written, and 0 where a part of a date is left out."""
-    return digits.cast(pl.Int64).fill_null(0)
-
-
-def _is_text(series: pl.Series) -> bool:
+def is_text(series: pl.Series) -> bool:
     """Whether a column has texts, in any of the forms in which polars keeps them."""
     return series.dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
-def _refuse_other_types(columns: Columns, role: str) -> None:
+def refuse_other_types(columns: Columns, role: str) -> None:
     """UsageError, for its first row, if the column of `role` is no text either."""
     series = columns.series[role]
-    if not _is_text(series):
+    if not is_text(series) and series.dtype != pl.Binary:
         expected = f"numbers rather than {series.dtype}"
         columns.refuse_rows(role, series.is_not_null(), expected)
 
 
-def _distinct_texts(series: pl.Series) -> DistinctTexts:
+def distinct_texts(series: pl.Series) -> DistinctTexts:
     """A column of texts or integers as the distinct texts that stand in it, without nulls."""
     categories = series
     if series.dtype != pl.Categorical:

@@ -10,17 +10,19 @@ from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Ratings, Step
 
 Policy = Literal["last", "mean", "error"]
+Rule = Literal["last", "mean", "error", "sum"]  # "sum" is for counts
 
 
 def resolve_duplicates(
-    ratings: Ratings, policy: Policy, describe_row: Callable[[int], str]
+    ratings: Ratings, policy: Rule, describe_row: Callable[[int], str]
 ) -> tuple[Ratings, Step | None]:
     """`ratings` with one rating for each pair of user and item, and what was dropped.
 
-    The step is None if there was nothing to drop. Of several ratings of a pair, the last in the
-    order of the rows stays, in its place and with its time; under "mean" its value becomes the
-    mean of them all. The order of what stays is kept. Under "error", a second rating of a pair is
-    a UsageError that names both rows with `describe_row`.
+    The step is None if there was nothing to drop. Of several ratings of a pair, the latest stays,
+    or without times (and of those with the same) the last in the order of the rows, in its place;
+    under "mean" its value becomes the mean of them all, under "sum" their sum. The order of what
+    stays is kept. Under "error", a second rating of a pair is a UsageError that names both rows
+    with `describe_row`.
     """
     # A number for each pair; 64 bits, because users times items can be above 2^31.
     pairs = ratings.users.astype(np.int64) * ratings.n_items + ratings.items
@@ -28,7 +30,10 @@ def resolve_duplicates(
         return ratings, None
 
     # Rows of one pair side by side, in their own order; `firsts` are where each pair begins.
-    order = np.argsort(pairs, kind="stable")
+    if ratings.times is None or policy == "error":
+        order = np.argsort(pairs, kind="stable")
+    else:
+        order = np.lexsort((ratings.times, pairs))
     is_first = np.append(True, np.diff(pairs[order]) != 0)
     firsts = np.flatnonzero(is_first)
     if policy == "error":
@@ -40,6 +45,9 @@ def resolve_duplicates(
     values = ratings.values[lasts]
     if policy == "mean":
         values = _mean_by_pair(ratings.values[order], firsts)
+    elif policy == "sum":
+        sums = np.add.reduceat(ratings.values[order].astype(np.float64), firsts)
+        values = np.asarray(sums).astype(np.float32)
 
     # Back from the order of pairs to that of rows.
     by_row = np.argsort(lasts)
@@ -95,7 +103,7 @@ def _refuse_duplicate(
     )
 
 
-def _describe_step(before: Ratings, after: Ratings, policy: Policy) -> Step:
+def _describe_step(before: Ratings, after: Ratings, policy: Rule) -> Step:
     """The step from `before` to `after`, which differ only in the number of ratings.
 
     No user or item has lost its last rating, so those that have one are as many as before.
@@ -105,8 +113,13 @@ def _describe_step(before: Ratings, after: Ratings, policy: Policy) -> Step:
     n_users = int(np.count_nonzero(ratings_by_user))
     n_items = int(np.count_nonzero(ratings_by_item))
 
+    kept = f"the {policy} of several"
+    if policy == "last":
+        kept = "the last line of several, as there are no times"
+        if before.times is not None:
+            kept = "the latest of several, by their times"
     return Step(
-        f"one rating for each pair of user and item: the {policy} of several",
+        f"one rating for each pair of user and item: {kept}",
         {"users": n_users, "items": n_items, "ratings": len(before)},
         {"users": n_users, "items": n_items, "ratings": len(after)},
     )

@@ -22,7 +22,8 @@ from recbench import datasets
 from recbench.datasets import Dataset, UsageError
 from recbench.datasets.foundation.spec import parse_spec
 from recbench.datasets.table.dialect import BLANKS, Dialect
-from recbench.datasets.table.loader import Options, parse_table
+from recbench.datasets.table.loader import parse_table
+from recbench.datasets.table.options import Options, Request
 from recbench.datasets.table.survey import COMPILE_FROM_BYTES, survey_file
 from tests.conftest import RunBench
 
@@ -123,13 +124,15 @@ def test_gzip_and_parquet_give_the_same(tmp_path: Path) -> None:
 
 def test_ids_keep_their_type(tmp_path: Path) -> None:
     kinds = {
-        "7": "i", "-7": "i", "007": "U", "+7": "U", "-0": "U", "7.0": "U", "0a1f": "U",
+        "7": "i", "-7": "i", "007": "U", "+7": "U", "-0": "U", "7.0": "i", "7.5": "U", "0a1f": "U",
         "é": "U", "9" * 18: "i",
     }  # fmt: skip
     for raw_id, kind in kinds.items():
         data = datasets.load(write(tmp_path / "t.csv", f"user,item,rating\n{raw_id},1,3\n8,1,3\n"))
         assert data.user_ids.dtype.kind == kind
-        assert data.user_ids.tolist() == ([int(raw_id), 8] if kind == "i" else [raw_id, "8"])
+        assert data.user_ids.tolist() == (
+            [int(raw_id.removesuffix(".0")), 8] if kind == "i" else [raw_id, "8"]
+        )
     data = datasets.load(
         write(tmp_path / "t.csv", f"user,item,rating\n{'9' * 20},1,3\n8,1,3\n") + "[ids=text]"
     )
@@ -209,7 +212,7 @@ def test_items_bring_titles_years_and_genres(tmp_path: Path) -> None:
     assert "describes 1 of the 2 rated items" in " ".join(data.provenance.remarks)
     assert [file.file for file in data.provenance.sources] == ["t.csv", "films, all.csv"]
     for text, message in {
-        "id,title\n3\n": "line 2: expected 2 fields, got 1",
+        "id,title\n3\n": "line 2: expected 2 fields, .*got 1",
         "id,title\n3,a\n3,b\n": "line 3: item 3 is described before",
         "id,title\n33,a\n": "expected the ids of rated items such as 3, got 33",
         "id,name of it\n": "expected a column for the title",
@@ -291,7 +294,7 @@ BAD: dict[str, tuple[bytes | str, str]] = {
         'user,item,rating\n1,1,3\n1,"",3\n',
         "line 3: expected a non-empty id in column 'item'",
     ),
-    "only separators": ("user,item,rating\n1,1,3\n,,\n", "line 3: expected a non-empty id"),
+    "only separators": ("user,item,rating\n1,1,3\n,,\n", "line 3: expected a number"),
     "huge id": (f"user,item,rating\n{'x' * 300},1,3\n", "line 2: expected at most 256 characters"),
     "id overflow": (
         f"user,item,rating\n1,1,3\n{2**63},1,3\n",
@@ -302,9 +305,9 @@ BAD: dict[str, tuple[bytes | str, str]] = {
         "user,item,rating\n1,1,3\n1,2,\n",
         "line 3: expected a number in column 'rating', got ''",
     ),
-    "decimal comma": (
-        "user;item;rating\n1;1;3,5\n",
-        "line 2: expected a number in column 'rating', got '3,5'",
+    "decimal comma and point": (
+        "user;item;rating\n1;1;3,5\n1;2;3.5\n",
+        "1 of 2 lines, line 2: expected a number in column 'rating', got '3,5'",
     ),
     "impossible date": (
         "user,item,rating,time\n1,1,3,2005-02-30\n",
@@ -319,8 +322,8 @@ BAD: dict[str, tuple[bytes | str, str]] = {
         "line 3: expected seconds.*from 1970 to 2099",
     ),
     "beyond 2099": (
-        "user,item,rating,time\n1,1,3,1e17\n",
-        "line 2: expected milliseconds from 1970",
+        "user,item,rating,time\n1,1,3,1e19\n",
+        "line 2: expected nanoseconds from 1970",
     ),
     "mixed units": (
         "user,item,rating,time\n1,1,3,1136073600000\n1,2,3,1136073600\n",
@@ -330,15 +333,15 @@ BAD: dict[str, tuple[bytes | str, str]] = {
         "user,item,rating,time\n1,1,3,1\n1,2,3,\n",
         "line 3: expected seconds since 1970",
     ),
-    "open quote": ('user,item,rating\n1,1,3\n1,"2,3\n', "line 3: unexpected end of data"),
-    "quote within": ('user,item,rating\n1,"2"x,3\n', "line 2: .* expected after"),
+    "open quote": ('user,item,rating\n1,1,3\n1,"2,3\n2\n', "line 3: unexpected end of data"),
+    "quote within": ('user,item,rating\n1,"2"x,3\n1\n', "line 2: .* expected after"),
     "latin-1": (
         "user,item,rating\n1,caf\xe9,3\n".encode("latin-1"),
         "line 2: byte 0xe9 is not UTF-8. .*latin-1",
     ),
-    "UTF-16": ("user,item,rating\n1,1,3\n".encode("utf-16"), "is UTF-16"),
+    "UTF-16": ("user,item,rating\n1,1,3\n".encode("utf-16")[:-1], "is UTF-16"),
     "NUL": (b"user,item,rating\n1,1,3\n1,\0,3\n", "line 3: a NUL byte"),
-    "a zip archive": (b"PK\3\4....", "is a zip archive"),
+    "a zip archive": (b"PK\3\4....", "is an archive, zip or tar"),
     "truncated gzip": (
         gzip.compress(b"user,item,rating\n1,1,3\n" * 99)[:-9],
         "is a damaged gzip file",
@@ -348,10 +351,10 @@ BAD: dict[str, tuple[bytes | str, str]] = {
         r"unpacks to [\d,]+ bytes or more.*_UNPACK_LIMIT=1G",
     ),
     "no Parquet": (b"PAR1 and nothing else", "cannot be read as Parquet"),
-    "one column": ("1\n2\n", "expected a user column"),
+    "one column": ("1\n2\n", "expected an item column"),
     "two items": (
-        "user,movie,movieId,rating\n1,a,1,3\n",
-        "expected an item column, .* but more than one fits",
+        "user,movie,book,rating\n1,a,1,3\n",
+        "expected an item column, but more than one fits: 'movie', 'book'",
     ),
     "empty": ("", "is empty"),
     "blank": ("\n \n", "is empty"),
@@ -395,6 +398,9 @@ def test_a_hashed_table_with_stray_blanks_runs_end_to_end(
     assert "2 of 2 cells ok" in result.stdout
 
 
+TOLERANT = re.compile("Ratings have a decimal comma|Commas in ratings separate|Times are dates")
+
+
 def slow_reference(text: bytes, separator: str) -> list[Row]:
     """What a table means, as plainly as it can be said. Exception for what is no table."""
     decoded = text.decode("utf-8-sig")
@@ -408,19 +414,29 @@ def slow_reference(text: bytes, separator: str) -> list[Row]:
     records = [record for record in records if len(record) > 1 or "".join(record).strip()]
     assert [name.strip(BLANKS) for name in records[0]] == HEADER
     assert len(records) > 1
+    records = [
+        record[:4] if len(record) == 5 and not record[4].strip(BLANKS) else record
+        for record in records
+        if len(record) == 4 or record[0].lstrip(BLANKS)[:1] not in ("#", "%")
+    ]
     assert all(len(record) == 4 for record in records)
     cells = [[cell.strip(BLANKS) for cell in record] for record in records[1:]]
     users, items = [ids([row[k] for row in cells]) for k in (0, 1)]
     ratings = [float(np.float32(number(row[2]))) for row in cells]
     assert all(map(math.isfinite, ratings))
-    last = {(user, item): k for k, (user, item) in enumerate(zip(users, items, strict=True))}
     times = seconds([row[3] for row in cells])
+    by_time = sorted(range(len(cells)), key=times.__getitem__)
+    last = {(users[k], items[k]): k for k in by_time}
     return [(users[k], items[k], ratings[k], times[k]) for k in sorted(last.values())]
 
 
 def ids(texts: list[str]) -> list[Any]:
     assert all(0 < len(text) <= 256 for text in texts)
-    if not all(re.fullmatch(r"0|-?[1-9][0-9]*", text) for text in texts):
+    integer = re.compile(r"0|-?[1-9][0-9]*")
+    if any(map(integer.fullmatch, texts)):  # beside integers, 1.0 is one
+        whole = [text.removesuffix(".0") for text in texts]
+        texts = whole if all(map(integer.fullmatch, whole)) else texts
+    if not all(map(integer.fullmatch, texts)):
         return texts
     numbers = [int(text) for text in texts]
     assert all(-(2**63) <= number < 2**63 for number in numbers)
@@ -447,9 +463,10 @@ def seconds(texts: list[str]) -> list[int]:
             (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
             for moment in moments
         ]
-    if min(found) >= 0 and max(found) > 4_102_444_800:
-        assert min(found) > 4_102_444_800
-        found = [moment / 1000 for moment in found]
+    for _ in range(3):  # milliseconds, microseconds, nanoseconds
+        if min(found) >= 0 and max(found) > 4_102_444_800:
+            assert min(found) > 4_102_444_800
+            found = [moment // 1000 for moment in found]
     assert all(0 <= moment <= 4_102_444_800 for moment in found)
     return [math.floor(moment) for moment in found]
 
@@ -489,7 +506,10 @@ def test_mutated_tables_mean_what_the_reference_says_or_are_refused(
     """1,000 mutations for each separator; those that stay whole must be read exactly."""
     rng = random.Random(separator)
     mutate, path, agreed = mutations(rng, separator), tmp_path / "fuzz.csv", 0
-    options = Options("user", "item", "rating", "time", separator, "", "last", "utf-8", "auto")
+    options = Options(
+        "user", "item", "rating", "time", sep=separator, quote="double", scale="-1e300:1e300"
+    )
+    request = Request(str(path), options)
     for trial in range(1000):
         cells = [
             [
@@ -515,7 +535,10 @@ def test_mutated_tables_mean_what_the_reference_says_or_are_refused(
         except (AssertionError, ValueError, csv.Error, IndexError, OverflowError):
             expected = UsageError
         try:
-            got: object = rows_of(parse_table(path, None, options))
+            data = parse_table(path, None, request)
+            got: object = rows_of(data)
+            if expected is UsageError and any(map(TOLERANT.search, data.provenance.remarks)):
+                got = UsageError  # what is read in another way is stated
         except UsageError:
             got = UsageError
         assert got == expected, text

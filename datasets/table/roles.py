@@ -1,0 +1,716 @@
+"""Which column of a table is the user, the item, the rating and the time: by name, else by content.
+
+What the user has named comes first, by name or by position. Whatever is found by content is stated.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from recbench.datasets.foundation import UsageError
+from recbench.datasets.table.columns import Choice
+from recbench.datasets.table.dialect import BLANKS
+from recbench.datasets.table.options import COUNT, NONE, Options, Request
+
+# The names of each role's column, written as `plain_name` writes them
+# fmt: off
+USUAL_NAMES = {
+    "user": (
+        "user", "userid", "users", "uid", "customer", "customerid", "custid", "reviewer",
+        "reviewerid", "username", "profilename", "reviewprofilename", "author", "authorid",
+        "member", "memberid", "account", "accountid", "visitor", "visitorid", "viewer", "viewerid",
+        "reader", "readerid", "player", "playerid", "steamid", "person", "personid", "client",
+        "clientid", "consumer", "consumerid", "student", "studentid", "learner", "learnerid",
+        "nutzer", "benutzer", "utilisateur", "usuario",
+    ),
+    "item": (
+        "item", "itemid", "items", "iid", "movie", "movieid", "film", "filmid", "book", "bookid",
+        "isbn", "product", "productid", "asin", "song", "songid", "artist", "artistid", "joke",
+        "jokeid", "anime", "animeid", "recipe", "recipeid", "business", "businessid", "game",
+        "gameid", "app", "appid", "track", "trackid", "video", "videoid", "beer", "beerid",
+        "beerbeerid", "restaurant", "restaurantid", "hotel", "hotelid", "place", "placeid",
+        "venue", "venueid", "course", "courseid", "article", "articleid", "news", "newsid",
+        "manga", "mangaid", "album", "albumid", "show", "showid", "wine", "wineid", "content",
+        "contentid", "sku", "artikel", "produkt", "buch", "livre", "pelicula", "libro",
+    ),
+    "rating": (
+        "rating", "ratings", "stars", "score", "value", "overall", "bookrating", "starrating",
+        "reviewoverall", "reviewrating", "reviewscore", "userrating", "points", "grade",
+        "preference", "bewertung", "calificacion",
+    ),
+    "time": (
+        "timestamp", "time", "unixreviewtime", "unixtime", "datetime", "date", "ratedat",
+        "reviewtime", "reviewdate", "ratingdate", "ratingtimestamp", "createdat", "tstamp", "ts",
+        "eventtime", "submissiondate", "datum", "fecha",
+    ),
+}
+COUNT_NAMES = (
+    "plays", "playcount", "weight", "count", "counts", "hours", "playtime", "playtimeforever",
+    "hoursplayed", "listens", "clicks", "views", "quantity", "qty", "purchases", "n", "freq",
+    "frequency", "times",
+)
+ROW_NAMES = (  # of columns that number the rows
+    "", "index", "id", "rowid", "row", "unnamed0", "reviewid", "ratingid", "orderid", "sessionid",
+    "eventid", "transactionid",
+)
+# fmt: on
+ROLES = tuple(USUAL_NAMES)
+N_NAMES_SHOWN = 6
+N_COLUMNS_SHOWN = 12
+LONGEST_NAME_SHOWN = 40
+
+NARROW = 10  # the largest rating, up or down, of a column that looks like ratings
+EARLIEST_TIME = 600_000_000  # 1989 in seconds: smaller numbers may be ids
+LATEST_TIME = 4_102_444_800
+UNITS_PER_SECOND = (1, 10**3, 10**6, 10**9)
+MOSTLY = 0.95
+FEW_KINDS = 8  # distinct texts of a column that says what kind of event a line is
+NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
+DATE = re.compile(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b.*|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b.*|"
+    r"\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{4}.*|[A-Z][a-z]{2},? [A-Z][a-z]{2} \d.*\d{4}.*|"
+    r"[A-Z][a-z]{2,8} \d{1,2},? \d{4}.*"
+)
+
+FEATURE = re.compile(r"\d+(:[\d.]+){1,2}")  # as libsvm and libFFM write them
+N_LINES_LOOKED_AT = 50
+
+Records = Sequence[Sequence[str]]
+
+
+def plain_name(name: str) -> str:
+    """A column's name as it is compared, without case, blanks, marks and RecBole's type.
+
+    >>> [plain_name(name) for name in ("Movie ID", "movie_id:token", "rating (1-5)")]
+    ['movieid', 'movieid', 'rating']
+    """
+    without_type = name.partition(":")[0].partition("(")[0]
+    return re.sub(r"[ _./-]", "", without_type.strip(BLANKS).lower())
+
+
+KNOWN_NAMES = frozenset(name for names in USUAL_NAMES.values() for name in names if len(name) > 2)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What the first fields of a column look like; empty ones do not count."""
+
+    name: str
+    n_fields: int
+    texts: frozenset[str]
+    numbers: frozenset[float]  # empty if the fields are not nearly all numbers
+    are_dates: bool
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the same stands in every row."""
+        return len(self.texts) <= 1
+
+    @property
+    def numbers_rows(self) -> bool:
+        """Whether every row has a number of its own."""
+        is_whole = bool(self.numbers) and all(number % 1 == 0 for number in self.numbers)
+        return is_whole and len(self.texts) == self.n_fields > 3
+
+    @property
+    def could_be_times(self) -> bool:
+        """Whether these are dates, or numbers that are seconds or parts of them after 1989."""
+        if self.are_dates:
+            return True
+        if not self.numbers:
+            return False
+        lowest = min(self.numbers)
+        highest = max(self.numbers)
+        return any(
+            EARLIEST_TIME * unit <= lowest and highest <= LATEST_TIME * unit
+            for unit in UNITS_PER_SECOND
+        )
+
+    @property
+    def could_be_ratings(self) -> bool:
+        """Whether these are numbers on a narrow scale."""
+        return bool(self.numbers) and max(map(abs, self.numbers)) <= NARROW
+
+    @property
+    def could_be_counts(self) -> bool:
+        """Whether these are numbers above 0, and neither times nor one for each row."""
+        if not self.numbers or self.could_be_times:
+            return False
+        return min(self.numbers) >= 0 and not self.is_constant
+
+    @property
+    def could_be_events(self) -> bool:
+        """Whether these are a few words, such as purchase and play."""
+        return not self.numbers and not self.are_dates and 1 < len(self.texts) <= FEW_KINDS
+
+
+def choose_ratings_columns(
+    request: Request, file: Path, records: Records, names_known: bool
+) -> Choice:
+    """The columns of a table of ratings, from its first `records`, and how they were found.
+
+    The first record is the names if `names_known`, else if it does not look like what stands below
+    it. No "time" if there is no such column, and no "rating" if the user says that there is none.
+    UsageError that names all roles without a column at once, and what to type.
+    """
+    options = request.options
+    has_header = names_known or (options.header == "auto" and is_header(records))
+    header = name_columns(records, has_header)
+    rows = [fields for fields in records[int(has_header) :] if len(fields) == len(header)]
+    profiles = [_profile(name, [row[k] for row in rows]) for k, name in enumerate(header)]
+    finding = _Finding(request, file, header, has_header, profiles, rows, records[0])
+    return finding.choose()
+
+
+def name_columns(records: Records, has_header: bool) -> list[str]:
+    """The names of all columns; "1", "2", "3" and so on if there is no header."""
+    if has_header:
+        return [name.strip(BLANKS) for name in records[0]]
+    return [str(position + 1) for position in range(len(records[0]))]
+
+
+def is_header(records: Records) -> bool:
+    """Whether the first record names the columns, rather than being what the others are.
+
+    It does if one of its fields is a usual name. It does not if all are numbers, or if one is a
+    number or a date as those below it are.
+    """
+    first = [field.strip(BLANKS) for field in records[0]]
+    is_index = first[0] == "" and len(first) > 1  # the index of pandas has no name
+    if is_index or any(plain_name(field) in KNOWN_NAMES for field in first):
+        return True
+    if len(first) > 1 and all(_is_number(field) for field in first):
+        return False
+
+    rows = [fields for fields in records[1:] if len(fields) == len(first)]
+    for position, field in enumerate(first):
+        below = [row[position].strip(BLANKS) for row in rows]
+        below = [text for text in below if text]
+        for is_alike in (_is_number, DATE.fullmatch):
+            if below and is_alike(field) and all(map(is_alike, below)):
+                return False
+    return True
+
+
+def _profile(name: str, fields: list[str]) -> Profile:
+    """What the `fields` of a column look like."""
+    texts = [field.strip(BLANKS) for field in fields]
+    filled = [text for text in texts if text]
+    numbers = [float(text.replace(",", ".")) for text in filled if _is_number(text)]
+    n_dates = sum(1 for text in filled if DATE.fullmatch(text))
+    is_numeric = len(numbers) >= MOSTLY * len(filled) > 0
+    return Profile(
+        name=name,
+        n_fields=len(fields),
+        texts=frozenset(filled),
+        numbers=frozenset(numbers) if is_numeric else frozenset(),
+        are_dates=n_dates >= MOSTLY * len(filled) > 0,
+    )
+
+
+def _is_number(text: str) -> bool:
+    """Whether `text` is a number, with a point or a comma."""
+    return NUMBER.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """A table whose columns are to be chosen."""
+
+    request: Request
+    file: Path
+    header: list[str]
+    has_header: bool
+    profiles: list[Profile]
+    rows: Records
+    first: Sequence[str]  # the very first record, names or not
+
+    @property
+    def options(self) -> Options:
+        """What the user has given."""
+        return self.request.options
+
+    def choose(self) -> Choice:
+        """The choice; UsageError if roles are missing, doubled or not clear."""
+        _refuse_other_shapes(self)
+        problems: list[str] = []
+        remarks: list[str] = []
+        positions: dict[str, int] = {}
+        for role, given in self._names_given().items():
+            if given:
+                position = self._find_given(given)
+                if position is None:
+                    problems.append(f"expected {_article(role)} {role} column, {given!r}, but none")
+                else:
+                    positions[role] = position
+        if problems:
+            self._refuse(positions, [f"{problem} fits" for problem in problems])
+
+        where = self._find_where()
+        if self.has_header:
+            problems += self._add_by_name(positions, remarks)
+        else:
+            self._add_by_content(positions, where)
+        missing = [role for role in self._needed() if role not in positions]
+        if missing or problems:
+            problems += [self._describe_missing(role) for role in missing]
+            self._refuse(positions, problems)
+
+        self._refuse_doubled(positions)
+        if not self.has_header:
+            remarks.append(_describe_order(positions))
+        elif "time" not in positions and self.options.time != NONE:
+            remarks += self._suggest_times(positions)
+        if where is not None:
+            positions["where"] = where
+        return Choice(self.header, positions, self.has_header, tuple(remarks))
+
+    def _names_given(self) -> dict[str, str]:
+        """The name that was given for the column of each role, or ""."""
+        given = {role: getattr(self.options, role) for role in ROLES}
+        if given["time"] == NONE and NONE not in self.header:
+            given["time"] = ""
+        if given["rating"] == COUNT and COUNT in self.header:
+            given["rating"] = COUNT
+        elif self.options.is_implicit and given["rating"] not in self.header:
+            given["rating"] = ""
+        if self.options.count:
+            given["rating"] = self.options.count
+        return given
+
+    def _needed(self) -> list[str]:
+        """The roles that must have a column."""
+        if self.options.is_implicit:
+            return ["user", "item"]
+        return ["user", "item", "rating"]
+
+    def _find_given(self, given: str) -> int | None:
+        """The position of the column that is called so, or else has this number; None if none."""
+        if given in self.header:
+            return self.header.index(given)
+        if given.isdecimal() and 1 <= int(given) <= len(self.header):
+            return int(given) - 1
+        return None
+
+    def _find_where(self) -> int | None:
+        """The position of the column by which rows are kept, None if there is no such filter."""
+        if not self.options.where:
+            return None
+        name, equals, _ = self.options.where.partition("=")
+        position = self._find_given(name.removesuffix("!").strip())
+        if not equals or position is None:
+            raise UsageError(
+                f"{self.file}: where={self.options.where} does not fit: expected COLUMN=VALUE, and "
+                f"the columns are {self._list_columns()}. For example: "
+                f"{self.request.spell(where=f'{self.header[0]}={self._example(0)}')}"
+            )
+        return position
+
+    def _example(self, position: int) -> str:
+        """What stands in a column, in the first row."""
+        return self.rows[0][position] if self.rows else "VALUE"
+
+    def _add_by_name(self, positions: dict[str, int], remarks: list[str]) -> list[str]:
+        """Add to `positions` the columns that are called as usual; problems where several are."""
+        problems = []
+        for role in ROLES:
+            if role in positions or (role == "time" and self.options.time == NONE):
+                continue
+            usual_names = USUAL_NAMES[role]
+            if role == "rating" and self.options.is_implicit:
+                usual_names = COUNT_NAMES if self.options.rating == COUNT else ()
+            fitting = [
+                position
+                for position, name in enumerate(self.header)
+                if plain_name(name) in usual_names and position not in positions.values()
+            ]
+            if len(fitting) > 1:
+                fitting = self._prefer(role, fitting, remarks)
+            if len(fitting) == 1:
+                positions[role] = fitting[0]
+            elif fitting:
+                problems.append(self._describe_several(role, fitting))
+        if not problems and "rating" in positions:
+            self._add_only_id(positions, remarks)
+        return problems
+
+    def _prefer(self, role: str, fitting: list[int], remarks: list[str]) -> list[int]:
+        """Of several columns that could play a role the one that does, if that is clear.
+
+        Equal columns are one; of a title and an id the id counts; times go by how usual their name
+        is.
+        """
+        contents = {tuple(row[position] for row in self.rows) for position in fitting}
+        if len(contents) == 1:
+            remarks.append(
+                f"{len(fitting)} columns are called like {_article(role)} {role} and hold the "
+                "same: the first counts."
+            )
+            return fitting[:1]
+        if role == "time":
+            usual_names = USUAL_NAMES[role]
+            return [min(fitting, key=lambda k: usual_names.index(plain_name(self.header[k])))]
+
+        ids = [position for position in fitting if plain_name(self.header[position]).endswith("id")]
+        if role in ("user", "item") and len(ids) == 1:
+            others = [self.header[position] for position in fitting if position not in ids]
+            remarks.append(
+                f"Column {self.header[ids[0]]!r} is the {role}, not {' or '.join(others)!r}; "
+                f"{role}=COLUMN names another."
+            )
+            return ids
+        return fitting
+
+    def _add_only_id(self, positions: dict[str, int], remarks: list[str]) -> None:
+        """Give the one role of user and item that is missing to the only other column of ids."""
+        missing = [role for role in ("user", "item") if role not in positions]
+        rest = [
+            position
+            for position, name in enumerate(self.header)
+            if position not in positions.values()
+            and plain_name(name).endswith("id")
+            and plain_name(name) not in ROW_NAMES
+        ]
+        if len(missing) == 1 and len(rest) == 1 and not self.profiles[rest[0]].numbers_rows:
+            positions[missing[0]] = rest[0]
+            remarks.append(
+                f"Column {self.header[rest[0]]!r} is taken for the {missing[0]}, as no other is "
+                f"called like an id; {missing[0]}=COLUMN names another."
+            )
+
+    def _add_by_content(self, positions: dict[str, int], where: int | None) -> None:
+        """Add to `positions` what the columns of a table without names look like."""
+        free = [
+            position
+            for position in range(len(self.header))
+            if position not in positions.values() and position != where
+        ]
+        for role, position in self._guess(free, positions).items():
+            if role == "time" and self.options.time == NONE:
+                continue
+            if role == "rating" and self.options.rating == NONE:
+                continue
+            positions.setdefault(role, position)
+
+    def _guess(self, free: list[int], taken: dict[str, int]) -> dict[str, int]:
+        """Which of the `free` columns play the roles that are not `taken`, by what they hold."""
+        guess: dict[str, int] = {}
+        rest = list(free)
+        times = [k for k in rest[1:] if self.profiles[k].could_be_times]
+        if times and "time" not in taken:
+            guess["time"] = times[-1]
+            rest.remove(times[-1])
+
+        n_ids = sum(1 for role in ("user", "item") if role not in taken)
+        n_needed = n_ids + ("rating" not in taken)
+        if len(rest) > n_needed and self.profiles[rest[0]].numbers_rows:
+            rest.pop(0)
+        varying = [k for k in rest if not self.profiles[k].is_constant]
+        if len(varying) >= n_needed:
+            rest = varying
+
+        if "rating" not in taken:
+            rating = self._guess_rating(rest, n_ids, has_time="time" in {**guess, **taken})
+            if rating is not None:
+                guess["rating"] = rating
+                rest.remove(rating)
+
+        for role in ("user", "item"):
+            if role not in taken and rest:
+                guess[role] = rest.pop(0)
+        is_usual_order = not taken and not times and len(free) == 4 and free[3] in rest
+        if is_usual_order and self.profiles[free[3]].numbers:
+            guess["time"] = free[3]
+        return guess
+
+    def _guess_rating(self, rest: list[int], n_ids: int, *, has_time: bool) -> int | None:
+        """Which of the `rest` of the columns is the rating; None if that is not clear."""
+        is_count_asked = self.options.rating == COUNT
+        narrow = [k for k in rest if self.profiles[k].could_be_ratings]
+        behind_ids = [k for k in narrow if k in rest[n_ids:]]
+        if is_count_asked:
+            counts = [k for k in rest[n_ids:] if self.profiles[k].could_be_counts]
+            return counts[-1] if counts else None
+        if len(behind_ids) == 1:
+            return behind_ids[0]
+        if len(narrow) == 1 and len(rest) == n_ids + 1:
+            return narrow[0]
+
+        # As ever: user, item, rating, time, if these are all that there is and all are numbers
+        is_usual_order = len(rest) == n_ids + 1 or (not has_time and len(rest) == n_ids + 2)
+        if is_usual_order and all(self.profiles[k].numbers for k in rest):
+            return rest[n_ids]
+        return None
+
+    def _describe_missing(self, role: str) -> str:
+        """That no column is the `role`, and how it is usually called."""
+        names = USUAL_NAMES[role]
+        if not self.has_header:
+            return f"expected {_article(role)} {role} column, but it is not clear which that is"
+        listed = ", ".join(names[:N_NAMES_SHOWN])
+        return f"expected {_article(role)} {role} column, one of {listed} ..., but none fits"
+
+    def _describe_several(self, role: str, fitting: list[int]) -> str:
+        """That more than one column could be the `role`, and how to name each."""
+        choices = " or ".join(self.request.spell(**{role: str(k + 1)}) for k in fitting)
+        names = ", ".join(repr(self.header[k]) for k in fitting)
+        return (
+            f"expected {_article(role)} {role} column, but more than one fits: {names}. "
+            f"Name it, by its number if the names are the same: {choices}"
+        )
+
+    def _refuse(self, positions: dict[str, int], problems: list[str]) -> None:
+        """The UsageError with all `problems`, the columns, and what could be typed instead."""
+        place = "line 1" if self.has_header else "no header line"
+        raise UsageError(
+            f"{self.file}, {place}: {'; '.join(problems)}. The columns are {self._list_columns()}. "
+            f"{self._advise(positions)}"
+        )
+
+    def _advise(self, positions: dict[str, int]) -> str:
+        """What to type: a name for each role that has no column, by what the columns hold."""
+        free = [k for k in range(len(self.header)) if k not in positions.values()]
+        guess = {**self._guess(free, positions), **positions}
+        named = {
+            role: self.header[position]
+            for role, position in guess.items()
+            if role in ROLES and (role not in positions or getattr(self.options, role))
+        }
+        if self.options.count:
+            named.pop("rating", None)
+        advice = ""
+        needed = self._needed()
+        if all(role in guess for role in needed):
+            advice = f"Name them: {self.request.spell(**named)}. "
+        has_ids = "user" in guess and "item" in guess
+        if has_ids and "rating" not in guess and not self.options.is_implicit:
+            advice = self._advise_implicit(named, free)
+        advice += "Columns are named, or numbered from 1: user=2"
+        is_sure = any(plain_name(name) in KNOWN_NAMES for name in self.header)
+        if self.has_header and not is_sure:
+            advice += f". If the first line is no header: {self.request.spell(header='none')}"
+        return advice
+
+    def _advise_implicit(self, named: dict[str, str], free: list[int]) -> str:
+        """What to type for a table without ratings: counts, events, or all lines as positives."""
+        used = set(named.values())
+        rest = [k for k in free if self.header[k] not in used]
+        counts = [k for k in rest if self.profiles[k].could_be_counts]
+        events = [k for k in rest if self.profiles[k].could_be_events]
+        where = ""
+        if events:
+            kinds = sorted(self.profiles[events[0]].texts)
+            where = f"{self.header[events[0]]}={kinds[0]}"
+        spell = self.request.spell
+        advice = ""
+        times = [profile.name for profile in self.profiles if profile.could_be_times]
+        if times:
+            advice += f"Column {times[-1]!r} looks like times. "
+        asked = {**named, "rating": NONE, "where": where or self.options.where}
+        advice += (
+            "No column looks like ratings. If every line is a positive, a click or a purchase: "
+        )
+        advice += f"{spell(**asked)}. "
+        if counts:
+            asked = {**named, "rating": COUNT, "count": self.header[counts[-1]]}
+            if where:
+                asked["where"] = where
+            advice += f"If column {self.header[counts[-1]]!r} counts plays or purchases: "
+            advice += f"{spell(**asked)}. "
+        return advice
+
+    def _suggest_times(self, positions: dict[str, int]) -> list[str]:
+        """A remark that names a column that could be the times, if there is one."""
+        for position, profile in enumerate(self.profiles):
+            is_free = position not in positions.values()
+            if is_free and profile.could_be_times and not profile.numbers_rows:
+                return [
+                    f"No column is taken for times; {profile.name!r} looks like them: "
+                    f"time={profile.name}"
+                ]
+        return []
+
+    def _refuse_doubled(self, positions: dict[str, int]) -> None:
+        """UsageError if two roles have the same column."""
+        for role, position in positions.items():
+            for other in positions:
+                if other != role and positions[other] == position:
+                    name = self.header[position]
+                    problem = f"column {name!r} cannot be both {role} and {other}"
+                    raise UsageError(f"{self.file}: {problem}: name another")
+
+    def _list_columns(self) -> str:
+        """The names of the columns, not all of many, and cut where they are long."""
+        shown = [repr(name[:LONGEST_NAME_SHOWN]) for name in self.header[:N_COLUMNS_SHOWN]]
+        if len(self.header) > N_COLUMNS_SHOWN:
+            shown.append(f"... ({len(self.header):,} in all)")
+        return ", ".join(shown) or "none"
+
+
+def _article(role: str) -> str:
+    """The article before a role."""
+    return "an" if role == "item" else "a"
+
+
+def _describe_order(positions: dict[str, int]) -> str:
+    """What the columns of a table without names were taken for.
+
+    >>> _describe_order({"user": 0, "item": 1, "rating": 2})
+    'No header line: column 1 is user, 2 item, 3 rating. User before item is assumed; \
+user=2,item=1 says otherwise.'
+    """
+    by_position = sorted((position, role) for role, position in positions.items() if role in ROLES)
+    parts = [f"{position + 1} {role}" for position, role in by_position]
+    parts[0] = parts[0].replace(" ", " is ", 1)
+    user = positions["user"] + 1
+    item = positions["item"] + 1
+    return (
+        f"No header line: column {', '.join(parts)}. User before item is assumed; "
+        f"user={item},item={user} says otherwise."
+    )
+
+
+def _refuse_other_shapes(finding: _Finding) -> None:
+    """UsageError for a text that is no table of one rating a line, with what to do about it."""
+    file = finding.file
+    first = finding.first
+    lines = [first, *finding.rows[:N_LINES_LOOKED_AT]]
+    if any(re.fullmatch(r"\d+:", line[0]) for line in lines[:2]):
+        raise UsageError(
+            f"{file} looks like a file of the Netflix Prize, with the film's number and a colon "
+            "above its ratings. Put it into the data directory as combined_data_1.txt and type: "
+            "--dataset netflix"
+        )
+    if len(first) > 1 and all(FEATURE.fullmatch(field) for field in first[1:]):
+        raise UsageError(
+            f"{file} looks like libsvm or libFFM: a label, and features as index:value. Ratings "
+            "are expected one a line. If the first feature is the user and the second the item, "
+            'this converts it: awk \'{n=split($2,u,":"); split($3,i,":"); '
+            f'print u[n-1]","i[n-1]","$1}}\' {file.name} > ratings.csv'
+        )
+    lists = [line[0].split() for line in lines if len(line) == 1]
+    is_lists = len(lists) == len(lines) and len({len(numbers) for numbers in lists}) > 1
+    if is_lists and all(number.isdecimal() for numbers in lists for number in numbers):
+        raise UsageError(
+            f"{file} looks like lists, a user and then all their items on a line, as LightGCN has "
+            "them: implicit data, without ratings. One pair a line is expected; this converts it: "
+            f"awk '{{for (k = 2; k <= NF; k++) print $1\",\"$k}}' {file.name} > pairs.csv, and "
+            "this reads it: table:pairs.csv[rating=none]"
+        )
+    if finding.options.layout == "long":
+        _refuse_matrix(
+            finding.request, file, finding.header, finding.rows, has_header=finding.has_header
+        )
+
+
+MATRIX_WIDTH = 4  # columns that a matrix has at least
+
+
+def _refuse_matrix(
+    request: Request, file: Path, header: list[str], rows: Records, *, has_header: bool
+) -> None:
+    """UsageError if a table looks like a matrix of users by items."""
+    options = request.options
+    if options.item or options.rating or options.count or len(header) < MATRIX_WIDTH or not rows:
+        return
+    known = {plain_name(name) for name in header}
+    if any(known & set(USUAL_NAMES[role]) for role in ("item", "rating", "time")):
+        return
+
+    profiles = [_profile(name, [row[k] for row in rows]) for k, name in enumerate(header)]
+    cells = profiles[1:]
+    are_alike = all(profile.numbers or not profile.texts for profile in cells)
+    values = frozenset().union(*(profile.numbers for profile in cells))
+    codes = [code for code in ("99", "-1") if float(code) in values]
+    ratings = values - {99.0}
+    is_narrow = bool(ratings) and max(map(abs, ratings)) <= NARROW
+    has_gaps = any("" in row[1:] for row in rows) or bool(codes)
+    is_matrix = are_alike and is_narrow and (has_gaps or len(header) > 2 * MATRIX_WIDTH)
+    if is_matrix and (has_header or len(header) > MATRIX_WIDTH + 1):
+        missing = codes[0] if codes and not any("" in row[1:] for row in rows) else ""
+        raise UsageError(
+            f"{file} looks like a matrix, a line for each user and a column for each item, "
+            f"expected one rating a line. Read it as what it is: "
+            f"{request.spell(layout='wide', missing=options.missing or missing)}"
+        )
+
+
+def choose_wide_columns(
+    request: Request, file: Path, records: Records, names_known: bool
+) -> Choice:
+    """All columns of a matrix of users by items: "user", if one has their ids, and one an item.
+
+    The items' roles are "item 0", "item 1" and so on. The first column has the users' ids if all
+    are different; if it counts the ratings of its line, as Jester's does, it is left out.
+    UsageError if there are too few columns.
+    """
+    options = request.options
+    has_header = names_known or (options.header == "auto" and _is_matrix_header(records))
+    header = name_columns(records, has_header)
+    rows = [fields for fields in records[int(has_header) :] if len(fields) == len(header)]
+    if len(header) < 2 or not rows:
+        raise UsageError(f"{file}: layout=wide expects a column for each item, got {header[:5]}")
+
+    first = [row[0].strip(BLANKS) for row in rows]
+    positions: dict[str, int] = {}
+    begin = 1
+    if options.user and options.user != NONE:
+        named = options.user in header
+        positions["user"] = header.index(options.user) if named else _as_position(file, request)
+        begin = 0
+        found = f"Column {header[positions['user']]!r} has the users' ids"
+    elif options.user == NONE:
+        begin = 0
+        found = "The users' ids are the numbers of their lines"
+    elif _counts_ratings(rows, options.missing):
+        found = (
+            "The first column counts the ratings of its line and is left out; the users' ids are "
+            "the numbers of their lines"
+        )
+    elif len(set(first)) == len(first) and all(first):
+        positions["user"] = 0
+        found = f"Column {header[0]!r} has the users' ids"
+    else:
+        begin = 0
+        found = "The first column is no id; the users' ids are the numbers of their lines"
+
+    item_columns = [k for k in range(begin, len(header)) if k != positions.get("user")]
+    positions |= {f"item {place}": k for place, k in enumerate(item_columns)}
+    if not has_header:  # items are counted from 1, whatever stands before them
+        header = ["user"] * begin + [str(place + 1) for place in range(len(header) - begin)]
+    remark = f"A matrix of users by {len(item_columns):,} items. {found}; user=COLUMN or user=none"
+    return Choice(header, positions, has_header, (f"{remark} says otherwise.",))
+
+
+def _as_position(file: Path, request: Request) -> int:
+    """The position that is given for the users of a matrix; UsageError if it is none."""
+    given = request.options.user
+    if not given.isdecimal() or int(given) < 1:
+        raise UsageError(
+            f"{file}: there is no column {given!r} for the users. Name another, or: "
+            f"{request.spell(user=NONE)}"
+        )
+    return int(given) - 1
+
+
+def _is_matrix_header(records: Records) -> bool:
+    """Whether the first line of a matrix names the items: it is no line of ratings itself."""
+    first = [field.strip(BLANKS) for field in records[0]]
+    if (
+        first[0] == ""
+        or plain_name(first[0]) in KNOWN_NAMES
+        or not all(_is_number(name) or not name for name in first)
+    ):
+        return True
+    ascending = [name for name in first[1:] if name]
+    return len(set(ascending)) == len(first) - 1 > 1 and all(name.isdecimal() for name in ascending)
+
+
+def _counts_ratings(rows: Records, missing: str) -> bool:
+    """Whether the first field of each row says how many of the others are ratings."""
+    for row in rows:
+        n_rated = sum(1 for field in row[1:] if field.strip(BLANKS) not in ("", "99", missing))
+        if row[0].strip(BLANKS) != str(n_rated):
+            return False
+    return True
