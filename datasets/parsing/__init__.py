@@ -39,8 +39,8 @@ __all__ = [
     "read_blocks",
     "read_lines",
     "read_outline",
-    "refuse_arrow_expansion",
     "refusal_of_line",
+    "refuse_arrow_expansion",
     "write_excel_as_csv",
     "write_json_as_csv",
 ]

@@ -595,8 +595,8 @@ def _refuse_other_shapes(finding: _Finding) -> None:
         raise UsageError(
             f"{file} looks like lists, a user and then all their items on a line, as LightGCN has "
             "them: implicit data, without ratings. One pair a line is expected; this converts it: "
-            f"awk '{{for (k = 2; k <= NF; k++) print $1\",\"$k}}' {file.name} > pairs.csv, and "
-            "this reads it: table:pairs.csv[rating=none]"
+            f"awk '{{for (k = 2; k <= NF; k++) print $1\",\"$k}}' {file.name} > pairs.csv, which "
+            "is then read with rating=none"
         )
     if finding.options.layout == "long":
         _refuse_matrix(

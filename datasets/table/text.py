@@ -45,6 +45,12 @@ BETWEEN_DATE_AND_TIME = 10  # where in it the T or the blank stands
 Reopen = Callable[[], AbstractContextManager[Path]]  # the text once more, gone with the context
 
 
+UNQUOTED = (
+    "Quotes are taken for characters like others; all lines have the same number of fields so. "
+    "quote=double takes them for quotes."
+)
+
+
 class Reading(NamedTuple):
     """How polars reads a column: as which type, and what is made of that.
 
@@ -203,6 +209,8 @@ def _remark_on_dialect(dialect: Dialect) -> list[str]:
     if dialect.n_comments:
         marks = " or ".join(COMMENT_MARKS)
         remarks.append(f"{dialect.n_comments} lines at the top begin with {marks}: comments.")
+    if dialect.quoting == "none":
+        remarks.append(UNQUOTED)
     if dialect.separator == BLANK:
         remarks.append("Blanks separate the columns; sep=NAME names another separator.")
     return remarks
@@ -225,11 +233,7 @@ def _settle_quotes(plain: Path, dialect: Dialect, survey: Survey) -> tuple[Diale
     unquoted = replace(dialect, quoting="none")
     lines = survey_file(plain, unquoted)
     if lines.fewest == lines.most > 0 and lines.rows > 1:
-        remark = (
-            f"Quotes are taken for characters like others: all {lines.rows:,} lines have the same "
-            "number of fields without them. quote=double takes them for quotes."
-        )
-        return unquoted, [remark]
+        return unquoted, [UNQUOTED]
     return dialect, []
 
 
