@@ -12,12 +12,13 @@ from recbench.adapters import available
 from recbench.benchmarks.console import FINE, INCOMPLETE, serve
 from recbench.benchmarks.execution import describe_environment, open_executor
 from recbench.benchmarks.records import Environment
+from recbench.datasets.foundation import open_console
 from recbench.datasets.storage import cache_directory, data_directory, find_placed
 
 
 def examine() -> int:
     """Show where files lie, what is installed, and whether each library can be imported."""
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = open_console(soft_wrap=True)
     _print_facts(console, _describe_directories())
     _print_facts(console, _describe_machine(describe_environment(threads=1, cells_at_once=1)))
 

@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from rich.console import Console
 from typer import Argument, Option
 
 from recbench import datasets
@@ -31,7 +30,7 @@ from recbench.benchmarks.splits import (
 )
 from recbench.command import command_to_type
 from recbench.datasets import Dataset, UsageError
-from recbench.datasets.foundation import pick_name
+from recbench.datasets.foundation import open_console, pick_name
 
 SCHEMA = 1  # of folds.json
 Part: TypeAlias = Literal["train", "test"]
@@ -113,7 +112,7 @@ def export(
 
     exported = _write_folds(loaded, dataset, spec, n_folds, seed, file_format, out)
 
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = open_console(soft_wrap=True)
     if exported.simulated:
         console.print(f"{exported.dataset} is SIMULATED, and so is every fold of it")
     console.print(

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Annotated, Any, cast
 
-from rich.console import Console
 from rich.table import Table
 from typer import Argument
 
@@ -15,7 +14,7 @@ from recbench.benchmarks.console import FINE, serve
 from recbench.benchmarks.metrics import METRICS
 from recbench.benchmarks.planning import read_suite, suite_names
 from recbench.benchmarks.splits import SPLITS
-from recbench.datasets.foundation import format_spec, pick_name
+from recbench.datasets.foundation import format_spec, open_console, pick_name
 
 # The headings, then the lines of a table.
 Lines = list[tuple[str, ...]]
@@ -89,8 +88,8 @@ def list_choices(
     for title in heading:
         table.add_column(title, overflow="fold")
     for line in lines:
-        table.add_row(*(part.replace("[", r"\[") for part in line))
-    Console(highlight=False).print(table)
+        table.add_row(*line)
+    open_console().print(table)
     return FINE
 
 

@@ -35,7 +35,7 @@ from recbench.benchmarks.gating import suspect_rows
 from recbench.benchmarks.planning import Request, RunPlan, check_request
 from recbench.benchmarks.records import Cell, Record
 from recbench.command import command_to_type
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, open_console
 
 SHOWN_METRICS = ("rmse", "ndcg@10")  # in the live table, when the report shows them too
 
@@ -121,7 +121,7 @@ def run(
 ) -> int:
     """Run algorithms on a data set, each fold in a process of its own; report errors and costs."""
     started = perf_counter()
-    console = Console(soft_wrap=True, highlight=False)
+    console = open_console(soft_wrap=True)
 
     for module in plugin or []:
         import_plugin(module)

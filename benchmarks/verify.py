@@ -20,7 +20,7 @@ from recbench.benchmarks.verification import (
     refit_cell,
 )
 from recbench.command import command_to_type
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, open_console
 from recbench.datasets.ratings import Dataset
 from recbench.datasets.storage import check_entry
 
@@ -49,7 +49,7 @@ def verify(
     plugins = plugin or []
     for module in plugins:
         import_plugin(module)
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = open_console(soft_wrap=True)
     run = Run(directory)
     if rerun_key is not None:
         if without_data:

@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from typer import Argument, Option
 
 import recbench
 from recbench import datasets
 from recbench.datasets import Dataset
-from recbench.datasets.foundation import FINE, build_application, format_number
+from recbench.datasets.foundation import FINE, build_application, format_number, open_console
 from recbench.datasets.ratings import Provenance, Ratings, Source
 from recbench.datasets.storage import cache_directory, clear_cache, data_directory, list_entries
 
@@ -28,12 +27,11 @@ def _print(*rows: tuple[str, ...], heading: tuple[str, ...] = ()) -> None:
     """Rows below each other, their columns aligned; a column is wrapped rather than cut."""
     table = Table(*heading, box=None, pad_edge=False, show_header=bool(heading))
     for row in rows:
-        # Brackets would be taken for markup.
-        table.add_row(*(text.replace("[", r"\[") for text in row))
+        table.add_row(*row)
 
-    console = Console(highlight=False, emoji=False)
+    console = open_console()
     if not console.is_terminal:  # a file, or another program, which wants one line for each row
-        console = Console(highlight=False, emoji=False, width=FILE_WIDTH)
+        console = open_console(width=FILE_WIDTH)
     console.print(table)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.command import command_to_type
-from recbench.datasets.foundation import UsageError, parse_json
+from recbench.datasets.foundation import UsageError, make_legible, parse_json
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
 from recbench.datasets.storage import write_atomically
 
@@ -29,7 +29,6 @@ PRIOR = 1000  # that of the source notebooks, where items have many ratings
 LONGEST = 200  # characters of a title
 SECONDS = 86_400  # of a day
 DIGITS_SHOWN = 12  # of a digest in a message
-JOINERS = "\u200c\u200d"  # not printable by themselves, and part of words in several scripts
 
 Counts = NDArray[np.int64]
 Period = Literal["day", "month", "year"]
@@ -408,8 +407,8 @@ def _list_best(dataset: Dataset, rated: _RatedItems, scores: NDArray[np.float64]
 def _title_with_year(dataset: Dataset, item: int) -> str:
     """The title of `item` and its year if that is known; "item" and its raw id without a title.
 
-    A long title is cut, and characters that cannot be printed are replaced, so that the text can
-    be written anywhere.
+    A long title is cut, and what cannot be seen in it is written out, so that the text can be
+    written anywhere.
     """
     catalogue = dataset.catalogue
     title = " ".join(catalogue.titles[item].split())
@@ -422,8 +421,4 @@ def _title_with_year(dataset: Dataset, item: int) -> str:
     if year is not None and not title.endswith(f"({year})"):
         title = f"{title} ({year})"
 
-    characters = []
-    for character in title:
-        can_be_shown = character.isprintable() or character in JOINERS
-        characters.append(character if can_be_shown else "\N{REPLACEMENT CHARACTER}")
-    return "".join(characters)
+    return make_legible(title, keeps_lines=False)

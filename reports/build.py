@@ -15,7 +15,7 @@ from markupsafe import Markup
 from recbench import reports
 from recbench.benchmarks.console import FAILED, FINE, serve
 from recbench.benchmarks.records import embed_records, refuse_foreign_report
-from recbench.datasets.foundation import UsageError, import_all, pick_name
+from recbench.datasets.foundation import UsageError, import_all, make_legible, pick_name
 from recbench.datasets.storage import write_atomically
 from recbench.reports import latex, words, written_files
 from recbench.reports.rendering import Block, list_pictures, render_html, render_markdown
@@ -204,7 +204,8 @@ def render_page(subject: Subject, parts: Sequence[Part], kind: Kind) -> str:
         sections=sections,
         embedded=subject.embedded,
     )
-    return text.rstrip() + "\n"
+    # Whatever a template has put in by itself; a page has no bound, its pieces do
+    return make_legible(text.rstrip(), longest=len(text)) + "\n"
 
 
 def _make_environment(kind: Kind) -> Environment:

@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from recbench.datasets.foundation import make_legible
 from recbench.reports import words
 from recbench.reports.drawing import Column, Heatmap, Line, Square, accuracy_heatmap, cost_heatmap
 from recbench.reports.results import Results
@@ -82,7 +83,7 @@ def escape_latex(value: object) -> Markup:
     if value == words.NONE:
         return Markup("--")
 
-    text = "".join(letter if letter.isprintable() else " " for letter in str(value))
+    text = "".join(letter if letter.isprintable() else " " for letter in make_legible(str(value)))
     # Two hyphens that stand in the data must not become a dash.
     text = text.translate(LETTERS).replace("--", "-{}-")
     return Markup(re.sub(r"(?<![\w.}])-(?=\d)", "$-$", text))

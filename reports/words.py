@@ -10,7 +10,17 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from recbench.datasets.foundation import Bounds, count_decimals, format_number, format_seconds
+from recbench.datasets.foundation import (
+    LONGEST_TEXT,
+    Bounds,
+    count_decimals,
+    escape_markdown,
+    format_code,
+    format_number,
+    format_seconds,
+    longest_run_of_ticks,
+    make_legible,
+)
 from recbench.reports.fold_spread import Spread
 from recbench.reports.results import Results, Row
 
@@ -158,29 +168,19 @@ def markdown(value: object) -> Markup:
     """Text as Markdown that shows just this text, in a table cell too."""
     if isinstance(value, Markup):
         return value
-    text = re.sub(r"([\\`*_\[\]|~])", r"\\\1", str(value))
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("$", "&#36;")):
-        text = text.replace(character, entity)
-    return Markup("<br>".join(text.splitlines()))
+    return Markup(escape_markdown(str(value), longest=LONGEST_TEXT))
 
 
 def code(text: str) -> Markup:
     """Text as inline code of a Markdown table cell, where a pipe needs a backslash in code too."""
-    ticks = "`" * (1 + _longest_run_of_ticks(text))
-    pad = " " if "`" in text else ""
-    line = " ".join(text.splitlines())
-    return Markup(f"{ticks}{pad}{line}{pad}{ticks}".replace("|", r"\|"))
+    return Markup(format_code(text))
 
 
 def fenced(text: str) -> Markup:
     """Text as a Markdown block of code."""
-    ticks = "`" * max(3, 1 + _longest_run_of_ticks(text))
+    text = make_legible(text)
+    ticks = "`" * max(3, 1 + longest_run_of_ticks(text))
     return Markup(f"{ticks}\n{text}\n{ticks}")
-
-
-def _longest_run_of_ticks(text: str) -> int:
-    """How many backticks follow each other in `text` at most; code needs one more around it."""
-    return max((len(run) for run in re.findall("`+", text)), default=0)
 
 
 def again(results: Results, row: str) -> str:

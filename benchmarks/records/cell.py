@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from recbench.datasets.foundation import format_spec, refuse_path
+from recbench.datasets.foundation import LONGEST_LINE, format_spec, make_legible, refuse_path
 
 PHASES = ("convert", "fit", "rate", "rank")  # the calls of an algorithm that are timed, each apart
 
@@ -64,8 +64,17 @@ class Cell:
 
     @cached_property
     def row(self) -> str:
-        """The name of the table row it belongs to, such as `surprise-svd[n_factors=20]`."""
-        return format_spec(self.algorithm, self.given)
+        """The name of the table row it belongs to, such as `surprise-svd[n_factors=20]`.
+
+        Legible, since the plan may be a stranger's; what is cut has a digest of the whole at its
+        end, so that two rows stay two.
+        """
+        name = format_spec(self.algorithm, self.given)
+        row = make_legible(name, longest=LONGEST_LINE, keeps_lines=False)
+        if len(name) <= LONGEST_LINE:
+            return row
+        digest = hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()
+        return f"{row} {digest[:KEY_DIGITS]}"
 
     @property
     def seeded_fold(self) -> tuple[int, int]:
@@ -77,7 +86,8 @@ class Cell:
         """Which part of the row it is: `fold 2`, `time fold 0`, with its seeds if they differ."""
         fold = f"fold {self.fold}"
         if self.split != "kfold":
-            fold = f"{self.split} {fold}"
+            split = make_legible(self.split, longest=LONGEST_LINE, keeps_lines=False)
+            fold = f"{split} {fold}"
         if self.seed != self.split_seed:
             fold += f" (split seed {self.split_seed}, seed {self.seed})"
         return fold

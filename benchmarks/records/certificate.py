@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from recbench.datasets.foundation import LONGEST_LINE, make_legible
+
 Repeatability = Literal["bit-identical", "within tolerance", "not deterministic"]
 
 # From best to worst
@@ -25,6 +27,11 @@ class Certificate:
     largest_difference: float | None
     checked_on: str  # in words
     reason: str | None  # why the adapter does not promise the same numbers
+
+    def __post_init__(self) -> None:
+        """What an adapter has written is made legible."""
+        if self.reason is not None:
+            object.__setattr__(self, "reason", make_legible(str(self.reason), longest=LONGEST_LINE))
 
     def to_json(self) -> dict[str, Any]:
         """As a record holds it."""

@@ -10,6 +10,7 @@ from recbench.benchmarks.metrics import metric_columns
 from recbench.benchmarks.records.cell import PHASES
 from recbench.benchmarks.records.facts import RunDescription
 from recbench.benchmarks.records.record import Record
+from recbench.datasets.foundation import make_legible
 from recbench.datasets.storage import write_atomically
 
 FILE = "results.csv"
@@ -89,7 +90,10 @@ def _as_text(value: Value) -> str:
 
 
 def make_inert(text: str) -> str:
-    """`text` as a spreadsheet takes it for text: an apostrophe before what begins a formula."""
+    """`text`, made legible, as a spreadsheet takes it for text: an apostrophe before what begins a
+    formula.
+    """
+    text = make_legible(text)
     if text.startswith(FORMULA_BEGINS):
         return f"'{text}"
     return text

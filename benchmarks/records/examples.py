@@ -21,7 +21,7 @@ from recbench.benchmarks.metrics import PROTOCOLS, STANDARD
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.splits import divide
 from recbench.command import command_to_type
-from recbench.datasets.foundation import UsageError, parse_json
+from recbench.datasets.foundation import LONGEST_LINE, UsageError, make_legible, parse_json
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
 from recbench.datasets.storage import write_atomically
 
@@ -374,7 +374,7 @@ def _find_similar(dataset: Dataset) -> Similar | None:
 
 def _title_with_year(catalogue: Catalogue, item: int) -> str:
     """Such as `Toy Story (1995)`; the title alone if it has the year in it, or none is known."""
-    title = catalogue.titles[item]
+    title = make_legible(catalogue.titles[item], longest=LONGEST_LINE, keeps_lines=False)
     year = catalogue.years[item]
     if year is None or str(year) in title:
         return title

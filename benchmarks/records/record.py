@@ -33,7 +33,7 @@ from recbench.benchmarks.records.schema import (
     unreadable_record_error,
 )
 from recbench.command import command_to_type
-from recbench.datasets.foundation import UsageError, parse_json
+from recbench.datasets.foundation import LONGEST_LINE, UsageError, make_legible, parse_json
 from recbench.datasets.storage import digest_of, write_atomically
 
 LONGEST_REASON = 2000  # characters
@@ -71,8 +71,12 @@ class Record:
     fold: FoldFacts | None = None  # None: the cell failed before the data were divided
 
     def __post_init__(self) -> None:
+        """What an algorithm has written, its reason and the names in its trace, is made legible."""
         if self.reason is not None:
-            object.__setattr__(self, "reason", _make_legible(self.reason))
+            reason = make_legible(self.reason, longest=LONGEST_REASON)
+            object.__setattr__(self, "reason", reason)
+        if self.trace:
+            object.__setattr__(self, "trace", [_name_legibly(point) for point in self.trace])
 
     @property
     def peak_mb(self) -> float | None:
@@ -171,20 +175,12 @@ def _with_fold_apart(content: dict[str, Any]) -> dict[str, Any]:
     return content | {"data": data, "fold": fold or None}
 
 
-def _make_legible(text: str) -> str:
-    """`text` as it can be written and shown anywhere.
-
-    That is without lone surrogates and control characters, and not too long.
-    """
-    encodable = text.encode("utf-8", "backslashreplace").decode()
-    characters = [
-        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
-        for character in encodable
-    ]
-    printable = "".join(characters)
-    if len(printable) <= LONGEST_REASON:
-        return printable
-    return f"{printable[:LONGEST_REASON]} ... ({len(printable):,} characters)"
+def _name_legibly(point: Mapping[str, float | None]) -> dict[str, float | None]:
+    """A point of a trace with names that can be shown in a line."""
+    return {
+        make_legible(str(name), longest=LONGEST_LINE, keeps_lines=False): value
+        for name, value in point.items()
+    }
 
 
 @dataclass(frozen=True)

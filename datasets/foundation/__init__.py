@@ -25,7 +25,12 @@ from recbench.datasets.foundation.expansion import (
     refuse_long_line,
 )
 from recbench.datasets.foundation.json_files import parse_json
-from recbench.datasets.foundation.legible import LONGEST_LINE, make_legible, open_console
+from recbench.datasets.foundation.legible import (
+    LONGEST_LINE,
+    LONGEST_TEXT,
+    make_legible,
+    open_console,
+)
 from recbench.datasets.foundation.markdown import (
     escape_markdown,
     find_addresses,
@@ -50,6 +55,7 @@ __all__ = [
     "INCOMPLETE",
     "INTERRUPTED",
     "LONGEST_LINE",
+    "LONGEST_TEXT",
     "USAGE",
     "Bounds",
     "Expansion",

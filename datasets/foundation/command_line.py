@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from recbench.datasets.foundation.legible import open_console
 from recbench.datasets.foundation.spec import UsageError
 
 if TYPE_CHECKING:
@@ -56,9 +57,8 @@ def _guard_main(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..
     Ctrl-C, when `interrupted` is printed; BROKEN, with a traceback, for any other error.
     """
     import typer
-    from rich.console import Console
 
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    errors = open_console(stderr=True, soft_wrap=True)
 
     @functools.wraps(main)
     def guarded(*args: object, **kwargs: object) -> None:
@@ -71,7 +71,7 @@ def _guard_main(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..
             errors.print(interrupted)
             code = INTERRUPTED
         except Exception:
-            traceback.print_exc()
+            errors.print(traceback.format_exc())
             errors.print(
                 "the bench itself broke; this is a bug, please report it", style="bold red"
             )

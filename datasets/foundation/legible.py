@@ -6,12 +6,14 @@ cut.
 """
 
 import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-LONGEST_TEXT = 10_000  # characters: a docstring with formulas has a tenth of them
+LONGEST_TEXT = 20_000  # characters: a paragraph that names some hundred rows has them
 LONGEST_LINE = 1000  # of what is a name or a title
 
 # Zero-width characters that are part of words in some scripts, and of emoji.
@@ -83,7 +85,29 @@ def open_console(**options: Any) -> "Console":
 
     Nothing in it is taken for markup or for the name of an emoji unless `options` say so.
     """
-    # Imported here, since everybody imports this room, and few print.
-    from recbench.datasets.foundation.terminal import LegibleConsole
+    usual = {"highlight": False, "markup": False, "emoji": False}
+    return _define_console()(**(usual | options))
 
-    return LegibleConsole(**({"highlight": False, "markup": False, "emoji": False} | options))
+
+@lru_cache
+def _define_console() -> "type[Console]":
+    """The class of these consoles, made when one is wanted: everybody imports this room, and few
+    print.
+    """
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+    class LegibleConsole(Console):
+        """A console of rich whose text is made legible, whatever is printed on it."""
+
+        def render(
+            self, renderable: RenderableType, options: ConsoleOptions | None = None
+        ) -> Iterable[Segment]:
+            """As rich does, but for the text of the segments; its own control codes stay."""
+            for segment in super().render(renderable, options):
+                if segment.control is None:
+                    yield Segment(make_legible(segment.text), segment.style)
+                else:
+                    yield segment
+
+    return LegibleConsole

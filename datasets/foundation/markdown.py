@@ -50,10 +50,11 @@ def escape_markdown(text: str, *, longest: int = LONGEST_LINE) -> str:
     Ends of lines become `<br>`, and what would be linked, or would notify somebody, becomes code.
     """
     lines = make_legible(text, longest=longest).split("\n")
-    return "<br>".join(_escape_line(line.strip()) for line in lines).removesuffix("<br>")
+    return "<br>".join(map(_escape_line, lines)).removesuffix("<br>")
 
 
 def _escape_line(line: str) -> str:
+    line = re.sub(r"^\s{2,}", " ", line)  # four spaces would begin a block of code
     parts = []
     for part, is_address in find_addresses(line):
         if is_address:

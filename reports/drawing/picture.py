@@ -16,7 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
+from recbench.datasets.foundation import LONGEST_LINE, make_legible
 from recbench.reports.drawing.heatmap import Column, Heatmap, Line, Square, colour_key
 
 STYLE: dict[Any, Any] = {
@@ -87,6 +89,11 @@ def _save_figure(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
 
     White, for pages that are dark around it; report.html lets it melt into its own paper.
     """
+    for text in figure.findobj(Text):
+        shown = make_legible(text.get_text(), longest=LONGEST_LINE)
+        if shown != text.get_text():
+            text.set_text(shown)
+
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, metadata=metadata, facecolor="white")
     return buffer.getvalue()

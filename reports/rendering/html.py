@@ -5,6 +5,7 @@ from typing import assert_never
 
 from markupsafe import Markup, escape
 
+from recbench.datasets.foundation import make_legible
 from recbench.reports.drawing import Column, Gap, Heatmap, Line, Square, colour_key
 from recbench.reports.rendering.blocks import (
     AnyCell,
@@ -99,7 +100,13 @@ def _render_block(block: Block) -> Markup:
 
 def _fill(pattern: str, *values: object) -> Markup:
     """The pattern with `values` in its braces, escaped unless they are HTML already."""
-    return Markup(pattern).format(*values)
+    legible = [make_legible(value) if type(value) is str else value for value in values]
+    return Markup(pattern).format(*legible)
+
+
+def _escape(text: str) -> Markup:
+    """Text, made legible, as HTML that shows just it; what is HTML already stays."""
+    return escape(text if isinstance(text, Markup) else make_legible(text))
 
 
 def _fold(summary: str, content: Markup) -> Markup:
@@ -119,7 +126,7 @@ def _render_words(words: Words) -> Markup:
 def _render_piece(piece: Piece) -> Markup:
     match piece:
         case str():
-            return escape(piece)
+            return _escape(piece)
         case Code():
             return _fill("<code>{}</code>", piece.text)
         case Command():
@@ -130,7 +137,7 @@ def _render_piece(piece: Piece) -> Markup:
         case Link():
             return _fill('<a href="{}">{}</a>', piece.address, piece.text)
         case RowName():
-            return Markup(",<wbr>").join(escape(part) for part in piece.name.split(","))
+            return Markup(",<wbr>").join(_escape(part) for part in piece.name.split(","))
         case Sign():
             return _fill('<span aria-hidden="true">{}</span>', piece.text)
         case Spoken():
@@ -159,7 +166,7 @@ def _render_definitions(block: Definitions) -> Markup:
             meaning = _fill("<p>{}</p>", entry.meaning)
             note_pattern = '<p class="note">{}</p>'
         else:
-            meaning = escape(entry.meaning)
+            meaning = _escape(entry.meaning)
             note_pattern = ' <span class="note">{}</span>'
         note = _fill(note_pattern, entry.note) if entry.note else ""
         lines.append(_fill("<dt>{}</dt>\n<dd>{}{}</dd>", entry.term, meaning, note))

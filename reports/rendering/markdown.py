@@ -5,6 +5,7 @@ from typing import assert_never
 
 from markupsafe import Markup, escape
 
+from recbench.datasets.foundation import find_addresses, make_legible
 from recbench.reports import words as writing
 from recbench.reports.drawing import Heatmap, Line, Picture, Square
 from recbench.reports.rendering.blocks import (
@@ -103,7 +104,10 @@ def _escape(text: str) -> Markup:
 
 def _fold(summary: str, content: str) -> str:
     # Up to the first empty line GitHub reads HTML, so the summary is escaped as HTML.
-    return f"<details>\n<summary>{escape(summary)}</summary>\n\n{content}\n\n</details>"
+    parts = []
+    for part, is_address in find_addresses(make_legible(summary, keeps_lines=False)):
+        parts.append(f"<code>{escape(part)}</code>" if is_address else escape(part))
+    return f"<details>\n<summary>{''.join(parts)}</summary>\n\n{content}\n\n</details>"
 
 
 def _introduce(caption: str) -> str:
