@@ -41,26 +41,31 @@ def find_nearest(
     right = left.T if is_dense else matrix.T.tocsr()
 
     block = max(1, SIMILARITIES_AT_ONCE // n_rows)
-    columns = []
-    values = []
+    columns_of_blocks = []
+    values_of_blocks = []
     for start in range(0, n_rows, block):
-        rows = slice(start, min(start + block, n_rows))
+        end = min(start + block, n_rows)
+        rows = slice(start, end)
         products = left[rows] @ right
         if not is_dense:
             products = products.toarray()
 
         similarities = to_similarities(products, rows) * is_usable
-        n_rows_here = rows.stop - start
-        similarities[np.arange(n_rows_here), np.arange(start, rows.stop)] = 0  # with itself
+        places = np.arange(end - start)
+        itself = np.arange(start, end)
+        similarities[places, itself] = 0  # nobody is a neighbour of itself
 
-        top = np.argpartition(similarities, n_rows - k, axis=1)[:, n_rows - k :]
-        columns.append(top.ravel().astype(np.int32))
-        values.append(np.take_along_axis(similarities, top, axis=1).ravel())
+        # The k largest, in any order.
+        partitioned = np.argpartition(similarities, n_rows - k, axis=1)
+        nearest = partitioned[:, n_rows - k :]
+        values = np.take_along_axis(similarities, nearest, axis=1)
+        columns_of_blocks.append(nearest.ravel().astype(np.int32))
+        values_of_blocks.append(values.ravel())
 
+    columns = np.concatenate(columns_of_blocks)
+    all_values = np.concatenate(values_of_blocks)
     bounds = np.arange(0, n_rows * k + 1, k)
-    neighbours = csr_matrix(
-        (np.concatenate(values), np.concatenate(columns), bounds), (n_rows, n_rows)
-    )
+    neighbours = csr_matrix((all_values, columns, bounds), (n_rows, n_rows))
     neighbours.eliminate_zeros()
     neighbours.sort_indices()
     return neighbours
@@ -114,18 +119,23 @@ class _AlikeUsers(ScoresWholeRows):
         """
         shape = (data.n_users, data.n_items)
         pairs = (data.users, data.items)
-        residuals = csr_matrix((data.values.astype(np.float64), pairs), shape)
+        values = data.values.astype(np.float64)
+        ratings = csr_matrix((values, pairs), shape)
         times_rated = csr_matrix((np.ones(len(data)), pairs), shape)
-        residuals.data /= times_rated.data  # both have summed what was rated twice
+        ratings.data /= times_rated.data  # both have summed what was rated twice
 
-        counts = np.diff(residuals.indptr)
-        totals = np.asarray(residuals.sum(axis=1)).ravel()
-        means = np.divide(totals, counts, out=np.full(data.n_users, data.mean), where=counts > 0)
-        residuals.data -= np.repeat(means, counts)
+        n_ratings = np.diff(ratings.indptr)
+        has_ratings = n_ratings > 0
+        totals = np.asarray(ratings.sum(axis=1)).ravel()
+        global_means = np.full(data.n_users, data.mean)
+        means = np.divide(totals, n_ratings, out=global_means, where=has_ratings)
+
+        residuals = ratings
+        residuals.data -= np.repeat(means, n_ratings)
 
         self.residuals_ = residuals.astype(np.float32)
         self.means_ = means.astype(np.float32)
-        self.known_ = counts > 0
+        self.known_ = has_ratings
         squares = self.residuals_.multiply(self.residuals_)
         squared_lengths = np.asarray(squares.sum(axis=1), np.float64).ravel()
         self.neighbours_ = self._neighbours_of_users(squared_lengths)
@@ -164,7 +174,8 @@ class CosineUser(_AlikeUsers):
     def _neighbours_of_users(self, squared_lengths: NDArray[np.float64]) -> csr_matrix:
         n_rated_items = len(np.unique(self.residuals_.indices))
         levels = np.sqrt(n_rated_items) * self.means_.astype(np.float64)
-        inverse_lengths = _invert_positive(np.sqrt(levels**2 + squared_lengths))
+        lengths = np.sqrt(levels**2 + squared_lengths)
+        inverse_lengths = _invert_positive(lengths)
         unit_levels = (levels * inverse_lengths).astype(np.float32)
 
         def to_cosines(products: Floats, rows: slice) -> Floats:
@@ -181,8 +192,12 @@ class CosineUser(_AlikeUsers):
         sums = np.asarray(abs(similarities).sum(axis=1)).ravel()
         has_neighbours = sums > 0
 
-        levels = np.where(has_neighbours, similarities @ self.means_, self.means_[users])
-        scores = (similarities @ self.residuals_).toarray() + levels[:, None]
+        # A filled-up row is its user's mean everywhere, plus the residuals.
+        weighted_means = similarities @ self.means_
+        levels = np.where(has_neighbours, weighted_means, self.means_[users])
+        weighted_residuals = (similarities @ self.residuals_).toarray()
+        scores = weighted_residuals + levels[:, None]
+
         divisors = np.where(has_neighbours, sums, 1)
         return np.asarray(scores / divisors[:, None], np.float32)
 
@@ -224,9 +239,13 @@ class CosineUserCentred(_AlikeUsers):
         """The user's mean plus the neighbours' weighted residuals."""
         similarities = self.neighbours_[users]
         sums = (similarities @ self.residuals_).toarray()
-        divisors = (abs(similarities) @ self.rated_).toarray() + np.float32(self.shrink)
-        offsets = np.divide(sums, divisors, out=np.zeros_like(sums), where=divisors > 0)
-        return np.asarray(self.means_[users][:, None] + offsets, np.float32)
+        weights = (abs(similarities) @ self.rated_).toarray()
+        divisors = weights + np.float32(self.shrink)
+
+        no_offsets = np.zeros_like(sums)
+        offsets = np.divide(sums, divisors, out=no_offsets, where=divisors > 0)
+        means = self.means_[users]
+        return np.asarray(means[:, None] + offsets, np.float32)
 
 
 @dataclass(eq=False)
@@ -278,7 +297,8 @@ class ItemKNN(LearnsFromLikes, ItemItem):
         def to_similarities(products: Floats, rows: slice) -> Floats:
             if not self.normalise:
                 return products
-            divisors = lengths[rows][:, None] * lengths + np.float32(self.shrink)
+            lengths_of_pairs = lengths[rows][:, None] * lengths
+            divisors = lengths_of_pairs + np.float32(self.shrink)
             products /= np.maximum(divisors, np.float32(1e-12))
             return products
 
@@ -302,7 +322,8 @@ def weigh_likes(likes: csr_matrix, weighting: str) -> csr_matrix:
     weighed = (diags_array(user_weights) @ likes).tocsr()
 
     if weighting == "bm25":
-        lengths = 0.25 + 0.75 * likes_of_item / max(likes_of_item.mean(), 1e-12)
+        mean_likes = max(likes_of_item.mean(), 1e-12)
+        lengths = 0.25 + 0.75 * likes_of_item / mean_likes
         item_weights = 2.2 / (1.2 * lengths + 1)
         weighed = (weighed @ diags_array(item_weights)).tocsr()
     return csr_matrix(weighed, dtype=np.float32)

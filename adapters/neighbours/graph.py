@@ -60,7 +60,9 @@ class RP3Beta(LearnsFromLikes, ItemItem):
         block = max(1, WALK_BLOCK // n_items)
         kept_blocks = []
         for start in range(0, n_items, block):
-            walks = (items_to_users[start : start + block] @ users_to_items).toarray() * held_back
+            first_steps = items_to_users[start : start + block]
+            chances = (first_steps @ users_to_items).toarray()
+            walks = chances * held_back
             np.fill_diagonal(walks[:, start:], 0)  # an item is not its own neighbour
             kept_blocks.append(_keep_largest(walks, self.n_neighbours))
 
@@ -82,8 +84,11 @@ def _divide_by_row_sums(matrix: csr_matrix, power: float = 1.0) -> csr_matrix:
 def _keep_largest(rows: Floats, n: int) -> csr_matrix:
     """The `n` largest entries of each row as a sparse matrix, without zeros."""
     if n < rows.shape[1]:
-        kept = np.argpartition(rows, -n)[:, -n:]
-        largest = np.zeros_like(rows)
-        np.put_along_axis(largest, kept, np.take_along_axis(rows, kept, axis=1), axis=1)
-        rows = largest
+        smallest_first = np.argpartition(rows, -n)
+        kept = smallest_first[:, -n:]
+        values = np.take_along_axis(rows, kept, axis=1)
+
+        # Whatever is not kept is a zero, and sparse matrices hold none.
+        rows = np.zeros_like(rows)
+        np.put_along_axis(rows, kept, values, axis=1)
     return csr_matrix(rows)

@@ -47,19 +47,28 @@ class SAR(ItemItem):
     def fit(self, data: Ratings, seed: int) -> None:
         """Count, compare, weigh; nothing is random."""
         affinities = data.values * self._decay_of_ratings(data)
-        self.X_ = csr_matrix((affinities, (data.users, data.items)), (data.n_users, data.n_items))
-        counts = gram_matrix(matrix_of_likes(data, relevant_share=0.0))
+        pairs = (data.users, data.items)
+        shape = (data.n_users, data.n_items)
+        self.X_ = csr_matrix((affinities, pairs), shape)
+
+        who_rated_what = matrix_of_likes(data, relevant_share=0.0)
+        counts = gram_matrix(who_rated_what)
         self.W_ = self._similarities_of(counts)
 
     def _decay_of_ratings(self, data: Ratings) -> Floats:
         """The factor by which each rating counts less for its age, float32, at most 1."""
-        if self.time_decay_coefficient is None or data.times is None or not len(data):
+        half_life_days = self.time_decay_coefficient
+        if half_life_days is None or data.times is None or not len(data):
             return np.ones(len(data), np.float32)
 
+        # Each user's own last time takes the place of the present.
         last_of_user = np.full(data.n_users, data.times.min())
         np.maximum.at(last_of_user, data.users, data.times)
-        days = (last_of_user[data.users] - data.times) / DAY_SECONDS
-        return np.exp2(-days / self.time_decay_coefficient).astype(np.float32)
+        seconds = last_of_user[data.users] - data.times
+
+        days = seconds / DAY_SECONDS
+        decay = np.exp2(-days / half_life_days)
+        return decay.astype(np.float32)
 
     def _similarities_of(self, counts: Floats) -> Floats:
         """The similarity of each pair of items, from how many users rated both; 0 where none did.
@@ -74,7 +83,7 @@ class SAR(ItemItem):
             divisors = n_raters[:, None] * n_raters
         else:
             divisors = n_raters[:, None] + n_raters - counts
-        similarities: Floats = np.divide(
-            counts, divisors, out=np.zeros_like(counts), where=divisors > 0
-        )
+
+        similarities = np.zeros_like(counts)
+        np.divide(counts, divisors, out=similarities, where=divisors > 0)
         return similarities

@@ -70,18 +70,28 @@ class _Descent(Factorised):
         if self.order == "file":
             self.P_, self.Q_ = self._draw_as_notebook(data, seed)
         else:
-            width = np.float32(self.init_deviation * 12**0.5)
-            half = np.float32(0.5)
-            self.P_ = (rng.random((data.n_users, self.n_factors), np.float32) - half) * width
-            self.Q_ = (rng.random((data.n_items, self.n_factors), np.float32) - half) * width
+            self.P_ = self._draw_uniform(data.n_users, rng)
+            self.Q_ = self._draw_uniform(data.n_items, rng)
 
         real = self.P_.dtype.type
-        self.mean_ = real(data.mean if self.biased else 0)
-        self.biases_ = (np.zeros(data.n_users, real), np.zeros(data.n_items, real))
-        self.user_biases_, self.item_biases_ = self.biases_
+        mean = data.mean if self.biased else 0
+        self.mean_ = real(mean)
+        self.user_biases_ = np.zeros(data.n_users, real)
+        self.item_biases_ = np.zeros(data.n_items, real)
+        self.biases_ = (self.user_biases_, self.item_biases_)
+
+        # How far a step goes, and what regularisation leaves of a parameter in it.
         self.rate_ = real(self.learning_rate)
-        # what regularisation leaves of a parameter in one step
-        self.keep_ = real(1 - self.learning_rate * self.regularisation)
+        decay = self.learning_rate * self.regularisation
+        self.keep_ = real(1 - decay)
+
+    def _draw_uniform(self, n_rows: int, rng: np.random.Generator) -> Floats:
+        """Factors drawn uniformly around 0, with the deviation that is asked for."""
+        drawn = rng.random((n_rows, self.n_factors), np.float32)
+
+        # A uniform distribution of width 1 has the variance 1 / 12.
+        width = np.float32(self.init_deviation * 12**0.5)
+        return (drawn - np.float32(0.5)) * width
 
     def _draw_as_notebook(self, data: Ratings, seed: int) -> tuple[Reals, Reals]:
         """The factors of users and of items, float64, drawn as the third source notebook did.
@@ -90,18 +100,26 @@ class _Descent(Factorised):
         ratings gets zeros.
         """
         legacy = np.random.RandomState(seed)
-        P = np.zeros((data.n_users, self.n_factors))
-        Q = np.zeros((data.n_items, self.n_factors))
-        for factors, column in ((P, data.users), (Q, data.items)):
+
+        def draw_side(column: Indices, n_rows: int) -> Reals:
             distinct, first_rows = np.unique(column, return_index=True)
-            drawn = legacy.normal(0, self.init_deviation, (len(distinct), self.n_factors))
-            factors[distinct[np.argsort(first_rows)]] = drawn
+            by_appearance = distinct[np.argsort(first_rows)]
+
+            shape = (len(distinct), self.n_factors)
+            factors = np.zeros((n_rows, self.n_factors))
+            factors[by_appearance] = legacy.normal(0, self.init_deviation, shape)
+            return factors
+
+        P = draw_side(data.users, data.n_users)
+        Q = draw_side(data.items, data.n_items)
         return P, Q
 
     def _squared_error_on(self, data: Ratings) -> float:
         """The sum of squared errors on `data`, with predictions clipped to its scale."""
-        predicted = np.clip(self.score(data.users, data.items), *data.scale)
-        return float(np.square(predicted - data.values, dtype=np.float64).sum())
+        scores = self.score(data.users, data.items)
+        predicted = np.clip(scores, *data.scale)
+        squares = np.square(predicted - data.values, dtype=np.float64)
+        return float(squares.sum())
 
     def _give_mean_to_unrated(self, data: Ratings) -> None:
         """Users and items without ratings get the mean factors and bias of the others.
@@ -115,8 +133,11 @@ class _Descent(Factorised):
             is_rated[column] = True
             if is_rated.all():
                 continue
+
+            # Each of those with ratings has the same share in the mean, the others none.
             real = factors.dtype.type
-            share = is_rated.astype(factors.dtype) / real(np.count_nonzero(is_rated))
+            n_rated = real(np.count_nonzero(is_rated))
+            share = is_rated.astype(factors.dtype) / n_rated
             factors[~is_rated] = share @ factors
             biases[~is_rated] = share @ biases
 
@@ -152,22 +173,30 @@ class NumbaSGD(_Descent):
     BLOCK: ClassVar[int] = 32
 
     def _descend(self, data: Ratings, rng: np.random.Generator) -> Iterator[float]:
-        # an unsigned index spares numba the test for a negative one
-        columns: list[Any] = [data.users.view(np.uint32), data.items.view(np.uint32), data.values]
-        if self.order == "file":
+        # An unsigned index spares numba the test for a negative one.
+        users = data.users.view(np.uint32)
+        items = data.items.view(np.uint32)
+        columns: list[Any] = [users, items, data.values]
+        is_literal = self.order == "file"
+        if is_literal:
             bounds = np.array([[0, len(data)]])
         else:
             bounds = _bounds_of_groups(data.users // self.BLOCK)
-            columns = make_grouping()(*columns, np.uint32(self.BLOCK), bounds, rng)
+            group_by_block = make_grouping()
+            columns = group_by_block(*columns, np.uint32(self.BLOCK), bounds, rng)
 
+        # The loops move aligned copies, of which the model shows all but the filling.
         P = align_rows(self.P_)
         Q = align_rows(self.Q_)
         self.P_ = P[:, : self.n_factors]
         self.Q_ = Q[:, : self.n_factors]
         model = (P, Q, *self.biases_, self.mean_, self.rate_, self.keep_)
-        descend = make_descent(P.shape[1] // LANES, self.biased, self.order == "file")
+
+        n_lines = P.shape[1] // LANES
+        descend = make_descent(n_lines, self.biased, is_literal)
         for _ in range(self.n_epochs):
-            yield descend(rng.permutation(bounds), *columns, *model, *data.scale)
+            blocks = rng.permutation(bounds)
+            yield descend(blocks, *columns, *model, *data.scale)
 
 
 def _bounds_of_groups(groups: Indices) -> Rows:
@@ -190,17 +219,20 @@ class _Batch(NamedTuple):
 
 def _make_batch(users: Indices, items: Indices, values: Reals) -> _Batch:
     """The batch of these ratings, whose `values` are centred."""
-    order = np.argsort(users, kind="stable")
-    distinct_users, starts, counts = np.unique(users[order], return_index=True, return_counts=True)
-    distinct_items, places = np.unique(items[order], return_inverse=True)
-    owners = np.repeat(np.arange(len(distinct_users), dtype=np.int32), counts)
+    by_user = np.argsort(users, kind="stable")
+    sorted_users = users[by_user]
+    distinct_users, starts, counts = np.unique(sorted_users, return_index=True, return_counts=True)
+    distinct_items, item_numbers = np.unique(items[by_user], return_inverse=True)
+    user_numbers = np.arange(len(distinct_users), dtype=np.int32)
+    owners = np.repeat(user_numbers, counts)
 
+    # The matrix of errors has its places from the start; each step fills in its data.
+    no_errors = np.zeros_like(values)
+    columns = item_numbers.astype(np.int32)
     bounds = np.append(starts, len(users)).astype(np.int32)
-    errors = csr_matrix(
-        (np.zeros_like(values), places.astype(np.int32), bounds),
-        (len(distinct_users), len(distinct_items)),
-    )
-    return _Batch(distinct_users, distinct_items, owners, values[order], errors, errors.T)
+    shape = (len(distinct_users), len(distinct_items))
+    errors = csr_matrix((no_errors, columns, bounds), shape)
+    return _Batch(distinct_users, distinct_items, owners, values[by_user], errors, errors.T)
 
 
 class _Level(NamedTuple):
@@ -244,7 +276,8 @@ class NumpySGD(_Descent):
 
         batches = list(self._draw_batches(data, rng))
         for _ in range(self.n_epochs):
-            yield sum(self._move_batch(batches[b]) for b in rng.permutation(len(batches)))
+            order = rng.permutation(len(batches))
+            yield sum(self._move_batch(batches[number]) for number in order)
 
     def _draw_batches(self, data: Ratings, rng: np.random.Generator) -> Iterator[_Batch]:
         """The ratings of each block of users, shuffled and cut into batches."""
@@ -252,10 +285,13 @@ class NumpySGD(_Descent):
         rows = np.argsort(blocks, kind="stable")
         for start, stop in _bounds_of_groups(blocks):
             rng.shuffle(rows[start:stop])
-            for cut in range(start, stop, self.batch_size):
-                part = rows[cut : min(cut + self.batch_size, stop)]
+            for first in range(start, stop, self.batch_size):
+                end = min(first + self.batch_size, stop)
+                part = rows[first:end]
+                users = data.users[part]
+                items = data.items[part]
                 centred = data.values[part] - self.mean_
-                yield _make_batch(data.users[part], data.items[part], centred)
+                yield _make_batch(users, items, centred)
 
     def _move_batch(self, batch: _Batch) -> float:
         """One step of all ratings of a batch; returns the sum of squared errors before it."""
@@ -277,12 +313,15 @@ class NumpySGD(_Descent):
             damping = np.minimum(1, LARGEST_STEP / counts)
             keep = 1 - (1 - self.keep_) * counts * damping
             rate = self.rate_ * damping
+
             own *= keep[:, None]
             steps *= rate[:, None]
             own += steps
             factors[who] = own
+
             if self.biased:
-                biases[who] = keep * biases[who] + rate * np.bincount(numbers, errors)
+                sums_of_errors = np.bincount(numbers, errors)
+                biases[who] = keep * biases[who] + rate * sums_of_errors
         return float(errors @ errors)
 
     def _fill_in_errors(self, batch: _Batch, P: Reals, Q: Reals) -> Reals:
@@ -295,7 +334,9 @@ class NumpySGD(_Descent):
         errors: Reals = batch.errors.data
         for start in range(0, len(errors), PAIRS_AT_ONCE):
             part = slice(start, start + PAIRS_AT_ONCE)
-            np.einsum("jf,jf->j", P[owners[part]], Q[places[part]], out=errors[part])
+            user_factors = P[owners[part]]
+            item_factors = Q[places[part]]
+            np.einsum("jf,jf->j", user_factors, item_factors, out=errors[part])
 
         user_biases, item_biases = self.biases_
         errors += user_biases[batch.users][owners]
@@ -319,9 +360,13 @@ class NumpySGD(_Descent):
         if self.biased:
             user_biases[users] = self.keep_ * user_biases[users] + steps
             item_biases[items] = self.keep_ * item_biases[items] + steps
-        moved = self.keep_ * P + steps[:, None] * Q
-        self.P_[users] = moved
-        self.Q_[items] = self.keep_ * Q + steps[:, None] * moved
+
+        # Items move with the already moved factors of the users, as the notebook had it.
+        steps_of_factors = steps[:, None]
+        moved_P = self.keep_ * P + steps_of_factors * Q
+        moved_Q = self.keep_ * Q + steps_of_factors * moved_P
+        self.P_[users] = moved_P
+        self.Q_[items] = moved_Q
         return float(errors @ errors)
 
 
@@ -333,13 +378,17 @@ def _split_into_levels(data: Ratings) -> Iterator[_Level]:
     reached_by_users = [0] * data.n_users
     reached_by_items = [0] * data.n_items
     levels = np.empty(len(data), np.int64)
-    for row, (user, item) in enumerate(zip(data.users.tolist(), data.items.tolist(), strict=True)):
+    pairs = zip(data.users.tolist(), data.items.tolist(), strict=True)
+    for row, (user, item) in enumerate(pairs):
         level = max(reached_by_users[user], reached_by_items[item])
         reached_by_users[user] = level + 1
         reached_by_items[item] = level + 1
         levels[row] = level
 
-    by_level = np.argsort(levels, kind="stable")
+    rows_by_level = np.argsort(levels, kind="stable")
     stops = np.cumsum(np.bincount(levels))
-    for rows in np.split(by_level, stops[:-1]):
-        yield _Level(data.users[rows], data.items[rows], data.values[rows])
+    for rows in np.split(rows_by_level, stops[:-1]):
+        users = data.users[rows]
+        items = data.items[rows]
+        values = data.values[rows]
+        yield _Level(users, items, values)

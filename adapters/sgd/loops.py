@@ -18,11 +18,16 @@ def align_rows(factors: NDArray[Any]) -> NDArray[Any]:
     descends.
     """
     n_rows, n_factors = factors.shape
-    width = max(4, -(-n_factors // LANES)) * LANES
-    space = np.zeros(n_rows * width + LANES, factors.dtype)
-    start = -space.ctypes.data % (4 * LANES) // factors.itemsize
+    n_lines = -(-n_factors // LANES)  # rounded up
+    width = max(4, n_lines) * LANES
+    n_entries = n_rows * width
 
-    rows = space[start : start + n_rows * width].reshape(-1, width)
+    # NumPy may begin anywhere, so there is a line more than is needed to begin at the next one.
+    space = np.zeros(n_entries + LANES, factors.dtype)
+    bytes_to_next_line = -space.ctypes.data % (4 * LANES)
+    start = bytes_to_next_line // factors.itemsize
+
+    rows = space[start : start + n_entries].reshape(-1, width)
     rows[:, :n_factors] = factors
     return rows
 
