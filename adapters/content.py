@@ -56,7 +56,8 @@ class TfidfContent(ScoresWholeRows):
             weights = matrix_of_likes(train, self.relevant_share)
         else:
             weights = _center_ratings(train)
-        return _Described(weights, tfidf_of_items(catalogue, self.max_features))
+        terms = tfidf_of_items(catalogue, self.max_features)
+        return _Described(weights, terms)
 
     def fit(self, data: _Described, seed: int) -> None:
         """Keep both; nothing is learned, and profiles in words would be large."""
@@ -66,25 +67,32 @@ class TfidfContent(ScoresWholeRows):
     def score_items(self, users: Indices) -> Floats:
         """The cosines of the users' profiles to all items."""
         profiles = self.weights_[users] @ self.terms_
-        squares = np.asarray(profiles.multiply(profiles).sum(axis=1), np.float64)
-        lengths = np.sqrt(squares.ravel())
+        squares = profiles.multiply(profiles)
+        squared_lengths = np.asarray(squares.sum(axis=1), np.float64)
+        lengths = np.sqrt(squared_lengths.ravel())
 
         # The texts have length one, so only the profiles' lengths are left to divide by.
         has_profile = lengths > SHORTEST_PROFILE
-        inverse = np.divide(1, lengths, out=np.zeros_like(lengths), where=has_profile)
+        inverse_lengths = np.zeros_like(lengths)
+        np.divide(1, lengths, out=inverse_lengths, where=has_profile)
+
         products = (profiles @ self.terms_.T).toarray()
-        return np.asarray(products * inverse[:, None], np.float32)
+        cosines = products * inverse_lengths[:, None]
+        return np.asarray(cosines, np.float32)
 
     def similar(self, item: int, n: int = 10) -> tuple[Indices, Floats]:
         """The `n` items most similar to `item`, itself left out, and their cosines.
 
         The most similar first, ties by index; fewer than `n` where there are no more items.
         """
-        cosines = (self.terms_ @ self.terms_[item].T).toarray().ravel()
+        terms_of_item = self.terms_[item].T
+        cosines = (self.terms_ @ terms_of_item).toarray().ravel()
         cosines[item] = -np.inf  # the last of all, and never among the others
 
         n_others = len(cosines) - 1
-        nearest = np.argsort(-cosines, kind="stable")[: min(n, n_others)]
+        n_similar = min(n, n_others)
+        most_similar_first = np.argsort(-cosines, kind="stable")
+        nearest = most_similar_first[:n_similar]
         return nearest.astype(np.int32), np.asarray(cosines[nearest], np.float32)
 
 
@@ -95,4 +103,6 @@ def _center_ratings(train: Ratings) -> csr_matrix:
     means = totals / np.maximum(counts, 1)
 
     centred = train.values - means[train.users]
-    return csr_matrix((centred, (train.users, train.items)), (train.n_users, train.n_items))
+    pairs = (train.users, train.items)
+    shape = (train.n_users, train.n_items)
+    return csr_matrix((centred, pairs), shape)

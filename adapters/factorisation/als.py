@@ -91,11 +91,15 @@ class ALS(Factorised):
 
         Small random factors and, as the bias or else as the first factor, the item's mean.
         """
-        items = rng.normal(0, self.init_deviation, (data.n_items, self.n_factors + 1))
-        counts = np.bincount(data.items, minlength=data.n_items)
+        shape = (data.n_items, self.n_factors + 1)
+        items = rng.normal(0, self.init_deviation, shape)
+
+        n_ratings = np.bincount(data.items, minlength=data.n_items)
         sums = np.bincount(data.items, centred, data.n_items)
-        column = -1 if self.biased else 0
-        items[:, column] = sums / np.maximum(counts, 1)
+        means = sums / np.maximum(n_ratings, 1)
+
+        column_of_means = -1 if self.biased else 0
+        items[:, column_of_means] = means
         return items
 
     def _solve_side(self, side: _Side, centred: Doubles, own: Doubles, other: Doubles) -> float:
@@ -112,10 +116,12 @@ class ALS(Factorised):
             targets -= other[side.others, -1]
             features[:, -1] = 1
 
+        # The compiled solver wants its matrices in one piece.
         solution = own[:, :n_solved].copy()
+        features = np.ascontiguousarray(features[:, :n_solved])
         squared_error = _solve_least_squares(
             solution,
-            np.ascontiguousarray(features[:, :n_solved]),
+            features,
             side.starts,
             side.others,
             targets,
@@ -131,16 +137,22 @@ class ALS(Factorised):
             _give_mean_to_unrated(users, data.users)
             _give_mean_to_unrated(items, data.items)
 
-        self.P_ = np.ascontiguousarray(users[:, :-1], np.float32)
-        self.Q_ = np.ascontiguousarray(items[:, :-1], np.float32)
+        user_factors = users[:, :-1]
+        item_factors = items[:, :-1]
+        self.P_ = np.ascontiguousarray(user_factors, np.float32)
+        self.Q_ = np.ascontiguousarray(item_factors, np.float32)
+
         if self.biased:
-            self.user_biases_ = users[:, -1].astype(np.float32)
-            self.item_biases_ = items[:, -1].astype(np.float32)
+            user_biases = users[:, -1]
+            item_biases = items[:, -1]
+            self.user_biases_ = user_biases.astype(np.float32)
+            self.item_biases_ = item_biases.astype(np.float32)
 
 
 def _give_mean_to_unrated(factors: Doubles, rated: Indices) -> None:
     """Set rows of `factors` that do not occur in `rated` to the mean of those that do."""
-    is_rated = np.bincount(rated, minlength=len(factors)) > 0
+    n_ratings = np.bincount(rated, minlength=len(factors))
+    is_rated = n_ratings > 0
     factors[~is_rated] = factors[is_rated].mean(axis=0)
 
 

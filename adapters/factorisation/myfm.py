@@ -130,10 +130,12 @@ class _GibbsFM(Factorised):
         item_biases = np.zeros(n_items)
         mean = 0.0
         for number, machine in enumerate(samples):
-            w = machine.w
-            V = machine.V
-            of_users = _side_of_sample(data.of_users, w[:n_of_users], V[:n_of_users])
-            of_items = _side_of_sample(data.of_items, w[n_of_users:], V[n_of_users:])
+            # The features of users come first, those of items behind them.
+            weights = machine.w
+            factors = machine.V
+            of_users = _side_of_sample(data.of_users, weights[:n_of_users], factors[:n_of_users])
+            of_items = _side_of_sample(data.of_items, weights[n_of_users:], factors[n_of_users:])
+
             P[:, number] = of_users.factors
             Q[:, number] = of_items.factors / n_samples
             mean += machine.w0 / n_samples
@@ -152,7 +154,9 @@ class _GibbsFM(Factorised):
         block = max(1, SCORE_BLOCK // self.P_.shape[1])
         for start in range(0, len(users), block):
             pairs = slice(start, start + block)
-            scores[pairs] = super().score(users[pairs], items[pairs])
+            users_here = users[pairs]
+            items_here = items[pairs]
+            scores[pairs] = super().score(users_here, items_here)
         return scores
 
 
@@ -235,8 +239,12 @@ def _ids_and_rated(rated: csr_matrix) -> tuple[csr_matrix, list[int]]:
     without features is left out.
     """
     n_rows, n_columns = rated.shape
-    n_rated = np.asarray(rated.sum(axis=1), np.float64).ravel()
+    sums = rated.sum(axis=1)
+    n_rated = np.asarray(sums, np.float64).ravel()
     lengths = np.sqrt(np.maximum(n_rated, 1))
     scaled = diags_array(1 / lengths) @ rated
-    features = csr_matrix(hstack([identity(n_rows), scaled]))
-    return features, [size for size in (n_rows, n_columns) if size]
+
+    ids = identity(n_rows)
+    features = csr_matrix(hstack([ids, scaled]))
+    sizes = (n_rows, n_columns)
+    return features, [size for size in sizes if size]

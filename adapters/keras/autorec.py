@@ -102,16 +102,20 @@ class KerasAutoRec(Product):
 
     def fill_unrated(self, known: Ratings) -> None:
         """Let users without ratings count for nothing, and get the mean weights of the output."""
-        is_rated = np.bincount(known.users, minlength=known.n_users) > 0
+        n_ratings = np.bincount(known.users, minlength=known.n_users)
+        is_rated = n_ratings > 0
 
         hidden = self.model_.get_layer("hidden")
         kernel, bias = hidden.get_weights()
-        hidden.set_weights([np.where(is_rated[:, None], kernel, 0), bias])
+        kernel_of_rated = np.where(is_rated[:, None], kernel, 0)
+        hidden.set_weights([kernel_of_rated, bias])
 
         output = self.model_.get_layer("output")
         kernel, bias = output.get_weights()
-        filled_kernel = np.where(is_rated, kernel, kernel[:, is_rated].mean(1, keepdims=True))
-        filled_bias = np.where(is_rated, bias, bias[is_rated].mean())
+        mean_weights = kernel[:, is_rated].mean(1, keepdims=True)
+        mean_bias = bias[is_rated].mean()
+        filled_kernel = np.where(is_rated, kernel, mean_weights)
+        filled_bias = np.where(is_rated, bias, mean_bias)
         output.set_weights([filled_kernel, filled_bias])
 
     def factors(self, train: Ratings) -> tuple[Floats, Floats]:
@@ -121,16 +125,23 @@ class KerasAutoRec(Product):
         """
         import keras
 
-        encoder = keras.Model(self.model_.inputs, self.model_.get_layer("hidden").output)
+        hidden_layer = self.model_.get_layer("hidden")
+        encoder = keras.Model(self.model_.inputs, hidden_layer.output)
         vectors = rating_vectors(train, train.values, unknown=0)
         hidden = encoder.predict(vectors, batch_size=self.batch_size, verbose=0)
-        is_rated = np.bincount(train.items, minlength=train.n_items) > 0
-        hidden = np.where(is_rated[:, None], hidden, hidden[is_rated].mean(0))
 
-        kernel, bias = self.model_.get_layer("output").get_weights()
-        of_users = np.vstack([kernel, bias + np.float32(self.mean_)]).T.copy()
+        n_ratings = np.bincount(train.items, minlength=train.n_items)
+        is_rated = n_ratings > 0
+        mean_units = hidden[is_rated].mean(0)
+        hidden = np.where(is_rated[:, None], hidden, mean_units)
+
+        output_layer = self.model_.get_layer("output")
+        kernel, bias = output_layer.get_weights()
+        user_biases = bias + np.float32(self.mean_)
+        of_users = np.vstack([kernel, user_biases]).T.copy()
         ones = np.ones((len(hidden), 1), np.float32)
-        return of_users, np.hstack([hidden, ones])
+        of_items = np.hstack([hidden, ones])
+        return of_users, of_items
 
 
 def rating_vectors(ratings: Ratings, values: Floats, unknown: float) -> Floats:

@@ -127,10 +127,15 @@ def list_terms(tfidf: csr_matrix) -> tuple[Indices, Floats]:
     Shorter rows are filled up with zeros; there is at least one column.
     """
     lengths = np.diff(tfidf.indptr)
-    rows = np.repeat(np.arange(len(lengths)), lengths)
-    places = np.arange(len(rows)) - np.repeat(tfidf.indptr[:-1], lengths)
+    n_rows = len(lengths)
+    longest = lengths.max(initial=0)
 
-    shape = (len(lengths), max(1, lengths.max(initial=0)))
+    # The row of each entry, and its place within the row.
+    rows = np.repeat(np.arange(n_rows), lengths)
+    starts = np.repeat(tfidf.indptr[:-1], lengths)
+    places = np.arange(len(rows)) - starts
+
+    shape = (n_rows, max(1, longest))
     terms = np.zeros(shape, np.int32)
     terms[rows, places] = tfidf.indices
     weights = np.zeros(shape, np.float32)

@@ -68,11 +68,16 @@ class SlopeOne(SurpriseModel):
             n_pairs = rated.shape[0]
 
             # A term for each item j that the user of a pair has rated.
-            pair_of_term = np.repeat(np.arange(n_pairs), np.diff(rated.indptr))
-            i = self.inner_items_[items[pairs]][pair_of_term]
+            n_terms = np.diff(rated.indptr)
+            pair_of_term = np.repeat(np.arange(n_pairs), n_terms)
+            inner_items = self.inner_items_[items[pairs]]
+            i = inner_items[pair_of_term]
             j = rated.indices
-            sums[pairs] = np.bincount(pair_of_term, self.deviations_[i, j], n_pairs)
-            counts[pairs] = np.bincount(pair_of_term, self.common_[i, j], n_pairs)
+
+            deviations = self.deviations_[i, j]
+            in_common = self.common_[i, j]
+            sums[pairs] = np.bincount(pair_of_term, deviations, n_pairs)
+            counts[pairs] = np.bincount(pair_of_term, in_common, n_pairs)
         return np.divide(sums, counts, out=sums, where=counts > 0)
 
     def _personal_of_items(self, users: Indices) -> Doubles:

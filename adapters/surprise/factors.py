@@ -103,10 +103,12 @@ class SVDpp(_Factors):
         shape = (len(algorithm.pu), len(algorithm.qi))
         rated = group_by_row(data.users, data.items, ones, shape)
         n_rated = np.diff(rated.indptr)
-        implicit = (rated @ algorithm.yj) / np.sqrt(n_rated)[:, None]
+        sums = rated @ algorithm.yj
+        implicit = sums / np.sqrt(n_rated)[:, None]
+        user_vectors = algorithm.pu + implicit
 
         self._keep_biases(algorithm.bu, algorithm.bi, data)
-        self._keep_factors(algorithm.pu + implicit, algorithm.qi, data)
+        self._keep_factors(user_vectors, algorithm.qi, data)
 
 
 @dataclass(eq=False)
