@@ -126,6 +126,17 @@ class Row:
             times.append(sum(seconds))
         return statistics.fmean(times)
 
+    @property
+    def cold_seconds(self) -> float | None:
+        """What the row takes once, before anything is timed: the most of any fold.
+
+        None if a fold does not say, or has failed.
+        """
+        cold = [record.cold.seconds for record in self.records if record.cold is not None]
+        if len(cold) < len(self.records) or self.failures:
+            return None
+        return max(cold)
+
     def samples(self, phase: str) -> list[int]:
         """How often the phase was timed in a fold: the different counts, in order."""
         counts = set()

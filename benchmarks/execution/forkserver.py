@@ -20,6 +20,8 @@ import os
 import selectors
 import signal
 import sys
+from dataclasses import replace
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ PR_SET_PDEATHSIG = 1  # of Linux's prctl
 PR_SET_CHILD_SUBREAPER = 36
 NO_RECORD = 70  # exit code of a cell that has failed outside of the algorithm's calls
 READ_BYTES = 1 << 20
+
+# How long the first import of each library took here: what a cell of its own would wait for.
+import_seconds: dict[str, float] = {}
 
 
 def serve(run: int) -> None:
@@ -110,8 +115,10 @@ def _import_libraries(modules: list[str]) -> None:
     if not missing:
         return
     for module in missing:
+        begun = perf_counter()
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
+        import_seconds[module] = perf_counter() - begun
     if "recbench.benchmarks.evaluation.ranking" in sys.modules:
         _import_adapters()
         _compile_ranking()
@@ -146,6 +153,8 @@ def _start_cell(line: bytes, cells: dict[int, str], replies: int, close: tuple[i
 
     job = Job.from_json(line)
     _import_libraries(list(job.requires))
+    seconds = sum(import_seconds.get(module, 0.0) for module in job.requires)
+    job = replace(job, import_seconds=seconds)
     server = os.getpid()
     pid = os.fork()
     if not pid:

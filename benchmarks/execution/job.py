@@ -47,6 +47,7 @@ class Job:
     is_timed: bool = True  # warmed up on a toy first, and short fits repeated
     started: str = ""  # ISO 8601, UTC
     processors: tuple[int, ...] = ()  # the cell is bound to these; empty: to none
+    import_seconds: float = 0.0  # what it took the executor to import what the adapter requires
     log: Path | None = None  # where what the cell prints goes; None: nowhere but to the terminal
 
     def __post_init__(self) -> None:

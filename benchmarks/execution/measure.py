@@ -33,6 +33,7 @@ PACKAGES = (
 )
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
+_STAT = Path("/proc/stat")
 
 
 def _memory_mb(line: str) -> float | None:
@@ -128,7 +129,46 @@ def _summarise_samples(samples: list[_Sample]) -> PhaseCost:
         peak_mb=max(peaks, default=None),
         grown_mb=max(growths, default=None),
         samples=[sample.seconds for sample in samples],
+        cpu_samples=[sample.cpu_seconds for sample in samples],
     )
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the machine has done since a moment, beside what is measured."""
+
+    load: float | None  # load average of the minute before
+    ticks: tuple[int, int] | None  # stolen and all processor time until then
+
+    @staticmethod
+    def look() -> "Surroundings":
+        """As of now; None stands where the platform does not say."""
+        try:
+            load = os.getloadavg()[0]
+        except OSError:
+            load = None
+        return Surroundings(load, _read_ticks())
+
+    def describe(self, environment: Environment) -> Environment:
+        """`environment` with the load at that moment, and the share stolen from then until now."""
+        now = _read_ticks()
+        steal = None
+        if now is not None and self.ticks is not None:
+            elapsed = now[1] - self.ticks[1]
+            steal = (now[0] - self.ticks[0]) / elapsed if elapsed else 0.0
+        return Environment.model_validate(
+            environment.to_json() | {"load": self.load, "steal": steal}
+        )
+
+
+def _read_ticks() -> tuple[int, int] | None:
+    """How much processor time the host gave to others, and all of it; None elsewhere than on
+    Linux.
+    """
+    if not _STAT.exists():
+        return None
+    counts = [int(count) for count in _STAT.read_text().split("\n", 1)[0].split()[1:9]]
+    return counts[7], sum(counts)
 
 
 def kernel_seconds(n_tries: int = 5) -> float:

@@ -14,6 +14,7 @@ from contextlib import chdir
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,11 @@ from recbench.benchmarks.evaluation import (
 )
 from recbench.benchmarks.execution.determinism import certify_fits, make_toy, sample_scores
 from recbench.benchmarks.execution.job import Job
-from recbench.benchmarks.execution.measure import Meter, kernel_seconds
+from recbench.benchmarks.execution.measure import Meter, Surroundings, kernel_seconds
 from recbench.benchmarks.execution.outcome import WITHOUT_LOG
 from recbench.benchmarks.execution.sealing import sealed
 from recbench.benchmarks.metrics import PROTOCOLS, STANDARD, Evaluation
-from recbench.benchmarks.records import Cell, Certificate, FoldFacts, Record
+from recbench.benchmarks.records import Cell, Certificate, ColdStart, FoldFacts, Record
 from recbench.benchmarks.splits import divide, fingerprint_rows
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings, Rows
 from recbench.datasets.storage import reopen_entry
@@ -82,8 +83,10 @@ def measure_cell(job: Job) -> None:
 
     try:
         algorithm = create(job.cell.algorithm, job.cell.given)
+        begun = perf_counter()
         for module in algorithm.requires:
             _require_library(module)
+        job = replace(job, import_seconds=job.import_seconds + perf_counter() - begun)
         fold = _read_fold(job)
         outline = replace(outline, fold=fold.facts)
         record, answers = _measure_algorithm(job, algorithm, fold, outline)
@@ -143,11 +146,18 @@ def _measure_algorithm(
 
         toy_scores: list[Floats] = []
         if job.is_timed:
+            begun = perf_counter()
             toy_scores = _score_toy(cell, given.scale, warm_up=True)
+            cold = ColdStart(
+                import_seconds=job.import_seconds, warm_up_seconds=perf_counter() - begun
+            )
+            outline = replace(outline, cold=cold)
+        surroundings = Surroundings.look()
         speed_seconds = kernel_seconds()
         algorithm, samples = _fit_repeatedly(job, given, dataset.catalogue, dataset.truth, meter)
         answers = collect_answers(algorithm, train, test, evaluation, cell.seed, meter)
         samples.append(sample_scores(algorithm, given))
+        outline = replace(outline, environment=surroundings.describe(outline.environment))
 
     predicts = available()[cell.algorithm].predicts
     outline = replace(outline, units="scale" if units.differ else "data")

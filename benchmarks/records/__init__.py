@@ -21,6 +21,7 @@ from recbench.benchmarks.records.examples import (
 from recbench.benchmarks.records.facts import (
     AlgorithmDescription,
     BlindSpot,
+    ColdStart,
     DataDescription,
     Environment,
     FoldFacts,
@@ -57,6 +58,7 @@ __all__ = [
     "BlindSpot",
     "Cell",
     "Certificate",
+    "ColdStart",
     "DataDescription",
     "Environment",
     "Examples",

@@ -75,6 +75,8 @@ def table_values(record: Record) -> dict[str, Value]:
         phase_cost = record.costs.get(phase)
         for cost in COSTS:
             values[f"{phase}_{cost}"] = getattr(phase_cost, cost, None)
+    values["import_seconds"] = record.cold.import_seconds if record.cold else None
+    values["warm_up_seconds"] = record.cold.warm_up_seconds if record.cold else None
     values["peak_mb"] = record.peak_mb
     values["contended"] = record.environment.contended
     return values

@@ -93,6 +93,9 @@ class Environment(Facts):
     dirty: bool = False
     versions: dict[str, str] = {}
     in_process: bool = False  # measured in the command's own process, to debug
+    # What else the machine did while a cell was measured; None where that is not known
+    load: float | None = None  # load average of the minute before the fit
+    steal: float | None = None  # share of processor time that the host gave to others
 
 
 class PhaseCost(Facts):
@@ -103,6 +106,19 @@ class PhaseCost(Facts):
     peak_mb: float | None = None
     grown_mb: float | None = None
     samples: list[float] = []  # every wall time, in seconds
+    cpu_samples: list[float] = []  # the processor time of each; empty in early records
+
+
+class ColdStart(Facts):
+    """What a cell takes once before anything is timed: imports, compilation, first-use set-up."""
+
+    import_seconds: float  # of the libraries it wraps, where they were imported first
+    warm_up_seconds: float  # of a fit to a toy, and of all questions about it
+
+    @property
+    def seconds(self) -> float:
+        """Both together."""
+        return self.import_seconds + self.warm_up_seconds
 
 
 class AlgorithmDescription(Facts):

@@ -18,6 +18,7 @@ from recbench.benchmarks.records.arrays import UNREADABLE_ARRAYS, read_arrays
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.certificate import Certificate
 from recbench.benchmarks.records.facts import (
+    ColdStart,
     DataDescription,
     Environment,
     FoldFacts,
@@ -64,6 +65,7 @@ class Record:
     raw_scores: RawScores | None = None
     # Of a fixed piece of work, just before the fit: how fast the machine was
     kernel_seconds: float | None = None
+    cold: ColdStart | None = None  # None: not warmed up, or older than the fact
     answers: str | None = None  # sha256 of the file with its raw answers
     evaluation: str | None = None  # the code that made the metrics, see `evaluation_source`
     log: str | None = None  # the file beside the record with what a cell that failed has printed
@@ -110,6 +112,7 @@ class Record:
 
         content["environment"] = self.environment.to_json()
         content["costs"] = {phase: cost.to_json() for phase, cost in self.costs.items()}
+        content["cold"] = self.cold.to_json() if self.cold else None
         content["slices"] = [group.to_json() for group in self.slices]
         if self.raw_scores is not None:
             content["raw_scores"] = self.raw_scores.to_json()

@@ -22,6 +22,7 @@ COLOURS = colormaps["YlGnBu"]
 # Timed several times where that takes little time; the other phases are timed once.
 MEDIAN_PHASES = ("convert", "fit")
 
+COLD_START = "cold start"
 ALL_PHASES = "all phases"
 MEMORY_COLUMNS = {"peak_mb": "peak memory", "grown_mb": "memory growth"}
 
@@ -288,7 +289,9 @@ def describe_times(fit: float | None, *test: float | None) -> str:
 def cost_heatmap(results: Results) -> Heatmap:
     """Rows against seconds of each phase and megabytes."""
     by_row: dict[str, list[Square]] = {row.name: [] for row in results.rows}
-    columns = []
+    columns = [Column(COLD_START, "s", "↓")]
+    for row, square in zip(results.rows, _cold_squares(results), strict=True):
+        by_row[row.name].append(square)
     for phase in PHASES:
         columns.append(Column(phase, "s", "↓"))
         for row, square in zip(results.rows, _time_squares(results, phase), strict=True):
@@ -316,6 +319,18 @@ def _time_squares(results: Results, phase: str) -> list[Square]:
         mark = "once" if is_single else ""
         colour = None if is_grey else shade
         squares.append(Square(seconds(time), tip, time, colour, mark, is_grey))
+    return squares
+
+
+def _cold_squares(results: Results) -> list[Square]:
+    """One square a row: seconds of imports and warm-up, in no other number."""
+    times = [row.cold_seconds for row in results.rows]
+    squares = []
+    for row, time, shade in zip(results.rows, times, scale_to_shades(times, log=True), strict=True):
+        meaning = "the most of any fold" if time is not None else "not measured"
+        tip = f"{row.name}, {COLD_START}: {seconds(time)} s, {meaning}"
+        is_grey = row.contended and time is not None
+        squares.append(Square(seconds(time), tip, time, None if is_grey else shade, grey=is_grey))
     return squares
 
 

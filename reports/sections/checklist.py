@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recbench.benchmarks.metrics import PROTOCOLS, find_metric, parse_column
+from recbench.benchmarks.records import Record
 from recbench.benchmarks.splits import order_in_time
 from recbench.reports import words
 from recbench.reports.results import Results
@@ -23,26 +24,35 @@ BASELINES = {
         "myfm-mf",
     ),
 }
+MOST_WAITING = 0.1  # of the wall time; from there on times are not called those of a lone cell
+MOST_STOLEN = 0.02  # of the processors' time
+SHORTEST = 0.02  # seconds
 HEAVY = 0.2  # from which share of ratings dropped on filters are called heavy
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Whether a pitfall is avoided, None where it cannot arise, and what that rests on."""
+    """Whether a pitfall is avoided, None where it cannot arise, and what that rests on.
+
+    What rests on how the bench is built, and not on the run, begins with `by construction`.
+    """
 
     is_avoided: bool | None
     evidence: str
+    is_known: bool = True  # the records say enough to answer
 
     @property
     def word(self) -> str:
-        """`yes`, `no` or `does not arise`."""
+        """`yes`, `no`, `does not arise` or `not known`."""
+        if not self.is_known:
+            return "not known"
         if self.is_avoided is None:
             return "does not arise"
         return "yes" if self.is_avoided else "no"
 
 
 def answer_checklist(results: Results) -> list[tuple[str, str, str]]:
-    """Question, `yes`, `no` or `does not arise`, and what the answer rests on, of every pitfall."""
+    """Question, the answer's `word`, and what the answer rests on, of every pitfall."""
     lines = []
     for question, ask in QUESTIONS.items():
         answer = ask(results)
@@ -72,7 +82,7 @@ def _ranks_whole_catalogue(results: Results) -> Answer:
         results,
         "rated",
         why_not="{columns}: only items rated in the test part are ranked",
-        why="every item of the catalogue is ranked, none is sampled",
+        why="by construction: every item of the catalogue is ranked, none is sampled",
     )
 
 
@@ -81,7 +91,7 @@ def _leaves_out_training_items(results: Results) -> Answer:
         results,
         "all",
         why_not="they stay among the candidates in {columns}, under names that say so",
-        why="the user's training items are no candidates",
+        why="by construction: the user's training items are no candidates",
     )
 
 
@@ -104,8 +114,8 @@ def _shows_no_protocol(results: Results, candidates: str, *, why_not: str, why: 
 
 def _defines_metrics(results: Results) -> Answer:
     version = results.about.protocol["version"]
-    evidence = f"one implementation for all rows, protocol version {version}, defined above"
-    return Answer(True, evidence)
+    rows = f"one implementation for all rows, protocol version {version}, defined above"
+    return Answer(True, f"by construction: {rows}")
 
 
 def _favours_no_ties(results: Results) -> Answer:
@@ -117,11 +127,12 @@ def _favours_no_ties(results: Results) -> Answer:
     nan = "no row gave NaN where it may not"
     if diverged:
         nan = f"NaN made {words.listed(diverged)} fail"
-    return Answer(True, f"ties are ordered by a seeded hash or counted against the row; {nan}")
+    ties = "by construction, ties are ordered by a seeded hash or counted against the row"
+    return Answer(True, f"{ties}; {nan}")
 
 
 def _averages_all_folds(results: Results) -> Answer:
-    evidence = "the mean of all planned folds is shown, never the best"
+    evidence = "by construction: the mean of all planned folds is shown, never the best"
     failed = [row.name for row in results.rows if row.failures]
     if failed:
         evidence += f"; {words.listed(failed)} lack a fold and have no mean"
@@ -131,8 +142,8 @@ def _averages_all_folds(results: Results) -> Answer:
 def _hides_test_part(results: Results) -> Answer:
     return Answer(
         True,
-        "an algorithm is given the training part alone; Python opens no file of the data while it "
-        "runs",
+        "by construction: an algorithm is given the training part alone; Python opens no file of "
+        "the data while it runs",
     )
 
 
@@ -208,9 +219,79 @@ def _timed_alone(results: Results) -> Answer:
         names = words.listed(contended)
         return Answer(False, f"other cells ran at the same time as {names}")
 
-    return Answer(
-        True, "one cell at a time, in a process of its own; loading and scoring are not charged"
+    doubts = _list_doubts_of_times(results)
+    if doubts:
+        return Answer(False, "; ".join(doubts))
+
+    ran = [record for record in results.records if record.status == "ok"]
+    waits = [share for share in map(_waiting_share, ran) if share is not None]
+    if not waits:
+        return Answer(None, "the records do not say how long a processor worked", is_known=False)
+
+    evidence = (
+        "one cell at a time, each in a process of its own; the processor worked in "
+        f"{1 - max(waits):.0%} of the time or more"
     )
+    loads = [record.environment.load for record in ran if record.environment.load is not None]
+    if loads:
+        evidence += f", with a load of at most {max(loads):.1f}"
+    else:
+        evidence += "; the load of the machine was not recorded"
+    return Answer(True, evidence)
+
+
+def _list_doubts_of_times(results: Results) -> list[str]:
+    """What the records say of other work on the machine while cells were measured."""
+    ran = [record for record in results.records if record.status == "ok"]
+    doubts = []
+
+    waiting = []
+    for row in results.rows:
+        shares = [_waiting_share(record) or 0.0 for record in row.records]
+        if max(shares, default=0.0) > MOST_WAITING:
+            waiting.append(f"{row.name} ({max(shares):.0%} of its time)")
+    if waiting:
+        doubts.append(
+            f"no processor worked for {words.listed(waiting)}: other programs had it, or the row "
+            "waited for something"
+        )
+
+    busy = [
+        record.environment.load
+        for record in ran
+        if record.environment.load is not None
+        and record.environment.load > (record.environment.cores or 1)
+    ]
+    if busy:
+        cores = words.count(ran[0].environment.cores or 1, "core")
+        doubts.append(
+            f"the load was up to {max(busy):.1f} on {cores} when {words.count(len(busy), 'cell')} "
+            "began"
+        )
+
+    stolen = [record.environment.steal for record in ran if record.environment.steal is not None]
+    if stolen and max(stolen) > MOST_STOLEN:
+        doubts.append(f"the host gave up to {max(stolen):.0%} of the processors' time to others")
+    return doubts
+
+
+def _waiting_share(record: Record) -> float | None:
+    """The share of the phases' wall time in which no processor worked for the cell.
+
+    None if it is not known. Very short cells say nothing: clocks are too coarse.
+    """
+    wall = 0.0
+    worked = 0.0
+    for cost in record.costs.values():
+        if cost.cpu_seconds is None:
+            return None
+        wall += cost.seconds
+        worked += cost.cpu_seconds
+    if not record.costs:
+        return None
+    if wall < SHORTEST:
+        return 0.0
+    return max(0.0, 1 - worked / wall)
 
 
 def _repeats_numbers(results: Results) -> Answer:

@@ -187,6 +187,11 @@ def _list_environment(results: Results) -> list[tuple[str, str]]:
 
     pairs = [(name, "; ".join(values)) for name, values in values_by_name.items()]
 
+    for name, noun in (("load", "load average when a cell began"), ("steal", "stolen time")):
+        known = [value for value in (getattr(e, name) for e in environments) if value is not None]
+        if known:
+            pairs.append((noun, f"{min(known):.2g} to {max(known):.2g}"))
+
     started = sorted(record.started for record in ran if record.started)
     if not started:
         return [*pairs, ("started", "not yet")]
@@ -197,7 +202,7 @@ def _list_environment(results: Results) -> list[tuple[str, str]]:
 
 def _flatten_environment(environment: Environment) -> dict[str, str]:
     """What a record says of its machine, in words, with a line for each library."""
-    apart = ("versions", "memory_mb", "commit", "dirty")
+    apart = ("versions", "memory_mb", "commit", "dirty", "load", "steal")
     texts = {}
     for name, value in environment.to_json().items():
         if name in apart:

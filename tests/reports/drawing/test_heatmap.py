@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recbench.benchmarks.records.cell import PHASES
+from recbench.benchmarks.records.facts import ColdStart
 from recbench.benchmarks.records.record import Record
 from recbench.reports.drawing import fold_heatmap as fold_heatmaps
 from recbench.reports.drawing import heatmap as heatmaps
@@ -110,3 +112,23 @@ def test_times_of_one_run_and_contended_times_are_marked(tmp_path: Path) -> None
     assert [line.name for line in drawn.lines if line.squares[fit].grey] == ["item-mean"]
     assert any(meaning.startswith("1× ") for meaning in drawn.legend)
     assert any(meaning.startswith("grey: contended") for meaning in drawn.legend)
+
+
+def test_cold_starts_have_a_column_of_their_own_and_are_in_no_other(tmp_path: Path) -> None:
+    records = []
+    for record in normal():
+        seconds = 7.0 if record.cell.fold == 0 else 1.0  # the first fold compiles
+        cold = ColdStart(import_seconds=0.5, warm_up_seconds=seconds)
+        records.append(record if record.cell.row == "random" else replace(record, cold=cold))
+    results = Results.read(write(tmp_path, records))
+    drawn = heatmaps.cost_heatmap(results)
+    names = [column.name for column in drawn.columns]
+    texts = {line.name: line.squares[names.index("cold start")].text for line in drawn.lines}
+    assert texts.pop("random") == "–"  # not measured
+    assert set(texts.values()) == {"7.50"}
+
+    total = names.index("all phases")
+    for row, line in zip(results.rows, drawn.lines, strict=True):
+        phases = [line.squares[names.index(phase)].value or 0 for phase in PHASES]
+        assert line.squares[total].value == pytest.approx(sum(phases))
+        assert line.name == row.name

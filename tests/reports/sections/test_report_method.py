@@ -34,7 +34,7 @@ def test_a_run_without_fault_answers_yes_where_its_records_do(tmp_path: Path) ->
     assert found["Are strong simple baselines in the table?"][0] == "yes"
     assert found["Are all folds averaged?"] == (
         "yes",
-        "the mean of all planned folds is shown, never the best",
+        "by construction: the mean of all planned folds is shown, never the best",
     )
     assert found["Are differences judged by more than the deviation over folds?"][0] == "yes"
     assert found["Is the future kept out of training?"][0] == "does not arise"
@@ -43,6 +43,21 @@ def test_a_run_without_fault_answers_yes_where_its_records_do(tmp_path: Path) ->
     # 16.7 % of the invented ratings were dropped, and no invented cell was fitted twice
     assert found["Do filters keep most of the data?"][0] == "yes"
     assert found["Does the same seed give the same numbers?"][0] == "no"
+
+
+def test_what_the_records_do_not_say_is_not_answered(tmp_path: Path) -> None:
+    """Early records know no processor time, and what holds by construction says so."""
+    early = []
+    for record in normal():
+        costs = {phase: cost.replaced(cpu_seconds=None) for phase, cost in record.costs.items()}
+        early.append(replace(record, costs=costs))
+    found = answers(tmp_path, early)
+    assert found["Were times taken alone?"][0] == "not known"
+    for question in (
+        "Is the test part unseen by fits?",
+        "Is each metric defined once, and printed?",
+    ):
+        assert found[question][1].startswith("by construction: ")
 
 
 def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
@@ -64,6 +79,21 @@ def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
         for record in normal()
     ]
     assert turned("contended", together)["Were times taken alone?"][0] == "no"
+    for facts, because in (
+        ({"load": 9.0}, "the load was up to 9.0 on 2 cores when 35 cells began"),
+        ({"steal": 0.3}, "the host gave up to 30% of the processors' time to others"),
+    ):
+        busy = [
+            replace(record, environment=record.environment.replaced(**facts)) for record in normal()
+        ]
+        assert turned("busy", busy)["Were times taken alone?"] == ("no", because)
+    waiting = []
+    for record in normal():
+        rank = record.costs["rank"].replaced(cpu_seconds=0.4)
+        waiting.append(replace(record, costs=record.costs | {"rank": rank}))
+    answer, because = turned("waiting", waiting)["Were times taken alone?"]
+    assert answer == "no"
+    assert "no processor worked for random (" in because
     assert turned("simulated", normal(), **SIMULATED)["Are the data real?"] == (
         "no",
         "the ratings are SIMULATED",
