@@ -50,6 +50,12 @@ class TfidfContent(ScoresWholeRows):
     max_features: Count | None = None
     relevant_share: Share = 0.75
 
+    def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
+        """Without a word about any item all scores would be 0."""
+        if tfidf_of_items(catalogue, self.max_features).nnz > 0:
+            return None
+        return "no item has a title, genre or overview with words to compare"
+
     def convert(self, train: Ratings, catalogue: Catalogue) -> _Described:
         """The weights of the ratings, and the texts as TF-IDF."""
         if self.profile == "liked":

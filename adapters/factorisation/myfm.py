@@ -61,6 +61,8 @@ def _side_of_sample(features: csr_matrix, w: Doubles, V: Doubles) -> _Side:
 class _GibbsFM(Factorised):
     """What the two share: the mean prediction of the sampled factorisation machines.
 
+    They are fitted to ratings less their mean, which is added again.
+
     For features x a machine says w0 + w.x + the sum of x_f x_g v_f.v_g over all pairs of features
     f < g. With x = (a, c), a the user's and c the item's, that is w0 + l(a) + l(c) + (V'a).(V'c),
     where l(a) = w.a + (|V'a|^2 - sum of a_f^2 |v_f|^2) / 2. So the mean over the samples is a sum
@@ -72,6 +74,7 @@ class _GibbsFM(Factorised):
     units = "library"
     requires: ClassVar[tuple[str, ...]] = ("myfm",)
     epochs_hyperparameter = "n_iter"
+    revision = 2
     rank: int
     n_iter: int
     n_kept_samples: int
@@ -104,21 +107,29 @@ class _GibbsFM(Factorised):
         return MyFMRegressor(rank=self.rank, random_seed=seed & LARGEST_SEED)
 
     def fit(self, data: Design, seed: int) -> None:
-        """Sample with the library, and keep the last samples side by side."""
+        """Sample with the library, and keep the last samples side by side.
+
+        The target is centred, since the priors shrink towards 0: ratings far from it would be drawn
+        away from where they are.
+        """
+        mean = data.train.mean
         model = self.model(seed)
         with redirect_stderr(StringIO()):  # where the library shows progress, whatever one asks for
             model.fit(
                 None,
-                data.train.values.astype(np.float64),
+                data.train.values.astype(np.float64) - mean,
                 data.blocks(),
                 n_iter=self.n_iter,
                 n_kept_samples=min(self.n_kept_samples, self.n_iter),
                 group_shapes=data.group_shapes,
             )
-        self._keep_samples(data, model.predictor_.samples)
+        self._keep_samples(data, mean, model.predictor_.samples)
 
-    def _keep_samples(self, data: Design, samples: list[Any]) -> None:
-        """Leave the factors of all samples side by side, and the means of their biases."""
+    def _keep_samples(self, data: Design, mean: float, samples: list[Any]) -> None:
+        """Leave the factors of all samples side by side, and the means of their biases.
+
+        `mean` is what was subtracted from the ratings.
+        """
         n_users = data.train.n_users
         n_items = data.train.n_items
         n_samples = len(samples)
@@ -128,7 +139,6 @@ class _GibbsFM(Factorised):
         Q = np.empty((n_items, n_samples, self.rank), np.float32)
         user_biases = np.zeros(n_users)
         item_biases = np.zeros(n_items)
-        mean = 0.0
         for number, machine in enumerate(samples):
             # The features of users come first, those of items behind them.
             weights = machine.w

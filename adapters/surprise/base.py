@@ -64,7 +64,7 @@ class SurpriseModel(Recommender):
 
         parts = _parts_per_point(train.values) if self.truncates else 1
         values = train.values.astype(np.float64)
-        if parts > 1:
+        if self.truncates:
             values = np.rint(values * parts)
         lowest, highest = train.scale
 
@@ -86,7 +86,7 @@ class SurpriseModel(Recommender):
 
     def fit(self, data: Converted, seed: int) -> None:
         """Let Surprise fit, then take its arrays over into the bench's index space."""
-        algorithm = self.make_algorithm(seed).fit(data.trainset)
+        algorithm = self._fit_library(data, seed)
 
         n_users = data.ratings.n_users
         n_items = data.ratings.n_items
@@ -121,6 +121,10 @@ class SurpriseModel(Recommender):
             scores[~self.known_users_[users]] = self.mean_
             scores[:, ~self.known_items_] = self.mean_
         return scores.astype(np.float32)
+
+    def _fit_library(self, data: Converted, seed: int) -> Any:
+        """Surprise's own algorithm, fitted."""
+        return self.make_algorithm(seed).fit(data.trainset)
 
     @abstractmethod
     def _keep_arrays(self, algorithm: Any, data: Converted) -> None:

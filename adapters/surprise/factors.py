@@ -11,6 +11,7 @@ from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive
 from recbench.adapters.surprise.base import Converted, Doubles, SurpriseModel, group_by_row
 from recbench.datasets.foundation import UsageError
+from recbench.datasets.ratings import Catalogue, Ratings
 
 # Of a normal distribution around which the factors start.
 StartingMean = Annotated[float, Field(ge=-10, le=10)]
@@ -139,6 +140,16 @@ class NMF(_Factors):
                 f"{self.name}: factors start between init_low={self.init_low:g} and "
                 f"init_high={self.init_high:g}: give an init_high that is no lower"
             )
+
+    def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
+        """Products of factors that are never negative are no model of negative ratings."""
+        lowest = train.values.min(initial=0)
+        if lowest >= 0:
+            return None
+        return (
+            f"needs ratings of at least 0, got {lowest:g}: its factors are never negative; "
+            "surprise-svd takes any"
+        )
 
     def make_algorithm(self, seed: int) -> Any:
         """Surprise's NMF."""

@@ -18,6 +18,8 @@ from recbench.datasets.ratings import Catalogue, Ratings
 _MATRICES = {"msd": 3, "cosine": 5, "pearson": 7, "pearson_baseline": 5}
 _BYTES_PER_NUMBER = 8
 
+_LARGEST_SIMILARITY = 1 + 1e-6  # anything beyond is left of rounding
+
 _SORTED_AT_ONCE = 256  # argsort answers in 8 bytes and needs a copy of what it sorts
 
 CompressedRows = tuple[NDArray[np.uint32], NDArray[np.uint32], Doubles]
@@ -26,6 +28,8 @@ CompressedRows = tuple[NDArray[np.uint32], NDArray[np.uint32], Doubles]
 @dataclass(eq=False)
 class _Neighbours(SurpriseModel):
     """What the four share: base + b_u + b_i + s_x * the mean residual of the nearest raters.
+
+    A similarity for which Surprise would divide by zero is 0.
 
     x is the user and y the item, or, with `user_based` false, the other way round: x is what has
     neighbours, y is what these have rated.
@@ -70,6 +74,57 @@ class _Neighbours(SurpriseModel):
             "shrinkage": self.shrinkage,
         }
         return {"k": self.k, "min_k": self.min_k, "sim_options": similarity, "verbose": False}
+
+    def _fit_library(self, data: Converted, seed: int) -> Any:
+        """As Surprise, but similarities that the library cannot compute are 0."""
+        algorithm = self.make_algorithm(seed)
+        by_library = algorithm.compute_similarities
+
+        def compute_similarities() -> Doubles:
+            try:
+                similarities: Doubles = by_library()
+            except ZeroDivisionError:
+                return self._similarities_of_overlaps(algorithm, data)
+
+            # Pearson's of constant ratings, where rounding is left of what cancels out
+            similarities[~(np.abs(similarities) < _LARGEST_SIMILARITY)] = 0
+            return similarities
+
+        algorithm.compute_similarities = compute_similarities
+        return algorithm.fit(data.trainset)
+
+    def _similarities_of_overlaps(self, algorithm: Any, data: Converted) -> Doubles:
+        """Surprise's cosine or Pearson-baseline similarities, 0 where one of two has no length.
+
+        Of a pair that has only zeros (or only what its baseline says) for what both have rated,
+        Surprise divides by zero.
+        """
+        xs, ys = self._order_sides(data.users, data.items)
+        shape = (algorithm.n_x, algorithm.n_y)
+        values = data.ratings.values.astype(np.float64)
+        least_support = self.min_support
+        shrinkage = 0.0
+        if self.similarity == "pearson_baseline":
+            user_biases, item_biases = algorithm.compute_baselines()
+            biases = user_biases[data.users] + item_biases[data.items]
+            values -= data.trainset.global_mean + biases
+            least_support = max(2, least_support)
+            shrinkage = self.shrinkage
+
+        by_x = group_by_row(xs, ys, values, shape)
+        squares = group_by_row(xs, ys, values**2, shape)
+        counts = group_by_row(xs, ys, np.ones(len(values)), shape)
+        n_common = (counts @ counts.T).toarray()
+        squared_lengths = (squares @ counts.T).toarray()  # of each row, over what both have rated
+        lengths = np.sqrt(squared_lengths * squared_lengths.T)
+
+        products = (by_x @ by_x.T).toarray()
+        has_length = (lengths > 0) & (n_common >= least_support)
+        similarities = np.divide(products, lengths, out=np.zeros(lengths.shape), where=has_length)
+        if shrinkage > 0:
+            similarities *= (n_common - 1) / np.maximum(n_common - 1 + shrinkage, 1)
+        np.fill_diagonal(similarities, 1)
+        return similarities
 
     def _keep_arrays(self, algorithm: Any, data: Converted) -> None:
         """Keep the similarities, and each rating's residual to the additive part of its score."""

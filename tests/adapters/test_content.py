@@ -97,11 +97,14 @@ def test_similar_has_no_more_than_the_other_items() -> None:
     assert len(fitted(Catalogue(("A",), (None,), ((),)), one).similar(0)[0]) == 0
 
 
-def test_no_words_at_all() -> None:
-    scores = fitted(Catalogue(("",) * 6, (None,) * 6, ((),) * 6)).score_items(
-        np.arange(4, dtype=np.int32)
-    )
+@pytest.mark.parametrize("title", ["", "The", "5"])
+def test_no_words_at_all(title: str) -> None:
+    """A constant scorer stood on the Pareto front."""
+    catalogue = Catalogue((title,) * 6, (None,) * 6, ((),) * 6)
+    scores = fitted(catalogue).score_items(np.arange(4, dtype=np.int32))
     np.testing.assert_array_equal(scores, 0)
+    reason = create("tfidf-content").skip(train(), catalogue, memory_mb=4000)
+    assert reason == "no item has a title, genre or overview with words to compare"
 
 
 def test_the_sequels_of_a_film_are_near(movielens: Dataset) -> None:

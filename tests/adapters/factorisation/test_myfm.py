@@ -1,5 +1,6 @@
 """The mean of the Gibbs samples, as one product of factors, must be what the library predicts."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ def predicted(name: str, train: Ratings, parameters: dict[str, Any]) -> Any:
     model = algorithm.model(0)
     model.fit(
         None,
-        train.values.astype(np.float64),
+        train.values.astype(np.float64) - train.mean,
         design.blocks(),
         n_iter=parameters["n_iter"],
         n_kept_samples=parameters["n_kept_samples"],
@@ -30,7 +31,7 @@ def predicted(name: str, train: Ratings, parameters: dict[str, Any]) -> Any:
     )
     users, items = np.divmod(np.arange(train.n_users * train.n_items), train.n_items)
     rows = csr_matrix(hstack([design.of_users[users], design.of_items[items]]))
-    return model.predict(rows).reshape(train.n_users, train.n_items)
+    return train.mean + model.predict(rows).reshape(train.n_users, train.n_items)
 
 
 @pytest.mark.parametrize(("name", "parameters"), CASES, ids=str)
@@ -57,6 +58,20 @@ def test_same_seed_same_numbers_and_a_silent_console(
     np.testing.assert_array_equal(scores[0], scores[1])
     assert not np.array_equal(scores[0], scores[2])
     assert capfd.readouterr() == ("", "")
+
+
+def test_ratings_far_from_zero_are_learned() -> None:
+    """The priors shrink towards 0: wine points from 80 to 100 had an error of 8.87, the constant
+    one of 3.53.
+    """
+    train = taste()
+    scale = (train.scale[0] + 500, train.scale[1] + 500)
+    far = replace(train, values=train.values + np.float32(500), scale=scale)
+    errors = []
+    for ratings in (train, far):
+        predicted_ratings = fitted("myfm-mf", ratings).score(ratings.users, ratings.items)
+        errors.append(float(np.sqrt(np.mean((predicted_ratings - ratings.values) ** 2))))
+    assert errors[1] == pytest.approx(errors[0], rel=1e-3)
 
 
 def test_features_are_ids_and_what_was_rated() -> None:

@@ -1,6 +1,7 @@
 """Walks, singular vectors and SAR against slow versions of their definitions."""
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,13 @@ def test_pure_svd_does_not_depend_on_the_start() -> None:
         scores.append(svd.score_items(everybody(train)))
     np.testing.assert_array_equal(scores[0], scores[1])
     np.testing.assert_allclose(scores[0], scores[2], rtol=0, atol=1e-5)
+
+
+def test_stored_zeros_are_nothing_to_decompose() -> None:
+    """ARPACK refuses to start with zeros."""
+    train = taste()
+    zeros = replace(train, values=np.zeros_like(train.values), scale=(0.0, 5.0))
+    assert not fitted("pure-svd", zeros).score_items(everybody(zeros)).any()
 
 
 def test_a_pair_rated_twice_has_the_mean_in_pure_svd() -> None:

@@ -1,6 +1,6 @@
 """Scores in bulk must be what Surprise itself predicts, pair by pair."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -308,6 +308,69 @@ def test_z_scores_of_ratings_without_deviation_are_the_mean() -> None:
     )
     adapter = fitted("surprise-knn-with-zscore", {}, train)
     np.testing.assert_array_equal(adapter.score_items(np.arange(40, dtype=np.int32)), 2)
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "pearson_baseline"])
+@pytest.mark.parametrize("user_based", [True, False])
+def test_similarities_without_the_library_are_the_librarys(
+    similarity: str, user_based: bool
+) -> None:
+    """They stand in where Surprise divides by zero, so they must be the same where it does not."""
+    ratings = random_ratings()
+    options = {"similarity": similarity, "user_based": user_based, "min_support": 2}
+    adapter: Any = create("surprise-knn-basic", options)
+    data = adapter.convert(ratings, EMPTY)
+    algorithm = adapter.make_algorithm(0).fit(data.trainset)
+    ours = adapter._similarities_of_overlaps(algorithm, data)
+    np.testing.assert_allclose(ours, algorithm.sim, rtol=0, atol=1e-12)
+    assert (np.abs(ours) > 0.5).any()
+
+
+@pytest.mark.parametrize("name", NEIGHBOURS)
+@pytest.mark.parametrize("similarity", ["msd", "cosine", "pearson", "pearson_baseline"])
+@pytest.mark.parametrize("case", ["a user with zeros only", "all zero", "all alike"])
+def test_a_similarity_of_nothing_is_none(name: str, similarity: str, case: str) -> None:
+    """Surprise divides by zero, or by what rounding leaves of it."""
+    ratings = random_ratings(0.5)
+    values = {
+        "a user with zeros only": np.where(ratings.users == 3, np.float32(0), ratings.values),
+        "all zero": np.zeros_like(ratings.values),
+        "all alike": np.full_like(ratings.values, 0.1),
+    }
+    sized = replace(ratings, values=values[case], scale=(0.0, 5.0))
+    adapter = create(name, {"similarity": similarity})
+    adapter.prepare(sized)
+    adapter.fit(adapter.convert(sized, EMPTY), 0)
+    scores = adapter.score_items(np.arange(sized.n_users, dtype=np.int32))
+    assert np.isfinite(scores).all()
+    assert scores.min() > -6 and scores.max() < 11
+    if case == "all alike":
+        np.testing.assert_allclose(scores, 0.1, atol=1e-6)
+
+
+def test_negative_ratings_are_outside_the_domain_of_non_negative_factors() -> None:
+    """From -10 to 10 its factors went down to -283 and its scores from -439 to 1460, marked ok."""
+    ratings = random_ratings()
+    nmf = create("surprise-nmf")
+    assert nmf.skip(ratings, EMPTY, memory_mb=4000) is None
+    around_zero = replace(ratings, values=ratings.values - np.float32(3), scale=(-2.0, 2.0))
+    reason = nmf.skip(around_zero, EMPTY, memory_mb=4000)
+    assert reason is not None and "needs ratings of at least 0, got -2" in reason
+
+
+def test_whole_ratings_that_are_not_quite_whole_are_not_truncated() -> None:
+    ratings = random_ratings()
+    nearly = replace(ratings, values=ratings.values * np.float32(1 - 1e-7), scale=(0.0, 5.0))
+    for name in ("surprise-slope-one", "surprise-co-clustering"):
+        whole, almost = (fit_to(name, given) for given in (ratings, nearly))
+        np.testing.assert_allclose(almost, whole, atol=1e-5)
+
+
+def fit_to(name: str, ratings: Ratings) -> Floats:
+    adapter = create(name)
+    adapter.prepare(ratings)
+    adapter.fit(adapter.convert(ratings, EMPTY), 0)
+    return adapter.score(ratings.users, ratings.items)
 
 
 def test_many_equally_near_neighbours_share_their_places_as_in_surprise() -> None:
