@@ -120,7 +120,8 @@ class _Neighbours(SurpriseModel):
 
         products = (by_x @ by_x.T).toarray()
         has_length = (lengths > 0) & (n_common >= least_support)
-        similarities = np.divide(products, lengths, out=np.zeros(lengths.shape), where=has_length)
+        similarities: Doubles = np.zeros(lengths.shape)
+        np.divide(products, lengths, out=similarities, where=has_length)
         if shrinkage > 0:
             similarities *= (n_common - 1) / np.maximum(n_common - 1 + shrinkage, 1)
         np.fill_diagonal(similarities, 1)
