@@ -119,17 +119,24 @@ class Bootstrap:
         deviations = np.zeros((n_rows, n_rows))
         largest = np.zeros(self.drawn.shape[1])  # of each draw: the furthest of any pair
         for row, value in enumerate(self.values):
+            # Of each other row: its difference, and how far draws of that lie from it.
             gaps_of_row = value - self.values
-            around = np.abs(self.drawn[row] - self.drawn - gaps_of_row[:, None])
+            drawn_gaps = self.drawn[row] - self.drawn
+            around = np.abs(drawn_gaps - gaps_of_row[:, None])
             deviation = np.sqrt((around**2).mean(axis=1))
+
             varies = deviation > 1e-12
             gaps[row, varies] = np.abs(gaps_of_row[varies])
             deviations[row, varies] = deviation[varies]
             if varies.any():
-                furthest = (around[varies] / deviation[varies, None]).max(axis=0)
+                in_deviations = around[varies] / deviation[varies, None]
+                furthest = in_deviations.max(axis=0)
                 largest = np.maximum(largest, furthest)
 
-        distance = np.divide(gaps, deviations, out=np.zeros_like(gaps), where=deviations > 0)
+        distance = np.zeros_like(gaps)
+        np.divide(gaps, deviations, out=distance, where=deviations > 0)
+
+        # The value itself counts as one more draw, so that no p is 0.
         n_draws = len(largest)
         n_below = np.searchsorted(np.sort(largest), distance)
         p_values = (1 + n_draws - n_below) / (1 + n_draws)
@@ -140,18 +147,20 @@ class Bootstrap:
         """The rank of each row in each draw, from 1; rows with equal values share the mean of their
         ranks.
         """
-        losses = self.losses
-        below = (losses[None] < losses[:, None]).sum(axis=1)
-        equal = (losses[None] == losses[:, None]).sum(axis=1)
-        return np.asarray(below + (equal + 1) / 2)
+        others = self.losses[None]
+        own = self.losses[:, None]
+        n_below = (others < own).sum(axis=1)
+        n_equal = (others == own).sum(axis=1)  # with itself
+        return np.asarray(n_below + (n_equal + 1) / 2)
 
     @property
     def chance_of_first(self) -> Doubles:
         """The share of draws in which each row is first, (n_rows,); rows that are equal there share
         it.
         """
-        first = self.losses == self.losses.min(axis=0)
-        return np.asarray((first / first.sum(axis=0)).mean(axis=1))
+        is_first = self.losses == self.losses.min(axis=0)
+        shares = is_first / is_first.sum(axis=0)
+        return np.asarray(shares.mean(axis=1))
 
     def rank_interval(self, row: int, level: float = LEVEL) -> tuple[int, int]:
         """The ranks between which a row lies in all but `level` of the draws."""
@@ -206,7 +215,8 @@ def bootstrap_users(
     def mean_over_folds(fold_sums: Doubles, fold_weights: Doubles) -> Doubles:
         """The values, (n_rows, anything), from sums and weights of shape (anything, n_folds)."""
         by_fold = metric.finish(fold_sums / fold_weights)
-        return np.array([folds.mean(axis=1) for folds in np.split(by_fold, row_ends, axis=1)])
+        folds_of_rows = np.split(by_fold, row_ends, axis=1)
+        return np.array([folds.mean(axis=1) for folds in folds_of_rows])
 
     total_sums = sums.sum(axis=1)
     total_weights = weights.sum(axis=1)
@@ -217,10 +227,12 @@ def bootstrap_users(
         ]
         values = mean_over_folds(total_sums[None], total_weights[None])[:, 0]
         without = mean_over_folds(total_sums - sums.T, total_weights - weights.T)
-        per_user = [
-            shares.sums[:, is_seen].sum(axis=0) / shares.weights[:, is_seen].sum(axis=0)
-            for shares in rows
-        ]
+
+        per_user = []
+        for shares in rows:
+            sums_of_users = shares.sums[:, is_seen].sum(axis=0)
+            weights_of_users = shares.weights[:, is_seen].sum(axis=0)
+            per_user.append(sums_of_users / weights_of_users)
     return Bootstrap(
         metric=metric,
         values=values,
@@ -239,9 +251,11 @@ def _count_draws(n_users: int, n_draws: int, seed: int) -> Iterator[Doubles]:
         users = rng.integers(0, n_users, (n_drawn, n_users))
 
         # Users of different draws have different numbers, so that one count serves all draws.
-        numbers = users + n_users * np.arange(n_drawn)[:, None]
+        first_numbers = n_users * np.arange(n_drawn)
+        numbers = users + first_numbers[:, None]
         counts = np.bincount(numbers.ravel(), minlength=n_drawn * n_users)
-        yield counts.reshape(n_drawn, n_users).astype(np.float64)
+        by_draw = counts.reshape(n_drawn, n_users)
+        yield by_draw.astype(np.float64)
 
 
 def longest_alike_groups(alike: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -259,7 +273,9 @@ def longest_alike_groups(alike: NDArray[np.bool_]) -> list[tuple[int, int]]:
         last = first
         while last + 1 < n_places and alike[first : last + 1, last + 1].all():
             last += 1
-        is_inside_another = bool(groups) and last <= groups[-1][1]
+
+        end_of_previous = groups[-1][1] if groups else -1
+        is_inside_another = last <= end_of_previous
         if last > first and not is_inside_another:
             groups.append((first, last))
     return groups
@@ -275,7 +291,8 @@ def adjust_by_holm(p_values: Sequence[float], factors: Doubles | None = None) ->
     if factors is None:
         factors = np.arange(len(order), 0, -1).astype(np.float64)
     ascending = np.asarray(p_values, float)[order]
-    stepped = np.minimum(1, np.maximum.accumulate(ascending * factors))
+    never_falling = np.maximum.accumulate(ascending * factors)
+    stepped = np.minimum(1, never_falling)
 
     adjusted = np.empty(len(order))
     adjusted[order] = stepped

@@ -28,7 +28,9 @@ class Estimate:
         values = [np.array([estimate.value]) for estimate in estimates]
         drawn = [estimate.drawn for estimate in estimates]
         without = [estimate.without for estimate in estimates]
-        return Estimate(float(function(*values)[0]), function(*drawn), function(*without))
+
+        (value,) = function(*values)
+        return Estimate(float(value), function(*drawn), function(*without))
 
     @cached_property
     def standard_error(self) -> float:
@@ -46,10 +48,15 @@ class Estimate:
         if np.ptp(self.drawn) == 0:
             return float(self.drawn[0]), float(self.drawn[0])
 
-        bias, acceleration = self._correction
+        # Where the interval would end on a standard scale, with Student's t.
+        freedom = len(self.without) - 1
         tails = np.array([level / 2, 1 - level / 2])
-        z = bias + self._widening * stdtrit(len(self.without) - 1, tails)
-        quantiles = ndtr(bias + z / np.maximum(1 - acceleration * z, 1e-9))
+        bias, acceleration = self._correction
+        z = bias + self._widening * stdtrit(freedom, tails)
+
+        # The skewness stretches one side and compresses the other.
+        stretch = np.maximum(1 - acceleration * z, 1e-9)
+        quantiles = ndtr(bias + z / stretch)
         low, high = np.quantile(self.drawn, quantiles)
         return float(low), float(high)
 
@@ -85,7 +92,9 @@ class Estimate:
         n_users = len(self.without)
         if n_users < 2:
             return float("nan")
-        return float(np.sqrt(n_users / (n_users - 1)))
+
+        ratio_of_variances = n_users / (n_users - 1)
+        return float(np.sqrt(ratio_of_variances))
 
     @cached_property
     def _correction(self) -> tuple[float, float]:
@@ -94,11 +103,15 @@ class Estimate:
         By how many standard deviations the value lies beside the draws' median, and how the
         standard deviation grows with the value.
         """
-        share_below = ((self.drawn < self.value).mean() + (self.drawn <= self.value).mean()) / 2
+        # Draws that are equal to the value count half.
+        share_less = (self.drawn < self.value).mean()
+        share_at_most = (self.drawn <= self.value).mean()
+        share_below = (share_less + share_at_most) / 2
         least_share = 0.5 / len(self.drawn)
         bias = ndtri(np.clip(share_below, least_share, 1 - least_share))
 
         pulls = self.without.mean() - self.without  # of each user on the value
         spread = (pulls**2).sum() ** 1.5
-        acceleration = (pulls**3).sum() / (6 * spread) if spread > 0 else 0.0
+        skewness = (pulls**3).sum()
+        acceleration = skewness / (6 * spread) if spread > 0 else 0.0
         return float(bias), float(acceleration)

@@ -28,7 +28,8 @@ class UserShares:
     @property
     def n_users(self) -> int:
         """How many users have a value in the fold that has the fewest of them."""
-        return int((self.weights > 0).sum(axis=1).min())
+        users_by_fold = (self.weights > 0).sum(axis=1)
+        return int(users_by_fold.min())
 
     def equals(self, other: "UserShares") -> bool:
         """Whether all users add the same in all folds."""
@@ -59,9 +60,15 @@ def read_user_shares(
         for column in columns:
             if not all(column in fold for fold in folds):
                 continue
-            sums = np.array([fold[column][0] for fold in folds])
-            weights = np.array([fold[column][1] for fold in folds])
-            shares_by_column[column][row] = UserShares(sums, weights)
+
+            sums = []
+            weights = []
+            for fold in folds:
+                sums_of_fold, weights_of_fold = fold[column]
+                sums.append(sums_of_fold)
+                weights.append(weights_of_fold)
+            shares = UserShares(np.array(sums), np.array(weights))
+            shares_by_column[column][row] = shares
     return shares_by_column
 
 

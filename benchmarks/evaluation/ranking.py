@@ -120,10 +120,14 @@ def pessimistic_ranks(best: NDArray[np.float32]) -> Indices:
     last = best.shape[1] - 1
     ranks = np.empty(best.shape, np.int32)
     ranks[:, last] = last
-    for place in range(last - 1, -1, -1):
-        is_tied = best[:, place] == best[:, place + 1]
-        ranks[:, place] = np.where(is_tied, ranks[:, place + 1], place)
-    return ranks[:, :-1]
+
+    # From the worst place up, so that a tie hands on the rank of the place behind it.
+    for place in reversed(range(last)):
+        behind = place + 1
+        is_tied = best[:, place] == best[:, behind]
+        rank_of_tied = ranks[:, behind]
+        ranks[:, place] = np.where(is_tied, rank_of_tied, place)
+    return ranks[:, :last]
 
 
 @compile_lazily()

@@ -66,11 +66,18 @@ def kfold(ratings: Ratings, n_folds: int, fold: int, seed: int) -> tuple[Rows, R
     training part included, so that seeded models give the published numbers.
     """
     rows = _shuffle_rows(len(ratings), seed)
-    sizes = np.full(n_folds, len(rows) // n_folds)
-    sizes[: len(rows) % n_folds] += 1
+
+    # The first folds have one rating more where the folds cannot be equal.
+    size, n_left_over = divmod(len(rows), n_folds)
+    sizes = np.full(n_folds, size)
+    sizes[:n_left_over] += 1
+
     start = int(sizes[:fold].sum())
     stop = start + int(sizes[fold])
-    return np.concatenate([rows[:start], rows[stop:]]), rows[start:stop]
+    before = rows[:start]
+    behind = rows[stop:]
+    test = rows[start:stop]
+    return np.concatenate([before, behind]), test
 
 
 @register_split("user-kfold", "parts")
@@ -80,9 +87,13 @@ def user_kfold(ratings: Ratings, n_folds: int, fold: int, seed: int) -> tuple[Ro
     """
     rows = _shuffle_rows(len(ratings), seed)
     place_in_user, order = _place_in_groups(ratings.users, rows)
-    first_fold = np.random.default_rng([seed, 1]).integers(0, n_folds, ratings.n_users)
 
-    fold_of_row = (place_in_user + first_fold[ratings.users[order]]) % n_folds
+    # Were all users to begin with the first fold, it would be the largest.
+    rng = np.random.default_rng([seed, 1])
+    first_fold = rng.integers(0, n_folds, ratings.n_users)
+
+    users = ratings.users[order]
+    fold_of_row = (place_in_user + first_fold[users]) % n_folds
     test = np.sort(order[fold_of_row == fold])
     return rows_without(test, len(ratings))
 
@@ -101,7 +112,9 @@ def holdout(
             f"holdout[test={test:g}]: expected a share below 1 or a whole number of ratings"
         )
     rows = _shuffle_rows(len(ratings), _seed_of_draw(seed, fold))
-    n_test = round(test * len(rows)) if test < 1 else int(test)
+
+    is_share = test < 1
+    n_test = round(test * len(rows)) if is_share else int(test)
     n_train = max(len(rows) - n_test, 0)
     return rows[:n_train], rows[n_train:]
 
@@ -115,13 +128,18 @@ def last_out(
 
     Of ratings at the same second the later row is the later one.
     """
-    order = np.lexsort((np.asarray(ratings.times), ratings.users))
+    times = np.asarray(ratings.times)
+    order = np.lexsort((times, ratings.users))  # user by user, the earliest first
     n_ratings = np.bincount(ratings.users, minlength=ratings.n_users)
 
-    # Of the rows user by user: how many of the user's ratings are left from this one on.
-    n_from_here = np.repeat(np.cumsum(n_ratings), n_ratings) - np.arange(len(order))
-    has_enough = n_ratings[ratings.users[order]] > n
-    test = np.sort(order[(n_from_here <= n) & has_enough])
+    # How many of the user's ratings are left, from each row on.
+    ends = np.repeat(np.cumsum(n_ratings), n_ratings)
+    n_from_here = ends - np.arange(len(order))
+
+    users = ratings.users[order]
+    has_enough = n_ratings[users] > n
+    is_test = (n_from_here <= n) & has_enough
+    test = np.sort(order[is_test])
     return rows_without(test, len(ratings))
 
 
@@ -165,13 +183,16 @@ def recommenders(
     Row for row the `python_stratified_split(ratio=train, filter_by="item", seed=seed)` of Microsoft
     Recommenders.
     """
-    draws = np.random.RandomState(_seed_of_draw(seed, fold)).rand(len(ratings))
+    legacy = np.random.RandomState(_seed_of_draw(seed, fold))
+    draws = legacy.rand(len(ratings))
     rows = np.argsort(draws, kind="stable")
     place_in_item, order = _place_in_groups(ratings.items, rows)
 
     n_ratings = np.bincount(ratings.items, minlength=ratings.n_items)
     n_train = np.round(train * n_ratings)
-    is_train = place_in_item + 1 <= n_train[ratings.items[order]]
+
+    items = ratings.items[order]
+    is_train = place_in_item + 1 <= n_train[items]
     return order[is_train], order[~is_train]
 
 
@@ -189,7 +210,9 @@ def _seed_of_draw(seed: int, fold: int) -> int:
     """
     if fold == 0:
         return seed
-    return int(np.random.SeedSequence([seed, fold]).generate_state(1)[0])
+    sequence = np.random.SeedSequence([seed, fold])
+    (drawn,) = sequence.generate_state(1)
+    return int(drawn)
 
 
 def _place_in_groups(indices: NDArray[np.int32], rows: Rows) -> tuple[Rows, Rows]:
@@ -198,10 +221,13 @@ def _place_in_groups(indices: NDArray[np.int32], rows: Rows) -> tuple[Rows, Rows
     Rows with the same index are a group, in which they keep their order in `rows`. Both arrays have
     the order of the second.
     """
-    order = rows[np.argsort(indices[rows], kind="stable")]
+    by_group = np.argsort(indices[rows], kind="stable")
+    order = rows[by_group]
+
     sizes = np.bincount(indices)
     starts = np.cumsum(sizes) - sizes
-    places = np.arange(len(order)) - starts[indices[order]]
+    groups = indices[order]
+    places = np.arange(len(order)) - starts[groups]
     return places, order
 
 

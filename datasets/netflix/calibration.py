@@ -139,7 +139,9 @@ def _score_models(kept: RatingColumns, twin: Twin, damping: float) -> list[Quant
     residual_values = train.values - biases.predict(train.users, train.movies)
     residuals = train._replace(values=residual_values)
     user_factors, movie_factors = factorise_residuals(residuals, n_users, n_movies)
-    interactions = np.einsum("jk,jk->j", user_factors[test.users], movie_factors[test.movies])
+    factors_of_users = user_factors[test.users]
+    factors_of_movies = movie_factors[test.movies]
+    interactions = np.einsum("jk,jk->j", factors_of_users, factors_of_movies)
     factored = additive + interactions
 
     truth = twin.expected_stars(kept.users[is_test], kept.movies[is_test]).astype(np.float64)
@@ -166,13 +168,16 @@ def _score_cosine(train: Triples, test: Triples, n_users: int, n_movies: int) ->
 
     On all of them it would take too long.
     """
-    shuffled_users = np.random.default_rng(0).permutation(n_users)
+    rng = np.random.default_rng(0)
+    shuffled_users = rng.permutation(n_users)
     chosen_users = np.sort(shuffled_users[:COSINE_USERS])
     predictions = cosine_predictions(train, n_users, n_movies, chosen_users)
 
-    asked = _take_rows(test, np.isin(test.users, chosen_users))
+    is_asked = np.isin(test.users, chosen_users)
+    asked = _take_rows(test, is_asked)
     rows = np.searchsorted(chosen_users, asked.users)
-    return _rmse(predictions[rows, asked.movies], asked.values)
+    predicted = predictions[rows, asked.movies]
+    return _rmse(predicted, asked.values)
 
 
 def _rmse(predicted: NDArray[Any], actual: NDArray[np.float64]) -> float:

@@ -83,16 +83,21 @@ def cosine_predictions(
     n_nearest = min(NEIGHBOURS, n_users)
     predicted = np.empty((len(chosen), n_movies), np.float32)
     for first in range(0, len(chosen), BLOCK_USERS):
-        block = chosen[first : first + BLOCK_USERS]
+        rows = slice(first, first + BLOCK_USERS)
+        block = chosen[rows]
         similarities = unit[block] @ unit.T
-        similarities[np.arange(len(block)), block] = 0
+        places = np.arange(len(block))
+        similarities[places, block] = 0
 
         by_similarity = np.argpartition(-similarities, n_nearest - 1, axis=1)
         nearest = by_similarity[:, :n_nearest]
         weights = np.take_along_axis(similarities, nearest, axis=1)
-        sums = (weights[:, None, :] @ filled[nearest])[:, 0]
+        weighted_rows = weights[:, None, :] @ filled[nearest]
+        sums = weighted_rows[:, 0]
+
         total_weights = weights.sum(axis=1, keepdims=True)
-        predicted[first : first + BLOCK_USERS] = sums / np.maximum(total_weights, ALMOST_ZERO)
+        divisors = np.maximum(total_weights, ALMOST_ZERO)
+        predicted[rows] = sums / divisors
     return predicted
 
 
@@ -113,7 +118,8 @@ def factorise_residuals(
     matrix = np.zeros((n_users, n_movies), np.float32)
     matrix[residuals.users, residuals.movies] = residuals.values
 
-    movie_factors = np.random.default_rng(0).normal(0, 0.1, (n_movies, n_factors))
+    rng = np.random.default_rng(0)
+    movie_factors = rng.normal(0, 0.1, (n_movies, n_factors))
     for _ in range(n_rounds):
         user_factors = _solve_ridge(is_known, matrix, movie_factors, damping)
         movie_factors = _solve_ridge(is_known.T, matrix.T, user_factors, damping)
@@ -134,7 +140,8 @@ def _solve_ridge(
     sums = (is_known @ flat_products).reshape(-1, n_factors, n_factors)
 
     # One small system of equations for each row
-    left = sums + damping * np.eye(n_factors)
+    penalty = damping * np.eye(n_factors)
+    left = sums + penalty
     right = matrix @ fixed.astype(np.float32)
     solutions = np.linalg.solve(left, right[:, :, None])
     return np.asarray(solutions[:, :, 0])

@@ -55,9 +55,11 @@ def midpoints(n: int) -> Doubles:
 
 def user_counts(quantiles: Doubles) -> Doubles:
     """How many ratings the user at each of `quantiles` is expected to give."""
+    # On these scales the curve is made of nearly straight pieces
     tails = -np.log1p(-quantiles)
     known_tails = -np.log1p(-USER_QUANTILES)
-    return np.asarray(np.exp(np.interp(tails, known_tails, np.log(USER_COUNTS))))
+    log_counts = np.interp(tails, known_tails, np.log(USER_COUNTS))
+    return np.asarray(np.exp(log_counts))
 
 
 def movie_counts(quantiles: Doubles) -> Doubles:
@@ -70,12 +72,14 @@ def movie_counts(quantiles: Doubles) -> Doubles:
     hits = np.clip(places, 0, 1)
     rise = TAIL_SLOPE * hits + (1 - TAIL_SLOPE) * hits**TAIL_SHAPE
     log_factor = np.log(MOST_RATED / MOVIE_COUNTS[-1])
-    return np.asarray(np.exp(log_body + log_factor * rise))
+    log_counts = log_body + log_factor * rise
+    return np.asarray(np.exp(log_counts))
 
 
 def tilts(counts: Doubles) -> Doubles:
     """How much the reach of movies counts for users who give so many ratings."""
-    return 1 - TILT * np.clip(np.log10(counts / TILT_FROM), -1, 1)
+    powers_of_ten = np.log10(counts / TILT_FROM)
+    return 1 - TILT * np.clip(powers_of_ten, -1, 1)
 
 
 @functools.cache
@@ -103,9 +107,12 @@ def balance_propensities(n_points: int = 300) -> Propensities:
     tilt = tilts(counts_of_users)[:, None]
     for _ in range(BALANCING_ROUNDS):
         chances = _mean_chances(appetites, reaches, tilt)
-        appetites += np.log(per_user / (chances @ weights))
+        given_by_user = chances @ weights
+        appetites += np.log(per_user / given_by_user)
+
         chances = _mean_chances(appetites, reaches, tilt)
-        reaches += np.log(per_movie / (weights @ chances))
+        given_to_movie = weights @ chances
+        reaches += np.log(per_movie / given_to_movie)
 
     return Propensities(
         log_user_counts=np.log(counts_of_users),
@@ -117,7 +124,8 @@ def balance_propensities(n_points: int = 300) -> Propensities:
 
 def _mean_chances(appetites: Doubles, reaches: Doubles, tilt: Doubles) -> Doubles:
     """The chance, averaged over tastes, that a user rates a movie: (users, movies)."""
-    rates = np.exp(appetites[:, None] + tilt * reaches)
+    log_rates = appetites[:, None] + tilt * reaches
+    rates = np.exp(log_rates)
     spread = SELECTION * TASTE_SD
     missed: Doubles | float = 0.0
     for place, weight in TASTE_POINTS:

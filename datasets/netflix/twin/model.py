@@ -203,7 +203,8 @@ class Twin(MovieTraits, UserCalendar, UserTraits):
     def _indices_of_users(self, user_ids: NDArray[Any]) -> Indices:
         """The row of each of these raw ids, which all must be there."""
         order = np.argsort(self.user_ids)
-        return np.asarray(order[np.searchsorted(self.user_ids, user_ids, sorter=order)])
+        places = np.searchsorted(self.user_ids, user_ids, sorter=order)
+        return np.asarray(order[places])
 
     def _expected_stars(self, users: Indices, liking: Floats) -> Floats:
         """The expected stars of users who like movies by `liking`, on top of their own bias.
@@ -252,7 +253,8 @@ def plant_twin(share: float, seed: int) -> Twin:
 
 def site_level(days: NDArray[Any]) -> Doubles:
     """What all opinions gain with the calendar: a jump in early 2004, as in the real data."""
-    return np.asarray(LEVEL_JUMP / (1 + np.exp((JUMP_DAY - days) / JUMP_DAYS)))
+    jumps_away = (JUMP_DAY - days) / JUMP_DAYS
+    return np.asarray(LEVEL_JUMP / (1 + np.exp(jumps_away)))
 
 
 def _draw_movies_of_all_files(rng: np.random.Generator) -> MovieTraits:
@@ -278,16 +280,20 @@ def _draw_movies_of_all_files(rng: np.random.Generator) -> MovieTraits:
 def _draw_movies(rng: np.random.Generator, n_movies: int) -> MovieTraits:
     """Movies whose counts follow the curve; the well-known ones are better on average."""
     propensities = balance_propensities()
-    counts = movie_counts(rng.permutation(midpoints(n_movies)))
+    quantiles = rng.permutation(midpoints(n_movies))
+    counts = movie_counts(quantiles)
     reach = np.interp(np.log(counts), propensities.log_movie_counts, propensities.reaches)
 
     fame = (reach - reach.mean()) / reach.std()
     luck = rng.standard_normal(n_movies)
     luck -= counts @ luck / counts.sum()  # a few hits must not move the mean of all ratings
-    quality = QUALITY_REACH * fame + np.sqrt(1 - QUALITY_REACH**2) * luck
+    weight_of_luck = np.sqrt(1 - QUALITY_REACH**2)
+    quality = QUALITY_REACH * fame + weight_of_luck * luck
 
+    # The first factors are the strongest, and together they make the tastes' deviation
     strengths = np.arange(1, N_FACTORS + 1) ** FACTOR_DECAY
-    strengths *= TASTE_SD / np.sqrt(np.sum(strengths**2))
+    length = np.sqrt(np.sum(strengths**2))
+    strengths *= TASTE_SD / length
 
     # Before the last day; what predates the site is always there
     age = rng.exponential(MEAN_AGE, n_movies).astype(np.int64)
@@ -307,10 +313,14 @@ def _draw_users(rng: np.random.Generator, activity: Doubles) -> UserTraits:
     propensities = balance_propensities()
     appetite = np.interp(np.log(counts), propensities.log_user_counts, propensities.appetites)
 
+    # A few users only ever give one rating; for all others stands 0
     constant = rng.choice(CONSTANT_STARS, n_users, p=CONSTANT_CHANCES)
-    constant[rng.random(n_users) >= CONSTANT_RATERS] = 0
+    gives_all_stars = rng.random(n_users) >= CONSTANT_RATERS
+    constant[gives_all_stars] = 0
 
-    steadiness = (np.maximum(counts, STEADY_FROM) / 100) ** STEADY
+    # Who rates much varies less
+    hundreds = np.maximum(counts, STEADY_FROM) / 100
+    steadiness = hundreds**STEADY
     user_ids = rng.choice(LAST_USER, n_users, replace=False) + 1
     user_bias = rng.normal(0, USER_SD, n_users) * steadiness
     return UserTraits(
@@ -327,20 +337,30 @@ def _draw_users(rng: np.random.Generator, activity: Doubles) -> UserTraits:
 def _draw_calendar(rng: np.random.Generator, counts: Doubles) -> UserCalendar:
     """When users rate who give so many ratings: more and more join, and stay for a while."""
     n_users = len(counts)
+    # The day on which each joins is where its chance meets the share that has joined
     days = np.arange(FIRST_DAY, LAST_DAY + 1)
-    joined = np.cumsum(np.interp(days, JOIN_DAYS, JOIN_RATES))
-    first_day = np.interp(rng.random(n_users), joined / joined[-1], days).astype(np.int64)
+    join_rates = np.interp(days, JOIN_DAYS, JOIN_RATES)
+    joined = np.cumsum(join_rates)
+    share_joined = joined / joined[-1]
+    chances = rng.random(n_users)
+    first_day = np.interp(chances, share_joined, days).astype(np.int64)
 
-    span = np.minimum(rng.exponential(MEAN_SPAN, n_users), LAST_DAY - first_day)
-    sessions = np.maximum(counts / RATINGS_PER_SESSION, 1).astype(np.int32)
-    sessions[rng.random(n_users) < ONE_DAY_RATERS] = 1
+    wanted_span = rng.exponential(MEAN_SPAN, n_users)
+    span = np.minimum(wanted_span, LAST_DAY - first_day)
 
+    n_sessions = counts / RATINGS_PER_SESSION
+    sessions = np.maximum(n_sessions, 1).astype(np.int32)
+    rates_on_one_day = rng.random(n_users) < ONE_DAY_RATERS
+    sessions[rates_on_one_day] = 1
+
+    # The site's level for a user is that of the days on which it may rate
     slope = rng.normal(0, SLOPE_SD, n_users)
     days_met = first_day[:, None] + span[:, None] * midpoints(16)
+    level = site_level(days_met).mean(axis=1)
     return UserCalendar(
         first_day=first_day.astype(np.int32),
         span=span.astype(np.float32),
         sessions=sessions,
         slope=slope.astype(np.float32),
-        level=site_level(days_met).mean(axis=1).astype(np.float32),
+        level=level.astype(np.float32),
     )

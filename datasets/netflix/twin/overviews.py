@@ -151,8 +151,12 @@ def describe_movies(
     picks = rng.integers(0, LARGEST_PICK, (n_movies, N_WORDS))
     word_order = np.argsort(rng.random((n_movies, N_WORDS)), axis=1)
     is_described = rng.random(n_movies) < DESCRIBED_SHARE
+
+    # Movies that reach many have the most votes
     fame = (reach - reach.mean()) / reach.std()
-    votes = np.exp(LOG_VOTES_MEAN + LOG_VOTES_SD * fame)
+    log_votes = LOG_VOTES_MEAN + LOG_VOTES_SD * fame
+    votes = np.exp(log_votes)
+
     months = rng.integers(1, 13, n_movies)
     days = rng.integers(1, 29, n_movies)
 
@@ -180,7 +184,8 @@ def _draw_themes(rng: np.random.Generator, factors: NDArray[Any]) -> NDArray[np.
     drawn_factors = (chances > bounds).sum(axis=2)
 
     # The sign of a factor says which of its two ends is meant
-    is_high_end = np.take_along_axis(factors, drawn_factors, axis=1) > 0
+    values_of_drawn = np.take_along_axis(factors, drawn_factors, axis=1)
+    is_high_end = values_of_drawn > 0
     return np.asarray(2 * drawn_factors + is_high_end)
 
 
@@ -188,13 +193,20 @@ def _write_overview(
     themes: NDArray[np.int64], picks: NDArray[np.int64], word_order: NDArray[np.int64]
 ) -> str:
     """A sentence of N_WORDS words: the first picks are words of `themes`, the others fillers."""
+    telling_picks = picks[:N_TELLING]
+    filler_picks = picks[N_TELLING:]
+
     words = []
-    for theme, pick in zip(themes, picks[:N_TELLING], strict=True):
+    for theme, pick in zip(themes, telling_picks, strict=True):
         options = WORDS_OF_THEMES[theme]
         words.append(options[pick % len(options)])
-    for pick in picks[N_TELLING:]:
+
+    for pick in filler_picks:
         words.append(FILLER_WORDS[pick % len(FILLER_WORDS)])
-    return " ".join(words[position] for position in word_order).capitalize() + "."
+
+    in_order = [words[position] for position in word_order]
+    sentence = " ".join(in_order).capitalize()
+    return f"{sentence}."
 
 
 def _genres_of_themes(themes: NDArray[np.int64]) -> list[dict[str, object]]:
