@@ -14,12 +14,13 @@ from recbench.benchmarks.records import Record, Run, RunDescription
 from recbench.benchmarks.verification import (
     Ledger,
     check_against_shares,
+    check_descriptions,
     check_files,
+    check_report,
     find_cell,
     recompute_metrics,
     refit_cell,
 )
-from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError, open_console
 from recbench.datasets.ratings import Dataset
 from recbench.datasets.storage import check_entry
@@ -65,10 +66,13 @@ def verify(
         check_against_shares(run, records, ledger)
     else:
         _, about = run.read_plan()
-        recompute_metrics(run, records, about, _load_dataset(about, dataset), ledger)
+        data = _load_dataset(about, dataset)
+        recompute_metrics(run, records, about, data, ledger)
+        check_descriptions(run, records, data, ledger)
+    check_report(run, ledger)
     _print_lines(console, ledger.findings[n_printed:])
 
-    _print_lines(console, _summarise(ledger, records, directory))
+    _print_lines(console, _summarise(ledger, records))
     return FAILED if ledger.findings else FINE
 
 
@@ -85,7 +89,7 @@ def _load_dataset(about: RunDescription, spec: str | None) -> Dataset:
     """
     if spec is None:
         spec = about.data.name
-        words = shlex.split(about.reproduce)
+        words = _split_command(about.reproduce)
         if "--dataset" in words[:-1]:
             spec = words[words.index("--dataset") + 1]
     try:
@@ -100,7 +104,15 @@ def _load_dataset(about: RunDescription, spec: str | None) -> Dataset:
     return dataset
 
 
-def _summarise(ledger: Ledger, records: list[Record], directory: Path) -> list[str]:
+def _split_command(command: str) -> list[str]:
+    """The words of a command; none if its quotes do not fit, as in a plan that was edited."""
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return []
+
+
+def _summarise(ledger: Ledger, records: list[Record]) -> list[str]:
     """What was compared, in numbers, and what came out, as lines."""
     compared = ledger.compared
     n_ok = sum(record.status == "ok" for record in records)
@@ -127,10 +139,14 @@ def _summarise(ledger: Ledger, records: list[Record], directory: Path) -> list[s
     for file in ("results.csv", "report.html"):
         n_values = compared[file]
         lines.append(f"{file}: {n_values:,} values" if n_values else f"{file}: not there")
-    if compared["report.html"]:
+    for file in ("profile.json", "examples.json"):
+        n_values = compared[file]
+        lines.append(f"{file}: {n_values:,} values" if n_values else f"{file}: not compared")
+    if compared["report"]:
+        lines.append("the report, built again: every page and figure compared to the byte")
+    else:
         lines.append(
-            "the visible figures of the report: compared by "
-            f"`{command_to_type('report')} {directory} --check`"
+            "the report was not built again: it is not there, or does not follow from the above"
         )
     lines += ledger.remarks
     return [*(f"  {line}" for line in lines), _conclude(len(ledger.findings))]

@@ -3,6 +3,7 @@
 `python -m reports.build DIR`, or `DIR DIR ...` for several data sets in one report.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from recbench.reports.several import SECTIONS as COMPARISON_SECTIONS
 from recbench.reports.several import DatasetComparison, title_report
 
 TEMPLATES = Path(__file__).parent / "templates"
+SECTION_START = re.compile(r'^<section id="([\w-]+)" ', re.MULTILINE)  # in the template
 TOGETHER = Path("runs") / "comparison"  # where a report on several runs goes
 
 Kind = Literal["md", "html"]
@@ -221,12 +223,27 @@ def _make_environment(kind: Kind) -> Environment:
     )
 
 
+def list_shown_sections(target: Path) -> list[str]:
+    """The names of those sections that the page in `target` has, in their order.
+
+    Empty without a page. A report may have been built with some of its sections only.
+    """
+    page = target / "report.html"
+    if not page.is_file():
+        return []
+
+    import_all(reports)  # so that every section is registered
+    known = SECTIONS.keys() | COMPARISON_SECTIONS.keys()
+    shown = SECTION_START.findall(page.read_text(errors="replace"))
+    return [name for name in shown if name in known]
+
+
 def list_differing_files(target: Path, files: Mapping[str, bytes]) -> list[str]:
     """The names of the files that are not in `target`, or not as `files` has them."""
     differing = []
     for name, content in files.items():
         path = target / name
-        if not path.exists() or path.read_bytes() != content:
+        if not path.is_file() or path.read_bytes() != content:
             differing.append(name)
     return differing
 
@@ -249,7 +266,10 @@ def main(
         bool, typer.Option("--check", help="write nothing; exit code 1 if a file would differ")
     ] = False,
 ) -> int:
-    """Build report.md, report.html and figures from DIR, or from several data sets together."""
+    """Build report.md, report.html and figures from DIR, or from several data sets together.
+
+    What is checked are the sections that the page has, unless some are named.
+    """
     wanted = [name.strip() for name in sections.split(",") if name.strip()]
     if not check:
         page = build(*directories, out=out, sections=wanted, tex=tex)
@@ -257,7 +277,8 @@ def main(
         return FINE
 
     target = out or choose_destination(directories)
-    files = make_files(*directories, out=target, sections=wanted, tex=tex)
+    shown = wanted or list_shown_sections(target)
+    files = make_files(*directories, out=target, sections=shown, tex=tex)
     differing = list_differing_files(target, files)
     for name in differing:
         typer.echo(f"{target / name}: not what the records give")

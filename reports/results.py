@@ -1,7 +1,7 @@
 """Records as a table: rows in families, means with their spread, and what has no mean."""
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -45,20 +45,19 @@ class Row:
     initialisations: tuple[Record, ...] = ()
     # The folds of another split; see `--also-split`.
     also: tuple[Record, ...] = ()
+    epochs_hyperparameter: str | None = None
 
     @cached_property
     def elsewhere(self) -> "Row":
         """The same row under the other split."""
-        return Row(self.name, self.family, self.also)
+        return replace(self, records=self.also, initialisations=(), also=())
 
     @property
     def planned_epochs(self) -> int | None:
         """How often a fit may pass over the training part; None if its adapter does not say."""
-        cell = self.records[0].cell
-        adapter = available().get(cell.algorithm)
-        if adapter is None or adapter.epochs_hyperparameter is None:
+        if self.epochs_hyperparameter is None:
             return None
-        n_epochs = cell.parameters.get(adapter.epochs_hyperparameter)
+        n_epochs = self.records[0].cell.parameters.get(self.epochs_hyperparameter)
         return n_epochs if isinstance(n_epochs, int) else None
 
     @cached_property
@@ -217,10 +216,16 @@ class Results:
 
         rows = []
         for name, records in by_name.items():
+            # Older plans do not say it, and then a plug-in's rows look other without it.
             adapter = adapters.get(records[0].cell.algorithm)
             family = adapter.family if adapter else "other"
+            epochs = adapter.epochs_hyperparameter if adapter else None
+            described = self.about.algorithms.get(name)
+            if described is not None and described.family is not None:
+                family = described.family
+                epochs = described.epochs_hyperparameter
             main, initialisations, also = map(tuple, group_by_role(records))
-            rows.append(Row(name, family, main, initialisations, also))
+            rows.append(Row(name, family, main, initialisations, also, epochs))
         order = list(dict.fromkeys(row.family for row in rows))
         return sorted(rows, key=lambda row: order.index(row.family))
 

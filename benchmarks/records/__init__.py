@@ -15,6 +15,7 @@ from recbench.benchmarks.records.examples import (
     Examples,
     Person,
     find_users,
+    make_examples,
     read_examples,
     write_examples,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "group_by_role",
     "is_of_session",
     "is_plugin",
+    "make_examples",
     "plugin_source",
     "read_examples",
     "read_report_digests",

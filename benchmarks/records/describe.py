@@ -40,7 +40,7 @@ def describe_data(dataset: Dataset) -> DataDescription:
 
 
 def describe_algorithms(cells: Iterable[Cell]) -> dict[str, AlgorithmDescription]:
-    """By row: the docstring of its adapter, what it predicts, and the libraries that it wraps.
+    """By row: what a report says of its adapter, and the libraries that this wraps.
 
     Of these only the installed ones.
     """
@@ -54,6 +54,8 @@ def describe_algorithms(cells: Iterable[Cell]) -> dict[str, AlgorithmDescription
                 definition=inspect.getdoc(adapter) or "not described",
                 libraries=_describe_libraries(adapter, cell.libraries, owners),
                 predicts=adapter.predicts,
+                family=adapter.family,
+                epochs_hyperparameter=adapter.epochs_hyperparameter,
             )
     return descriptions
 

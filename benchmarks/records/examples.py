@@ -125,7 +125,18 @@ def find_users(dataset: Dataset, ids: Sequence[str]) -> list[int]:
 def write_examples(
     run: Run, records: Sequence[Record], dataset: Dataset, users: Sequence[int]
 ) -> Path:
-    """Write `examples.json` for `users`, or for some drawn with the run's seed; its path.
+    """Write `examples.json`, which holds `make_examples`; its path."""
+    examples = make_examples(run, records, dataset, users)
+    text = json.dumps(asdict(examples), sort_keys=True, allow_nan=False)
+    path = run.directory / FILE
+    write_atomically(path, f"{text}\n".encode())
+    return path
+
+
+def make_examples(
+    run: Run, records: Sequence[Record], dataset: Dataset, users: Sequence[int]
+) -> Examples:
+    """Examples for `users`, or for some drawn with the run's seed.
 
     The fold is the first of the main split with an ok record; rows that are not ok there are left
     out. The plan, which is read, says which rows predict ratings. Nothing is fitted again.
@@ -157,7 +168,7 @@ def write_examples(
     for item in sorted(_collect_items(people, similar)):
         titles[item] = _title_with_year(dataset.catalogue, item)
 
-    examples = Examples(
+    return Examples(
         digest=dataset.digest,
         split=cell.split,
         n_folds=cell.n_folds,
@@ -170,10 +181,6 @@ def write_examples(
         similar=similar,
         titles=titles,
     )
-    text = json.dumps(asdict(examples), sort_keys=True, allow_nan=False)
-    path = run.directory / FILE
-    write_atomically(path, f"{text}\n".encode())
-    return path
 
 
 def read_examples(directory: Path) -> Examples | None:

@@ -127,6 +127,9 @@ class AlgorithmDescription(Facts):
     definition: str  # with formula and paper
     libraries: list[str] = []  # each with version and licence
     predicts: Literal["ratings", "order"] | None = None  # None: the plan is older than the fact
+    # What a report shows of an adapter, so that it needs no plug-in to be built again
+    family: str | None = None  # None: the plan is older
+    epochs_hyperparameter: str | None = None
 
 
 @dataclass(frozen=True)

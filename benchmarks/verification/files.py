@@ -26,7 +26,7 @@ from recbench.benchmarks.records import (
 )
 from recbench.benchmarks.verification.ledger import Ledger, format_value
 from recbench.command import command_to_type
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, parse_json
 
 # What a plan has to say to be verified, and on what of the data a record and its plan agree.
 ABOUT = ("data", "environment", "protocol", "reproduce")
@@ -225,6 +225,9 @@ def _check_results_table(run: Run, records: list[Record], ledger: Ledger) -> Non
     except (ValueError, csv.Error) as error:
         raise _damaged(path, error, "run") from None
 
+    columns = table.fieldnames or []
+    if len(set(columns)) < len(columns):
+        ledger.note(path.name, "columns", "each column once", "one of them twice")
     if len(lines) != len(records):
         ledger.note(path.name, "rows", len(records), len(lines))
     for number, (record, line) in enumerate(zip(records, lines, strict=False), 1):
@@ -247,7 +250,7 @@ def _check_report(run: Run, records: list[Record], about: RunDescription, ledger
         script = re.search(
             r'<script type="application/json" id="records">(.*?)</script>', html, re.S
         )
-        found = json.loads(script[1]) if script else {}
+        found = parse_json(script[1]) if script else {}
     except ValueError as error:
         raise _damaged(path, error, "report") from None
 

@@ -94,10 +94,9 @@ def test_a_run_as_it_was_left_is_fine(run: Path) -> None:
     assert "6 planned cells, 4 of them ok; 12 keys" in said
     assert re.search(r"results\.csv: \d\d+ values", said)
     assert re.search(r"report\.html: \d\d+ values", said)
-    assert (
-        f"the visible figures of the report: compared by `python -m reports.build {run} --check`"
-        in said
-    )
+    assert re.search(r"profile\.json: [\d,]+ values", said)
+    assert re.search(r"examples\.json: [\d,]+ values", said)
+    assert "the report, built again: every page and figure compared to the byte" in said
     assert "All as it should be." in said
 
 
@@ -107,7 +106,66 @@ def test_a_run_without_report_and_table_is_fine(run: Path) -> None:
     said = found(run, code=0)
     assert "results.csv: not there" in said
     assert "report.html: not there" in said
-    assert "--check" not in said
+
+
+def change_number(path: Path) -> None:
+    """Another digit in the first visible figure of four decimals."""
+    text = path.read_text()
+    number = re.search(r"(?<=[ >])\d?\.\d{4}(?=[ <])", text)
+    assert number is not None
+    path.write_text(f"{text[: number.start()]}.1111{text[number.end() :]}")
+
+
+@pytest.mark.parametrize("name", ["report.md", "report.html"])
+def test_an_edited_visible_number_of_the_report_is_found(run: Path, name: str) -> None:
+    """And nothing else is: the run had a plug-in, which the build in a process of its own lacks."""
+    change_number(run / name)
+    said = found(run)
+    assert f"{run / name}: not what the records give" in said
+    assert "FAILED: 1 discrepancy" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "place"),
+    [
+        ("profile.json", lambda fields: fields["stars"].update(mean=1.5), "stars.mean: expected"),
+        (
+            "examples.json",
+            lambda fields: fields["people"][0].update(n_train=1234),
+            "people[0].n_train: expected",
+        ),
+        (
+            "examples.json",
+            lambda fields: fields["people"][0]["answers"][0].update(sha256="0"),
+            "people[0].answers[0].sha256: expected",
+        ),
+        ("profile.json", lambda fields: fields.update(digest="0"), "not about this run's data"),
+    ],
+    ids=["profile", "examples", "answers of examples", "profile of others"],
+)
+def test_an_edited_description_of_the_data_is_found(
+    run: Path, name: str, change: Change, place: str
+) -> None:
+    edit(run / name, change)
+    said = found(run)
+    assert f"{name}: {place}" in said or f"{run / name} is {place}" in said
+    assert "FAILED: 1 discrepancy" in said
+
+
+@pytest.mark.parametrize("name", ["plan.json", "record", "profile.json", "examples.json"])
+def test_a_key_that_stands_twice_is_found(run: Path, name: str) -> None:
+    """The second one counts for Python, the first one for a reader."""
+    path = record_of(run, "item-mean") if name == "record" else run / name
+    path.write_text(path.read_text().replace("{", '{"schema": 1, ', 1))
+    said = found(run, code=1 if name in ("profile.json", "examples.json") else 2)
+    assert "the key 'schema' stands twice in one object" in said
+
+
+def test_a_column_of_the_table_that_stands_twice_is_found(run: Path) -> None:
+    path = run / "results.csv"
+    header, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([f"rmse,{header}", *(f".1,{line}" for line in lines)]) + "\n")
+    assert "results.csv: columns: expected each column once" in found(run)
 
 
 def metric(name: str, factor: float) -> Change:
