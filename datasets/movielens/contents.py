@@ -11,6 +11,7 @@ from recbench.datasets.movielens.releases import (
     Release,
 )
 from recbench.datasets.movielens.side_files import (
+    FilmLinks,
     Films,
     UserFacts,
     parse_films_atomic,
@@ -18,6 +19,7 @@ from recbench.datasets.movielens.side_files import (
     parse_films_dat,
     parse_films_item,
     parse_genre_names,
+    parse_links_csv,
     parse_user_facts,
 )
 from recbench.datasets.parsing import LineFormat, Lines, read_lines
@@ -44,6 +46,7 @@ class Contents:
     users: UserFacts = field(default_factory=dict)
     fact_names: tuple[str, ...] = ()
     splits: dict[str, tuple[Rows, ...]] = field(default_factory=dict)
+    links: FilmLinks = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
 
@@ -56,7 +59,8 @@ def read_release(release: Release, archive: Archive) -> Contents:
     if release.line_format.separator == ",":
         member = archive.need("movies.csv")
         films = parse_films_csv(archive.read(member), archive.where(member))
-        return Contents(_read_ratings(archive, "ratings.csv", release.line_format), films)
+        lines = _read_ratings(archive, "ratings.csv", release.line_format)
+        return Contents(lines, films, links=_read_links(archive))
 
     member = archive.need("movies.dat")
     lines = _read_ratings(archive, "ratings.dat", release.line_format)
@@ -110,6 +114,14 @@ def _read_ratings(archive: Archive, file: str, line_format: LineFormat) -> Lines
     member = archive.need(file)
     with archive.open(member) as stream:
         return read_lines(stream, archive.where(member), line_format)
+
+
+def _read_links(archive: Archive) -> FilmLinks:
+    """The films' ids in The Movie Database; empty without `links.csv`, UsageError if malformed."""
+    member = archive.find("links.csv")
+    if member is None:
+        return {}
+    return parse_links_csv(archive.read(member), archive.where(member))
 
 
 def _add_users(

@@ -26,6 +26,7 @@ from recbench.datasets.parsing import Lines
 from recbench.datasets.ratings import Dataset
 from recbench.datasets.storage import (
     MissingData,
+    attach_overviews,
     data_directory,
     digest_of,
     download_file,
@@ -80,7 +81,7 @@ def movielens_latest_small_2016() -> Dataset:
         contents = _read_frame(_read_movielens(path), f"{path}!movielens")
         return assemble_dataset(RELEASE, contents, "error")
 
-    return load_cached(RELEASE.name, [path], {"parser": PARSER}, parse_package)
+    return load_cached(RELEASE.name, [path], {"parser": PARSER}, parse_package, attach_overviews)
 
 
 def _fetch_package() -> Path:

@@ -10,10 +10,12 @@ from recbench.datasets.foundation import UsageError
 from recbench.datasets.movielens.assembly import assemble_dataset
 from recbench.datasets.movielens.contents import Contents, read_100k, read_release, read_wheel
 from recbench.datasets.movielens.releases import CITATION, M100K, RELEASES, URL, Release
+from recbench.datasets.movielens.side_files import FilmLinks
 from recbench.datasets.ratings import Dataset
 from recbench.datasets.storage import (
     Archive,
     MissingData,
+    attach_overviews,
     data_directory,
     digest_of,
     download_file,
@@ -23,7 +25,7 @@ from recbench.datasets.storage import (
 )
 from recbench.datasets.transforms import Policy
 
-PARSER = 2  # raise it when what is parsed from the same bytes changes
+PARSER = 3  # raise it when what is parsed from the same bytes changes
 WHEEL = "recbole-1.2.1-py3-none-any.whl"
 WHEEL_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
 
@@ -125,16 +127,21 @@ def _load_cached(
     UsageError if the archive is not the published one and must be, or holds what does not fit.
     """
 
+    tmdb_ids: FilmLinks = {}
+
     def parse_archive() -> Dataset:
         """What `load_cached` asks for where the cache has nothing."""
         remarks = _check_digest(release, path, checksum)
         with Archive(path) as archive:
             contents = read(archive)
+        tmdb_ids.update(contents.links)
         contents.remarks = remarks + contents.remarks
         return assemble_dataset(release, contents, duplicates)
 
     key = {"parser": PARSER, "checksum": checksum, "duplicates": duplicates}
-    return load_cached(release.name, [path], key, parse_archive)
+    # By then the archive has been parsed, and the films' links are known.
+    join_overviews = partial(attach_overviews, tmdb_ids=tmdb_ids)
+    return load_cached(release.name, [path], key, parse_archive, join_overviews)
 
 
 def _check_digest(release: Release, path: Path, checksum: Checksum) -> tuple[str, ...]:

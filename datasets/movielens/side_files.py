@@ -21,6 +21,7 @@ class Film(NamedTuple):
 
 
 Films = dict[int, Film]  # by raw film id
+FilmLinks = dict[int, int]  # by raw film id, its id in The Movie Database
 UserFacts = dict[int, tuple[str, ...]]  # by raw user id, what the file says in the order it does
 
 TITLE_WITH_YEAR = re.compile(
@@ -64,6 +65,31 @@ def parse_films_csv(content: bytes, where: str) -> Films:
     except csv.Error as error:
         raise _refusal(where, reader.line_num, "", f"{error}") from None
     return films
+
+
+def parse_links_csv(content: bytes, where: str) -> FilmLinks:
+    """The ids in The Movie Database by film of `links.csv`: movieId,imdbId,tmdbId.
+
+    Films without one are left out. UsageError, with `where` and line, for another header, other
+    columns, or an id that is no number.
+    """
+    links: FilmLinks = {}
+    header = ["movieId", "imdbId", "tmdbId"]
+    for number, line in _numbered_lines(content, where, "utf-8"):
+        fields = line.split(",")
+        if number == 1:
+            if fields != header:
+                problem = f"expected the header line {','.join(header)!r}"
+                raise _refusal(where, number, line, problem)
+            continue
+
+        has_numbers = len(fields) == len(header) and fields[0].isdecimal()
+        if not has_numbers or not (fields[2] == "" or fields[2].isdecimal()):
+            problem = "expected movieId,imdbId,tmdbId, numbers all of them"
+            raise _refusal(where, number, line, problem)
+        if fields[2]:
+            links[int(fields[0])] = int(fields[2])
+    return links
 
 
 def parse_films_dat(content: bytes, where: str, encoding: str) -> Films:

@@ -19,7 +19,7 @@ from recbench.datasets.netflix.locate import (
 from recbench.datasets.netflix.ratings_files import PARSER
 from recbench.datasets.netflix.twin import OVERVIEWS, TRUTH, Twin, write_simulated_netflix
 from recbench.datasets.ratings import Dataset
-from recbench.datasets.storage import MissingData, data_directory, load_cached
+from recbench.datasets.storage import MissingData, attach_overviews, data_directory, load_cached
 
 FILES = (COMBINED[0], TITLES[0])  # the least that is needed
 MOST_PAIRS = 200_000_000  # users times items whose truth is kept: 2.4 GB
@@ -106,6 +106,7 @@ def _load_selection(selection: Selection, share: float, seed: int, real_only: bo
             files.list_sources(),
             _cache_key(files, selection),
             lambda: assemble_dataset(files, selection),
+            attach_overviews,
         )
 
     if real_only:

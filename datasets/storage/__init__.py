@@ -30,11 +30,12 @@ from recbench.datasets.storage.markers import (
     remove_own_files,
     temporary_pattern,
 )
-from recbench.datasets.storage.overviews import match_overviews
+from recbench.datasets.storage.overviews import attach_overviews, match_overviews
 
 __all__ = [
     "Archive",
     "MissingData",
+    "attach_overviews",
     "cache_directory",
     "check_entry",
     "clear_cache",

@@ -38,6 +38,9 @@ DIGEST_LENGTH = 64  # hexadecimal digits of a sha256
 BLOCK_BYTES = 1 << 22  # small enough for the processor's cache
 CHECKSUM = "sha256"  # the entry of a description that holds the sum of all its others
 
+# From a file of overviews and what was parsed: the same with overviews, or itself.
+JoinOverviews = Callable[[Path, Dataset], Dataset]
+
 # Whoever runs a command is told on standard error; a program may listen or not.
 LOGGER = logging.getLogger(__name__)
 
@@ -129,19 +132,23 @@ def hold_lock(path: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def load_cached(
-    name: str, sources: list[Path], parameters: Mapping[str, Any], parse: Callable[[], Dataset]
+    name: str,
+    sources: list[Path],
+    parameters: Mapping[str, Any],
+    parse: Callable[[], Dataset],
+    join_overviews: JoinOverviews | None = None,
 ) -> Dataset:
     """The data set `parse()` makes from `sources`; from the cache if it was made from them before.
 
-    Film overviews in the data directory are attached to every data set that wants them. The key
-    covers names and sha256 of all of these files, `parameters` (which must name the parser's
-    version) and `ENTRY_FORMAT`. A failed parse leaves nothing behind. An entry that is damaged, or
-    is not what was saved there, is made again, and a warning says so. UsageError if a source
-    changes while it is read, or if something that the bench has not written lies where the entry
-    belongs.
+    `join_overviews`, such as `attach_overviews`, joins the film overviews in the data directory, if
+    there are any, to what was parsed. The key covers names and sha256 of all of these files,
+    `parameters` (which must name the parser's version) and `ENTRY_FORMAT`. A failed parse leaves
+    nothing behind. An entry that is damaged, or is not what was saved there, is made again, and a
+    warning says so. UsageError if a source changes while it is read, or if something that the bench
+    has not written lies where the entry belongs.
     """
     files = list(sources)
-    overviews_file = overviews.find_overviews_file()
+    overviews_file = overviews.find_overviews_file() if join_overviews else None
     if overviews_file:
         files.append(overviews_file)
     digests = [describe_source(path) for path in files]
@@ -171,7 +178,7 @@ def load_cached(
             names = ", ".join(map(str, sources))
             LOGGER.warning("%s: it is made again from %s", damage.problem, names)
         _clear_way(entry)
-        _make_entry(entry, files, digests, len(sources), parse)
+        _make_entry(entry, files, digests, len(sources), parse, join_overviews)
         return reopen_entry(entry)
 
 
@@ -195,14 +202,17 @@ def _make_entry(
     digests: list[Source],
     n_sources: int,
     parse: Callable[[], Dataset],
+    join_overviews: JoinOverviews | None,
 ) -> None:
     """Parse and save the data set; its memory is free again afterwards.
 
-    `files` are its sources, and behind them the overviews if there are any; `digests` is what they
-    were before. UsageError if one has changed.
+    `files` are its `n_sources` sources, and behind them the overviews if there are any; `digests`
+    is what they were before. UsageError if one has changed.
     """
     parsed = parse()
-    dataset = overviews.attach_overviews(parsed)
+    dataset = parsed
+    if join_overviews is not None and len(files) > n_sources:
+        dataset = join_overviews(files[-1], parsed)
     has_overviews = dataset is not parsed
     used = digests if has_overviews else digests[:n_sources]
 

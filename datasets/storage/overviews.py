@@ -1,11 +1,11 @@
-"""What films are about: The Movies Dataset's `movies_metadata.csv`, joined by title with the year
-as tie-break.
+"""What films are about: The Movies Dataset's `movies_metadata.csv`, joined by ids where the data
+have them, else by title and year.
 """
 
 import csv
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from recbench.datasets.foundation import UsageError, read_bounded_lines
 from recbench.datasets.ratings import Dataset
 from recbench.datasets.storage.fetch import find_placed
 
-PARSER = 2  # raise it when what is parsed from the same bytes changes
+PARSER = 3  # raise it when what is parsed from the same bytes changes
 FILE = "overviews/movies_metadata.csv"  # below the data directory
 NEEDED = ("title", "overview", "release_date", "vote_count")
 MORE_VOTES_THAN = 10
+MOST_YEARS_APART = 1  # of two dates of one film: its premiere, and its release elsewhere
+LONGEST_FIELD = 131_072  # characters; a quote that is never closed costs no more rows than that
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # what stands for bytes that are not UTF-8
 NO_OVERVIEW = {"", "no overview", "no overview found.", "no overview available."}
 ARTICLES = (
@@ -39,36 +41,56 @@ class Film:
 
 
 def match_overviews(
-    path: Path, titles: Sequence[str], years: Sequence[int | None]
+    path: Path,
+    titles: Sequence[str],
+    years: Sequence[int | None],
+    tmdb_ids: Sequence[int | None] | None = None,
 ) -> tuple[tuple[str, ...], str]:
     """The overview of each film, "" where there is none, and a remark on how many matched and what
     was not used.
 
-    A title matches in lower case, with its article in front or behind ("Matrix, The"), without or
-    as what it has in parentheses, and either as `title` or as `original_title`. Of several films
-    with the title, the one from that year or the nearest is meant, then the one with the most
-    votes. Rows with other fields than the header has, with text where a number belongs, or with
-    bytes that are not UTF-8 are malformed: counted, and not used. UsageError if it is not that file
-    at all.
+    A film with an id of The Movie Database, which is the column `id` of the file, is found by it. A
+    title matches in lower case, with its article in front or behind ("Matrix, The"), without or as
+    what it has in parentheses, and either as `title` or as `original_title`. Of several films with
+    the title, the one from that year or the nearest is meant, then the one with the most votes; one
+    whose year is more than `MOST_YEARS_APART` from it is another film. Rows with other fields than
+    the header has, with text where a number belongs, or with bytes that are not UTF-8 are
+    malformed: counted, and not used. UsageError if it is not that file at all.
     """
     table = _read_films(path)
-    films = [
-        _match_film(table.by_title, title, year) for title, year in zip(titles, years, strict=True)
-    ]
-    matched = [(film, year) for film, year in zip(films, years, strict=True) if film]
-    n_far = sum(
-        year is not None and film.year is not None and abs(film.year - year) > 1
-        for film, year in matched
-    )
+    wanted_ids = tmdb_ids or [None] * len(titles)
+    overviews = []
+    n_by_id = 0
+    n_of_other_years = 0
+    for title, year, tmdb_id in zip(titles, years, wanted_ids, strict=True):
+        film = None if tmdb_id is None else table.by_id.get(tmdb_id)
+        if film is not None:
+            n_by_id += 1
+        else:
+            film = _match_film(table.by_title, title, year)
+            if film is not None and _is_of_other_year(film, year):
+                n_of_other_years += 1
+                film = None
+        overviews.append(film.overview if film else "")
 
-    percent = 100 * len(matched) / max(len(titles), 1)
+    n_matched = len(overviews) - overviews.count("")
+    percent = 100 * n_matched / max(len(titles), 1)
+    by_id = f", {n_by_id:,} of them by the ids that the data have" if tmdb_ids else ""
     remark = (
-        f"Overviews from {path.name}: {len(matched):,} of {len(titles):,} titles matched "
-        f"({percent:.1f} %), {n_far:,} with a year more than one apart; used were the "
+        f"Overviews from {path.name}: {n_matched:,} of {len(titles):,} titles matched "
+        f"({percent:.1f} %){by_id}; {n_of_other_years:,} more have the title of a film that is "
+        f"more than {MOST_YEARS_APART} year older or younger, and no text; used were the "
         f"{table.n_used:,} of {table.n_rows:,} rows with an overview and more than "
         f"{MORE_VOTES_THAN} votes; {table.n_malformed:,} malformed rows were left out."
     )
-    return tuple(film.overview if film else "" for film in films), remark
+    return tuple(overviews), remark
+
+
+def _is_of_other_year(film: Film, year: int | None) -> bool:
+    """Whether both years are known, and too far apart for one film."""
+    if year is None or film.year is None:
+        return False
+    return abs(film.year - year) > MOST_YEARS_APART
 
 
 def find_overviews_file() -> Path | None:
@@ -88,25 +110,32 @@ def lacks_overviews(dataset: Dataset) -> bool:
     return any(title != raw for title, raw in zip(catalogue.titles, raw_ids, strict=True))
 
 
-def attach_overviews(dataset: Dataset) -> Dataset:
-    """`dataset` with overviews and a remark, if it lacks them and the file is there; else `dataset`
-    itself.
+def attach_overviews(
+    path: Path, dataset: Dataset, tmdb_ids: Mapping[int, int] | None = None
+) -> Dataset:
+    """`dataset` with overviews from `path` and a remark, or itself if it has its own, or no titles.
+
+    `tmdb_ids` are the films' ids in The Movie Database by their raw ids in the data.
     """
-    path = find_overviews_file()
-    if path is None or not lacks_overviews(dataset):
+    if not lacks_overviews(dataset):
         return dataset
 
-    texts, remark = match_overviews(path, dataset.catalogue.titles, dataset.catalogue.years)
-    catalogue = replace(dataset.catalogue, overviews=texts)
+    ids_in_order = None
+    if tmdb_ids:
+        ids_in_order = [tmdb_ids.get(film_id) for film_id in dataset.item_ids.tolist()]
+    catalogue = dataset.catalogue
+    texts, remark = match_overviews(path, catalogue.titles, catalogue.years, ids_in_order)
     provenance = replace(dataset.provenance, remarks=(*dataset.provenance.remarks, remark))
-    return replace(dataset, catalogue=catalogue, provenance=provenance)
+    described = replace(catalogue, overviews=texts)
+    return replace(dataset, catalogue=described, provenance=provenance)
 
 
 @dataclass
 class _FilmTable:
-    """The usable films by title, and how many rows there are, are used, and are malformed."""
+    """The usable films by title and by id; how many rows there are, are used, and are malformed."""
 
     by_title: Titles = field(default_factory=dict)
+    by_id: dict[int, Film] = field(default_factory=dict)
     n_rows: int = 0
     n_used: int = 0
     n_malformed: int = 0
@@ -125,6 +154,8 @@ def _read_films(path: Path) -> _FilmTable:
             continue
 
         table.n_used += 1
+        if row.get("id"):
+            table.by_id[int(row["id"])] = film
         title = _normalise_title(row.get("title", ""))
         original_title = _normalise_title(row.get("original_title", ""))
         for name in {title, original_title} - {""}:
@@ -165,15 +196,21 @@ def _split_records(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
     """
     reader = csv.reader(lines)
     while True:
+        # The limit is that of the whole process, and tables of ratings want a far higher one.
+        usual_limit = csv.field_size_limit(LONGEST_FIELD)
         try:
-            fields = next(reader)
+            fields: list[str] | None = next(reader)
         except StopIteration:
             return
         except csv.Error:
             # Such as a quote that is never closed: the reader goes on with the next line.
+            fields = None
+        finally:
+            csv.field_size_limit(usual_limit)
+
+        if fields is None:
             yield reader.line_num, []
-            continue
-        if fields:
+        elif fields:
             yield reader.line_num, fields
 
 

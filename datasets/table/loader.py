@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from recbench.datasets import dataset
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Step
-from recbench.datasets.storage import load_cached
+from recbench.datasets.storage import attach_overviews, load_cached
 from recbench.datasets.table.columns import Columns
 from recbench.datasets.table.items import read_catalogue
 from recbench.datasets.table.options import (
@@ -23,6 +23,7 @@ from recbench.datasets.table.options import (
     Ids,
     Layout,
     Options,
+    Overviews,
     Quote,
     Request,
 )
@@ -71,6 +72,7 @@ def table(
     items: str = "",
     items_id: str = "",
     items_title: str = "",
+    overviews: Overviews = "none",
     duplicates: Policy = "last",
     encoding: Encoding = "utf-8",
     ids: Ids = "auto",
@@ -88,11 +90,12 @@ def table(
     `where=COLUMN=VALUE` keeps only such lines (`!=` the others); both are counted. `time_format`
     says how times are written. The scale is the narrowest usual one that holds all ratings and
     their steps, unless `scale=1:5` gives it. `items=PATH` names a file with the items' titles,
-    years and genres, `items_id` and `items_title` its columns. Of several ratings of one pair the
-    latest counts, without times the last, or their mean, or they are an error: `duplicates`. Ids
-    are integers if all are, unless `ids=text`. `member` names a file in an archive. Users and items
-    are indexed by first appearance; ratings keep the file's order. UsageError, with file and line,
-    for what does not fit.
+    years and genres, `items_id` and `items_title` its columns; `overviews=films` says that the
+    items are films, which the overviews in the data directory describe. Of several ratings of one
+    pair the latest counts, without times the last, or their mean, or they are an error:
+    `duplicates`. Ids are integers if all are, unless `ids=text`. `member` names a file in an
+    archive. Users and items are indexed by first appearance; ratings keep the file's order.
+    UsageError, with file and line, for what does not fit.
     """
     ratings_file = _existing_file("table:", path, may_be_folder=True)
     items_file = _existing_file("items=", items) if items else None
@@ -116,6 +119,7 @@ def table(
         items=items,
         items_id=items_id,
         items_title=items_title,
+        overviews=overviews,
         duplicates=duplicates,
         encoding=encoding,
         ids=ids,
@@ -130,6 +134,7 @@ def table(
         sources,
         {**given, "parser": PARSER},
         partial(parse_table, ratings_file, items_file, Request(path, options)),
+        attach_overviews if overviews == "films" else None,
     )
 
 

@@ -12,6 +12,7 @@ Quote = Literal["auto", "double", "none"]
 Header = Literal["auto", "none"]
 Layout = Literal["long", "wide"]
 Decimal = Literal["auto", ".", ","]
+Overviews = Literal["none", "films"]
 
 NONE = "none"  # time=none: a column that is called like one is none; rating=none: all are positives
 COUNT = "count"  # rating=count: counts of plays or purchases, not ratings
@@ -42,6 +43,7 @@ class Options:
     items: str = ""
     items_id: str = ""
     items_title: str = ""
+    overviews: Overviews = "none"
 
     @property
     def is_implicit(self) -> bool:

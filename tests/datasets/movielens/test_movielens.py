@@ -161,6 +161,22 @@ def test_a_published_archive_of_latest_small_needs_no_remark(
     assert datasets.load("movielens-latest-small").provenance.remarks == ()
 
 
+def test_film_texts_are_joined_by_the_links_of_the_archive(data: Path) -> None:
+    """A link finds the text under any title, also that of a film whose year is disputed."""
+    links = b"movieId,imdbId,tmdbId\r\n1,0112346,9087\r\n2,0000002,\r\n70,0211915,194\r\n"
+    place(data, "ml-25m", ratings_csv=CSV, movies_csv=CSV_FILMS, links_csv=links)
+    (data / "overviews").mkdir()
+    (data / "overviews" / "movies_metadata.csv").write_text(
+        "id,title,overview,release_date,vote_count\n"
+        "194,Le Fabuleux Destin,A waitress,1999-04-25,500\n"
+        '77,"The American President",Another film,1995-11-17,900\n'
+        "9087,Mr. President,A widower,1995-11-17,400\n"
+    )
+    loaded = datasets.load("movielens-25m")
+    assert loaded.catalogue.overviews == ("A widower", "A waitress")
+    assert "2 of 2 titles matched (100.0 %), 2 of them by the ids" in loaded.provenance.remarks[-1]
+
+
 def test_every_set_says_what_it_is_and_under_which_licence() -> None:
     for name in ("100k", "1m", "10m", "20m", "25m", "32m", "latest-small"):
         entry = datasets.find_loader(f"movielens-{name}")
@@ -226,6 +242,16 @@ def test_every_set_says_what_it_is_and_under_which_licence() -> None:
             "25m",
             {"movies_csv": CSV_FILMS + b"9,b, c,d"},
             r"movies\.csv, line 5: .* expected 3 columns .* got 4",
+        ),
+        (
+            "25m",
+            {"links_csv": b"movieId,imdbId,tmdbId\n1,x,y\n"},
+            r"links\.csv, line 2: .* expected movieId,imdbId,tmdbId",
+        ),
+        (
+            "25m",
+            {"links_csv": b"1,0114709,862\n"},
+            r"links\.csv, line 1: .* expected the header line",
         ),
         (
             "1m",
