@@ -301,10 +301,10 @@ def test_bad_files_are_refused_with_file_and_line(
 
 
 def test_duplicates_are_resolved_on_demand_and_counted(data: Path) -> None:
-    place(data, "ml-25m", ratings_csv=CSV + b"1,1,2.0,5\n", movies_csv=CSV_FILMS)
-    assert rows(datasets.load("movielens-25m[duplicates=last]"))[-1] == (1, 1, 2.0, 5)
+    place(data, "ml-25m", ratings_csv=CSV + b"1,1,2.0,1964982703\n", movies_csv=CSV_FILMS)
+    assert rows(datasets.load("movielens-25m[duplicates=last]"))[-1] == (1, 1, 2.0, 1964982703)
     mean = datasets.load("movielens-25m[duplicates=mean]")
-    assert rows(mean)[-1] == (1, 1, 3.0, 5)
+    assert rows(mean)[-1] == (1, 1, 3.0, 1964982703)
     assert (
         mean.provenance.steps[0].before["ratings"],
         mean.provenance.steps[0].after["ratings"],
