@@ -13,7 +13,7 @@ import recbench
 from recbench import datasets
 from recbench.datasets import Dataset
 from recbench.datasets.foundation import FINE, build_application, format_number, open_console
-from recbench.datasets.ratings import Provenance, Ratings, Source
+from recbench.datasets.ratings import Provenance, Ratings, Source, describe_relevance
 from recbench.datasets.storage import cache_directory, clear_cache, data_directory, list_entries
 
 Name = Annotated[str, Argument(help="a data set, as in name[key=value,...] or table:PATH")]
@@ -53,6 +53,7 @@ def info(name: Name) -> int:
         ("data set", dataset.name),
         *_simulation_notice(dataset),
         *_describe_counts(dataset.ratings),
+        *_describe_feedback(dataset),
         *_describe_times(dataset.ratings),
         *_describe_additions(dataset),
         *_draw_histogram(dataset.ratings),
@@ -81,6 +82,13 @@ def _describe_counts(ratings: Ratings) -> Rows:
         ("items", f"{ratings.n_items:,}"),
         ("scale", f"{lowest:g} to {highest:g}, mean {format_number(ratings.mean)}"),
     ]
+
+
+def _describe_feedback(dataset: Dataset) -> Rows:
+    """Which ratings make an item relevant; of implicit data that all do."""
+    if dataset.feedback == "implicit":
+        return [("feedback", "implicit: every line is a positive, and none is a rating")]
+    return [("relevant", describe_relevance(dataset.ratings))]
 
 
 def _describe_times(ratings: Ratings) -> Rows:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Rows = NDArray[np.int64]
+RELEVANT_SHARE = 0.75  # of the scale, from which on the standard protocol takes a rating for a like
 
 
 def share_of_scale(scale: tuple[float, float], share: float) -> float:
@@ -100,6 +101,19 @@ class Ratings:
             self.scale,
             times,
         )
+
+
+def describe_relevance(ratings: Ratings) -> str:
+    """From which rating on items are relevant, and the share of the ratings that makes them so.
+
+    >>> ratings = Ratings(*np.zeros((2, 2), np.int32), np.float32([3, 4]), 1, 1, (1.0, 5.0))
+    >>> describe_relevance(ratings)
+    'from 4, 50.0 % of the ratings'
+    """
+    threshold = share_of_scale(ratings.scale, RELEVANT_SHARE)
+    n_relevant = int(np.count_nonzero(ratings.values >= np.float32(threshold)))
+    percent = 100 * n_relevant / max(len(ratings), 1)
+    return f"from {threshold:g}, {percent:.1f} % of the ratings"
 
 
 def _check_indices(name: str, indices: NDArray[np.int32], size: int) -> None:

@@ -137,7 +137,19 @@ def _count_users(n_users: int) -> str:
 
 
 def _find_equal_ratings(division: _Division, columns: Sequence[str]) -> Iterator[BlindSpot]:
-    """All ratings have one value, or almost all."""
+    """All ratings have one value, or almost all, or there are none at all."""
+    if division.dataset.feedback == "implicit":
+        yield BlindSpot(
+            kind="no ratings, only positives",
+            sentence=(
+                f"All {len(division.dataset.ratings):,} lines are positives, such as clicks or "
+                "purchases: rankings tell who foresees the next ones, and nothing of how much "
+                "somebody likes them. Rating predictors are skipped."
+            ),
+            hides=[column for column in columns if find_metric(column).needs_ratings],
+        )
+        return
+
     values, counts = np.unique(division.dataset.ratings.values, return_counts=True)
     most_frequent = values[counts.argmax()]
     n_ratings = len(division.dataset.ratings)
@@ -164,6 +176,9 @@ def _find_equal_ratings(division: _Division, columns: Sequence[str]) -> Iterator
 
 def _find_one_sided_relevance(division: _Division, columns: Sequence[str]) -> Iterator[BlindSpot]:
     """Every test rating counts as relevant, or none does, or almost."""
+    if division.dataset.feedback == "implicit":  # where every line is relevant, as it is meant
+        return
+
     n_tested = len(division.values)
     for name, protocol, affected in _list_protocols(columns):
         threshold = protocol.threshold(division.dataset.ratings.scale)

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from recbench.benchmarks.records import Cell, Record
 from recbench.datasets.foundation import format_number, format_seconds
-from recbench.datasets.ratings import Dataset
+from recbench.datasets.ratings import Dataset, describe_relevance
 
 ROWS_SHOWN = 15  # the newest cells; the report has them all
 
@@ -153,5 +153,13 @@ def announce_run(console: Console, data: Dataset, n_cells: int, n_waiting: int) 
         kept = f", {n_cells - n_waiting} kept from before"
     console.print(f"{title}: {counts}; {n_cells} cells{kept}", markup=False)
 
+    for step in data.provenance.steps:
+        before = step.before["ratings"]
+        dropped = before - step.after["ratings"]
+        console.print(
+            f"  kept: {step.rule}; {dropped:,} of {before:,} ratings dropped", markup=False
+        )
+    if data.feedback == "explicit":
+        console.print(f"  relevant: {describe_relevance(ratings)}", markup=False)
     for remark in data.provenance.remarks:
         console.print(f"  {remark}", markup=False)

@@ -141,6 +141,8 @@ def _measure_algorithm(
         chdir(Path.cwd()),
     ):
         reason = algorithm.skip(given, dataset.catalogue, job.limits.memory_mb)
+        if dataset.feedback == "implicit" and algorithm.predicts == "ratings":
+            reason = "predicts ratings, and these data have none: every line is a positive"
         if reason:
             return replace(outline, status="skipped", reason=reason), None
 

@@ -20,7 +20,7 @@ def describe_data(dataset: Dataset) -> DataDescription:
     """What every record says about the data: counts, scale, digest and the whole provenance."""
     ratings = dataset.ratings
     provenance = dataset.provenance
-    return DataDescription(
+    description = DataDescription(
         name=dataset.name,
         users=ratings.n_users,
         items=ratings.n_items,
@@ -37,6 +37,9 @@ def describe_data(dataset: Dataset) -> DataDescription:
         remarks=provenance.remarks,
         calibration=provenance.calibration,
     )
+    if dataset.feedback == "implicit":  # said only then, so that others stay what they were
+        description = description.replaced(feedback="implicit")
+    return description
 
 
 def describe_algorithms(cells: Iterable[Cell]) -> dict[str, AlgorithmDescription]:

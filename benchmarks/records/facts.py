@@ -54,6 +54,8 @@ class DataDescription(Facts):
     steps: tuple[Step, ...] = ()
     remarks: tuple[str, ...] = ()
     calibration: tuple[Quantity, ...] = ()
+    # "implicit": every line is a positive, and none is a rating
+    feedback: Literal["explicit", "implicit"] = "explicit"
 
 
 class FoldFacts(BaseModel):

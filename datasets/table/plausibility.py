@@ -12,11 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.ratings import Ratings, share_of_scale
+from recbench.datasets.ratings import RELEVANT_SHARE, Ratings, share_of_scale
 from recbench.datasets.table.columns import Columns
 from recbench.datasets.table.options import COUNT, NONE, Request
-
-RELEVANT_SHARE = 0.75  # of the scale, from which on the standard protocol takes a rating for a like
 
 # Codes for "not rated"
 HIGH_CODES = (77, 88, 97, 98, 99, 999, 9999)
@@ -330,11 +328,3 @@ def _have_lost_zeros(texts: pl.Series) -> bool:
         return False
     n_short = int((texts.str.len_chars() < ISBN_LENGTH).sum())
     return n_short >= SHORT_SHARE * len(texts)
-
-
-def describe_relevance(ratings: Ratings) -> str:
-    """From which rating on items are relevant, and the share of the ratings that this makes so."""
-    threshold = share_of_scale(ratings.scale, RELEVANT_SHARE)
-    n_relevant = int(np.count_nonzero(ratings.values >= np.float32(threshold)))
-    percent = 100 * n_relevant / max(len(ratings), 1)
-    return f"from {threshold:g}, {percent:.1f} % of the ratings"

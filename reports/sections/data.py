@@ -96,6 +96,8 @@ def _list_facts(described: DataDescription, profile: Profile | None) -> list[tup
         ("rated pairs of a user and an item", words.share(n_ratings, n_users * n_items)),
         ("scale", f"{lowest:g} to {highest:g}"),
     ]
+    if described.feedback == "implicit":
+        facts.append(("feedback", "implicit: every line is a positive, and none is a rating"))
     if profile is None:
         return facts
 
