@@ -93,7 +93,7 @@ class Dialect:
             if not line.strip():
                 continue
             if self.separator == BLANK:
-                yield number, line.split()
+                yield number, _split_at_blanks(line)
             elif self.separator == COLONS:
                 yield number, line.rstrip("\r\n").split(COLONS)
             else:
@@ -158,7 +158,7 @@ def _sample_widths(sample: str, separator: str, is_whole: bool) -> list[int]:
     widths: list[int] = []
     records: Iterator[list[str]]
     if separator == BLANK:
-        records = (line.split() for line in lines)
+        records = (_split_at_blanks(line) for line in lines)
     elif separator == COLONS:
         records = (line.rstrip("\r\n").split(COLONS) for line in lines)
     else:
@@ -177,8 +177,9 @@ def _is_regular(widths: list[int]) -> bool:
     """Whether nearly all records have as many fields as the first, and more than one."""
     if not widths or widths[0] < 2:
         return False
-    n_fitting = Counter(widths)[widths[0]]
-    return n_fitting >= REGULAR_SHARE * len(widths)
+    n_by_width = Counter(widths)
+    has_row_names = n_by_width[widths[0] + 1] == len(widths) - 1 > 1  # which the header leaves out
+    return has_row_names or n_by_width[widths[0]] >= REGULAR_SHARE * len(widths)
 
 
 def _separator_by_name(given: str) -> str:
@@ -188,6 +189,17 @@ def _separator_by_name(given: str) -> str:
         expected = f"{', '.join(SEPARATORS)} or the sign itself"
         raise UsageError(f"sep={given} is no separator: expected {expected}")
     return separator
+
+
+def _split_at_blanks(line: str) -> list[str]:
+    """The fields between runs of blanks; blanks within quotes are part of one.
+
+    >>> _split_at_blanks('1  "Heat (1995)" 4')
+    ['1', 'Heat (1995)', '4']
+    """
+    if '"' not in line:
+        return line.split()
+    return [_without_quotes(field) for field in re.findall(r'"[^"]*"(?=\s|$)|\S+', line)]
 
 
 def _without_quotes(field: str) -> str:

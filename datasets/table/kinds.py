@@ -59,6 +59,8 @@ FOREIGN_STARTS = {
     b"ORC": ("an ORC file", PANDAS + 'pd.read_orc("FILE")' + TO_CSV),
     b"Obj\1": ("an Avro file", 'import polars; polars.read_avro("FILE").write_csv("ratings.csv")'),
     b"%PDF": ("a PDF", "ask for the table itself"),
+    b"\xff\xff\xff\xff": ("a stream of Arrow, no file",
+        'import polars; polars.read_ipc_stream("FILE").write_parquet("ratings.parquet")'),
     b"7z\xbc\xaf": ("a 7z archive", "7z x FILE"),
     b"Rar!": ("a RAR archive", "unrar x FILE"),
     b"<!DOCTYPE": ("a web page, no table", "fetch the file itself, not the page about it"),
@@ -136,7 +138,7 @@ def _find_packing(file: Path, plain: Path, member: str) -> Unpack | None:
         return with_opener("gzip", lambda source: cast(IO[bytes], gzip.open(source)))
     if start.startswith(b"BZh"):
         return with_opener("bzip2", bz2.open)
-    if start.startswith(b"\xfd7zXZ"):
+    if start.startswith((b"\xfd7zXZ", b"]\0\0")):
         return with_opener("xz", lzma.open)
     if start.startswith(ZST_START):
         return lambda source, target: _unpack_zst(file, source, target)
@@ -273,11 +275,12 @@ def _is_excel(file: Path, plain: Path) -> bool:
 def _open_archive(file: Path, source: Path) -> Iterator[Archive]:
     """The archive `source`, which came out of `file`; errors name that."""
     try:
-        with Archive(source) as archive:
-            yield archive
+        archive = Archive(source)
     except UsageError as error:
         problem = str(error).replace(str(source), str(file))
         raise UsageError(f"{problem} ({file.name} is an archive, zip or tar.)") from None
+    with archive:
+        yield archive
 
 
 def _take_member(file: Path, source: Path, target: Path, member: str) -> None:
@@ -293,7 +296,8 @@ def _take_member(file: Path, source: Path, target: Path, member: str) -> None:
         elif len(tables) == 1:
             name = tables[0]
         else:
-            choices = ", ".join(f"member={name.rpartition('/')[2]}" for name in tables[:8])
+            bases = [name.rpartition("/")[2] for name in tables[:8]]
+            choices = ", ".join(f"table:{file}[member={base}]" for base in bases)
             raise UsageError(
                 f"{file} holds {len(tables)} files that may be tables, expected one. "
                 + (f"Name it: {choices}" if tables else f"It has {', '.join(names[:8])}.")

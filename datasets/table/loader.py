@@ -153,7 +153,6 @@ def parse_table(ratings_file: Path, items_file: Path | None, request: Request) -
     Its remarks say what was inferred. UsageError, with file and line, for what does not fit.
     """
     options = request.options
-    as_text = options.ids == "text"
     columns = _read_roles(ratings_file, request)
     remarks = list(columns.remarks)
     steps: list[Step] = []
@@ -166,9 +165,9 @@ def parse_table(ratings_file: Path, items_file: Path | None, request: Request) -
 
     # Each column is let go as soon as it is understood: 200 MB of 25 million ratings
     columns.series.pop("rating", None)
-    users = read_ids(columns, "user", as_text=as_text)
+    users = read_ids(columns, "user", request)
     del columns.series["user"]
-    items = read_ids(columns, "item", as_text=as_text)
+    items = read_ids(columns, "item", request)
     del columns.series["item"]
     for role, read in (("user", users), ("item", items)):
         remarks += read.remarks
@@ -248,7 +247,7 @@ def _keep_where(columns: Columns, request: Request, steps: list[Step]) -> Column
     column, _, value = where.partition("=")
     is_negated = column.endswith("!")
     series = columns.series.pop("where")
-    texts = series.cast(pl.String).str.strip_chars()
+    texts = series.cast(pl.String).fill_null("").str.strip_chars()
     is_kept = (texts == value).fill_null(value=False)
     if series.dtype.is_numeric():
         is_kept |= (series == _number_or_nan(value)).fill_null(value=False)
@@ -261,7 +260,8 @@ def _keep_where(columns: Columns, request: Request, steps: list[Step]) -> Column
             f"{columns.file}: where={where} keeps none of {len(texts):,} lines; the column has "
             f"{', '.join(map(repr, found))}. For example: {choices}"
         )
-    rule = f"lines with {column.rstrip('!')} {'other than' if is_negated else '='} {value}"
+    relation = "other than" if is_negated else "="
+    rule = f"lines with {column.rstrip('!')} {relation} {value or 'nothing'}"
     return _keep_counted(columns, is_kept, rule, steps)
 
 

@@ -24,6 +24,7 @@ FARTHEST = 3  # times the largest rating: a high code is farther away
 HIGHEST_BESIDE_LOW = 3  # -1 beside 0 and 1 is a scale, -1 beside 3 is none
 FEWEST_LEVELS = 4  # ratings that differ, beside a zero that may be a code
 FEWEST_ZEROS = 5
+FAR_GAP = 2  # times the widest gap between others: a zero is farther away from them
 LEAST_SHARE_OF_ZEROS = 0.02
 ZEROS_TO_NEXT = 3  # how many times as many zeros there are as ratings of the level next to them
 
@@ -151,6 +152,9 @@ def _is_code_zero(levels: Levels) -> bool:
     """Whether the zeros of a table are cut off from its other ratings: a peak beside a valley."""
     n_zeros = int(levels.counts[0])
     others = levels.counts[1:]
+    gaps = np.diff(levels.values.astype(np.float64))
+    if len(gaps) > 2 and n_zeros >= FEWEST_ZEROS and gaps[0] >= FAR_GAP * gaps[1:].max():
+        return True
     if len(others) < FEWEST_LEVELS or levels.values[1] < 0.5:
         return False
     is_frequent = n_zeros >= max(FEWEST_ZEROS, LEAST_SHARE_OF_ZEROS * levels.n_ratings)

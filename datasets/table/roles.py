@@ -68,7 +68,7 @@ MOSTLY = 0.95
 FEW_KINDS = 8  # distinct texts of a column that says what kind of event a line is
 NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
 DATE = re.compile(
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b.*|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b.*|"
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d).*|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?!\d).*|"
     r"\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{4}.*|[A-Z][a-z]{2},? [A-Z][a-z]{2} \d.*\d{4}.*|"
     r"[A-Z][a-z]{2,8} \d{1,2},? \d{4}.*"
 )
@@ -101,6 +101,7 @@ class Profile:
     texts: frozenset[str]
     numbers: frozenset[float]  # empty if the fields are not nearly all numbers
     are_dates: bool
+    has_gaps: bool
 
     @property
     def is_constant(self) -> bool:
@@ -131,6 +132,12 @@ class Profile:
     def could_be_ratings(self) -> bool:
         """Whether these are numbers on a narrow scale."""
         return bool(self.numbers) and max(map(abs, self.numbers)) <= NARROW
+
+    @property
+    def could_be_ids(self) -> bool:
+        """Whether these are anything but numbers with fractions, dates and nothing."""
+        has_fractions = any(number % 1 for number in self.numbers)
+        return bool(self.texts) and not has_fractions and not self.are_dates
 
     @property
     def could_be_counts(self) -> bool:
@@ -206,6 +213,7 @@ def _profile(name: str, fields: list[str]) -> Profile:
         texts=frozenset(filled),
         numbers=frozenset(numbers) if is_numeric else frozenset(),
         are_dates=n_dates >= MOSTLY * len(filled) > 0,
+        has_gaps=len(filled) < len(texts),
     )
 
 
@@ -417,10 +425,14 @@ class _Finding:
                 rest.remove(rating)
 
         for role in ("user", "item"):
-            if role not in taken and rest:
-                guess[role] = rest.pop(0)
+            ids = [k for k in rest if self.profiles[k].could_be_ids] or rest
+            ids = [k for k in ids if not self.profiles[k].has_gaps] or ids
+            if role not in taken and ids:
+                guess[role] = ids[0]
+                rest.remove(ids[0])
         is_usual_order = not taken and not times and len(free) == 4 and free[3] in rest
-        if is_usual_order and self.profiles[free[3]].numbers:
+        has_rating = guess.get("rating") == free[2] if is_usual_order else False
+        if has_rating and self.profiles[free[3]].numbers:
             guess["time"] = free[3]
         return guess
 
@@ -442,6 +454,13 @@ class _Finding:
         if is_usual_order and all(self.profiles[k].numbers for k in rest):
             return rest[n_ids]
         return None
+
+    def _is_rating(self, position: int) -> bool:
+        """Whether a column may be proposed as ratings, by its name and what it holds."""
+        profile = self.profiles[position]
+        is_count = plain_name(profile.name) in COUNT_NAMES
+        is_other = bool(profile.numbers) and not profile.could_be_ratings
+        return not is_count and not is_other
 
     def _describe_missing(self, role: str) -> str:
         """That no column is the `role`, and how it is usually called."""
@@ -472,6 +491,8 @@ class _Finding:
         """What to type: a name for each role that has no column, by what the columns hold."""
         free = [k for k in range(len(self.header)) if k not in positions.values()]
         guess = {**self._guess(free, positions), **positions}
+        if "rating" in guess and "rating" not in positions and not self._is_rating(guess["rating"]):
+            del guess["rating"]
         named = {
             role: self.header[position]
             for role, position in guess.items()

@@ -93,14 +93,17 @@ class TextTable:
     def read_rows(self, file: Path) -> Iterator[tuple[int, list[str] | None]]:
         """First line and fields of every record below the header, None where their number is wrong.
 
-        An empty last field too many is left out. Comments are no records, if they have another
-        number of fields.
+        An empty last field too many is left out. Comments are left out if they have another number
+        of fields.
         """
-        for line, fields in islice(self.dialect.read_records(file), self.choice.has_header, None):
+        for line, fields in self.read_all(file):
             fitting = _fit_to_width(fields, self.header)
-            if fitting is None and is_comment(fields):
-                continue
-            yield line, fitting
+            if fitting is not None or not is_comment(fields):
+                yield line, fitting
+
+    def read_all(self, file: Path) -> Iterator[Record]:
+        """First line and fields of every record below the header, whatever it is."""
+        return islice(self.dialect.read_records(file), self.choice.has_header, None)
 
 
 def read_text(
@@ -441,7 +444,7 @@ def _read_record_by_record(table: TextTable) -> tuple[pl.DataFrame, list[str]]:
         raise _refuse_widths(table, misfits)
 
     frame = pl.concat(chunks) if chunks else pl.DataFrame()
-    n_comments = table.n_rows - len(frame)
+    n_comments = _count_comments(table)
     if not len(frame):
         raise UsageError(f"{table.dialect.origin}: expected ratings below the header, found none")
     remarks = []
@@ -450,15 +453,25 @@ def _read_record_by_record(table: TextTable) -> tuple[pl.DataFrame, list[str]]:
     return frame, remarks
 
 
+def _count_comments(table: TextTable) -> int:
+    """How many lines of comment stand among the ratings."""
+    n_comments = 0
+    for _, fields in table.read_all(table.file):
+        if is_comment(fields) and _fit_to_width(fields, table.header) is None:
+            n_comments += 1
+    return n_comments
+
+
 def _refuse_widths(table: TextTable, misfits: list[int]) -> UsageError:
     """The error about the records, by their lines, with another number of fields than the header's.
 
     It shows the first.
     """
-    records = islice(table.dialect.read_records(table.file), table.choice.has_header, None)
+    records = table.read_all(table.file)
+    n_rows = sum(1 for _ in table.read_rows(table.file))
     fields = next(fields for line, fields in records if line == misfits[0])
     shown = table.dialect.separator.join(fields)[:LONGEST_SHOWN]
-    places = count_places(len(misfits), table.n_rows, f"line {misfits[0]}")
+    places = count_places(len(misfits), n_rows, f"line {misfits[0]}")
     return UsageError(
         f"{table.dialect.origin}, {places}: expected {len(table.header)} fields, as in the "
         f"first line, got {len(fields)}: {shown!r}. Correct the line, or name the separator: "

@@ -71,14 +71,23 @@ class Ids(NamedTuple):
     remarks: list[str]
 
 
-def read_ids(columns: Columns, role: str, *, as_text: bool) -> Ids:
-    """The ids of a role: int64 if all are integers and not `as_text`, else text.
+def read_ids(columns: Columns, role: str, request: Request) -> Ids:
+    """The ids of a role: int64 if all are integers and the user wants no text, else text.
 
     Whole numbers with a point, 1.0, are integers if all are numbers. UsageError for an empty id,
     one that is too long, integers beyond 64 bits, and a column of numbers with fractions or dates.
     """
+    as_text = request.options.ids == "text"
     series = _decode_bytes(columns, role)
-    columns.refuse_rows(role, series.is_null(), "a non-empty id")
+
+    def advise() -> str:
+        """What to type where ids are missing."""
+        return (
+            "Correct them, or leave such lines out and count them: "
+            f"{request.spell(where=f'{columns.names[role]}!=')}"
+        )
+
+    columns.refuse_rows(role, series.is_null(), "a non-empty id", advise)
     remarks: list[str] = []
 
     if series.dtype.is_float() and not as_text:
@@ -96,7 +105,9 @@ def read_ids(columns: Columns, role: str, *, as_text: bool) -> Ids:
 
     distinct = distinct_texts(series)
     lengths = distinct.texts.str.len_chars()
-    _refuse_texts(columns, role, distinct, lengths == 0, "a non-empty id")
+    if (lengths == 0).any():
+        is_empty = (lengths == 0).gather(distinct.indices)
+        columns.refuse_rows(role, is_empty, "a non-empty id", advise)
     too_long = lengths > LONGEST_ID
     _refuse_texts(columns, role, distinct, too_long, f"at most {LONGEST_ID} characters")
     if as_text:
