@@ -111,7 +111,8 @@ def scores(algorithm: Recommender, train: Ratings) -> tuple[Floats, Floats]:
     for column in (users, items, everybody):
         column.flags.writeable = False
     shape = (train.n_users, train.n_items)
-    pairs, grid = algorithm.score(users, items), algorithm.score_items(everybody)
+    pairs = algorithm.score(users, items)
+    grid = algorithm.score_items(everybody)
     assert (
         isinstance(pairs, np.ndarray) and pairs.dtype == np.float32 and pairs.shape == users.shape
     )
@@ -153,7 +154,8 @@ def test_whoever_has_epochs_declares_which_hyperparameter_counts_them() -> None:
 
 @every
 def test_its_docstring_names_a_source_and_the_origin_of_its_defaults(name: str) -> None:
-    adapter, documented = OWN[name], OWN[name].__doc__ or ""
+    adapter = OWN[name]
+    documented = OWN[name].__doc__ or ""
     if adapter.family in ("baseline", "oracle"):
         return  # their formula says it all
     assert re.search(r"\b(19|20)\d\d\b|notebook", documented), (
@@ -260,7 +262,9 @@ def test_all_items_are_scored_as_pairs_are(name: str) -> None:
 @every
 def test_the_same_seed_gives_the_same_numbers_even_from_a_used_instance(name: str) -> None:
     """Fitted once before, to a board on a scale from -10 to 10; its inputs stay as they are."""
-    used, wide, train = create(name), checkerboard(scale=SCALES[2]), checkerboard()
+    used = create(name)
+    wide = checkerboard(scale=SCALES[2])
+    train = checkerboard()
     fit(used, wide, seed=1)
     if used.predicts == "ratings":
         assert_near(predict(used, wide), wide.scale)
@@ -271,7 +275,8 @@ def test_the_same_seed_gives_the_same_numbers_even_from_a_used_instance(name: st
     ]
     before = [column.copy() for column in columns]
     fit(used, train)
-    again, once = scores(used, train), scores(*learned(name))
+    again = scores(used, train)
+    once = scores(*learned(name))
     if used.nondeterminism() is None:
         np.testing.assert_array_equal(again, once)
     for column, copy in zip(columns, before, strict=True):
@@ -338,6 +343,7 @@ def area_under_curve(ranked: Floats, train: Ratings) -> float:
     love = loved(*np.indices(ranked.shape))
     wins = []
     for row, new, good in zip(ranked, unseen, love, strict=True):
-        better, worse = row[new & good, None], row[new & ~good]
+        better = row[new & good, None]
+        worse = row[new & ~good]
         wins.append(((better > worse) + (better == worse) / 2).mean())
     return float(np.mean(wins))

@@ -139,10 +139,9 @@ def test_an_item_is_itself_its_genres_and_its_words() -> None:
         n_items + 3 + n_items + 5,
     )  # itself, genres, words of titles and genres
     np.testing.assert_allclose(np.linalg.norm(features.toarray(), axis=1), 1, rtol=1e-5)
-    own, genres = (
-        features[:, :n_items].toarray(),
-        features[:, n_items : n_items + 3].toarray(),
-    )  # Comedy, Drama, Film
+    # Comedy, Drama, Film
+    own = features[:, :n_items].toarray()
+    genres = features[:, n_items : n_items + 3].toarray()
     np.testing.assert_array_equal(own > 0, np.eye(n_items))
     np.testing.assert_array_equal(genres[:2] > 0, [[True, False, True], [False, True, True]])
     assert features_of_items(catalogue, 4).shape == (n_items, n_items + 3 + 4)
@@ -152,7 +151,8 @@ def test_an_item_is_itself_its_genres_and_its_words() -> None:
 
 def test_the_hybrid_knows_an_item_without_ratings_by_its_features() -> None:
     train, catalogue = planted()
-    unrated, users = train.n_items - 1, np.arange(train.n_users, dtype=np.int32)
+    unrated = train.n_items - 1
+    users = np.arange(train.n_users, dtype=np.int32)
     scores = fitted("lightfm-hybrid", {"epochs": 30}, train, catalogue).score_items(users)[
         :, unrated
     ]
@@ -195,8 +195,10 @@ def in_the_library(algorithm: Any, n_components: int) -> LightFM:
     """
     model = LightFM(no_components=n_components)
     model._initialize(n_components, *(len(factors) for factors in (algorithm.Q_, algorithm.P_)))
-    model.user_embeddings, model.user_biases = algorithm.P_, algorithm.user_biases_
-    model.item_embeddings, model.item_biases = algorithm.Q_, algorithm.item_biases_
+    model.user_embeddings = algorithm.P_
+    model.user_biases = algorithm.user_biases_
+    model.item_embeddings = algorithm.Q_
+    model.item_biases = algorithm.item_biases_
     return model
 
 

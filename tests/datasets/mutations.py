@@ -6,7 +6,8 @@ import random
 def mutated(text: bytes, rng: random.Random, alphabet: bytes) -> bytes:
     """`text` with one to three bytes changed, lost, put in or doubled, or cut off."""
     for _ in range(rng.randint(1, 3)):
-        at, other = rng.randrange(len(text) + 1), bytes([rng.choice(alphabet)])
+        at = rng.randrange(len(text) + 1)
+        other = bytes([rng.choice(alphabet)])
         until = min(at + rng.choice([1, 1, 2, 9]), len(text))
         text = rng.choice(
             [

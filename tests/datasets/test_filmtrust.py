@@ -37,7 +37,8 @@ def place(data: Path, monkeypatch: pytest.MonkeyPatch, text: bytes = TXT) -> Non
 
 def test_the_real_set_has_its_known_facts(fetched: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECBENCH_DATA", str(fetched))
-    last, mean = datasets.load("filmtrust"), datasets.load("filmtrust[duplicates=mean]")
+    last = datasets.load("filmtrust")
+    mean = datasets.load("filmtrust[duplicates=mean]")
     assert (len(last.ratings), last.ratings.n_users, last.ratings.n_items) == (35_494, 1508, 2071)
     assert last.ratings.scale == (0.5, 4.0)
     assert last.provenance.remarks == ()

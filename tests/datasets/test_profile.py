@@ -78,7 +78,8 @@ def day(time: int) -> datetime:
 def test_counts_and_stars_are_those_of_a_slow_count() -> None:
     ratings = drawn()
     found = profile_of(dataset(ratings))
-    users, items = {r[0] for r in ratings}, {r[1] for r in ratings}
+    users = {r[0] for r in ratings}
+    items = {r[1] for r in ratings}
     stars = Counter(r[2] for r in ratings)
     assert (found["users"], found["items"], found["ratings"]) == (
         max(users) + 1,
@@ -154,7 +155,8 @@ def test_activity_is_that_of_a_slow_count() -> None:
     for place, one in enumerate(("user", "item")):
         counted = Counter(r[place] for r in ratings)
         counts = sorted(counted[index] for index in range(sizes[place]))
-        part, n = found[f"per_{one}"], len(counts)
+        part = found[f"per_{one}"]
+        n = len(counts)
         assert (part["lowest"], part["highest"], part["without"]) == (
             counts[0],
             counts[-1],
@@ -212,7 +214,8 @@ def test_the_best_items_are_those_of_the_formula() -> None:
     slow: list[dict[str, Any]] = []
     for item in {r[1] for r in ratings}:
         stars = [r[2] for r in ratings if r[1] == item]
-        n, mean = len(stars), statistics.fmean(stars)
+        n = len(stars)
+        mean = statistics.fmean(stars)
         weighted = n / (n + prior) * mean + prior / (n + prior) * overall
         title = "Film 7 (1999)" if item == 7 else f"Film {item}"
         slow.append({"title": title, "mean": mean, "weighted": weighted, "n": n, "item": item})
@@ -273,7 +276,9 @@ def test_unrated_items_are_in_no_list_and_break_nothing() -> None:
 
 def test_a_profile_is_small_however_many_there_are() -> None:
     rng = np.random.default_rng(0)
-    n, n_users, n_items = 200_000, 40_000, 17_770
+    n = 200_000
+    n_users = 40_000
+    n_items = 17_770
     rows = list(
         zip(
             rng.integers(0, n_users, n).tolist(),
@@ -289,7 +294,8 @@ def test_a_profile_is_small_however_many_there_are() -> None:
 
 
 def test_what_is_written_is_read_again_for_the_same_data_only(tmp_path: Path) -> None:
-    made, path = dataset(drawn()), tmp_path / "profile.json"
+    made = dataset(drawn())
+    path = tmp_path / "profile.json"
     assert read_profile(path, made.digest) is None
     write_profile(path, made)
     content = path.read_bytes()

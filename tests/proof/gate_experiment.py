@@ -31,7 +31,10 @@ def main(directory: Path, n_seeds: int, limits: Sequence[Tolerance]) -> None:
     sides = read_gated_runs(
         [_run(directory / f"seed-{seed}", seed) for seed in range(n_seeds)], limits
     )
-    failing, seeded, caught, total = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    failing = Counter[str]()
+    seeded = Counter[str]()
+    caught = Counter[str]()
+    total = Counter[str]()
     pairs = list(itertools.combinations(sides, 2))
     for base, head in pairs:
         found = judge_rows(base, head, limits, SUSPICIOUS)
@@ -52,7 +55,8 @@ def main(directory: Path, n_seeds: int, limits: Sequence[Tolerance]) -> None:
             for verdict in judge_rows(base, _worse(head, limit.column), [limit], SUSPICIOUS):
                 total[f"{verdict.row} {limit.text}"] += 1
                 caught[f"{verdict.row} {limit.text}"] += verdict.verdict == "REGRESSED"
-    regressed, fine = failing.pop("regressed", 0), failing.pop("too fine", 0)
+    regressed = failing.pop("regressed", 0)
+    fine = failing.pop("too fine", 0)
     share = (regressed + fine) / len(pairs)
     print(
         f"{len(pairs)} comparisons of unchanged code with new seeds: {regressed + fine} "

@@ -95,9 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tempfile.TemporaryDirectory(prefix="recbench-same-") as scratch,
         ):
             print(f"base: {commit_id(options.base)}; head: the present files of {ROOT}", flush=True)
-            base, head = Path(scratch, "base"), Path(scratch, "head")
+            base = Path(scratch, "base")
+            head = Path(scratch, "head")
             for number, dataset in enumerate(datasets):
-                base_run, head_run = base / str(number), head / str(number)
+                base_run = base / str(number)
+                head_run = head / str(number)
                 run_suite(base_tree, dataset, options.suite, base_run, cache=base / "cache")
                 run_suite(ROOT, dataset, options.suite, head_run, cache=head / "cache")
 
@@ -182,7 +184,8 @@ def _compare_cell(
 
     for name in dict.fromkeys([*base.numbers, *head.numbers]):
         comparison.n_numbers += 1
-        before, now = base.numbers.get(name, "absent"), head.numbers.get(name, "absent")
+        before = base.numbers.get(name, "absent")
+        now = head.numbers.get(name, "absent")
         if not _is_same_leaf(before, now):
             differences.append(f"{cell_id}: {name} was {before} and is {now}")
 

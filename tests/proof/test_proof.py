@@ -120,7 +120,8 @@ def test_an_array_on_one_side_is_seen() -> None:
 
 
 def test_a_missing_cell_is_seen_on_either_side() -> None:
-    both, one = {SVD: measured_cell(), RANDOM: measured_cell()}, {SVD: measured_cell()}
+    both = {SVD: measured_cell(), RANDOM: measured_cell()}
+    one = {SVD: measured_cell()}
 
     (only_before,) = compare_cells(both, one).differences
     (only_now,) = compare_cells(one, both).differences
@@ -186,7 +187,8 @@ def write_run(directory: Path, key: str, fit_seconds: float) -> None:
 def test_runs_are_read_by_what_they_measure_without_keys_and_times(tmp_path: Path) -> None:
     write_run(tmp_path / "base", key="0a", fit_seconds=1.5)
     write_run(tmp_path / "head", key="1b", fit_seconds=2.5)
-    base, head = read_cells(tmp_path / "base"), read_cells(tmp_path / "head")
+    base = read_cells(tmp_path / "base")
+    head = read_cells(tmp_path / "head")
 
     comparison = compare_cells(base, head)
     assert comparison.differences == []

@@ -63,7 +63,8 @@ def test_the_harness_is_faster_than_surprises_cross_validate(
         run_bench(*arguments, data=movielens_directory(tmp_path_factory), check=0)
         return time.perf_counter() - begun
 
-    mine, theirs = benchmark.pedantic(ours, rounds=1), sum(seconds.values())  # type: ignore[no-untyped-call]
+    mine = benchmark.pedantic(ours, rounds=1)  # type: ignore[no-untyped-call]
+    theirs = sum(seconds.values())
     for name, value in seconds.items():
         print(f"cross_validate {name:<28} {value:7.1f} s")
     print(
@@ -82,7 +83,8 @@ def test_scores_come_many_times_as_fast_as_from_surprises_test(
     seconds are scaled to all; ours are those for all users. Both in processor seconds, which a busy
     machine disturbs least.
     """
-    ratings, everybody = movielens.ratings, np.arange(movielens.ratings.n_users, dtype=np.int32)
+    ratings = movielens.ratings
+    everybody = np.arange(movielens.ratings.n_users, dtype=np.int32)
     train = ratings.take(divide(movielens, "kfold", 5, 0, 0)[0])
     tenth = everybody[::10]
     pairs = [(user, item, 3.0) for user in tenth.tolist() for item in range(ratings.n_items)]
@@ -99,7 +101,8 @@ def test_scores_come_many_times_as_fast_as_from_surprises_test(
         theirs = (time.process_time() - begun) * len(everybody) / len(tenth)
         adapter.fit(data, 0)
         adapter.score_items(everybody[:2])  # compiles
-        begun, rounds = time.process_time(), 5
+        begun = time.process_time()
+        rounds = 5
         for _ in range(rounds):
             adapter.score_items(everybody)
         mine = (time.process_time() - begun) / rounds

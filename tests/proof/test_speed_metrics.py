@@ -27,7 +27,8 @@ class Factors(Fixed):
     """Scores as products of factors."""
 
     def __init__(self, users: Floats, items: Floats) -> None:
-        self.users_, self.items_ = users, items
+        self.users_ = users
+        self.items_ = items
 
     def score(self, users: Indices, items: Indices) -> Floats:
         return np.asarray(np.einsum("jf,jf->j", self.users_[users], self.items_[items]))
@@ -64,7 +65,8 @@ def test_all_metrics_take_less_than_lightfms_precision(
     there.
     """
     train, test = (movielens.ratings.take(rows) for rows in divide(movielens, "ua", 1, 0, 0))
-    train_matrix, test_matrix = matrix(train, 1), matrix(test, 1)
+    train_matrix = matrix(train, 1)
+    test_matrix = matrix(test, 1)
     model = LightFM(no_components=20, random_state=0).fit(train_matrix, epochs=1)
     algorithm = Factors(model.user_embeddings, model.item_embeddings)
     ours(algorithm, train, test)  # compiles
@@ -87,7 +89,8 @@ def test_all_metrics_take_no_longer_than_recometrics(benchmark: BenchmarkFixture
     from recometrics import calc_reco_metrics  # type: ignore[import-not-found]
 
     rng = np.random.default_rng(0)
-    n_users, n_items = 20_000, 5_000
+    n_users = 20_000
+    n_items = 5_000
     users = np.repeat(np.arange(n_users, dtype=np.int32), 60)
     items = rng.integers(0, n_items, len(users)).astype(np.int32)
     pairs = np.unique(users.astype(np.int64) * n_items + items)
@@ -97,7 +100,8 @@ def test_all_metrics_take_no_longer_than_recometrics(benchmark: BenchmarkFixture
         users, items, np.full(len(users), 5, np.float32), n_users, n_items, (1.0, 5.0)
     )
     n_train = 5 * len(ratings) // 6
-    train, test = ratings.take(np.arange(n_train)), ratings.take(np.arange(n_train, len(ratings)))
+    train = ratings.take(np.arange(n_train))
+    test = ratings.take(np.arange(n_train, len(ratings)))
     A, B = (rng.normal(size=(n, 50)).astype(np.float32) for n in (n_users, n_items))
     algorithm = Factors(A, B)
     benchmark.pedantic(ours, (algorithm, train, test))  # type: ignore[no-untyped-call]

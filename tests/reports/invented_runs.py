@@ -178,7 +178,8 @@ def half_failed() -> list[Record]:
     """Every second row has lost a fold, one of them all."""
     records = []
     for record in normal():
-        name, fold = record.cell.algorithm, record.cell.fold
+        name = record.cell.algorithm
+        fold = record.cell.fold
         if name == "item-mean" or (ROWS.index(name) % 2 and fold == 2):
             records.append(failed(record.cell, "timeout", "killed after 600 s"))
         else:

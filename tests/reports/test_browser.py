@@ -32,7 +32,10 @@ from tests.reports.invented_runs import (
     write,
 )
 
-PHONE, SCREEN, PAPER = 360, 1280, 703  # pixels; the last is A4 less its margins
+# pixels; the last is A4 less its margins
+PHONE = 360
+SCREEN = 1280
+PAPER = 703
 BROWSERS = ("chromium", "google-chrome", "google-chrome-stable", "chrome")
 SCRIPT = "<script>alert(1)</script>"
 
@@ -96,7 +99,8 @@ def opened(browser: Browser, path: Path, width: int = SCREEN, **options: Any) ->
     context = browser.new_context(
         viewport={"width": width, "height": 800}, reduced_motion="reduce", **options
     )
-    page, found = context.new_page(), list[str]()
+    page = context.new_page()
+    found = list[str]()
     page.on("console", lambda message: found.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: found.append(f"error: {error}"))
     page.on("request", lambda request: found.append(request.url))
@@ -216,11 +220,9 @@ def test_the_keyboard_goes_through_the_heatmap(browser: Browser, report: Report)
         page.evaluate(
             "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
         )
-        focused, box, head = (
-            page.evaluate(at),
-            tip.bounding_box(),
-            page.locator("#accuracy thead").first.bounding_box(),
-        )
+        focused = page.evaluate(at)
+        box = tip.bounding_box()
+        head = page.locator("#accuracy thead").first.bounding_box()
         assert box and head and focused["top"] > 0 and focused["bottom"] < 800
         assert (
             0
@@ -354,7 +356,8 @@ def test_the_list_of_sections_leads_there_and_tells_where_one_is(
     browser: Browser, report: Report, width: int
 ) -> None:
     with opened(browser, report("normal"), width) as page:
-        menu, links = page.locator("nav button"), page.locator("nav ol a")
+        menu = page.locator("nav button")
+        links = page.locator("nav ol a")
         for index in (1, 4):
             if width == PHONE:
                 expect(links.nth(index)).to_be_hidden()
@@ -371,7 +374,8 @@ def test_the_list_of_sections_leads_there_and_tells_where_one_is(
             expect(links.nth(index)).to_have_attribute("aria-current", "true")
             if width == PHONE:
                 expect(menu).to_contain_text(links.nth(index).text_content() or "")
-                bar, place = page.locator("nav").bounding_box(), heading.bounding_box()
+                bar = page.locator("nav").bounding_box()
+                place = heading.bounding_box()
                 assert bar and place and bar["y"] == 0 and place["y"] >= bar["height"]
         page.locator("nav .top").click()
         expect(page.locator("h1")).to_be_in_viewport()

@@ -65,7 +65,8 @@ def test_a_build_takes_away_what_an_earlier_one_wrote_and_nothing_else(
     run: Path, tmp_path: Path
 ) -> None:
     build(run, out=tmp_path, tex=True)
-    figures, tables = tmp_path / "figures", tmp_path / "tables"
+    figures = tmp_path / "figures"
+    tables = tmp_path / "tables"
     assert {path.name for path in tables.iterdir()} == {"accuracy.tex", "cost.tex"}
     (figures / "mine.svg").write_text("drawn by hand")
     (figures / "cost.png").write_bytes(b"retouched")
@@ -163,7 +164,8 @@ def test_latex_tables_have_the_numbers_and_the_marks(run: Path, tmp_path: Path) 
             assert shown == "--"
             continue
         number = rf"{words.number(spread.mean)} $\pm$ {words.number(spread.deviation)}"
-        best, near = one in results.best("rmse"), one in results.near("rmse")
+        best = one in results.best("rmse")
+        near = one in results.near("rmse")
         assert shown == (
             rf"\textbf{{{number}}}" if best else number + (r"$^{\approx}$" if near else "")
         )

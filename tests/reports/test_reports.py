@@ -75,7 +75,9 @@ class Page(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text, self.title, self._open = "", "", [""]
+        self.text = ""
+        self.title = ""
+        self._open = [""]
         self.feed(html)
         self.close()
         assert self._open == [""]

@@ -32,7 +32,8 @@ def naive(
     """The training loop over dictionaries of ratings; the start is that of the adapter."""
     n_factors = start.shape[1] - 1
     mean = train.mean if biased else 0.0
-    users, items = np.zeros((train.n_users, n_factors + 1)), start.copy()
+    users = np.zeros((train.n_users, n_factors + 1))
+    items = start.copy()
     for _ in range(n_epochs):
         for own, own_ids, other, other_ids in (
             (users, train.users, items, train.items),
@@ -66,7 +67,8 @@ def test_every_half_step_is_the_closed_form(biased: bool, weighted: bool) -> Non
     centred = train.values - np.float64(np.float32(train.mean) if biased else 0)
     start = als._draw_items(train, centred, np.random.default_rng(0))
     users, items = naive(train, start, 4, 0.2, biased, weighted)
-    known_users, known_items = np.unique(train.users), np.unique(train.items)
+    known_users = np.unique(train.users)
+    known_items = np.unique(train.items)
     expected = users[:, :3] @ items[:, :3].T
     if biased:
         expected += train.mean + users[:, [3]] + items[:, 3]
@@ -94,7 +96,8 @@ def test_the_objective_never_rises_and_the_trace_is_true(biased: bool, weighted:
 
 def test_strangers_get_the_mean_or_the_mean_factors() -> None:
     train = taste()
-    user, item = np.array([train.n_users - 1], np.int32), np.array([train.n_items - 1], np.int32)
+    user = np.array([train.n_users - 1], np.int32)
+    item = np.array([train.n_items - 1], np.int32)
     biased, plain = (fitted("als", train, biased=biased) for biased in (True, False))
     assert biased.score(user, item)[0] == pytest.approx(train.mean, rel=1e-5)
     np.testing.assert_allclose(
@@ -105,7 +108,8 @@ def test_strangers_get_the_mean_or_the_mean_factors() -> None:
 
 
 def test_a_pair_rated_twice_counts_twice() -> None:
-    users, items = np.array([0, 0, 0, 1, 1], np.int32), np.array([0, 0, 1, 0, 1], np.int32)
+    users = np.array([0, 0, 0, 1, 1], np.int32)
+    items = np.array([0, 0, 1, 0, 1], np.int32)
     values = np.array([1, 5, 3, 4, 2], np.float32)
     train = Ratings(users, items, values, 2, 2, (1.0, 5.0))
     als = fitted("als", train, regularisation=1e-6, n_epochs=100, weighted=False)
@@ -118,7 +122,8 @@ def test_sparks_configuration_comes_out_as_published(movielens: Dataset) -> None
     """
     rng = np.random.default_rng(0)
     rows = rng.permutation(len(movielens.ratings))
-    train, test = movielens.ratings.take(rows[:75000]), movielens.ratings.take(rows[75000:])
+    train = movielens.ratings.take(rows[:75000])
+    test = movielens.ratings.take(rows[75000:])
     als = fitted("als", train, n_factors=10, n_epochs=20, regularisation=0.05, biased=False)
     errors = test.values - np.clip(als.score(test.users, test.items), 1, 5)
     assert np.sqrt(np.mean(errors**2)) == pytest.approx(0.965, abs=0.015)

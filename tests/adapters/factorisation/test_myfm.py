@@ -104,7 +104,8 @@ def test_pairs_are_scored_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize(("name", "parameters"), CASES, ids=str)
 def test_too_many_samples_are_a_reason_to_skip(name: str, parameters: dict[str, Any]) -> None:
-    train, algorithm = taste(), create(name, parameters)
+    train = taste()
+    algorithm = create(name, parameters)
     assert algorithm.skip(train, EMPTY, 100) is None
     many = Ratings(train.users, train.items, train.values, 480_000, 17_770, train.scale)
     reason = algorithm.skip(many, EMPTY, 2000)
@@ -114,7 +115,8 @@ def test_too_many_samples_are_a_reason_to_skip(name: str, parameters: dict[str, 
 
 def test_sampling_beats_least_squares_on_real_ratings(movielens: Dataset) -> None:
     rows = np.random.default_rng(0).permutation(len(movielens.ratings))[:20_000]
-    train, test = movielens.ratings.take(rows[:16_000]), movielens.ratings.take(rows[16_000:])
+    train = movielens.ratings.take(rows[:16_000])
+    test = movielens.ratings.take(rows[16_000:])
     errors = {}
     for name, parameters in (
         ("myfm-mf", {"rank": 4, "n_iter": 60, "n_kept_samples": 40}),

@@ -18,7 +18,9 @@ from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.foundation.spec import UsageError
 from recbench.datasets.ratings import Catalogue, Ratings
 
-N_USERS, N_ITEMS = 40, 20  # the last of both are unseen in training
+# the last of both are unseen in training
+N_USERS = 40
+N_ITEMS = 20
 NAMES = [name for name, adapter in available().items() if issubclass(adapter, KerasModel)]
 PRODUCTS = [
     name for name in NAMES if issubclass(available()[name], Product) and name != "keras-autorec"
@@ -36,7 +38,8 @@ def parity_taste(scale: tuple[float, float] = (1.0, 5.0)) -> Ratings:
     """
     users, items = np.divmod(np.arange(36 * 18, dtype=np.int32), np.int32(18))
     rated = np.random.default_rng(3).random(len(users)) < 0.6
-    users, items = users[rated], items[rated]
+    users = users[rated]
+    items = items[rated]
     values = np.where((users + items) % 2 == 0, scale[1], scale[0]).astype(np.float32)
     return Ratings(users, items, values, N_USERS, N_ITEMS, scale)
 
@@ -119,7 +122,8 @@ def test_the_notebooks_tensordot_gave_every_pair_of_a_batch_one_number() -> None
 
     adapter = fitted("keras-recommender-net", parity_taste())
     users, items = all_pairs()
-    p, q = adapter.P_[users, :75], adapter.Q_[items, :75]
+    p = adapter.P_[users, :75]
+    q = adapter.Q_[items, :75]
     theirs = float(ops.convert_to_numpy(ops.tensordot(p[:8], q[:8], 2)))
     ours = np.einsum("jf,jf->j", p, q)
     assert theirs == pytest.approx(
@@ -145,7 +149,8 @@ def test_ranking_learns_the_mean_rating_of_a_title() -> None:
     catalogue = Catalogue(
         ("Same", "Other", "Same", "Same", "", ""), (1999, 1999, 1999, 2005, None, None), ((),) * 6
     )
-    users, items = np.array([0, 0, 1, 0, 1, 1], np.int32), np.array([0, 2, 2, 3, 4, 5], np.int32)
+    users = np.array([0, 0, 1, 0, 1, 1], np.int32)
+    items = np.array([0, 2, 2, 3, 4, 5], np.int32)
     train = Ratings(users, items, np.array([1, 4, 3, 5, 2, 1], np.float32), 2, 6, (1.0, 5.0))
     merged, title_of = create("keras-ranking").convert(train, catalogue)
     assert title_of.tolist() == [0, 1, 0, 2, 3, 4]
@@ -263,7 +268,8 @@ def test_the_hybrids_memory_does_not_grow_with_ratings_times_terms() -> None:
 
 
 def test_the_hybrid_answers_the_same_when_its_texts_are_looked_up() -> None:
-    train, (users, items) = parity_taste(), all_pairs()
+    train = parity_taste()
+    users, items = all_pairs()
     adapter: Any = create("keras-hybrid", {"epochs": 2, "min_batches": 10})
     KerasModel.fit(
         adapter, adapter.convert(train, CATALOGUE), 0
@@ -332,7 +338,8 @@ def test_one_user_one_item_one_rating(name: str) -> None:
 
 
 def test_texts_are_overviews_or_else_titles_and_genres() -> None:
-    titles, genres = ("Alien", "Brazil", "the"), (("Horror",), (), ())
+    titles = ("Alien", "Brazil", "the")
+    genres = (("Horror",), (), ())
     catalogue = Catalogue(titles, (None,) * 3, genres, ("", "a clerk and a fly", ""))
     tfidf = tfidf_of_items(catalogue)
     assert isinstance(tfidf, csr_matrix)

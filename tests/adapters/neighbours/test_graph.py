@@ -15,7 +15,8 @@ from tests.adapters.planted import EMPTY, dense_likes, everybody, fitted, taste
 def walked(train: Ratings, alpha: float, beta: float) -> Any:
     """w_ij by its definition, one path at a time."""
     X = dense_likes(train)
-    by_user, by_item = X.sum(axis=1), X.sum(axis=0)
+    by_user = X.sum(axis=1)
+    by_item = X.sum(axis=0)
     W = np.zeros((train.n_items, train.n_items))
     for i in range(train.n_items):
         for v in np.flatnonzero(X[:, i]):
@@ -102,7 +103,8 @@ def test_stored_zeros_are_nothing_to_decompose() -> None:
 
 
 def test_a_pair_rated_twice_has_the_mean_in_pure_svd() -> None:
-    users, items = np.array([0, 0, 1], np.int32), np.array([0, 0, 1], np.int32)
+    users = np.array([0, 0, 1], np.int32)
+    items = np.array([0, 0, 1], np.int32)
     train = Ratings(users, items, np.array([2, 5, 4], np.float32), 2, 2, (1.0, 5.0))
     scores = fitted("pure-svd", train, n_factors=2).score_items(everybody(train))
     np.testing.assert_allclose(scores, np.diag([3.5, 4.0]), atol=1e-6)
@@ -120,7 +122,8 @@ def sar_scores(train: Ratings, kind: str, days: float | None) -> Any:
     for user, own in rated.items():
         for j in range(train.n_items):
             for i, affinity in own.items():
-                both, either = len(seen[i] & seen[j]), len(seen[i] | seen[j])
+                both = len(seen[i] & seen[j])
+                either = len(seen[i] | seen[j])
                 product = len(seen[i]) * len(seen[j])
                 similarity = {
                     "jaccard": both / either,
@@ -137,7 +140,8 @@ def sar_scores(train: Ratings, kind: str, days: float | None) -> Any:
 def test_sar_is_its_definition(kind: str, days: float | None, times: bool) -> None:
     train = taste(20, 12, 120, times=times)
     sar = fitted("sar", train, similarity_type=kind, time_decay_coefficient=days)
-    scores, expected = sar.score_items(everybody(train)), sar_scores(train, kind, days)
+    scores = sar.score_items(everybody(train))
+    expected = sar_scores(train, kind, days)
     for user in everybody(train):
         largest = expected[user].max()
         unit = scores[user].max() / largest if largest else 1.0  # the user's own clock is a factor
@@ -172,7 +176,8 @@ def test_sar_is_microsofts_on_microsofts_split(movielens: Dataset) -> None:
     )
     place = np.arange(len(order)) - np.repeat(first, sizes)
     is_train = place < np.rint(0.75 * counts[ratings.items[order]])
-    train, test = ratings.take(np.sort(order[is_train])), ratings.take(np.sort(order[~is_train]))
+    train = ratings.take(np.sort(order[is_train]))
+    test = ratings.take(np.sort(order[~is_train]))
     assert (len(train), len(test)) == (75066, 24934)
     scores = fitted("sar", train).score_items(everybody(train))
     scores[train.users, train.items] = -np.inf

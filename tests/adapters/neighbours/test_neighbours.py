@@ -43,7 +43,8 @@ def as_in_the_notebook(train: Ratings, k: int) -> Doubles:
     """Fill, cosine minus identity, top k, weighted mean: in double precision, user by user."""
     matrix, means = rated(train)
     filled = np.where(np.isnan(matrix), means[:, None], matrix)
-    columns, known = np.unique(train.items), np.isin(everybody(train), train.users)
+    columns = np.unique(train.items)
+    known = np.isin(everybody(train), train.users)
     unit = filled[:, columns] / np.linalg.norm(filled[:, columns], axis=1, keepdims=True)
     similar = unit @ unit.T - np.eye(train.n_users)
     similar[:, ~known] = 0
@@ -85,10 +86,8 @@ def test_cosine_user_is_the_notebooks(scale: tuple[float, float], k: int) -> Non
 
 def test_cosine_user_is_what_the_simulation_is_measured_with() -> None:
     train = random_ratings().take(range(200))
-    users, items = (
-        np.unique(train.users, return_inverse=True)[1],
-        np.unique(train.items, return_inverse=True)[1],
-    )
+    users = np.unique(train.users, return_inverse=True)[1]
+    items = np.unique(train.items, return_inverse=True)[1]
     shape = int(users.max()) + 1, int(items.max()) + 1
     dense = Ratings(
         users.astype(np.int32), items.astype(np.int32), train.values, *shape, train.scale
@@ -200,7 +199,8 @@ def test_a_pair_rated_twice_counts_with_its_mean(name: str) -> None:
     train = random_ratings()
     users, items = (np.concatenate([column, column]) for column in (train.users, train.items))
     other = train.values[::-1]
-    both, middle = np.concatenate([train.values, other]), (train.values + other) / np.float32(2)
+    both = np.concatenate([train.values, other])
+    middle = (train.values + other) / np.float32(2)
     twice = Ratings(users, items, both, train.n_users, train.n_items, train.scale)
     once = Ratings(train.users, train.items, middle, train.n_users, train.n_items, train.scale)
     scores = fitted(name, twice).score_items(everybody(train))

@@ -56,12 +56,11 @@ def random_ratings(n_rows: int = 600, scale: tuple[float, float] = (1.0, 5.0)) -
     come in order.
     """
     rng = np.random.default_rng(3)
-    users, items = (
-        rng.integers(0, 40, n_rows).astype(np.int32),
-        rng.integers(0, 30, n_rows).astype(np.int32),
-    )
+    users = rng.integers(0, 40, n_rows).astype(np.int32)
+    items = rng.integers(0, 30, n_rows).astype(np.int32)
     taste = rng.normal(size=(40, 2)) @ rng.normal(size=(2, 30))
-    middle, spread = sum(scale) / 2, (scale[1] - scale[0]) / 4
+    middle = sum(scale) / 2
+    spread = (scale[1] - scale[0]) / 4
     values = np.clip(middle + spread * taste[users, items], *scale).astype(np.float32)
     return Ratings(users, items, values, 43, 34, scale)
 
@@ -94,16 +93,15 @@ def literally(train: Ratings, biased: bool, n_factors: int, seed: int, epochs: i
     np.random.seed(seed)
     P = np.random.normal(0, 0.2, (len(user_of), n_factors))
     Q = np.random.normal(0, 0.2, (len(item_of), n_factors))
-    user_biases, item_biases, mean = (
-        np.zeros(len(P)),
-        np.zeros(len(Q)),
-        train.mean if biased else 0.0,
-    )
+    user_biases = np.zeros(len(P))
+    item_biases = np.zeros(len(Q))
+    mean = train.mean if biased else 0.0
     for _ in range(epochs):
         for user, item, value in zip(
             train.users.tolist(), train.items.tolist(), train.values.tolist(), strict=True
         ):
-            u, i = user_of[user], item_of[item]
+            u = user_of[user]
+            i = item_of[item]
             error = value - min(
                 max(mean + user_biases[u] + item_biases[i] + P[u] @ Q[i], train.scale[0]), 5.0
             )
@@ -136,12 +134,12 @@ def test_the_literal_order_is_what_a_plain_loop_does(
 def test_the_compiled_loop_moves_both_factors_at_once(biased: bool, n_factors: int) -> None:
     """Outside the literal order p_u and q_i move with each other's old values, as in the papers."""
     rng = np.random.default_rng(0)
-    P, Q = rng.normal(0, 0.3, (5, n_factors)), rng.normal(0, 0.3, (4, n_factors))
-    user_biases, item_biases = np.zeros(5), np.zeros(4)
-    users, items = (
-        rng.integers(0, 5, 60).astype(np.uint32),
-        rng.integers(0, 4, 60).astype(np.uint32),
-    )
+    P = rng.normal(0, 0.3, (5, n_factors))
+    Q = rng.normal(0, 0.3, (4, n_factors))
+    user_biases = np.zeros(5)
+    item_biases = np.zeros(4)
+    users = rng.integers(0, 5, 60).astype(np.uint32)
+    items = rng.integers(0, 4, 60).astype(np.uint32)
     values = rng.normal(3, 1, 60).astype(np.float32)
     ours = [
         align_rows(P.astype(np.float32)),
@@ -156,13 +154,14 @@ def test_the_compiled_loop_moves_both_factors_at_once(biased: bool, n_factors: i
     )
     expected = 0.0
     for row in [*range(30, 60), *range(30)]:
-        u, i = users[row], items[row]
+        u = users[row]
+        i = items[row]
         error = values[row] - (2.5 + user_biases[u] + item_biases[i] + P[u] @ Q[i])
         expected += error**2
-        P[u], Q[i] = (
-            P[u] + 0.05 * (error * Q[i] - 0.1 * P[u]),
-            Q[i] + 0.05 * (error * P[u] - 0.1 * Q[i]),
-        )
+        moved_p = P[u] + 0.05 * (error * Q[i] - 0.1 * P[u])
+        moved_q = Q[i] + 0.05 * (error * P[u] - 0.1 * Q[i])
+        P[u] = moved_p
+        Q[i] = moved_q
         if biased:
             user_biases[u] += 0.05 * (error - 0.1 * user_biases[u])
             item_biases[i] += 0.05 * (error - 0.1 * item_biases[i])
@@ -181,8 +180,10 @@ def test_a_batch_moves_by_the_sum_of_its_ratings_steps() -> None:
     after = fitted("numpy-sgd", {**parameters, "n_epochs": 1}, train)  # 600 ratings are one batch
     assert isinstance(before, NumpySGD) and isinstance(after, NumpySGD)
     errors = train.values - before.score(train.users, train.items)
-    P, Q = before.P_.astype(float), before.Q_.astype(float)
-    moved, biases = P.copy(), np.zeros(train.n_users)
+    P = before.P_.astype(float)
+    Q = before.Q_.astype(float)
+    moved = P.copy()
+    biases = np.zeros(train.n_users)
     for u, i, error in zip(train.users, train.items, errors, strict=True):
         moved[u] += 0.01 * (error * Q[i] - 0.3 * P[u])
         biases[u] += 0.01 * error
@@ -196,7 +197,8 @@ def test_same_seed_same_numbers_and_inputs_stay(name: str, parameters: dict[str,
     train = random_ratings()
     before = [column.copy() for column in (train.users, train.items, train.values)]
     model = fitted(name, parameters, train, seed=5)
-    first, factors = all_scores(model), (model.P_.copy(), model.Q_.copy())  # type: ignore[attr-defined]
+    first = all_scores(model)
+    factors = (model.P_.copy(), model.Q_.copy())  # type: ignore[attr-defined]
     model.fit(train, 5)
     np.testing.assert_array_equal(all_scores(model), first)
     np.testing.assert_array_equal(all_scores(fitted(name, parameters, train, seed=5)), first)
@@ -302,7 +304,8 @@ def test_bad_hyperparameters_are_refused(name: str, wrong: dict[str, Any]) -> No
 
 def test_both_reach_the_same_error_on_real_ratings(movielens: Dataset) -> None:
     rows = np.random.default_rng(0).permutation(len(movielens.ratings))
-    train, test = movielens.ratings.take(rows[20_000:]), movielens.ratings.take(rows[:20_000])
+    train = movielens.ratings.take(rows[20_000:])
+    test = movielens.ratings.take(rows[:20_000])
     found = {}
     for name in ("numba-sgd", "numpy-sgd"):
         scores = np.clip(fitted(name, {}, train).score(test.users, test.items), 1, 5)

@@ -134,7 +134,8 @@ def test_all_items_are_scored_as_pairs_are(name: str, parameters: dict[str, Any]
 )
 def test_trainset_is_the_one_surprise_builds(step: float) -> None:
     train = random_ratings(step)
-    theirs, ours = surprises_own(train), prepared("surprise-svd", {}, train)[1].trainset
+    theirs = surprises_own(train)
+    ours = prepared("surprise-svd", {}, train)[1].trainset
     for name in ("ur", "ir", "n_users", "n_items", "n_ratings", "rating_scale", "global_mean"):
         assert getattr(ours, name) == getattr(theirs, name), name
     assert list(ours.all_ratings()) == list(theirs.all_ratings())
@@ -201,10 +202,13 @@ def textbook_co_clustering(
     """George and Merugu's scheme in plain floats, for all pairs; Surprise's order of random draws
     and of updates.
     """
-    known_u, of_u = dict.fromkeys(train.users.tolist()), train.users
-    known_i, of_i = dict.fromkeys(train.items.tolist()), train.items
+    known_u = dict.fromkeys(train.users.tolist())
+    of_u = train.users
+    known_i = dict.fromkeys(train.items.tolist())
+    of_i = train.items
     rng = np.random.RandomState(seed)
-    cluster_u, cluster_i = np.zeros(train.n_users, int), np.zeros(train.n_items, int)
+    cluster_u = np.zeros(train.n_users, int)
+    cluster_i = np.zeros(train.n_items, int)
     cluster_u[list(known_u)] = rng.randint(n_cltr_u, size=len(known_u))
     cluster_i[list(known_i)] = rng.randint(n_cltr_i, size=len(known_i))
     r = train.values.astype(float)
@@ -215,7 +219,8 @@ def textbook_co_clustering(
     mean_u = np.array([mean(of_u == u) for u in range(train.n_users)])
     mean_i = np.array([mean(of_i == i) for i in range(train.n_items)])
     for epoch in range(n_epochs + 1):
-        a, b = cluster_u[of_u], cluster_i[of_i]
+        a = cluster_u[of_u]
+        b = cluster_i[of_i]
         both = np.array(
             [[mean((a == g) & (b == h)) for h in range(n_cltr_i)] for g in range(n_cltr_u)]
         )
@@ -293,10 +298,8 @@ def test_one_cluster_is_the_sum_of_both_means() -> None:
     train = random_ratings(0.5)
     adapter = fitted("surprise-co-clustering", {"n_cltr_u": 1, "n_cltr_i": 1}, train)
     for user, item in ((0, 0), (5, 11), (20, 3)):
-        of_user, of_item = (
-            train.values[train.users == user].mean(),
-            train.values[train.items == item].mean(),
-        )
+        of_user = train.values[train.users == user].mean()
+        of_item = train.values[train.items == item].mean()
         score = adapter.score(np.array([user], np.int32), np.array([item], np.int32))
         np.testing.assert_allclose(score, of_user + of_item - train.mean, rtol=1e-5)
 

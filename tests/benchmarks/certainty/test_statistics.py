@@ -17,7 +17,8 @@ from recbench.benchmarks.certainty.bootstrap import (
 from recbench.benchmarks.certainty.user_shares import UserShares
 from recbench.benchmarks.metrics.registry import METRICS
 
-RMSE, PRECISION = METRICS["rmse"], METRICS["precision"]
+RMSE = METRICS["rmse"]
+PRECISION = METRICS["precision"]
 
 
 def errors(
@@ -82,7 +83,8 @@ def coverage(column: str, drawn: Callable[..., UserShares], n_users: int, n_stud
 
     100 studies share their draws.
     """
-    metric, rng = METRICS[column], np.random.default_rng(n_users)
+    metric = METRICS[column]
+    rng = np.random.default_rng(n_users)
     population = drawn(rng, 500_000)
     truth = metric.finish(population.sums.sum(axis=1) / population.weights.sum(axis=1)).mean()
     covered = []
@@ -166,7 +168,8 @@ def test_users_are_counted_in_the_fold_that_has_the_fewest() -> None:
 
 def test_intervals_of_differences_cover_and_pairs_are_sharper_than_single_rows() -> None:
     rng = np.random.default_rng(1)
-    covered, widths = [], []
+    covered = []
+    widths = []
     for study in range(300):
         base = errors(rng, 300, 0.9)
         better = UserShares(base.sums * rng.normal(0.98, 0.05, base.sums.shape), base.weights)
@@ -180,7 +183,8 @@ def test_intervals_of_differences_cover_and_pairs_are_sharper_than_single_rows()
 
 def test_two_copies_of_one_algorithm_are_always_tied() -> None:
     rng = np.random.default_rng(2)
-    one, worse = errors(rng, 200, 0.9), errors(rng, 200, 1.2)
+    one = errors(rng, 200, 0.9)
+    worse = errors(rng, 200, 1.2)
     found = bootstrap_users(RMSE, [one, worse, one])
     assert found.tied_with_best == [0, 2]
     assert found.p_value(0, 2) == 1

@@ -134,15 +134,18 @@ def test_top_items_equals_a_full_sort(seed: int, depth: int, with_ties: bool) ->
 
 
 def test_ties_depend_on_the_seed_but_not_on_the_order_of_users() -> None:
-    scores, seen = np.zeros((50, 30), np.float32), csr_matrix((50, 30))
+    scores = np.zeros((50, 30), np.float32)
+    seen = csr_matrix((50, 30))
     users = np.arange(50, dtype=np.int32)
-    forwards, backwards = best(scores, users, seen, 5), best(scores, users[::-1].copy(), seen, 5)
+    forwards = best(scores, users, seen, 5)
+    backwards = best(scores, users[::-1].copy(), seen, 5)
     assert (forwards == backwards[::-1]).all()
     assert (forwards != top_items(scores, users, seen, 5, 4)[0]).any()
 
 
 def test_a_constant_scorers_precision_is_the_prevalence() -> None:
-    n_users, n_items = 4000, 60
+    n_users = 4000
+    n_items = 60
     rng = np.random.default_rng(0)
     relevant = rng.random((n_users, n_items)) < 0.2
     relevant[:, 0] = True
@@ -176,7 +179,8 @@ def test_the_evaluator_equals_a_loop_over_users(name: str) -> None:
         evaluation,
         predicts_ratings=algorithm.predicts == "ratings",
     ).values
-    precisions, recalls = [], []
+    precisions = []
+    recalls = []
     for user in range(40):
         relevant = {
             int(i)

@@ -57,7 +57,8 @@ class Fixed(Recommender):
 def made(seed: int, *, ties: bool) -> tuple[Ratings, Ratings, Floats]:
     """A training and a test part that share no pair, and scores of every pair."""
     rng = np.random.default_rng(seed)
-    n_users, n_items = 15, 25
+    n_users = 15
+    n_items = 25
     pairs = rng.choice(n_users * n_items, 200, replace=False)
     users, items = (column.astype(np.int32) for column in np.divmod(pairs, n_items))
     ratings = Ratings(
@@ -102,7 +103,8 @@ def test_every_protocol_equals_its_slow_definition(
     for row, user in enumerate(lists.users):
         relevant = set(test.items[relevant_pairs & (test.users == user)].tolist())
         candidates = slow_candidates(protocol, int(user), train, test)
-        others, liked = candidates - relevant, candidates & relevant
+        others = candidates - relevant
+        liked = candidates & relevant
         mine = scores[user]
         worst = [
             sum(mine[j] >= mine[i] for j in candidates if j != i) for i in liked
@@ -170,11 +172,10 @@ def lightfm_with(scores: Floats) -> object:
     n_users, n_items = scores.shape
     model = LightFM(no_components=n_items)
     model._initialize(n_items, n_items, n_users)
-    model.user_embeddings, model.item_embeddings = scores, np.eye(n_items, dtype=np.float32)
-    model.user_biases, model.item_biases = (
-        np.zeros(n_users, np.float32),
-        np.zeros(n_items, np.float32),
-    )
+    model.user_embeddings = scores
+    model.item_embeddings = np.eye(n_items, dtype=np.float32)
+    model.user_biases = np.zeros(n_users, np.float32)
+    model.item_biases = np.zeros(n_items, np.float32)
     return model
 
 

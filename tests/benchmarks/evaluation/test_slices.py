@@ -67,15 +67,18 @@ def slow(answers: Answers, train: Ratings, test: Ratings, entry: dict[str, Any])
     """What an entry should say, one rating after the other, given the borders it states."""
     side = entry["kind"]
     counts = Counter(getattr(train, side).tolist())
-    lowest, highest = entry["lowest"], entry["highest"]
+    lowest = entry["lowest"]
+    highest = entry["highest"]
     size = train.n_users if side == "users" else train.n_items
     mine = {
         index for index in range(size) if lowest is not None and lowest <= counts[index] <= highest
     }
-    errors, n_fallback = [], 0
+    errors = []
+    n_fallback = 0
     for row, index in enumerate(getattr(test, side).tolist()):
         if index in mine:
-            given_, said = float(test.values[row]), float(answers.scores[row])
+            given_ = float(test.values[row])
+            said = float(answers.scores[row])
             n_fallback += math.isnan(said)
             said = train.mean if math.isnan(said) else said
             errors.append(min(max(said, 1.0), 5.0) - given_)
@@ -93,7 +96,8 @@ def slow(answers: Answers, train: Ratings, test: Ratings, entry: dict[str, Any])
         return found | {"recommended": sum(item in mine for item in shown) / len(shown)}
     rows = zip(test.users.tolist(), test.items.tolist(), test.values.tolist(), strict=True)
     liked = {(user, item) for user, item, value in rows if value >= 4}
-    precisions, gains = [], []
+    precisions = []
+    gains = []
     for user in mine & set(tops):
         hits = [(user, item) in liked for item in tops[user]]
         n_liked = sum(pair[0] == user for pair in liked)
@@ -165,7 +169,8 @@ def test_groups_are_ordered_and_as_equal_as_equal_counts_allow(counts: list[int]
         groups = group_by_thirds(array, weights)
         assert np.array_equal(groups == 0, array == 0)
         for group in (1, 2):
-            below, above = array[(groups <= group) & (array > 0)], array[groups > group]
+            below = array[(groups <= group) & (array > 0)]
+            above = array[groups > group]
             assert not len(below) or not len(above) or below.max() < above.min()
         total = weights.sum()
         heaviest = max((weights[array == count].sum() for count in set(counts)), default=0)

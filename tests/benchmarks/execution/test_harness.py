@@ -228,10 +228,12 @@ def test_killed_at_any_moment_a_run_ends_as_if_undisturbed(
         "RECBENCH_DATA": str(own_data),
         "PYTHONPATH": str(ROOT / "tests" / "plugins"),
     }
-    chance, cells_killed = random.Random(0), 0
+    chance = random.Random(0)
+    cells_killed = 0
     for moment in range(n_kills):
         run = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-        begun, process = time.monotonic(), psutil.Process(run.pid)
+        begun = time.monotonic()
+        process = psutil.Process(run.pid)
         while (
             moment % 2
             and len(process.children(recursive=True)) < 2

@@ -55,7 +55,9 @@ from tests.conftest import RunBench
 from tests.plugins import cheats
 from tests.reports.invented_runs import COLUMNS, failed, normal, write
 
-N_USERS, N_ITEMS, N_ROWS = 200, 61, 5000
+N_USERS = 200
+N_ITEMS = 61
+N_ROWS = 5000
 Patch = pytest.MonkeyPatch
 HOW = plan.Design("kfold", 2, 0, Evaluation())
 ENVIRONMENT = Environment(threads=1, contended=False)
@@ -167,7 +169,8 @@ def check_blind(bench: Bench, spec: str) -> None:
     items.
     """
     _, test_rows = divide(PLANTED, "kfold", 2, 0, 0)
-    values, items = PLANTED.ratings.values[test_rows], PLANTED.ratings.items[test_rows]
+    values = PLANTED.ratings.values[test_rows]
+    items = PLANTED.ratings.items[test_rows]
     record, answers = bench.measure(spec)
     assert record.status == "ok", record.reason
     _, with_other_values = bench.measure(spec, dataset=changed(test_rows, values=6 - values))
@@ -195,7 +198,8 @@ def train_on_everything(patch: Patch) -> None:
 def fit_everything(patch: Patch) -> None:
     """The algorithm gets all ratings, everything else the right ones."""
     whole: list[Ratings] = []
-    fit, take = worker._fit_once, Ratings.take
+    fit = worker._fit_once
+    take = Ratings.take
 
     def remember(ratings: Ratings, rows: Any) -> Ratings:
         whole[:] = [ratings]
@@ -325,7 +329,8 @@ def test_views_of_the_whole_and_parts_that_hold_the_whole_are_caught(
     bench: Bench, monkeypatch: Patch
 ) -> None:
     def view(ratings: Ratings, rows: NDArray[np.int64]) -> Ratings:
-        n, shape = len(rows), (ratings.n_users, ratings.n_items, ratings.scale)
+        n = len(rows)
+        shape = (ratings.n_users, ratings.n_items, ratings.scale)
         return Ratings(ratings.users[:n], ratings.items[:n], ratings.values[:n], *shape)
 
     take = Ratings.take
@@ -364,7 +369,8 @@ def test_the_fallback_is_the_training_mean_and_the_whole_mean_is_caught(
 ) -> None:
     check_fallback(bench)
     cheats._hoard.clear()
-    whole, rated = PLANTED.ratings.mean, cell_metrics.complete_predictions
+    whole = PLANTED.ratings.mean
+    rated = cell_metrics.complete_predictions
     monkeypatch.setattr(
         cell_metrics,
         "complete_predictions",

@@ -437,7 +437,8 @@ def test_without_limits_everything_stands_side_by_side(
 
 def test_what_cannot_lose_the_amount_is_not_gated() -> None:
     rng = np.random.default_rng(0)
-    some, less = rng.random(100) * 0.001, rng.random(100) * 0.0001
+    some = rng.random(100) * 0.001
+    less = rng.random(100) * 0.0001
     verdict = judge_metric("row", parse_tolerance("precision@10:-0.01"), made(some), made(less), 1)
     assert verdict.verdict == "NOT GATED" and "cannot lose the 0.01 that may pass" in verdict.reason
 
@@ -573,8 +574,11 @@ def made(hits: Doubles, weights: Doubles | None = None) -> Estimate:
 
 def test_what_is_0_in_the_base_has_no_percent_and_is_never_passed() -> None:
     rng = np.random.default_rng(0)
-    some, none, rare = rng.random(100), np.zeros(100), np.eye(1, 100)[0]
-    relative, absolute = parse_tolerance("precision@10:-3%"), parse_tolerance("precision@10:-0.01")
+    some = rng.random(100)
+    none = np.zeros(100)
+    rare = np.eye(1, 100)[0]
+    relative = parse_tolerance("precision@10:-3%")
+    absolute = parse_tolerance("precision@10:-0.01")
     for old, new in ((none, some), (rare, none)):
         verdict = judge_metric("row", relative, made(old), made(new), 0.1)
         assert verdict.verdict == "UNRESOLVED" and "as in precision@10:-0.01" in verdict.reason

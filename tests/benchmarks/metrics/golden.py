@@ -18,7 +18,8 @@ from recbench.datasets.ratings import Catalogue, Ratings
 from tests.adapters.planted import direct
 
 FILE = Path(__file__).with_name("golden.json")
-N_USERS, N_ITEMS = 17, 23
+N_USERS = 17
+N_ITEMS = 23
 GENRES = ("crime", "comedy", "war", "music")
 CATALOGUE = Catalogue(
     tuple(f"film {item}" for item in range(N_ITEMS)),
@@ -84,7 +85,8 @@ def write() -> None:
 
     SystemExit if there is nothing to be added, since numbers of a version may not move.
     """
-    known, made = stored(), numbers()
+    known = stored()
+    made = numbers()
     before = known.get(str(VERSION))
     if before is not None:
         if made["metrics"].keys() <= before["metrics"].keys():

@@ -53,7 +53,9 @@ def made_ratings(seed: int, n: int = 60) -> Predictions:
 @settings(max_examples=50, deadline=None)
 def test_errors_equal_their_definitions_and_other_libraries(seed: int) -> None:
     rated = made_ratings(seed)
-    r, p, users = rated.truth, rated.predicted, rated.users
+    r = rated.truth
+    p = rated.predicted
+    users = rated.users
     errors = [(a - b) for a, b in zip(r, p, strict=True)]
     predictions = [Prediction(int(u), 0, a, b, {}) for u, a, b in zip(users, r, p, strict=True)]
     slow_fcp = [
@@ -146,8 +148,10 @@ def test_ranking_metrics_equal_implicits_and_scikit_learns(k: int) -> None:
     its top k.
     """
     rng = np.random.default_rng(k)
-    n_users, n_items = 40, 30
-    scores, liked = rng.normal(size=(n_users, n_items)), rng.random((n_users, n_items)) < 0.2
+    n_users = 40
+    n_items = 30
+    scores = rng.normal(size=(n_users, n_items))
+    liked = rng.random((n_users, n_items)) < 0.2
     liked[:, 0] = True
     order = np.argsort(-scores, axis=1)
     hits = np.take_along_axis(liked, order, axis=1)
@@ -180,7 +184,9 @@ def test_ranking_metrics_equal_implicits_and_scikit_learns(k: int) -> None:
 def made_recommendations(seed: int, *, features: bool = True) -> RecommendationLists:
     rng = np.random.default_rng(seed)
     top = np.array([rng.permutation(15)[:6] for _ in range(5)], np.int32)
-    top[1, 3:], top[2, 1:], top[3, :] = -1, -1, -1
+    top[1, 3:] = -1
+    top[2, 1:] = -1
+    top[3, :] = -1
     dense = rng.random((15, 4)) * (rng.random((15, 4)) < 0.6)
     dense[0] = 0
     norms = np.linalg.norm(dense, axis=1, keepdims=True)
@@ -196,7 +202,8 @@ def made_recommendations(seed: int, *, features: bool = True) -> RecommendationL
 def test_beyond_accuracy_equals_its_definitions(seed: int, k: int) -> None:
     listed = made_recommendations(seed)
     assert listed.features is not None
-    features, counts = listed.features.toarray(), listed.n_ratings
+    features = listed.features.toarray()
+    counts = listed.n_ratings
     shown = [[int(i) for i in row[:k] if i >= 0] for row in listed.top_items]
     exposure = Counter(item for items in shown for item in items)
     x = sorted(exposure.get(item, 0) for item in range(15))

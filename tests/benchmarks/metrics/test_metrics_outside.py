@@ -72,7 +72,8 @@ def test_lists_have_the_numbers_of_trec_eval(seed: int, ties: bool, nan: bool) -
     """Of the lists that the bench made, so that both have broken ties alike."""
     train, test, scores = scenario(seed, ties=ties, nan=nan)
     answers = collect_answers(Abstaining(scores), train, test, Evaluation(KS), 0, direct)
-    lists, truth = answers.lists[STANDARD], relevant(test)
+    lists = answers.lists[STANDARD]
+    truth = relevant(test)
     assert lists.users.tolist() == sorted(truth)
     judged = {str(user): {str(item): 1 for item in items} for user, items in truth.items()}
     cutoffs = ",".join(map(str, KS))

@@ -66,14 +66,16 @@ def slow(
 ) -> tuple[list[int] | None, list[tuple[Any, ...]]]:
     """What a row recommends, and its predictions by closeness, one rating after the other."""
     train_rows, test_rows = divide(dataset, "kfold", 2, 0, 0)
-    arrays, user = results.answers(record.cell), dataset.user_ids.tolist().index(int(person.id))
+    arrays = results.answers(record.cell)
+    user = dataset.user_ids.tolist().index(int(person.id))
     mean = float(dataset.ratings.values[train_rows].mean(dtype=np.float64))
     predictions = []
     for place, row in enumerate(test_rows):
         if dataset.ratings.users[row] == user:
             said = float(arrays["scores"][place])
             said = min(max(mean if math.isnan(said) else said, 1.0), 5.0)
-            item, stars = int(dataset.ratings.items[row]), float(dataset.ratings.values[row])
+            item = int(dataset.ratings.items[row])
+            stars = float(dataset.ratings.values[row])
             assert person.tested[item] == stars
             predictions.append((abs(said - stars), item, said))
     assert len(predictions) == person.n_test == len(person.tested)
@@ -83,11 +85,9 @@ def slow(
 
 
 def test_examples_are_what_the_raw_answers_say(finished: Path, ratings_file: Path) -> None:
-    dataset, results, examples = (
-        datasets.load(f"table:{ratings_file}"),
-        Run(finished),
-        read(finished),
-    )
+    dataset = datasets.load(f"table:{ratings_file}")
+    results = Run(finished)
+    examples = read(finished)
     assert (examples.digest, examples.fold, examples.named) == (dataset.digest, 0, False)
     assert len({person.id for person in examples.people}) == 3 and not examples.similar
     records = {record.cell.row: record for record in results.records() if record.cell.fold == 0}
@@ -138,8 +138,10 @@ def test_other_users_are_shown_without_fitting_anything(
     finished: Path, ratings_file: Path, run_bench: RunBench
 ) -> None:
     before = {path: path.stat().st_mtime_ns for path in (finished / "records").glob("*.npz")}
-    drawn, reproduce = (finished / FILE).read_bytes(), Run(finished).read_plan()[1].reproduce
-    dataset, again = f"table:{ratings_file}", [*ARGUMENTS, "--out", finished]
+    drawn = (finished / FILE).read_bytes()
+    reproduce = Run(finished).read_plan()[1].reproduce
+    dataset = f"table:{ratings_file}"
+    again = [*ARGUMENTS, "--out", finished]
     run_bench(
         "--dataset",
         dataset,

@@ -142,8 +142,10 @@ def test_what_an_adapter_computes_is_measured_again_and_its_comments_are_not(
     ]
     arguments += ["--folds", "2", "--no-report", "--out", str(tmp_path / "out")]
     assert "again" not in bench("run", *arguments).stdout
-    first, begun = written(tmp_path / "out"), started(tmp_path / "out")
-    adapter, helper = house / "adapters" / "tried.py", house / "adapters" / "tried_part.py"
+    first = written(tmp_path / "out")
+    begun = started(tmp_path / "out")
+    adapter = house / "adapters" / "tried.py"
+    helper = house / "adapters" / "tried_part.py"
 
     asked = "        scores = timed("
     with (
@@ -195,7 +197,9 @@ def test_a_changed_metric_is_computed_again_from_the_raw_answers_without_a_fit(
     ]
     arguments += ["--folds", "2", "--no-report", "--out", str(out)]
     bench("run", *arguments)
-    first, begun, raw = written(out), started(out), answers(out)
+    first = written(out)
+    begun = started(out)
+    raw = answers(out)
     metrics = house / "benchmarks" / "metrics" / "rankings.py"
 
     with edited(

@@ -99,10 +99,12 @@ def test_user_kfold_deals_every_users_ratings_out_evenly(n: int, n_folds: int, s
 @settings(max_examples=50, deadline=None)
 def test_last_out_leaves_no_users_future_in_the_past(n: int, n_out: int, seed: int) -> None:
     data = dataset(n, seed)
-    times, users = data.ratings.times, data.ratings.users
+    times = data.ratings.times
+    users = data.ratings.users
     assert times is not None
     train, test = divide(data, f"last-out[n={n_out}]", 1, 0, seed)
-    left, counts = Counter(users[test].tolist()), Counter(users.tolist())
+    left = Counter(users[test].tolist())
+    counts = Counter(users.tolist())
     assert left == {user: n_out for user, count in counts.items() if count > n_out}
     for user in left:
         assert times[train[users[train] == user]].max() <= times[test[users[test] == user]].min()
@@ -206,7 +208,8 @@ def test_an_empty_fold_of_any_repeat_is_refused() -> None:
     """Of two ratings of two users, one seed puts one into each fold, another one both into the
     same.
     """
-    data, seen = dataset(2, 3, n_users=2), set()
+    data = dataset(2, 3, n_users=2)
+    seen = set()
     assert len(set(data.ratings.users.tolist())) == 2
     for seed in range(20):
         seen.add(tuple(len(divide(data, "user-kfold", 2, fold, seed)[1]) for fold in (0, 1)))
@@ -240,7 +243,8 @@ def test_what_a_split_does_with_time_is_declared(movielens: Dataset) -> None:
     assert set(movielens.splits) <= {
         spec for spec in OFFICIAL_ORDERS if order_in_time(spec) == "none"
     }
-    times, users = movielens.ratings.times, movielens.ratings.users
+    times = movielens.ratings.times
+    users = movielens.ratings.users
     assert times is not None
     for name in movielens.splits:
         train, test = divide(movielens, name, 1, 0, 0)

@@ -395,7 +395,8 @@ def test_an_edited_number_in_the_table_is_found(run: Path) -> None:
     path = run / "results.csv"
     with path.open(newline="") as file:
         lines = list(csv.DictReader(file))
-    before, lines[1]["rmse"] = lines[1]["rmse"], "0.9"
+    before = lines[1]["rmse"]
+    lines[1]["rmse"] = "0.9"
     with path.open("w", newline="") as file:
         table = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
         table.writeheader()
@@ -407,7 +408,8 @@ def test_an_edited_number_in_the_table_is_found(run: Path) -> None:
 
 
 def test_an_edited_number_in_the_report_is_found(run: Path) -> None:
-    path, record = run / "report.html", Run(run).records()[0]
+    path = run / "report.html"
+    record = Run(run).records()[0]
     number = json.dumps(record.metrics["rmse"])
     html = path.read_text()
     place = html.rindex(f'"rmse": {number}')

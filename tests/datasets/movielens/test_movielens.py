@@ -356,22 +356,28 @@ def quoted(text: str) -> list[list[str]]:
     """RFC 4180, one character after the other; a lone CR ends a line too, as it does for Python."""
     table: list[list[str]] = []
     line: list[str] = []
-    field, state = "", "start"
+    field = ""
+    state = "start"
     text = text.rstrip("\r\n") + "\n"
     for at, character in enumerate(text):
         if state == "inside":
             field, state = (field, "closed") if character == '"' else (field + character, "inside")
         elif character == '"' and state != "open":
-            field, state = field + ('"' if state == "closed" else ""), "inside"
+            field = field + ('"' if state == "closed" else "")
+            state = "inside"
         elif character in ",\r\n":
             if text[at - 1 : at + 1] != "\r\n" or state != "start":
-                line, field, state = [*line, field], "", "start"
+                line = [*line, field]
+                field = ""
+                state = "start"
             if character == "\n" or (character == "\r" and text[at + 1] != "\n"):
-                table, line = [*table, line], []
+                table = [*table, line]
+                line = []
         elif state == "closed":
             raise ValueError
         else:
-            field, state = field + character, "open"
+            field = field + character
+            state = "open"
     if state == "inside" or line or table.pop(0) != ["movieId", "title", "genres"]:
         raise ValueError
     return table
@@ -420,7 +426,8 @@ FILM_FORMATS: dict[
 @pytest.mark.parametrize("kind", FILM_FORMATS)
 def test_mutated_films_are_parsed_as_the_reference_does_or_refused(kind: str) -> None:
     text, encoding, split, parse = FILM_FORMATS[kind]
-    rng, outcomes = random.Random(kind), Counter[bool]()
+    rng = random.Random(kind)
+    outcomes = Counter[bool]()
     for _ in range(3000):
         given = mutated(text, rng, ALPHABET)
         try:
@@ -440,7 +447,8 @@ def test_mutated_users_are_parsed_as_the_reference_does_or_refused(
 ) -> None:
     text = b"1|24|M|technician|85711\n2|53|F|other|T8H1N\n"
     text = text if separator == "|" else DAT_USERS
-    rng, outcomes = random.Random(1), Counter[bool]()
+    rng = random.Random(1)
+    outcomes = Counter[bool]()
     for _ in range(3000):
         given = mutated(text, rng, ALPHABET)
         try:
@@ -591,7 +599,8 @@ def test_bad_100k_files_are_refused(
 
 
 def test_movielens_has_its_known_facts(movielens: Dataset) -> None:
-    ratings, films = movielens.ratings, movielens.catalogue
+    ratings = movielens.ratings
+    films = movielens.catalogue
     assert (len(ratings), ratings.n_users, ratings.n_items) == (100_000, 943, 1682)
     assert movielens.user_ids[ratings.users[0]] == 196
     assert movielens.item_ids[ratings.items[0]] == 242

@@ -217,7 +217,8 @@ def test_the_twin_has_the_oddities_of_the_real_data(default_twin: Path) -> None:
     raw = read_ratings([default_twin / "combined_data_1.txt"])
     users, _, stars, days = raw.select(raw.user_counts >= 0, raw.movie_counts >= 0)
     counts = raw.user_counts[users]
-    lowest, highest = np.full(len(raw.user_counts), 9), np.zeros(len(raw.user_counts))
+    lowest = np.full(len(raw.user_counts), 9)
+    highest = np.zeros(len(raw.user_counts))
     np.minimum.at(lowest, users, stars)
     np.maximum.at(highest, users, stars)
     assert (
@@ -242,7 +243,8 @@ def test_the_twin_has_the_oddities_of_the_real_data(default_twin: Path) -> None:
 
 
 def test_overviews_follow_the_planted_factors(default_twin: Path) -> None:
-    twin, titles = Twin.load(default_twin), movie_texts(default_twin)
+    twin = Twin.load(default_twin)
+    titles = movie_texts(default_twin)
     assert 13_000 < len(titles) < 15_500
     strong = np.argsort(twin.movie_factors[:, 0])
     for end, word in (

@@ -35,7 +35,8 @@ def test_the_truth_is_that_of_the_pairs_and_mapped_from_the_cache(data: Path) ->
     shape = (found.ratings.n_users, found.ratings.n_items)
     assert found.truth.shape == (3, *shape) and found.truth.dtype == np.float32
     twin = Twin.load(next((data / "simulated").glob("netflix-users0.01-*/")))
-    users, items = found.ratings.users[::7], found.ratings.items[::7]
+    users = found.ratings.users[::7]
+    items = found.ratings.items[::7]
     expected = twin.expected_stars(found.user_ids[users], found.item_ids[items])
     ratings, rated, relevant = found.truth
     np.testing.assert_allclose(ratings[users, items], expected, atol=1e-5)
@@ -63,7 +64,8 @@ def test_too_many_pairs_have_no_truth_but_a_remark(
 
 
 def test_the_oracle_joins_the_table_of_simulated_data_only(data: Path) -> None:
-    simulated, table = load(SMALL), parse_rows(["item-mean"])
+    simulated = load(SMALL)
+    table = parse_rows(["item-mean"])
     assert [row.name for row in with_truth_seers(table, simulated)] == ["item-mean", "oracle"]
     assert with_truth_seers(parse_rows(["oracle"]), simulated) == parse_rows(["oracle"])
     (data / "ratings.csv").write_text(

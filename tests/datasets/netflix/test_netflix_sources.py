@@ -370,7 +370,8 @@ def slow_titles(text: bytes) -> dict[int, tuple[str, int | None]]:
 
 
 def slow_probe(text: bytes) -> list[tuple[int, int, int]]:
-    movie, pairs = 0, []
+    movie = 0
+    pairs = []
     for number, line in enumerate(slow_lines(text), start=1):
         if line.endswith(":"):
             movie = int(line[:-1])
@@ -414,7 +415,8 @@ def fast_probe(text: bytes) -> list[tuple[int, int, int]]:
 def test_mutated_texts_give_what_a_slow_parser_gives_or_an_error(
     good: bytes, alphabet: bytes, fast: Callable[[bytes], object], slow: Callable[[bytes], object]
 ) -> None:
-    rng, refused = random.Random(0), 0
+    rng = random.Random(0)
+    refused = 0
     assert fast(good) == slow(good)
     for _ in range(3000):
         text = mutated(good, rng, alphabet)

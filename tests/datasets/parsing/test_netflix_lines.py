@@ -15,7 +15,8 @@ Row = tuple[int, int, int, str]  # user, movie, stars, date
 
 def reference(text: bytes) -> list[Row]:
     """The slow, obvious parser."""
-    rows, movie = [], 0
+    rows = []
+    movie = 0
     for line in text.decode().replace("\r\n", "\n").split("\n"):
         if line.endswith(":"):
             movie = int(line[:-1])
@@ -51,7 +52,9 @@ def test_the_parser_agrees_with_a_slow_one(
 
 def test_mutated_files_give_the_slow_parsers_rows_or_an_error(tmp_path: Path) -> None:
     good = b"1:\n12,3,2005-09-06\n345,5,2004-12-31\n2:\r\n12,1,2000-02-29\r\n7,4,2003-01-01"
-    rng, path, refused = random.Random(0), tmp_path / "ratings.txt", 0
+    rng = random.Random(0)
+    path = tmp_path / "ratings.txt"
+    refused = 0
     for _ in range(2000):
         text = bytearray(good)
         for _ in range(rng.randint(1, 3)):

@@ -94,7 +94,8 @@ RATING_FORMATS = {
 def test_mutated_ratings_are_parsed_as_the_reference_does_or_refused(kind: str) -> None:
     text, line_format = RATING_FORMATS[kind]
     assert parse_lines(text, line_format) == reference_lines(text, line_format)
-    rng, outcomes = random.Random(kind), Counter[bool]()
+    rng = random.Random(kind)
+    outcomes = Counter[bool]()
     for _ in range(4000):
         given = mutated(text, rng, ALPHABET)
         try:

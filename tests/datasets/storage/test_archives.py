@@ -88,7 +88,8 @@ def test_links_are_refused(tmp_path: Path) -> None:
         archive.writestr(info, "/etc/passwd")
     for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE):
         member = tarfile.TarInfo("ratings.csv")
-        member.type, member.linkname = kind, "/etc/passwd"
+        member.type = kind
+        member.linkname = "/etc/passwd"
         with tarfile.open(tmp_path / "a.tar", "w") as tar:
             tar.addfile(member)
         for path in (tmp_path / "a.zip", tmp_path / "a.tar"):
@@ -287,7 +288,8 @@ def test_in_one_pass_the_tar_inside_a_tar_is_read_and_inspected(tmp_path: Path) 
 @pytest.mark.parametrize("kind", KINDS)
 def test_truncated_and_damaged_archives_are_refused(tmp_path: Path, kind: str) -> None:
     """Cut or changed anywhere: the right content, or the loader's own error."""
-    packed, rng = pack(tmp_path / kind).read_bytes(), random.Random(1)
+    packed = pack(tmp_path / kind).read_bytes()
+    rng = random.Random(1)
     path = tmp_path / f"b{kind[1:]}"
     for end in range(0, len(packed) - 1, max(len(packed) // 200, 1)):
         path.write_bytes(packed[:end])

@@ -47,11 +47,13 @@ def write(path: Path, text: str) -> str:
 
 
 def invented(n: int = 2) -> Dataset:
-    indices, ids = np.arange(n, dtype=np.int32), np.array([f"id{k}" for k in range(n)])
+    indices = np.arange(n, dtype=np.int32)
+    ids = np.array([f"id{k}" for k in range(n)])
     ratings = Ratings(indices, indices, np.ones(n, np.float32), n, n, (1, 5))
     rows = (np.array([0], np.int64),)
     catalogue = Catalogue(("a",) * n, (None,) * n, ((),) * n)
-    facts, truth = {"age": np.arange(n)}, np.ones((n, n), np.float32)
+    facts = {"age": np.arange(n)}
+    truth = np.ones((n, n), np.float32)
     return Dataset(
         "invented", ratings, catalogue, ids, ids, Provenance((), "", ""), {"u1": rows}, facts, truth
     )

@@ -166,10 +166,8 @@ TITLES = ["heat", "the matrix", "jaws"]
 
 def test_bytes_and_quotes_gone_astray_cost_only_their_rows(tmp_path: Path) -> None:
     path = tmp_path / "movies_metadata.csv"
-    good, latin = (
-        text_of(film("Heat", "1995-12-15", "Two men")),
-        text_of(film("Caf\xe9", "", "")).splitlines()[1],
-    )
+    good = text_of(film("Heat", "1995-12-15", "Two men"))
+    latin = text_of(film("Caf\xe9", "", "")).splitlines()[1]
     endless = '"' + "x" * 200_000 + "\n"
     rest = text_of(film("Jaws", "1975-06-18", "A shark")).partition("\n")[2]
     path.write_bytes(
@@ -184,7 +182,8 @@ def slow_reference(text: bytes) -> tuple[list[str], int]:
     """The overview for each of TITLES in 1999, and the number of malformed rows, as plainly as it
     can be said.
     """
-    reader, rows = csv.reader(io.StringIO(text.decode("utf-8-sig", "replace"), newline="")), []
+    reader = csv.reader(io.StringIO(text.decode("utf-8-sig", "replace"), newline=""))
+    rows = []
     while True:
         try:
             rows.append(next(reader))
@@ -228,7 +227,9 @@ def slow_reference(text: bytes) -> tuple[list[str], int]:
 def test_mutated_metadata_means_what_the_reference_says_or_is_refused(tmp_path: Path) -> None:
     """2,000 mutations."""
     rng = random.Random(0)
-    mutate, path, agreed = mutations(rng, ","), tmp_path / "movies_metadata.csv", 0
+    mutate = mutations(rng, ",")
+    path = tmp_path / "movies_metadata.csv"
+    agreed = 0
     for _ in range(2000):
         titles = ["Heat", "The Matrix", "Jaws", "Else"]
         rows = [

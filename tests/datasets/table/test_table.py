@@ -40,7 +40,8 @@ def rows_of(data: Dataset) -> list[Row]:
     """The ratings with their raw ids, in their order."""
     ratings = data.ratings
     times = [None] * len(ratings) if ratings.times is None else ratings.times.tolist()
-    users, items = data.user_ids[ratings.users].tolist(), data.item_ids[ratings.items].tolist()
+    users = data.user_ids[ratings.users].tolist()
+    items = data.item_ids[ratings.items].tolist()
     return list(zip(users, items, ratings.values.tolist(), times, strict=True))
 
 
@@ -505,7 +506,9 @@ def test_mutated_tables_mean_what_the_reference_says_or_are_refused(
 ) -> None:
     """1,000 mutations for each separator; those that stay whole must be read exactly."""
     rng = random.Random(separator)
-    mutate, path, agreed = mutations(rng, separator), tmp_path / "fuzz.csv", 0
+    mutate = mutations(rng, separator)
+    path = tmp_path / "fuzz.csv"
+    agreed = 0
     options = Options(
         "user", "item", "rating", "time", sep=separator, quote="double", scale="-1e300:1e300"
     )

@@ -12,7 +12,8 @@ from recbench.datasets.transforms.duplicates import Policy, resolve_duplicates
 from recbench.datasets.transforms.filters import compact, min_ratings
 
 Row = tuple[int, int, int]  # user, item, rating
-N_USERS, N_ITEMS = 7, 5
+N_USERS = 7
+N_ITEMS = 5
 tables = st.lists(
     st.tuples(st.integers(0, N_USERS - 1), st.integers(0, N_ITEMS - 1), st.integers(1, 5)),
     max_size=40,
@@ -91,7 +92,8 @@ def test_resolving_twice_changes_nothing(policy: Policy, rows: list[Row]) -> Non
 @given(tables, thresholds, thresholds)
 def test_min_ratings_counts_before_it_drops(rows: list[Row], per_item: int, per_user: int) -> None:
     kept, step = min_ratings(ratings_of(rows), per_item=per_item, per_user=per_user)
-    users, items = Counter(row[0] for row in rows), Counter(row[1] for row in rows)
+    users = Counter(row[0] for row in rows)
+    items = Counter(row[1] for row in rows)
     expected = [
         (*r, k) for k, r in enumerate(rows) if items[r[1]] > per_item and users[r[0]] > per_user
     ]
@@ -105,7 +107,8 @@ def test_min_ratings_counts_before_it_drops(rows: list[Row], per_item: int, per_
 
 @given(tables)
 def test_reindexing_keeps_every_rating_and_its_raw_ids(rows: list[Row]) -> None:
-    user_ids, item_ids = np.arange(100, 100 + N_USERS), np.array(list("abcde"))
+    user_ids = np.arange(100, 100 + N_USERS)
+    item_ids = np.array(list("abcde"))
     ratings = ratings_of(rows)
     compacted, kept_users, kept_items = compact(ratings, user_ids, item_ids)
     assert kept_users[compacted.users].tolist() == user_ids[ratings.users].tolist()

@@ -15,9 +15,11 @@ from recbench.reports.results import Certainty, Results, Row
 
 def test_differences_are_antisymmetric_and_their_marks_are_the_p_values(whole: Results) -> None:
     found = whole.certainty["rmse"]
-    shown, boot = differences.difference_matrix(found, "rmse"), found.bootstrap
+    shown = differences.difference_matrix(found, "rmse")
+    boot = found.bootstrap
     for (y, one), (x, other) in itertools.permutations(enumerate(found.order), 2):
-        gap, back = shown.gaps[y][x], shown.gaps[x][y]
+        gap = shown.gaps[y][x]
+        back = shown.gaps[x][y]
         assert gap and back
         assert (gap.difference, gap.low, gap.high, gap.p) == (
             -back.difference,
@@ -39,7 +41,8 @@ def slow_p(values: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Single-step max-T with loops: how often any pair is as far from its own difference as each is
     from zero.
     """
-    n, pairs = len(values), list(itertools.combinations(range(len(values)), 2))
+    n = len(values)
+    pairs = list(itertools.combinations(range(len(values)), 2))
     deviations = {
         pair: np.sqrt(np.mean((gap(drawn, pair) - gap(values, pair)) ** 2)) for pair in pairs
     }

@@ -40,10 +40,12 @@ def invented(pairs: list[tuple[int, int]]) -> list[scatter.Point]:
 def test_the_front_is_what_nothing_beats_ties_included(
     pairs: list[tuple[int, int]], name: str
 ) -> None:
-    found, metric = invented(pairs), METRICS[name]
+    found = invented(pairs)
+    metric = METRICS[name]
 
     def beats(one: scatter.Point, other: scatter.Point) -> bool:
-        mine, its = metric.loss(one.value), metric.loss(other.value)
+        mine = metric.loss(one.value)
+        its = metric.loss(other.value)
         return (one.time <= other.time and mine <= its) and (one.time < other.time or mine < its)
 
     wanted = {point.name for point in found if not any(beats(other, point) for other in found)}

@@ -124,7 +124,8 @@ def test_there_is_an_example_of_every_kind_of_block() -> None:
 
 @pytest.mark.parametrize("block", EXAMPLES.values(), ids=lambda block: type(block).__name__)
 def test_both_renderers_show_every_block_and_text_stays_text(block: Block) -> None:
-    html, markdown = str(render_html([block])), render_markdown([block])
+    html = str(render_html([block]))
+    markdown = render_markdown([block])
     assert HOSTILE in Page(html).text
     assert "<b>" not in html
     if not isinstance(block, Verbatim | Commands):  # what is fenced is shown letter by letter

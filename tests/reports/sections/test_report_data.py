@@ -39,7 +39,8 @@ def run(directory: Path, found: dict[str, Any] | None, **data: Any) -> tuple[str
     if found is not None:
         (directory / "profile.json").write_text(json.dumps(found))
     build(directory)
-    html, markdown = (directory / "report.html").read_text(), (directory / "report.md").read_text()
+    html = (directory / "report.html").read_text()
+    markdown = (directory / "report.md").read_text()
     in_html = re.search(r'<section id="data".*?</section>', html, re.S)
     in_markdown = re.search(r"^## What is in the data\?\n(.*?)(?=^## |\Z)", markdown, re.S | re.M)
     assert in_html and in_markdown

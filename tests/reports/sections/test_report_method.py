@@ -176,7 +176,8 @@ def test_every_cell_has_its_key_and_every_row_its_source(tmp_path: Path) -> None
         assert html.count(record.cell.key) > 1  # in the records and on the page
     results = Results.read(directory)
     results.run.write_plan(cells, results.about.replaced(algorithms=described))
-    html, markdown = build(directory).read_text(), (directory / "report.md").read_text()
+    html = build(directory).read_text()
+    markdown = (directory / "report.md").read_text()
     for text in (html, markdown):
         assert "scikit-surprise 1.1.5 (BSD License)" in text
         assert "Koren" in text

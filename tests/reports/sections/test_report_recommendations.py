@@ -39,7 +39,8 @@ def shown(directory: Path) -> tuple[dict[str, list[Block]], Page, str, str]:
     except UsageError as error:
         assert "nothing to say" in str(error)
         parts = []
-    html, markdown = render_page(subject, parts, "html"), render_page(subject, parts, "md")
+    html = render_page(subject, parts, "html")
+    markdown = render_page(subject, parts, "md")
     return {part.name: part.blocks for part in parts}, Page(html), html, markdown
 
 
@@ -48,7 +49,9 @@ def person(records: list[Record], **more: Any) -> Person:
     answers = []
     for place, record in enumerate(records):
         rates = record.metrics.get("rmse") is not None
-        near, far, beside = [(3, 3.9), (0, 4.5)], [(2, 4.25)], [4.5, 3.9]
+        near = [(3, 3.9), (0, 4.5)]
+        far = [(2, 4.25)]
+        beside = [4.5, 3.9]
         top = [0, 1, 2, 3 + place % 4]
         ends = (near, far, beside) if rates else ([], [], [])
         answers.append(Answer(record.cell.row, record.cell.key, record.answers, top, *ends))
