@@ -51,10 +51,16 @@ class TfidfContent(ScoresWholeRows):
     relevant_share: Share = 0.75
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
-        """Without a word about any item all scores would be 0."""
-        if tfidf_of_items(catalogue, self.max_features).nnz > 0:
+        """Where no two items share a word, all scores would be 0.
+
+        That is so without titles: then an item's id stands in their place.
+        """
+        n_items_of_word = tfidf_of_items(catalogue, self.max_features).getnnz(axis=0)
+        if n_items_of_word.max() > 1:
             return None
-        return "no item has a title, genre or overview with words to compare"
+        return (
+            "no two items share a word of their titles, genres or overviews: none is like another"
+        )
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> _Described:
         """The weights of the ratings, and the texts as TF-IDF."""

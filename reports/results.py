@@ -33,6 +33,12 @@ ABOUT = (
     "environment",
 )
 
+# The row that predicts the mean of the training part for every pair: what an error has to beat.
+CONSTANT = "global-mean"
+
+# Of two errors: what rounding makes of equal ones.
+SAME = 1e-6
+
 
 @dataclass(frozen=True)
 class Row:
@@ -312,6 +318,53 @@ class Results:
             by_column[column] = Certainty(rows, draws)
         return by_column
 
+    def constant_error(self, column: str) -> float | None:
+        """The error of predicting the mean of the training part for every pair.
+
+        That of the row `global-mean`; without one the RMSE that the records of the others hold.
+        None for what is no error of ratings, and where nobody knows.
+        """
+        if find_metric(column).unit != "rating points" or find_metric(column).better != "lower":
+            return None
+        if self._constant is not None:
+            return self._constant.mean(column)
+        if column != "rmse":
+            return None
+
+        for row in self.contestants:
+            scores = [record.raw_scores for record in row.records]
+            errors = [score.constant_rmse for score in scores if score is not None]
+            known = [error for error in errors if error is not None]
+            if len(known) == len(row.records):
+                return statistics.fmean(known)
+        return None
+
+    @cached_property
+    def _constant(self) -> Row | None:
+        """The row `global-mean`, if it ran on all folds."""
+        for row in self.contestants:
+            if row.name == CONSTANT and not row.failures:
+                return row
+        return None
+
+    def above_constant(self, column: str) -> list[Row]:
+        """The rows whose error is above that of the constant, the lowest error first."""
+        constant = self.constant_error(column)
+        if constant is None:
+            return []
+        limit = constant * (1 + SAME)
+        above = [row for row in self.contestants if (row.mean(column) or 0.0) > limit]
+        return sorted(above, key=lambda row: row.mean(column) or 0.0)
+
+    def worse_than_constant(self, column: str) -> list[Row]:
+        """Those `above_constant` that are significantly worse, as far as users can tell."""
+        certainty = self.certainty.get(column)
+        above = self.above_constant(column)
+        if certainty is None or self._constant not in certainty.rows:
+            return []
+        worse = certainty.worse_than(self._constant)
+        return [row for row in above if row in worse]
+
     def near(self, column: str) -> list[Row]:
         """The rows that are not significantly different from the best, best first, without it.
 
@@ -337,6 +390,11 @@ class Certainty:
     def tied(self) -> list[Row]:
         """The best row, and those not significantly different from it after Holm's correction."""
         return [self.rows[index] for index in self.bootstrap.tied_with_best]
+
+    def worse_than(self, row: Row) -> list[Row]:
+        """The rows significantly worse than `row`, which the data have not chosen."""
+        places = self.bootstrap.rows_worse_than(self.rows.index(row))
+        return [self.rows[place] for place in places]
 
     @property
     def order(self) -> list[int]:

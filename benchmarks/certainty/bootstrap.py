@@ -105,6 +105,16 @@ class Bootstrap:
     def _is_tied_with_best(self, row: int) -> bool:
         return row == self.best_row or bool(self.p_values_against_best[row] >= LEVEL)
 
+    def rows_worse_than(self, other: int) -> list[int]:
+        """The rows significantly worse than `other`, a row that was not chosen by the data.
+
+        At `LEVEL`, after Holm's correction for all rows with a worse value.
+        """
+        losses = self.metric.loss(self.values)
+        worse = [int(row) for row in np.flatnonzero(losses > losses[other])]
+        adjusted = adjust_by_holm([self.p_value(row, other) for row in worse])
+        return [row for row, p in zip(worse, adjusted, strict=True) if p < LEVEL]
+
     @cached_property
     def pairwise_p_values(self) -> Doubles:
         """The p-value of each pair's difference, (n_rows, n_rows), adjusted for testing all pairs.

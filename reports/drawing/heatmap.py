@@ -43,6 +43,16 @@ MARKS = {
         "not significantly different from the best",
         "not significantly different from the best (see below)",
     ),
+    "worse": Mark(
+        "▼",
+        "worse than a constant",
+        "significantly worse than predicting the mean of the training part for every pair",
+    ),
+    "above": Mark(
+        "▽",
+        "above the error of a constant",
+        "above the error of that mean, and whether by chance is not known or it may be",
+    ),
     "first": Mark("★", "best", "best of its fold"),
     "once": Mark(
         "1×",
@@ -243,11 +253,17 @@ def _mean_squares(results: Results, column: str, metric: Metric) -> list[Square]
     has_one_value = len(set(means) - {None}) < 2  # nothing to be better than
     best = results.best(column)
     near = results.near(column)
+    worse = results.worse_than_constant(column)
+    above = results.above_constant(column)
 
     squares = []
     for row, mean, shade in zip(results.rows, means, scale_to_shades(losses), strict=True):
         mark = ""
-        if not has_one_value and row in best:
+        if row in worse:
+            mark = "worse"
+        elif row in above:
+            mark = "above"
+        elif not has_one_value and row in best:
             mark = "best"
         elif not has_one_value and row in near:
             mark = "near"

@@ -30,6 +30,8 @@ from recbench.reports.results import Results, Row, metrics
 from recbench.reports.sections.checklist import answer_checklist
 from recbench.reports.sections.registry import section
 
+UNITS_OF_SCALE = "units=scale"
+
 
 @section("How was it measured?", place=95)
 def method(results: Results) -> list[Block]:
@@ -74,16 +76,25 @@ def _describe_algorithms(results: Results) -> list[Block]:
     if not algorithms:
         return []
 
+    in_stars = _rows_in_stars(results)
     entries = []
     for row, algorithm in algorithms.items():
         libraries = "; ".join(algorithm.libraries)
-        note = f"Libraries: {libraries}" if libraries else ""
-        entries.append(Definition(row, algorithm.definition, note))
+        notes = [f"Libraries: {libraries}"] if libraries else []
+        if row in in_stars:
+            notes.append(UNITS_OF_SCALE)
+        entries.append(Definition(row, algorithm.definition, ". ".join(notes)))
 
     summary = (
         "Formula, source and defaults of each row, with the libraries behind it and their licences"
     )
     return [Heading("Algorithms"), Details(summary, (Definitions(tuple(entries), are_long=True),))]
+
+
+def _rows_in_stars(results: Results) -> list[str]:
+    """The rows that were given stars from 1 to 5 for the ratings of the data."""
+    names = [record.cell.row for record in results.records if record.units == "scale"]
+    return list(dict.fromkeys(names))
 
 
 def list_protocol(results: Results) -> list[tuple[str, str]]:
@@ -101,6 +112,12 @@ def list_protocol(results: Results) -> list[tuple[str, str]]:
             title = f"ranking, columns {name}: ({PROTOCOLS[name].about})"
             pairs.append((title, describe_protocol(rules)))
 
+    in_stars = _rows_in_stars(results)
+    if in_stars:
+        explained = (
+            f"given stars from 1 to 5, answers in the unit of the data: {', '.join(in_stars)}"
+        )
+        pairs.append((UNITS_OF_SCALE, explained))
     return [
         *pairs,
         ("users counted in ranking metrics", "those with at least one relevant test item"),

@@ -25,6 +25,7 @@ def summarise_run(results: Results) -> list[str]:
     sentences += _name_hidden_columns(results)
     for column in headline_columns(results):
         sentences += _summarise_column(results, column)
+        sentences += _name_worse_than_constant(results, column)
     for row, why in suspect_rows(results.records).items():
         sentences.append(f"Too good to be taken on trust (SUSPICIOUS): {row}; {why}")
     if any(row.contended for row in results.contestants):
@@ -138,6 +139,24 @@ def _compare_with_best(results: Results, column: str, known: list[Row]) -> list[
 def _name_with_mean(results: Results, row: Row, column: str) -> str:
     """Such as `als (0.9195)`."""
     return f"{row.name} ({words.number(row.mean(column), words.interval(results, row, column))})"
+
+
+def _name_worse_than_constant(results: Results, column: str) -> list[str]:
+    """Which rows have a greater error than the mean of the training part, for every pair, has."""
+    above = results.above_constant(column)
+    if not above:
+        return []
+
+    worse = results.worse_than_constant(column)
+    others = [row for row in above if row not in worse]
+    constant = f"the mean of the training part for every pair ({column} "
+    constant += f"{words.number(results.constant_error(column))})"
+    sentences = []
+    if worse:
+        sentences.append(f"Significantly worse than {constant}: {_list_names(worse)}.")
+    if others:
+        sentences.append(f"Not better than {constant}, by chance or not: {_list_names(others)}.")
+    return sentences
 
 
 def _name_fastest(results: Results, column: str) -> list[str]:

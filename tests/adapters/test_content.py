@@ -1,5 +1,6 @@
 """Content: profiles in words, and titles most similar to one."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -103,8 +104,11 @@ def test_no_words_at_all(title: str) -> None:
     catalogue = Catalogue((title,) * 6, (None,) * 6, ((),) * 6)
     scores = fitted(catalogue).score_items(np.arange(4, dtype=np.int32))
     np.testing.assert_array_equal(scores, 0)
-    reason = create("tfidf-content").skip(train(), catalogue, memory_mb=4000)
-    assert reason == "no item has a title, genre or overview with words to compare"
+    ids = replace(catalogue, titles=("10", "11", "12", "13", "14", "15"))
+    for without_words in (catalogue, ids):
+        reason = create("tfidf-content").skip(train(), without_words, memory_mb=4000)
+        assert reason and "no two items share a word of their titles, genres or overviews" in reason
+    assert create("tfidf-content").skip(train(), CATALOGUE, memory_mb=4000) is None
 
 
 def test_the_sequels_of_a_film_are_near(movielens: Dataset) -> None:
