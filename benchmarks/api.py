@@ -541,7 +541,7 @@ class Comparison:
             alternative=title(results),
             draw=lambda: draw_heatmap(accuracy_heatmap(results), title(results)),
         )
-        return picture.files["accuracy.svg"].decode()
+        return picture.svg.decode()
 
     def __repr__(self) -> str:
         counts = f"{len(self.results.rows)} rows, {len(self.results.records)} cells"

@@ -67,20 +67,29 @@ class Picture:
     draw: Callable[[], Figure]
 
     @cached_property
-    def files(self) -> dict[str, bytes]:
-        """File name -> content, SVG and PNG, with nothing that changes from build to build."""
-        files = {}
+    def _figure(self) -> Figure:
+        """What is drawn, once for both kinds of file."""
         with rc_context(STYLE):
             figure = self.draw()
-            FigureCanvasAgg(figure)
-            files[f"{self.name}.svg"] = _save_figure(figure, "svg", {"Date": None, "Creator": None})
-            files[f"{self.name}.png"] = _save_figure(figure, "png", {"Software": None})
-        return files
+        FigureCanvasAgg(figure)
+        return figure
+
+    @cached_property
+    def svg(self) -> bytes:
+        """The picture as SVG, with nothing that changes from build to build."""
+        return _save_figure(self._figure, "svg", {"Date": None, "Creator": None})
+
+    @cached_property
+    def files(self) -> dict[str, bytes]:
+        """File name -> content, SVG and PNG, with nothing that changes from build to build."""
+        svg = self.svg
+        png = _save_figure(self._figure, "png", {"Software": None})
+        return {f"{self.name}.svg": svg, f"{self.name}.png": png}
 
     @property
     def uri(self) -> str:
         """The SVG as the address of an image inside a page."""
-        content = base64.b64encode(self.files[f"{self.name}.svg"]).decode()
+        content = base64.b64encode(self.svg).decode()
         return f"data:image/svg+xml;base64,{content}"
 
 
@@ -95,7 +104,8 @@ def _save_figure(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
             text.set_text(shown)
 
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, metadata=metadata, facecolor="white")
+    with rc_context(STYLE):
+        figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, metadata=metadata, facecolor="white")
     return buffer.getvalue()
 
 
