@@ -16,7 +16,6 @@ from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
 
 from recbench.benchmarks.records.record import Record
 from recbench.reports import words
-from recbench.reports.build import build
 from recbench.reports.results import Results
 from tests.conftest import RunBench
 from tests.reports.invented_runs import (
@@ -31,6 +30,7 @@ from tests.reports.invented_runs import (
     ok,
     write,
 )
+from tests.reports.pages import written_page
 
 # pixels; the last is A4 less its margins
 PHONE = 360
@@ -83,7 +83,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     """The report of a kind of run, built when it is first asked for."""
-    return cache(lambda kind: build(KINDS[kind](tmp_path_factory.mktemp("run"))))
+    return cache(lambda kind: written_page(KINDS[kind](tmp_path_factory.mktemp("run"))))
 
 
 @contextmanager
@@ -419,7 +419,7 @@ def test_a_film_called_like_a_script_stays_text(
     run_bench(
         "--dataset", data, *chosen, "--folds", 2, "--out", tmp_path / "out", "--no-report", check=0
     )
-    with opened(browser, build(tmp_path / "out"), PHONE) as page:
+    with opened(browser, written_page(tmp_path / "out"), PHONE) as page:
         assert page.locator("script").count() == 2  # the records and the page's own
         assert SCRIPT not in page.evaluate(
             "document.body.innerHTML.replace(/<script[^]*<\\/script>\\s*$/, '')"
@@ -429,4 +429,4 @@ def test_a_film_called_like_a_script_stays_text(
 
 
 def test_the_page_of_25_algorithms_and_5_folds_is_below_2_megabytes(tmp_path: Path) -> None:
-    assert build(write(tmp_path, many(25, 5))).stat().st_size <= 2_000_000
+    assert written_page(write(tmp_path, many(25, 5))).stat().st_size <= 2_000_000

@@ -20,11 +20,12 @@ from recbench.benchmarks.records.facts import RunDescription
 from recbench.benchmarks.records.record import Run
 from recbench.datasets.foundation.spec import UsageError
 from recbench.reports import words
-from recbench.reports.build import build, describe_run, describe_sections, render_page
+from recbench.reports.build import build
 from recbench.reports.drawing import heatmap as heatmaps
 from recbench.reports.results import Results
 from recbench.reports.sections.summary import summarise_run
 from tests.forked_commands import Commands
+from tests.reports import pages
 from tests.reports.invented_runs import (
     COLUMNS,
     DATA,
@@ -104,10 +105,8 @@ def read(directory: Path) -> tuple[str, Page, str]:
         html = path.read_text()
         return html, Page(html), (directory / "report.md").read_text()
 
-    subject = describe_run(Results.read(directory))
-    parts = describe_sections(subject)
-    html = render_page(subject, parts, "html")
-    return html, Page(html), render_page(subject, parts, "md")
+    html = pages.page(directory, "html")
+    return html, Page(html), pages.page(directory, "md")
 
 
 def plain(text: str) -> str:

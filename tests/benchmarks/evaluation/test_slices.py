@@ -36,6 +36,7 @@ from recbench.reports.results import Results
 from tests.adapters.planted import EMPTY, direct, taste
 from tests.conftest import RunBench
 from tests.reports.invented_runs import failed, normal, write
+from tests.reports.pages import page
 from tests.reports.test_reports import plain
 
 K = 10
@@ -257,7 +258,7 @@ def test_nothing_is_averaged_over_some_folds_and_old_records_have_no_section(
 ) -> None:
     records = [sliced(record, 0.9 + record.cell.fold / 100) for record in normal()]
     records[0] = failed(records[0].cell, "timeout", "too slow")
-    text = plain(build(write(tmp_path / "a", records)).with_suffix(".md").read_text())
+    text = plain(page(write(tmp_path / "a", records), "md"))
     part = text.partition("## For whom?")[2].partition("\n## ")[0]
     first, _, of_items, _ = re.findall(r"(?:^\|.*\n)+", part, re.M)
     head, _, *lines = of_items.splitlines()
@@ -271,7 +272,7 @@ def test_nothing_is_averaged_over_some_folds_and_old_records_have_no_section(
     )
     assert "no training rating<br>on average 100 items, 4,000 test ratings a fold" in head
     assert "cold" not in first, "an empty group is no column"
-    text = plain(build(write(tmp_path / "b", normal())).with_suffix(".md").read_text())
+    text = plain(page(write(tmp_path / "b", normal()), "md"))
     assert "For whom?" not in text
 
 

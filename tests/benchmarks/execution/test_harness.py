@@ -72,6 +72,7 @@ def undisturbed(
         2,
         *options(SOUND),
         *PLUGIN,
+        "--no-report",
         "--out",
         out,
         check=0,
@@ -137,6 +138,7 @@ def test_a_second_run_keeps_what_is_there_and_force_measures_again(
         2,
         *options(SOUND),
         *PLUGIN,
+        "--no-report",
         "--out",
         undisturbed,
     ]

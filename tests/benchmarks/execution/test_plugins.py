@@ -71,6 +71,7 @@ def test_an_installed_distribution_adds_its_adapters(
         ROW,
         "--folds",
         2,
+        "--no-report",
         "--out",
         tmp_path / "out",
     ]
@@ -93,6 +94,7 @@ def test_a_module_named_on_the_command_line_adds_its_adapters(
         ROW,
         "--folds",
         2,
+        "--no-report",
         "--out",
         tmp_path / "out",
     ]

@@ -128,7 +128,8 @@ def test_a_run_without_its_plan_is_known_by_its_files_and_goes_on(
 ) -> None:
     (own / "plan.json").unlink()
     (own / ".plan.json.abcd1234.tmp").write_text("half a plan")
-    result = run_bench("--dataset", f"table:{ratings_file}", *ROWS, "--out", own, check=0)
+    arguments = ["--dataset", f"table:{ratings_file}", *ROWS, "--no-report", "--out", own]
+    result = run_bench(*arguments, check=0)
     assert "4 kept from before" in result.stdout
     assert not list(own.glob(".plan*"))
 
@@ -184,7 +185,8 @@ def test_a_record_of_a_newer_schema_is_not_called_damaged_and_nothing_is_replace
     record = next(own.glob("records/item-mean-*.json"))
     record.write_text(json.dumps(json.loads(record.read_text()) | {"schema": 2}))
     before = contents(own)
-    result = bench("--dataset", f"table:{ratings_file}", *ROWS, "--k", 5, "--k", 10, "--out", own)
+    arguments = ["--dataset", f"table:{ratings_file}", *ROWS, "--no-report", "--out", own]
+    result = bench(*arguments, "--k", 5, "--k", 10)
     assert result.exit_code == 0, "the record is of a cell that is not in this plan"
     shutil.copy(own / "plan.json", own.parent / "other.json")
     result = bench(

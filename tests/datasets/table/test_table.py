@@ -504,7 +504,7 @@ def mutations(rng: random.Random, separator: str) -> Callable[[bytes], bytes]:
 def test_mutated_tables_mean_what_the_reference_says_or_are_refused(
     tmp_path: Path, separator: str
 ) -> None:
-    """1,000 mutations for each separator; those that stay whole must be read exactly."""
+    """500 mutations for each separator; those that stay whole must be read exactly."""
     rng = random.Random(separator)
     mutate = mutations(rng, separator)
     path = tmp_path / "fuzz.csv"
@@ -513,7 +513,7 @@ def test_mutated_tables_mean_what_the_reference_says_or_are_refused(
         "user", "item", "rating", "time", sep=separator, quote="double", scale="-1e300:1e300"
     )
     request = Request(str(path), options)
-    for trial in range(1000):
+    for trial in range(500):
         cells = [
             [
                 str(rng.randrange(9)),
@@ -546,7 +546,7 @@ def test_mutated_tables_mean_what_the_reference_says_or_are_refused(
             got = UsageError
         assert got == expected, text
         agreed += expected is not UsageError
-    assert 300 < agreed < 900, "both kinds are well represented"
+    assert 150 < agreed < 450, "both kinds are well represented"
 
 
 @pytest.mark.parametrize("dialect", ["plain", "quoted", "iso", "colons", "hashed"])
