@@ -140,10 +140,15 @@ def draw_grid(grid: Grid, title: str) -> Figure:
     counts = np.array(grid["counts"], np.float64)
     shares = counts / np.outer(users, items)
     highest = float(shares.max())
-    lowest = max(float(shares[shares > 0].min()), highest / 1e4)
+    least_share = float(shares[shares > 0].min())
+    lowest = max(least_share, highest / 1e4)
 
-    norm = LogNorm(lowest if lowest < highest else highest / 2, highest)
-    extent = (0.0, float(items.sum()), float(users.sum()), 0.0)
+    # A scale needs two ends, also where all blocks are alike.
+    start = lowest if lowest < highest else highest / 2
+    norm = LogNorm(start, highest)
+    n_items = float(items.sum())
+    n_users = float(users.sum())
+    extent = (0.0, n_items, n_users, 0.0)
     drawn = np.ma.masked_equal(shares, 0)
     image = axes.imshow(drawn, SHADES, norm, aspect="auto", interpolation="none", extent=extent)
     axes.set(xlabel="items, the most rated first", ylabel="users, the most active first")
@@ -158,13 +163,16 @@ def _draw_colour_bar(
 ) -> None:
     """The scale of shares, beside the axes."""
     box = axes.get_position()
-    beside = figure.add_axes((box.x1 + 0.15 / WIDTH, box.y0, 0.13 / WIDTH, box.height))
+    left = box.x1 + 0.15 / WIDTH
+    bar_width = 0.13 / WIDTH
+    beside = figure.add_axes((left, box.y0, bar_width, box.height))
     bar = figure.colorbar(image, beside, label="rated pairs of a block")
     if bar.solids is not None:
         bar.solids.set_rasterized(True)  # one small picture in place of 256 shapes
     bar.outline.set_visible(False)
     _set_round_numbers(beside.yaxis, lowest, highest)
-    beside.yaxis.set_major_formatter(FuncFormatter(lambda share, _: words.share(share, 1)))
+    formatter = FuncFormatter(lambda share, _: words.share(share, 1))
+    beside.yaxis.set_major_formatter(formatter)
 
 
 def _make_canvas(title: str, height: float = HEIGHT, right: float = RIGHT) -> tuple[Figure, Axes]:
@@ -174,7 +182,8 @@ def _make_canvas(title: str, height: float = HEIGHT, right: float = RIGHT) -> tu
     total = above + height
     figure = Figure(figsize=(WIDTH, total))
     corner = (0.02 / WIDTH, 1 - 0.04 / total)
-    figure.text(*corner, "\n".join(title_lines), va="top", fontsize=9, fontweight="bold")
+    heading = "\n".join(title_lines)
+    figure.text(*corner, heading, va="top", fontsize=9, fontweight="bold")
 
     inner_width = (WIDTH - LEFT - right) / WIDTH
     inner_height = (height - TOP - BOTTOM) / total
@@ -188,7 +197,9 @@ def _make_canvas(title: str, height: float = HEIGHT, right: float = RIGHT) -> tu
 
 def _set_round_numbers(axis: Axis, lowest: float, highest: float) -> None:
     """Ticks of a logarithmic axis: powers of ten if there are three of them, else more between."""
-    exponents = np.arange(np.floor(np.log10(lowest)), np.ceil(np.log10(highest)) + 1)
+    first = np.floor(np.log10(lowest))
+    last = np.ceil(np.log10(highest))
+    exponents = np.arange(first, last + 1)
     for factors in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
         ticks = [float(ten * factor) for ten in 10.0**exponents for factor in factors]
         n_shown = sum(lowest <= tick <= highest for tick in ticks)

@@ -97,13 +97,16 @@ def difference_matrix(found: Certainty, column: str) -> Matrix:
             difference, low, high = boot.difference(first, second)
             p = float(boot.pairwise_p_values[first, second])
             shade = min(1.0, abs(difference) / largest)
-            is_better = bool(losses[first] - losses[second] < 0)
-            is_worse = bool(losses[second] - losses[first] < 0)
 
-            tip = _describe_difference(names[y], names[x], column, (difference, low, high), p)
-            gaps[y][x] = Gap(tip, difference, low, high, p, is_better, shade)
-            tip = _describe_difference(names[x], names[y], column, (-difference, -high, -low), p)
-            gaps[x][y] = Gap(tip, -difference, -high, -low, p, is_worse, shade)
+            estimate = (difference, low, high)
+            is_better = bool(losses[first] - losses[second] < 0)
+            tip = _describe_difference(names[y], names[x], column, estimate, p)
+            gaps[y][x] = Gap(tip, *estimate, p, is_better, shade)
+
+            mirrored = (-difference, -high, -low)
+            is_worse = bool(losses[second] - losses[first] < 0)
+            tip = _describe_difference(names[x], names[y], column, mirrored, p)
+            gaps[x][y] = Gap(tip, *mirrored, p, is_worse, shade)
     return Matrix(column, names, gaps, len(found.rows))
 
 
@@ -135,7 +138,8 @@ def _describe_difference(
 def draw_matrix(shown: Matrix, title: str) -> Figure:
     """The matrix as a figure: numbers of rows and columns, names beside the rows."""
     n = len(shown.names)
-    left = 0.35 + LETTER_WIDTH * max(len(name) for name in shown.names) + 0.3
+    longest_name = max(len(name) for name in shown.names)
+    left = 0.35 + LETTER_WIDTH * longest_name + 0.3
     width = max(left + n * GAP_WIDTH + 0.15, 6.5)
     title_lines = textwrap.wrap(title, int((width - 0.3) / 0.095))
     top = 0.45 + 0.2 * len(title_lines)
@@ -145,21 +149,28 @@ def draw_matrix(shown: Matrix, title: str) -> Figure:
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
-    axes.text(0.15, 0.15, "\n".join(title_lines), va="top", fontsize=10, fontweight="bold")
+    heading = "\n".join(title_lines)
+    axes.text(0.15, 0.15, heading, va="top", fontsize=10, fontweight="bold")
 
     boxes: list[Rectangle] = []
     faces: list[str] = []
     for y, (name, gaps) in enumerate(zip(shown.names, shown.gaps, strict=True)):
+        # The same number stands beside the row and above its column.
         number = str(y + 1)
         middle = top + (y + 0.5) * GAP_HEIGHT
+        across = left + (y + 0.5) * GAP_WIDTH
         axes.text(left - 0.1, middle, f"{name}  {number}", ha="right", va="center")
-        axes.text(left + (y + 0.5) * GAP_WIDTH, top - 0.08, number, ha="center", va="bottom")
+        axes.text(across, top - 0.08, number, ha="center", va="bottom")
+
         for x, gap in enumerate(gaps):
             if gap:
                 corner = (left + x * GAP_WIDTH, top + y * GAP_HEIGHT)
                 boxes.append(_gap_box(corner))
-                faces.append(_write_gap(axes, gap, left + (x + 0.5) * GAP_WIDTH, middle))
-    axes.add_collection(PatchCollection(boxes, facecolors=faces, linewidths=0))
+                across = left + (x + 0.5) * GAP_WIDTH
+                faces.append(_write_gap(axes, gap, across, middle))
+
+    filled = PatchCollection(boxes, facecolors=faces, linewidths=0)
+    axes.add_collection(filled)
     _draw_matrix_key(axes, 0.15, top + n * GAP_HEIGHT + 0.25)
     return figure
 
@@ -179,14 +190,18 @@ def _write_gap(axes: Axes, gap: Gap, x: float, y: float) -> str:
 def _draw_matrix_key(axes: Axes, x: float, y: float) -> None:
     """What the colours and the sign of a matrix mean, in one line."""
     style: dict[str, Any] = {"va": "center", "fontsize": 7, "color": INK}
+    middle = y + 0.05
     for shift, meaning in ((0.1, "row better"), (-0.1, "row worse")):
         for step in range(4):
-            colour = COLOURS(0.5 - shift - np.sign(shift) * 0.1 * step)
-            box = Rectangle((x + 0.12 * step, y), 0.12, 0.1, facecolor=colour, linewidth=0)
+            away = np.sign(shift) * 0.1 * step
+            colour = COLOURS(0.5 - shift - away)
+            corner = (x + 0.12 * step, y)
+            box = Rectangle(corner, 0.12, 0.1, facecolor=colour, linewidth=0)
             axes.add_patch(box)
-        axes.text(x + 0.58, y + 0.05, meaning, **style)
+
+        axes.text(x + 0.58, middle, meaning, **style)
         x += 1.4
-    axes.text(x, y + 0.05, "≈ not significantly different, all pairs tested", **style)
+    axes.text(x, middle, "≈ not significantly different, all pairs tested", **style)
 
 
 def draw_ranks(found: Certainty, title: str) -> Figure:
@@ -219,7 +234,8 @@ def _draw_rank_intervals(axes: Axes, found: Certainty) -> None:
     for y, index in enumerate(found.order):
         colour = STRONG if index in boot.tied_with_best else SOFT
         line: dict[str, Any] = {"color": colour, "linewidth": 1.4, "solid_capstyle": "butt"}
-        axes.plot(boot.rank_interval(index), (y, y), **line)
+        ends = boot.rank_interval(index)
+        axes.plot(ends, (y, y), **line)
         axes.plot(ranks[index], y, "o", color=colour, markersize=3.5)
 
 

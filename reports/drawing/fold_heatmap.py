@@ -33,23 +33,27 @@ def heatmap_by_fold(results: Results, column: str) -> Heatmap | None:
     records = [[_record_at(row, place) for place in shown] for row in results.rows]
     losses = [[_loss_of(record, column, metric) for record in line] for line in records]
 
-    has_values = any(loss is not None for line in losses for loss in line)
-    if not has_values and not any(row.failures for row in results.rows):
+    all_losses = [loss for line in losses for loss in line]
+    has_values = any(loss is not None for loss in all_losses)
+    has_failures = any(row.failures for row in results.rows)
+    if not has_values and not has_failures:
         return None
 
     # All squares share one scale, so shades are found for all of them together.
-    remaining = iter(scale_to_shades([loss for line in losses for loss in line]))
+    remaining = iter(scale_to_shades(all_losses))
     best = [_best_loss(results, column, place) for place in shown]
     lines = []
     for row, row_records, row_losses in zip(results.rows, records, losses, strict=True):
         squares = []
         bounds = interval(results, row, column)
         for record, loss, best_loss in zip(row_records, row_losses, best, strict=True):
-            is_first = loss is not None and loss == best_loss and row is not results.oracle
+            is_best = loss is not None and loss == best_loss
+            is_first = is_best and row is not results.oracle
             mark = "first" if is_first else ""
             shade = next(remaining)
             squares.append(_fold_square(row, record, column, shade, mark, bounds))
         lines.append(Line(row.name, row.family, squares))
+
     heads = _column_heads(shown, metric)
     return Heatmap(f"folds-{slug(column)}", f"{column} by fold", heads, lines, "table")
 

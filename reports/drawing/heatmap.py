@@ -211,9 +211,11 @@ def scale_to_shades(values: Sequence[float | None], *, log: bool = False) -> lis
         scaled = known
         worst = outlier_fence(known)
 
-    width = worst - scaled.min()
+    least = scaled.min()
+    width = worst - least
     if width > 0:
-        shaded = np.clip((scaled - scaled.min()) / width, 0, 1)
+        places = (scaled - least) / width
+        shaded = np.clip(places, 0, 1)
     else:
         shaded = np.zeros(len(scaled))
 
@@ -230,20 +232,28 @@ def outlier_fence(
     where the quartiles are the same.
     """
     first, third = np.quantile(losses, [0.25, 0.75])
+    greatest = max(losses)
     if third <= first:
-        return float(max(losses))
-    return float(min(max(losses), third + 1.5 * (third - first)))
+        return float(greatest)
+
+    fence = third + 1.5 * (third - first)
+    return float(min(greatest, fence))
 
 
 def accuracy_heatmap(results: Results) -> Heatmap:
     """Rows against metrics: means over the folds, with their intervals over users where known."""
-    shown = metrics(results)
-    columns = [Column(name, metric.unit, ARROWS[metric.better]) for name, metric in shown.items()]
+    columns = []
     by_row: dict[str, list[Square]] = {row.name: [] for row in results.rows}
-    for name, metric in shown.items():
-        for row, square in zip(results.rows, _mean_squares(results, name, metric), strict=True):
+    for name, metric in metrics(results).items():
+        arrow = ARROWS[metric.better]
+        columns.append(Column(name, metric.unit, arrow))
+
+        squares = _mean_squares(results, name, metric)
+        for row, square in zip(results.rows, squares, strict=True):
             by_row[row.name].append(square)
-    return Heatmap("accuracy", "Mean over folds", columns, _lines_of_rows(results, by_row))
+
+    lines = _lines_of_rows(results, by_row)
+    return Heatmap("accuracy", "Mean over folds", columns, lines)
 
 
 def _mean_squares(results: Results, column: str, metric: Metric) -> list[Square]:
@@ -251,13 +261,14 @@ def _mean_squares(results: Results, column: str, metric: Metric) -> list[Square]
     means = [row.mean(column) for row in results.rows]
     losses = [None if mean is None else metric.loss(mean) for mean in means]
     has_one_value = len(set(means) - {None}) < 2  # nothing to be better than
+    shades = scale_to_shades(losses)
     best = results.best(column)
     near = results.near(column)
     worse = results.worse_than_constant(column)
     above = results.above_constant(column)
 
     squares = []
-    for row, mean, shade in zip(results.rows, means, scale_to_shades(losses), strict=True):
+    for row, mean, shade in zip(results.rows, means, shades, strict=True):
         mark = ""
         if row in worse:
             mark = "worse"
@@ -272,6 +283,7 @@ def _mean_squares(results: Results, column: str, metric: Metric) -> list[Square]
         bounds = interval(results, row, column)
         if bounds and bounds[0] < bounds[1]:  # where no user differs, it says nothing
             note = between(bounds)
+
         squares.append(
             Square(
                 text=number(mean, bounds),
@@ -290,9 +302,18 @@ def _accuracy_tip(row: Row, column: str, bounds: Bounds | None) -> str:
     spread = row.spread(column)
     if spread is None:
         return f"{row.name}, {column}: {row.missing(column)}"
-    folds = ", ".join(number(value, bounds) for value in row.values(column))
-    times = describe_times(row.seconds("fit"), row.seconds("rate"), row.seconds("rank"))
-    return f"{row.name}, {column}: {plus_minus(spread, bounds)}\nfolds: {folds}\n{times}"
+
+    values = [number(value, bounds) for value in row.values(column)]
+    fit = row.seconds("fit")
+    rate = row.seconds("rate")
+    rank = row.seconds("rank")
+
+    lines = [
+        f"{row.name}, {column}: {plus_minus(spread, bounds)}",
+        f"folds: {', '.join(values)}",
+        describe_times(fit, rate, rank),
+    ]
+    return "\n".join(lines)
 
 
 def describe_times(fit: float | None, *test: float | None) -> str:
@@ -304,34 +325,40 @@ def describe_times(fit: float | None, *test: float | None) -> str:
 
 def cost_heatmap(results: Results) -> Heatmap:
     """Rows against seconds of each phase and megabytes."""
-    by_row: dict[str, list[Square]] = {row.name: [] for row in results.rows}
-    columns = [Column(COLD_START, "s", "↓")]
-    for row, square in zip(results.rows, _cold_squares(results), strict=True):
-        by_row[row.name].append(square)
+    shown = [(Column(COLD_START, "s", "↓"), _cold_squares(results))]
     for phase in PHASES:
-        columns.append(Column(phase, "s", "↓"))
-        for row, square in zip(results.rows, _time_squares(results, phase), strict=True):
-            by_row[row.name].append(square)
-    columns.append(Column(ALL_PHASES, "s", "↓"))
-    for row, square in zip(results.rows, _total_squares(results), strict=True):
-        by_row[row.name].append(square)
+        shown.append((Column(phase, "s", "↓"), _time_squares(results, phase)))
+    shown.append((Column(ALL_PHASES, "s", "↓"), _total_squares(results)))
     for memory, label in MEMORY_COLUMNS.items():
-        columns.append(Column(label, "MB", "↓"))
-        for row, square in zip(results.rows, _memory_squares(results, memory), strict=True):
+        shown.append((Column(label, "MB", "↓"), _memory_squares(results, memory)))
+
+    columns = []
+    by_row: dict[str, list[Square]] = {row.name: [] for row in results.rows}
+    for column, squares in shown:
+        columns.append(column)
+        for row, square in zip(results.rows, squares, strict=True):
             by_row[row.name].append(square)
+
     title = "Seconds (mean over folds) and memory"
-    return Heatmap("cost", title, columns, _lines_of_rows(results, by_row))
+    lines = _lines_of_rows(results, by_row)
+    return Heatmap("cost", title, columns, lines)
 
 
 def _time_squares(results: Results, phase: str) -> list[Square]:
     """One square a row: seconds of `phase`; grey, without a colour, if cells ran side by side."""
     times = [row.seconds(phase) for row in results.rows]
+    shades = scale_to_shades(times, log=True)
     squares = []
-    for row, time, shade in zip(results.rows, times, scale_to_shades(times, log=True), strict=True):
+    for row, time, shade in zip(results.rows, times, shades, strict=True):
         average = f"{row.name}, {phase}: {seconds(time)} s on average over the folds"
         tip = f"{average}\n{_describe_samples(row, phase)}"
-        is_grey = row.contended and time is not None
-        is_single = phase in MEDIAN_PHASES and time is not None and 1 in row.samples(phase)
+
+        # A time that should be a median, and is not, is marked.
+        is_known = time is not None
+        is_grey = row.contended and is_known
+        has_median = phase in MEDIAN_PHASES and is_known
+        is_single = has_median and 1 in row.samples(phase)
+
         mark = "once" if is_single else ""
         colour = None if is_grey else shade
         squares.append(Square(seconds(time), tip, time, colour, mark, is_grey))
@@ -365,10 +392,9 @@ def _memory_squares(results: Results, memory: str) -> list[Square]:
     """One square a row: the greatest `peak_mb` or `grown_mb`."""
     label = MEMORY_COLUMNS[memory]
     used = [row.memory_mb(memory) for row in results.rows]
+    shades = scale_to_shades(used, log=True)
     squares = []
-    for row, megabyte, shade in zip(
-        results.rows, used, scale_to_shades(used, log=True), strict=True
-    ):
+    for row, megabyte, shade in zip(results.rows, used, shades, strict=True):
         meaning = "greatest of all phases and folds"
         if megabyte is None:
             meaning = "not measured on this platform"
@@ -382,7 +408,9 @@ def _describe_samples(row: Row, phase: str) -> str:
     counts = row.samples(phase)
     if counts == [0]:
         return "not timed"
-    kind = f"the median of {' to '.join(map(str, counts))} samples"
+
+    numbers = " to ".join(map(str, counts))
+    kind = f"the median of {numbers} samples"
     if counts == [1]:
         kind = "a single run"
     contended = "; contended: other cells ran at the same time" if row.contended else ""
@@ -394,7 +422,8 @@ def _lines_of_rows(results: Results, by_row: dict[str, list[Square]]) -> list[Li
     lines = []
     for row in results.rows:
         squares = [] if row.failures else by_row[row.name]
-        lines.append(Line(row.name, row.family, squares, row.failure, _reasons_of_failures(row)))
+        reasons = _reasons_of_failures(row)
+        lines.append(Line(row.name, row.family, squares, row.failure, reasons))
     return lines
 
 

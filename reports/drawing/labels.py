@@ -124,9 +124,11 @@ def _find_place(
     """The nearest free place of a name; None if there is none."""
     for offset, is_led in _offsets_to_try(room, scale, far=label.must):
         middle = (point[0] + offset[0], point[1] + offset[1])
-        leader = _spots_between(point, middle) if is_led else []
         box = _box_around(middle, room)
-        if _is_free(box, [*taken, *names], inside) and not _crosses_name(leader, names):
+        leader = _spots_between(point, middle) if is_led else []
+
+        has_room = _is_free(box, [*taken, *names], inside)
+        if has_room and not _crosses_name(leader, names):
             return _Place(offset, box, leader)
     return None
 
@@ -164,7 +166,10 @@ def _offsets_to_try(room: Spot, scale: float, *, far: bool) -> Iterator[tuple[Sp
 
 def _box_around(middle: Spot, room: Spot) -> Bbox:
     """The box of this width and height around a middle."""
-    return Bbox.from_bounds(middle[0] - room[0] / 2, middle[1] - room[1] / 2, *room)
+    width, height = room
+    left = middle[0] - width / 2
+    bottom = middle[1] - height / 2
+    return Bbox.from_bounds(left, bottom, width, height)
 
 
 def _line_box(start: Spot, end: Spot, width: float) -> Bbox:

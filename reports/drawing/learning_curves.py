@@ -3,7 +3,7 @@
 import math
 import statistics
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -167,19 +167,35 @@ def _draw_part(axes: Axes, part: str, curves: Curves) -> None:
 
 def _set_shared_axis(axes: Axes, rows: Sequence[RowCurves]) -> None:
     """Limits and ticks: up to twice the worst last error, since a first epoch may be far off."""
-    curves = [curve for row in rows for one in row.values() for curve in one.folds]
-    values = [value for curve in curves for value in curve if value]
-    worst_end = max((curve[-1] for curve in curves if curve[-1]), default=math.inf)
+    values: list[float] = []
+    ends: list[float] = []
+    for curve in _curves_of_all_folds(rows):
+        values += [value for value in curve if value]
+        if curve[-1]:
+            ends.append(curve[-1])
+
+    worst_end = max(ends, default=math.inf)
     low = min(values, default=1.0)
     high = min(max(values, default=1.0), 2 * worst_end)
-    axes.set_ylim(low * 0.93, high * 1.08)
+    bottom = low * 0.93
+    top = high * 1.08
+    axes.set_ylim(bottom, top)
 
-    steps = next(steps for ratio, steps in TICKS_BY_RATIO.items() if high / low <= ratio)
+    # The wider the axis, the fewer ticks in each power of ten.
+    ratio = high / low
+    steps = next(steps for most, steps in TICKS_BY_RATIO.items() if ratio <= most)
     ticks = [step * 10.0**power for power in range(-6, 7) for step in steps]
-    inside = [tick for tick in ticks if low * 0.93 <= tick <= high * 1.08]
+    inside = [tick for tick in ticks if bottom <= tick <= top]
     axes.yaxis.set_major_locator(FixedLocator(inside or [low]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def _curves_of_all_folds(rows: Sequence[RowCurves]) -> Iterator[Sequence[float | None]]:
+    """Each fold's curve, of all rows and parts."""
+    for curves_by_part in rows:
+        for curves in curves_by_part.values():
+            yield from curves.folds
 
 
 def _draw_key(figure: Figure, rows: Sequence[RowCurves], y: float) -> None:
@@ -189,12 +205,16 @@ def _draw_key(figure: Figure, rows: Sequence[RowCurves], y: float) -> None:
     for part, meaning in PARTS.items():
         if not any(part in curves for curves in rows):
             continue
+
         ends = [x / width, (x + 0.3) / width]
         style: dict[str, Any] = {"color": COLOURS[part], "linestyle": STROKES[part]}
-        figure.add_artist(Line2D(ends, [y, y], linewidth=1.6, **style))
+        stroke = Line2D(ends, [y, y], linewidth=1.6, **style)
+        figure.add_artist(stroke)
+
         text = meaning if part == "train" else f"{meaning}, ○ lowest of a fold"
         figure.text((x + 0.36) / width, y, text, va="center", fontsize=8)
         x += 0.6 + 0.058 * len(text)
 
-    if any(len(one.folds) > 1 for curves in rows for one in curves.values()):
+    has_several_folds = any(len(one.folds) > 1 for curves in rows for one in curves.values())
+    if has_several_folds:
         figure.text(x / width, y, "thin: a fold, thick: the mean", va="center", fontsize=8)

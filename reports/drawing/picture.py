@@ -135,23 +135,37 @@ class _Sheet:
 def _measure_sheet(drawn: Heatmap, title: str) -> _Sheet:
     """How large the figure and its parts have to be, so that all texts find room."""
     names = {line.name: textwrap.wrap(line.name, NAME_WIDTH) or [""] for line in drawn.lines}
-    longest_name = max((len(part) for parts in names.values() for part in parts), default=0)
+    lengths = [len(part) for parts in names.values() for part in parts]
+    longest_name = max(lengths, default=0)
     label_width = 0.075 * longest_name + 0.3
 
+    # A square holds its column's head, and the note of its number.
     longest_note = max((len(square.note) for square in drawn.squares), default=0)
     longest_head = max(len(column.name) for column in drawn.columns)
-    square_width = max(0.85, 0.075 * longest_head + 0.15, 0.052 * longest_note + 0.1)
+    width_for_head = 0.075 * longest_head + 0.15
+    width_for_note = 0.052 * longest_note + 0.1
+    square_width = max(0.85, width_for_head, width_for_note)
 
+    # The legend stands below the squares, its colours where the blanks are.
     colours_in_words = f"best to worst of the {drawn.scale} {' ' * 24}"
-    longest_meaning = max(map(len, (*drawn.legend, colours_in_words)))
-    squares_width = max(square_width * len(drawn.columns), 0.062 * longest_meaning)
+    meanings = (*drawn.legend, colours_in_words)
+    longest_meaning = max(map(len, meanings))
+    width_for_squares = square_width * len(drawn.columns)
+    width_for_legend = 0.062 * longest_meaning
+
+    squares_width = max(width_for_squares, width_for_legend)
     width = 2 * MARGIN + label_width + squares_width
     title_lines = textwrap.wrap(title, int((width - 2 * MARGIN) / 0.095))
 
     least_height = LINE_HEIGHT + NOTE_HEIGHT * drawn.noted
-    heights = {name: max(least_height, 0.15 * len(parts) + 0.08) for name, parts in names.items()}
+    heights = {}
+    for name, parts in names.items():
+        height_for_name = 0.15 * len(parts) + 0.08
+        heights[name] = max(least_height, height_for_name)
+
     top = MARGIN + 0.2 * len(title_lines)
-    lines_end = top + HEAD_HEIGHT + FAMILY_HEIGHT * len(drawn.families) + sum(heights.values())
+    families_height = FAMILY_HEIGHT * len(drawn.families)
+    lines_end = top + HEAD_HEIGHT + families_height + sum(heights.values())
     height = lines_end + 0.45 + 0.15 * len(drawn.legend)
     return _Sheet(names, label_width, square_width, heights, title_lines, width, height)
 
@@ -172,11 +186,13 @@ def draw_heatmap(drawn: Heatmap, title: str) -> Figure:
 
     y = sheet.top + HEAD_HEIGHT
     for family, lines in drawn.families.items():
-        axes.text(MARGIN, y + FAMILY_HEIGHT - 0.07, family, color=GREY_INK, fontsize=7.5)
+        above_line = y + FAMILY_HEIGHT - 0.07
+        axes.text(MARGIN, above_line, family, color=GREY_INK, fontsize=7.5)
         y += FAMILY_HEIGHT
         for line in lines:
             _draw_line(axes, line, y, sheet, len(drawn.columns))
             y += sheet.line_heights[line.name]
+
     _draw_legend(axes, sheet.left, y + 0.2, drawn)
     return figure
 
@@ -192,9 +208,12 @@ def _draw_line(axes: Axes, line: Line, y: float, sheet: _Sheet, n_columns: int) 
     height = sheet.line_heights[line.name]
     name = "\n".join(sheet.names[line.name])
     axes.text(MARGIN + 0.12, y + height / 2, name, va="center")
+
     if line.failure:
+        corner = (sheet.left, y)
         width = sheet.square_width * n_columns
-        _draw_failure(axes, line.failure, (sheet.left, y), width, height)
+        _draw_failure(axes, line.failure, corner, width, height)
+
     for index, square in enumerate(line.squares):
         corner = (sheet.left + index * sheet.square_width, y)
         _draw_square(axes, square, corner, sheet.square_width, height)
@@ -203,7 +222,10 @@ def _draw_line(axes: Axes, line: Line, y: float, sheet: _Sheet, n_columns: int) 
 def _draw_failure(axes: Axes, word: str, corner: Spot, width: float, height: float) -> None:
     """A hatched box with a word in its middle."""
     x, y = corner
-    axes.add_patch(Rectangle((x + 0.01, y + 0.01), width - 0.02, height - 0.02, **HATCHED))
+    inside = (x + 0.01, y + 0.01)
+    hatched = Rectangle(inside, width - 0.02, height - 0.02, **HATCHED)
+    axes.add_patch(hatched)
+
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
     middle = (x + width / 2, y + height / 2)
     axes.text(*middle, word, ha="center", va="center", fontsize=7, bbox=box)
@@ -245,10 +267,13 @@ def _draw_legend(axes: Axes, x: float, y: float, drawn: Heatmap) -> None:
     """The colours from best to worst, and what the marks mean."""
     colours = colour_key()
     for index, colour in enumerate(colours):
-        axes.add_patch(Rectangle((x + 0.12 * index, y), 0.12, 0.1, facecolor=colour, linewidth=0))
+        corner = (x + 0.12 * index, y)
+        box = Rectangle(corner, 0.12, 0.1, facecolor=colour, linewidth=0)
+        axes.add_patch(box)
 
     style: dict[str, Any] = {"va": "center", "fontsize": 7, "color": INK}
     right = x + 0.12 * len(colours) + 0.1
-    axes.text(right, y + 0.05, f"best to worst of the {drawn.scale}", **style)
+    middle = y + 0.05
+    axes.text(right, middle, f"best to worst of the {drawn.scale}", **style)
     for index, meaning in enumerate(drawn.legend, start=1):
-        axes.text(x, y + 0.05 + 0.15 * index, meaning, **style)
+        axes.text(x, middle + 0.15 * index, meaning, **style)

@@ -153,7 +153,8 @@ def draw_scatter(
     best = pareto_front(found, metric)
     corners = [(point.x, heights[found.index(point)]) for point in best]
     steps = _draw_steps(axes, corners, worst_is_up=metric.better != "higher")
-    place_labels(figure, axes, _labels_in_order(found, heights, best, metric), steps)
+    labels = _labels_in_order(found, heights, best, metric)
+    place_labels(figure, axes, labels, steps)
     _draw_legend(axes, found, styles)
     return figure
 
@@ -163,9 +164,11 @@ def _heights_of_points(found: Sequence[Point], metric: Metric) -> list[float]:
     losses = [metric.loss(point.value) for point in found]
     worst = outlier_fence(losses)
     inner = [loss for loss in losses if loss <= worst]
-    border = max(inner) + 0.08 * (max(inner) - min(inner))
+    span = max(inner) - min(inner)
+    border = max(inner) + 0.08 * span
     if metric.better == "higher":
         border = -border
+
     heights = []
     for point, loss in zip(found, losses, strict=True):
         heights.append(border if loss > worst else point.value)
@@ -246,11 +249,15 @@ def _set_heights(
 def _set_times(axes: Axes, found: Sequence[Point]) -> None:
     """The limits of the times, with more room at the right, where names stand."""
     times = [point.x for point in found]
-    ratio = max(times) / min(times)
+    shortest = min(times)
+    longest = max(times)
+    ratio = longest / shortest
     factor = max(ratio**0.06, 100 / ratio, 1.6)
+
     axes.set_xscale("log")
-    axes.set_xlim(min(times) / factor, max(times) * factor**1.5)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: _format_tick(time)))
+    axes.set_xlim(shortest / factor, longest * factor**1.5)
+    formatter = FuncFormatter(lambda time, _: _format_tick(time))
+    axes.xaxis.set_major_formatter(formatter)
 
 
 def _format_tick(time: float) -> str:
@@ -261,13 +268,20 @@ def _format_tick(time: float) -> str:
 
 def _draw_steps(axes: Axes, corners: Sequence[Spot], *, worst_is_up: bool) -> list[Spot]:
     """Draw the front: for every time, the best value that is reached within it; its corners."""
-    worst = axes.get_ylim()[1 if worst_is_up else 0]
-    path = [(corners[0][0], worst), corners[0]]
-    for x, y in corners[1:]:
-        path.append((x, path[-1][1]))
+    bottom, top = axes.get_ylim()
+    _, right = axes.get_xlim()
+
+    # Along the border to the fastest, then to each next one over a step, and on to the right.
+    path = []
+    y_before = top if worst_is_up else bottom
+    for x, y in corners:
+        path.append((x, y_before))
         path.append((x, y))
-    path.append((axes.get_xlim()[1], path[-1][1]))
-    axes.plot(*zip(*path, strict=True), color="#999999", linewidth=1, zorder=1)
+        y_before = y
+    path.append((right, y_before))
+
+    xs, ys = zip(*path, strict=True)
+    axes.plot(xs, ys, color="#999999", linewidth=1, zorder=1)
     return path
 
 

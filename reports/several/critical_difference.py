@@ -288,13 +288,17 @@ def _draw_scale(axes: Axes, layout: _Layout) -> None:
     """The axis of mean ranks with its ticks."""
     y = layout.axis
     axes.plot([layout.left, layout.right], [y, y], color="black", lw=1)
+
+    # The first rank has a tick, whatever the distance of the others.
     distance = _tick_distance(layout.n_rows, layout.step)
-    for value in sorted({1, *range(distance, layout.n_rows + 1, distance)}):
+    ticks = {1, *range(distance, layout.n_rows + 1, distance)}
+    for value in sorted(ticks):
         x = layout.place(value)
         axes.plot([x, x], [y, y - 0.06], color="black", lw=1)
         axes.text(x, y - 0.08, str(value), ha="center", va="bottom", fontsize=7.5)
 
-    axes.text(layout.left - 0.12, y, "mean rank", ha="right", va="center", fontsize=7.5, color=SOFT)
+    beside = layout.left - 0.12
+    axes.text(beside, y, "mean rank", ha="right", va="center", fontsize=7.5, color=SOFT)
 
 
 def _draw_critical_difference(axes: Axes, ranking: Ranking, layout: _Layout) -> None:
@@ -303,8 +307,11 @@ def _draw_critical_difference(axes: Axes, ranking: Ranking, layout: _Layout) -> 
     end = start + layout.step * ranking.difference
     y = layout.axis - 0.4
     axes.plot([start, end], [y, y], color="black", lw=1)
+
+    below = y - 0.04
+    above = y + 0.04
     for x in (start, end):
-        axes.plot([x, x], [y - 0.04, y + 0.04], color="black", lw=1)
+        axes.plot([x, x], [below, above], color="black", lw=1)
 
     text = f"critical difference {rank(ranking.difference)}"
     axes.text(start, y - 0.07, text, ha="left", va="bottom", fontsize=7.5)
