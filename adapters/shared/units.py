@@ -38,8 +38,7 @@ class Units:
     @staticmethod
     def choose(algorithm: Recommender, scale: Scale) -> "Units":
         """What `algorithm` asks for with its `units`, on data of this `scale`."""
-        lowest, highest = scale
-        is_usual = USUAL_WIDTHS[0] <= highest - lowest <= USUAL_WIDTHS[1]
+        is_usual = USUAL_WIDTHS[0] <= _width(scale) <= USUAL_WIDTHS[1]
         if algorithm.units == "data" or (algorithm.units == "library" and is_usual):
             return Units(scale, scale)
         return Units(scale, STARS)
@@ -48,6 +47,11 @@ class Units:
     def differ(self) -> bool:
         """Whether the algorithm is given other numbers than stand in the data."""
         return self.of_algorithm != self.of_data
+
+    @property
+    def points(self) -> float:
+        """How many rating points of the data one of the algorithm's is; errors grow by it."""
+        return _width(self.of_data) / _width(self.of_algorithm)
 
     def convert_ratings(self, ratings: Ratings) -> Ratings:
         """Ratings of the data as the algorithm is given them; the same object if nothing differs.
@@ -86,10 +90,13 @@ def _shift(
     values: Floats, from_scale: Scale, to_scale: Scale
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """Values on one scale as values on the other, in double precision."""
-    lowest, highest = from_scale
-    new_lowest, new_highest = to_scale
     shifted = values.astype(np.float64)
-    shifted -= lowest
-    shifted *= (new_highest - new_lowest) / (highest - lowest)
-    shifted += new_lowest
+    shifted -= from_scale[0]
+    shifted *= _width(to_scale) / _width(from_scale)
+    shifted += to_scale[0]
     return shifted
+
+
+def _width(scale: Scale) -> float:
+    lowest, highest = scale
+    return highest - lowest

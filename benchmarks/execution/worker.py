@@ -181,7 +181,7 @@ def _measure_algorithm(
         costs=meter.costs(),
         metrics=numbers.scored.values,
         slices=numbers.slices,
-        trace=_read_trace(algorithm),
+        trace=_read_trace(algorithm, units),
         determinism=certificate,
         kernel_seconds=speed_seconds,
     )
@@ -257,14 +257,18 @@ def _fit_once(
     return algorithm
 
 
-def _read_trace(algorithm: Recommender) -> list[dict[str, float | None]]:
+def _read_trace(algorithm: Recommender, units: Units) -> list[dict[str, float | None]]:
     """What the algorithm has noted of its epochs, if it notes anything; None stands for what is not
-    finite.
+    finite, and errors are in the unit of the data.
     """
-    return [
-        {name: _finite_or_none(value) for name, value in point.items()}
-        for point in getattr(algorithm, "trace_", [])
-    ]
+    trace = []
+    for point in getattr(algorithm, "trace_", []):
+        entry = {name: _finite_or_none(value) for name, value in point.items()}
+        for name, value in entry.items():
+            if units.differ and value is not None and name.endswith("rmse"):
+                entry[name] = value * units.points
+        trace.append(entry)
+    return trace
 
 
 def _finite_or_none(value: float) -> float | None:

@@ -83,6 +83,9 @@ def test_stars_times_twenty_give_the_same_errors_times_twenty(measure: Measure) 
             assert shifted.metrics[column] == pytest.approx(5 * expected, rel=1e-4), row
         assert times_twenty.metrics["ndcg@10"] == pytest.approx(in_stars.metrics["ndcg@10"])
         assert in_stars.units == "data", row
+        if in_stars.trace:
+            expected = in_stars.trace[-1]["train_rmse"]
+            assert times_twenty.trace[-1]["train_rmse"] == pytest.approx(20 * (expected or 0))
         assert times_twenty.units == ("data" if row == "global-mean" else "scale"), row
         assert times_twenty.fold and times_twenty.fold.threshold == 80, "relevance is the data's"
 
