@@ -22,7 +22,15 @@ import psutil
 from recbench import datasets
 from recbench.adapters import Recommender, available
 from recbench.benchmarks.certainty import find_blind_spots
-from recbench.benchmarks.execution import Executor, Limits, make_jobs, open_executor, remove_logs
+from recbench.benchmarks.execution import (
+    Custody,
+    Executor,
+    Limits,
+    blame_cell,
+    make_jobs,
+    open_executor,
+    remove_logs,
+)
 from recbench.benchmarks.planning import (
     Request,
     RunPlan,
@@ -422,7 +430,13 @@ def measure_plan(
                 blind_spots=about.blind_spots,
             )
         )
+        custody = stack.enter_context(Custody(run))
+        custody.hold(cell for cell in cells if cell not in waiting)
         for record in _measure_cells(waiting, executor, plan, settings, data, evaluation, listener):
+            lost = custody.restore()
+            if lost and settings.jobs == 1:  # else nobody knows which of them it was
+                record = blame_cell(run, record, lost)
+            custody.hold([record.cell])
             listener.on_record(record)
 
     records = run.records()

@@ -1,6 +1,5 @@
 """Whether the bench can work here: directories, versions, libraries, memory, the fork server."""
 
-import importlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,11 @@ from rich.console import Console
 
 from recbench.adapters import available
 from recbench.benchmarks.console import FINE, INCOMPLETE, serve
-from recbench.benchmarks.execution import describe_environment, open_executor
+from recbench.benchmarks.execution import (
+    describe_environment,
+    explain_broken_library,
+    open_executor,
+)
 from recbench.benchmarks.records import Environment
 from recbench.datasets.foundation import open_console
 from recbench.datasets.storage import cache_directory, data_directory, find_placed
@@ -86,10 +89,9 @@ def _find_broken_libraries() -> dict[str, str]:
     required = {module for adapter in available().values() for module in adapter.requires}
     problems = {}
     for module in sorted(required):
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            problems[module] = str(error)
+        problem = explain_broken_library(module)
+        if problem is not None:
+            problems[module] = problem
     return problems
 
 

@@ -6,10 +6,11 @@ stars again. The bench converts the training ratings and the answers; no adapter
 """
 
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
 
-from recbench.adapters.base import Floats, Recommender
+from recbench.adapters.base import Floats
 from recbench.datasets.ratings import Ratings
 
 Scale = tuple[float, float]  # lowest, highest
@@ -21,6 +22,14 @@ USUAL_WIDTHS = (3, 5)
 
 # Of converted ratings: what is left of four stars beyond them comes from single precision.
 DECIMALS = 6
+
+
+class AsksForUnits(Protocol):
+    """An algorithm, or who knows what it says of itself."""
+
+    @property
+    def units(self) -> Literal["data", "scale", "library"]:
+        """As `Recommender.units`."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class Units:
     of_algorithm: Scale
 
     @staticmethod
-    def choose(algorithm: Recommender, scale: Scale) -> "Units":
+    def choose(algorithm: AsksForUnits, scale: Scale) -> "Units":
         """What `algorithm` asks for with its `units`, on data of this `scale`."""
         is_usual = USUAL_WIDTHS[0] <= _width(scale) <= USUAL_WIDTHS[1]
         if algorithm.units == "data" or (algorithm.units == "library" and is_usual):

@@ -17,6 +17,7 @@ from recbench.datasets.foundation import (
     Main,
     UsageError,
     build_application,
+    end_in_order,
 )
 
 __all__ = [
@@ -43,6 +44,7 @@ application = functools.partial(
 def serve(main: Main) -> None:
     """Run `main` as the command line of this process."""
     recbench.forget_short_names()
+    end_in_order()
     application(main)()
 
 

@@ -17,6 +17,7 @@ from recbench.benchmarks.evaluation.numbers import Numbers, evaluate_answers
 from recbench.benchmarks.evaluation.questions import (
     Answers,
     DivergedError,
+    check_form,
     collect_answers,
     user_item_matrix,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "RawScores",
     "Slice",
     "auc_by_user",
+    "check_form",
     "collect_answers",
     "complete_predictions",
     "compute_metrics",

@@ -7,12 +7,12 @@ clipping come later, in `cell_metrics`.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from typing import Protocol as Interface
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recbench.adapters.base import Recommender
 from recbench.benchmarks.evaluation.ranking import auc_by_user, pessimistic_ranks, top_items
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, Protocol, column_name
 from recbench.datasets.ratings import Ratings
@@ -27,6 +27,24 @@ BLOCK_PAIRS = 1 << 18
 DEPTH = 20
 
 TimedCall = Callable[..., Any]  # (phase, function, *arguments) -> what the function returns
+
+
+class Scorer(Interface):
+    """What is asked: a fitted algorithm, or somebody who passes the questions on to it."""
+
+    @property
+    def name(self) -> str:
+        """Of the algorithm."""
+
+    @property
+    def abstains(self) -> bool:
+        """Whether a NaN score means that it has no opinion."""
+
+    def score_items(self, users: NDArray[np.int32]) -> NDArray[np.float32]:
+        """As `Recommender.score_items`."""
+
+    def score(self, users: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.float32]:
+        """As `Recommender.score`."""
 
 
 class DivergedError(ArithmeticError):
@@ -82,7 +100,7 @@ class Answers:
 
 
 def collect_answers(
-    algorithm: Recommender,
+    algorithm: Scorer,
     train: Ratings,
     test: Ratings,
     evaluation: Evaluation,
@@ -102,7 +120,7 @@ def collect_answers(
 
 
 def _rank_candidates(
-    algorithm: Recommender,
+    algorithm: Scorer,
     train: Ratings,
     test: Ratings,
     evaluation: Evaluation,
@@ -130,9 +148,7 @@ def _rank_candidates(
     return {name: judge.join_blocks() for name, judge in judges.items()}
 
 
-def _rate_test_pairs(
-    algorithm: Recommender, test: Ratings, timed: TimedCall
-) -> NDArray[np.float32]:
+def _rate_test_pairs(algorithm: Scorer, test: Ratings, timed: TimedCall) -> NDArray[np.float32]:
     """The scores of the test ratings, in their order, asked for block by block."""
     blocks = [np.empty(0, np.float32)]
     for start in range(0, len(test), BLOCK_PAIRS):
@@ -146,24 +162,30 @@ def _rate_test_pairs(
     return np.concatenate(blocks)
 
 
-def _check_scores(
-    scores: Any, shape: tuple[int, ...], algorithm: Recommender
-) -> NDArray[np.float32]:
+def _check_scores(scores: Any, shape: tuple[int, ...], algorithm: Scorer) -> NDArray[np.float32]:
     """`scores` themselves if they keep the contract of `Recommender`.
 
     TypeError if they are no float32 array, ValueError for another shape, DivergedError if some are
     infinite, or NaN although the algorithm does not declare that it abstains.
     """
+    checked = check_form(scores, shape, algorithm.name)
+    n_nan = int(np.isnan(checked).sum())
+    n_infinite = int(np.isinf(checked).sum())
+    if n_infinite or (n_nan and not algorithm.abstains):
+        raise DivergedError(f"{n_nan} NaN and {n_infinite} infinite among {checked.size} scores")
+    return checked
+
+
+def check_form(scores: Any, shape: tuple[int, ...], name: str) -> NDArray[np.float32]:
+    """`scores` themselves; TypeError if they are no float32 array, ValueError for another shape.
+
+    `name` is that of the algorithm.
+    """
     if not isinstance(scores, np.ndarray) or scores.dtype != np.float32:
         received = getattr(scores, "dtype", type(scores))
-        raise TypeError(f"{algorithm.name}: expected float32 scores, got {received}")
+        raise TypeError(f"{name}: expected float32 scores, got {received}")
     if scores.shape != shape:
-        raise ValueError(f"{algorithm.name}: expected scores of shape {shape}, got {scores.shape}")
-
-    n_nan = int(np.isnan(scores).sum())
-    n_infinite = int(np.isinf(scores).sum())
-    if n_infinite or (n_nan and not algorithm.abstains):
-        raise DivergedError(f"{n_nan} NaN and {n_infinite} infinite among {scores.size} scores")
+        raise ValueError(f"{name}: expected scores of shape {shape}, got {scores.shape}")
     return scores
 
 

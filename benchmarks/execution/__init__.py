@@ -3,24 +3,29 @@ off while an algorithm runs; or, to debug, in the process of the command.
 
 `api` and verification come in with jobs and get records back: who wants to measure makes jobs
 (`make_jobs`) and gives them to an executor (`open_executor`). On which processors it runs them, and
-in which processes, is its own business. The doctor asks whether an executor can start, and command
-lines what it is like when one breaks (`HarnessError`).
+in which processes, is its own business. The doctor asks whether an executor can start and what a
+library does when it is imported, and command lines what it is like when an executor breaks
+(`HarnessError`).
 """
 
+from recbench.benchmarks.execution.custody import Custody, blame_cell
 from recbench.benchmarks.execution.executor import Executor, open_executor
-from recbench.benchmarks.execution.fork_pool import HarnessError
+from recbench.benchmarks.execution.fork_pool import HarnessError, explain_broken_library
 from recbench.benchmarks.execution.job import Job, Limits, make_jobs
 from recbench.benchmarks.execution.measure import describe_environment
 from recbench.benchmarks.execution.outcome import remove_logs
 from recbench.benchmarks.execution.worker import describe_fold
 
 __all__ = [
+    "Custody",
     "Executor",
     "HarnessError",
     "Job",
     "Limits",
+    "blame_cell",
     "describe_environment",
     "describe_fold",
+    "explain_broken_library",
     "make_jobs",
     "open_executor",
     "remove_logs",

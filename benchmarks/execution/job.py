@@ -5,6 +5,7 @@ or a host.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -41,6 +42,11 @@ class Job:
     limits: Limits
     data: DataDescription
     environment: Environment
+    # What the adapter's class says of itself: who has the test ratings does not import it
+    predicts: Literal["ratings", "order"]
+    abstains: bool
+    sees_truth: bool
+    units: Literal["data", "scale", "library"]
     evaluation: str  # the code that makes the metrics, see `records.evaluation_source`
     plugins: tuple[str, ...] = ()  # modules with more adapters
     requires: tuple[str, ...] = ()  # libraries of the adapter, by the names they are imported by
@@ -111,6 +117,10 @@ def make_jobs(
             evaluation=evaluation,
             plugins=tuple(plugins),
             requires=adapters[cell.algorithm].requires,
+            predicts=adapters[cell.algorithm].predicts,
+            abstains=adapters[cell.algorithm].abstains,
+            sees_truth=adapters[cell.algorithm].sees_truth,
+            units=adapters[cell.algorithm].units,
         )
         for cell in cells
     ]

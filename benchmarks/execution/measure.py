@@ -69,6 +69,7 @@ class Meter:
     new one.
     """
 
+    on_phase: Callable[[str], None] = lambda phase: None  # hears of each call before it is made
     samples: dict[str, list[_Sample]] = field(default_factory=dict)
 
     def __call__(self, phase: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -76,6 +77,7 @@ class Meter:
 
         The garbage collector is off meanwhile.
         """
+        self.on_phase(phase)
         if phase not in self.samples:
             self.repeat(phase)
         sample = self.samples[phase][-1]

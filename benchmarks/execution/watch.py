@@ -12,6 +12,9 @@ from recbench.benchmarks.execution.job import Job
 from recbench.benchmarks.execution.processors import Share
 
 FAMILY_SECONDS = 0.5  # how often descendants are looked for: that walks the process table
+KEEPER_SECONDS = 10.0  # that a cell's keeper may take to hold the time limit itself
+END_SECONDS = 10.0  # for the server to say that a killed cell has ended
+KILL_ROUNDS = 20  # until all that a family has started meanwhile is dead too
 BUDGET_GRACE = 1.05
 
 
@@ -62,6 +65,12 @@ class Watched:
     family: list[psutil.Process] = field(default_factory=list)
     family_since: float = 0.0
     killed: Killed | None = None
+    killed_since: float = 0.0
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it was killed long ago, and the server has not said that it has ended."""
+        return self.killed is not None and monotonic() - self.killed_since > END_SECONDS
 
     @property
     def seconds(self) -> float:
@@ -98,18 +107,27 @@ class Watched:
     def kill(self, status: str, reason: str) -> None:
         """Kill the cell and its family, and remember why."""
         self.killed = Killed(status, reason)
-        self.family_since = 0.0
-        self._look_for_family()
+        self.killed_since = monotonic()
         self.kill_family()
 
     def kill_family(self) -> None:
-        """Kill the cell's process group, and descendants known to have left the group."""
-        if self.pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
-        for process in self.family:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+        """Kill the cell's descendants, and then its process: till then it is their last parent.
+
+        No descendant can leave: whoever's parent ends becomes a child of the cell's process.
+        """
+        if not self.pid:
+            return
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(self.pid)
+            for _ in range(KILL_ROUNDS):
+                alive = [child for child in process.children(recursive=True) if _is_alive(child)]
+                if not alive:
+                    break
+                for child in alive:
+                    with contextlib.suppress(psutil.Error):
+                        child.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
     def enforce_limits(self, seconds_used: float) -> None:
         """Kill the cell if it is over a limit; all cells together have had `seconds_used`."""
@@ -122,7 +140,8 @@ class Watched:
             self.kill("not_run", f"stopped when the budget of {budget:g} s was used up")
             return
 
-        if limits.seconds is not None and self.seconds > limits.seconds:
+        # the keeper does so itself, and knows the place: unless it was stopped, or computes
+        if limits.seconds is not None and self.seconds > limits.seconds + KEEPER_SECONDS:
             self.kill("timeout", f"took longer than the time limit of {limits.seconds:g} s")
             return
 
@@ -132,6 +151,13 @@ class Watched:
                 "out_of_memory",
                 f"used {used_mb:.0f} MB; the memory limit is {limits.memory_mb:.0f} MB",
             )
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """Whether it runs; a zombie is only waited for."""
+    with contextlib.suppress(psutil.Error):
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _memory_mb(process: psutil.Process, kind: str) -> float:

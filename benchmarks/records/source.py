@@ -52,11 +52,13 @@ QUESTIONS = (
 # Modules of which only some definitions can change an answer; what they import is not followed.
 PARTS = {
     f"{HARNESS}.metrics.protocols": ("Protocol",),
-    f"{HARNESS}.execution.worker": (
-        "_read_fold",
-        "_measure_algorithm",
-        "_fit_repeatedly",
-        "_fit_once",
+    f"{HARNESS}.execution.worker": ("_read_fold", "_measure_algorithm"),
+    f"{HARNESS}.execution.subject": ("LocalSubject", "_fit_repeatedly", "_fit_once"),
+    f"{HARNESS}.execution.keeper": (
+        "RemoteSubject",
+        "_answer",
+        "_map_training",
+        "_write_scores",
     ),
 }
 NUMBERS = (

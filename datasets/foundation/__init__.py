@@ -14,6 +14,7 @@ from recbench.datasets.foundation.command_line import (
     USAGE,
     Main,
     build_application,
+    end_in_order,
 )
 from recbench.datasets.foundation.compilation import compile_lazily
 from recbench.datasets.foundation.digits import Bounds, count_decimals, format_number
@@ -64,6 +65,7 @@ __all__ = [
     "build_application",
     "compile_lazily",
     "count_decimals",
+    "end_in_order",
     "escape_markdown",
     "find_addresses",
     "format_code",

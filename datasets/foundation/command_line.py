@@ -4,9 +4,12 @@ Everybody imports this room, also the processes of cells, which print nothing: w
 parses options is imported when a command line is built.
 """
 
+import contextlib
 import functools
+import signal
 import traceback
 from collections.abc import Callable, Mapping
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from recbench.datasets.foundation.legible import open_console
@@ -21,6 +24,17 @@ USAGE = 2
 BROKEN = 3
 INCOMPLETE = 4
 INTERRUPTED = 130
+SIGNALLED = 128  # and the number of the signal
+STOPPING = (signal.SIGTERM, signal.SIGHUP)  # like Ctrl-C: everything is put in order first
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody has sent SIGTERM, or the terminal was closed."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"signal {number}")
+        self.number = number
+
 
 Main = Callable[..., int]
 # What an exception is called in its message, and the exit code.
@@ -34,7 +48,8 @@ def build_application(
 
     One alone, or several as commands by their names. A UsageError is printed in one message and
     ends with exit code 2, and so is what else is `foreseen`, with its own code. Ctrl-C prints
-    `interrupted`. Anything else is a bug: exit code 3, with a traceback.
+    `interrupted`, and so does a signal after `end_in_order`. Anything else is a bug: exit code 3,
+    with a traceback.
     """
     import typer
 
@@ -48,6 +63,24 @@ def build_application(
         add_command = app.command(name)
         add_command(_guard_main(main, known_errors, interrupted))
     return app
+
+
+def end_in_order() -> None:
+    """Have SIGTERM and a hang-up end this process as Ctrl-C does, by an exception.
+
+    So the cursor is shown again, and no process is left behind. What is ignored, as by `nohup`,
+    stays ignored.
+    """
+    for number in STOPPING:
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Raise Stopped where the process is; only once, since putting things in order takes time."""
+    for other in STOPPING:
+        signal.signal(other, signal.SIG_IGN)
+    raise Stopped(number)
 
 
 def _guard_main(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..., None]:
@@ -67,9 +100,12 @@ def _guard_main(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..
         except tuple(foreseen) as error:
             name, code = _find_foreseen(error, foreseen)
             errors.print(f"{name}: {error}", style="bold red")
-        except KeyboardInterrupt:
-            errors.print(interrupted)
+        except KeyboardInterrupt as interruption:
+            with contextlib.suppress(OSError):  # the terminal has gone
+                errors.print(interrupted)
             code = INTERRUPTED
+            if isinstance(interruption, Stopped):
+                code = SIGNALLED + interruption.number
         except Exception:
             errors.print(traceback.format_exc())
             errors.print(

@@ -4,13 +4,17 @@ name.
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from multiprocessing import shared_memory
+from pathlib import Path
 
 import numpy as np
+import psutil
 
 from recbench.adapters.base import Floats, Indices, Recommender
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -240,3 +244,105 @@ class Dawdles(_Faulty):
 
     def fit(self, data: Ratings, seed: int) -> None:
         time.sleep(0.3)
+
+
+def _allocate_apart(megabytes: int) -> None:
+    """Have a process allocate memory that is in a session of its own, and nobody's child."""
+    if os.fork():
+        return
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    hoard = []
+    for _ in range(megabytes // 50):
+        hoard.append(np.ones(50 << 17))
+        time.sleep(0.02)
+    time.sleep(321)
+
+
+@dataclass(eq=False)
+class OrphanDevours(_Faulty):
+    """Forks twice, and what nobody waits for allocates a lot of memory."""
+
+    name = "faulty-orphan-devours"
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        _allocate_apart(4000)
+        time.sleep(60)
+
+
+def _parent_of(pid: int) -> int:
+    return psutil.Process(pid).ppid()
+
+
+@dataclass(eq=False)
+class KillsParents(_Faulty):
+    """Sends a signal to the process that has started it, or to one further up."""
+
+    name = "faulty-kills-parents"
+    generations: int = 1
+    number: int = int(signal.SIGKILL)
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        if data.n_users == 40:
+            return  # the toy of the warm-up
+        pid = os.getpid()
+        for _ in range(self.generations):
+            pid = _parent_of(pid)
+        os.kill(pid, self.number)
+        time.sleep(60)
+
+
+@dataclass(eq=False)
+class LeavesSharedMemory(_Faulty):
+    """Leaves shared memory of both kinds, its name in a file, and its process without a word."""
+
+    name = "faulty-leaves-shared-memory"
+    file: str = ""
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        memory = shared_memory.SharedMemory(create=True, size=1 << 20)
+        assert memory.buf is not None
+        memory.buf[:4] = b"mine"
+        Path("/dev/shm/recbench-test-left").write_text("mine")
+        segment = ctypes.CDLL(None).shmget(0, 1 << 20, 0o1600)  # IPC_PRIVATE, IPC_CREAT
+        assert segment >= 0
+        Path(self.file).write_text(memory.name)
+        os._exit(13)
+
+
+@dataclass(eq=False)
+class Deletes(_Faulty):
+    """Deletes a directory, in the way that is given."""
+
+    name = "faulty-deletes"
+    directory: str = ""
+    way: str = "rm"
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        if self.way == "rm":
+            subprocess.run(["rm", "-rf", self.directory], check=True)
+        else:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@dataclass(eq=False)
+class Hangs(_Faulty):
+    """Works on the toy, and then never comes back from a place of its own."""
+
+    name = "faulty-hangs"
+    phase: str = "fit"
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        self.is_toy_ = data.n_users == 40
+        if self.phase == "fit":
+            self._wait_for_ever()
+
+    def score_items(self, users: Indices) -> Floats:
+        if self.phase == "rank":
+            self._wait_for_ever()
+        return super().score_items(users)
+
+    def _wait_for_ever(self) -> None:
+        while not self.is_toy_:
+            time.sleep(60)

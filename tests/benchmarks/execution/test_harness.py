@@ -1,8 +1,11 @@
 """The run as a whole: every status from a real fault, resuming, and death at any moment."""
 
+import contextlib
 import json
 import os
+import pty
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -269,6 +272,11 @@ def test_cells_and_what_they_started_do_not_survive_their_server(
         f"table:{ratings_file}",
         "--algorithm",
         "faulty-sleeps",
+        "--folds",
+        "2",
+        "--time-limit",
+        "3s",
+        "--no-report",
         *PLUGIN,
         "--out",
         str(tmp_path),
@@ -279,19 +287,22 @@ def test_cells_and_what_they_started_do_not_survive_their_server(
     }
     command = [sys.executable, "-m", "benchmarks.run", *arguments]
     run = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 60
-    while len(family := psutil.Process(run.pid).children(recursive=True)) < 3:
+    # the server, a cell's keeper, its algorithm, and what that has started
+    while len(family := psutil.Process(run.pid).children(recursive=True)) < 4:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    time.sleep(1)
     server = psutil.Process(run.pid).children()[0]
     server.kill()
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive
-    assert run.wait(timeout=30) == 3
-    assert "the fork server ended" in (run.stderr.read().decode() if run.stderr else "")
+    assert run.wait(timeout=60) == 4, "the run goes on"
+    record, *others = Run(tmp_path).records()
+    assert record.status == "crashed" and "the fork server ended" in (record.reason or "")
+    assert {record.status for record in others} == {"timeout"}
+    assert not psutil.pid_exists(server.pid)
 
 
 def test_only_its_own_leftovers_are_removed_from_the_results_directory(
@@ -333,3 +344,75 @@ def test_a_budget_never_replaces_what_is_there(
         "--dataset", f"table:{ratings_file}", *arguments, "--force", "random", "--budget", ".001s"
     )
     assert numbers(tmp_path) == kept
+
+
+HIDE_CURSOR = b"\x1b[?25l"
+SHOW_CURSOR = b"\x1b[?25h"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_who_stops_a_run_finds_the_cursor_and_no_process(
+    ratings_file: Path, own_data: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", "faulty-sleeps", *PLUGIN]
+    environment = os.environ | {
+        "RECBENCH_DATA": str(own_data),
+        "PYTHONPATH": str(ROOT / "tests" / "plugins"),
+        "TERM": "xterm",
+    }
+    terminal, its_side = pty.openpty()
+    run = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.run", *arguments, "--out", str(tmp_path)],
+        cwd=ROOT,
+        env=environment,
+        stdin=its_side,
+        stdout=its_side,
+        stderr=its_side,
+    )
+    os.close(its_side)
+    shown = b""
+    while len(family := psutil.Process(run.pid).children(recursive=True)) < 4:
+        shown += read_terminal(terminal, seconds=0.1)
+    run.send_signal(number)
+    while run.poll() is None:
+        shown += read_terminal(terminal, seconds=0.1)
+    shown += read_terminal(terminal, seconds=0.1)
+    os.close(terminal)
+
+    assert run.returncode == 128 + number, shown.decode(errors="replace")
+    assert HIDE_CURSOR in shown, "there is a live table"
+    assert shown.rindex(SHOW_CURSOR) > shown.rindex(HIDE_CURSOR)
+    assert b"the same command goes on from here" in shown
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert not alive
+
+
+def read_terminal(terminal: int, seconds: float) -> bytes:
+    """What has been drawn, waiting for it at most so long."""
+    if not select.select([terminal], [], [], seconds)[0]:
+        return b""
+    with contextlib.suppress(OSError):  # the other side has closed it
+        return os.read(terminal, 1 << 16)
+    return b""
+
+
+def test_a_cell_that_deletes_the_results_costs_that_cell(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    deleters = [f"faulty-deletes[directory={out},way={way}]" for way in ("rm", "python")]
+    dataset = ["--dataset", f"table:{ratings_file}", "--folds", 2, *PLUGIN, "--out", out]
+    run_bench(*dataset, *options(["random"]), "--no-report", check=0)
+
+    rows = ["random", "global-mean", *deleters, "user-mean"]
+    run_bench(*dataset, *options(rows), check=4)
+    records = Run(out).records()
+    statuses = {record.cell.row: record.status for record in records}
+    assert statuses == dict.fromkeys(rows, "ok") | dict.fromkeys(deleters, "crashed")
+    for record in records:
+        if record.status == "ok":
+            assert answers(Run(out), record), "kept ones, those of this run, and later ones"
+        else:
+            assert "files of" in (record.reason or "") and "were deleted" in (record.reason or "")
+    assert (out / "report.html").exists()

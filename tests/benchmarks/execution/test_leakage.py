@@ -5,11 +5,14 @@ has leaked.
 """
 
 import gc
+import hashlib
+import json
 import mmap
 import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 import types
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -23,6 +26,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
+from recbench import datasets
 from recbench.adapters import available
 from recbench.benchmarks.certainty.bootstrap import bootstrap_users
 from recbench.benchmarks.certainty.user_shares import read_user_shares
@@ -30,10 +34,11 @@ from recbench.benchmarks.evaluation import cell_metrics
 from recbench.benchmarks.evaluation import questions as evaluate
 from recbench.benchmarks.evaluation.cell_metrics import find_hits
 from recbench.benchmarks.evaluation.questions import Lists
-from recbench.benchmarks.execution import worker
+from recbench.benchmarks.execution import subject, worker
 from recbench.benchmarks.execution.determinism import sample_scores
-from recbench.benchmarks.execution.job import Job, Limits
-from recbench.benchmarks.execution.sealing import SealedError, sealed
+from recbench.benchmarks.execution.executor import open_executor
+from recbench.benchmarks.execution.job import Job, Limits, make_jobs
+from recbench.benchmarks.execution.sealing import Seal, SealedError, sealed
 from recbench.benchmarks.gating.gate import judge_runs
 from recbench.benchmarks.gating.tolerances import parse_tolerance
 from recbench.benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluation
@@ -46,8 +51,9 @@ from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.splits import built_in as divisions
 from recbench.benchmarks.splits.folds import divide
 from recbench.datasets import UsageError
-from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings
+from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Source
 from recbench.datasets.storage.cache import reopen_entry, save_entry
+from recbench.datasets.storage.fetch import cache_directory
 from recbench.reports.fold_spread import Spread
 from recbench.reports.results import Results, Row
 from tests.adapters.planted import taste
@@ -130,6 +136,7 @@ class Bench:
             save_entry(dataset, entry)
         cell = plan.plan_cells(dataset, parse_rows([spec]), HOW)[fold]
         run = Run(self.directory / dataset.digest[:6])
+        adapter = available()[cell.algorithm]
         job = Job(
             cell=cell,
             dataset=entry,
@@ -138,6 +145,10 @@ class Bench:
             limits=Limits(seconds=None, memory_mb=4000),
             data=describe_data(dataset),
             environment=ENVIRONMENT,
+            predicts=adapter.predicts,
+            abstains=adapter.abstains,
+            sees_truth=adapter.sees_truth,
+            units=adapter.units,
             evaluation="",
             started="2025-11-21T12:00:00+00:00",
         )
@@ -198,7 +209,7 @@ def train_on_everything(patch: Patch) -> None:
 def fit_everything(patch: Patch) -> None:
     """The algorithm gets all ratings, everything else the right ones."""
     whole: list[Ratings] = []
-    fit = worker._fit_once
+    fit = subject._fit_once
     take = Ratings.take
 
     def remember(ratings: Ratings, rows: Any) -> Ratings:
@@ -209,7 +220,7 @@ def fit_everything(patch: Patch) -> None:
         return fit(cell, whole[0] if train.n_users == N_USERS else train, *rest)
 
     patch.setattr(Ratings, "take", remember)
-    patch.setattr(worker, "_fit_once", broken)
+    patch.setattr(subject, "_fit_once", broken)
 
 
 def keep_the_mean(patch: Patch) -> None:
@@ -520,7 +531,7 @@ def rate_first(patch: Patch) -> None:
 
 def sample_the_test_part(patch: Patch) -> None:
     _, test = parts()
-    patch.setattr(worker, "sample_scores", lambda algorithm, train: sample_scores(algorithm, test))
+    patch.setattr(subject, "sample_scores", lambda algorithm, train: sample_scores(algorithm, test))
 
 
 @pytest.mark.parametrize("broken", [rate_first, sample_the_test_part])
@@ -599,7 +610,7 @@ def test_the_files_of_the_data_set_are_closed_to_algorithms(
     bench: Bench, monkeypatch: Patch, column: str
 ) -> None:
     check_files_are_closed(bench, column)
-    monkeypatch.setattr(worker, "sealed", lambda *arguments: nullcontext())
+    monkeypatch.setattr(subject, "sealed", lambda *arguments: nullcontext())
     with pytest.raises(AssertionError, match="can be read"):
         check_files_are_closed(bench, column)
 
@@ -618,18 +629,55 @@ WAYS: dict[str, Callable[[Path], object]] = {
 }
 
 
+def seal_file(file: Path) -> Seal:
+    """A seal on the content of a file, as one that a data set was read from."""
+    content = file.read_bytes()
+    source = Source(file.name, hashlib.sha256(content).hexdigest(), len(content))
+    return Seal(file.parent / "no entry", (source,))
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_what_python_opens_is_closed_while_sealed(tmp_path: Path, way: str) -> None:
     file = tmp_path / "ratings.csv"
     file.write_text("1\n2\n3\n")
     (tmp_path / "link").symlink_to(file)
     WAYS[way](file)
-    for directory, names in ((tmp_path, []), (tmp_path / "elsewhere", [file.name])):
-        with sealed(directory, names), pytest.raises(SealedError, match="no algorithm may open it"):
+    for seal in (Seal(tmp_path, ()), seal_file(file)):
+        with sealed(seal), pytest.raises(SealedError, match="no algorithm may open it"):
             WAYS[way](file)
 
 
+def test_renamed_and_linked_files_are_closed_and_a_file_of_the_same_name_is_not(
+    tmp_path: Path,
+) -> None:
+    entry = tmp_path / "entry"
+    entry.mkdir()
+    (entry / "values.npy").write_bytes(b"ratings")
+    (tmp_path / "ratings.csv").write_text("1\n2\n3\n")
+    (tmp_path / "another").mkdir()
+    namesake = tmp_path / "another" / "ratings.csv"
+    namesake.write_text("7\n8\n9\n")  # of the same size
+    source = seal_file(tmp_path / "ratings.csv")
+    os.link(entry / "values.npy", tmp_path / "linked")
+    with sealed(Seal(entry, source.sources)):
+        (tmp_path / "ratings.csv").rename(tmp_path / "renamed")
+        (entry / "values.npy").rename(tmp_path / "moved")
+        for name in ("renamed", "linked", "moved"):
+            with pytest.raises(SealedError):
+                (tmp_path / name).read_bytes()
+        assert namesake.read_text() == "7\n8\n9\n"
+
+
+def read_from_directory(file: Path) -> str:
+    """The last line, by a path relative to the open directory."""
+    directory = os.open(file.parent, os.O_RDONLY)
+    with os.fdopen(os.open(file.name, os.O_RDONLY, dir_fd=directory)) as opened:
+        os.close(directory)
+        return opened.read().split()[-1]
+
+
 NATIVE: dict[str, Callable[[Path], str]] = {
+    "an open directory": read_from_directory,
     "polars": lambda file: str(pl.read_csv(file, has_header=False).item(2, 0)),
     "another process": lambda file: (
         subprocess.run(["tail", "-1", file], capture_output=True, text=True).stdout
@@ -638,7 +686,9 @@ NATIVE: dict[str, Callable[[Path], str]] = {
 
 
 @pytest.mark.parametrize("way", NATIVE)
-def test_the_limit_of_the_seal_is_what_native_code_opens(tmp_path: Path, way: str) -> None:
+def test_the_limits_of_the_seal_are_directories_and_what_native_code_opens(
+    tmp_path: Path, way: str
+) -> None:
     """No promise but a fact that README and benchmarks/execution/sealing.py state: Python does not
     tell of these.
 
@@ -646,8 +696,104 @@ def test_the_limit_of_the_seal_is_what_native_code_opens(tmp_path: Path, way: st
     """
     file = tmp_path / "ratings.csv"
     file.write_text("1\n2\n3\n")
-    with sealed(tmp_path, [file.name]):
+    with sealed(Seal(tmp_path / "elsewhere", seal_file(file).sources)):
         assert NATIVE[way](file).strip() == "3"
+
+
+# The process of an algorithm holds no test rating at all
+
+N_NEEDLES = 3
+NEEDLE_ROWS = 6  # consecutive ratings: no others look like these by chance
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A table whose ratings are all different, and what to look for in a process."""
+
+    table: Path
+    needles: Path
+
+
+@pytest.fixture
+def hidden(tmp_path: Path) -> Hidden:
+    """1,500 ratings with many digits; of the first of two folds what is sought.
+
+    As the data set has them in a row, and as the parts of the fold do.
+    """
+    rng = np.random.default_rng(5)
+    users, items = np.divmod(rng.choice(60 * 40, 1500, replace=False), 40)
+    values = rng.uniform(1, 5, 1500).astype(np.float32)
+    table = tmp_path / "hidden.csv"
+    rows = zip(users.tolist(), items.tolist(), values.tolist(), strict=True)
+    lines = [f"{user},{item},{value!r}" for user, item, value in rows]
+    table.write_text("\n".join(["user_id,item_id,rating", *lines, ""]))
+
+    data = datasets.load(f"table:{table}[scale=1:5]")
+    train_rows, test_rows = divide(data, "kfold", 2, 0, 0)
+    values = data.ratings.values
+    whole = [rows for rows in windows(np.arange(1500)) if np.isin(rows, test_rows).any()]
+    sought = {
+        "training part": hexadecimal(values, windows(train_rows)),
+        "test part": hexadecimal(values, windows(test_rows)),
+        "whole": hexadecimal(values, whole),
+    }
+    needles = tmp_path / "needles.json"
+    needles.write_text(json.dumps(sought))
+    return Hidden(table, needles)
+
+
+def windows(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Rows that follow each other."""
+    return [rows[start : start + NEEDLE_ROWS] for start in range(0, len(rows) - NEEDLE_ROWS, 37)]
+
+
+def hexadecimal(values: NDArray[np.float32], rows: list[NDArray[np.int64]]) -> list[str]:
+    """The bytes of some ratings as they lie in a column."""
+    return [values[some].tobytes().hex() for some in rows[:N_NEEDLES]]
+
+
+def search_process(hidden: Hidden, out: Path, *, debug: bool) -> dict[str, dict[str, int]]:
+    """How many of each kind a cheat finds in its own process, by phase."""
+    out.mkdir()
+    data = datasets.load(f"table:{hidden.table}[scale=1:5]")
+    row = f"cheats-searcher[needles={hidden.needles},report={out / 'found'},only_fit={debug}]"
+    cells = plan.plan_cells(data, parse_rows([row]), HOW)[:1]
+    jobs = make_jobs(
+        cells,
+        Run(out),
+        data,
+        environment=ENVIRONMENT,
+        evaluation="",
+        limits=Limits(seconds=120, memory_mb=4000),
+        plugins=["tests.plugins.cheats"],
+    )
+    with open_executor(1, debug=debug) as executor:
+        [record] = executor.execute(jobs)
+    assert record.status == "ok", record.reason
+    phases = ["fit"] if debug else ["fit", "score_items", "score"]
+    return {phase: json.loads((out / f"found-{phase}-memory").read_text()) for phase in phases}
+
+
+def check_memory_is_clean(found: dict[str, dict[str, int]]) -> None:
+    for phase, kinds in found.items():
+        assert kinds["training part"] >= N_NEEDLES, f"{phase}: the search does not work"
+        assert kinds["test part"] == kinds["whole"] == 0, f"{phase}: test ratings are in memory"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="searches /proc")
+def test_no_test_rating_is_in_the_process_of_an_algorithm(hidden: Hidden, tmp_path: Path) -> None:
+    out = tmp_path / "own process"
+    check_memory_is_clean(search_process(hidden, out, debug=False))
+    for phase in ("fit", "score_items", "score"):
+        files = (out / f"found-{phase}-files").read_text()
+        assert str(tmp_path / "hidden.csv") not in files
+        assert str(cache_directory()) not in files
+        frames = (out / f"found-{phase}-frames").read_text().split()
+        assert not [name for name in frames if name.endswith((".test", ".fold", ".dataset"))]
+
+    # In the process of the bench itself, where cells are debugged, it finds them
+    with pytest.raises(AssertionError, match="test ratings are in memory"):
+        check_memory_is_clean(search_process(hidden, tmp_path / "one process", debug=True))
 
 
 # From noise nothing can be learned

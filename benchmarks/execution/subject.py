@@ -1,0 +1,378 @@
+"""The algorithm of a cell, as the bench deals with it: told to learn, asked questions, and timed.
+
+Everything that calls an adapter stands here, and nothing here knows a test rating: what comes in is
+the training part, and users and items that are asked for. `worker` asks. It does so directly where
+all happens in one process, and through `keeper` where the algorithm has a process of its own.
+"""
+
+import importlib
+import math
+import os
+import random
+import traceback
+from bdb import BdbQuit
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, chdir
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol
+
+import numpy as np
+
+from recbench.adapters import Recommender, available, create
+from recbench.adapters.base import Floats, Indices
+from recbench.adapters.shared.units import Units
+from recbench.benchmarks.evaluation import DivergedError, collect_answers, suggest_remedy
+from recbench.benchmarks.execution.determinism import certify_fits, make_toy, sample_scores
+from recbench.benchmarks.execution.job import Job
+from recbench.benchmarks.execution.measure import Meter, kernel_seconds
+from recbench.benchmarks.execution.sealing import Seal, sealed
+from recbench.benchmarks.metrics import Evaluation
+from recbench.benchmarks.records import Cell, Certificate, ColdStart, PhaseCost
+from recbench.datasets.ratings import Catalogue, Ratings, Rows
+
+REPEAT_BELOW_SECONDS = 0.5  # as long as all fits together took less, it is measured again
+REPEATS = 3
+LAST_FRAMES = 3
+TRUTH = "truth.npy"  # of a cache entry, see `Dataset.truth`
+
+Truth = Floats | None  # `Dataset.truth`, for an algorithm that sees it
+Timed = Callable[..., Any]  # like a Meter: `timed(phase, function, *arguments)`
+
+
+class MissingLibrary(Exception):
+    """A module that the adapter needs is not installed, or is broken."""
+
+
+class SubjectEnded(Exception):
+    """An algorithm in another process has failed, or its process has; already in words."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Observations:
+    """What there is to say about an algorithm that has answered everything."""
+
+    costs: dict[str, PhaseCost]
+    trace: list[dict[str, float | None]]
+    determinism: Certificate | None
+    kernel_seconds: float | None
+    cold: ColdStart | None  # None: there was no warm-up
+
+
+class Subject(Protocol):
+    """An algorithm that is measured, wherever it runs. The methods are called in this order.
+
+    Whatever an algorithm raises comes out of them.
+    """
+
+    @property
+    def name(self) -> str:
+        """Of the algorithm."""
+
+    @property
+    def abstains(self) -> bool:
+        """Whether a NaN score means that it has no opinion."""
+
+    def open(self) -> None:
+        """Import the plug-ins and libraries, and make the algorithm; it has seen no data yet."""
+
+    def take(self, ratings: Ratings, rows: Rows) -> Ratings:
+        """The training part, put where the algorithm will find it."""
+
+    def learn(self, train: Ratings, catalogue: Catalogue) -> str | None:
+        """Fit the algorithm to `train`; why it declines the data instead, or None."""
+
+    def score_items(self, users: Indices) -> Floats:
+        """The scores of all items for each of `users`; valid until the next question."""
+
+    def score(self, users: Indices, items: Indices) -> Floats:
+        """One score for each pair; valid until the next question."""
+
+    def observe(self) -> Observations:
+        """What was measured. There are no questions after this one."""
+
+    def close(self) -> None:
+        """Let go of the algorithm, also when it has failed."""
+
+
+class LocalSubject:
+    """An algorithm in this process."""
+
+    def __init__(self, job: Job, on_phase: Callable[[str], None] = lambda phase: None) -> None:
+        """`on_phase` hears what begins, such as `fit`, just before its clock starts."""
+        self._job = job
+        self._on_phase = on_phase
+        self._meter = Meter(on_phase)
+        self._truth = _read_truth(job)
+        self._samples: list[Floats] = []
+        self._toy_scores: list[Floats] = []
+        self._kernel_seconds: float | None = None
+        self._cold: ColdStart | None = None
+        self._stack = ExitStack()
+
+    @property
+    def name(self) -> str:
+        """Of the algorithm."""
+        return self._job.cell.algorithm
+
+    @property
+    def abstains(self) -> bool:
+        """As the adapter's class says."""
+        return self._job.abstains
+
+    def take(self, ratings: Ratings, rows: Rows) -> Ratings:
+        """A copy of these rows."""
+        return ratings.take(rows)
+
+    def open(self) -> None:
+        """MissingLibrary, with what to do, if a library cannot be imported."""
+        self._on_phase("import")
+        with chdir(Path.cwd()):
+            for module in self._job.plugins:
+                importlib.import_module(module)
+
+        self._algorithm = create(self._job.cell.algorithm, self._job.cell.given)
+        begun = perf_counter()
+        for module in self._algorithm.requires:
+            _require_library(module)
+        self._import_seconds = self._job.import_seconds + perf_counter() - begun
+
+    def learn(self, train: Ratings, catalogue: Catalogue) -> str | None:
+        """Short fits are repeated, and a toy is fitted before, if the job is timed.
+
+        The algorithm is given the ratings in the unit that it asks for; scores come as it gives
+        them.
+        """
+        cell = self._job.cell
+        self._units = Units.choose(self._algorithm, train.scale)
+        given = self._units.convert_ratings(train)
+        self._given = given
+        self._stack.enter_context(sealed(Seal(self._job.dataset, self._job.data.sources)))
+        # an adapter may leave it; whatever comes later begins where the cell began
+        self._stack.enter_context(chdir(Path.cwd()))
+
+        self._on_phase("skip")
+        if self._algorithm.sees_truth:
+            self._algorithm.truth_ = self._truth
+        reason = self._algorithm.skip(given, catalogue, self._job.limits.memory_mb)
+        if reason:
+            return reason
+
+        if self._job.is_timed:
+            begun = perf_counter()
+            self._toy_scores = _score_toy(cell, given.scale, self._call_on_toy, warm_up=True)
+            self._cold = ColdStart(
+                import_seconds=self._import_seconds, warm_up_seconds=perf_counter() - begun
+            )
+        self._kernel_seconds = kernel_seconds()
+        self._algorithm, self._samples = _fit_repeatedly(
+            self._job, given, catalogue, self._truth, self._meter
+        )
+        return None
+
+    def score_items(self, users: Indices) -> Floats:
+        """Timed as `rank`."""
+        scores: Floats = self._meter("rank", self._algorithm.score_items, users)
+        return scores
+
+    def score(self, users: Indices, items: Indices) -> Floats:
+        """Timed as `rate`."""
+        scores: Floats = self._meter("rate", self._algorithm.score, users, items)
+        return scores
+
+    def observe(self) -> Observations:
+        """Where one fit took long, a toy is fitted again, to see whether it does the same."""
+        self._on_phase("certify")
+        self._samples.append(sample_scores(self._algorithm, self._given))
+        certificate = None
+        if self._job.is_timed:
+            reason = self._algorithm.nondeterminism()
+            certificate = _certify_cell(
+                self._job.cell,
+                reason,
+                self._samples,
+                self._toy_scores,
+                lambda: _score_toy(self._job.cell, self._given.scale, self._call_on_toy),
+            )
+        return Observations(
+            costs=self._meter.costs(),
+            trace=_read_trace(self._algorithm, self._units),
+            determinism=certificate,
+            kernel_seconds=self._kernel_seconds,
+            cold=self._cold,
+        )
+
+    def close(self) -> None:
+        """Open the data again, and be where the cell began."""
+        self._stack.close()
+
+    def _call_on_toy(self, phase: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """`function(*arguments)`, untimed."""
+        self._on_phase(f"{phase} of the toy")
+        return function(*arguments)
+
+
+def _read_truth(job: Job) -> Truth:
+    """What a simulation knows, if the algorithm may see it; it holds no rating."""
+    path = job.dataset / TRUTH
+    if not job.sees_truth or not path.exists():
+        return None
+    truth: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
+    return truth
+
+
+def _require_library(module: str) -> None:
+    """Import a library that the adapter wraps. MissingLibrary, with what to do, if that fails."""
+    try:
+        with chdir(Path.cwd()):
+            importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # it is somebody else's code: anything can happen
+        text = f"{type(error).__name__}: {error}"
+        if isinstance(error, ImportError):
+            text = str(error)
+        raise MissingLibrary(
+            f"cannot import {module}: {text}. Install it, for example with `make install`."
+        ) from error
+
+
+def _fit_repeatedly(
+    job: Job, train: Ratings, catalogue: Catalogue, truth: Truth, meter: Meter
+) -> tuple[Recommender, list[Floats]]:
+    """A fitted algorithm, and the sampled scores of those fitted before it.
+
+    Short fits are repeated on fresh instances, and every time is kept, unless nobody asks for
+    times.
+    """
+    samples: list[Floats] = []
+    working_directory = Path.cwd()
+    n_fits = REPEATS if job.is_timed else 1
+    while True:
+        os.chdir(working_directory)  # each instance begins where the first one did
+        meter.repeat("convert", "fit")
+        algorithm = _fit_once(job.cell, train, catalogue, truth, meter)
+        seconds = meter.seconds("convert") + meter.seconds("fit")
+        if seconds > REPEAT_BELOW_SECONDS or len(samples) == n_fits - 1:
+            return algorithm, samples
+        samples.append(sample_scores(algorithm, train))
+
+
+def _fit_once(
+    cell: Cell, train: Ratings, catalogue: Catalogue, truth: Truth, timed: Timed
+) -> Recommender:
+    """A fresh instance, fitted; `timed` makes the calls of its phases."""
+    algorithm = create(cell.algorithm, cell.given)
+    if algorithm.sees_truth:
+        algorithm.truth_ = truth
+    algorithm.prepare(train, cell.threads)
+
+    random.seed(cell.seed)  # for libraries that draw from the global generators
+    np.random.seed(cell.seed)
+
+    data = timed("convert", algorithm.convert, train, catalogue)
+    timed("fit", algorithm.fit, data, cell.seed)
+    return algorithm
+
+
+def _read_trace(algorithm: Recommender, units: Units) -> list[dict[str, float | None]]:
+    """What the algorithm has noted of its epochs, if it notes anything; None stands for what is not
+    finite, and errors are in the unit of the data.
+    """
+    trace = []
+    for point in getattr(algorithm, "trace_", []):
+        entry = {name: _finite_or_none(value) for name, value in point.items()}
+        for name, value in entry.items():
+            if units.differ and value is not None and name.endswith("rmse"):
+                entry[name] = value * units.points
+        trace.append(entry)
+    return trace
+
+
+def _finite_or_none(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _score_toy(
+    cell: Cell, scale: tuple[float, float], call: Timed, *, warm_up: bool = False
+) -> list[Floats]:
+    """The scores of a toy after the algorithm was fitted to it; none if that failed.
+
+    `call` makes the calls of its phases. To `warm_up`, it is asked all that it will be asked, so
+    that imports, compilation and first-use set-up are not timed. What fails on a toy need not fail
+    on the data, so it is only noted in the log.
+    """
+    ratings, catalogue, truth = make_toy(scale)
+    short = replace(cell, given=cell.given | _limit_epochs(cell))
+    try:
+        with chdir(Path.cwd()):  # the data themselves are fitted where the toy was
+            algorithm = _fit_once(short, ratings, catalogue, truth, call)
+            if warm_up:
+                evaluation = Evaluation.from_json(cell.protocol)
+                collect_answers(algorithm, ratings, ratings, evaluation, cell.seed, call)
+            return [sample_scores(algorithm, ratings)]
+    except Exception:
+        traceback.print_exc()
+        return []
+
+
+def _limit_epochs(cell: Cell) -> dict[str, int]:
+    """The hyperparameter with which an algorithm goes over a toy twice at most.
+
+    All there is to warm up happens in two epochs. Empty if the adapter declares no such
+    hyperparameter, or if it is None.
+    """
+    name = available()[cell.algorithm].epochs_hyperparameter
+    if name is None:
+        return {}
+    n_epochs = cell.parameters.get(name)
+    if not isinstance(n_epochs, int):
+        return {}
+    return {name: min(2, n_epochs)}
+
+
+def _certify_cell(
+    cell: Cell,
+    reason: str | None,
+    samples: list[Floats],
+    toy_scores: list[Floats],
+    score_toy_again: Callable[[], list[Floats]],
+) -> Certificate | None:
+    """From the fits that were repeated anyway; where one fit took long, from a second fit to the
+    toy, in one fold.
+    """
+    if len(samples) > 1:
+        return certify_fits(
+            reason, samples, f"{len(samples)} fits, {len(samples[0]):,} training pairs"
+        )
+    if cell.fold > 0:  # the toy is the same in all folds
+        return certify_fits(reason, [], "no second fit")
+    return certify_fits(reason, toy_scores + score_toy_again(), "2 fits to a toy")
+
+
+def explain_error(error: Exception, parameters: Mapping[str, Any]) -> tuple[str, str]:
+    """The status and the reason that an exception stands for; a failure's reason ends with its last
+    frames, that of a divergence with what may help, given the hyperparameters.
+    """
+    if isinstance(error, SubjectEnded):
+        return error.status, error.reason
+    if isinstance(error, MissingLibrary):
+        return "not_installed", str(error)
+    if isinstance(error, MemoryError):
+        return "out_of_memory", f"MemoryError: {error}"
+    if isinstance(error, DivergedError):
+        return "diverged", f"{error}: {suggest_remedy(parameters)}"
+
+    if isinstance(error, BdbQuit):
+        text = "a breakpoint, where nobody can type: run it with --debug"
+    else:
+        text = f"{type(error).__name__}: {error}"
+    frames = traceback.extract_tb(error.__traceback__)[-LAST_FRAMES:]
+    places = "; ".join(
+        f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames
+    )
+    return "failed", f"{text} (at {places})"
