@@ -276,6 +276,7 @@ def test_what_python_m_itself_imports_holds_no_state(package: str) -> None:
 # The wheel
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_one_name_and_every_file(wheel: Path) -> None:
     expected = {"recbench/__init__.py", "recbench/command.py", "recbench/py.typed"}
     for package in recbench.PACKAGES:
@@ -371,6 +372,7 @@ def test_a_checkout_beside_another_package_called_datasets(
     assert_one_name_each(tmp_path / "notes", ROOT)
 
 
+@pytest.mark.slow
 def test_a_plugin_of_the_old_names_is_told_what_to_write_in_a_checkout(tmp_path: Path) -> None:
     (tmp_path / "old_adapter.py").write_text("from adapters.base import Recommender\n")
     command = [sys.executable, "-m", "benchmarks.run", "--dataset", "filmtrust"]

@@ -34,6 +34,17 @@ UNSEEN = 2  # users, and items, at the end of each index space that have no rati
 every = pytest.mark.parametrize("name", OWN)
 
 
+def fitted_by_keras(name: str) -> bool:
+    """Whether a fit begins with the compilation of a network, which takes a second."""
+    return "keras" in OWN[name].requires
+
+
+every_fitted = pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if fitted_by_keras(name) else name for name in OWN],
+)
+
+
 def checkerboard(
     n_users: int = 60, n_items: int = 40, scale: tuple[float, float] = SCALES[0]
 ) -> Ratings:
@@ -249,7 +260,7 @@ def test_an_unknown_hyperparameter_is_refused(name: str) -> None:
 # What it answers
 
 
-@every
+@every_fitted
 def test_all_items_are_scored_as_pairs_are(name: str) -> None:
     algorithm, train = learned(name)
     pairs, grid = scores(algorithm, train)
@@ -259,7 +270,7 @@ def test_all_items_are_scored_as_pairs_are(name: str) -> None:
         assert_alike(pairs, grid)
 
 
-@every
+@every_fitted
 def test_the_same_seed_gives_the_same_numbers_even_from_a_used_instance(name: str) -> None:
     """Fitted once before, to a board on a scale from -10 to 10; its inputs stay as they are."""
     used = create(name)
@@ -283,7 +294,7 @@ def test_the_same_seed_gives_the_same_numbers_even_from_a_used_instance(name: st
         np.testing.assert_array_equal(column, copy)
 
 
-@every
+@every_fitted
 def test_ratings_are_predicted_near_the_scale(name: str) -> None:
     algorithm, train = learned(name)
     if algorithm.predicts == "ratings":
@@ -297,7 +308,7 @@ def assert_near(predicted: Floats, scale: tuple[float, float]) -> None:
     assert near[~np.isnan(predicted)].mean() >= 0.9
 
 
-@every
+@every_fitted
 @pytest.mark.parametrize("case", ["one user", "one item", "one rating", "nothing liked"])
 def test_next_to_no_data(name: str, case: str) -> None:
     sizes = {
@@ -317,7 +328,7 @@ def test_next_to_no_data(name: str, case: str) -> None:
         assert_alike(pairs, grid)
 
 
-@every
+@every_fitted
 def test_it_finds_the_planted_taste(name: str) -> None:
     """Of the pairs that it has not seen, each user's loved ones should rank first: an AUC of 1, of
     .5 by chance.

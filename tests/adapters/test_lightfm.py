@@ -230,6 +230,7 @@ def test_bounds_of_the_librarys_own_tests(loss: str, movielens: Dataset) -> None
     )  # processors round differently
 
 
+@pytest.mark.slow
 def test_the_notebooks_precision_suffers_from_training_items_among_the_candidates(
     movielens: Dataset,
 ) -> None:

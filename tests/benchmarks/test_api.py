@@ -215,6 +215,7 @@ comparison = recbench.run(sys.argv[1], rows, folds=2, metrics="rmse", out="out")
 """
 
 
+@pytest.mark.slow
 def test_a_plug_in_that_was_imported_can_be_named(ratings_file: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(PLUGIN)
     run_python(NAMED, f"table:{ratings_file}", directory=tmp_path)

@@ -33,6 +33,8 @@ from tests.reports.invented_runs import (
 from tests.reports.pages import written_page
 
 # pixels; the last is A4 less its margins
+pytestmark = pytest.mark.slow
+
 PHONE = 360
 SCREEN = 1280
 PAPER = 703

@@ -61,6 +61,7 @@ def test_an_unknown_section_is_refused_with_the_valid_ones(run: Path, tmp_path: 
     assert result.exit_code == 2 and "Did you mean 'cost'?" in result.output
 
 
+@pytest.mark.slow
 def test_a_build_takes_away_what_an_earlier_one_wrote_and_nothing_else(
     run: Path, tmp_path: Path
 ) -> None:
@@ -109,6 +110,7 @@ def test_the_list_of_files_is_one_for_sha256sum(run: Path, tmp_path: Path) -> No
     assert there == listed | {"report.sha256"}
 
 
+@pytest.mark.slow
 def test_check_knows_the_options(run: Path, tmp_path: Path) -> None:
     options = [str(run), "--out", str(tmp_path), "--latex", "--sections", "accuracy"]
     build(run, out=tmp_path, tex=True, sections=["accuracy"])

@@ -60,7 +60,14 @@ KINDS: dict[str, Callable[[Path], Path]] = {
 }
 
 
-@pytest.fixture(params=KINDS, scope="module")
+# What `make check` looks at, too: failures, markup, and a run that is small.
+SOON = ("half failed", "single", "markup")
+
+
+@pytest.fixture(
+    params=[kind if kind in SOON else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS],
+    scope="module",
+)
 def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of each kind with its report, built once for all tests that only look at it."""
     return build(KINDS[request.param](tmp_path_factory.mktemp("run"))).parent
@@ -171,6 +178,7 @@ def test_the_page_holds_the_records(directory: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_same_records_same_bytes(tmp_path: Path) -> None:
     contents: list[list[bytes]] = []
     for name in ("a", "b"):
@@ -276,6 +284,7 @@ def test_rows_that_are_all_equal_leave_nothing_to_tell_apart(tmp_path: Path) -> 
     assert "Lowest mean rmse: item-mean and user-mean" in text and "Every other row" not in text
 
 
+@pytest.mark.slow
 def test_a_row_with_a_failed_fold_has_no_mean(tmp_path: Path) -> None:
     results = Results.read(KINDS["half failed"](tmp_path))
     lost = [row for row in results.rows if row.failures]
@@ -329,6 +338,7 @@ def test_nothing_has_run_yet(tmp_path: Path) -> None:
     assert "not run in 5 of 5 folds" in page.text and "no record yet" in page.text
 
 
+@pytest.mark.slow
 def test_simulated_data_say_so(tmp_path: Path) -> None:
     build(KINDS["simulated"](tmp_path))
     html, page, markdown = read(tmp_path)
@@ -358,6 +368,7 @@ def test_markup_stays_text(tmp_path: Path) -> None:
     assert "plug-in[a=x|y`&lt;i&gt;]" in svg
 
 
+@pytest.mark.slow
 def test_the_best_of_a_column_is_marked_in_words(tmp_path: Path) -> None:
     directory = KINDS["normal"](tmp_path)
     html, _, _ = read(directory)
@@ -441,6 +452,7 @@ def test_an_old_plan_and_an_unwritable_directory_are_refused(tmp_path: Path) -> 
         build(directory)
 
 
+@pytest.mark.slow
 def test_simulated_data_show_their_calibration_and_the_distance_to_the_oracle(
     tmp_path: Path,
 ) -> None:

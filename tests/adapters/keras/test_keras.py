@@ -63,6 +63,7 @@ def test_all_eight_are_listed() -> None:
     assert [f"keras-{name}" for name in names.split()] == NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_same_seed_same_numbers_and_one_score_a_pair(name: str) -> None:
     train = parity_taste()
@@ -79,6 +80,7 @@ def test_same_seed_same_numbers_and_one_score_a_pair(name: str) -> None:
     np.testing.assert_array_equal(other.score_items(everyone), scores)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_products_of_plain_arrays_are_the_models_answers(name: str) -> None:
     adapter = fitted(name, parity_taste((-10.0, 10.0)), epochs=3)

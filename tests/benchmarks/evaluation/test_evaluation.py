@@ -67,6 +67,7 @@ def test_kfold_of_movielens_has_the_published_check_values(movielens: Dataset) -
     assert (len(train), len(test)) == (80_000, 20_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "published"),
     [

@@ -253,6 +253,7 @@ def test_a_job_with_a_relative_path_is_refused(jobs: list[Job]) -> None:
         replace(jobs[0], directory=Path("here"))
 
 
+@pytest.mark.slow
 def test_both_executors_give_the_same_numbers(jobs: list[Job], tmp_path: Path) -> None:
     metrics = []
     for is_debugged in (True, False):

@@ -264,6 +264,7 @@ def test_killed_at_any_moment_a_run_ends_as_if_undisturbed(
     }
 
 
+@pytest.mark.slow
 def test_cells_and_what_they_started_do_not_survive_their_server(
     ratings_file: Path, own_data: Path, tmp_path: Path
 ) -> None:

@@ -833,6 +833,7 @@ SKILLS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shuffled", "spec", "baseline"), SKILLS)
 def test_nothing_is_learned_from_permuted_labels(
     bench: Bench, shuffled: str, spec: str, baseline: str
@@ -840,6 +841,7 @@ def test_nothing_is_learned_from_permuted_labels(
     check_no_skill(bench, shuffled, spec, baseline)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shuffled", "spec", "baseline"), SKILLS)
 def test_what_is_learned_in_spite_of_permuted_labels_is_a_leak(
     bench: Bench, monkeypatch: Patch, shuffled: str, spec: str, baseline: str

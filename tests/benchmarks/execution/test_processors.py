@@ -114,6 +114,7 @@ def test_a_link_in_place_of_a_lock_is_not_followed(
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not allowed_processors(), reason="no process is bound on this platform")
 def test_processors_are_free_again_when_their_process_is_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
@@ -129,6 +130,7 @@ def test_processors_are_free_again_when_their_process_is_killed(tmp_path: Path) 
     assert everything.take().processors == tuple(allowed_processors())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(len(allowed_processors()) < 2, reason="two pools need two processors")
 def test_two_runs_at_once_bind_their_cells_to_different_processors(
     ratings_file: Path, own_data: Path, tmp_path: Path
@@ -172,6 +174,7 @@ def _affinity_of_cell(run: int) -> set[int]:
     return affinity if len(affinity) < len(allowed_processors()) else set()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not allowed_processors(), reason="no process is bound on this platform")
 def test_a_cell_that_met_another_pool_says_so(
     ratings_file: Path, own_data: Path, tmp_path: Path

@@ -274,6 +274,7 @@ def test_cells_of_other_versions_are_replaced_too(own: Path) -> None:
     assert "other code, libraries or parameters in 1 of 4 cells" in line
 
 
+@pytest.mark.slow
 def test_tables_of_one_name_do_not_share_a_directory(
     ratings_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -337,6 +338,7 @@ def test_a_report_does_not_replace_a_strangers(name: str, invented: Path, tmp_pa
     assert contents(out) == {name: b"mine"}
 
 
+@pytest.mark.slow
 def test_a_report_is_built_again_unless_its_page_was_rewritten_by_hand(
     invented: Path, tmp_path: Path
 ) -> None:
@@ -352,6 +354,7 @@ def test_a_report_is_built_again_unless_its_page_was_rewritten_by_hand(
     assert (out / "report.md").read_text() == "my own words"
 
 
+@pytest.mark.slow
 def test_a_build_killed_between_any_two_files_can_be_repeated(
     invented: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

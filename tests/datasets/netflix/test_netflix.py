@@ -265,6 +265,7 @@ def movie_texts(directory: Path) -> dict[int, str]:
         }
 
 
+@pytest.mark.slow
 def test_all_four_files_have_all_movies_and_their_share_of_users(data: Path) -> None:
     found = load("netflix[simulated_users=0.002]")
     directory = next((data / "simulated").glob("netflix-users0.002-*/"))
@@ -293,6 +294,7 @@ def test_all_four_files_have_all_movies_and_their_share_of_users(data: Path) -> 
     )
 
 
+@pytest.mark.slow
 def test_absent_files_are_simulated_once_and_said_to_be(data: Path) -> None:
     small = "netflix-filtered[simulated_users=0.005]"
     found = load(small)

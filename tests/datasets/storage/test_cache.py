@@ -260,6 +260,7 @@ def parse_slowly(directory: str, *, crash: bool = False) -> None:
     assert len(found.ratings) == 1000
 
 
+@pytest.mark.slow
 def test_processes_that_want_the_same_data_parse_it_once(tmp_path: Path) -> None:
     (tmp_path / "source").write_text("source")
     processes = [SPAWN.Process(target=parse_slowly, args=(str(tmp_path),)) for _ in range(4)]

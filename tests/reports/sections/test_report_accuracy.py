@@ -13,6 +13,7 @@ from recbench.benchmarks.certainty.bootstrap import bootstrap_users
 from recbench.benchmarks.certainty.estimate import LEVEL
 from recbench.benchmarks.certainty.user_shares import UserShares
 from recbench.benchmarks.metrics.registry import METRICS
+from recbench.benchmarks.records.record import Run
 from recbench.reports import words
 from recbench.reports.build import build
 from recbench.reports.drawing import fold_heatmap as fold_heatmaps
@@ -31,6 +32,7 @@ from tests.reports.invented_runs import (
     ok,
     write,
 )
+from tests.reports.pages import page
 
 
 def test_no_answers_no_interval(tmp_path: Path) -> None:
@@ -49,27 +51,26 @@ def test_too_few_users_are_said_to_be_too_few(tmp_path: Path) -> None:
     nan.
     """
     directory = write(tmp_path, normal())
-    for path in directory.glob("records/*.npz"):
-        with np.load(path) as found:
-            arrays = dict(found)
-        cut = {
-            name: arrays[name][..., :12] for name in ("share_users", "share_sums", "share_weights")
-        }
-        np.savez(path, allow_pickle=False, **(arrays | cut))
+    run = Run(directory)
+    for record in run.records():
+        arrays = dict(run.answers(record.cell))
+        for name in ("share_users", "share_sums", "share_weights"):
+            arrays[name] = arrays[name][..., :12]
+        run.write(record, arrays)
     results = Results.read(directory)
     why = "too few users: 12 with a value in one of the folds, and at least 20 are needed"
     assert results.certainty == {} and results.near("rmse") == [] and results.unknown("rmse") == why
     assert f"How sure differences in rmse are is not known: {why}." in summarise_run(results)
     assert {square.mark for square in heatmaps.accuracy_heatmap(results).squares} == {"", "best"}
-    assert f"How sure rmse is cannot be said: {why}." in build(directory).read_text()
-    text = (directory / "report.md").read_text()
+    assert f"How sure rmse is cannot be said: {why}." in page(directory, "html")
+    text = page(directory, "md")
     assert f"How sure rmse is cannot be said: {why}." in text and "nan" not in re.findall(
         r"\w+", text
     )
 
 
 def test_markdown_has_the_numbers_of_its_pictures(half: Results) -> None:
-    markdown = build(half.run.directory).with_suffix(".md").read_text()
+    markdown = page(half.run.directory, "md")
     part = markdown.partition("## How accurate?")[2].partition("\n## ")[0]
     tables = [table.splitlines() for table in re.findall(r"(?:^\|.*\n)+", part, re.M)]
     views = [fold_heatmaps.heatmap_by_fold(half, column) for column in ("rmse", "ndcg@10")]
@@ -99,7 +100,7 @@ def test_only_the_first_folds_are_shown_and_it_is_said(tmp_path: Path) -> None:
     directory = write(tmp_path, records)
     drawn = fold_heatmaps.heatmap_by_fold(Results.read(directory), "rmse")
     assert drawn and len(drawn.columns) == fold_heatmaps.MOST_FOLDS == 12
-    assert "Of 15 folds the first 12 are shown" in build(directory).read_text()
+    assert "Of 15 folds the first 12 are shown" in page(directory, "html")
 
 
 def test_pairs_are_tested_all_together() -> None:
@@ -121,6 +122,7 @@ def test_pairs_are_tested_all_together() -> None:
     assert wrong <= 9  # 3 are expected; more than 9 would be chance once in a thousand
 
 
+@pytest.mark.slow
 def test_words_and_pictures_of_a_run_half_of_whose_cells_failed(tmp_path: Path) -> None:
     directory = write(tmp_path, half_failed())
     text = build(directory).read_text()

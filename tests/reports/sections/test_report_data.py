@@ -122,6 +122,7 @@ def test_captions_name_the_highest_bar(tmp_path: Path) -> None:
     assert "1999-12-31 to 2000-01-04: 15; 2000-01-05 to 2000-01-09: 15; " in markdown
 
 
+@pytest.mark.slow
 def test_same_profile_same_bytes(tmp_path: Path) -> None:
     run(tmp_path / "a", known())
     run(tmp_path / "b", known())

@@ -13,13 +13,13 @@ from recbench.benchmarks.records.certificate import Certificate
 from recbench.benchmarks.records.describe import describe_algorithms
 from recbench.benchmarks.records.facts import FoldFacts
 from recbench.benchmarks.records.record import Record
-from recbench.reports.build import build
 from recbench.reports.results import Results
 from recbench.reports.sections.checklist import answer_checklist
 from recbench.reports.sections.division import division, ignores_times
 from recbench.reports.sections.failures import list_failures
 from recbench.reports.sections.method import list_protocol
 from tests.reports.invented_runs import COLUMNS, SIMULATED, cell, failed, normal, ok, write
+from tests.reports.pages import page
 
 DRAWN = Certificate("not deterministic", 0.1, "2 fits", "threads race")
 
@@ -60,6 +60,7 @@ def test_what_the_records_do_not_say_is_not_answered(tmp_path: Path) -> None:
         assert found[question][1].startswith("by construction: ")
 
 
+@pytest.mark.slow
 def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
     clean = answers(tmp_path / "clean", normal())
 
@@ -171,13 +172,13 @@ def test_every_cell_has_its_key_and_every_row_its_source(tmp_path: Path) -> None
     directory = write(tmp_path, records)
     plan = (directory / "plan.json").read_text()
     assert "algorithms" not in plan
-    html = build(directory).read_text()
+    html = page(directory, "html")
     for record in records:
         assert html.count(record.cell.key) > 1  # in the records and on the page
     results = Results.read(directory)
     results.run.write_plan(cells, results.about.replaced(algorithms=described))
-    html = build(directory).read_text()
-    markdown = (directory / "report.md").read_text()
+    html = page(directory, "html")
+    markdown = page(directory, "md")
     for text in (html, markdown):
         assert "scikit-surprise 1.1.5 (BSD License)" in text
         assert "Koren" in text
@@ -222,8 +223,7 @@ def test_each_split_has_its_own_sizes(two_splits: Results) -> None:
 def test_a_failure_elsewhere_names_its_split(two_splits: Results) -> None:
     (entry,) = list_failures(two_splits)
     assert (entry.row, entry.folds) == ("random", ("time fold 0",))
-    build(two_splits.run.directory)
-    html = (two_splits.run.directory / "report.html").read_text()
+    html = page(two_splits.run.directory, "html")
     assert "time fold 0</td>" in html
     assert "Of 7 rows, 6 have means with the split <code>time</code> too." in html
     assert "errors may be lower" in html and "errors are lower" not in html

@@ -320,6 +320,7 @@ def test_each_number_leads_to_its_run(three: list[Path], report: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_same_runs_same_bytes(three: list[Path], tmp_path: Path) -> None:
     assert make_files(*three, out=tmp_path / "x", tex=True) == make_files(
         *three, out=tmp_path / "y", tex=True
@@ -361,6 +362,7 @@ def test_failed_and_absent_rows(three: list[Path], tmp_path: Path) -> None:
     assert {row[0]: row[1] for row in ranks[1:]}.get("item-mean", "–") == "–"
 
 
+@pytest.mark.slow
 def test_simulated_data_are_named_everywhere(three: list[Path], tmp_path: Path) -> None:
     twin = on(tmp_path / "twin", "filmtrust", **SIMULATED)
     html = build(three[0], twin, three[2], out=tmp_path / "out", tex=True).read_text()
@@ -377,6 +379,7 @@ def test_simulated_data_are_named_everywhere(three: list[Path], tmp_path: Path) 
     assert "SIMULATED" not in real
 
 
+@pytest.mark.slow
 def test_data_sets_of_one_name_are_told_apart_by_their_directories(
     three: list[Path], tmp_path: Path
 ) -> None:
@@ -469,6 +472,7 @@ def test_given_parameters_make_rows_of_their_own_and_seeds_may_differ(
     )
 
 
+@pytest.mark.slow
 def test_a_row_without_its_library_does_not_stop_the_report(
     three: list[Path], tmp_path: Path
 ) -> None:
