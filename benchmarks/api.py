@@ -12,8 +12,10 @@ checked, and call `measure_plan`. Nothing here prints; who wants to see what hap
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -35,6 +37,7 @@ from recbench.benchmarks.planning import (
     Request,
     RunPlan,
     State,
+    add_seeds,
     check_request,
     choose_directory,
     describe_replacement,
@@ -92,6 +95,7 @@ class Settings:
     run: Run
     limits: Limits
     jobs: int = 1
+    rounds: int = 1  # how often everything is measured, all rows in turn
     debug: bool = False
     real_only: bool = False  # never stand in simulated data
 
@@ -116,6 +120,9 @@ class Listener:
 
     def on_beginning(self, beginning: Beginning) -> None:
         """Everything is ready, and the plan is written."""
+
+    def on_more(self, reason: str, n_cells: int) -> None:
+        """So many more cells are measured than were planned in the beginning, and why."""
 
     def on_start(self, cell: Cell) -> None:
         """A cell begins."""
@@ -198,6 +205,7 @@ def run(
     repeats: int = 1,
     suite: str | None = None,
     jobs: int = 1,
+    rounds: int = 1,
     threads: int = 1,
     time_limit: str = USUAL_TIME_LIMIT,
     memory_limit: str | None = None,
@@ -243,6 +251,7 @@ def run(
         run=find_run(spec, None if out is None else Path(out)),
         limits=parse_limits(time_limit, memory_limit, budget),
         jobs=jobs,
+        rounds=rounds,
         real_only=real_only,
     )
     command = f"recbench.run({spec!r}, {[*chosen.specs] or chosen.suite!r}, ...)"
@@ -357,7 +366,7 @@ def preview_plan(plan: RunPlan, settings: Settings) -> Preview:
     The data are loaded, nothing is written. UsageError for a damaged record.
     """
     data = datasets.load(plan.request.dataset, real_only=settings.real_only)
-    cells = plan.make_cells(data)
+    cells = add_seeds(plan.make_cells(data), settings.run)
     states = _states_of(cells, plan, settings.run, evaluation_source())
     return Preview(
         states=[(cell, states[cell.name]) for cell in cells],
@@ -385,105 +394,192 @@ def measure_plan(
     examples. UsageError, before anything is written, for what the data do not allow, and if another
     run holds the directory. HarnessError if the bench itself breaks.
     """
-    listener = listener or Listener()
-    request = plan.request
     run = settings.run
-    evaluation = evaluation_source()
+    listener = listener or Listener()
 
     with ExitStack() as stack:
-        pool = open_executor(request.threads, settings.jobs, debug=settings.debug)
+        pool = open_executor(plan.request.threads, settings.jobs, debug=settings.debug)
         executor = stack.enter_context(pool)
         # Loaded while the executor imports the libraries
-        data = datasets.load(request.dataset, real_only=settings.real_only)
-        cells = plan.make_cells(data)  # before the directory is made, since it may refuse
-        stack.enter_context(claim_directory(run.directory, files_of(request.dataset)))
+        data = datasets.load(plan.request.dataset, real_only=settings.real_only)
+        # Before the directory is made, since it may refuse
+        cells = add_seeds(plan.make_cells(data), run)
+        stack.enter_context(claim_directory(run.directory, files_of(plan.request.dataset)))
 
         # Before anything is written: a record that cannot be read, and what the new plan replaces
-        states = _states_of(cells, plan, run, evaluation)
+        states = _states_of(cells, plan, run, evaluation_source())
         listener.on_replacement(describe_replacement(cells, run))
 
-        about = RunDescription(
-            command=command,
-            reproduce=plan.command_to_reproduce(cells[0]),
-            metrics=plan.columns,
-            protocol=plan.evaluation.to_json(),
-            evaluation=evaluation,
-            published=plan.published_numbers(data, cells[0]),
-            data=describe_data(data),
-            algorithms=describe_algorithms(cells),
-            environment=executor.environment,
-            blind_spots=find_blind_spots(data, cells, plan.columns),
-        )
+        about = _describe_run(plan, cells, data, executor, command)
         run.write_plan(cells, about)
         write_profile(run.directory / "profile.json", data)
-
-        resumed = resume_plan(run, cells, states, data, evaluation)
-        waiting = resumed.waiting
-        remove_logs(run, [cell for cell in cells if cell not in waiting])
-        listener.on_beginning(
-            Beginning(
-                data=data,
-                n_cells=len(cells),
-                n_waiting=len(waiting),
-                remarks=resumed.remarks,
-                columns=plan.columns,
-                blind_spots=about.blind_spots,
-            )
-        )
         custody = stack.enter_context(Custody(run))
-        custody.hold(cell for cell in cells if cell not in waiting)
-        for record in _measure_cells(waiting, executor, plan, settings, data, evaluation, listener):
-            lost = custody.restore()
-            if lost and settings.jobs == 1:  # else nobody knows which of them it was
-                record = blame_cell(run, record, lost)
-            custody.hold([record.cell])
-            listener.on_record(record)
+        measurement = _Measurement(executor, plan, settings, data, about, listener, custody)
+        measurement.measure_plan(cells, states)
 
     records = run.records()
-    write_examples(run, records, data, find_users(data, request.users))
+    write_examples(run, records, data, find_users(data, plan.request.users))
     write_table(run.directory, records)
     return records
 
 
-def _measure_cells(
-    cells: Sequence[Cell],
-    executor: Executor,
-    plan: RunPlan,
-    settings: Settings,
-    data: Dataset,
-    evaluation: str,
-    listener: Listener,
-) -> Iterator[Record]:
-    """The records of `cells`, as they end; last those of the session's own algorithms.
+def _describe_run(
+    plan: RunPlan, cells: Sequence[Cell], data: Dataset, executor: Executor, command: str
+) -> RunDescription:
+    """What the plan says of its run."""
+    return RunDescription(
+        command=command,
+        reproduce=plan.command_to_reproduce(cells[0]),
+        metrics=plan.columns,
+        protocol=plan.evaluation.to_json(),
+        evaluation=evaluation_source(),
+        published=plan.published_numbers(data, cells[0]),
+        data=describe_data(data),
+        algorithms=describe_algorithms(cells),
+        environment=executor.environment,
+        blind_spots=find_blind_spots(data, cells, plan.columns),
+    )
 
-    These no other process can import: they are measured here, and the others by `executor`.
-    """
 
-    def execute_on(chosen: Executor, some: list[Cell]) -> Iterator[Record]:
-        """The records of some of the cells, as they end, measured by the chosen executor."""
-        jobs = make_jobs(
-            some,
-            settings.run,
-            data,
-            environment=chosen.environment,
-            evaluation=evaluation,
-            limits=settings.limits,
-            plugins=plan.request.plugins,
+@dataclass(frozen=True)
+class _Measurement:
+    """Measures the cells of a plan that is written, and writes their records."""
+
+    executor: Executor
+    plan: RunPlan
+    settings: Settings
+    data: Dataset
+    about: RunDescription
+    listener: Listener
+    custody: Custody
+    begun: float = field(default_factory=perf_counter)
+
+    def measure_plan(self, cells: Sequence[Cell], states: Mapping[str, State]) -> None:
+        """Measure those of the planned cells that are not kept, which `states` says by their names.
+
+        Then what only records can tell to be needed: other seeds, and further rounds.
+        """
+        run = self.settings.run
+        resumed = resume_plan(run, cells, states, self.data, self.about.evaluation or "")
+        waiting = resumed.waiting
+        remove_logs(run, [cell for cell in cells if cell not in waiting])
+        self.listener.on_beginning(
+            Beginning(
+                data=self.data,
+                n_cells=len(cells),
+                n_waiting=len(waiting),
+                remarks=resumed.remarks,
+                columns=self.plan.columns,
+                blind_spots=self.about.blind_spots,
+            )
         )
-        yield from chosen.execute(jobs, listener.on_start)
+        self.custody.hold(cell for cell in cells if cell not in waiting)
+        for record in self._measure(waiting, run, self.settings.limits):
+            self._take_in(record)
 
-    of_session = []
-    importable = []
-    for cell in cells:
-        if _is_of_session(cell):
-            of_session.append(cell)
-        else:
-            importable.append(cell)
+        cells = self._measure_other_seeds(cells)
+        for n_rounds in range(2, self.settings.rounds + 1):
+            self._measure_round(n_rounds, cells)
 
-    yield from execute_on(executor, importable)
-    if of_session:
-        with _open_quiet_executor(plan.request.threads) as here:
-            yield from execute_on(here, of_session)
+    def _measure_other_seeds(self, cells: Sequence[Cell]) -> list[Cell]:
+        """All cells, with those of other seeds of rows that turned out not to be deterministic."""
+        run = self.settings.run
+        everything = add_seeds(cells, run)
+        more = everything[len(cells) :]
+        if not more:
+            return everything
+
+        run.write_plan(everything, self.about)
+        self.custody.hold_run()
+        rows = ", ".join(dict.fromkeys(cell.row for cell in more))
+        reason = f"not deterministic, so measured with other seeds too: {rows}"
+        self.listener.on_more(reason, len(more))
+        for record in self._measure(more, run, self._limits_left()):
+            self._take_in(record)
+        return everything
+
+    def _take_in(self, record: Record) -> None:
+        """Have a record that is written heard of, and held; what its cell has deleted comes back.
+
+        Where several cells run at a time, nobody knows which of them it was.
+        """
+        lost = self.custody.restore()
+        if lost and self.settings.jobs == 1:
+            record = blame_cell(self.settings.run, record, lost)
+        self.custody.hold([record.cell])
+        self.listener.on_record(record)
+
+    def _measure_round(self, n_rounds: int, cells: Sequence[Cell]) -> None:
+        """Measure again those of the ok `cells` that have had fewer rounds, all rows in turn.
+
+        A round is written elsewhere, so that a cell that fails in it keeps the answers of its
+        first; its times are then added to the cell's record.
+        """
+        run = self.settings.run
+        due = []
+        for cell in cells:
+            record = run.read(cell)
+            if record is not None and record.status == "ok" and record.rounds < n_rounds:
+                due.append(cell)
+        if not due:
+            return
+
+        self.listener.on_more(f"round {n_rounds} of {self.settings.rounds}", len(due))
+        with TemporaryDirectory(prefix="recbench-round-") as directory:
+            elsewhere = Run(Path(directory))
+            for later in self._measure(due, elsewhere, self._limits_left()):
+                elsewhere.path(later.cell, ".npz").unlink(missing_ok=True)
+                lost = self.custody.restore()
+                if lost and self.settings.jobs == 1:
+                    later = blame_cell(elsewhere, later, lost)
+                first = run.read(later.cell)
+                assert first is not None, "only measured cells have another round"
+                if later.status != "not_run":
+                    run.rewrite(first.with_round(later))
+                    self.custody.hold([later.cell])
+                self.listener.on_record(later)
+
+    def _measure(self, cells: Sequence[Cell], run: Run, limits: Limits) -> Iterator[Record]:
+        """The records of `cells`, written into `run`, as they end; last those of the session's own
+        algorithms.
+
+        These no other process can import: they are measured here, and the others by the executor.
+        """
+        of_session = []
+        importable = []
+        for cell in cells:
+            if _is_of_session(cell):
+                of_session.append(cell)
+            else:
+                importable.append(cell)
+
+        yield from self._execute(self.executor, importable, run, limits)
+        if of_session:
+            with _open_quiet_executor(self.plan.request.threads) as here:
+                yield from self._execute(here, of_session, run, limits)
+
+    def _execute(
+        self, executor: Executor, cells: list[Cell], run: Run, limits: Limits
+    ) -> Iterator[Record]:
+        """The records of some of the cells, as they end, measured by this executor."""
+        jobs = make_jobs(
+            cells,
+            run,
+            self.data,
+            environment=executor.environment,
+            evaluation=self.about.evaluation or "",
+            limits=limits,
+            plugins=self.plan.request.plugins,
+        )
+        yield from executor.execute(jobs, self.listener.on_start)
+
+    def _limits_left(self) -> Limits:
+        """The limits of a later pass over cells: the budget is for all of the measurement."""
+        limits = self.settings.limits
+        if limits.budget_seconds is None:
+            return limits
+        seconds_left = limits.budget_seconds - (perf_counter() - self.begun)
+        return replace(limits, budget_seconds=round(max(0.0, seconds_left), 1))
 
 
 @contextmanager

@@ -88,6 +88,9 @@ def run(
     jobs: Annotated[
         int, Option(help="cells at a time; more than 1 makes times contended", min=1)
     ] = 1,
+    rounds: Annotated[
+        int, Option(help="measure all rows in turn so often; times are medians over all", min=1)
+    ] = 1,
     threads: Annotated[int, Option(help="threads of each cell", min=1)] = 1,
     time_limit: Annotated[str, Option(help="per cell: 90s, 10m, 1.5h")] = USUAL_TIME_LIMIT,
     memory_limit: Annotated[
@@ -154,6 +157,7 @@ def run(
         run=find_run(dataset, out),
         limits=limits,
         jobs=jobs,
+        rounds=rounds,
         debug=debug,
         real_only=real_only,
     )
@@ -211,6 +215,12 @@ class Progress(Listener):
             plain=self._is_plain,
         )
         self._display.__enter__()
+
+    def on_more(self, reason: str, n_cells: int) -> None:
+        """Say why more cells are measured, and make room for them."""
+        _print_lines(self._console, [f"  {reason}"])
+        if self._display is not None:
+            self._display.add_cells(n_cells)
 
     def on_start(self, cell: Cell) -> None:
         """Name the cell that is running now."""

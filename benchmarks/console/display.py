@@ -80,6 +80,11 @@ class Display:
             self._live.update(self._draw_progress())
             self._live.stop()
 
+    def add_cells(self, n_cells: int) -> None:
+        """Expect so many more."""
+        self._total += n_cells
+        self._progress.update(self._task, total=self._total)
+
     def show_start(self, cell: Cell) -> None:
         """Name the cell that is running now."""
         self._progress.update(self._task, description=f"{cell.row} {cell.place}")

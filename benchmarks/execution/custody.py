@@ -34,14 +34,18 @@ class Custody:
         with contextlib.suppress(ValueError, OSError):  # then fewer raw answers are held
             limit = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
-        for name in FILES_OF_RUN:
-            self._hold_content(self.run.directory / name)
+        self.hold_run()
         return self
 
     def __exit__(self, *_: object) -> None:
         for descriptor in self._answers.values():
             os.close(descriptor)
         self._answers.clear()
+
+    def hold_run(self) -> None:
+        """Hold the plan and the profile that the run has now."""
+        for name in FILES_OF_RUN:
+            self._hold_content(self.run.directory / name)
 
     def hold(self, cells: Iterable[Cell]) -> None:
         """Hold the records, raw answers and logs that these cells have now."""

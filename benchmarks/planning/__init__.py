@@ -7,6 +7,7 @@ Everything is checked here, before any long work; nothing is measured.
 
 from recbench.benchmarks.planning.cells import (
     Design,
+    add_seeds,
     library_versions,
     plan_cells,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "RunPlan",
     "State",
     "Suite",
+    "add_seeds",
     "check_request",
     "choose_directory",
     "describe_replacement",

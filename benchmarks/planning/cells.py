@@ -1,7 +1,7 @@
 """The cells of a run: every row on every fold, each with all that fixes its answers."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
 from recbench.adapters import Recommender, available, create
@@ -9,6 +9,7 @@ from recbench.benchmarks.metrics import Evaluation
 from recbench.benchmarks.planning.suite import PlannedRow, hyperparameters_of
 from recbench.benchmarks.records import (
     Cell,
+    Run,
     answers_source,
     distributions_by_module,
     is_plugin,
@@ -17,6 +18,7 @@ from recbench.benchmarks.records import (
 from recbench.benchmarks.splits import digest_of_split, is_seeded, refuse_empty_parts
 from recbench.datasets.ratings import Dataset
 
+N_INITIALISATIONS = 3  # of a row that is not deterministic
 N_SEEDS = 2**32  # how many seeds numpy's generators know
 
 
@@ -93,6 +95,43 @@ def plan_cells(dataset: Dataset, rows: Iterable[PlannedRow], design: Design) -> 
                 for fold in range(design.n_folds)
             ]
     return cells
+
+
+def add_seeds(cells: Sequence[Cell], run: Run) -> list[Cell]:
+    """`cells`, and more of the rows that `run` knows not to be deterministic: one seed says little.
+
+    These get as many initialisations of the first division as make `N_INITIALISATIONS`, on all of
+    its folds. Rows that are not measured yet are left as they are.
+    """
+    by_row: dict[str, list[Cell]] = {}
+    for cell in cells:
+        if cell.split == cells[0].split:
+            by_row.setdefault(cell.row, []).append(cell)
+
+    added = []
+    for of_row in by_row.values():
+        first = of_row[0]
+        if not any(_is_known_to_vary(run, cell) for cell in of_row):
+            continue
+        known = {cell.seed for cell in of_row}
+        division = [
+            cell
+            for cell in of_row
+            if cell.split_seed == first.split_seed and cell.seed == first.seed
+        ]
+        for repeat in range(N_INITIALISATIONS):
+            seed = (first.seed + repeat) % N_SEEDS
+            if seed not in known:
+                added += [replace(cell, seed=seed) for cell in division]
+    return [*cells, *added]
+
+
+def _is_known_to_vary(run: Run, cell: Cell) -> bool:
+    """Whether the cell's record says that the same seed gave other numbers, or may."""
+    record = run.read(cell)
+    if record is None or record.determinism is None:
+        return False
+    return record.determinism.repeatability == "not deterministic"
 
 
 def _seeds_of(design: Design) -> list[tuple[int, int]]:

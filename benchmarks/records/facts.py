@@ -5,6 +5,7 @@ has its default, and `says` tells the two apart. What a file holds beyond these 
 written again as it was.
 """
 
+import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -109,6 +110,27 @@ class PhaseCost(Facts):
     grown_mb: float | None = None
     samples: list[float] = []  # every wall time, in seconds
     cpu_samples: list[float] = []  # the processor time of each; empty in early records
+
+    def joined(self, later: "PhaseCost") -> "PhaseCost":
+        """This phase with the samples of a later round: medians over all, the greatest memory."""
+        samples = [*self.samples, *later.samples]
+        cpu_samples = [*self.cpu_samples, *later.cpu_samples]
+        cpu_seconds = self.cpu_seconds
+        if len(cpu_samples) == len(samples):
+            cpu_seconds = statistics.median(cpu_samples)
+        return PhaseCost(
+            seconds=statistics.median(samples),
+            cpu_seconds=cpu_seconds,
+            peak_mb=_greatest(self.peak_mb, later.peak_mb),
+            grown_mb=_greatest(self.grown_mb, later.grown_mb),
+            samples=samples,
+            cpu_samples=cpu_samples,
+        )
+
+
+def _greatest(*values: float | None) -> float | None:
+    """The greatest of those that are known; None if none is."""
+    return max((value for value in values if value is not None), default=None)
 
 
 class ColdStart(Facts):

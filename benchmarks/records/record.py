@@ -66,6 +66,8 @@ class Record:
     # Of a fixed piece of work, just before the fit: how fast the machine was
     kernel_seconds: float | None = None
     cold: ColdStart | None = None  # None: not warmed up, or older than the fact
+    rounds: int = 1  # how often all phases were measured, see `--rounds`
+    lost_round: str | None = None  # why a later round has given no times
     answers: str | None = None  # sha256 of the file with its raw answers
     evaluation: str | None = None  # the code that made the metrics, see `evaluation_source`
     log: str | None = None  # the file beside the record with what a cell that failed has printed
@@ -85,6 +87,28 @@ class Record:
         """The greatest memory peak of all phases, in MB; None where it was not measured."""
         peaks = [cost.peak_mb for cost in self.costs.values() if cost.peak_mb is not None]
         return max(peaks, default=None)
+
+    def with_round(self, later: "Record") -> "Record":
+        """This record with the times of a later round, in which the cell was measured again.
+
+        Answers and metrics are those of the first round. A round in which the cell failed is noted.
+        """
+        if later.status != "ok":
+            return replace(self, lost_round=f"{later.status}: {later.reason}")
+
+        costs = dict(self.costs)
+        for phase, cost in later.costs.items():
+            costs[phase] = costs[phase].joined(cost) if phase in costs else cost
+        environment = self.environment
+        for name in ("load", "steal"):
+            known = [getattr(one.environment, name) for one in (self, later)]
+            highest = max((value for value in known if value is not None), default=None)
+            environment = environment.replaced(**{name: highest})
+        if later.environment.contended:
+            environment = environment.replaced(contended=True)
+        return replace(
+            self, costs=costs, environment=environment, rounds=self.rounds + 1, lost_round=None
+        )
 
     def seconds(self, phase: str) -> float | None:
         """The wall time of a phase, the median of its samples; None if it was not reached."""
@@ -210,6 +234,10 @@ class Run:
             content = buffer.getvalue()
             write_atomically(path, content)
             record = replace(record, answers=hashlib.sha256(content).hexdigest())
+        write_atomically(self.path(record.cell), record.to_json())
+
+    def rewrite(self, record: Record) -> None:
+        """Keep `record` beside the raw answers that its cell has already."""
         write_atomically(self.path(record.cell), record.to_json())
 
     def read(self, cell: Cell) -> Record | None:

@@ -305,7 +305,13 @@ def _repeats_numbers(results: Results) -> Answer:
             varying.append(row.name)
 
     if varying:
-        return Answer(False, f"not so for {words.listed(varying)}")
+        evidence = f"not so for {words.listed(varying)}"
+        n_seeds = [1 + len({r.cell.seed for r in row.initialisations}) for row in results.rows]
+        if max(n_seeds) > 1:
+            evidence += (
+                f"; how much means vary over {max(n_seeds)} seeds stands with the differences"
+            )
+        return Answer(False, evidence)
     if unchecked:
         return Answer(False, f"not checked for {words.listed(unchecked)}")
     return Answer(True, "no row gave other scores in a second fit with the same seed")

@@ -56,8 +56,21 @@ def _explain_times(results: Results) -> str:
     """How often phases are timed, and which rows shared the machine with others meanwhile."""
     explanation = (
         "A fold's convert and fit seconds are the median of several runs where these take little "
-        "time, and of one where the number has the sign 1×; rating and ranking run once."
+        "time, and of one where the number has the sign 1×; "
     )
+    rounds = {record.rounds for record in results.records if record.status == "ok"}
+    if rounds - {1}:
+        explanation += (
+            f"everything was measured in {words.span(rounds)} rounds, all rows in turn, and "
+            "medians are over all of them."
+        )
+    else:
+        explanation += "rating and ranking run once."
+
+    for record in results.records:
+        if record.lost_round is not None:
+            where = f"{record.cell.row}, {record.cell.place}"
+            explanation += f" A later round of {where}, gave no times: {record.lost_round}."
     contended = [row.name for row in results.rows if row.contended]
     if contended:
         explanation += (
