@@ -1,7 +1,8 @@
 """What initialisations change, which the interval over users does not cover.
 
 The paired bootstrap draws users, given the fitted models. Between two seeds of one algorithm the
-models differ, and half of such intervals of RMSE exclude 0. Where runs have `--repeats`, the
+models differ, and a third to a half of such intervals exclude 0 (RMSE of `numba-sgd` on MovieLens
+100k: 10 of 28 pairs of seeds). Where runs have `--repeats`, the
 variance between the seeds of the first division is known, and is added; where it is not, nothing
 more is claimed than the choice of users allows.
 """

@@ -34,7 +34,9 @@ METHOD = (
     "best, with Holm's correction, counting all pairs of rows because the data choose the best; d "
     "is Cohen's d of the users' own differences. What is said of pairs is adjusted for testing all "
     "pairs of all rows at once (max-T, Westfall & Young 1993), so the two need not agree. All of "
-    "it is given the folds and the fitted models."
+    "it is given the folds and the fitted models: another initialisation moves means too, which no "
+    "interval here covers, and can by itself make small differences look significant. Runs with "
+    "--repeats say below by how much."
 )
 
 

@@ -1,5 +1,6 @@
 """What two seeds of unchanged code differ by is not called a change."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import pytest
 from recbench.benchmarks.certainty.bootstrap import bootstrap_users
 from recbench.benchmarks.certainty.estimate import Estimate
 from recbench.benchmarks.certainty.user_shares import UserShares
-from recbench.benchmarks.gating.gate import judge_runs
+from recbench.benchmarks.gating.gate import judge_rows, judge_runs, read_gated_runs
 from recbench.benchmarks.gating.seeds import SeedEffect, SeedVariance, estimate_seed_effect
 from recbench.benchmarks.gating.tolerances import parse_tolerance
 from recbench.benchmarks.gating.verdicts import judge_metric
 from recbench.benchmarks.metrics.registry import METRICS, Doubles
 from recbench.benchmarks.records.certificate import Certificate
 from recbench.benchmarks.records.record import Record, Run
+from tests.conftest import RunBench
 from tests.reports import invented_runs
 
 N_STUDIES = 200
@@ -135,3 +137,32 @@ def test_between_runs_with_other_seeds_repeats_widen_the_interval(tmp_path: Path
     assert widened.low < 0 < narrow.low < narrow.high < widened.high
     assert (widened.verdict, widened.reason) == ("PASS", "")
     assert narrow.verdict == "PASS" and "no change can be claimed" in narrow.reason
+
+
+@pytest.mark.proof
+def test_seeds_of_a_real_algorithm_are_told_from_changes(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    """An A/A study: six runs of unchanged code with other seeds, all pairs of them compared."""
+    runs = []
+    for seed in (0, 10, 20, 30, 40, 50):
+        arguments = ["--dataset", f"table:{ratings_file}", "--folds", 2, "--repeats", 4]
+        arguments += ["--seed", seed, "--split-seed", 0, "--out", tmp_path / str(seed)]
+        run_bench(*arguments, "--algorithm", "numba-sgd", "--no-report", check=0)
+        runs.append(Run(tmp_path / str(seed)))
+
+    tolerances = [parse_tolerance(text) for text in ("rmse:+10%", "mae:+10%")]
+    with_repeats = read_gated_runs(runs, tolerances)
+    without = [replace(side, starts={}) for side in with_repeats]
+    shares = {}
+    for name, sides in (("without", without), ("with", with_repeats)):
+        verdicts = [
+            verdict
+            for old, new in itertools.combinations(sides, 2)
+            for verdict in judge_rows(old, new, tolerances, 0.1)
+        ]
+        excluding = [v for v in verdicts if v.low is not None and not v.low <= 0 <= (v.high or 0)]
+        shares[name] = len(excluding) / len(verdicts)
+        claimed = [verdict for verdict in verdicts if verdict.verdict in ("WORSE", "IMPROVED")]
+        assert len(claimed) <= 0.15 * len(verdicts), name
+    assert shares["with"] < 0.15 and shares["with"] < shares["without"]

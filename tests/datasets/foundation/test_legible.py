@@ -13,6 +13,7 @@ from rich.text import Text
 
 from recbench.datasets.foundation import escape_markdown, make_legible, open_console
 from recbench.datasets.foundation.markdown import format_code
+from tests.conftest import ROOT
 from tests.plugins.hostile import HOSTILE
 
 ANY_TEXT = st.text(st.characters(codec=None, categories=None), max_size=60)
@@ -143,6 +144,16 @@ def test_any_text_is_one_paragraph_of_markdown(text: str) -> None:
     kinds = [kind for kind, _ in rendered(escape_markdown(text))]
     assert kinds.count("paragraph_open") <= 1
     assert not {"heading_open", "link_open", "image", "em_open", "table_open", "fence"} & set(kinds)
+
+
+def test_nothing_is_printed_past_the_one_console() -> None:
+    for package in ("datasets", "adapters", "benchmarks", "reports"):
+        for path in (ROOT / package).rglob("*.py"):
+            makes_console = re.search(
+                r"(?<!\w)(Console|sys\.std(out|err)\.write)\(", path.read_text()
+            )
+            is_the_class = path.name == "legible.py"
+            assert is_the_class or not makes_console, f"{path}: use open_console"
 
 
 def test_a_terminal_gets_no_escapes_but_those_of_the_style() -> None:
