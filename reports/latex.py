@@ -43,6 +43,7 @@ LETTERS = str.maketrans(
         "↓": r"$\downarrow$",
         "↑": r"$\uparrow$",
         "★": r"$\star$",
+        "†": r"$\dagger$",
     }
 )
 FOLDS = (
@@ -50,6 +51,7 @@ FOLDS = (
     "training data"
 )
 BOLD = "Bold is the best mean"
+WORSE = "† marks what is significantly worse than predicting the mean of the training part"
 NEAR = (
     "≈ marks what is not significantly different from it by a paired bootstrap over users at the "
     "5 % level after Holm's correction"
@@ -134,6 +136,9 @@ def _tabulate_accuracy(results: Results) -> PaperTable:
 
     if "near" in marks:
         sentences.append(NEAR)
+
+    if "worse" in marks:
+        sentences.append(WORSE)
     return PaperTable("accuracy", replace(drawn, lines=lines), _join_sentences(*sentences))
 
 

@@ -13,6 +13,8 @@ from recbench.datasets.ratings import Ratings
 # clipping, is larger than that of any rating could be.
 MOST_EXCESS = 1.0
 
+ROUNDING = 1e-6  # widths of the scale: an end of it, computed in single precision, is not outside
+
 # Beginnings of the names of hyperparameters that keep a fit from running away, lowered or raised.
 STEPS = ("learning_rate", "lr_all")
 PENALTIES = ("regulari", "reg")
@@ -77,7 +79,7 @@ def describe_raw_scores(
     return RawScores(
         lowest=lowest,
         highest=highest,
-        clipped=float(np.mean(distances != 0)),
+        clipped=float(np.mean(np.abs(distances) > ROUNDING)),
         excess=float(np.sqrt(np.mean(distances**2))),
         constant_rmse=float(np.sqrt(np.mean((test.values - train.mean) ** 2, dtype=np.float64))),
     )

@@ -8,6 +8,7 @@ import pytest
 from recbench.benchmarks.evaluation import RawScores
 from recbench.benchmarks.records import Record
 from recbench.reports.drawing import accuracy_heatmap
+from recbench.reports.latex import tabulate_run
 from recbench.reports.results import Results
 from recbench.reports.sections.method import list_protocol
 from recbench.reports.sections.summary import summarise_run
@@ -40,6 +41,9 @@ def test_rows_worse_than_the_row_global_mean_are_marked_and_named(tmp_path: Path
     constant = "the mean of the training part for every pair (rmse 1.1000)"
     assert f"Significantly worse than {constant}: random." in summary
     assert f"Not better than {constant}, by chance or not: keras-mlp." in summary
+
+    (paper, *_) = tabulate_run(results)
+    assert "† marks what is significantly worse" in paper.caption
 
     signs = [entry[0] for entry in accuracy_heatmap(results).legend]
     assert signs[:4] == ["★", "≈", "▼", "▽"]

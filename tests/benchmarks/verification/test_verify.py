@@ -225,6 +225,7 @@ def test_a_removed_metric_is_found(run: Path) -> None:
             "data.cold_users: expected 0, found 1",
         ),
         (lambda fields: fields["slices"][1].update(rmse=0.5), "slices[1].rmse"),
+        (lambda fields: fields["raw_scores"].update(highest=4.5), "raw_scores.highest"),
         (lambda fields: fields["costs"]["fit"].update(seconds=1e-9), "costs.fit.seconds"),
         (lambda fields: fields["costs"]["fit"].update(peak_mb=1.0), "fit_peak_mb"),
         (lambda fields: fields.update(kernel_seconds=1.0), "kernel_seconds"),
