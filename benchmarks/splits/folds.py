@@ -120,7 +120,16 @@ def _refuse_unusable(dataset: Dataset, spec: str, split: _ParsedSplit) -> None:
     if split.built_in.order != "none" and dataset.ratings.times is None:
         raise UsageError(
             f"--split {spec}: the ratings of {dataset.name} have no times; use kfold or holdout"
+            f".{_recall_times(dataset)}"
         )
+
+
+def _recall_times(dataset: Dataset) -> str:
+    """What the loader has said about a column that could be the times; "" if it has not."""
+    for remark in dataset.provenance.remarks:
+        if remark.startswith("No column is taken for times"):
+            return f" {remark}"
+    return ""
 
 
 def _fixed_n_folds(dataset: Dataset, split: _ParsedSplit) -> int | None:

@@ -26,7 +26,7 @@ DEEPEST = 4  # packings inside each other: .tar.gz has two
 
 PARQUET_START = b"PAR1"
 ARROW_START = b"ARROW1"
-ZIP_START = b"PK\3\4"
+ZIP_STARTS = (b"PK\3\4", b"PK\5\6")  # the second if it is empty
 TAR_MARK = b"ustar"
 TAR_MARK_AT = 257
 ZST_START = b"\x28\xb5\x2f\xfd"
@@ -117,7 +117,7 @@ def recognise_kind(file: Path, plain: Path) -> Kind:
         return Kind.PARQUET
     if start.startswith(ARROW_START):
         return Kind.ARROW
-    if start.startswith(ZIP_START):
+    if start.startswith(ZIP_STARTS):
         return Kind.EXCEL
     if _is_json(start.removeprefix(UTF_8_MARK).lstrip()):
         return Kind.JSON
@@ -145,7 +145,7 @@ def _find_packing(file: Path, plain: Path, member: str) -> Unpack | None:
     if start.startswith(UTF_16_STARTS):
         return lambda source, target: _recode_utf_16(file, source, target)
     is_tar = start[TAR_MARK_AT : TAR_MARK_AT + len(TAR_MARK)] == TAR_MARK
-    if is_tar or (start.startswith(ZIP_START) and not _is_excel(file, plain)):
+    if is_tar or (start.startswith(ZIP_STARTS) and not _is_excel(file, plain)):
         return lambda source, target: _take_member(file, source, target, member)
     return None
 

@@ -38,6 +38,7 @@ from recbench.datasets.table.read import list_parts, melt_matrix, read_columns
 from recbench.datasets.table.roles import choose_ratings_columns, choose_wide_columns
 from recbench.datasets.table.times import read_times
 from recbench.datasets.table.values import (
+    RatingNumbers,
     Scale,
     infer_scale,
     parse_scale,
@@ -304,7 +305,8 @@ def _read_explicit(columns: Columns, request: Request, steps: list[Step]) -> Rea
     scale if it is given.
     """
     options = request.options
-    columns, numbers, remarks = _leave_out_missing(columns, request, steps)
+    columns, read = _leave_out_missing(columns, request, steps)
+    numbers = read.numbers
     with np.errstate(over="ignore"):
         ratings = numbers.to_numpy().astype(np.float32)
     is_bad = pl.Series(~np.isfinite(ratings))
@@ -314,21 +316,23 @@ def _read_explicit(columns: Columns, request: Request, steps: list[Step]) -> Rea
         )
 
     levels = count_levels(ratings)
-    given = parse_scale(options.scale)
+    given = parse_scale(options.scale) or read.scale
     if given is None:
         refuse_implausible_ratings(columns, request, ratings, levels)
         scale, remark = infer_scale(columns, request, levels.values)
-        return columns, ratings, scale, [*remarks, remark]
+        return columns, ratings, scale, [*read.remarks, remark]
 
     refuse_outside_scale(columns, request, ratings, given, levels)
-    remark = f"The scale {given[0]:g} to {given[1]:g} was given."
-    return columns, ratings, given, [*remarks, remark]
+    remarks = list(read.remarks)
+    if options.scale:
+        remarks.append(f"The scale {given[0]:g} to {given[1]:g} was given.")
+    return columns, ratings, given, remarks
 
 
 def _leave_out_missing(
     columns: Columns, request: Request, steps: list[Step]
-) -> tuple[Columns, pl.Series, list[str]]:
-    """The rows that have a rating, the ratings as numbers, and remarks on how they are written.
+) -> tuple[Columns, RatingNumbers]:
+    """The rows that have a rating, and the ratings as numbers.
 
     The step that counts the others is appended: those whose rating is one of `missing`.
     """
@@ -336,7 +340,7 @@ def _leave_out_missing(
     numbers = read.numbers
     given = request.options.missing
     if not given or given == NONE:
-        return columns, numbers, read.remarks
+        return columns, read
 
     series = columns.series["rating"]
     is_kept = pl.Series(np.ones(len(numbers), np.bool_))
@@ -356,7 +360,8 @@ def _leave_out_missing(
             f"Without it: {request.spell(missing=NONE)}"
         )
     rule = f"lines that are rated, in column {columns.names['rating']!r} not {given}"
-    return _keep_counted(columns, is_kept, rule, steps), numbers.filter(is_kept), read.remarks
+    kept = _keep_counted(columns, is_kept, rule, steps)
+    return kept, read._replace(numbers=numbers.filter(is_kept))
 
 
 def _advise(columns: Columns, request: Request, is_bad: pl.Series) -> str:
@@ -390,7 +395,9 @@ def _read_positives(columns: Columns, request: Request, steps: list[Step]) -> Re
         return columns, ones, (0.0, 2.0 * len(ones)), [remark]
 
     name = columns.names["rating"]
-    columns, numbers, remarks = _leave_out_missing(columns, request, steps)
+    columns, read = _leave_out_missing(columns, request, steps)
+    numbers = read.numbers
+    remarks = list(read.remarks)
     bad = ~(numbers >= 0).fill_null(value=False)
     advice = (
         f"Leave such lines out, or take every line for one: {request.spell(rating=NONE, count='')}"

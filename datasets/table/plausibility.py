@@ -133,8 +133,9 @@ def _find_code(levels: Levels) -> float | None:
         return None
 
     highest = values[-1]
-    farthest = np.abs(values[:-1]).max()
-    is_far = farthest <= HIGHEST_BESIDE_CODE and highest >= FARTHEST * farthest
+    others = values[~np.isin(values, HIGH_CODES)]  # several codes may stand together
+    farthest = np.abs(others).max(initial=0)
+    is_far = 0 < farthest <= HIGHEST_BESIDE_CODE and highest >= FARTHEST * farthest
     if highest in HIGH_CODES and is_far and levels.counts[-1] > 1:
         return float(highest)
 

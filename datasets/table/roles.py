@@ -327,7 +327,7 @@ class _Finding:
                 continue
             usual_names = USUAL_NAMES[role]
             if role == "rating" and self.options.is_implicit:
-                usual_names = COUNT_NAMES if self.options.rating == COUNT else ()
+                usual_names = self._names_of_counts()
             fitting = [
                 position
                 for position, name in enumerate(self.header)
@@ -342,6 +342,13 @@ class _Finding:
         if not problems and "rating" in positions:
             self._add_only_id(positions, remarks)
         return problems
+
+    def _names_of_counts(self) -> tuple[str, ...]:
+        """How the column with the counts may be called: as counts are, else as ratings are."""
+        if self.options.rating != COUNT:
+            return ()
+        has_counts = any(plain_name(name) in COUNT_NAMES for name in self.header)
+        return COUNT_NAMES if has_counts else USUAL_NAMES["rating"]
 
     def _prefer(self, role: str, fitting: list[int], remarks: list[str]) -> list[int]:
         """Of several columns that could play a role the one that does, if that is clear.
@@ -545,7 +552,7 @@ class _Finding:
         """A remark that names a column that could be the times, if there is one."""
         for position, profile in enumerate(self.profiles):
             is_free = position not in positions.values()
-            if is_free and profile.could_be_times and not profile.numbers_rows:
+            if is_free and profile.could_be_times:
                 return [
                     f"No column is taken for times; {profile.name!r} looks like them: "
                     f"time={profile.name}"

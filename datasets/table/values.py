@@ -53,6 +53,8 @@ STARS = r"^(★*)(☆*)$"
 STARS_IN_WORDS = r"^(\d+(?:[.,]\d+)?) ?(?:stars?|★)$"
 
 Scale = tuple[float, float]
+SCALE_OF_PERCENTS: Scale = (0.0, 100.0)
+PERCENTS = "Ratings are percents: the scale is 0 to 100."
 Indices = NDArray[np.int32]
 
 
@@ -134,7 +136,7 @@ def _decode_bytes(columns: Columns, role: str) -> pl.Series:
     series = columns.series[role]
     if series.dtype != pl.Binary:
         return series
-    texts = series.cast(pl.String, strict=False)
+    texts = pl.Series([_decode(cell) for cell in series], dtype=pl.String)
     columns.refuse_rows(
         role,
         texts.is_null() & series.is_not_null(),
@@ -142,6 +144,16 @@ def _decode_bytes(columns: Columns, role: str) -> pl.Series:
         "The column's type is binary: cast it to text or integers where the file is written.",
     )
     return texts
+
+
+def _decode(cell: bytes | None) -> str | None:
+    """Bytes as text; None for what is none."""
+    if cell is None:
+        return None
+    try:
+        return cell.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _integer_ids(
@@ -217,6 +229,7 @@ class RatingNumbers(NamedTuple):
 
     numbers: pl.Series
     remarks: list[str]
+    scale: Scale | None = None  # if their form says it
 
 
 def read_rating_numbers(columns: Columns, decimal: str) -> RatingNumbers:
@@ -247,7 +260,8 @@ def read_rating_numbers(columns: Columns, decimal: str) -> RatingNumbers:
         by_row = np.full(len(series), np.nan)
         by_row[series.is_not_null().to_numpy()] = by_filled_row.to_numpy()
         by_filled_row = pl.Series(by_row, nan_to_null=True)
-    return RatingNumbers(by_filled_row, [remark] if remark else [])
+    scale = SCALE_OF_PERCENTS if remark == PERCENTS else None
+    return RatingNumbers(by_filled_row, [remark] if remark else [], scale)
 
 
 def _has_commas(texts: pl.Series) -> bool:
@@ -280,7 +294,7 @@ def _read_other_form(texts: pl.Series, decimal: str) -> tuple[pl.Series, str] | 
         )
         return numbers, "Ratings have a decimal comma, and points between thousands."
     if fits(PERCENT):
-        return _floats_of_group(texts, PERCENT), "Ratings are percents."
+        return _floats_of_group(texts, PERCENT), PERCENTS
     if fits(OF):
         wholes = filled.str.extract(OF, 2).unique()
         if len(wholes) == 1:
