@@ -31,7 +31,7 @@ def remarks_of(data: Dataset) -> str:
     return " ".join(data.provenance.remarks)
 
 
-CODES = {
+CODES: dict[str, tuple[str, list[object], tuple[float, float]]] = {
     "zeros of Book-Crossing": (
         "0", draw([0, 3, 5, 6, 7, 8, 9, 10], [62, 1, 5, 4, 7, 9, 6, 6]), (1, 10),
     ),
@@ -77,7 +77,7 @@ def test_codes_for_not_rated_are_asked_for_and_left_out_as_a_step(
         assert len(datasets.load(f"{spec}[missing=none]").ratings) == len(ratings)
 
 
-HONEST = {
+HONEST: dict[str, tuple[list[object], tuple[float, float]]] = {
     "0 to 5": (draw([0, 1, 2, 3, 4, 5], [3, 2, 4, 8, 9, 6]), (0, 5)),
     "0 to 5, evenly": (draw([0, 1, 2, 3, 4, 5], [1] * 6), (0, 5)),
     "0 to 10": (draw(list(range(11)), [2, 1, 1, 2, 3, 5, 8, 12, 14, 8, 5]), (0, 10)),

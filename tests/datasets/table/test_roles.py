@@ -98,7 +98,7 @@ def test_all_missing_roles_are_named_at_once_with_what_to_type(tmp_path: Path) -
     assert first_of(data) == (f"u{USER}", ITEM, RATING)
     remark = " ".join(data.provenance.remarks)
     assert "'moment' looks like them: time=moment" in remark
-    with pytest.raises(UsageError, match="have no times; .*time=moment"):
+    with pytest.raises(UsageError, match=r"have no times; .*time=moment"):
         resolve_n_folds(data, "time", None)
 
 
