@@ -665,9 +665,11 @@ def _table_row(results: "Results", row: "Row") -> dict[str, Any]:
         certainty = results.certainty.get(column)
         interval = certainty.interval(row) if certainty else None
         low, high = interval or (None, None)
+
         values[column] = row.mean(column)
         values[f"{column}_low"] = low
         values[f"{column}_high"] = high
+
     values["status"] = row.failure or "ok"
     values["fit_seconds"] = row.seconds("fit")
     values["seconds"] = row.seconds(*PHASES)

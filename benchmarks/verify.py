@@ -132,24 +132,30 @@ def _summarise(ledger: Ledger, records: list[Record]) -> list[str]:
         lines.append(
             f"no metric recomputed; {n_from_shares} compared with the stored shares of the users"
         )
+
     lines.append(
         f"{compared['plan']:,} values of the plan and the cells, "
         f"{compared['digests']} digests of answers"
     )
+
+    # A run may do without any of these files.
     for file in ("results.csv", "report.html"):
         n_values = compared[file]
         lines.append(f"{file}: {n_values:,} values" if n_values else f"{file}: not there")
     for file in ("profile.json", "examples.json"):
         n_values = compared[file]
         lines.append(f"{file}: {n_values:,} values" if n_values else f"{file}: not compared")
+
     if compared["report"]:
         lines.append("the report, built again: every page and figure compared to the byte")
     else:
         lines.append(
             "the report was not built again: it is not there, or does not follow from the above"
         )
+
     lines += ledger.remarks
-    return [*(f"  {line}" for line in lines), _conclude(len(ledger.findings))]
+    indented = [f"  {line}" for line in lines]
+    return [*indented, _conclude(len(ledger.findings))]
 
 
 def _conclude(n_findings: int) -> str:
@@ -167,14 +173,19 @@ def _verify_by_refit(
     cells, about = run.read_plan()
     cell = find_cell(cells, key)
     console.print(f"fitting {cell.row}, {cell.place}, again")
-    comparison = refit_cell(run, cell, about, _load_dataset(about, dataset), plugins)
-    _print_lines(console, [f"{cell.name}: {line}" for line in comparison.differences])
-    if not comparison.differences:
-        console.print(f"bit-identical: {comparison.n_same:,} metrics and raw answers")
+    data = _load_dataset(about, dataset)
+    second_fit = refit_cell(run, cell, about, data, plugins)
+
+    lines = [f"{cell.name}: {line}" for line in second_fit.differences]
+    _print_lines(console, lines)
+    if not second_fit.differences:
+        console.print(f"bit-identical: {second_fit.n_same:,} metrics and raw answers")
         return FINE
-    if comparison.excuse:
-        console.print(f"Not judged: {comparison.excuse}.")
+
+    if second_fit.excuse:
+        console.print(f"Not judged: {second_fit.excuse}.")
         return FINE
+
     console.print("FAILED: the same cell gives other numbers")
     return FAILED
 

@@ -131,7 +131,8 @@ def _draw_histogram(ratings: Ratings) -> Rows:
     rows = []
     for label, count in zip(labels, counts, strict=True):
         percent = _percent(count, len(ratings))
-        bar = "█" * round(BAR * count / highest)
+        n_blocks = round(BAR * count / highest)
+        bar = "█" * n_blocks
         rows.append((f"rated {label}", f"{count:>12,} {percent:5.1f} % {bar}"))
     return rows
 

@@ -249,7 +249,8 @@ class Dataset:
         n_users = self.ratings.n_users
         n_items = self.ratings.n_items
         expected = (n_users, n_items, n_items)
-        got = (len(self.user_ids), len(self.item_ids), len(self.catalogue.titles))
+        n_titles = len(self.catalogue.titles)
+        got = (len(self.user_ids), len(self.item_ids), n_titles)
         if expected != got:
             raise ValueError(f"{self.name}: expected (users, items, titles) {expected}, got {got}")
 

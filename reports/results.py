@@ -77,10 +77,13 @@ class Row:
         """Such as `timeout in 1 of 5 folds`; empty if all is well."""
         if not self.failures:
             return ""
-        statuses = dict.fromkeys(record.status.replace("_", " ") for record in self.failures)
+
+        statuses = [record.status.replace("_", " ") for record in self.failures]
+        distinct = ", ".join(dict.fromkeys(statuses))
+        n_failed = len(self.failures)
         n_cells = len(self.records) + len(self.initialisations)
         folds = "fold" if len(self.records) == 1 else "folds"
-        return f"{', '.join(statuses)} in {len(self.failures)} of {n_cells} {folds}"
+        return f"{distinct} in {n_failed} of {n_cells} {folds}"
 
     def values(self, column: str) -> list[float | None]:
         """The metric by fold, as recorded."""
@@ -372,8 +375,11 @@ class Results:
         """
         best = self.best(column)
         certainty = self.certainty.get(column)
-        if not best or certainty is None or not all(row in certainty.rows for row in best):
+        if not best or certainty is None:
             return []
+        if not all(row in certainty.rows for row in best):
+            return []
+
         tied = [row for row in certainty.tied if row not in best]
         metric = find_metric(column)
         return sorted(tied, key=lambda row: metric.loss(row.mean(column) or 0.0))

@@ -157,14 +157,17 @@ class KerasModel(Recommender):
         """
         sides = (("user_", known.users, known.n_users), ("item_", known.items, known.n_items))
         for prefix, column, size in sides:
-            is_rated = np.bincount(column, minlength=size) > 0
+            n_ratings = np.bincount(column, minlength=size)
+            is_rated = n_ratings > 0
             if is_rated.all():
                 continue
+
             for layer in self.model_.layers:
                 if layer.name.startswith(prefix):
                     (embeddings,) = layer.get_weights()
                     mean = embeddings[is_rated].mean(0)
-                    layer.set_weights([np.where(is_rated[:, None], embeddings, mean)])
+                    filled = np.where(is_rated[:, None], embeddings, mean)
+                    layer.set_weights([filled])
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """The model's output for each pair."""

@@ -49,8 +49,10 @@ class Factorised(Recommender):
         products = np.empty(len(users), self.P_.dtype)
         for start in range(0, len(users), PAIRS_AT_ONCE):
             pairs = slice(start, start + PAIRS_AT_ONCE)
-            user_factors = self.P_[users[pairs]]
-            item_factors = self.Q_[items[pairs]]
+            users_here = users[pairs]
+            items_here = items[pairs]
+            user_factors = self.P_[users_here]
+            item_factors = self.Q_[items_here]
             np.einsum("jf,jf->j", user_factors, item_factors, out=products[pairs])
         return products
 

@@ -192,8 +192,9 @@ def _rating_lists(
         # Equal tuples as one object take half the time and a tenth of the memory.
         distinct = product(range(n_columns), distinct_values.tolist())
         tuples = np.fromiter(distinct, object, n_distinct)
+        first_of_column = grouped.indices * len(distinct_values)
         value_places = np.searchsorted(distinct_values, grouped.data)
-        pairs = tuples[grouped.indices * len(distinct_values) + value_places].tolist()
+        pairs = tuples[first_of_column + value_places].tolist()
     else:
         pairs = list(zip(grouped.indices.tolist(), grouped.data.tolist(), strict=True))
 

@@ -284,13 +284,18 @@ def _find_undecided_order(division: _Division) -> Iterator[BlindSpot]:
 
 def _count_undecided(train: Ratings, test: Ratings) -> tuple[int, int]:
     """How many users have a training rating that is no earlier than a test rating, of how many."""
-    latest = np.full(train.n_users, np.iinfo(np.int64).min)
-    np.maximum.at(latest, train.users, np.asarray(train.times))
-    earliest = np.full(test.n_users, np.iinfo(np.int64).max)
-    np.minimum.at(earliest, test.users, np.asarray(test.times))
+    integers = np.iinfo(np.int64)
+    training_times = np.asarray(train.times)
+    latest = np.full(train.n_users, integers.min)
+    np.maximum.at(latest, train.users, training_times)
+
+    test_times = np.asarray(test.times)
+    earliest = np.full(test.n_users, integers.max)
+    np.minimum.at(earliest, test.users, test_times)
 
     tested = np.unique(test.users)
-    return int((latest[tested] >= earliest[tested]).sum()), len(tested)
+    is_undecided = latest[tested] >= earliest[tested]
+    return int(is_undecided.sum()), len(tested)
 
 
 def _find_other_share(division: _Division) -> Iterator[BlindSpot]:

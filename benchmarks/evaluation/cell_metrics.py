@@ -158,6 +158,8 @@ class CellMetrics:
         if self.shares:
             sums = np.array([sums for sums, _ in self.shares.values()])
             weights = np.array([weights for _, weights in self.shares.values()])
+
+        # Only users who have a share of any metric are kept.
         users = np.flatnonzero(weights.any(axis=0)).astype(np.int32)
         return {
             "share_users": users,

@@ -39,9 +39,12 @@ def ndcg(lists: RankedHits, k: int) -> Doubles:
     discounts = 1 / np.log2(np.arange(2, n_ranks + 2))
 
     # What a perfect list of n hits has, for n = 0, 1, 2, ...
-    ideal = np.concatenate([[0.0], np.cumsum(discounts)])
-    gained = hits @ discounts[: hits.shape[1]]
-    return np.asarray(gained / ideal[n_ideal])
+    ideal_by_hits = np.concatenate([[0.0], np.cumsum(discounts)])
+    ideal = ideal_by_hits[n_ideal]
+
+    discounts_of_list = discounts[: hits.shape[1]]
+    gained = hits @ discounts_of_list
+    return np.asarray(gained / ideal)
 
 
 @ranking_metric("higher", "share", name="map")

@@ -213,6 +213,7 @@ def _evaluate_stale(run: Run, cells: Iterable[Cell], dataset: Dataset, source: s
         train_rows, test_rows = divide(dataset, *division)
         train = dataset.ratings.take(train_rows)
         test = dataset.ratings.take(test_rows)
+
         for cell in group:
             record = run.read(cell)
             arrays = _read_sound_answers(run, cell, test)

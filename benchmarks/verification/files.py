@@ -104,9 +104,11 @@ def _read_records(run: Run, ledger: Ledger) -> dict[str, Record]:
             record, key = Record.with_key(path.read_bytes())
         except (OSError, ValueError) as error:
             raise unreadable_record_error(path, error) from None
+
         ledger.compare("keys", file, "key", record.cell.key, key)
         ledger.compare("keys", file, "name of the file", f"{record.cell.name}.json", path.name)
         records[path.stem] = record
+
     if not records:
         raise UsageError(
             f"{run.directory} holds a plan and no record, so there is nothing to verify"
@@ -151,9 +153,11 @@ def _note_absent_record(place: str, cell: Cell, unplanned: list[Cell], ledger: L
         if n_different <= MANY and is_nearer:
             hint = f"and so no record; {other.name}.json is the nearest"
             nearest = [f"{finding}, {hint}" for finding in trial.findings]
+
     if nearest:
         ledger.findings += nearest
         return
+
     place_in_plan = f"{place} ({cell.row}, {cell.place})"
     ledger.note("plan.json", place_in_plan, f"a record {cell.name}.json", None)
 
@@ -176,12 +180,14 @@ def _check_record(
     described = record.data.to_json()
     for name in DATA:
         ledger.compare("plan", file, f"data.{name}", planned.get(name), described.get(name))
+
     threads = record.environment.to_json().get("threads")
     ledger.compare("plan", file, "environment.threads", cell.threads, threads)
 
     for phase, costs in record.costs.items():
         median = statistics.median(costs.samples or [math.nan])
         ledger.compare("costs", file, f"costs.{phase}.seconds", median, costs.seconds)
+
     _check_answers_file(run, cell, record, ledger)
 
 
@@ -230,7 +236,10 @@ def _check_results_table(run: Run, records: list[Record], ledger: Ledger) -> Non
         ledger.note(path.name, "columns", "each column once", "one of them twice")
     if len(lines) != len(records):
         ledger.note(path.name, "rows", len(records), len(lines))
-    for number, (record, line) in enumerate(zip(records, lines, strict=False), 1):
+
+    # Empty texts and absent ones are the same: "no value".
+    pairs = zip(records, lines, strict=False)
+    for number, (record, line) in enumerate(pairs, 1):
         place = f"row {number} ({record.cell.row}, {record.cell.place})"
         expected = {name: str(value) or None for name, value in csv_row(record).items()}
         found = {name: value or None for name, value in line.items()}
@@ -257,6 +266,8 @@ def _check_report(run: Run, records: list[Record], about: RunDescription, ledger
     if not found:
         ledger.note(path.name, "the JSON of the records", f"{len(records)} records", None)
         return
+
+    # Through JSON, so that tuples are lists as they are in the page.
     expected = json.loads(json.dumps(embed_records(about, records)))
     ledger.compare(path.name, path.name, "", expected, found)
 

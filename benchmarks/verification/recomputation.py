@@ -248,6 +248,7 @@ def _compare_shares(record: Record, metrics: CellMetrics, arrays: Arrays, ledger
         if column not in columns or column not in record.metrics:
             ledger.note(file, f"share_columns[{place}]", "a metric of the record", column)
             continue
+
         for name in ("share_sums", "share_weights"):
             expected = recomputed[name][columns.index(column)]
             found = arrays[name][place]
@@ -268,7 +269,11 @@ def _note_first_difference(
     different = np.flatnonzero(~is_close)
     if len(different) == 0:
         return
+
     first = different[0]
-    more = f" and {len(different) - 1} more" if len(different) > 1 else ""
+    n_more = len(different) - 1
+    more = f" and {n_more} more" if n_more else ""
     where = f"{place}, user {users[first]}{more}"
-    ledger.note(file, where, float(expected[first]), float(found[first]))
+    wanted = float(expected[first])
+    got = float(found[first])
+    ledger.note(file, where, wanted, got)

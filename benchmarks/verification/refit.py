@@ -87,6 +87,8 @@ def refit_cell(
             plugins=plugins,
         )
         (new,) = executor.execute(jobs)
+
+        # A cell that is not ok has no answers to compare.
         if old.status == new.status == "ok":
             differences, n_same = _compare_metrics(old, new)
             more, n_more = _compare_arrays(run.answers(cell), again.answers(cell))
@@ -98,6 +100,7 @@ def refit_cell(
             reason = new.reason or "no reason"
             differences = [f"status: {old.status} in the record, {new.status} again: {reason}"]
             n_same = 0
+
     return SecondFit(differences, n_same, excuse(old, new))
 
 
@@ -123,21 +126,29 @@ def _compare_arrays(
     differences = []
     n_same = 0
     for name in {**before, **after}:
-        if name not in before or name not in after or before[name].shape != after[name].shape:
+        old = before.get(name)
+        new = after.get(name)
+        if old is None or new is None or old.shape != new.shape:
             differences.append(f"{name}: another shape")
             continue
 
-        old = before[name]
-        new = after[name]
+        # NaN stands for "nothing here", which is the same on both sides.
         is_float = old.dtype.kind == "f"
         differs = old != new
         if is_float:
-            differs &= ~(np.isnan(old) & np.isnan(new))
+            are_both_nan = np.isnan(old) & np.isnan(new)
+            differs &= ~are_both_nan
+
         n_different = int(differs.sum())
         n_same += differs.size - n_different
-        if n_different:
-            largest = f", by up to {np.nanmax(np.abs(old - new)):.3g}" if is_float else ""
-            differences.append(f"{name}: {n_different} of {differs.size} entries differ{largest}")
+        if n_different == 0:
+            continue
+
+        largest = ""
+        if is_float:
+            distances = np.abs(old - new)
+            largest = f", by up to {np.nanmax(distances):.3g}"
+        differences.append(f"{name}: {n_different} of {differs.size} entries differ{largest}")
     return differences, n_same
 
 

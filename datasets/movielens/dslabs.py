@@ -170,8 +170,10 @@ def _read_films(frame: "pd.DataFrame") -> Films:
     films: Films = {}
     described = frame.drop_duplicates("movieId")
     years = described["year"].astype("float64")
-    columns = (described["movieId"], described["title"], years, described["genres"])
-    for film_id, title, year, genres in zip(*columns, strict=True):
+    film_ids = described["movieId"]
+    titles = described["title"]
+    genre_lists = described["genres"]
+    for film_id, title, year, genres in zip(film_ids, titles, years, genre_lists, strict=True):
         title_known = title if isinstance(title, str) else NO_TITLE
         year_known = int(year) if year == year else None  # NaN where it is missing
         genres_known = () if genres == NO_GENRES else tuple(genres.split("|"))

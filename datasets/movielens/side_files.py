@@ -83,12 +83,16 @@ def parse_links_csv(content: bytes, where: str) -> FilmLinks:
                 raise _refusal(where, number, line, problem)
             continue
 
-        has_numbers = len(fields) == len(header) and fields[0].isdecimal()
-        if not has_numbers or not (fields[2] == "" or fields[2].isdecimal()):
-            problem = "expected movieId,imdbId,tmdbId, numbers all of them"
+        problem = "expected movieId,imdbId,tmdbId, numbers all of them"
+        if len(fields) != len(header):
             raise _refusal(where, number, line, problem)
-        if fields[2]:
-            links[int(fields[0])] = int(fields[2])
+
+        # Some films have no tmdbId.
+        film_id, _, tmdb_id = fields
+        if not film_id.isdecimal() or not (tmdb_id == "" or tmdb_id.isdecimal()):
+            raise _refusal(where, number, line, problem)
+        if tmdb_id:
+            links[int(film_id)] = int(tmdb_id)
     return links
 
 

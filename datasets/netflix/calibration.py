@@ -98,7 +98,8 @@ def _describe_ratings(
 ) -> list[Quantity]:
     """The quantities of all ratings: stars, mean, deviation, counts and who gives how many."""
     stars = ratings.stars
-    percent_by_stars = 100 * np.bincount(stars, minlength=6)[1:] / len(stars)
+    counts_by_stars = np.bincount(stars, minlength=6)[1:]
+    percent_by_stars = 100 * counts_by_stars / len(stars)
     quantities = [
         Quantity(f"{k + 1} stars, %", target, STARS_TOLERANCE, float(percent_by_stars[k]))
         for k, target in enumerate(PERCENT_BY_STARS)

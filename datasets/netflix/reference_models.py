@@ -56,9 +56,12 @@ def additive_biases(train: Triples, n_users: int, n_movies: int) -> Biases:
     deviations = train.values - mean
     of_users = np.zeros(n_users)
     of_movies = shrunk_means(train.movies, deviations, 0, n_movies)
+
+    # Each half step explains what the other leaves
     for _ in range(BIAS_ROUNDS):
         without_movies = deviations - of_movies[train.movies]
         of_users = shrunk_means(train.users, without_movies, USER_BIAS_DAMPING, n_users)
+
         without_users = deviations - of_users[train.users]
         of_movies = shrunk_means(train.movies, without_users, MOVIE_BIAS_DAMPING, n_movies)
     return Biases(mean, of_users, of_movies)

@@ -71,6 +71,7 @@ def match_overviews(
             if film is not None and _is_of_other_year(film, year):
                 n_of_other_years += 1
                 film = None
+
         overviews.append(film.overview if film else "")
 
     n_matched = len(overviews) - overviews.count("")
@@ -172,6 +173,7 @@ def _read_rows(path: Path) -> Iterator[dict[str, str]]:
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as text:
         records = _split_records(read_bounded_lines(text, str(path)))
         line, header = next(records, (1, []))
+
         columns = [name.strip() for name in header]
         missing = [name for name in NEEDED if name not in columns]
         if missing:

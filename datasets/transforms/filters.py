@@ -35,7 +35,8 @@ def min_ratings(
     item_passes = more_than(item_counts, per_item)
     user_passes = more_than(user_counts, per_user)
 
-    rows = np.flatnonzero(item_passes[ratings.items] & user_passes[ratings.users])
+    is_kept = item_passes[ratings.items] & user_passes[ratings.users]
+    rows = np.flatnonzero(is_kept)
     kept = ratings.take(rows)
     rule = filter_rule(per_item, per_user)
     return kept, Step(rule, count_sizes(ratings), count_sizes(kept))

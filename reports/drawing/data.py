@@ -40,6 +40,7 @@ def draw_stars(stars: Stars, title: str) -> Figure:
     """How often each rating is given, with its share where there are few; else bins."""
     figure, axes = _make_canvas(title)
     axes.set(xlabel="rating", ylabel="ratings")
+
     counts = stars["counts"]
     edges = stars["edges"]
     if edges is not None:
@@ -116,13 +117,15 @@ def _mark_median(axes: Axes, median: float) -> None:
 def draw_years(years: Years, title: str) -> Figure:
     """Items in each year of release, or in each ten or more years."""
     figure, axes = _make_canvas(title)
+    counts = years["counts"]
     step = years["step"]
-    edges = years["first"] + step * np.arange(len(years["counts"]) + 1.0)
+    edges = years["first"] + step * np.arange(len(counts) + 1.0)
     per = f"{step:,} years"
     if step == 1:
         edges -= 0.5  # so that a year's bar stands on its number
         per = "year"
-    axes.stairs(years["counts"], edges, fill=True, color=INK)
+
+    axes.stairs(counts, edges, fill=True, color=INK)
     axes.set(xlabel="year of release", ylabel=f"items per {per}")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=STEPS, min_n_ticks=1))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
@@ -200,11 +203,14 @@ def _set_round_numbers(axis: Axis, lowest: float, highest: float) -> None:
     first = np.floor(np.log10(lowest))
     last = np.ceil(np.log10(highest))
     exponents = np.arange(first, last + 1)
+
+    # The first choice that shows three numbers, or else the last one.
     for factors in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
         ticks = [float(ten * factor) for ten in 10.0**exponents for factor in factors]
         n_shown = sum(lowest <= tick <= highest for tick in ticks)
         if n_shown >= 3:
             break
+
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(EngFormatter(sep=""))
     axis.set_minor_locator(NullLocator())

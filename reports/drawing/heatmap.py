@@ -368,23 +368,27 @@ def _time_squares(results: Results, phase: str) -> list[Square]:
 def _cold_squares(results: Results) -> list[Square]:
     """One square a row: seconds of imports and warm-up, in no other number."""
     times = [row.cold_seconds for row in results.rows]
+    shades = scale_to_shades(times, log=True)
     squares = []
-    for row, time, shade in zip(results.rows, times, scale_to_shades(times, log=True), strict=True):
+    for row, time, shade in zip(results.rows, times, shades, strict=True):
         meaning = "the most of any fold" if time is not None else "not measured"
         tip = f"{row.name}, {COLD_START}: {seconds(time)} s, {meaning}"
         is_grey = row.contended and time is not None
-        squares.append(Square(seconds(time), tip, time, None if is_grey else shade, grey=is_grey))
+        colour = None if is_grey else shade
+        squares.append(Square(seconds(time), tip, time, colour, grey=is_grey))
     return squares
 
 
 def _total_squares(results: Results) -> list[Square]:
     """One square a row: seconds of all phases together, by which rows are compared."""
     times = [row.seconds(*PHASES) for row in results.rows]
+    shades = scale_to_shades(times, log=True)
     squares = []
-    for row, time, shade in zip(results.rows, times, scale_to_shades(times, log=True), strict=True):
+    for row, time, shade in zip(results.rows, times, shades, strict=True):
         tip = f"{row.name}, {ALL_PHASES}: {seconds(time)} s on average over the folds"
         is_grey = row.contended and time is not None
-        squares.append(Square(seconds(time), tip, time, None if is_grey else shade, grey=is_grey))
+        colour = None if is_grey else shade
+        squares.append(Square(seconds(time), tip, time, colour, grey=is_grey))
     return squares
 
 

@@ -67,9 +67,10 @@ def place_labels(
     FigureCanvasAgg(figure)  # the canvas that measures texts
     scale = figure.dpi / 72
     points = [_to_pixels(axes, label) for label in labels]
-    taken = [
-        _box_around(point, (2 * DOT_RADIUS * scale, 2 * DOT_RADIUS * scale)) for point in points
-    ]
+
+    # Names keep off the points and the lines of the path.
+    dot_size = 2 * DOT_RADIUS * scale
+    taken = [_box_around(point, (dot_size, dot_size)) for point in points]
     if path:
         corners = axes.transData.transform(path)
         taken += [_line_box(*ends, scale) for ends in itertools.pairwise(corners)]
@@ -82,6 +83,7 @@ def place_labels(
         free = _find_place(label, point, room, scale, taken, names, inside)
         if free is None:
             continue
+
         names.append(free.box)
         taken += [_box_around(spot, (scale, scale)) for spot in free.leader]
         written.append(_write_label(axes, label, free, scale))

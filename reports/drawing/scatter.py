@@ -81,7 +81,9 @@ def pareto_front(found: Sequence[Point], metric: Metric) -> list[Point]:
         is_equal = False
         if kept:
             last = kept[-1]
-            is_equal = (last.time, metric.loss(last.value)) == (point.time, loss)
+            last_loss = metric.loss(last.value)
+            is_equal = (last.time, last_loss) == (point.time, loss)
+
         if loss < best_loss or is_equal:
             kept.append(point)
             best_loss = loss
@@ -196,6 +198,8 @@ def _labels_in_order(
     """The names, those on the front first, then the better before the worse."""
     others = [point for point in found if point not in best]
     others.sort(key=lambda point: metric.loss(point.value))
+
+    # A point at the border tells where it would be.
     arrow = "↓" if metric.better == "higher" else "↑"
     labels = []
     for point in [*best, *others]:
@@ -229,21 +233,26 @@ def _set_heights(
     bounds = [bound for point in inner for bound in (point.low, point.high)]
     low = min(*heights, *bounds)
     high = max(*heights, *bounds)
+
+    # Points at the border are the outermost on their side.
     higher_is_better = metric.better == "higher"
-    if has_outer and higher_is_better:  # points at the border are the outermost on their side
+    if has_outer and higher_is_better:
         low = min(heights)
     elif has_outer:
         high = max(heights)
 
     room = 0.07 * (high - low) or 0.05 * abs(high) or 1.0
     axes.set_ylim(low - room, high + room)
-    if has_outer:
-        first = low - room
-        last = max(heights) - room
-        if higher_is_better:
-            first = min(heights) + room
-            last = high + room
-        axes.set_yticks([float(tick) for tick in axes.get_yticks() if first <= tick <= last])
+    if not has_outer:
+        return
+
+    first = low - room
+    last = max(heights) - room
+    if higher_is_better:
+        first = min(heights) + room
+        last = high + room
+    ticks = [float(tick) for tick in axes.get_yticks() if first <= tick <= last]
+    axes.set_yticks(ticks)
 
 
 def _set_times(axes: Axes, found: Sequence[Point]) -> None:

@@ -155,6 +155,8 @@ def _compare_with_best(found: Certainty, index: int) -> TableLine:
     difference = words.NONE
     p = words.NONE
     effect = words.NONE
+
+    # The best row has nothing to be compared with.
     if index != boot.best_row:
         value, low, high = boot.difference(index, boot.best_row)
         bounds = (low, high)
@@ -163,9 +165,11 @@ def _compare_with_best(found: Certainty, index: int) -> TableLine:
         p = words.chance(boot.p_values_against_best[index])
         effect = words.effect(boot.effect_size(index, boot.best_row))
 
+    value_of_row = float(boot.values[index])
+    bounds_of_row = boot.interval(index)
     texts = (
-        words.number(float(boot.values[index]), boot.interval(index)),
-        words.between(boot.interval(index)),
+        words.number(value_of_row, bounds_of_row),
+        words.between(bounds_of_row),
         words.span(boot.rank_interval(index)),
         f"{boot.chance_of_first[index]:.1%}",
         difference,

@@ -167,7 +167,8 @@ class DatasetComparison:
                 names.append(name)
                 losses.append([loss(mean) for mean in known])
 
-        return Ranking.of(names, np.array(losses).reshape(len(names), len(self.runs)))
+        shape = (len(names), len(self.runs))
+        return Ranking.of(names, np.array(losses).reshape(shape))
 
     def rows_without_rank(self, column: str) -> dict[str, list[str]]:
         """Why contestants have no mean rank -> which ones.
@@ -244,9 +245,10 @@ class DatasetComparison:
             return Square(words.NONE, f"{label}\n{row}: not in this run")
         if line.failure:
             failures = self.by_run[label][row].failures
-            statuses = dict.fromkeys(record.status.replace("_", " ") for record in failures)
+            statuses = [record.status.replace("_", " ") for record in failures]
+            distinct = ", ".join(dict.fromkeys(statuses))
             tip = f"{label}\n{row}: {line.failure}\n{line.reason}"
-            return Square(", ".join(statuses), tip, failed=True)
+            return Square(distinct, tip, failed=True)
 
         square = line.squares[place]
         return replace(square, tip=f"{label}\n{square.tip}")

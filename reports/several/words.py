@@ -73,11 +73,13 @@ def _name_hidden(comparison: DatasetComparison, column: str) -> str:
 def _describe_data(comparison: DatasetComparison) -> str:
     """How many recommenders on which data sets, and how many of them on each."""
     n_rows = len(comparison.contestants)
-    n_shared = sum(
-        all(name in rows for rows in comparison.by_run.values()) for name in comparison.contestants
-    )
+    n_shared = 0
+    for name in comparison.contestants:
+        n_shared += all(name in rows for rows in comparison.by_run.values())
     shared = "" if n_shared == n_rows else f" ({n_shared} of them on each)"
-    each = "; ".join(_describe_size(label, results) for label, results in comparison.runs.items())
+
+    sizes = [_describe_size(label, results) for label, results in comparison.runs.items()]
+    each = "; ".join(sizes)
     rows = words.count(n_rows, "recommender")
     split = _describe_split(comparison)
     return f"{rows} on {len(comparison.runs)} data sets{shared}, {split}: {each}."

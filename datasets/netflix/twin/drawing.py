@@ -138,6 +138,7 @@ def _write_lines(block: Block, user_ids: Indices, movies: Indices) -> bytes:
     digits = user_ids[:, None] // powers % 10
     text[:, :USER_DIGITS] = digits + ord("0")
     text[:, STAR_AT] = block.stars + ord("0")
+
     dates = _calendar_bytes()[block.days - FIRST_DAY]
     text[:, DATE_AT : DATE_AT + DATE_BYTES] = dates
     text[:, -1] = ord("\n")
@@ -152,10 +153,13 @@ def _write_lines(block: Block, user_ids: Indices, movies: Indices) -> bytes:
     line_ends = np.concatenate([[0], np.cumsum(line_lengths)])
     first_lines = np.searchsorted(block.rows, np.arange(len(movies) + 1))
     bounds = line_ends[first_lines]
+
     pieces = []
     for position, movie in enumerate(movies):
+        start = bounds[position]
+        end = bounds[position + 1]
         pieces.append(b"%d:\n" % (movie + 1))
-        pieces.append(lines[bounds[position] : bounds[position + 1]])
+        pieces.append(lines[start:end])
     return b"".join(pieces)
 
 
