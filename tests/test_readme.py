@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from recbench.benchmarks.records.record import Run
+from tests.benchmarks.console.test_command_line import bench
 from tests.conftest import ROOT, RunBench
 
 
@@ -28,17 +29,15 @@ def test_the_algorithm_of_the_readme_is_one_file_and_runs(
     assert len(source.splitlines()) <= 25
 
 
-def test_every_command_of_the_readme_is_accepted(
-    ratings_file: Path, run_bench: RunBench, tmp_path: Path
-) -> None:
+def test_every_command_of_the_readme_is_accepted(ratings_file: Path, tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text().replace("\\\n", " ")
     commands = re.findall(r"^python -m benchmarks\.run (.*?)(?: +#.*)?$", readme, re.M)
     assert len(commands) >= 4
     for command in commands:
         options = re.sub(r"--dataset +(\"[^\"]*\"|\S+)", "", command).replace('"', "").split()
-        run_bench(
-            "--dataset", f"table:{ratings_file}", *options, "--dry-run", "--out", tmp_path, check=0
-        )
+        given = ["--dataset", f"table:{ratings_file}", *options, "--out", tmp_path / "out"]
+        result = bench(*given, "--dry-run")
+        assert result.exit_code == 0, result.output
 
 
 MOST_LINES = 600  # of the tour: what one reads in thirty minutes

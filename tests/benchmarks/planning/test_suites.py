@@ -15,6 +15,7 @@ from recbench.benchmarks.records.record import Run
 from recbench.datasets import UsageError
 from recbench.reports.results import Results
 from recbench.reports.sections.published import compare_with_published
+from tests.benchmarks.console.test_command_line import bench
 from tests.conftest import RunBench
 from tests.reports.test_reports import KINDS
 
@@ -81,7 +82,7 @@ def test_published_and_measured_numbers_stand_side_by_side(tmp_path: Path) -> No
 
 
 def test_a_suites_split_and_seed_are_used_unless_others_are_given(
-    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+    ratings_file: Path, tmp_path: Path
 ) -> None:
     plans = []
     for more in ([], ["--split", "kfold", "--seed", 0]):
@@ -93,7 +94,9 @@ def test_a_suites_split_and_seed_are_used_unless_others_are_given(
             "--out",
             tmp_path,
         ]
-        plans.append(run_bench(*arguments, "--dry-run", *more, check=0).stdout)
+        result = bench(*arguments, "--dry-run", *more)
+        assert result.exit_code == 0, result.output
+        plans.append(result.output)
     assert "recommenders fold 0" in plans[0]
     assert "6 cells" in plans[0]
     assert "recommenders fold" not in plans[1]
@@ -153,9 +156,7 @@ def test_a_split_without_another_division_claims_no_variance_of_divisions(
     assert report.count("the split has no other division") == 2
 
 
-def test_an_empty_part_is_refused_before_anything_runs(
-    ratings_file: Path, run_bench: RunBench, tmp_path: Path
-) -> None:
+def test_an_empty_part_is_refused_before_anything_runs(ratings_file: Path, tmp_path: Path) -> None:
     arguments = [
         "--dataset",
         f"table:{ratings_file}",
@@ -166,6 +167,7 @@ def test_an_empty_part_is_refused_before_anything_runs(
     ]
     for split in ("last-out[n=500]", "recommenders[train=0.001]"):
         for more in ([], ["--dry-run"]):
-            said = run_bench(*arguments, "--split", split, *more, check=2)
-            assert "no rating is left for the" in said.stderr + said.stdout
+            result = bench(*arguments, "--split", split, *more)
+            assert result.exit_code == 2
+            assert "no rating is left for the" in result.output
     assert not list(tmp_path.glob("records/*"))
