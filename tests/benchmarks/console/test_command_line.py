@@ -152,6 +152,8 @@ def test_a_damaged_record_is_named(ratings_file: Path, run_bench: RunBench, tmp_
         "random",
         "--folds",
         2,
+        "--no-report",
+        "--debug",
         "--out",
         tmp_path,
     ]
