@@ -171,7 +171,8 @@ def _flatten(value: Any, where: str, line: int) -> dict[str, str]:
     for name, inside in value.items():
         if isinstance(inside, dict):
             for name_inside, deeper in inside.items():
-                fields[f"{name}.{name_inside}"] = _write(deeper)
+                is_type = name_inside.startswith("$")  # as MongoDB writes {"$date": 1101731671000}
+                fields[name if is_type else f"{name}.{name_inside}"] = _write(deeper)
         else:
             fields[str(name)] = _write(inside)
     return fields

@@ -27,6 +27,7 @@ SEPARATORS = {  # what may be given, and the separator that it means
 USUAL_SEPARATORS = (",", "\t", ";", COLONS, "|")  # of equally good ones the first is taken
 BLANKS = " \t\u00a0"  # what is ignored around names and values
 COMMENT_MARKS = ("#", "%")  # what a line of comment begins with
+EXCEL_LINE = re.compile(r'"?sep=(?P<separator>[,;|\t])"?[ \t]*\r?\n')  # a first line for Excel
 SAMPLE_CHARACTERS = 1 << 16  # of the file, in which the separator is looked for
 MOST_SAMPLED = 200  # records of them
 REGULAR_SHARE = 0.9  # of the records that must have as many fields as the first
@@ -115,6 +116,10 @@ def recognise_dialect(
     n_comments = _count_comments(start)
     sample = "".join(start.splitlines(keepends=True)[n_comments:])
 
+    as_excel_says = EXCEL_LINE.match(start)
+    if as_excel_says and not n_comments:
+        n_comments = 1
+        separator = separator or as_excel_says["separator"]
     if separator:
         likeliest = _separator_by_name(separator)
     else:

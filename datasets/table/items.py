@@ -15,6 +15,7 @@ from recbench.datasets.table.dialect import BLANKS
 from recbench.datasets.table.options import Options, Request
 from recbench.datasets.table.read import read_columns
 from recbench.datasets.table.roles import Records, name_columns, plain_name
+from recbench.datasets.table.values import WHOLE
 
 # The names of each role's column, written as `plain_name` writes them
 # fmt: off
@@ -196,7 +197,10 @@ def _texts_of(series: pl.Series) -> list[str]:
         series = series.cast(pl.Int64)
     if series.dtype == pl.Binary:
         series = series.cast(pl.String, strict=False)
-    return series.cast(pl.String).fill_null("").str.strip_chars(BLANKS).to_list()
+    texts = series.cast(pl.String).fill_null("").str.strip_chars(BLANKS)
+    if texts.str.contains(WHOLE).all():
+        texts = texts.str.strip_suffix(".0")
+    return texts.to_list()
 
 
 def _parse_record(texts: dict[str, str], *, has_years: bool) -> ItemFacts:

@@ -319,7 +319,7 @@ def _read_explicit(columns: Columns, request: Request, steps: list[Step]) -> Rea
     given = parse_scale(options.scale) or read.scale
     if given is None:
         refuse_implausible_ratings(columns, request, ratings, levels)
-        scale, remark = infer_scale(columns, request, levels.values)
+        scale, remark = infer_scale(columns, request, levels.values, levels.n_ratings)
         return columns, ratings, scale, [*read.remarks, remark]
 
     refuse_outside_scale(columns, request, ratings, given, levels)

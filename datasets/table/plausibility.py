@@ -17,10 +17,12 @@ from recbench.datasets.table.columns import Columns
 from recbench.datasets.table.options import COUNT, NONE, Request
 
 # Codes for "not rated"
-HIGH_CODES = (77, 88, 97, 98, 99, 999, 9999)
+HIGH_CODES = (77, 88, 97, 98, 99, 255, 999, 9999)
+HIGHEST_CODES = (255, 999, 9999)  # which may stand beside ratings up to 100
 LOW_CODES = (-1, -9, -99, -999, -9999)
 HIGHEST_BESIDE_CODE = 20  # rating that may stand beside a high code
-FARTHEST = 3  # times the largest rating: a high code is farther away
+HIGHEST_BESIDE_HIGHEST = 100
+FARTHEST = 2.5  # times the largest rating: a high code is farther away
 HIGHEST_BESIDE_LOW = 3  # -1 beside 0 and 1 is a scale, -1 beside 3 is none
 FEWEST_LEVELS = 4  # ratings that differ, beside a zero that may be a code
 FEWEST_ZEROS = 5
@@ -135,7 +137,8 @@ def _find_code(levels: Levels) -> float | None:
     highest = values[-1]
     others = values[~np.isin(values, HIGH_CODES)]  # several codes may stand together
     farthest = np.abs(others).max(initial=0)
-    is_far = 0 < farthest <= HIGHEST_BESIDE_CODE and highest >= FARTHEST * farthest
+    beside = HIGHEST_BESIDE_HIGHEST if highest in HIGHEST_CODES else HIGHEST_BESIDE_CODE
+    is_far = 0 < farthest <= beside and highest >= FARTHEST * farthest
     if highest in HIGH_CODES and is_far and levels.counts[-1] > 1:
         return float(highest)
 
@@ -288,9 +291,9 @@ def remark_on_ids(
     role: str, column: str, raw_ids: NDArray[Any], indices: NDArray[np.int32], request: Request
 ) -> list[str]:
     """What looks damaged about the ids of a role; `indices` are those of the rows."""
-    if raw_ids.dtype.kind != "U":
+    if raw_ids.dtype.kind != "U" and "isbn" not in column.lower():
         return []
-    texts = pl.Series(raw_ids.tolist(), dtype=pl.String)
+    texts = pl.Series([str(raw_id) for raw_id in raw_ids.tolist()], dtype=pl.String)
     remarks = []
 
     def count_rows(is_bad: pl.Series) -> str:
@@ -315,7 +318,7 @@ def remark_on_ids(
                 f"{count_rows(is_bad)} have {example!r} as id of the {role}: {kind}? This leaves "
                 f"them out: {request.spell(where=f'{column}!={example}')}"
             )
-    if _have_lost_zeros(texts):
+    if _have_lost_zeros(texts, is_isbn="isbn" in column.lower()):
         short = texts.str.len_chars() < ISBN_LENGTH
         remarks.append(
             f"{count_rows(short)} have an id of the {role} of fewer than {ISBN_LENGTH} characters "
@@ -325,11 +328,11 @@ def remark_on_ids(
     return remarks
 
 
-def _have_lost_zeros(texts: pl.Series) -> bool:
-    """Whether ids look like ISBNs without their leading zeros."""
-    is_isbn = texts.str.contains(r"^\d{7,9}[\dXx]$")
-    has_check = texts.str.contains(r"^\d+[Xx]$").any()
-    if not has_check or is_isbn.sum() < 0.9 * len(texts) or texts.str.starts_with("0").any():
+def _have_lost_zeros(texts: pl.Series, *, is_isbn: bool) -> bool:
+    """Whether ids look like ISBNs without their leading zeros; `is_isbn` if they are called so."""
+    fitting = texts.str.contains(r"^(\d{7,9}[\dXx]|\d{13})$")
+    is_known = is_isbn or texts.str.contains(r"^\d+[Xx]$").any()
+    if not is_known or fitting.sum() < 0.9 * len(texts) or texts.str.starts_with("0").any():
         return False
     n_short = int((texts.str.len_chars() < ISBN_LENGTH).sum())
     return n_short >= SHORT_SHARE * len(texts)

@@ -211,7 +211,10 @@ def _remark_on_dialect(dialect: Dialect) -> list[str]:
     remarks = []
     if dialect.n_comments:
         marks = " or ".join(COMMENT_MARKS)
-        remarks.append(f"{dialect.n_comments} lines at the top begin with {marks}: comments.")
+        remarks.append(
+            f"{dialect.n_comments} lines at the top are left out: they begin with {marks}, or say "
+            "sep= for Excel."
+        )
     if dialect.quoting == "none":
         remarks.append(UNQUOTED)
     if dialect.separator == BLANK:

@@ -34,6 +34,7 @@ SCALES_MEANT = {(1, 20): (0, 20)}  # marks go from 0, which hardly anybody gets
 WIDEST_CERTAIN = 20  # span of a usual scale that is taken however little of it is used
 LEAST_SHARE_USED = 0.5  # of the span of a wider one
 LARGEST_RATING = 100  # up or down, of a scale that nobody has given
+NEARLY_ALL = 0.9  # of the ratings are different: then they are ids
 MOST_STEPS = 21  # distinct ratings that are few
 FEWEST_LEVELS = 4  # distinct ratings that show that a scale ends where they end
 SMALLEST_SPAN = 1e-6  # of a scale whose ratings are all equal, as a share of them
@@ -50,6 +51,10 @@ THOUSANDS_AND_COMMA = r"^[+-]?\d{1,3}(\.\d{3})*,\d+$|^[+-]?\d{1,3}(\.\d{3})*$"
 OF = r"^([+-]?\d+(?:[.,]\d+)?) ?(?:/|out of|of) ?(\d+)$"
 PERCENT = r"^([+-]?\d+(?:[.,]\d+)?) ?%$"
 STARS = r"^(★*)(☆*)$"
+YES_AND_NO = {
+    "true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "like": 1.0, "dislike": 0.0, "liked": 1.0,
+    "disliked": 0.0, "up": 1.0, "down": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0,
+}  # fmt: skip
 STARS_IN_WORDS = r"^(\d+(?:[.,]\d+)?) ?(?:stars?|★)$"
 
 Scale = tuple[float, float]
@@ -116,7 +121,7 @@ def read_ids(columns: Columns, role: str, request: Request) -> Ids:
         return Ids(*_text_ids(distinct), remarks)
 
     integers = distinct.texts.str.contains(INTEGER)
-    if not integers.all() and integers.any():
+    if not integers.all():
         n_whole = int(distinct.texts.str.contains(WHOLE).sum())
         if n_whole + int(integers.sum()) == len(distinct.texts):
             texts = distinct.texts.str.replace(r"\.0$", "")
@@ -302,6 +307,12 @@ def _read_other_form(texts: pl.Series, decimal: str) -> tuple[pl.Series, str] | 
     if fits(STARS):
         counts = texts.str.extract(STARS, 1).str.len_chars().cast(pl.Float64)
         return counts, "Ratings are counts of stars."
+    lowered = filled.str.to_lowercase()
+    if lowered.is_in(list(YES_AND_NO)).all() and lowered.n_unique() == 2:
+        numbers = texts.str.to_lowercase().replace_strict(
+            YES_AND_NO, default=None, return_dtype=pl.Float64
+        )
+        return numbers, f"Ratings are {' and '.join(lowered.unique(maintain_order=True))}: 1 and 0."
     if fits(STARS_IN_WORDS):
         return _floats_of_group(texts, STARS_IN_WORDS), "Ratings are numbers of stars, in words."
     return None
@@ -313,9 +324,11 @@ def _floats_of_group(texts: pl.Series, form: str) -> pl.Series:
 
 
 def infer_scale(
-    columns: Columns, request: Request, levels: NDArray[np.float32]
+    columns: Columns, request: Request, levels: NDArray[np.float32], n_ratings: int
 ) -> tuple[Scale, str]:
-    """The narrowest usual scale that holds all `levels`, the sorted distinct ratings; a remark.
+    """The narrowest usual scale that holds all `levels`, the sorted distinct of all ratings.
+
+    And a remark on it.
 
     If it is much wider than they are, or none holds them, the scale goes from the lowest to the
     highest if they are few and evenly spaced (or a little more if all are the same). UsageError
@@ -337,10 +350,12 @@ def infer_scale(
         scale = (lowest, highest)
     else:
         name = columns.names["rating"]
+        are_ids = len(levels) > NEARLY_ALL * n_ratings and step == 1 and n_ratings > MOST_STEPS
+        looks = "ids" if are_ids else "counts of plays or purchases"
         raise UsageError(
             f"{columns.file}: {len(levels):,} different ratings in column {name!r}, from "
-            f"{lowest:.6g} to {highest:.6g}, fit no usual scale: they look like counts of plays "
-            f"or purchases. If they are: {_spell_counts(request, name)}. If they are ratings, "
+            f"{lowest:.6g} to {highest:.6g}, fit no usual scale: they look like {looks}. "
+            f"If they are counts: {_spell_counts(request, name)}. If they are ratings, "
             f"give their scale: {request.spell(scale=f'{lowest:.9g}:{highest:.9g}')}"
         )
 

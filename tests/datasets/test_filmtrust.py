@@ -1,6 +1,10 @@
 """FilmTrust: the real set from its wheel, and files in its original format."""
 
+import io
+import random
+import re
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +12,8 @@ import pytest
 
 from recbench import datasets
 from recbench.datasets import Dataset, UsageError
-from recbench.datasets.filmtrust import WHEEL
+from recbench.datasets.filmtrust import BLANKS, ORANGE, WHEEL
+from recbench.datasets.parsing import LineFormat, read_lines
 from recbench.datasets.storage.fetch import MissingData
 
 TXT = b"1 1 2\r\n1 2 3.5\r\n1 1 4\n7 2 0.5"
@@ -99,3 +104,72 @@ def test_bad_files_are_refused(
     place(tmp_path, monkeypatch, text)
     with pytest.raises(UsageError, match=message):
         datasets.load("filmtrust")
+
+
+def plainly(content: bytes, separator: bytes, header: list[bytes]) -> list[tuple[int, int, float]]:
+    """What the lines say, as plainly as it can be said. AssertionError for what is no such file."""
+    lines = [line.removesuffix(b"\r") for line in content.split(b"\n")]
+    assert [line.rstrip(b"\r") for line in lines[: len(header)]] == header
+    ratings = lines[len(header) :]
+    while ratings and not ratings[-1]:
+        ratings.pop()
+    assert ratings
+    pattern = re.compile(
+        rb"([1-9][0-9]{0,9})%b([1-9][0-9]{0,9})%b([0-4](?:\.[05])?)" % (separator, separator)
+    )
+    rows = []
+    for line in ratings:
+        match = pattern.fullmatch(line)
+        assert match is not None
+        user, item, rating = int(match[1]), int(match[2]), float(match[3])
+        assert max(user, item) < 2**31
+        assert 0.5 <= rating <= 4
+        rows.append((user, item, rating))
+    return rows
+
+
+@pytest.mark.parametrize(("line_format", "separator"), [(ORANGE, b"\t"), (BLANKS, b" ")])
+def test_mutated_files_mean_what_is_plainly_said_or_are_refused(
+    line_format: LineFormat, separator: bytes
+) -> None:
+    """The .tab of the wheel and the original ratings.txt, with what editors and nature do."""
+    rng = random.Random(5)
+    pieces = [
+        b"",
+        b"\n",
+        b"\r\n",
+        separator,
+        b" ",
+        b"0",
+        b"5",
+        b".",
+        b"-",
+        b"\0",
+        b"x",
+        b"99999999",
+    ]
+    header = [line.encode() for line in line_format.header]
+    n_read = 0
+    for _ in range(1500):
+        rows = [
+            separator.join(
+                [b"%d" % rng.randrange(1, 99), b"%d" % rng.randrange(1, 9), b"%.1f" % (half / 2)]
+            )
+            for half in rng.choices(range(1, 9), k=rng.randrange(1, 5))
+        ]
+        content = bytearray(b"\n".join([*header, *rows]) + rng.choice([b"", b"\n", b"\r\n\n"]))
+        for _ in range(rng.randrange(3)):
+            at = rng.randrange(len(content) + 1)
+            content[at : at + rng.choice([0, 0, 1, 2])] = rng.choice(pieces)
+
+        expected: object = UsageError
+        with suppress(AssertionError):
+            expected = plainly(bytes(content), separator, header)
+        got: object = UsageError
+        with suppress(UsageError):
+            lines = read_lines(io.BytesIO(bytes(content)), "mutated", line_format)
+            columns = (lines.users.tolist(), lines.items.tolist(), lines.values.tolist())
+            got = list(zip(*columns, strict=True))
+        assert got == expected, bytes(content)
+        n_read += expected is not UsageError
+    assert 300 < n_read < 1200, "both kinds are well represented"
