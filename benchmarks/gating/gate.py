@@ -30,6 +30,7 @@ from recbench.benchmarks.gating.verdicts import (
     judge_equal,
     judge_metric,
     judge_time,
+    mean_over_folds,
 )
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import AlgorithmDescription, Record, Run, group_by_role
@@ -149,7 +150,9 @@ def judge_rows(
                 continue
             if obstacle is not None:
                 verdict, reason = obstacle
-                verdicts.append(Verdict(row, tolerance, verdict, reason))
+                before = mean_over_folds(old.rows.get(row, []), tolerance.column)
+                after = mean_over_folds(new.rows.get(row, []), tolerance.column)
+                verdicts.append(Verdict(row, tolerance, verdict, reason, before, after))
             elif tolerance.column in TIMES:
                 verdicts.append(judge_time(row, tolerance, old.rows[row], new.rows[row]))
             elif _has_metric(row, tolerance.column, old, new):

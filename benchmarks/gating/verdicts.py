@@ -14,7 +14,7 @@ import numpy as np
 
 from recbench.benchmarks.certainty import Estimate
 from recbench.benchmarks.gating.seeds import NO_EFFECT, SeedEffect
-from recbench.benchmarks.gating.tolerances import BELOW_ZERO, Tolerance
+from recbench.benchmarks.gating.tolerances import BELOW_ZERO, TIMES, Tolerance
 from recbench.benchmarks.metrics import Doubles, Metric, find_metric
 from recbench.benchmarks.records import Record
 from recbench.datasets.foundation import format_seconds
@@ -209,18 +209,17 @@ def judge_time(
     both are too short, or where the processor's seconds did not grow as the wall's have. WORSE and
     IMPROVED need folds enough to tell all slower from chance.
     """
-    obstacle = _obstacle_to_times(old, new)
-    if obstacle:
-        return Verdict(row, tolerance, "NOT GATED", obstacle)
-
     phase = tolerance.column.removesuffix("_seconds")
     changes = _changes_of_times(phase, "seconds", old, new)
-    if len(changes) < len(old):
-        reason = "a cell has no time, or none of the kernel"
-        return Verdict(row, tolerance, "NOT GATED", reason)
+    obstacle = _obstacle_to_times(old, new)
+    if not obstacle and len(changes) < len(old):
+        obstacle = "a cell has no time, or none of the kernel"
 
-    base = statistics.fmean(record.costs[phase].seconds for record in old)
-    head = statistics.fmean(record.costs[phase].seconds for record in new)
+    base = mean_over_folds(old, tolerance.column)
+    head = mean_over_folds(new, tolerance.column)
+    if obstacle:
+        return Verdict(row, tolerance, "NOT GATED", obstacle, base, head)
+
     verdict = Verdict(
         row,
         tolerance,
@@ -283,6 +282,22 @@ def _obstacle_to_times(old: Sequence[Record], new: Sequence[Record]) -> str:
         if there != here:
             return f"another machine: {name} was {there} and is {here}"
     return ""
+
+
+def mean_over_folds(records: Sequence[Record], column: str) -> float | None:
+    """The mean of a metric or a time, as records have it; None if one of them has none."""
+    if any(record.status != "ok" for record in records):
+        return None
+    values: list[float | None] = []
+    for record in records:
+        if column in TIMES:
+            values.append(record.seconds(column.removesuffix("_seconds")))
+        else:
+            values.append(record.metrics.get(column))
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return None
+    return statistics.fmean(known)
 
 
 def _changes_of_times(

@@ -16,9 +16,10 @@ from recbench.benchmarks.accept import accept
 from recbench.benchmarks.certainty.bootstrap import bootstrap_users
 from recbench.benchmarks.certainty.estimate import Estimate
 from recbench.benchmarks.certainty.user_shares import UserShares
-from recbench.benchmarks.compare import compare
+from recbench.benchmarks.compare import CODES, compare
 from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.gating.gate import judge_runs
+from recbench.benchmarks.gating.outcome import Outcome
 from recbench.benchmarks.gating.suspicion import suspect_rows
 from recbench.benchmarks.gating.tolerances import Tolerance, parse_tolerance
 from recbench.benchmarks.gating.verdicts import judge_metric, judge_time
@@ -27,7 +28,7 @@ from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.facts import AlgorithmDescription, PhaseCost
 from recbench.benchmarks.records.record import Record, Run
 from recbench.datasets import UsageError
-from tests.conftest import RunBench
+from tests.conftest import ROOT, RunBench
 from tests.reports import invented_runs
 
 LIMITS = ["rmse:+1%", "precision@10:-5%"]
@@ -428,7 +429,10 @@ def test_without_limits_everything_stands_side_by_side(
     found = verdicts(tmp_path)
     assert found["item-mean", "rmse"] == "WORSE"
     assert found["user-item-bias", "ndcg@10"] == "PASS"
-    assert found["popularity", "rmse"] == "CRASHED"
+    assert found["popularity", "ndcg@10"] == "CRASHED"
+    entries = json.loads((tmp_path / "verdict.json").read_text())["verdicts"]
+    [lost] = [e for e in entries if (e["row"], e["limit"]["column"]) == ("popularity", "ndcg@10")]
+    assert lost["base"] > 0 and lost["head"] is None, "what is there is shown"
     assert {"mae", "precision@10", "fit_seconds", "rank_seconds"} <= {name for _, name in found}
     assert "side by side" in (tmp_path / "verdict.md").read_text()
     json_file = json.loads((tmp_path / "verdict.json").read_text())
@@ -865,3 +869,10 @@ def rewrite(run: Run, record: Record, shares: Edit) -> None:
         arrays = dict(found)
     shares(arrays)
     run.write(record, arrays)
+
+
+def test_the_readme_has_the_exit_codes_of_the_gate() -> None:
+    """In the order in which they win."""
+    section = (ROOT / "README.md").read_text().partition("| exit code | of `compare`")[2]
+    codes = [int(code) for code in re.findall(r"^\| (\d) \|", section.partition("\n\n")[0], re.M)]
+    assert codes == [CODES[outcome] for outcome in Outcome] == [1, 4, 2, 0]
