@@ -95,8 +95,8 @@ def test_the_live_table_shows_what_is_small() -> None:
     ("value", "bounds", "text"),
     [
         (0.91954, (0.9130, 0.9260), "0.9195"),
-        (0.00021, (0.00020, 0.00022), "0.00021"),
-        (0.00024, (0.00023, 0.00025), "0.00024"),
+        (0.00021, (0.00020, 0.00022), "0.000210"),
+        (0.00024, (0.00023, 0.00025), "0.000240"),
         (0.0005, (0.0003, 0.0009), "0.0005"),  # more digits would be chance
         (1e-6, None, "0.00000100"),
         (0.0, (0.0, 0.0), "0.0000"),
@@ -113,7 +113,7 @@ def test_digits_go_by_the_interval(
 
 def test_a_difference_of_a_millionth_is_not_nothing() -> None:
     assert words.signed(1e-6) == "+0.00000100"
-    assert words.signed(-1e-6, (-2e-6, -1e-7)) == "−0.0000010"
+    assert words.signed(-1e-6, (-2e-6, -1e-7)) == "−0.00000100"
     assert words.signed_briefly(-1.24e-6, (-2e-6, -1e-7)) == "−1.2e−6"
     assert words.signed_briefly(0.0123, (0.01, 0.02)) == "+0.0123"
 
