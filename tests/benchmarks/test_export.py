@@ -45,6 +45,7 @@ def test_the_rows_are_those_of_a_run(ratings_file: Path, tmp_path: Path) -> None
     assert len(records) == 3
     for record in records:
         exported = folds["folds"][record.cell.fold]
+        assert record.fold is not None
         assert exported["train"]["rows"] == record.fold.train_rows
         assert exported["test"]["rows"] == record.fold.test_rows
         assert folds["digest"] == record.cell.digest
