@@ -200,7 +200,12 @@ def _judge_defined(
     )
     old_estimate = old.estimates[column][row]
     new_estimate = new.estimates[column][row]
-    return judge_metric(row, tolerance, old_estimate, new_estimate, suspicious, seeds)
+    worst = math.inf
+    if find_metric(column).unit == "rating points":
+        lowest, highest = old.rows[row][0].data.scale
+        # No prediction is further off, since all are clipped; early records have no scale.
+        worst = highest - lowest or math.inf
+    return judge_metric(row, tolerance, old_estimate, new_estimate, suspicious, seeds, worst)
 
 
 def _has_metric(row: str, column: str, old: GatedRun, new: GatedRun) -> bool:

@@ -78,13 +78,15 @@ def judge_metric(
     new: Estimate,
     suspicious: float,
     seeds: SeedEffect = NO_EFFECT,
+    worst: float = math.inf,
 ) -> Verdict:
     """The verdict on a metric, from its estimates in the old and the new run.
 
     PASS if the two are equal in all draws, also at 0. REGRESSED if the whole interval of the change
     lies beyond the tolerance; SUSPICIOUS if it lies beyond a relative gain of `suspicious`;
     IMPROVED or WORSE if it lies on one side of 0. PASS only where a worsening beyond the tolerance
-    would have been found, and else UNRESOLVED; NOT GATED where the old value cannot lose as much.
+    would have been found, and else UNRESOLVED; NOT GATED where the old value cannot lose as much:
+    `worst` is the largest value that an error can have.
 
     What `seeds` are known to change is in the interval. Where it should be and is not known, an
     interval on one side of 0 says nothing, so the row neither improved nor got worse.
@@ -132,8 +134,9 @@ def judge_metric(
     if high < 0 and is_suspicious:
         reason = f"better by more than {suspicious:.0%}: too good to be taken on trust"
         return replace(verdict, verdict="SUSPICIOUS", reason=reason)
-    if _cannot_lose(metric, tolerance, old.value):
-        reason = f"it has {old.value:.4g}, and cannot lose the {tolerance.amount:g} that may pass"
+    if _cannot_lose(metric, tolerance, old.value, worst):
+        allowed = tolerance.format_change(tolerance.amount).removeprefix("+")
+        reason = f"it has {old.value:.4g}, and cannot lose the {allowed} that may pass"
         return replace(verdict, verdict="NOT GATED", reason=reason)
 
     cannot_claim = f"no change can be claimed{seeds.caveat}"
@@ -168,11 +171,16 @@ def judge_equal(row: str, tolerance: Tolerance, value: float) -> Verdict:
     )
 
 
-def _cannot_lose(metric: Metric, tolerance: Tolerance, old_value: float) -> bool:
-    """Whether a metric whose lowest value is 0 has less than the amount that it may lose."""
-    is_amount = tolerance.is_limit and not tolerance.relative
-    has_floor = metric.better == "higher" and metric.name not in BELOW_ZERO
-    return is_amount and has_floor and old_value <= tolerance.amount
+def _cannot_lose(metric: Metric, tolerance: Tolerance, old_value: float, worst: float) -> bool:
+    """Whether no value of the metric is as much worse than the old one as is tolerated."""
+    if not tolerance.is_limit:
+        return False
+    allowed = tolerance.amount
+    if tolerance.relative:
+        allowed *= abs(old_value)
+    if metric.better == "higher":
+        return metric.name not in BELOW_ZERO and old_value <= allowed
+    return worst - abs(old_value) <= allowed
 
 
 def _estimate_worsening(

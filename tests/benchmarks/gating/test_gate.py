@@ -444,7 +444,18 @@ def test_what_cannot_lose_the_amount_is_not_gated() -> None:
     some = rng.random(100) * 0.001
     less = rng.random(100) * 0.0001
     verdict = judge_metric("row", parse_tolerance("precision@10:-0.01"), made(some), made(less), 1)
-    assert verdict.verdict == "NOT GATED" and "cannot lose the 0.01 that may pass" in verdict.reason
+    assert verdict.verdict == "NOT GATED"
+    assert "cannot lose the 0.0100 that may pass" in verdict.reason
+
+
+def test_an_error_beyond_the_scale_is_no_limit(base: Path, head: Path) -> None:
+    """On 1 to 5 no prediction is more than 4 off, so nothing would ever fail."""
+    change(head, "item-mean", worse("rmse", 1.2))
+    change(head, "user-item-bias", worse("rmse", 1.2))
+    for limit in ("rmse:+4", "rmse:+500%"):
+        result = compared(base, head, limit)
+        assert result.exit_code == 2, limit
+        assert "can be gated by rmse" in result.output and "cannot lose the" in result.output
 
 
 def test_suspicious_fails_where_that_is_asked_for(base: Path, head: Path) -> None:

@@ -130,7 +130,9 @@ def test_a_scale_is_asked_for_where_no_usual_one_is_narrow(
     tmp_path: Path, ratings: list[object]
 ) -> None:
     spec = write_ratings(tmp_path / "t.csv", ratings)
-    with pytest.raises(UsageError, match=r"look like (counts|ids).*count=rating,rating=count.*scale="):
+    with pytest.raises(
+        UsageError, match=r"look like (counts|ids).*count=rating,rating=count.*scale="
+    ):
         datasets.load(spec)
     counted = datasets.load(f"{spec}[rating=count]")
     assert counted.feedback == "implicit"
