@@ -23,7 +23,9 @@ class Choice:
 
     header: list[str]  # names of all columns; "1", "2", "3" where the file has none
     positions: dict[str, int]  # by role
-    has_header: bool
+    n_header: (
+        int  # records above the first row: 0 without a header, 1 with one, 3 in Orange's files
+    )
     remarks: tuple[str, ...] = ()
 
 

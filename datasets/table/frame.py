@@ -15,7 +15,7 @@ import polars as pl
 from recbench.datasets.foundation import UsageError, format_spec, refuse_path
 from recbench.datasets.storage import keep_parquet
 from recbench.datasets.table.options import COUNT, NONE
-from recbench.datasets.table.roles import USUAL_NAMES, plain_name
+from recbench.datasets.table.roles import COUNT_NAMES, USUAL_NAMES, plain_name
 
 if TYPE_CHECKING:
     import pandas
@@ -46,7 +46,7 @@ def keep_frame(frame: "Frame", name: str, options: Mapping[str, str]) -> str:
     """
     refuse_path("data set", name)
     columns = _choose_columns([str(column) for column in frame.columns], options)
-    ratings = pl.DataFrame([_series(frame, column) for column in columns.values()])
+    ratings = pl.DataFrame([_series(frame, column) for column in dict.fromkeys(columns.values())])
 
     buffer = io.BytesIO()
     ratings.write_parquet(buffer)
@@ -62,8 +62,7 @@ def _choose_columns(header: list[str], options: Mapping[str, str]) -> dict[str, 
     for role, usual_names in USUAL_NAMES.items():
         given = options.get(role, "")
         if role == "rating" and _is_implicit(options, header):
-            if options.get(COUNT):
-                columns[COUNT] = options[COUNT]
+            columns |= _find_counts(options, header)
             continue
         if role == OPTIONAL and given == NONE and NONE not in header:
             continue
@@ -83,7 +82,21 @@ def _choose_columns(header: list[str], options: Mapping[str, str]) -> dict[str, 
                 f"columns are {listed}. Name it: {role}='COLUMN'"
             )
         columns[role] = fitting[0]
+
+    filtered = options.get("where", "").partition("=")[0].removesuffix("!")
+    if filtered in header:
+        columns["where"] = filtered
     return columns
+
+
+def _find_counts(options: Mapping[str, str], header: list[str]) -> dict[str, str]:
+    """The column with counts, if there is one: as named, or called as counts usually are."""
+    if options.get(COUNT):
+        return {COUNT: options[COUNT]}
+    usual = [column for column in header if plain_name(column) in COUNT_NAMES]
+    if options.get("rating") == COUNT and len(usual) == 1:
+        return {COUNT: usual[0]}
+    return {}
 
 
 def _is_implicit(options: Mapping[str, str], header: list[str]) -> bool:

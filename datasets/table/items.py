@@ -122,7 +122,7 @@ def _choose_columns(request: Request, file: Path, records: Records, names_known:
     remark = f"Of {file.name}, column {used}"
     if unused:
         remark += f"; unused: {', '.join(unused[:8])}{' ...' if len(unused) > 8 else ''}"
-    return Choice(header, positions, has_header, (f"{remark}.",))
+    return Choice(header, positions, int(has_header), (f"{remark}.",))
 
 
 def _given_positions(header: list[str], options: Options) -> dict[str, int]:

@@ -37,7 +37,7 @@ USUAL_NAMES = {
     "rating": (
         "rating", "ratings", "stars", "score", "value", "overall", "bookrating", "starrating",
         "reviewoverall", "reviewrating", "reviewscore", "userrating", "points", "grade",
-        "preference", "bewertung", "calificacion",
+        "preference", "relevance", "bewertung", "calificacion",
     ),
     "time": (
         "timestamp", "time", "unixreviewtime", "unixtime", "datetime", "date", "ratedat",
@@ -55,6 +55,9 @@ ROW_NAMES = (  # of columns that number the rows
     "eventid", "transactionid",
 )
 # fmt: on
+ORANGE_HEADER = 3  # records
+ORANGE_TYPES = {"c", "d", "s", "t", "m", "continuous", "discrete", "string", "time", "meta", ""}
+ORANGE_PARTS = {"class", "meta", "row", "col", "i", "ignore", "m", "c", ""}
 ROLES = tuple(USUAL_NAMES)
 N_NAMES_SHOWN = 6
 N_COLUMNS_SHOWN = 12
@@ -164,9 +167,10 @@ def choose_ratings_columns(
     options = request.options
     has_header = names_known or (options.header == "auto" and is_header(records))
     header = name_columns(records, has_header)
-    rows = [fields for fields in records[int(has_header) :] if len(fields) == len(header)]
+    n_header = _count_header_records(records) if has_header else 0
+    rows = [fields for fields in records[n_header:] if len(fields) == len(header)]
     profiles = [_profile(name, [row[k] for row in rows]) for k, name in enumerate(header)]
-    finding = _Finding(request, file, header, has_header, profiles, rows, records[0])
+    finding = _Finding(request, file, header, n_header, profiles, rows, records[0])
     return finding.choose()
 
 
@@ -175,6 +179,19 @@ def name_columns(records: Records, has_header: bool) -> list[str]:
     if has_header:
         return [name.strip(BLANKS) for name in records[0]]
     return [str(position + 1) for position in range(len(records[0]))]
+
+
+def _count_header_records(records: Records) -> int:
+    """How many records a header has: three in files of the program Orange, else one.
+
+    The second of the three has the types of the columns, the third their parts.
+    """
+    if len(records) > ORANGE_HEADER:
+        types = {field.strip(BLANKS) for field in records[1]}
+        parts = {field.strip(BLANKS).partition("=")[0] for field in records[2]}
+        if types <= ORANGE_TYPES and parts <= ORANGE_PARTS:
+            return ORANGE_HEADER
+    return 1
 
 
 def is_header(records: Records) -> bool:
@@ -229,10 +246,15 @@ class _Finding:
     request: Request
     file: Path
     header: list[str]
-    has_header: bool
+    n_header: int
     profiles: list[Profile]
     rows: Records
     first: Sequence[str]  # the very first record, names or not
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the columns have names."""
+        return self.n_header > 0
 
     @property
     def options(self) -> Options:
@@ -272,7 +294,7 @@ class _Finding:
             remarks += self._suggest_times(positions)
         if where is not None:
             positions["where"] = where
-        return Choice(self.header, positions, self.has_header, tuple(remarks))
+        return Choice(self.header, positions, self.n_header, tuple(remarks))
 
     def _names_given(self) -> dict[str, str]:
         """The name that was given for the column of each role, or ""."""
@@ -708,7 +730,7 @@ def choose_wide_columns(
     if not has_header:  # items are counted from 1, whatever stands before them
         header = ["user"] * begin + [str(place + 1) for place in range(len(header) - begin)]
     remark = f"A matrix of users by {len(item_columns):,} items. {found}; user=COLUMN or user=none"
-    return Choice(header, positions, has_header, (f"{remark} says otherwise.",))
+    return Choice(header, positions, int(has_header), (f"{remark} says otherwise.",))
 
 
 def _as_position(file: Path, request: Request) -> int:

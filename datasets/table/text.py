@@ -88,7 +88,7 @@ class TextTable:
     @property
     def n_rows(self) -> int:
         """Records that are not blank, without the header."""
-        return self.survey.rows - self.choice.has_header
+        return self.survey.rows - self.choice.n_header
 
     def read_rows(self, file: Path) -> Iterator[tuple[int, list[str] | None]]:
         """First line and fields of every record below the header, None where their number is wrong.
@@ -103,7 +103,7 @@ class TextTable:
 
     def read_all(self, file: Path) -> Iterator[Record]:
         """First line and fields of every record below the header, whatever it is."""
-        return islice(self.dialect.read_records(file), self.choice.has_header, None)
+        return islice(self.dialect.read_records(file), self.choice.n_header, None)
 
 
 def read_text(
@@ -169,11 +169,11 @@ def _open_table(
         raise UsageError(f"{dialect.origin} {problem}")
 
     choice = choose([fields for _, fields in start], False)
-    if choice.has_header and len(start) < 2:
+    if len(start) <= choice.n_header:
         problem = "expected ratings below the header line, found none"
         raise UsageError(f"{dialect.origin}: {problem}")
 
-    if choice.has_header and _has_row_names(start, choice.header):
+    if choice.n_header and _has_row_names(start, choice.header):
         # As R writes tables: the names of rows have no name themselves
         positions = {role: position + 1 for role, position in choice.positions.items()}
         choice = replace(choice, header=["", *choice.header], positions=positions)
@@ -183,7 +183,7 @@ def _open_table(
         dialect=dialect,
         survey=survey,
         choice=choice,
-        first=start[int(choice.has_header)],
+        first=start[choice.n_header],
         text_roles=text_roles,
     )
     return table, remarks

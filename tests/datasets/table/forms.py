@@ -202,6 +202,10 @@ NEW_FORMS: dict[str, bytes] = {
     ),
     "trailing.csv": text_of(lines_of()[:1] + [f"{line}," for line in lines_of()[1:]]),
     "headless.csv": text_of(lines_of(header=None)),
+    "orange.tab": text_of(
+        [lines_of("\t")[0], "c\tc\tc\tc", "row=1\tcol=1\tclass\tmeta", *lines_of("\t", None)]
+    ),
+    "for_excel.csv": b"sep=;\r\n" + text_of(lines_of(";"), "\r\n"),
     "stray_quote.tsv": text_of(
         ["name\t" + lines_of("\t")[0]]
         + [

@@ -3,11 +3,13 @@
 import re
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from recbench import datasets
 from recbench.benchmarks.splits import resolve_n_folds
 from recbench.datasets import Dataset, UsageError
+from recbench.datasets.table import keep_frame
 from tests.datasets.table.forms import FIRST_TIME, NAMES, ROWS, lines_of, text_of, write_form
 
 DAY = 86_400
@@ -245,7 +247,6 @@ def test_a_cell_of_a_matrix_is_named_by_line_and_column(tmp_path: Path) -> None:
 
 
 def test_a_matrix_of_typed_columns_is_one_too(tmp_path: Path) -> None:
-    import polars as pl
 
     lines = [line.split(",") for line in matrix(",", "", header="user")]
     frame = pl.DataFrame(lines[1:], schema=lines[0], orient="row")
@@ -254,3 +255,20 @@ def test_a_matrix_of_typed_columns_is_one_too(tmp_path: Path) -> None:
     data = datasets.load(f"table:{tmp_path}/wide.parquet[layout=wide]")
     assert len(data.ratings) == 90
     assert NAMES[0] not in data.item_ids.tolist()
+
+
+def test_frames_without_ratings_are_kept_with_what_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECBENCH_CACHE", str(tmp_path))
+    frame = pl.DataFrame(
+        {"user": [1, 1, 2], "item": [3, 4, 3], "plays": [3, 9, 0], "kind": ["a", "a", "b"]}
+    )
+    counted = datasets.load(keep_frame(frame, "plays", {"rating": "count"}))
+    assert counted.ratings.values.tolist() == [0.75, 1]
+    named = datasets.load(keep_frame(frame, "plays", {"count": "plays"}))
+    assert named.ratings.values.tolist() == [0.75, 1]
+    positives = datasets.load(keep_frame(frame, "all", {"rating": "none", "where": "kind=a"}))
+    assert positives.ratings.values.tolist() == [1, 1]
+    with pytest.raises(UsageError, match="there is no column count='hours'"):
+        keep_frame(frame, "x", {"count": "hours"})
