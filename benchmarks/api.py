@@ -615,7 +615,7 @@ class Comparison:
         users in `rmse_low` and `rmse_high`; NaN stands where a fold is missing, or an interval
         cannot be known. `status` is ok, or what happened instead; `fit_seconds` is the mean over
         the folds, `seconds` that of all phases together. `simulated` says whether the ratings are;
-        it is also in the frame's `attrs`.
+        it is also in the frame's `attrs`, with `blind_spots`, what these data cannot tell.
         """
         import pandas
 
@@ -623,6 +623,7 @@ class Comparison:
         rows = [_table_row(results, row) for row in results.rows]
         table = pandas.DataFrame(rows).set_index("row")
         table.attrs["simulated"] = results.simulated
+        table.attrs["blind_spots"] = [spot.sentence for spot in results.about.blind_spots]
         return table
 
     def cells(self) -> "pandas.DataFrame":

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters import available
+from recbench.benchmarks.certainty import find_blind_spots
 from recbench.benchmarks.evaluation import Answers, CellMetrics, evaluate_answers
 from recbench.benchmarks.execution import describe_fold
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, find_metric
@@ -61,6 +62,7 @@ def recompute_metrics(
         _refuse_unrepeatable(run, record, dataset)
     _remark_on_code(ok_records, ledger)
     _compare_planned_data(about, dataset, ledger)
+    _compare_blind_spots(about, [record.cell for record in records], dataset, ledger)
 
     # A column that one record has and another lacks is a finding.
     columns: dict[str, None] = {}
@@ -146,6 +148,20 @@ def _compare_planned_data(about: RunDescription, dataset: Dataset, ledger: Ledge
     expected = _numbers_of_data(dataset, planned)
     found = {name: planned[name] for name in expected}
     ledger.compare("plan", "plan.json", "about.data", expected, found)
+
+
+def _compare_blind_spots(
+    about: RunDescription, cells: Sequence[Cell], dataset: Dataset, ledger: Ledger
+) -> None:
+    """Look again for what the data cannot tell: who takes it out of a plan has winners named.
+
+    Early plans do not say it. The sentences may be worded better one day, so kinds are compared.
+    """
+    if not about.says("blind_spots"):
+        return
+    expected = {spot.kind: spot.hides for spot in find_blind_spots(dataset, cells, about.metrics)}
+    found = {spot.kind: spot.hides for spot in about.blind_spots}
+    ledger.compare("plan", "plan.json", "about.blind_spots", expected, found)
 
 
 def _compare_data_facts(record: Record, dataset: Dataset, fold: FoldFacts, ledger: Ledger) -> None:

@@ -1,14 +1,17 @@
 """What these data cannot tell stands in front, and no best row is named where they name none."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from recbench.benchmarks.api import Comparison
 from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.records.facts import BlindSpot
 from recbench.benchmarks.run import run
+from recbench.benchmarks.verify import verify
 from recbench.reports.build import describe_run, describe_sections
 from recbench.reports.drawing import accuracy_heatmap
 from recbench.reports.results import Results
@@ -88,3 +91,14 @@ def test_a_run_on_equal_ratings_says_so_first_and_last(tmp_path: Path) -> None:
     said = " ".join(summarise_run(results))
     assert "No row is named best in rmse and mae: all ratings are equal." in said
     assert "est mean" not in said  # neither lowest nor highest
+    assert len(Comparison(tmp_path / "out").table().attrs["blind_spots"]) == 3
+
+    # Who takes a blind spot out of the plan has a winner named, and is found out
+    plan = tmp_path / "out" / "plan.json"
+    assert CliRunner().invoke(application(verify), [str(tmp_path / "out")]).exit_code == 0
+    content = json.loads(plan.read_text())
+    del content["about"]["blind_spots"][0]
+    plan.write_text(json.dumps(content))
+    found_out = CliRunner().invoke(application(verify), [str(tmp_path / "out")])
+    assert found_out.exit_code == 1
+    assert "about.blind_spots.all ratings are equal" in found_out.output
