@@ -206,6 +206,7 @@ class ForkPool:
 
         share = processors.take()
         environment = job.environment.replaced(
+            apart=True,
             bound=bool(share.processors),
             contended=job.environment.contended or share.contended,
         )

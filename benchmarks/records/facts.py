@@ -96,6 +96,7 @@ class Environment(Facts):
     dirty: bool = False
     versions: dict[str, str] = {}
     in_process: bool = False  # measured in the command's own process, to debug
+    apart: bool = False  # the process of the algorithm held no test rating
     # What else the machine did while a cell was measured; None where that is not known
     load: float | None = None  # load average of the minute before the fit
     steal: float | None = None  # share of processor time that the host gave to others

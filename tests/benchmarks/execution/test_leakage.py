@@ -770,6 +770,7 @@ def search_process(hidden: Hidden, out: Path, *, debug: bool) -> dict[str, dict[
     with open_executor(1, debug=debug) as executor:
         [record] = executor.execute(jobs)
     assert record.status == "ok", record.reason
+    assert record.environment.apart == (not debug), "records say so"
     phases = ["fit"] if debug else ["fit", "score_items", "score"]
     return {phase: json.loads((out / f"found-{phase}-memory").read_text()) for phase in phases}
 
