@@ -63,7 +63,7 @@ class Record:
     # "scale": it was given stars from 1 to 5 for the ratings of the data, see `adapters.shared`
     units: Literal["data", "scale"] | None = None
     raw_scores: RawScores | None = None
-    # Of a fixed piece of work, just before the fit: how fast the machine was
+    # Of a fixed piece of work, just before the fit: how fast the machine was; mean over rounds
     kernel_seconds: float | None = None
     cold: ColdStart | None = None  # None: not warmed up, or older than the fact
     rounds: int = 1  # how often all phases were measured, see `--rounds`
@@ -106,8 +106,17 @@ class Record:
             environment = environment.replaced(**{name: highest})
         if later.environment.contended:
             environment = environment.replaced(contended=True)
+        kernel_seconds = self.kernel_seconds
+        if kernel_seconds is not None and later.kernel_seconds is not None:
+            total = kernel_seconds * self.rounds + later.kernel_seconds
+            kernel_seconds = total / (self.rounds + 1)
         return replace(
-            self, costs=costs, environment=environment, rounds=self.rounds + 1, lost_round=None
+            self,
+            costs=costs,
+            environment=environment,
+            kernel_seconds=kernel_seconds,
+            rounds=self.rounds + 1,
+            lost_round=None,
         )
 
     def seconds(self, phase: str) -> float | None:

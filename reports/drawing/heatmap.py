@@ -22,7 +22,7 @@ COLOURS = colormaps["YlGnBu"]
 # Timed several times where that takes little time; the other phases are timed once.
 MEDIAN_PHASES = ("convert", "fit")
 
-COLD_START = "cold start"
+COLD_COSTS = "cold costs"
 ALL_PHASES = "all phases"
 MEMORY_COLUMNS = {"peak_mb": "peak memory", "grown_mb": "memory growth"}
 
@@ -325,7 +325,7 @@ def describe_times(fit: float | None, *test: float | None) -> str:
 
 def cost_heatmap(results: Results) -> Heatmap:
     """Rows against seconds of each phase and megabytes."""
-    shown = [(Column(COLD_START, "s", "↓"), _cold_squares(results))]
+    shown = [(Column(COLD_COSTS, "s", "↓"), _cold_squares(results))]
     for phase in PHASES:
         shown.append((Column(phase, "s", "↓"), _time_squares(results, phase)))
     shown.append((Column(ALL_PHASES, "s", "↓"), _total_squares(results)))
@@ -372,7 +372,7 @@ def _cold_squares(results: Results) -> list[Square]:
     squares = []
     for row, time, shade in zip(results.rows, times, shades, strict=True):
         meaning = "the most of any fold" if time is not None else "not measured"
-        tip = f"{row.name}, {COLD_START}: {seconds(time)} s, {meaning}"
+        tip = f"{row.name}, {COLD_COSTS}: {seconds(time)} s, {meaning}"
         is_grey = row.contended and time is not None
         colour = None if is_grey else shade
         squares.append(Square(seconds(time), tip, time, colour, grey=is_grey))

@@ -40,7 +40,7 @@ def cost(results: Results) -> list[Block]:
             picture_of_heatmap(results, drawn, "Heatmap of seconds and megabytes."),
             "Wall-clock seconds of each phase, mean over the folds, and memory, the greatest of "
             "all phases and folds; colours on a logarithmic scale, brighter is less. Nothing but "
-            "the algorithm's own calls is timed. Cold start, which is in no other number: to "
+            "the algorithm's own calls is timed. Cold costs, which are in no other number: to "
             "import the libraries, and to fit and ask a toy, which compiles what is compiled; the "
             "most of any fold, less where something compiled was kept from before.",
         ),

@@ -136,8 +136,9 @@ def test_a_later_round_that_fails_takes_nothing_away() -> None:
 
     again = ok(first.cell, 0.9)
     slow = PhaseCost(seconds=9.0, cpu_seconds=8.0, peak_mb=900.0, samples=[9.0], cpu_samples=[8.0])
-    again = replace(again, costs=again.costs | {"rank": slow})
-    both = lost.with_round(again)
+    again = replace(again, costs=again.costs | {"rank": slow}, kernel_seconds=0.3)
+    both = replace(lost, kernel_seconds=0.1).with_round(again)
+    assert both.kernel_seconds == pytest.approx(0.2)
     assert (both.rounds, both.lost_round) == (2, None)
     assert both.metrics == first.metrics
     rank = both.costs["rank"]

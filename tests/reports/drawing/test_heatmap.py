@@ -114,7 +114,7 @@ def test_times_of_one_run_and_contended_times_are_marked(tmp_path: Path) -> None
     assert any(meaning.startswith("grey: contended") for meaning in drawn.legend)
 
 
-def test_cold_starts_have_a_column_of_their_own_and_are_in_no_other(tmp_path: Path) -> None:
+def test_cold_costs_have_a_column_of_their_own_and_are_in_no_other(tmp_path: Path) -> None:
     records = []
     for record in normal():
         seconds = 7.0 if record.cell.fold == 0 else 1.0  # the first fold compiles
@@ -123,7 +123,7 @@ def test_cold_starts_have_a_column_of_their_own_and_are_in_no_other(tmp_path: Pa
     results = Results.read(write(tmp_path, records))
     drawn = heatmaps.cost_heatmap(results)
     names = [column.name for column in drawn.columns]
-    texts = {line.name: line.squares[names.index("cold start")].text for line in drawn.lines}
+    texts = {line.name: line.squares[names.index("cold costs")].text for line in drawn.lines}
     assert texts.pop("random") == "–"  # not measured
     assert set(texts.values()) == {"7.50"}
 
