@@ -79,6 +79,7 @@ def _read_shares_of_cell(run: Run, record: Record, columns: Sequence[str]) -> di
     """
     arrays = run.answers_of(record, SHARE_ARRAYS)
     users = arrays["share_users"]
+    _refuse_unknown_users(run.path(record.cell, ".npz"), users, record.data.users)
     stored_columns = arrays["share_columns"].tolist()
     _refuse_non_numbers(run.path(record.cell, ".npz"), arrays["share_sums"])
     _refuse_non_numbers(run.path(record.cell, ".npz"), arrays["share_weights"])
@@ -92,6 +93,15 @@ def _read_shares_of_cell(run: Run, record: Record, columns: Sequence[str]) -> di
         weights[users] = arrays["share_weights"][place]
         shares[column] = (sums, weights)
     return shares
+
+
+def _refuse_unknown_users(path: Path, users: NDArray[Any], n_users: int) -> None:
+    """UsageError, naming the file, if a user is not among the data's."""
+    if users.size and not 0 <= users.min() <= users.max() < n_users:
+        raise UsageError(
+            f"{path} is damaged: it has shares of users that the {n_users:,} of the data are not. "
+            "Delete it to measure the cell again."
+        )
 
 
 def _refuse_non_numbers(path: Path, shares: NDArray[Any]) -> None:

@@ -7,7 +7,7 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -24,6 +24,20 @@ HEADER = re.compile(
     rb"\{'descr': '(?P<type>[<>|][biufU]\d+)', 'fortran_order': (?P<in_columns>True|False), "
     rb"'shape': \((?P<shape>[\d, ]*)\), \}\s*"
 )
+
+# Kinds of values and number of axes, by what an array is called behind its protocol
+FORMS = {
+    "scores": ("f", 1),
+    "users": ("iu", 1),
+    "top_items": ("iu", 2),
+    "ranks": ("iu", 2),
+    "auc": ("f", 1),
+    "share_users": ("iu", 1),
+    "share_columns": ("U", 1),
+    "share_sums": ("f", 2),
+    "share_weights": ("f", 2),
+}
+SHARES = {"share_users", "share_columns", "share_sums", "share_weights"}
 
 # What reading a damaged or foreign file raises, for a message of one's own
 UNREADABLE_ARRAYS = (
@@ -61,7 +75,31 @@ def read_arrays(path: Path, names: Sequence[str] = ()) -> dict[str, NDArray[Any]
                 arrays[name] = _read_array(stream, info.file_size, name)
                 if stream.read(1):  # and the sum of the whole is checked at the end
                     raise ValueError(f"{name} holds more than its array")
+    for name, array in arrays.items():
+        _check_form(name, array)
+    _check_shares(arrays)
     return arrays
+
+
+def _check_form(name: str, array: NDArray[Any]) -> None:
+    """ValueError if an array of answers has other values, or more or fewer axes, than its kind."""
+    kind = name.rpartition(":")[2]  # without the protocol
+    if kind not in FORMS or array.size == 0:
+        return
+    kinds, n_axes = FORMS[kind]
+    if array.dtype.kind not in kinds or array.ndim != n_axes:
+        raise ValueError(f"{name} has values {array.dtype} of shape {array.shape}")
+
+
+def _check_shares(arrays: Mapping[str, NDArray[Any]]) -> None:
+    """ValueError unless users and columns of the shares, where all are there, fit the shares."""
+    if not arrays.keys() >= SHARES:
+        return
+    expected = (len(arrays["share_columns"]), len(arrays["share_users"]))
+    for name in ("share_sums", "share_weights"):
+        is_empty = arrays[name].size == 0 and 0 in expected
+        if arrays[name].shape != expected and not is_empty:
+            raise ValueError(f"{name} has shape {arrays[name].shape}, expected {expected}")
 
 
 def _read_array(stream: IO[bytes], n_bytes: int, name: str) -> NDArray[Any]:

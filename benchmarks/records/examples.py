@@ -153,7 +153,7 @@ def make_examples(
     questions = [_UserQuestions(dataset, train, test, threshold, user) for user in chosen_users]
     for record in ok_records:
         arrays = _read_answers(run, record)
-        if arrays is None:
+        if arrays is None or not _fit_test_part(arrays, test):
             continue
         predicts_ratings = algorithms[record.cell.row].predicts == "ratings"
         for question in questions:
@@ -353,6 +353,14 @@ def _read_answers(run: Run, record: Record) -> dict[str, NDArray[Any]] | None:
     except UsageError:
         # A run must not fail for its examples; the report says that the row has no uncertainty
         return None
+
+
+def _fit_test_part(arrays: Mapping[str, NDArray[Any]], test: Ratings) -> bool:
+    """Whether there is a score for each test rating, and a list of known items for each user."""
+    top_items = arrays["top_items"]
+    if top_items.size and top_items.max() >= test.n_items:
+        return False
+    return len(arrays["scores"]) == len(test) and len(top_items) == len(arrays["users"])
 
 
 def _find_similar(dataset: Dataset) -> Similar | None:

@@ -42,6 +42,9 @@ def check_descriptions(
         expected = _as_json(profile_dataset(dataset))
         ledger.compare(PROFILE, PROFILE, "", expected, profile, OF_DESCRIPTIONS)
 
+    # They follow from raw answers that are as they should be.
+    if ledger.findings:
+        return
     try:
         _check_examples(run, records, dataset, ledger)
     except UsageError as error:

@@ -53,6 +53,11 @@ def check_files(run: Run, ledger: Ledger) -> list[Record]:
             f"run `{command_to_type('run')}` again"
         )
 
+    if not cells:
+        raise UsageError(
+            f"{run.directory / 'plan.json'} plans no cells, so there is nothing to verify"
+        )
+
     stored = _read_records(run, ledger)
     _check_plan(cells, about, stored, ledger)
     records = []
@@ -228,7 +233,7 @@ def _check_results_table(run: Run, records: list[Record], ledger: Ledger) -> Non
         text = path.read_bytes().decode()
         table = csv.DictReader(io.StringIO(text, newline=""), restkey="surplus", strict=True)
         lines = list(table)
-    except (ValueError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise _damaged(path, error, "run") from None
 
     columns = table.fieldnames or []
@@ -260,7 +265,7 @@ def _check_report(run: Run, records: list[Record], about: RunDescription, ledger
             r'<script type="application/json" id="records">(.*?)</script>', html, re.S
         )
         found = parse_json(script[1]) if script else {}
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise _damaged(path, error, "report") from None
 
     if not found:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters import available
-from recbench.benchmarks.certainty import find_blind_spots
+from recbench.benchmarks.certainty import SHARE_ARRAYS, find_blind_spots
 from recbench.benchmarks.evaluation import Answers, CellMetrics, evaluate_answers
 from recbench.benchmarks.execution import describe_fold
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, find_metric
@@ -87,6 +87,11 @@ def check_against_shares(run: Run, records: list[Record], ledger: Ledger) -> Non
             continue
         arrays = _read_answers(run, record.cell, ledger)
         if not arrays:
+            continue
+
+        if not arrays.keys() >= set(SHARE_ARRAYS):
+            answers_file = _file_of(record.cell, "npz")
+            ledger.note(answers_file, "share_columns", "the shares of the users", None)
             continue
 
         file = _file_of(record.cell)
@@ -254,12 +259,16 @@ def _compare_shares(record: Record, metrics: CellMetrics, arrays: Arrays, ledger
     file = _file_of(record.cell, "npz")
     recomputed = metrics.to_arrays()
     users = recomputed["share_users"]
+    absent = set(SHARE_ARRAYS) - arrays.keys()
+    if absent:
+        ledger.note(file, min(absent), "the shares of the users", None)
+        return
     if not np.array_equal(users, arrays.get("share_users", ())):
         ledger.note(file, "share_users", "the users with a share", "others")
         return
 
     columns = recomputed["share_columns"].tolist()
-    stored_columns = arrays["share_columns"].tolist() if "share_columns" in arrays else []
+    stored_columns = arrays["share_columns"].tolist()
     for place, column in enumerate(stored_columns):
         if column not in columns or column not in record.metrics:
             ledger.note(file, f"share_columns[{place}]", "a metric of the record", column)

@@ -5,6 +5,7 @@ parses options is imported when a command line is built.
 """
 
 import contextlib
+import errno
 import functools
 import signal
 import traceback
@@ -17,6 +18,7 @@ from recbench.datasets.foundation.spec import UsageError
 
 if TYPE_CHECKING:
     import typer
+    from rich.console import Console
 
 # Exit codes; 1 is left to those who answer a question with no, as the gate does.
 FINE = 0
@@ -37,6 +39,27 @@ class Stopped(KeyboardInterrupt):
 
 
 Main = Callable[..., int]
+# What the user can mend: a full disk, a file that may not be written, too many open files.
+OF_THE_MACHINE = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.EFBIG,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.EMFILE,
+    errno.ENFILE,
+}
+NO_MEMORY = (
+    "the memory of this machine does not suffice for this. What was written before is kept: free "
+    "some, or take smaller data, and run the same command again"
+)
+
 # What an exception is called in its message, and the exit code.
 Foreseen = Mapping[type[Exception], tuple[str, int]]
 
@@ -87,7 +110,8 @@ def _guard_main(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..
     """`main` as a function that ends with typer.Exit, whatever happens in it.
 
     The exit code is what `main` returns, or what `foreseen` has for its error; INTERRUPTED after
-    Ctrl-C, when `interrupted` is printed; BROKEN, with a traceback, for any other error.
+    Ctrl-C, when `interrupted` is printed; USAGE for what the machine refuses, such as a full disk
+    or too little memory; BROKEN, with a traceback, for any other error.
     """
     import typer
 
@@ -100,6 +124,16 @@ def _guard_main(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..
         except tuple(foreseen) as error:
             name, code = _find_foreseen(error, foreseen)
             errors.print(f"{name}: {error}", style="bold red")
+        except MemoryError:
+            errors.print(f"error: {NO_MEMORY}", style="bold red")
+            code = USAGE
+        except OSError as error:
+            if error.errno not in OF_THE_MACHINE:
+                _report_bug(errors)
+                code = BROKEN
+            else:
+                errors.print(f"error: {_describe_os_error(error)}", style="bold red")
+                code = USAGE
         except KeyboardInterrupt as interruption:
             with contextlib.suppress(OSError):  # the terminal has gone
                 errors.print(interrupted)
@@ -107,14 +141,28 @@ def _guard_main(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..
             if isinstance(interruption, Stopped):
                 code = SIGNALLED + interruption.number
         except Exception:
-            errors.print(traceback.format_exc())
-            errors.print(
-                "the bench itself broke; this is a bug, please report it", style="bold red"
-            )
+            _report_bug(errors)
             code = BROKEN
         raise typer.Exit(code)
 
     return guarded
+
+
+def _report_bug(errors: "Console") -> None:
+    """Print the traceback of the error that is being handled, and that this is a bug."""
+    errors.print(traceback.format_exc())
+    errors.print("the bench itself broke; this is a bug, please report it", style="bold red")
+
+
+def _describe_os_error(error: OSError) -> str:
+    """What the system has refused, and what becomes of what was done so far, as a sentence."""
+    names = [name for name in (error.filename, error.filename2) if name is not None]
+    where = " and ".join(str(name) for name in names)
+    reason = error.strerror or str(error)
+    return (
+        f"{where or 'a file'} cannot be read or written: {reason}. What was written before is "
+        "kept: mend this, and run the same command again"
+    )
 
 
 def _find_foreseen(error: Exception, foreseen: Foreseen) -> tuple[str, int]:

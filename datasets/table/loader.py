@@ -140,7 +140,13 @@ def table(
 
 
 def _existing_file(option: str, path: str, *, may_be_folder: bool = False) -> Path:
-    """The file at `path`; UsageError, which begins with `option`, if there is none."""
+    """The file at `path`; UsageError, which begins with `option`, if there is none.
+
+    Also if its name is not UTF-8: neither a record nor a page could hold it.
+    """
+    shown = path.encode("utf-8", "backslashreplace").decode()
+    if shown != path:
+        raise UsageError(f"{option}{shown}: the name of the file is not UTF-8. Rename it.")
     file = Path(path).expanduser()
     if not (file.is_file() or (may_be_folder and file.is_dir())):
         hint = " Parameters are written [key=value,...]." if path.endswith("]") else ""
