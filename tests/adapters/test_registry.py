@@ -52,6 +52,14 @@ def test_a_sound_adapter_is_listed() -> None:
     namespace.clear()
 
 
+def test_a_unit_that_there_is_not_is_refused() -> None:
+    text = refusal(SOUND.replace('predicts = "ratings"', 'predicts = "ratings"; units = "stars"'))
+    assert text == (
+        "my_plugin.Mine says units = 'stars': expected one of data, scale, library, "
+        "see adapters/base.py"
+    )
+
+
 def test_an_adapter_of_two_bases_is_one_adapter() -> None:
     two_bases = "class One(Recommender): pass\nclass Two(Recommender): pass\n\n@dataclass(eq=False)"
     source = SOUND.replace("@dataclass(eq=False)", two_bases)

@@ -9,7 +9,6 @@ import pytest
 from recbench.adapters import Recommender, available, create
 from recbench.adapters.base import Floats
 from recbench.adapters.shared.units import STARS, Units
-from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Ratings
 
 OWN = {
@@ -147,9 +146,3 @@ def test_an_opinion_that_is_none_stays_none_and_a_runaway_becomes_infinite() -> 
     restored = Units((0.0, 100.0), STARS).restore_scores(scores)
     np.testing.assert_array_equal(restored, np.array([np.nan, 0, 100, np.inf], np.float32))
     assert restored.dtype == np.float32
-
-
-def test_a_unit_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(OWN["als"], "units", "stars")
-    with pytest.raises(UsageError, match="units = 'stars': expected one of data, scale, library"):
-        available()
