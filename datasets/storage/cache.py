@@ -109,8 +109,12 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
             temporary.chmod(0o644)
             temporary.replace(path)
-        except BaseException:
+        except BaseException as error:
             temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                # The system names no file, or the temporary one, which nobody knows.
+                error.filename = str(path)
+                error.filename2 = None
             raise
 
 

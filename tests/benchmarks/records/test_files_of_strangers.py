@@ -7,6 +7,7 @@ import errno
 import hashlib
 import io
 import json
+import os
 import shutil
 import struct
 import zipfile
@@ -28,6 +29,7 @@ from recbench.benchmarks.run import run
 from recbench.benchmarks.verify import verify
 from recbench.datasets.foundation.command_line import build_application
 from recbench.datasets.foundation.json_files import parse_json
+from recbench.datasets.storage import write_atomically
 from recbench.reports.build import main as build
 from tests.reports.invented_runs import cell, ok, write
 
@@ -274,3 +276,28 @@ def test_a_data_file_whose_name_is_not_utf_8_is_refused_by_name() -> None:
     )
     assert result.exit_code == 2, result.output
     assert r"r\udcff.csv: the name of the file is not UTF-8" in result.output
+
+
+def test_a_file_that_cannot_be_written_ends_a_run_with_a_sentence_and_what_was_measured(
+    ratings_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    (out / "results.csv").mkdir(parents=True)
+    arguments = ["--dataset", f"table:{ratings_file}", "--algorithm", "item-mean", "--folds", "2"]
+    result = CliRunner().invoke(application(run), [*arguments, "--debug", "--out", str(out)])
+    assert result.exit_code == 2, result.output
+    assert f"{out / 'results.csv'}" in result.output
+    assert "Is a directory" in result.output
+    assert [record.status for record in Run(out).records()] == ["ok", "ok"]
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match=r"No space left on device: .*/plan\.json'"):
+        write_atomically(tmp_path / "plan.json", b"{}")
+    assert not list(tmp_path.iterdir())
