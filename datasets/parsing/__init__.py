@@ -6,7 +6,9 @@ means is their business.
 """
 
 from recbench.datasets.parsing.arrow_buffers import refuse_arrow_expansion
+from recbench.datasets.parsing.column_profiles import Profile, is_date, is_number, profile_column
 from recbench.datasets.parsing.json_records import write_json_as_csv
+from recbench.datasets.parsing.kinds_of_file import Kind, recognise_kind, unpacked
 from recbench.datasets.parsing.netflix_lines import (
     LAST_MOVIE,
     LAST_USER,
@@ -28,19 +30,26 @@ __all__ = [
     "LAST_USER",
     "SHORTEST_LINE",
     "DamagedParquet",
+    "Kind",
     "LineFormat",
     "Lines",
+    "Profile",
     "count_netflix_ratings",
     "day_numbers",
     "dense_ids",
     "explain_netflix_line",
+    "is_date",
+    "is_number",
     "keep_netflix_ratings",
     "parse_netflix_lines",
+    "profile_column",
     "read_blocks",
     "read_lines",
     "read_outline",
+    "recognise_kind",
     "refusal_of_line",
     "refuse_arrow_expansion",
+    "unpacked",
     "write_excel_as_csv",
     "write_json_as_csv",
 ]

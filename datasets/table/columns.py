@@ -1,5 +1,6 @@
-"""The columns of a table that play a role, on their way from the file to ratings."""
+"""The columns of a table that play a role: how they are usually called, and what they hold."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +11,74 @@ import polars as pl
 
 from recbench.datasets.foundation import UsageError
 
+# The names of each role's column, written as `plain_name` writes them
+# fmt: off
+USUAL_NAMES = {
+    "user": (
+        "user", "userid", "users", "uid", "customer", "customerid", "custid", "reviewer",
+        "reviewerid", "username", "profilename", "reviewprofilename", "author", "authorid",
+        "member", "memberid", "account", "accountid", "visitor", "visitorid", "viewer", "viewerid",
+        "reader", "readerid", "player", "playerid", "steamid", "person", "personid", "client",
+        "clientid", "consumer", "consumerid", "student", "studentid", "learner", "learnerid",
+        "nutzer", "benutzer", "utilisateur", "usuario",
+    ),
+    "item": (
+        "item", "itemid", "items", "iid", "movie", "movieid", "film", "filmid", "book", "bookid",
+        "isbn", "product", "productid", "asin", "song", "songid", "artist", "artistid", "joke",
+        "jokeid", "anime", "animeid", "recipe", "recipeid", "business", "businessid", "game",
+        "gameid", "app", "appid", "track", "trackid", "video", "videoid", "beer", "beerid",
+        "beerbeerid", "restaurant", "restaurantid", "hotel", "hotelid", "place", "placeid",
+        "venue", "venueid", "course", "courseid", "article", "articleid", "news", "newsid",
+        "manga", "mangaid", "album", "albumid", "show", "showid", "wine", "wineid", "content",
+        "contentid", "sku", "artikel", "produkt", "buch", "livre", "pelicula", "libro",
+    ),
+    "rating": (
+        "rating", "ratings", "stars", "score", "value", "overall", "bookrating", "starrating",
+        "reviewoverall", "reviewrating", "reviewscore", "userrating", "points", "grade",
+        "preference", "relevance", "bewertung", "calificacion",
+    ),
+    "time": (
+        "timestamp", "time", "unixreviewtime", "unixtime", "datetime", "date", "ratedat",
+        "reviewtime", "reviewdate", "ratingdate", "ratingtimestamp", "createdat", "tstamp", "ts",
+        "eventtime", "submissiondate", "datum", "fecha",
+    ),
+}
+COUNT_NAMES = (
+    "plays", "playcount", "weight", "count", "counts", "hours", "playtime", "playtimeforever",
+    "hoursplayed", "listens", "clicks", "views", "quantity", "qty", "purchases", "n", "freq",
+    "frequency", "times",
+)
+ROW_NAMES = (  # of columns that number the rows
+    "", "index", "id", "rowid", "row", "unnamed0", "reviewid", "ratingid", "orderid", "sessionid",
+    "eventid", "transactionid",
+)
+# fmt: on
+ROLES = tuple(USUAL_NAMES)
+BLANKS = " \t\u00a0"  # what is ignored around names and values
 N_SAMPLE = 1_000  # records that are looked at before the columns are chosen
 LONGEST_SHOWN = 60  # characters of a field in a message
+
+Records = Sequence[Sequence[str]]  # the first of a table, as text
+
+
+def plain_name(name: str) -> str:
+    """A column's name as it is compared, without case, blanks, marks and RecBole's type.
+
+    >>> [plain_name(name) for name in ("Movie ID", "movie_id:token", "rating (1-5)")]
+    ['movieid', 'movieid', 'rating']
+    """
+    without_type = name.partition(":")[0].partition("(")[0]
+    return re.sub(r"[ _./-]", "", without_type.strip(BLANKS).lower())
+
+
+KNOWN_NAMES = frozenset(name for names in USUAL_NAMES.values() for name in names if len(name) > 2)
+
+
+def name_columns(records: Records, has_header: bool) -> list[str]:
+    """The names of all columns; "1", "2", "3" and so on if there is no header."""
+    if has_header:
+        return [name.strip(BLANKS) for name in records[0]]
+    return [str(position + 1) for position in range(len(records[0]))]
 
 
 @dataclass(frozen=True)
@@ -31,7 +98,7 @@ class Choice:
 
 # From the first records of a file, as text, to the columns that play a role; the second says
 # whether the first record is known to be the names
-ChooseColumns = Callable[[Sequence[Sequence[str]], bool], Choice]
+ChooseColumns = Callable[[Records, bool], Choice]
 
 
 class Place(NamedTuple):

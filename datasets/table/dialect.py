@@ -25,7 +25,6 @@ SEPARATORS = {  # what may be given, and the separator that it means
     "\\t": "\t",
 }
 USUAL_SEPARATORS = (",", "\t", ";", COLONS, "|")  # of equally good ones the first is taken
-BLANKS = " \t\u00a0"  # what is ignored around names and values
 COMMENT_MARKS = ("#", "%")  # what a line of comment begins with
 EXCEL_LINE = re.compile(r'"?sep=(?P<separator>[,;|\t])"?[ \t]*\r?\n')  # a first line for Excel
 SAMPLE_CHARACTERS = 1 << 16  # of the file, in which the separator is looked for

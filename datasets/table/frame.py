@@ -14,8 +14,8 @@ import polars as pl
 
 from recbench.datasets.foundation import UsageError, format_spec, refuse_path
 from recbench.datasets.storage import keep_parquet
+from recbench.datasets.table.columns import COUNT_NAMES, USUAL_NAMES, plain_name
 from recbench.datasets.table.options import COUNT, NONE
-from recbench.datasets.table.roles import COUNT_NAMES, USUAL_NAMES, plain_name
 
 if TYPE_CHECKING:
     import pandas
@@ -58,7 +58,7 @@ def keep_frame(frame: "Frame", name: str, options: Mapping[str, str]) -> str:
 
 def _choose_columns(header: list[str], options: Mapping[str, str]) -> dict[str, str]:
     """Role -> the column that plays it: the one that `options` name, or else the usual one."""
-    columns = {}
+    columns: dict[str, str] = {}
     for role, usual_names in USUAL_NAMES.items():
         given = options.get(role, "")
         if role == "rating" and _is_implicit(options, header):

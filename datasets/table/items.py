@@ -10,11 +10,16 @@ from numpy.typing import NDArray
 
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue
-from recbench.datasets.table.columns import Choice, Columns
-from recbench.datasets.table.dialect import BLANKS
+from recbench.datasets.table.columns import (
+    BLANKS,
+    Choice,
+    Columns,
+    Records,
+    name_columns,
+    plain_name,
+)
 from recbench.datasets.table.options import Options, Request
 from recbench.datasets.table.read import read_columns
-from recbench.datasets.table.roles import Records, name_columns, plain_name
 from recbench.datasets.table.values import WHOLE
 
 # The names of each role's column, written as `plain_name` writes them

@@ -15,6 +15,7 @@ from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, S
 from recbench.datasets.storage import attach_overviews, load_cached
 from recbench.datasets.table.columns import Columns
 from recbench.datasets.table.items import read_catalogue
+from recbench.datasets.table.matrix import choose_wide_columns, melt_matrix
 from recbench.datasets.table.options import (
     NONE,
     Decimal,
@@ -34,8 +35,8 @@ from recbench.datasets.table.plausibility import (
     remark_on_ids,
     remark_on_ratings,
 )
-from recbench.datasets.table.read import list_parts, melt_matrix, read_columns
-from recbench.datasets.table.roles import choose_ratings_columns, choose_wide_columns
+from recbench.datasets.table.read import list_parts, read_columns
+from recbench.datasets.table.roles import choose_ratings_columns
 from recbench.datasets.table.times import read_times
 from recbench.datasets.table.values import (
     RatingNumbers,

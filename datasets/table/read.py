@@ -5,27 +5,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import polars as pl
 
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.parsing import (
     DamagedParquet,
+    Kind,
     read_outline,
+    recognise_kind,
     refuse_arrow_expansion,
+    unpacked,
     write_excel_as_csv,
     write_json_as_csv,
 )
 from recbench.datasets.table.columns import N_SAMPLE, ChooseColumns, Columns, Place
 from recbench.datasets.table.dialect import Dialect, Quoting, recognise_dialect
-from recbench.datasets.table.kinds import Kind, recognise_kind, unpacked
 from recbench.datasets.table.options import Options
 from recbench.datasets.table.text import read_text
 
 # Of a damaged file polars says so in either way; a panic is no Exception.
 POLARS_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 PARTS = ("*.parquet", "*.pq")  # what the files in a folder of parts are called
-NOT_RATED = ["", "nan", "NaN", "NA", "null", "None", "-"]  # cells of a matrix without a rating
 CONVERTED = ",", "utf-8"  # how what was no text is written as such
 
 
@@ -195,45 +195,3 @@ def _sample_texts(frame: pl.DataFrame) -> Sequence[Sequence[str]]:
 def _place_in_frame(row: int) -> Place:
     """What errors call a row of a file with types; its texts are not known, as it has values."""
     return Place(f"row {row + 1}", {})
-
-
-def melt_matrix(matrix: Columns) -> Columns:
-    """A matrix of users by items as one rating a row, in the order of its lines; blanks left out.
-
-    Without a column of users' ids they are the numbers of the lines, from 1.
-    """
-    item_roles = [role for role in matrix.series if role != "user"]
-    n_users = len(matrix)
-    users = matrix.series.get("user")
-    if users is None:
-        users = pl.Series("user", range(1, n_users + 1))
-    frame = pl.DataFrame(
-        {
-            "row": np.repeat(np.arange(n_users), len(item_roles)),
-            "place": np.tile(np.arange(len(item_roles)), n_users),
-        }
-    )
-
-    cells = pl.DataFrame([matrix.series[role].cast(pl.String) for role in item_roles])
-    texts = cells.transpose().unpivot()["value"].str.strip_chars()
-    is_rated = ~texts.is_in(NOT_RATED) & texts.is_not_null()
-    frame = frame.with_columns(text=texts).filter(is_rated.fill_null(value=False))
-    if not len(frame):
-        raise UsageError(f"{matrix.file}: expected ratings in the matrix, found none")
-
-    rows = frame["row"].to_numpy()
-    places = frame["place"].to_numpy()
-    names = pl.Series([matrix.names[role] for role in item_roles])
-
-    def place_of_row(row: int) -> Place:
-        """The line of a rating, and the item's name."""
-        line, _ = matrix.place_of_row(int(rows[row]))
-        return Place(f"{line}, column {names[int(places[row])]}", {"rating": frame["text"][row]})
-
-    series = {
-        "user": users.gather(rows),
-        "item": names.gather(places),
-        "rating": frame["text"].cast(pl.Categorical),
-    }
-    called = {"user": matrix.names.get("user", "user"), "item": "item", "rating": "rating"}
-    return Columns(matrix.file, called, series, place_of_row, matrix.remarks)

@@ -9,150 +9,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.table.columns import Choice
-from recbench.datasets.table.dialect import BLANKS
+from recbench.datasets.parsing import Profile, is_date, is_number, profile_column
+from recbench.datasets.table.columns import (
+    BLANKS,
+    COUNT_NAMES,
+    KNOWN_NAMES,
+    ROLES,
+    ROW_NAMES,
+    USUAL_NAMES,
+    Choice,
+    Records,
+    name_columns,
+    plain_name,
+)
+from recbench.datasets.table.matrix import refuse_matrix
 from recbench.datasets.table.options import COUNT, NONE, Options, Request
 
-# The names of each role's column, written as `plain_name` writes them
-# fmt: off
-USUAL_NAMES = {
-    "user": (
-        "user", "userid", "users", "uid", "customer", "customerid", "custid", "reviewer",
-        "reviewerid", "username", "profilename", "reviewprofilename", "author", "authorid",
-        "member", "memberid", "account", "accountid", "visitor", "visitorid", "viewer", "viewerid",
-        "reader", "readerid", "player", "playerid", "steamid", "person", "personid", "client",
-        "clientid", "consumer", "consumerid", "student", "studentid", "learner", "learnerid",
-        "nutzer", "benutzer", "utilisateur", "usuario",
-    ),
-    "item": (
-        "item", "itemid", "items", "iid", "movie", "movieid", "film", "filmid", "book", "bookid",
-        "isbn", "product", "productid", "asin", "song", "songid", "artist", "artistid", "joke",
-        "jokeid", "anime", "animeid", "recipe", "recipeid", "business", "businessid", "game",
-        "gameid", "app", "appid", "track", "trackid", "video", "videoid", "beer", "beerid",
-        "beerbeerid", "restaurant", "restaurantid", "hotel", "hotelid", "place", "placeid",
-        "venue", "venueid", "course", "courseid", "article", "articleid", "news", "newsid",
-        "manga", "mangaid", "album", "albumid", "show", "showid", "wine", "wineid", "content",
-        "contentid", "sku", "artikel", "produkt", "buch", "livre", "pelicula", "libro",
-    ),
-    "rating": (
-        "rating", "ratings", "stars", "score", "value", "overall", "bookrating", "starrating",
-        "reviewoverall", "reviewrating", "reviewscore", "userrating", "points", "grade",
-        "preference", "relevance", "bewertung", "calificacion",
-    ),
-    "time": (
-        "timestamp", "time", "unixreviewtime", "unixtime", "datetime", "date", "ratedat",
-        "reviewtime", "reviewdate", "ratingdate", "ratingtimestamp", "createdat", "tstamp", "ts",
-        "eventtime", "submissiondate", "datum", "fecha",
-    ),
-}
-COUNT_NAMES = (
-    "plays", "playcount", "weight", "count", "counts", "hours", "playtime", "playtimeforever",
-    "hoursplayed", "listens", "clicks", "views", "quantity", "qty", "purchases", "n", "freq",
-    "frequency", "times",
-)
-ROW_NAMES = (  # of columns that number the rows
-    "", "index", "id", "rowid", "row", "unnamed0", "reviewid", "ratingid", "orderid", "sessionid",
-    "eventid", "transactionid",
-)
-# fmt: on
 ORANGE_HEADER = 3  # records
 ORANGE_TYPES = {"c", "d", "s", "t", "m", "continuous", "discrete", "string", "time", "meta", ""}
 ORANGE_PARTS = {"class", "meta", "row", "col", "i", "ignore", "m", "c", ""}
-ROLES = tuple(USUAL_NAMES)
 N_NAMES_SHOWN = 6
 N_COLUMNS_SHOWN = 12
 LONGEST_NAME_SHOWN = 40
 
-NARROW = 10  # the largest rating, up or down, of a column that looks like ratings
-EARLIEST_TIME = 600_000_000  # 1989 in seconds: smaller numbers may be ids
-LATEST_TIME = 4_102_444_800
-UNITS_PER_SECOND = (1, 10**3, 10**6, 10**9)
-MOSTLY = 0.95
-FEW_KINDS = 8  # distinct texts of a column that says what kind of event a line is
-NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
-DATE = re.compile(
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d).*|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?!\d).*|"
-    r"\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{4}.*|[A-Z][a-z]{2},? [A-Z][a-z]{2} \d.*\d{4}.*|"
-    r"[A-Z][a-z]{2,8} \d{1,2},? \d{4}.*"
-)
-
 FEATURE = re.compile(r"\d+(:[\d.]+){1,2}")  # as libsvm and libFFM write them
 N_LINES_LOOKED_AT = 50
-
-Records = Sequence[Sequence[str]]
-
-
-def plain_name(name: str) -> str:
-    """A column's name as it is compared, without case, blanks, marks and RecBole's type.
-
-    >>> [plain_name(name) for name in ("Movie ID", "movie_id:token", "rating (1-5)")]
-    ['movieid', 'movieid', 'rating']
-    """
-    without_type = name.partition(":")[0].partition("(")[0]
-    return re.sub(r"[ _./-]", "", without_type.strip(BLANKS).lower())
-
-
-KNOWN_NAMES = frozenset(name for names in USUAL_NAMES.values() for name in names if len(name) > 2)
-
-
-@dataclass(frozen=True)
-class Profile:
-    """What the first fields of a column look like; empty ones do not count."""
-
-    name: str
-    n_fields: int
-    texts: frozenset[str]
-    numbers: frozenset[float]  # empty if the fields are not nearly all numbers
-    are_dates: bool
-    has_gaps: bool
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether the same stands in every row."""
-        return len(self.texts) <= 1
-
-    @property
-    def numbers_rows(self) -> bool:
-        """Whether every row has a number of its own."""
-        is_whole = bool(self.numbers) and all(number % 1 == 0 for number in self.numbers)
-        return is_whole and len(self.texts) == self.n_fields > 3
-
-    @property
-    def could_be_times(self) -> bool:
-        """Whether these are dates, or numbers that are seconds or parts of them after 1989."""
-        if self.are_dates:
-            return True
-        if not self.numbers:
-            return False
-        lowest = min(self.numbers)
-        highest = max(self.numbers)
-        return any(
-            EARLIEST_TIME * unit <= lowest and highest <= LATEST_TIME * unit
-            for unit in UNITS_PER_SECOND
-        )
-
-    @property
-    def could_be_ratings(self) -> bool:
-        """Whether these are numbers on a narrow scale."""
-        return bool(self.numbers) and max(map(abs, self.numbers)) <= NARROW
-
-    @property
-    def could_be_ids(self) -> bool:
-        """Whether these are anything but numbers with fractions, dates and nothing."""
-        has_fractions = any(number % 1 for number in self.numbers)
-        return bool(self.texts) and not has_fractions and not self.are_dates
-
-    @property
-    def could_be_counts(self) -> bool:
-        """Whether these are numbers above 0, and neither times nor one for each row."""
-        if not self.numbers or self.could_be_times:
-            return False
-        return min(self.numbers) >= 0 and not self.is_constant
-
-    @property
-    def could_be_events(self) -> bool:
-        """Whether these are a few words, such as purchase and play."""
-        return not self.numbers and not self.are_dates and 1 < len(self.texts) <= FEW_KINDS
 
 
 def choose_ratings_columns(
@@ -169,16 +50,9 @@ def choose_ratings_columns(
     header = name_columns(records, has_header)
     n_header = _count_header_records(records) if has_header else 0
     rows = [fields for fields in records[n_header:] if len(fields) == len(header)]
-    profiles = [_profile(name, [row[k] for row in rows]) for k, name in enumerate(header)]
+    profiles = [profile_column(name, [row[k] for row in rows]) for k, name in enumerate(header)]
     finding = _Finding(request, file, header, n_header, profiles, rows, records[0])
     return finding.choose()
-
-
-def name_columns(records: Records, has_header: bool) -> list[str]:
-    """The names of all columns; "1", "2", "3" and so on if there is no header."""
-    if has_header:
-        return [name.strip(BLANKS) for name in records[0]]
-    return [str(position + 1) for position in range(len(records[0]))]
 
 
 def _count_header_records(records: Records) -> int:
@@ -204,39 +78,17 @@ def is_header(records: Records) -> bool:
     is_index = first[0] == "" and len(first) > 1  # the index of pandas has no name
     if is_index or any(plain_name(field) in KNOWN_NAMES for field in first):
         return True
-    if len(first) > 1 and all(_is_number(field) for field in first):
+    if len(first) > 1 and all(is_number(field) for field in first):
         return False
 
     rows = [fields for fields in records[1:] if len(fields) == len(first)]
     for position, field in enumerate(first):
         below = [row[position].strip(BLANKS) for row in rows]
         below = [text for text in below if text]
-        for is_alike in (_is_number, DATE.fullmatch):
+        for is_alike in (is_number, is_date):
             if below and is_alike(field) and all(map(is_alike, below)):
                 return False
     return True
-
-
-def _profile(name: str, fields: list[str]) -> Profile:
-    """What the `fields` of a column look like."""
-    texts = [field.strip(BLANKS) for field in fields]
-    filled = [text for text in texts if text]
-    numbers = [float(text.replace(",", ".")) for text in filled if _is_number(text)]
-    n_dates = sum(1 for text in filled if DATE.fullmatch(text))
-    is_numeric = len(numbers) >= MOSTLY * len(filled) > 0
-    return Profile(
-        name=name,
-        n_fields=len(fields),
-        texts=frozenset(filled),
-        numbers=frozenset(numbers) if is_numeric else frozenset(),
-        are_dates=n_dates >= MOSTLY * len(filled) > 0,
-        has_gaps=len(filled) < len(texts),
-    )
-
-
-def _is_number(text: str) -> bool:
-    """Whether `text` is a number, with a point or a comma."""
-    return NUMBER.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
@@ -649,118 +501,6 @@ def _refuse_other_shapes(finding: _Finding) -> None:
             "is then read with rating=none"
         )
     if finding.options.layout == "long":
-        _refuse_matrix(
+        refuse_matrix(
             finding.request, file, finding.header, finding.rows, has_header=finding.has_header
         )
-
-
-MATRIX_WIDTH = 4  # columns that a matrix has at least
-
-
-def _refuse_matrix(
-    request: Request, file: Path, header: list[str], rows: Records, *, has_header: bool
-) -> None:
-    """UsageError if a table looks like a matrix of users by items."""
-    options = request.options
-    if options.item or options.rating or options.count or len(header) < MATRIX_WIDTH or not rows:
-        return
-    known = {plain_name(name) for name in header}
-    if any(known & set(USUAL_NAMES[role]) for role in ("item", "rating", "time")):
-        return
-
-    profiles = [_profile(name, [row[k] for row in rows]) for k, name in enumerate(header)]
-    cells = profiles[1:]
-    are_alike = all(profile.numbers or not profile.texts for profile in cells)
-    values = frozenset().union(*(profile.numbers for profile in cells))
-    codes = [code for code in ("99", "-1") if float(code) in values]
-    ratings = values - {99.0}
-    is_narrow = bool(ratings) and max(map(abs, ratings)) <= NARROW
-    has_gaps = any("" in row[1:] for row in rows) or bool(codes)
-    is_matrix = are_alike and is_narrow and (has_gaps or len(header) > 2 * MATRIX_WIDTH)
-    if is_matrix and (has_header or len(header) > MATRIX_WIDTH + 1):
-        missing = codes[0] if codes and not any("" in row[1:] for row in rows) else ""
-        raise UsageError(
-            f"{file} looks like a matrix, a line for each user and a column for each item, "
-            f"expected one rating a line. Read it as what it is: "
-            f"{request.spell(layout='wide', missing=options.missing or missing)}"
-        )
-
-
-def choose_wide_columns(
-    request: Request, file: Path, records: Records, names_known: bool
-) -> Choice:
-    """All columns of a matrix of users by items: "user", if one has their ids, and one an item.
-
-    The items' roles are "item 0", "item 1" and so on. The first column has the users' ids if all
-    are different; if it counts the ratings of its line, as Jester's does, it is left out.
-    UsageError if there are too few columns.
-    """
-    options = request.options
-    has_header = names_known or (options.header == "auto" and _is_matrix_header(records))
-    header = name_columns(records, has_header)
-    rows = [fields for fields in records[int(has_header) :] if len(fields) == len(header)]
-    if len(header) < 2 or not rows:
-        raise UsageError(f"{file}: layout=wide expects a column for each item, got {header[:5]}")
-
-    first = [row[0].strip(BLANKS) for row in rows]
-    positions: dict[str, int] = {}
-    begin = 1
-    if options.user and options.user != NONE:
-        named = options.user in header
-        positions["user"] = header.index(options.user) if named else _as_position(file, request)
-        begin = 0
-        found = f"Column {header[positions['user']]!r} has the users' ids"
-    elif options.user == NONE:
-        begin = 0
-        found = "The users' ids are the numbers of their lines"
-    elif _counts_ratings(rows, options.missing):
-        found = (
-            "The first column counts the ratings of its line and is left out; the users' ids are "
-            "the numbers of their lines"
-        )
-    elif len(set(first)) == len(first) and all(first):
-        positions["user"] = 0
-        found = f"Column {header[0]!r} has the users' ids"
-    else:
-        begin = 0
-        found = "The first column is no id; the users' ids are the numbers of their lines"
-
-    item_columns = [k for k in range(begin, len(header)) if k != positions.get("user")]
-    positions |= {f"item {place}": k for place, k in enumerate(item_columns)}
-    if not has_header:  # items are counted from 1, whatever stands before them
-        header = ["user"] * begin + [str(place + 1) for place in range(len(header) - begin)]
-    remark = f"A matrix of users by {len(item_columns):,} items. {found}; user=COLUMN or user=none"
-    return Choice(header, positions, int(has_header), (f"{remark} says otherwise.",))
-
-
-def _as_position(file: Path, request: Request) -> int:
-    """The position that is given for the users of a matrix; UsageError if it is none."""
-    given = request.options.user
-    if not given.isdecimal() or int(given) < 1:
-        raise UsageError(
-            f"{file}: there is no column {given!r} for the users. Name another, or: "
-            f"{request.spell(user=NONE)}"
-        )
-    return int(given) - 1
-
-
-def _is_matrix_header(records: Records) -> bool:
-    """Whether the first line of a matrix names the items: it is no line of ratings itself."""
-    first = [field.strip(BLANKS) for field in records[0]]
-    if (
-        first[0] == ""
-        or plain_name(first[0]) in KNOWN_NAMES
-        or not all(_is_number(name) or not name for name in first)
-    ):
-        return True
-    ascending = [name for name in first[1:] if name]
-    return len(set(ascending)) == len(first) - 1 > 1 and all(name.isdecimal() for name in ascending)
-
-
-def _counts_ratings(rows: Records, missing: str) -> bool:
-    """Whether the first field of each row says how many of the others are ratings."""
-    for row in rows:
-        n_rated = sum(1 for field in row[1:] if field.strip(BLANKS) not in ("", "99", missing))
-        if row[0].strip(BLANKS) != str(n_rated):
-            return False
-    return True

@@ -13,6 +13,7 @@ import polars as pl
 
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.table.columns import (
+    BLANKS,
     N_SAMPLE,
     Choice,
     ChooseColumns,
@@ -22,7 +23,6 @@ from recbench.datasets.table.columns import (
 )
 from recbench.datasets.table.dialect import (
     BLANK,
-    BLANKS,
     COLONS,
     COMMENT_MARKS,
     SEPARATORS,

@@ -10,8 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.table.columns import Columns
-from recbench.datasets.table.dialect import BLANKS
+from recbench.datasets.table.columns import BLANKS, Columns
 from recbench.datasets.table.options import Request
 
 LONGEST_ID = 256

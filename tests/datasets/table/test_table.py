@@ -21,7 +21,8 @@ import pytest
 from recbench import datasets
 from recbench.datasets import Dataset, UsageError
 from recbench.datasets.foundation.spec import parse_spec
-from recbench.datasets.table.dialect import BLANKS, Dialect
+from recbench.datasets.table.columns import BLANKS
+from recbench.datasets.table.dialect import Dialect
 from recbench.datasets.table.loader import parse_table
 from recbench.datasets.table.options import Options, Request
 from recbench.datasets.table.survey import COMPILE_FROM_BYTES, survey_file

@@ -1,0 +1,176 @@
+"""Ratings as a matrix, a line for each user and a column for each item: recognised and melted."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from recbench.datasets.foundation import UsageError
+from recbench.datasets.parsing import is_number, profile_column
+from recbench.datasets.table.columns import (
+    BLANKS,
+    KNOWN_NAMES,
+    USUAL_NAMES,
+    Choice,
+    Columns,
+    Place,
+    Records,
+    name_columns,
+    plain_name,
+)
+from recbench.datasets.table.options import NONE, Request
+
+MATRIX_WIDTH = 4  # columns that a matrix has at least
+NARROW = 10  # the largest rating in a matrix that is recognised, up or down
+NOT_RATED = ["", "nan", "NaN", "NA", "null", "None", "-"]  # cells of a matrix without a rating
+
+
+def refuse_matrix(
+    request: Request, file: Path, header: list[str], rows: Records, *, has_header: bool
+) -> None:
+    """UsageError if a table looks like a matrix of users by items."""
+    options = request.options
+    if options.item or options.rating or options.count or len(header) < MATRIX_WIDTH or not rows:
+        return
+    known = {plain_name(name) for name in header}
+    if any(known & set(USUAL_NAMES[role]) for role in ("item", "rating", "time")):
+        return
+
+    profiles = [profile_column(name, [row[k] for row in rows]) for k, name in enumerate(header)]
+    cells = profiles[1:]
+    are_alike = all(profile.numbers or not profile.texts for profile in cells)
+    values = frozenset().union(*(profile.numbers for profile in cells))
+    codes = [code for code in ("99", "-1") if float(code) in values]
+    ratings = values - {99.0}
+    is_narrow = bool(ratings) and max(map(abs, ratings)) <= NARROW
+    has_gaps = any("" in row[1:] for row in rows) or bool(codes)
+    is_matrix = are_alike and is_narrow and (has_gaps or len(header) > 2 * MATRIX_WIDTH)
+    if is_matrix and (has_header or len(header) > MATRIX_WIDTH + 1):
+        missing = codes[0] if codes and not any("" in row[1:] for row in rows) else ""
+        raise UsageError(
+            f"{file} looks like a matrix, a line for each user and a column for each item, "
+            f"expected one rating a line. Read it as what it is: "
+            f"{request.spell(layout='wide', missing=options.missing or missing)}"
+        )
+
+
+def choose_wide_columns(
+    request: Request, file: Path, records: Records, names_known: bool
+) -> Choice:
+    """All columns of a matrix of users by items: "user", if one has their ids, and one an item.
+
+    The items' roles are "item 0", "item 1" and so on. The first column has the users' ids if all
+    are different; if it counts the ratings of its line, as Jester's does, it is left out.
+    UsageError if there are too few columns.
+    """
+    options = request.options
+    has_header = names_known or (options.header == "auto" and _is_matrix_header(records))
+    header = name_columns(records, has_header)
+    rows = [fields for fields in records[int(has_header) :] if len(fields) == len(header)]
+    if len(header) < 2 or not rows:
+        raise UsageError(f"{file}: layout=wide expects a column for each item, got {header[:5]}")
+
+    first = [row[0].strip(BLANKS) for row in rows]
+    positions: dict[str, int] = {}
+    begin = 1
+    if options.user and options.user != NONE:
+        named = options.user in header
+        positions["user"] = header.index(options.user) if named else _as_position(file, request)
+        begin = 0
+        found = f"Column {header[positions['user']]!r} has the users' ids"
+    elif options.user == NONE:
+        begin = 0
+        found = "The users' ids are the numbers of their lines"
+    elif _counts_ratings(rows, options.missing):
+        found = (
+            "The first column counts the ratings of its line and is left out; the users' ids are "
+            "the numbers of their lines"
+        )
+    elif len(set(first)) == len(first) and all(first):
+        positions["user"] = 0
+        found = f"Column {header[0]!r} has the users' ids"
+    else:
+        begin = 0
+        found = "The first column is no id; the users' ids are the numbers of their lines"
+
+    item_columns = [k for k in range(begin, len(header)) if k != positions.get("user")]
+    positions |= {f"item {place}": k for place, k in enumerate(item_columns)}
+    if not has_header:  # items are counted from 1, whatever stands before them
+        header = ["user"] * begin + [str(place + 1) for place in range(len(header) - begin)]
+    remark = f"A matrix of users by {len(item_columns):,} items. {found}; user=COLUMN or user=none"
+    return Choice(header, positions, int(has_header), (f"{remark} says otherwise.",))
+
+
+def _as_position(file: Path, request: Request) -> int:
+    """The position that is given for the users of a matrix; UsageError if it is none."""
+    given = request.options.user
+    if not given.isdecimal() or int(given) < 1:
+        raise UsageError(
+            f"{file}: there is no column {given!r} for the users. Name another, or: "
+            f"{request.spell(user=NONE)}"
+        )
+    return int(given) - 1
+
+
+def _is_matrix_header(records: Records) -> bool:
+    """Whether the first line of a matrix names the items: it is no line of ratings itself."""
+    first = [field.strip(BLANKS) for field in records[0]]
+    if (
+        first[0] == ""
+        or plain_name(first[0]) in KNOWN_NAMES
+        or not all(is_number(name) or not name for name in first)
+    ):
+        return True
+    ascending = [name for name in first[1:] if name]
+    return len(set(ascending)) == len(first) - 1 > 1 and all(name.isdecimal() for name in ascending)
+
+
+def _counts_ratings(rows: Records, missing: str) -> bool:
+    """Whether the first field of each row says how many of the others are ratings."""
+    for row in rows:
+        n_rated = sum(1 for field in row[1:] if field.strip(BLANKS) not in ("", "99", missing))
+        if row[0].strip(BLANKS) != str(n_rated):
+            return False
+    return True
+
+
+def melt_matrix(matrix: Columns) -> Columns:
+    """A matrix of users by items as one rating a row, in the order of its lines; blanks left out.
+
+    Without a column of users' ids they are the numbers of the lines, from 1.
+    """
+    item_roles = [role for role in matrix.series if role != "user"]
+    n_users = len(matrix)
+    users = matrix.series.get("user")
+    if users is None:
+        users = pl.Series("user", range(1, n_users + 1))
+    frame = pl.DataFrame(
+        {
+            "row": np.repeat(np.arange(n_users), len(item_roles)),
+            "place": np.tile(np.arange(len(item_roles)), n_users),
+        }
+    )
+
+    cells = pl.DataFrame([matrix.series[role].cast(pl.String) for role in item_roles])
+    texts = cells.transpose().unpivot()["value"].str.strip_chars()
+    is_rated = ~texts.is_in(NOT_RATED) & texts.is_not_null()
+    frame = frame.with_columns(text=texts).filter(is_rated.fill_null(value=False))
+    if not len(frame):
+        raise UsageError(f"{matrix.file}: expected ratings in the matrix, found none")
+
+    rows = frame["row"].to_numpy()
+    places = frame["place"].to_numpy()
+    names = pl.Series([matrix.names[role] for role in item_roles])
+
+    def place_of_row(row: int) -> Place:
+        """The line of a rating, and the item's name."""
+        line, _ = matrix.place_of_row(int(rows[row]))
+        return Place(f"{line}, column {names[int(places[row])]}", {"rating": frame["text"][row]})
+
+    series = {
+        "user": users.gather(rows),
+        "item": names.gather(places),
+        "rating": frame["text"].cast(pl.Categorical),
+    }
+    called = {"user": matrix.names.get("user", "user"), "item": "item", "rating": "rating"}
+    return Columns(matrix.file, called, series, place_of_row, matrix.remarks)
