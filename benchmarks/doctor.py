@@ -35,7 +35,8 @@ def examine() -> int:
         console.print(f"{'cannot import':<22} {module}: {problem}", style="bold red")
     if problems:
         console.print(
-            "Algorithms that need these will be not_installed; `make install` installs everything."
+            "Algorithms that need these will be not_installed, or crash; `make install` installs "
+            "everything."
         )
         return INCOMPLETE
     _print_facts(console, {"algorithms": f"all {len(available())} can run"})

@@ -254,7 +254,8 @@ class RemoteSubject:
             sleep(0.005)
         if self._exit_code is None:
             return SubjectEnded("crashed", "the process closed its connection with the bench")
-        return SubjectEnded("crashed", describe_crash(self._exit_code, self._job.log))
+        crash = describe_crash(self._exit_code, self._job.log)
+        return SubjectEnded("crashed", f"in {self._phase}: {crash}")
 
     def _explain_timeout(self) -> str:
         """The limit, the phase, and where in the code it is now."""

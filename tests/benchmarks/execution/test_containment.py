@@ -17,7 +17,7 @@ LIBRARIES = {
     "breaks_attribute": ("import os\nos.no_such_thing", "not_installed", "AttributeError: module"),
     "breaks_runtime": ("raise RuntimeError('no driver')", "not_installed", "RuntimeError: no dri"),
     "breaks_leaving": ("import sys\nsys.exit(3)", "not_installed", "SystemExit: 3"),
-    "breaks_silently": ("import os\nos._exit(0)", "crashed", "exit code 0 and no answer"),
+    "breaks_silently": ("import os\nos._exit(0)", "crashed", "in import: the process left with ex"),
     "breaks_memory": ("import ctypes\nctypes.string_at(0)", "crashed", "SIGSEGV"),
     "breaks_by_hanging": (
         "import time\ntime.sleep(3600)",
