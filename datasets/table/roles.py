@@ -34,6 +34,7 @@ LONGEST_NAME_SHOWN = 40
 
 FEATURE = re.compile(r"\d+(:[\d.]+){1,2}")  # as libsvm and libFFM write them
 N_LINES_LOOKED_AT = 50
+RATING_WORDS = ("rating", "score", "stars", "grade", "bewert")  # in names that are proposed
 
 
 def choose_ratings_columns(
@@ -286,13 +287,15 @@ class _Finding:
         """Which of the `free` columns play the roles that are not `taken`, by what they hold."""
         guess: dict[str, int] = {}
         rest = list(free)
+        n_ids = sum(1 for role in ("user", "item") if role not in taken)
+        n_needed = n_ids + ("rating" not in taken)
         times = [k for k in rest[1:] if self.profiles[k].could_be_times]
+        if not times and len(rest) > n_needed and self.profiles[rest[0]].could_be_times:
+            times = rest[:1]
         if times and "time" not in taken:
             guess["time"] = times[-1]
             rest.remove(times[-1])
 
-        n_ids = sum(1 for role in ("user", "item") if role not in taken)
-        n_needed = n_ids + ("rating" not in taken)
         if len(rest) > n_needed and self.profiles[rest[0]].numbers_rows:
             rest.pop(0)
         varying = [k for k in rest if not self.profiles[k].is_constant]
@@ -336,6 +339,10 @@ class _Finding:
             return rest[n_ids]
         return None
 
+    def _plain(self, position: int) -> str:
+        """The name of a column as it is compared."""
+        return plain_name(self.header[position])
+
     def _is_rating(self, position: int) -> bool:
         """Whether a column may be proposed as ratings, by its name and what it holds."""
         profile = self.profiles[position]
@@ -372,8 +379,12 @@ class _Finding:
         """What to type: a name for each role that has no column, by what the columns hold."""
         free = [k for k in range(len(self.header)) if k not in positions.values()]
         guess = {**self._guess(free, positions), **positions}
-        if "rating" in guess and "rating" not in positions and not self._is_rating(guess["rating"]):
-            del guess["rating"]
+        if "rating" not in positions:
+            called_so = [k for k in free if any(word in self._plain(k) for word in RATING_WORDS)]
+            if called_so:
+                guess["rating"] = called_so[0]
+            elif "rating" in guess and not self._is_rating(guess["rating"]):
+                del guess["rating"]
         named = {
             role: self.header[position]
             for role, position in guess.items()
@@ -409,11 +420,14 @@ class _Finding:
         times = [profile.name for profile in self.profiles if profile.could_be_times]
         if times:
             advice += f"Column {times[-1]!r} looks like times. "
-        asked = {**named, "rating": NONE, "where": where or self.options.where}
+        asked = {**named, "rating": NONE}
         advice += (
             "No column looks like ratings. If every line is a positive, a click or a purchase: "
         )
         advice += f"{spell(**asked)}. "
+        if where:
+            advice += f"If only those with {where.replace('=', ' = ')} are: "
+            advice += f"{spell(**asked, where=where)}. "
         if counts:
             asked = {**named, "rating": COUNT, "count": self.header[counts[-1]]}
             if where:

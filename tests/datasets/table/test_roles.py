@@ -272,3 +272,17 @@ def test_frames_without_ratings_are_kept_with_what_counts(
     assert positives.ratings.values.tolist() == [1, 1]
     with pytest.raises(UsageError, match="there is no column count='hours'"):
         keep_frame(frame, "x", {"count": "hours"})
+
+
+def test_times_may_come_first_and_names_are_proposed_by_what_they_contain(tmp_path: Path) -> None:
+    first = write_form(tmp_path, "a.csv", text_of([f"{t},{u},{i},{r}" for u, i, r, t in ROWS]))
+    data = datasets.load(first)
+    assert first_of(data) == (USER, ITEM, RATING)
+    assert "column 1 is time, 2 user, 3 item, 4 rating" in " ".join(data.provenance.remarks)
+
+    lines = ["username,anime_id,watched,my_score"]
+    lines += [f"u{u},{i},{r},{2 * r}" for u, i, r, _ in ROWS]
+    spec = write_form(tmp_path, "b.csv", text_of(lines))
+    with pytest.raises(UsageError, match=r"\[rating=my_score\]"):
+        datasets.load(spec)
+    assert datasets.load(f"{spec}[rating=my_score]").ratings.scale == (1, 10)
