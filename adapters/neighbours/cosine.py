@@ -20,6 +20,9 @@ from recbench.datasets.ratings import Catalogue, Ratings
 SIMILARITIES_AT_ONCE = 1 << 22
 DENSE_FROM = 0.05  # the share of entries from which on dense products are faster than sparse ones
 
+Similarity = Literal["cosine", "dice", "jaccard"]
+Weighting = Literal["none", "tf-idf", "bm25"]
+
 # Makes similarities, in place, of the scalar products of some rows (the slice) with all rows.
 ToSimilarities = Callable[[Floats, slice], Floats]
 
@@ -89,6 +92,42 @@ def _invert_positive(values: NDArray[np.floating[Any]]) -> Floats:
     inverse = np.zeros(len(values), np.float32)
     inverse[is_positive] = 1 / values[is_positive]
     return inverse
+
+
+def find_alike(
+    rows: csr_matrix, k: int, similarity: Similarity, shrink: float, normalise: bool = True
+) -> csr_matrix:
+    """For each row its similarities to its k nearest other rows, as `find_nearest` gives them.
+
+    With a.b the scalar product: a.b / (|a| |b| + shrink) for "cosine". The others are for rows of
+    ones, of which |a|^2 counts those of a: a.b / (|a|^2 + |b|^2 + shrink) for "dice", which is
+    half of Dice's coefficient, and a.b / (|a|^2 + |b|^2 - a.b + shrink) for "jaccard". Without
+    `normalise` the scalar product alone, where `shrink` plays no part.
+    """
+    squares = rows.multiply(rows)
+    squared_lengths = np.asarray(squares.sum(axis=1), np.float64).ravel()
+    if similarity == "cosine":
+        sizes = np.sqrt(squared_lengths).astype(np.float32)
+    else:
+        sizes = squared_lengths.astype(np.float32)
+
+    def to_similarities(products: Floats, block: slice) -> Floats:
+        if not normalise:
+            return products
+
+        sizes_of_block = sizes[block][:, None]
+        if similarity == "cosine":
+            divisors = sizes_of_block * sizes
+        else:
+            divisors = sizes_of_block + sizes
+        if similarity == "jaccard":
+            divisors -= products
+
+        divisors += np.float32(shrink)
+        products /= np.maximum(divisors, np.float32(1e-12))
+        return products
+
+    return find_nearest(rows, k, to_similarities, sizes > 0)
 
 
 class _AlikeUsers(ScoresWholeRows):
@@ -265,16 +304,21 @@ class ItemKNN(LearnsFromLikes, ItemItem):
 
     as in Ferrari Dacrema et al. 2021, "A troubling analysis of reproducibility and progress in
     recommender systems research", but with 1 + n_items for n_items, so that no weight is negative.
-    Defaults: theirs for MovieLens 1M cut at random. Known limit: ranks only, and knows nothing of
-    an item that nobody likes.
+    With `profiles` "likes" the weights choose neighbours only, and x_uj is 1 for every like: that
+    is what gives the numbers of their table 46. `similarity` "dice" and "jaccard" compare the sets
+    of users who like i and j, see `find_alike`, and no weights.
+    Defaults: theirs for MovieLens 1M cut at random, with weighed profiles. Known limit: ranks only,
+    and knows nothing of an item that nobody likes.
     """
 
     name = "item-knn"
     family = "neighbours"
     k: Count = 197
     shrink: NonNegative = 0.0
-    weighting: Literal["none", "tf-idf", "bm25"] = "tf-idf"
+    weighting: Weighting = "tf-idf"
     normalise: bool = True
+    similarity: Similarity = "cosine"
+    profiles: Literal["weighed", "likes"] = "weighed"
     relevant_share: Share = 0.75
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
@@ -288,22 +332,60 @@ class ItemKNN(LearnsFromLikes, ItemItem):
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """Weigh the likes, then find each item's neighbours; nothing is random."""
-        self.X_ = weigh_likes(data, self.weighting)
-        by_item = self.X_.T.tocsr()
-        squares = by_item.multiply(by_item)
-        squared_lengths = np.asarray(squares.sum(axis=1), np.float64).ravel()
-        lengths = np.sqrt(squared_lengths).astype(np.float32)
+        weighed = weigh_likes(data, self.weighting)
+        compared = weighed if self.similarity == "cosine" else data
+        by_item = compared.T.tocsr()
+        nearest_of_items = find_alike(by_item, self.k, self.similarity, self.shrink, self.normalise)
 
-        def to_similarities(products: Floats, rows: slice) -> Floats:
-            if not self.normalise:
-                return products
-            lengths_of_pairs = lengths[rows][:, None] * lengths
-            divisors = lengths_of_pairs + np.float32(self.shrink)
-            products /= np.maximum(divisors, np.float32(1e-12))
-            return products
-
-        nearest_of_items = find_nearest(by_item, self.k, to_similarities, lengths > 0)
+        self.X_ = weighed if self.profiles == "weighed" else data
         self.W_ = nearest_of_items.T.tocsr()
+
+
+@dataclass(eq=False)
+class UserKNN(LearnsFromLikes, ScoresWholeRows):
+    """Users who like the same items: score(u, i) = sum of s_uv over those v near u who like i.
+
+    v are the users who have u among their own k nearest, as in Ferrari Dacrema et al. 2021, "A
+    troubling analysis of reproducibility and progress in recommender systems research"; the usual
+    way round would be u's own nearest. s_uv is one of the similarities of `find_alike`. For the
+    cosine a like weighs what `weighting` says, with the formulas of `item-knn`: items are the
+    documents here, too. The weights choose neighbours only; what is summed up are likes.
+
+    Defaults: theirs for MovieLens 1M cut at random. Known limits: ranks only; memory grows with
+    users x k; who is nobody's neighbour scores 0 everywhere.
+    """
+
+    name = "user-knn"
+    family = "neighbours"
+    k: Count = 418
+    shrink: NonNegative = 402.0
+    weighting: Weighting = "tf-idf"
+    similarity: Similarity = "cosine"
+    relevant_share: Share = 0.75
+
+    def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
+        """The k nearest of every user are kept, beside a block of similarities."""
+        return reason_to_skip(
+            bytes_of_nearest(train.n_users, train.n_items, len(train), self.k),
+            memory_mb,
+            purpose=f"the {self.k:,} nearest of {train.n_users:,} users",
+            advice="lower k or filter the data",
+        )
+
+    def fit(self, data: csr_matrix, seed: int) -> None:
+        """Find each user's neighbours; nothing is random."""
+        compared = data
+        if self.similarity == "cosine":
+            compared = weigh_likes(data, self.weighting)
+        nearest_of_users = find_alike(compared, self.k, self.similarity, self.shrink)
+
+        self.X_ = data
+        self.W_ = nearest_of_users.T.tocsr()  # row u: those who have u among their nearest
+
+    def score_items(self, users: Indices) -> Floats:
+        """The likes of those who have each user among their nearest, weighted."""
+        scores = (self.W_[users] @ self.X_).toarray()
+        return np.asarray(scores, np.float32)
 
 
 def weigh_likes(likes: csr_matrix, weighting: str) -> csr_matrix:

@@ -192,3 +192,15 @@ def test_sar_is_microsofts_on_microsofts_split(movielens: Dataset) -> None:
     assert np.mean(hits @ discounts / ideal) == pytest.approx(0.393819, abs=5e-5)
     assert hits.mean() == pytest.approx(0.3406, abs=1e-4)
     assert np.mean(hits.sum(axis=1) / n_relevant) == pytest.approx(0.1854, abs=1e-4)
+
+
+def test_rp3beta_keeps_the_best_of_each_column_after_scaling(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("recbench.adapters.neighbours.graph.WALK_BLOCK", 100)
+    train = taste()
+    rows = fitted("rp3beta", train, n_neighbours=4).W_.toarray()
+    both = fitted("rp3beta", train, n_neighbours=4, trim_columns=True).W_.toarray()
+    rows[np.sort(rows, axis=0)[[-4]] > rows] = 0
+    assert (np.count_nonzero(both, axis=0) <= 4).all()
+    np.testing.assert_allclose(both, rows, rtol=1e-6)
