@@ -58,6 +58,10 @@ PROTOCOLS = {
         "as Microsoft Recommenders: every test item is relevant, whatever its rating",
         relevant_share=0,
     ),
+    "tois-2021": Protocol(
+        "as Ferrari Dacrema et al. 2021: every test item is relevant, whatever its rating",
+        relevant_share=0,
+    ),
     "lightfm": Protocol(
         "as lightfm.evaluation without train_interactions: training items stay",
         relevant_share=0,

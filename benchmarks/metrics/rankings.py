@@ -3,6 +3,7 @@ looked at.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recbench.benchmarks.metrics.registry import Doubles, RankedHits, ranking_metric
 
@@ -33,8 +34,21 @@ def ndcg(lists: RankedHits, k: int) -> Doubles:
     over the hits in the first k, divided by its value for a perfect list, sum of 1 / log2(1 + rank)
     for rank = 1 .. min(k, number of relevant test items) (Järvelin and Kekäläinen 2002).
     """
+    return _share_of_ideal(lists, k, np.minimum(k, lists.n_relevant))
+
+
+@ranking_metric("higher", "share")
+def full_ndcg(lists: RankedHits, k: int) -> Doubles:
+    """As nDCG, but divided by the value of a perfect list of all relevant test items, however many
+    places the list has: with more than k of them even a perfect list stays below 1 (Ferrari Dacrema
+    et al. 2021 evaluate so).
+    """
+    return _share_of_ideal(lists, k, lists.n_relevant)
+
+
+def _share_of_ideal(lists: RankedHits, k: int, n_ideal: NDArray[np.int64]) -> Doubles:
+    """The discounted hits in the first k, divided by those of a list of `n_ideal` hits."""
     hits = lists.hits[:, :k].astype(np.float64)
-    n_ideal = np.minimum(k, lists.n_relevant)
     n_ranks = max(hits.shape[1], int(n_ideal.max(initial=0)))
     discounts = 1 / np.log2(np.arange(2, n_ranks + 2))
 

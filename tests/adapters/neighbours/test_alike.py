@@ -12,7 +12,7 @@ from tests.adapters.planted import dense_likes, everybody, fitted, taste
 def similarity_of(kind: str, a: Any, b: Any, shrink: float) -> float:
     both = float(a @ b)
     if kind == "cosine":
-        return both / (np.linalg.norm(a) * np.linalg.norm(b) + shrink)
+        return both / (float(np.linalg.norm(a) * np.linalg.norm(b)) + shrink)
     size = float((a > 0).sum() + (b > 0).sum())
     return both / (size - (both if kind == "jaccard" else 0) + shrink)
 

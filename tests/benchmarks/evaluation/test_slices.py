@@ -136,11 +136,14 @@ def test_every_entry_equals_a_slow_reference(name: str, seed: int) -> None:
 
 
 class Mute(Recommender):
-    """Has no opinion at all; without a name, so that no list of algorithms shows it."""
+    """Has no opinion at all; its class has no name, so that no list of algorithms shows it."""
 
     family = "tests"
     predicts = "ratings"
     abstains = True
+
+    def __init__(self) -> None:
+        self.__dict__["name"] = "mute"
 
     def fit(self, data: Ratings, seed: int) -> None:
         pass

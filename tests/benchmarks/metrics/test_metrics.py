@@ -132,6 +132,7 @@ def test_ranking_metrics_equal_their_definitions(seed: int, k: int) -> None:
             "capped_recall": len(ranks) / min(k, n),
             "ndcg": sum(1 / math.log2(1 + r) for r in ranks)
             / sum(1 / math.log2(1 + r) for r in range(1, min(k, n) + 1)),
+            "full_ndcg": gain(ranks) / gain(range(1, n + 1)),
             "map": sum((i + 1) / rank for i, rank in enumerate(ranks)) / min(k, n),
             "mrr": 1 / ranks[0] if ranks else 0.0,
             "hit_rate": float(bool(ranks)),
