@@ -161,6 +161,9 @@ def _is_code_zero(levels: Levels) -> bool:
         return True
     if len(others) < FEWEST_LEVELS or levels.values[1] < 0.5:
         return False
+    is_slider = len(others) > MANY_LEVELS  # from end to end, where many leave it at an end
+    if is_slider and int(others[-1]) >= ZEROS_TO_NEXT * int(others[-2]):
+        return False
     is_frequent = n_zeros >= max(FEWEST_ZEROS, LEAST_SHARE_OF_ZEROS * levels.n_ratings)
     is_peak = n_zeros >= ZEROS_TO_NEXT * int(others[0])
     rises_again = int(others[1:].max()) > int(others[0])
@@ -172,6 +175,8 @@ def _refuse_codes(
 ) -> None:
     """UsageError, with both things to type, if some ratings look like codes for "not rated"."""
     codes = find_codes(levels)
+    if 0 in codes and 0 not in find_codes(_levels_of_who_rates(columns, ratings)):
+        codes.remove(0)
     if not codes:
         return
     coded = pl.Series(np.isin(ratings, np.array(codes, np.float32)))
@@ -184,6 +189,16 @@ def _refuse_codes(
         f"{request.spell(missing=spelled)} leaves such lines out and counts them. If it is a "
         f"rating: {request.spell(missing=NONE)}"
     )
+
+
+def _levels_of_who_rates(columns: Columns, ratings: NDArray[np.float32]) -> Levels:
+    """How often each rating is given by users who have given another than zero.
+
+    Who gives nothing but zeros may dislike everything: that alone makes zeros no code.
+    """
+    frame = pl.DataFrame({"user": columns.series["user"], "rating": ratings})
+    has_rated = (pl.col("rating") != 0).any().over("user")
+    return count_levels(frame.filter(has_rated)["rating"].to_numpy())
 
 
 def _refuse_times(columns: Columns, request: Request, levels: Levels) -> None:

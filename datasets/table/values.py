@@ -330,8 +330,8 @@ def infer_scale(
     And a remark on it.
 
     If it is much wider than they are, or none holds them, the scale goes from the lowest to the
-    highest if they are few and evenly spaced (or a little more if all are the same). UsageError
-    that asks for a scale if they are not.
+    highest (or a little more if all are the same). The remark asks for a scale, or to say that they
+    are counts, unless they are few and evenly spaced. UsageError if they look like ids.
     """
     lowest = float(levels[0])
     highest = float(levels[-1])
@@ -351,12 +351,15 @@ def infer_scale(
         name = columns.names["rating"]
         are_ids = len(levels) > NEARLY_ALL * n_ratings and step == 1 and n_ratings > MOST_STEPS
         looks = "ids" if are_ids else "counts of plays or purchases"
-        raise UsageError(
+        problem = (
             f"{columns.file}: {len(levels):,} different ratings in column {name!r}, from "
             f"{lowest:.6g} to {highest:.6g}, fit no usual scale: they look like {looks}. "
             f"If they are counts: {_spell_counts(request, name)}. If they are ratings, "
             f"give their scale: {request.spell(scale=f'{lowest:.9g}:{highest:.9g}')}"
         )
+        if are_ids:
+            raise UsageError(problem)
+        return (lowest, highest), f"{problem}. Until then they are ratings from end to end."
 
     steps = f"in steps of {step:g}" if step else "in no regular steps"
     remark = (

@@ -40,7 +40,7 @@ REFUSED: dict[str, list[str]] = {
     "letters": with_ratings(["A", "B", "C"]),
     "some empty": with_ratings(["1", "2", "", "4", "5"]),
     "some words": with_ratings(["1", "2", "n/a", "4", "5", "-"]),
-    "counts": with_ratings(["51", "153", "459", "4131", "7777"]),
+    "ids": with_ratings([str(k * k + 3) for k in range(len(ROWS))]),
     "times as ratings": with_ratings(["1101731671", "1101735342", "1101735399"]),
     "some times empty": with_times(["1101731671", "", "1101735342"]),
     "times in words": with_times(["yesterday", "now"]),

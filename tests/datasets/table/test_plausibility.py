@@ -1,6 +1,7 @@
 """What was meant is computed, or asked for: codes, scales, typing errors, counts, damaged ids."""
 
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +122,6 @@ def test_honest_scales_are_found_without_a_question(tmp_path: Path, case: str) -
 @pytest.mark.parametrize(
     "ratings",
     [
-        [str(k * k + 3) for k in range(300)],
         draw([51, 153, 459, 1377, 4131], [1, 9, 40, 30, 4]),
         [f"{1 + k % 37}" for k in range(400)],
     ],
@@ -130,13 +130,38 @@ def test_a_scale_is_asked_for_where_no_usual_one_is_narrow(
     tmp_path: Path, ratings: list[object]
 ) -> None:
     spec = write_ratings(tmp_path / "t.csv", ratings)
-    with pytest.raises(
-        UsageError, match=r"look like (counts|ids).*count=rating,rating=count.*scale="
-    ):
-        datasets.load(spec)
+    data = datasets.load(spec)
+    assert data.ratings.scale == (data.ratings.values.min(), data.ratings.values.max())
+    remark = data.provenance.remarks[0]
+    assert re.search(r"look like counts.*count=rating,rating=count.*scale=", remark)
     counted = datasets.load(f"{spec}[rating=count]")
     assert counted.feedback == "implicit"
     assert counted.ratings.values.min() >= 0.75
+
+
+def test_ratings_that_look_like_ids_are_refused(tmp_path: Path) -> None:
+    spec = write_ratings(tmp_path / "t.csv", [str(k * k + 3) for k in range(300)])
+    with pytest.raises(UsageError, match=r"look like ids.*count=rating,rating=count.*scale="):
+        datasets.load(spec)
+
+
+def test_a_slider_that_many_leave_at_its_ends_has_no_code(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    ratings: list[object] = [min(max(round(rng.gauss(55, 35)), 0), 100) for _ in range(600)]
+    data = datasets.load(write_ratings(tmp_path / "t.csv", ratings))
+    assert data.ratings.scale == (0, 100)
+
+
+def test_users_who_dislike_everything_make_zeros_no_code(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    lines = ["user,item,rating"]
+    for user in range(60):
+        for item in rng.sample(range(40), 8):
+            rating = 0 if user < 12 else rng.choice([0, 1, 2, 3, 3, 4, 4, 5])
+            lines.append(f"u{user},i{item},{rating}")
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(lines) + "\n")
+    assert datasets.load(f"table:{path}").ratings.scale == (0, 5)
 
 
 def test_a_typing_error_is_shown_with_its_line(tmp_path: Path) -> None:
