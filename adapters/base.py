@@ -1,6 +1,7 @@
 """The whole contract between the bench and an algorithm."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -17,6 +18,61 @@ UNITS = {
     "scale": "as stars from 1 to 5: its hyperparameters act in rating points",
     "library": "as stars if the scale is not 3 to 5 wide, as that of a library's defaults is",
 }
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the defaults of an algorithm's hyperparameters come from.
+
+    `kind` is "library", "paper" or "notebook" for what others chose, "tuned here", or "none": there
+    is nothing to choose, or the default turns off what it sets. `source` names library, paper or
+    notebook. `data` are the data sets that `chosen`, names of hyperparameters, were tuned on, as in
+    `--dataset`: "movielens-100k" stands for its filtered copies too. For what was tuned here `part`
+    says by which ratings, and `budget` how many settings were tried, or that it was not recorded.
+
+    >>> Origin("library", "Surprise").text
+    'library: Surprise'
+    >>> Origin("paper", "Steck 2019", ("movielens-20m",), ("regularisation",)).text
+    'paper: Steck 2019, tuned on movielens-20m'
+    """
+
+    kind: Literal["library", "paper", "notebook", "tuned here", "none"]
+    source: str = ""
+    data: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
+    part: Literal["", "validation part", "test part"] = ""
+    budget: str = ""
+
+    @property
+    def text(self) -> str:
+        """All of it on one line, as lists and reports show it."""
+        if self.kind == "tuned here":
+            names = ", ".join(self.chosen)
+            tuned = f"tuned here: {names} on {', '.join(self.data)}, "
+            tuned += f"by a {self.part}, {self.budget}"
+            return f"{tuned}; else {self.source}" if self.source else tuned
+
+        text = f"{self.kind}: {self.source}" if self.source else self.kind
+        if self.data:
+            text += f", tuned on {', '.join(self.data)}"
+        return text
+
+    def was_tuned_on(self, dataset: str) -> bool:
+        """Whether one of `data` is that data set, or the one that it was made from.
+
+        >>> origin = Origin("tuned here", "", ("movielens-100k",), ("alpha",))
+        >>> origin.was_tuned_on("movielens-100k"), origin.was_tuned_on("movielens-1m")
+        (True, False)
+        """
+        name = dataset.partition("[")[0]
+        return any(name == tuned or name.startswith(f"{tuned}-") for tuned in self.data)
+
+
+# For what has nothing to choose
+NOTHING_TO_CHOOSE = Origin("none")
+
+# In place of the text of an origin that a plug-in does not give
+NOT_SAID = "not said"
 
 
 class Recommender(ABC):
@@ -54,6 +110,8 @@ class Recommender(ABC):
     units: ClassVar[Literal["data", "scale", "library"]] = "data"
     # the hyperparameter that counts passes over the training data; None if there is none
     epochs_hyperparameter: ClassVar[str | None] = None
+    # where the defaults come from; a plug-in need not say so, and reports show that it does not
+    origin: ClassVar[Origin | None] = None
 
     # What the bench sets, or `fit` leaves.
     threads: int = 1  # how many the bench allows; no hyperparameter

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.adapters.base import NOTHING_TO_CHOOSE, Floats, Indices, Origin, Recommender
 from recbench.adapters.shared.parameters import Count, NonNegative
 from recbench.datasets.foundation import GOLDEN_GAMMA, mix_bits
 from recbench.datasets.ratings import Ratings
@@ -30,6 +30,7 @@ class Random(Recommender):
     name = "random"
     family = "baseline"
     predicts = "ratings"
+    origin = NOTHING_TO_CHOOSE
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Remember the scale and the seed; nothing is learned."""
@@ -50,6 +51,7 @@ class GlobalMean(Recommender):
     name = "global-mean"
     family = "baseline"
     predicts = "ratings"
+    origin = NOTHING_TO_CHOOSE
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Take the mean."""
@@ -102,6 +104,7 @@ class ItemMean(_ByItem):
     name = "item-mean"
     family = "baseline"
     predicts = "ratings"
+    origin = NOTHING_TO_CHOOSE
     damping: NonNegative = 0.0
 
     def fit(self, data: Ratings, seed: int) -> None:
@@ -122,6 +125,7 @@ class UserMean(Recommender):
     name = "user-mean"
     family = "baseline"
     predicts = "ratings"
+    origin = NOTHING_TO_CHOOSE
     damping: NonNegative = 0.0
 
     def fit(self, data: Ratings, seed: int) -> None:
@@ -150,6 +154,7 @@ class WeightedMean(_ByItem):
     name = "weighted-mean"
     family = "baseline"
     predicts = "ratings"
+    origin = Origin("notebook", "source notebook (m = 1000)")
     m: NonNegative = 1000.0
 
     def fit(self, data: Ratings, seed: int) -> None:
@@ -168,6 +173,7 @@ class Popularity(_ByItem):
     name = "popularity"
     family = "baseline"
     predicts = "order"
+    origin = NOTHING_TO_CHOOSE
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Count."""
@@ -187,6 +193,7 @@ class UserItemBias(Recommender):
     family = "baseline"
     predicts = "ratings"
     epochs_hyperparameter = "n_epochs"
+    origin = Origin("library", "Surprise's BaselineOnly")
     damping_users: NonNegative = 15.0
     damping_items: NonNegative = 10.0
     n_epochs: Count = 10

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recbench.adapters.base import Floats, Indices
+from recbench.adapters.base import NOTHING_TO_CHOOSE, Floats, Indices
 from recbench.adapters.shared.interactions import ScoresWholeRows, matrix_of_likes
 from recbench.adapters.shared.parameters import Count, Share
 from recbench.adapters.shared.texts import tfidf_of_items
@@ -46,6 +46,7 @@ class TfidfContent(ScoresWholeRows):
     predicts = "order"
     units = "scale"
     requires = ("sklearn",)
+    origin = NOTHING_TO_CHOOSE
     profile: Literal["liked", "centred"] = "liked"
     max_features: Count | None = None
     relevant_share: Share = 0.75

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix, hstack, identity
 
+from recbench.adapters.base import Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
 from recbench.adapters.shared.texts import tfidf_of_items
@@ -38,6 +39,7 @@ class _LightFM(Factorised):
     units = "library"
     requires = ("lightfm",)
     epochs_hyperparameter = "epochs"
+    origin = Origin("library", "LightFM; components and epochs of the source notebook")
     loss: ClassVar[str]
     dislikes: ClassVar[bool] = False  # whether the loss learns from entries of -1
     no_components: Count = 20

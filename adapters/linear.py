@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recbench.adapters.base import Floats
+from recbench.adapters.base import Floats, Origin
 from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes, gram_matrix
 from recbench.adapters.shared.memory import reason_to_skip_item_pairs
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
@@ -33,6 +33,12 @@ class EASE(LearnsFromLikes, ItemItem):
 
     name = "ease"
     family = "linear"
+    origin = Origin(
+        "paper",
+        "between those of Ferrari Dacrema et al. 2021 and Steck 2019",
+        ("movielens-100k", "movielens-1m", "movielens-20m"),
+        ("regularisation",),
+    )
     regularisation: Positive = 500.0
     relevant_share: Share = 0.75
 
@@ -103,6 +109,9 @@ class SLIM(LearnsFromLikes, ItemItem):
     family = "linear"
     requires = ("numba",)
     epochs_hyperparameter = "n_epochs"
+    origin = Origin(
+        "paper", "Ferrari Dacrema et al. 2021, rounded", ("movielens-100k",), ("l1", "l2")
+    )
     l1: NonNegative = 0.02
     l2: NonNegative = 200.0
     n_neighbours: Count | None = None

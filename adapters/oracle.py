@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.adapters.base import NOTHING_TO_CHOOSE, Floats, Indices, Recommender
 from recbench.datasets.ratings import Catalogue, Ratings
 
 MOST_TRAINED = 0.99  # of the ratings; with all of them there would be no chance of a test rating
@@ -26,6 +26,7 @@ class Oracle(Recommender):
     family = "oracle"
     predicts = "ratings"
     sees_truth = True
+    origin = NOTHING_TO_CHOOSE
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """Skipped wherever nobody knows the truth."""

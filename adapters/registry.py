@@ -11,7 +11,7 @@ from typing import Any, ClassVar, get_origin, get_type_hints
 from weakref import WeakSet
 
 import recbench
-from recbench.adapters.base import UNITS, Recommender
+from recbench.adapters.base import UNITS, Origin, Recommender
 from recbench.datasets.foundation import (
     UsageError,
     import_all,
@@ -189,6 +189,19 @@ def _refuse_malformed(adapter: type[Recommender]) -> None:
         raise UsageError(
             f"{who} says that {epochs!r} counts its epochs, but has no such hyperparameter: "
             "name one of its fields in epochs_hyperparameter, or leave it out"
+        )
+
+    origin = adapter.origin
+    if origin is not None and not isinstance(origin, Origin):
+        raise UsageError(
+            f"{who} says origin = {origin!r}: expected an Origin as in adapters/base.py, such as "
+            'Origin("library", "its name"); leave it out if you do not know'
+        )
+    unknown = sorted(set(origin.chosen) - _field_names(adapter)) if origin else []
+    if unknown:
+        raise UsageError(
+            f"{who} says in its origin that {', '.join(unknown)} was tuned, but has no such "
+            "hyperparameter: name its fields in `chosen`"
         )
 
     if not _has_own_docstring(adapter):

@@ -613,9 +613,10 @@ class Comparison:
 
         A metric `rmse` has its mean over the folds in the column `rmse`, and its 95 % interval over
         users in `rmse_low` and `rmse_high`; NaN stands where a fold is missing, or an interval
-        cannot be known. `status` is ok, or what happened instead; `fit_seconds` is the mean over
-        the folds, `seconds` that of all phases together. `simulated` says whether the ratings are;
-        it is also in the frame's `attrs`, with `blind_spots`, what these data cannot tell.
+        cannot be known. `defaults` says where the hyperparameters come from; `status` is ok, or
+        what happened instead; `fit_seconds` is the mean over the folds, `seconds` that of all
+        phases together. `simulated` says whether the ratings are; it is also in the frame's
+        `attrs`, with `blind_spots`, what these data cannot tell.
         """
         import pandas
 
@@ -671,6 +672,7 @@ def _table_row(results: "Results", row: "Row") -> dict[str, Any]:
         values[f"{column}_low"] = low
         values[f"{column}_high"] = high
 
+    values["defaults"] = row.defaults
     values["status"] = row.failure or "ok"
     values["fit_seconds"] = row.seconds("fit")
     values["seconds"] = row.seconds(*PHASES)

@@ -10,6 +10,7 @@ from typer import Argument
 
 from recbench import datasets
 from recbench.adapters import available
+from recbench.adapters.base import NOT_SAID
 from recbench.benchmarks.console import FINE, serve
 from recbench.benchmarks.metrics import METRICS
 from recbench.benchmarks.planning import read_suite, suite_names
@@ -36,10 +37,12 @@ def _list_datasets() -> Lines:
 
 
 def _list_algorithms() -> Lines:
-    lines: Lines = [("name", "family", "predicts", "what it is, and its hyperparameters")]
+    heading = "what it is, its hyperparameters, and where their defaults come from"
+    lines: Lines = [("name", "family", "predicts", heading)]
     for name, adapter in available().items():
         defaults = {field.name: field.default for field in fields(cast(Any, adapter))}
-        description = f"{_first_paragraph(adapter)}\n{format_spec(name, defaults)}"
+        origin = adapter.origin.text if adapter.origin else NOT_SAID
+        description = f"{_first_paragraph(adapter)}\n{format_spec(name, defaults)}\n{origin}"
         lines.append((name, adapter.family, adapter.predicts, description))
     return lines
 

@@ -1,13 +1,15 @@
 """Records as a table: rows in families, means with their spread, and what has no mean."""
 
 import statistics
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
-from recbench.adapters import available
+from recbench.adapters import Recommender, available
+from recbench.adapters.base import NOT_SAID, Origin
 from recbench.benchmarks.certainty import (
     Bootstrap,
     UserShares,
@@ -52,6 +54,27 @@ class Row:
     # The folds of another split; see `--also-split`.
     also: tuple[Record, ...] = ()
     epochs_hyperparameter: str | None = None
+    # Where the defaults of its hyperparameters come from; None: not said.
+    origin: Origin | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """The hyperparameters that somebody has set, sorted; all others have their defaults."""
+        return sorted(self.records[0].cell.given)
+
+    @property
+    def defaults(self) -> str:
+        """Where the values of its hyperparameters come from, on one line."""
+        said = self.origin.text if self.origin else NOT_SAID
+        if not self.given:
+            return said
+        return f"given: {', '.join(self.given)}; others {said}"
+
+    def was_tuned_on(self, dataset: str) -> bool:
+        """Whether any value that it has by default was tuned on this data set."""
+        if self.origin is None or not self.origin.was_tuned_on(dataset):
+            return False
+        return not set(self.origin.chosen) <= set(self.given)
 
     @cached_property
     def elsewhere(self) -> "Row":
@@ -174,6 +197,24 @@ class Row:
 
 
 @dataclass(frozen=True)
+class DefaultsByOrigin:
+    """The rows that have hyperparameters, by where their values come from, seen from these data.
+
+    What has nothing to choose is in none of the lists.
+    """
+
+    tuned: list[Row]  # at least one default was tuned on these data
+    untuned: list[Row]  # the defaults were chosen without these data
+    given: list[Row]  # hyperparameters were set, and no default that is left was tuned on the data
+    unsaid: list[Row]  # nobody says where the defaults come from
+
+    @property
+    def are_mixed(self) -> bool:
+        """Whether rows with defaults tuned on these data stand beside rows without."""
+        return bool(self.tuned and self.untuned)
+
+
+@dataclass(frozen=True)
 class Results:
     """All that a report shows: what the plan says of its run, and a record a planned cell."""
 
@@ -229,12 +270,15 @@ class Results:
             adapter = adapters.get(records[0].cell.algorithm)
             family = adapter.family if adapter else "other"
             epochs = adapter.epochs_hyperparameter if adapter else None
+            origin = _origin_of_equal_defaults(adapter, records[0])
             described = self.about.algorithms.get(name)
             if described is not None and described.family is not None:
                 family = described.family
                 epochs = described.epochs_hyperparameter
+            if described is not None and described.says("origin"):
+                origin = described.origin
             main, initialisations, also = map(tuple, group_by_role(records))
-            rows.append(Row(name, family, main, initialisations, also, epochs))
+            rows.append(Row(name, family, main, initialisations, also, epochs, origin))
         order = list(dict.fromkeys(row.family for row in rows))
         return sorted(rows, key=lambda row: order.index(row.family))
 
@@ -263,6 +307,23 @@ class Results:
     def contestants(self) -> list[Row]:
         """All rows but the oracle."""
         return [row for row in self.rows if row is not self.oracle]
+
+    @cached_property
+    def defaults(self) -> DefaultsByOrigin:
+        """The contestants by where the values of their hyperparameters come from."""
+        by_origin = DefaultsByOrigin([], [], [], [])
+        for row in self.contestants:
+            if not row.records[0].cell.parameters:
+                continue
+            if row.was_tuned_on(self.about.data.name):
+                by_origin.tuned.append(row)
+            elif row.given:
+                by_origin.given.append(row)
+            elif row.origin is None:
+                by_origin.unsaid.append(row)
+            elif row.origin.kind != "none":
+                by_origin.untuned.append(row)
+        return by_origin
 
     def hidden_by(self, column: str) -> str:
         """Why these data name no best row in `column`, in a few words; empty if they do."""
@@ -413,6 +474,20 @@ class Certainty:
         if row not in self.rows:
             return None
         return self.bootstrap.interval(self.rows.index(row))
+
+
+def _origin_of_equal_defaults(adapter: type[Recommender] | None, record: Record) -> Origin | None:
+    """What an adapter says of its defaults, for a record of before plans said it.
+
+    None unless the row had the defaults that the adapter has today.
+    """
+    if adapter is None:
+        return None
+    cell = record.cell
+    defaults = {field.name: field.default for field in fields(cast(Any, adapter))}
+    were = {name: value for name, value in cell.parameters.items() if name not in cell.given}
+    are = {name: value for name, value in defaults.items() if name not in cell.given}
+    return adapter.origin if were == are else None
 
 
 def _ranking_order(column: str) -> tuple[bool, bool]:

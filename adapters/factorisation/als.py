@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.adapters.base import Indices
+from recbench.adapters.base import Indices, Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.parameters import Count, Positive
 from recbench.datasets.foundation import compile_lazily
@@ -57,6 +57,9 @@ class ALS(Factorised):
     units = "scale"
     requires = ("numba",)
     epochs_hyperparameter = "n_epochs"
+    origin = Origin(
+        "library", "Spark's rank and regularisation, Microsoft Recommenders' epochs; biases added"
+    )
     n_factors: Count = 10
     n_epochs: Count = 20
     regularisation: Positive = 0.1

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recbench.adapters.base import Floats
+from recbench.adapters.base import Floats, Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import LearnsFromLikes
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
@@ -82,6 +82,14 @@ class BPR(LearnsFromLikes, Factorised):
     family = "factors"
     requires = ("numba",)
     epochs_hyperparameter = "n_epochs"
+    origin = Origin(
+        "tuned here",
+        "",
+        ("movielens-100k",),
+        ("n_factors", "n_epochs", "learning_rate", "regularisation"),
+        "validation part",
+        "budget not recorded",
+    )
     n_factors: Count = 50
     n_epochs: Count = 50
     learning_rate: Positive = 0.05

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array, hstack, identity
 
-from recbench.adapters.base import Floats, Indices
+from recbench.adapters.base import Floats, Indices, Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import matrix_of_likes
 from recbench.adapters.shared.memory import reason_to_skip
@@ -188,6 +188,7 @@ class MyFMMF(_GibbsFM):
     """
 
     name = "myfm-mf"
+    origin = Origin("library", "myFM, and a rank for small data")
     rank: Count = 10
     n_iter: Count = 100
     n_kept_samples: Count = 80
@@ -218,6 +219,9 @@ class MyFMFM(_GibbsFM):
     """
 
     name = "myfm-fm"
+    origin = Origin(
+        "library", "myFM, and a rank for small data; flipped as in Rendle, Zhang and Koren 2019"
+    )
     rank: Count = 10
     n_iter: Count = 100
     n_kept_samples: Count = 80

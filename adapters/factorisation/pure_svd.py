@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 
-from recbench.adapters.base import Floats
+from recbench.adapters.base import Floats, Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import matrix_of_likes
 from recbench.adapters.shared.parameters import Count, Share
@@ -29,6 +29,9 @@ class PureSVD(Factorised):
     family = "factors"
     predicts = "order"
     units = "scale"
+    origin = Origin(
+        "paper", "among those of Ferrari Dacrema et al. 2021", ("movielens-100k",), ("n_factors",)
+    )
     n_factors: Count = 15
     relevant_share: Share | None = None
 

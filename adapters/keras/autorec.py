@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from recbench.adapters.base import Floats
-from recbench.adapters.keras.base import Arrays
+from recbench.adapters.keras.base import Arrays, tuned_on_movielens
 from recbench.adapters.keras.products import Product
 from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import Count, NonNegative
@@ -32,6 +32,7 @@ class KerasAutoRec(Product):
     """
 
     name = "keras-autorec"
+    origin = tuned_on_movielens("Sedhain et al. 2015", "epochs", "regularisation")
     n_hidden: Count = 500
     regularisation: NonNegative = 200.0
     epochs: Count = 20

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.adapters.base import Floats, Indices, Origin, Recommender
 from recbench.adapters.shared.parameters import Count, NaturalNumber, Positive, ShareBelowOne
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -22,6 +22,12 @@ PREDICT_BATCH = 1 << 14  # pairs at a time; one shape, so one compilation
 WATCH_BATCH = 1 << 12
 
 Arrays = tuple[Any, Any]  # the model's inputs and the outputs it should have
+
+
+def tuned_on_movielens(source: str, *chosen: str) -> Origin:
+    """The origin of defaults that are those of `source`, but for the `chosen` ones."""
+    data = ("movielens-100k",)
+    return Origin("tuned here", source, data, chosen, "test part", "budget not recorded")
 
 
 @dataclass(eq=False)

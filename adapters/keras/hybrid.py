@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices
-from recbench.adapters.keras.base import KerasModel, embed_pair
+from recbench.adapters.keras.base import KerasModel, embed_pair, tuned_on_movielens
 from recbench.adapters.shared.parameters import Count, Positive, ShareBelowOne
 from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -27,6 +27,7 @@ class KerasHybrid(KerasModel):
 
     name = "keras-hybrid"
     requires = (*KerasModel.requires, "sklearn")
+    origin = tuned_on_movielens("fourth source notebook", "epochs", "learning_rate")
     n_factors: Count = 10
     epochs: Count = 6
     batch_size: Count = 1024

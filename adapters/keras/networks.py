@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from recbench.adapters.base import Floats, Indices
-from recbench.adapters.keras.base import KerasModel, embed_pair
+from recbench.adapters.base import Floats, Indices, Origin
+from recbench.adapters.keras.base import KerasModel, embed_pair, tuned_on_movielens
 from recbench.adapters.shared.parameters import Count
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -22,6 +22,7 @@ class KerasMLP(KerasModel):
     """
 
     name = "keras-mlp"
+    origin = Origin("notebook", "third source notebook")
     n_factors: Count = 20
 
     def build(self, train: Ratings, about: Any) -> Any:
@@ -42,6 +43,7 @@ class KerasDeep(KerasModel):
     """
 
     name = "keras-deep"
+    origin = tuned_on_movielens("fourth source notebook", "epochs", "activation")
     epochs: Count = 20
     n_user_factors: Count = 20
     n_item_factors: Count = 10
@@ -67,6 +69,9 @@ class KerasRanking(KerasModel):
     """
 
     name = "keras-ranking"
+    origin = tuned_on_movielens(
+        "source notebook that serves it", "epochs", "batch_size", "optimizer", "learning_rate"
+    )
     n_factors: Count = 32
     epochs: Count = 5
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from recbench.adapters.base import Floats, Indices
-from recbench.adapters.keras.base import KerasModel, embed_pair
+from recbench.adapters.keras.base import KerasModel, embed_pair, tuned_on_movielens
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive
 from recbench.datasets.ratings import Ratings
 
@@ -51,6 +51,7 @@ class KerasMF(Product):
     """
 
     name = "keras-mf"
+    origin = tuned_on_movielens("fourth source notebook", "epochs", "learning_rate")
     n_factors: Count = 10
     epochs: Count = 20
     learning_rate: Positive = 0.002
@@ -74,6 +75,7 @@ class KerasTwoTower(Product):
     """
 
     name = "keras-two-tower"
+    origin = tuned_on_movielens("source notebook", "epochs", "batch_size")
     n_factors: Count = 10
     epochs: Count = 20
 
@@ -107,6 +109,7 @@ class KerasRecommenderNet(Product):
     """
 
     name = "keras-recommender-net"
+    origin = tuned_on_movielens("second source notebook", "regularisation")
     n_factors: Count = 75
     batch_size: Count = 128
     regularisation: NonNegative = 1e-5

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array
 
-from recbench.adapters.base import Floats, Indices
+from recbench.adapters.base import Floats, Indices, Origin
 from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes, ScoresWholeRows
 from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import Count, NonNegative, Share
@@ -208,6 +208,7 @@ class CosineUser(_AlikeUsers):
 
     name = "cosine-user"
     units = "scale"
+    origin = Origin("notebook", "source notebook (k = 100)")
     k: Count = 100
 
     def _neighbours_of_users(self, squared_lengths: NDArray[np.float64]) -> csr_matrix:
@@ -255,6 +256,7 @@ class CosineUserCentred(_AlikeUsers):
     """
 
     name = "cosine-user-centred"
+    origin = Origin("notebook", "source notebook (k = 100)")
     k: Count = 100
     shrink: NonNegative = 0.0
 
@@ -313,6 +315,12 @@ class ItemKNN(LearnsFromLikes, ItemItem):
 
     name = "item-knn"
     family = "neighbours"
+    origin = Origin(
+        "paper",
+        "Ferrari Dacrema et al. 2021",
+        ("movielens-1m",),
+        ("k", "shrink", "weighting", "normalise"),
+    )
     k: Count = 197
     shrink: NonNegative = 0.0
     weighting: Weighting = "tf-idf"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
-from recbench.adapters.base import Floats
+from recbench.adapters.base import Floats, Origin
 from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes
 from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import Count, NonNegative, Share
@@ -35,6 +35,12 @@ class RP3Beta(LearnsFromLikes, ItemItem):
 
     name = "rp3beta"
     family = "graph"
+    origin = Origin(
+        "paper",
+        "near Ferrari Dacrema et al. 2021",
+        ("movielens-100k",),
+        ("n_neighbours", "alpha", "beta"),
+    )
     n_neighbours: Count = 300
     alpha: NonNegative = 0.85
     beta: NonNegative = 0.5

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recbench.adapters.base import Floats
+from recbench.adapters.base import Floats, Origin
 from recbench.adapters.shared.interactions import ItemItem, gram_matrix, matrix_of_likes
 from recbench.adapters.shared.memory import reason_to_skip_item_pairs
 from recbench.adapters.shared.parameters import Positive
@@ -37,6 +37,7 @@ class SAR(ItemItem):
     predicts = "order"
     units = "scale"
     personal = False  # where everybody rates everything, all similarities are alike
+    origin = Origin("library", "Microsoft Recommenders, its benchmark")
     similarity_type: Literal["jaccard", "lift", "cooccurrence"] = "jaccard"
     time_decay_coefficient: Positive | None = 30.0
 

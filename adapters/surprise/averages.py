@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recbench.adapters.base import Indices
+from recbench.adapters.base import NOTHING_TO_CHOOSE, Indices
 from recbench.adapters.shared.memory import reason_to_skip_item_pairs
 from recbench.adapters.shared.parameters import Count
 from recbench.adapters.surprise.base import Converted, Doubles, SurpriseModel, group_by_row
@@ -28,6 +28,7 @@ class SlopeOne(SurpriseModel):
     name = "surprise-slope-one"
     personal = False  # where tastes are opposite, its deviations cancel out
     truncates = True
+    origin = NOTHING_TO_CHOOSE
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """Deviations and counts are two dense matrices of 8 bytes over all pairs of items."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.adapters.base import NOTHING_TO_CHOOSE, Floats, Indices, Origin, Recommender
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -49,6 +49,7 @@ class SurpriseModel(Recommender):
     predicts = "ratings"
     units = "library"
     requires: ClassVar[tuple[str, ...]] = ("surprise",)
+    origin = Origin("library", "Surprise")
     truncates: ClassVar[bool] = False  # Surprise keeps the ratings of this algorithm in C integers
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> Converted:
@@ -255,6 +256,7 @@ class NormalPredictor(SurpriseModel):
 
     name = "surprise-normal-predictor"
     personal = False
+    origin = NOTHING_TO_CHOOSE
 
     def make_algorithm(self, seed: int) -> Any:
         """Surprise's NormalPredictor, which is random only when it predicts."""

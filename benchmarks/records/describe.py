@@ -59,6 +59,7 @@ def describe_algorithms(cells: Iterable[Cell]) -> dict[str, AlgorithmDescription
                 predicts=adapter.predicts,
                 family=adapter.family,
                 epochs_hyperparameter=adapter.epochs_hyperparameter,
+                origin=adapter.origin,
             )
     return descriptions
 

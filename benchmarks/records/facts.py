@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from recbench.adapters.base import Origin
 from recbench.datasets.ratings import Quantity, Source, Step
 
 
@@ -155,6 +156,7 @@ class AlgorithmDescription(Facts):
     # What a report shows of an adapter, so that it needs no plug-in to be built again
     family: str | None = None  # None: the plan is older
     epochs_hyperparameter: str | None = None
+    origin: Origin | None = None  # of the defaults; None: not said, or the plan is older
 
 
 @dataclass(frozen=True)

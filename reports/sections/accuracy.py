@@ -86,12 +86,15 @@ def _tabulate_spread(results: Results) -> Table:
     heads = [TableHead("row", "text")]
     heads += [TableHead(column) for column in results.columns]
     heads.append(TableHead("folds"))
+    heads.append(TableHead("hyperparameters", "text"))
 
     return Table(
         "Means and spread",
         "Mean ± fold deviation, and below it the lowest and the highest fold. The fold deviation "
         "is the standard deviation over the folds (n − 1). It shows how much the folds differ; it "
-        "is not a standard error of the mean, because folds share their training data.",
+        "is not a standard error of the mean, because folds share their training data. The last "
+        "column says where the row's hyperparameters come from, and marks defaults that were "
+        "tuned on these data.",
         tuple(heads),
         tuple(_spread_line(results, row) for row in results.rows),
     )
@@ -110,6 +113,8 @@ def _spread_line(results: Results, row: Row) -> TableLine:
 
     n_folds = len(row.records)
     cells.append(TableCell(f"{n_folds - len(row.failures)} of {n_folds}"))
+    mark = "tuned on these data" if row.was_tuned_on(results.about.data.name) else ""
+    cells.append(TableCell(row.defaults, mark))
     return TableLine(RowName(row.name), tuple(cells))
 
 

@@ -1,13 +1,13 @@
 """The pitfalls of comparing recommenders, each answered for one run from its records."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from recbench.benchmarks.metrics import PROTOCOLS, find_metric, parse_column
 from recbench.benchmarks.records import Record
 from recbench.benchmarks.splits import order_in_time
 from recbench.reports import words
-from recbench.reports.results import Results
+from recbench.reports.results import Results, Row
 
 # A table without one of each kind has no strong simple baselines.
 BASELINES = {
@@ -69,12 +69,31 @@ def _has_baselines(results: Results) -> Answer:
     return Answer(True, evidence)
 
 
-def _names_changes(results: Results) -> Answer:
-    changed = [row.name for row in results.rows if row.records[0].cell.given]
-    if not changed:
-        return Answer(True, "every row has its adapter's defaults")
-    names = words.listed(changed)
-    return Answer(True, f"hyperparameters that were set stand in the row's name: {names}")
+def _has_equal_defaults(results: Results) -> Answer:
+    """Whether no row has an advantage because its defaults were tuned on the data at hand."""
+    data = results.about.data.name
+    defaults = results.defaults
+    evidence = f"no row has a default that was tuned on {data}"
+    if defaults.tuned:
+        evidence = f"defaults of {_list_names(defaults.tuned)} were tuned on {data}"
+    if defaults.are_mixed:
+        evidence += f", those of {_list_names(defaults.untuned)} were not"
+
+    if defaults.unsaid:
+        names = _list_names(defaults.unsaid)
+        evidence += f"; where those of {names} come from is not said"
+
+    given = [row for row in results.rows if row.given]
+    if given:
+        names = _list_names(given)
+        evidence += f"; values that were set stand in the row's name: {names}"
+    if defaults.unsaid and not defaults.are_mixed:
+        return Answer(None, evidence, is_known=False)
+    return Answer(not defaults.are_mixed, evidence)
+
+
+def _list_names(rows: Iterable[Row]) -> str:
+    return words.listed(row.name for row in rows)
 
 
 def _ranks_whole_catalogue(results: Results) -> Answer:
@@ -318,7 +337,7 @@ def _repeats_numbers(results: Results) -> Answer:
 
 QUESTIONS: dict[str, Callable[[Results], Answer]] = {
     "Are strong simple baselines in the table?": _has_baselines,
-    "Are default and tuned rows kept apart?": _names_changes,
+    "Are default and tuned rows kept apart?": _has_equal_defaults,
     "Is the full catalogue ranked?": _ranks_whole_catalogue,
     "Are training items left out of the recommendations?": _leaves_out_training_items,
     "Is each metric defined once, and printed?": _defines_metrics,

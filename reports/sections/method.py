@@ -77,12 +77,15 @@ def _describe_algorithms(results: Results) -> list[Block]:
         return []
 
     in_stars = _rows_in_stars(results)
+    defaults_by_row = {row.name: row.defaults for row in results.rows}
     entries = []
     for row, algorithm in algorithms.items():
         libraries = "; ".join(algorithm.libraries)
         notes = [f"Libraries: {libraries}"] if libraries else []
         if row in in_stars:
             notes.append(UNITS_OF_SCALE)
+        if row in defaults_by_row:
+            notes.append(f"Hyperparameters: {defaults_by_row[row]}")
         entries.append(Definition(row, algorithm.definition, ". ".join(notes)))
 
     summary = (

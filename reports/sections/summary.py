@@ -26,6 +26,7 @@ def summarise_run(results: Results) -> list[str]:
     for column in headline_columns(results):
         sentences += _summarise_column(results, column)
         sentences += _name_worse_than_constant(results, column)
+    sentences += _warn_of_mixed_defaults(results)
     for row, why in suspect_rows(results.records).items():
         sentences.append(f"Too good to be taken on trust (SUSPICIOUS): {row}; {why}")
     if any(row.contended for row in results.contestants):
@@ -45,6 +46,24 @@ def _describe_data(results: Results) -> str:
         f"{words.count(data.users, 'user')} of {words.count(data.items, 'item')}; "
         f"{words.split(results)}."
     )
+
+
+def _warn_of_mixed_defaults(results: Results) -> list[str]:
+    """One sentence if some rows have defaults that were tuned on these data, and others have not.
+
+    How they rank then is not only a matter of the algorithms.
+    """
+    defaults = results.defaults
+    if not defaults.are_mixed:
+        return []
+
+    tuned = words.count(len(defaults.tuned), "row")
+    others = words.count(len(defaults.untuned), "row")
+    return [
+        f"Not on equal terms: {tuned} ({_list_names(defaults.tuned)}) with defaults that were "
+        f"tuned on {results.about.data.name}, and {others} with defaults from elsewhere "
+        f"({_list_names(defaults.untuned)})."
+    ]
 
 
 def _name_hidden_columns(results: Results) -> list[str]:

@@ -179,6 +179,28 @@ def test_its_docstring_names_a_source_and_the_origin_of_its_defaults(name: str) 
 
 
 @every
+def test_it_declares_the_origin_of_its_defaults(name: str) -> None:
+    """What was tuned names hyperparameters, data, part and budget; nothing to choose is no number
+    that acts.
+    """
+    origin = OWN[name].origin
+    assert origin is not None, "say in `origin` where the defaults come from"
+    assert set(origin.chosen) <= set(parameters_of(OWN[name]))
+    assert bool(origin.data) == bool(origin.chosen)
+    assert bool(origin.part) == bool(origin.budget) == (origin.kind == "tuned here")
+    if origin.kind == "tuned here":
+        assert origin.data
+    elif origin.kind != "none":
+        assert origin.source
+    if origin.kind == "none":
+        values = {
+            parameter: getattr(create(name), parameter) for parameter in parameters_of(OWN[name])
+        }
+        values.pop("relevant_share", None)  # the bench's own threshold of what is liked
+        assert not [value for value in values.values() if type(value) in (int, float) and value]
+
+
+@every
 def test_its_libraries_are_installed(name: str) -> None:
     """The audit: an algorithm that cannot be tried is a failure here, never a skipped test."""
     for module in OWN[name].requires:

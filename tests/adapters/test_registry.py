@@ -107,6 +107,24 @@ def test_a_declared_class_variable_is_no_field() -> None:
     namespace.clear()
 
 
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        ('"library"', "my_plugin.Mine says origin = 'library': expected an Origin as in"),
+        (
+            'Origin("paper", "Somebody 2020", ("netflix",), ("dampin",))',
+            "my_plugin.Mine says in its origin that dampin was tuned, but has no such",
+        ),
+    ],
+)
+def test_an_origin_that_says_nothing_is_refused(origin: str, expected: str) -> None:
+    """Without one an adapter is sound, as the first test shows."""
+    base = "from recbench.adapters import Recommender\n"
+    code = SOUND.replace(base, f"{base}from recbench.adapters.base import Origin\n")
+    text = refusal(code.replace("    damping", f"    origin = {origin}\n    damping", 1))
+    assert text.startswith(expected)
+
+
 @pytest.mark.parametrize("docstring", ["", '"""  """', '"""Mine(damping: float = 1.0)"""'])
 def test_an_adapter_without_a_docstring_of_its_own_is_refused(docstring: str) -> None:
     text = refusal(SOUND.replace('"""The same number for every pair."""', docstring))

@@ -1,0 +1,148 @@
+"""Where the defaults of each row come from: whose were tuned on the data at hand is seen in the
+table, said in the summary, and decides an answer of the checklist.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from recbench.adapters import create
+from recbench.benchmarks.metrics.protocols import Evaluation
+from recbench.benchmarks.planning.suite import hyperparameters_of, parse_rows, read_suite
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.describe import describe_algorithms
+from recbench.benchmarks.records.facts import DataDescription, RunDescription
+from recbench.benchmarks.records.record import Run
+from recbench.reports.results import Results
+from recbench.reports.sections.checklist import answer_checklist
+from recbench.reports.sections.summary import summarise_run
+from tests.reports.invented_runs import COLUMNS, DATA, cell, ok
+from tests.reports.pages import page
+
+QUESTION = "Are default and tuned rows kept apart?"
+
+
+def planned(specs: Iterable[str], dataset: str = "movielens-100k") -> list[Cell]:
+    """A cell for each row, with all of its hyperparameters as a plan has them."""
+    cells = []
+    for row in parse_rows(specs):
+        parameters = hyperparameters_of(create(row.algorithm, row.given))
+        invented = cell(row.algorithm, 0, 1, dataset)
+        cells.append(replace(invented, parameters=parameters, given=row.given))
+    return cells
+
+
+def results_of(
+    directory: Path, cells: list[Cell], dataset: str = "movielens-100k", *, says: bool = True
+) -> Results:
+    """A run of `cells`; one that is older than what plans say of origins unless it `says`."""
+    described = describe_algorithms(cells)
+    content = {name: algorithm.to_json() for name, algorithm in described.items()}
+    if not says:
+        for algorithm in content.values():
+            del algorithm["origin"]
+
+    about = RunDescription.model_validate(
+        {
+            "command": "python -m benchmarks.run",
+            "reproduce": "python -m benchmarks.run",
+            "metrics": COLUMNS,
+            "protocol": Evaluation().to_json(),
+            "published": [],
+            "data": DATA | {"name": dataset},
+            "algorithms": content,
+            "environment": {},
+        }
+    )
+    run = Run(directory)
+    run.write_plan(cells, about)
+    data = DataDescription.model_validate(DATA | {"name": dataset})
+    for level, planned_cell in enumerate(cells):
+        run.write(replace(ok(planned_cell, 1 + 0.01 * level), data=data), None)
+    return Results.read(directory)
+
+
+def answer(results: Results) -> tuple[str, str]:
+    answers = {question: (word, why) for question, word, why in answer_checklist(results)}
+    return answers[QUESTION]
+
+
+def test_suite_standard_on_movielens_compares_tuned_defaults_with_others(tmp_path: Path) -> None:
+    suite = read_suite("standard")
+    results = results_of(tmp_path, planned(row.name for row in suite.rows))
+    word, why = answer(results)
+    assert word == "no"
+
+    tuned = {row.name for row in results.defaults.tuned}
+    untuned = {row.name for row in results.defaults.untuned}
+    assert {"slim", "pure-svd", "ease", "rp3beta", "implicit-als", "implicit-bpr"} <= tuned
+    assert {"bpr", "numpy-sgd", "numba-sgd", "keras-mf"} <= tuned
+    assert {"surprise-svd", "lightfm-warp", "myfm-mf", "item-knn"} <= untuned
+    assert not results.defaults.unsaid and not results.defaults.given
+    assert not {"random", "popularity", "surprise-slope-one"} & (tuned | untuned)
+    assert why.startswith("defaults of ") and "slim" in why.partition(", those of ")[0]
+
+
+def test_it_is_marked_in_table_and_summary(tmp_path: Path) -> None:
+    rows = ["ease", "surprise-svd", "random", "implicit-als[alpha=2]"]
+    results = results_of(tmp_path, planned(rows))
+    (warning,) = [text for text in summarise_run(results) if text.startswith("Not on equal terms")]
+    assert warning == (
+        "Not on equal terms: 2 rows (ease and implicit-als[alpha=2.0]) with defaults that were "
+        "tuned on movielens-100k, and 1 row with defaults from elsewhere (surprise-svd)."
+    )
+
+    markdown = page(tmp_path, "md")
+    lines = {
+        name: line
+        for name in ("ease", "surprise-svd", "random")
+        for line in markdown.splitlines()
+        if line.startswith(f"| {name} |") and "1 of 1" in line
+    }
+    assert "Ferrari Dacrema" in lines["ease"] and "tuned on these data" in lines["ease"]
+    assert lines["surprise-svd"].endswith("| library: Surprise |")
+    assert lines["random"].endswith("| none |")
+    assert "given: alpha; others tuned here: " in markdown
+
+
+def test_the_same_rows_on_other_data_are_on_equal_terms(tmp_path: Path) -> None:
+    rows = ["slim", "surprise-svd", "implicit-als"]
+    results = results_of(tmp_path, planned(rows, "movielens-1m"), "movielens-1m")
+    assert answer(results) == ("yes", "no row has a default that was tuned on movielens-1m")
+    assert not [text for text in summarise_run(results) if "equal terms" in text]
+
+
+def test_values_that_were_given_are_no_defaults(tmp_path: Path) -> None:
+    rows = ["ease[regularisation=300]", "surprise-svd"]
+    results = results_of(tmp_path, planned(rows))
+    word, why = answer(results)
+    assert word == "yes" and why.endswith("in the row's name: ease[regularisation=300.0]")
+
+
+def test_a_filtered_copy_is_the_same_data(tmp_path: Path) -> None:
+    name = "movielens-100k[min_user_ratings=50]"
+    results = results_of(tmp_path, planned(["slim", "surprise-svd"], name), name)
+    assert answer(results)[0] == "no"
+
+
+def test_a_plan_of_before_origins_loads_and_goes_by_equal_defaults(tmp_path: Path) -> None:
+    """What had today's defaults has their origin; a default that has changed since is not said."""
+    cells = planned(["slim", "surprise-svd", "keras-mf"])
+    cells[2] = replace(cells[2], parameters=cells[2].parameters | {"n_factors": 7})
+    results = results_of(tmp_path, cells, says=False)
+    assert "origin" not in json.loads((tmp_path / "plan.json").read_text())
+    assert [row.defaults == "not said" for row in results.rows] == [False, False, True]
+    word, why = answer(results)
+    assert word == "no" and why.endswith("where those of keras-mf come from is not said")
+
+
+def test_what_an_adapter_does_not_say_is_not_known(tmp_path: Path) -> None:
+    cells = planned(["surprise-svd", "keras-mf"])
+    results = results_of(tmp_path, cells)
+    described: dict[str, Any] = dict(results.about.algorithms)
+    described["keras-mf"] = described["keras-mf"].replaced(origin=None)
+    silent = replace(results, about=results.about.replaced(algorithms=described))
+    assert answer(silent)[0] == "not known"
+    assert [row.defaults for row in silent.rows] == ["library: Surprise", "not said"]
