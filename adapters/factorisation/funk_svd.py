@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from recbench.adapters.base import Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import LearnsFromLikes
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
@@ -34,6 +35,18 @@ class FunkSVD(LearnsFromLikes, Factorised):
     family = "factors"
     requires = ("numba",)
     epochs_hyperparameter = "n_epochs"
+    origin = Origin(
+        "paper",
+        "Ferrari Dacrema et al. 2021; rate and epochs by their rule, early stopping",
+        ("movielens-100k",),
+        (
+            "n_factors",
+            "n_epochs",
+            "learning_rate",
+            "user_regularisation",
+            "liked_share",
+        ),
+    )
     n_factors: Count = 16
     n_epochs: Count = 100
     learning_rate: Positive = 0.1

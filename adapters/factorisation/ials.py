@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recbench.adapters.base import Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import LearnsFromLikes
 from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
@@ -34,6 +35,12 @@ class IALS(LearnsFromLikes, Factorised):
     family = "factors"
     requires = ("numba",)
     epochs_hyperparameter = "n_epochs"
+    origin = Origin(
+        "paper",
+        "Ferrari Dacrema et al. 2021",
+        ("movielens-1m",),
+        ("n_factors", "n_epochs", "confidence", "alpha", "epsilon", "regularisation"),
+    )
     n_factors: Count = 24
     n_epochs: Count = 20
     confidence: Literal["linear", "log"] = "log"

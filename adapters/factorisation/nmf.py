@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from recbench.adapters.base import Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import LearnsFromLikes
 from recbench.adapters.shared.parameters import Count, Share
@@ -29,6 +30,9 @@ class NMF(LearnsFromLikes, Factorised):
     family = "factors"
     requires = ("sklearn",)
     epochs_hyperparameter = "n_iter"
+    origin = Origin(
+        "paper", "Ferrari Dacrema et al. 2021", ("movielens-100k",), ("n_factors", "n_iter")
+    )
     n_factors: Count = 30
     n_iter: Count = 500
     start: Literal["random", "nndsvda"] = "random"

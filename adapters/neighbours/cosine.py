@@ -365,6 +365,12 @@ class UserKNN(LearnsFromLikes, ScoresWholeRows):
 
     name = "user-knn"
     family = "neighbours"
+    origin = Origin(
+        "paper",
+        "Ferrari Dacrema et al. 2021",
+        ("movielens-1m",),
+        ("k", "shrink", "weighting", "similarity"),
+    )
     k: Count = 418
     shrink: NonNegative = 402.0
     weighting: Weighting = "tf-idf"
