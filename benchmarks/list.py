@@ -14,7 +14,7 @@ from recbench.adapters.base import NOT_SAID
 from recbench.benchmarks.console import FINE, serve
 from recbench.benchmarks.metrics import METRICS
 from recbench.benchmarks.planning import read_suite, suite_names
-from recbench.benchmarks.splits import SPLITS
+from recbench.benchmarks.splits import PUBLISHED, SPLITS
 from recbench.datasets.foundation import format_spec, open_console, pick_name
 
 # The headings, then the lines of a table.
@@ -68,6 +68,10 @@ def _list_splits() -> Lines:
     lines: Lines = [("name", "what it is")]
     for name, split in SPLITS.items():
         lines.append((name, _first_paragraph(split.divide)))
+    for name, published in PUBLISHED.items():
+        lines.append((name, published.about))
+    by_file = "test rows from a file: row numbers or packed bits with a sidecar, or pairs of user"
+    lines.append(("file:PATH", f"{by_file} and item"))
     of_data_sets = "splits that a data set brings, such as u, ua, ub of movielens-100k"
     lines.append(("(official)", f"{of_data_sets}; see `datasets info`"))
     return lines

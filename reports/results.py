@@ -19,6 +19,7 @@ from recbench.benchmarks.certainty import (
 )
 from recbench.benchmarks.metrics import STANDARD, Metric, find_metric, parse_column
 from recbench.benchmarks.records import Record, Run, RunDescription, group_by_role
+from recbench.benchmarks.splits import is_seeded
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.profile import Profile, read_profile
@@ -127,6 +128,15 @@ class Row:
         """The mean of `spread`; None where that is."""
         spread = self.spread(column)
         return spread.mean if spread else None
+
+    def mean_of_seeds(self, column: str) -> float | None:
+        """The mean over all initialisations where the split has one division; else `mean`."""
+        mean = self.mean(column)
+        if mean is None or is_seeded(self.records[0].cell.split):
+            return mean
+        values = [record.metrics.get(column) for record in (*self.records, *self.initialisations)]
+        known = [value for value in values if value is not None]
+        return sum(known) / len(known)
 
     def missing(self, column: str) -> str:
         """Why `spread` is None, in words; empty if it is not."""

@@ -11,7 +11,9 @@ from pydantic import TypeAdapter
 
 from recbench.adapters import available
 from recbench.benchmarks.records import Cell, DataDescription, Environment, Run, describe_data
-from recbench.datasets.ratings import Dataset
+from recbench.benchmarks.splits import files_of_split
+from recbench.datasets.ratings import Dataset, Source
+from recbench.datasets.storage import digest_of
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,14 @@ class Job:
     def run(self) -> Run:
         """The run that the cell belongs to."""
         return Run(self.directory)
+
+    @property
+    def closed_files(self) -> tuple[Source, ...]:
+        """What the data were read from, and what divides them: files that tell of test ratings."""
+        closed = list(self.data.sources)
+        for path in files_of_split(self.cell.split):
+            closed.append(Source(path.name, digest_of(path, "sha256"), path.stat().st_size))
+        return tuple(closed)
 
     def to_json(self) -> bytes:
         """One line of JSON, without its end."""

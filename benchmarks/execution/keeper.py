@@ -356,7 +356,7 @@ def _serve(
         connection.send_bytes(json.dumps(message).encode())
 
     subject = LocalSubject(job, lambda phase: send({"phase": phase}))
-    with sealed(Seal(job.dataset, job.data.sources)):
+    with sealed(Seal(job.dataset, job.closed_files)):
         while True:
             try:
                 question = json.loads(connection.recv_bytes())

@@ -110,6 +110,7 @@ class LocalSubject:
         self._on_phase = on_phase
         self._meter = Meter(on_phase)
         self._truth = _read_truth(job)
+        self._closed_files = job.closed_files  # read here, since they are closed later on
         self._samples: list[Floats] = []
         self._toy_scores: list[Floats] = []
         self._kernel_seconds: float | None = None
@@ -153,7 +154,7 @@ class LocalSubject:
         self._units = Units.choose(self._algorithm, train.scale)
         given = self._units.convert_ratings(train)
         self._given = given
-        self._stack.enter_context(sealed(Seal(self._job.dataset, self._job.data.sources)))
+        self._stack.enter_context(sealed(Seal(self._job.dataset, self._closed_files)))
         # an adapter may leave it; whatever comes later begins where the cell began
         self._stack.enter_context(chdir(Path.cwd()))
 

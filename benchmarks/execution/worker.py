@@ -26,7 +26,8 @@ from recbench.benchmarks.execution.subject import (
 )
 from recbench.benchmarks.metrics import PROTOCOLS, STANDARD, Evaluation
 from recbench.benchmarks.records import FoldFacts, Record
-from recbench.benchmarks.splits import divide, fingerprint_rows
+from recbench.benchmarks.splits import digest_of_split, divide, fingerprint_rows, is_given_by_file
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset, Ratings, Rows
 from recbench.datasets.storage import reopen_entry
 
@@ -87,6 +88,8 @@ def _read_fold(job: Job, subject: Subject) -> Fold:
     """The data of the cell, divided as it says; the training part lies where the subject wants."""
     cell = job.cell
     dataset = reopen_entry(job.dataset, is_checked=True)
+    if is_given_by_file(cell.split) and digest_of_split(dataset, cell.split) != cell.digest:
+        raise UsageError(f"split {cell.split}: the file has changed since the run was planned")
 
     train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
     train = subject.take(dataset.ratings, train_rows)

@@ -17,7 +17,13 @@ from recbench.benchmarks.metrics import (
 from recbench.benchmarks.planning.cells import Design, plan_cells
 from recbench.benchmarks.planning.suite import Suite, parse_rows, read_suite, with_truth_seers
 from recbench.benchmarks.records import Cell, PublishedNumber, find_users
-from recbench.benchmarks.splits import SPLITS, canonical_spec, order_in_time, resolve_n_folds
+from recbench.benchmarks.splits import (
+    PUBLISHED,
+    SPLITS,
+    canonical_spec,
+    order_in_time,
+    resolve_n_folds,
+)
 from recbench.command import command_to_type
 from recbench.datasets import check_spec
 from recbench.datasets.foundation import UsageError, pick_name
@@ -63,6 +69,11 @@ class RunPlan:
     columns: list[str]  # the metric columns of the report
     evaluation: Evaluation
 
+    @property
+    def repeats(self) -> int:
+        """As many as were asked for, or as many as the suite needs, whichever is more."""
+        return max(self.request.repeats, self.suite.repeats or 1)
+
     def make_cells(self, data: Dataset) -> list[Cell]:
         """The cells of the run on `data`; those of the second split, if there is one, come last.
 
@@ -84,7 +95,7 @@ class RunPlan:
             seed=self.seed,
             evaluation=self.evaluation,
             threads=request.threads,
-            repeats=request.repeats,
+            repeats=self.repeats,
             split_seed=request.split_seed,
         )
         cells = plan_cells(data, rows, design)
@@ -102,7 +113,7 @@ class RunPlan:
 
     def _refuse_split_of_suite(self, data: Dataset) -> None:
         """UsageError if the split comes from the suite, and `data` do not have it."""
-        is_known = self.split.partition("[")[0] in {*SPLITS, *data.splits}
+        is_known = self.split.partition("[")[0] in {*SPLITS, *PUBLISHED, *data.splits}
         if not self.request.split and not is_known:
             raise UsageError(
                 f"suite {self.request.suite!r} is defined for the split {self.split!r}, which "
@@ -160,8 +171,8 @@ class RunPlan:
                 words += ["--metric", column]
 
         words += ["--threads", str(cell.threads)]
-        if self.request.repeats > 1:
-            words += ["--repeats", str(self.request.repeats)]
+        if self.repeats > 1:
+            words += ["--repeats", str(self.repeats)]
         for plugin in self.request.plugins:
             words += ["--plugin", plugin]
         return shlex.join(words)

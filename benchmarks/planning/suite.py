@@ -40,6 +40,7 @@ class Suite:
     folds: int | None = None
     split: str | None = None
     seed: int | None = None
+    repeats: int | None = None  # at least so many divisions or initialisations
     metrics: tuple[str, ...] | None = None  # the columns of its report
     published: tuple[PublishedNumber, ...] = ()  # what others have measured in this way
 

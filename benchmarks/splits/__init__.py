@@ -1,9 +1,10 @@
 """How ratings are divided into training and test parts: every split by name, and the rows of a
 fold.
 
-A split of the bench is a function in `built_in` with its decorator; `folds` reads what a user has
-typed and divides. Planning, execution, records, verification, reports and the command `list` come
-in; the same split, fold and seed give the same rows everywhere.
+A split of the bench is a function in `built_in` with its decorator; `from_file` reads test parts
+that a file gives; `folds` reads what a user has typed and divides. Planning, execution, records,
+verification, reports and the command `list` come in; the same split, fold and seed give the same
+rows everywhere.
 """
 
 from recbench.benchmarks.splits.built_in import SPLITS
@@ -17,13 +18,17 @@ from recbench.benchmarks.splits.folds import (
     refuse_empty_parts,
     resolve_n_folds,
 )
+from recbench.benchmarks.splits.from_file import PUBLISHED, files_of_split, is_given_by_file
 
 __all__ = [
+    "PUBLISHED",
     "SPLITS",
     "canonical_spec",
     "digest_of_split",
     "divide",
+    "files_of_split",
     "fingerprint_rows",
+    "is_given_by_file",
     "is_seeded",
     "order_in_time",
     "refuse_empty_parts",

@@ -1,7 +1,8 @@
 """From a split as it is written to its folds: how many there are, and the rows of each.
 
 A split is written `name` or `name[key=value,...]`, such as `holdout[test=0.1]`. Those of the bench
-are in `built_in`; data sets bring official ones, whose rows are given.
+are in `built_in`; data sets bring official ones, whose rows are given; `from_file` reads those of a
+file.
 """
 
 import hashlib
@@ -17,6 +18,13 @@ from recbench.benchmarks.splits.built_in import (
     Split,
     parse_moment,
     rows_without,
+)
+from recbench.benchmarks.splits.from_file import (
+    PUBLISHED,
+    canonical_file_spec,
+    is_given_by_file,
+    locate_split_file,
+    read_test_rows,
 )
 from recbench.datasets.foundation import (
     UsageError,
@@ -41,12 +49,13 @@ DEFAULT_PARTS = 5
 @dataclass(frozen=True)
 class _ParsedSplit:
     """A split as it was written: the bench's own with its parameters, or the name of an official
-    one.
+    one, or of one that a file gives.
     """
 
     name: str
     built_in: Split | None
     parameters: dict[str, Any]
+    is_file: bool = False
 
 
 def _parse_split(spec: str) -> _ParsedSplit:
@@ -54,6 +63,9 @@ def _parse_split(spec: str) -> _ParsedSplit:
 
     UsageError if `spec` is malformed, or its parameters are unknown or out of range.
     """
+    if is_given_by_file(spec):
+        return _ParsedSplit(spec, None, {}, is_file=True)
+
     name, given = parse_spec(spec)
     built_in = SPLITS.get(name)
     if built_in is None:
@@ -71,8 +83,13 @@ def _parse_split(spec: str) -> _ParsedSplit:
 def canonical_spec(spec: str) -> str:
     """`spec` as it stands in a cell: parameters converted. Official names pass as they are.
 
-    UsageError for a malformed one.
+    That of a file has its absolute path. UsageError for a malformed one, and a file that is not
+    there.
     """
+    of_file = canonical_file_spec(spec)
+    if of_file is not None:
+        return of_file
+
     split = _parse_split(spec)
     return format_spec(split.name, split.parameters)
 
@@ -114,8 +131,10 @@ def _refuse_unusable(dataset: Dataset, spec: str, split: _ParsedSplit) -> None:
     """UsageError for an official split that the data set lacks, and for one by time without
     times.
     """
+    if split.is_file:
+        return  # the file is read below, and says itself what it is for
     if split.built_in is None:
-        pick_name("split", split.name, [*SPLITS, *dataset.splits])
+        pick_name("split", split.name, [*SPLITS, *PUBLISHED, *dataset.splits])
         return
     if split.built_in.order != "none" and dataset.ratings.times is None:
         raise UsageError(
@@ -134,6 +153,8 @@ def _recall_times(dataset: Dataset) -> str:
 
 def _fixed_n_folds(dataset: Dataset, split: _ParsedSplit) -> int | None:
     """The only number of folds that the split can have; None if it is the user's choice."""
+    if split.is_file:
+        return 1
     if split.built_in is None:
         return len(dataset.splits[split.name])
     if split.built_in.folds == "one":
@@ -205,6 +226,8 @@ def _divide_unchecked(
     dataset: Dataset, split: _ParsedSplit, n_folds: int, fold: int, seed: int
 ) -> tuple[Rows, Rows]:
     """The training and the test rows of a fold, whatever the split makes them."""
+    if split.is_file:
+        return rows_without(read_test_rows(dataset, split.name), len(dataset.ratings))
     if split.built_in is None:
         return rows_without(dataset.splits[split.name][fold], len(dataset.ratings))
     return split.built_in.divide(dataset.ratings, n_folds, fold, seed, **split.parameters)
@@ -221,13 +244,20 @@ def fingerprint_rows(rows: Rows) -> str:
 def digest_of_split(dataset: Dataset, spec: str) -> str:
     """sha256 of all that fixes the folds but their number and the seed.
 
-    That is the digest of the data, and with an official split also its rows.
+    That is the digest of the data, and with an official split also its rows; with one that a file
+    gives its rows and the sha256 of the file.
     """
     split = _parse_split(spec)
     if split.built_in is not None:
         return dataset.digest
 
     digest = hashlib.sha256(dataset.digest.encode())
+    if split.is_file:
+        digest.update(np.ascontiguousarray(read_test_rows(dataset, spec), np.int64).data)
+        if spec not in PUBLISHED:  # of those the rows are known, in whichever file they come
+            digest.update(locate_split_file(spec).read_bytes())
+        return digest.hexdigest()
+
     for rows in dataset.splits[split.name]:
         digest.update(np.ascontiguousarray(rows).data)
     return digest.hexdigest()

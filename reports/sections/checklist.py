@@ -193,7 +193,7 @@ def _describe_order(split: str) -> str:
         return f"split {split}: each user's latest ratings are tested, those of others may be later"
     if order == "none":
         return f"split {split} is random, for comparability"
-    return f"what the official split {split} does with time is not known"
+    return f"what the split {split}, whose rows are given, does with time is not known"
 
 
 def _judges_differences(results: Results) -> Answer:

@@ -67,7 +67,7 @@ def published(results: Results) -> list[Block] | None:
     table = Table(
         "Published and measured numbers",
         "What others have published for the same protocol, beside the mean over the folds of this "
-        "run",
+        "run; over the seeds, if a split with one division was measured with several",
         (
             TableHead("row", "text"),
             TableHead("metric", "text"),
@@ -119,7 +119,7 @@ def _summarise(numbers: list[ComparedNumber]) -> str:
 def _compare_number(results: Results, entry: PublishedNumber, source: str) -> ComparedNumber:
     """One entry of the suite beside what was measured, if its row is in this run and has a mean."""
     row = next((row for row in results.rows if row.name == entry.row), None)
-    mean = row.mean(entry.column) if row else None
+    mean = row.mean_of_seeds(entry.column) if row else None
 
     if mean is None:
         difference = words.NONE

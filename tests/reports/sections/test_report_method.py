@@ -125,7 +125,7 @@ def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
         ("ub", "no", "split ub is random"),
         ("last-out", "no", "each user's latest ratings are tested, those of others may be later"),
         ("probe", "no", "each user's latest ratings are tested, those of others may be later"),
-        ("anybodys", "no", "what the official split anybodys does with time is not known"),
+        ("anybodys", "no", "what the split anybodys, whose rows are given, does with time"),
         ("time[at=0.9]", "yes", "split time[at=0.9]"),
     ],
 )
