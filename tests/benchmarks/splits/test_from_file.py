@@ -21,6 +21,7 @@ from recbench.benchmarks.splits.folds import (
 )
 from recbench.benchmarks.splits.from_file import PUBLISHED, digest_of_ratings
 from recbench.datasets import Dataset, UsageError
+from recbench.datasets.storage import MissingData
 from tests.benchmarks.console.test_command_line import bench
 from tests.benchmarks.splits.test_splits import dataset
 from tests.conftest import ROOT, RunBench
@@ -257,7 +258,7 @@ def test_the_published_split_is_known_by_its_bits_in_whichever_form(
         assert address.endswith("/Conferences/KDD/MCRec_github/data/ml-100k.test.rating")
         rows = np.flatnonzero(np.unpackbits(np.frombuffer(bits, np.uint8)))
         items: dict[int, list[int]] = {}
-        for row in rows:
+        for row in rows.tolist():
             user, item = ids_of(movielens, row)
             items.setdefault(user, []).append(item)
         lines = [f"{user} {' '.join(map(str, own))}" for user, own in sorted(items.items())]
@@ -290,7 +291,7 @@ def test_who_cannot_fetch_it_is_told_where_to_put_it(
     movielens: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(address: str, checksum: str | None, target: Path) -> Path:
-        raise from_file.MissingData(f"{address} cannot be reached")
+        raise MissingData(f"{address} cannot be reached")
 
     monkeypatch.setattr(from_file, "find_placed", lambda *names: None)
     monkeypatch.setattr(from_file, "data_directory", lambda: tmp_path)
