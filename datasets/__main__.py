@@ -17,14 +17,14 @@ from recbench.datasets.ratings import Provenance, Ratings, Source, describe_rele
 from recbench.datasets.storage import cache_directory, clear_cache, data_directory, list_entries
 
 Name = Annotated[str, Argument(help="a data set, as in name[key=value,...] or table:PATH")]
-Rows = list[tuple[str, str]]
+Pairs = list[tuple[str, str]]
 BAR = 30  # columns of the longest bar of the histogram
 MOST_BARS = 20  # other scales are shown in as many bins
 FILE_WIDTH = 1000  # columns of a line that goes to no terminal
 
 
 def _print(*rows: tuple[str, ...], heading: tuple[str, ...] = ()) -> None:
-    """Rows below each other, their columns aligned; a column is wrapped rather than cut."""
+    """Pairs below each other, their columns aligned; a column is wrapped rather than cut."""
     table = Table(*heading, box=None, pad_edge=False, show_header=bool(heading))
     for row in rows:
         table.add_row(*row)
@@ -64,14 +64,14 @@ def info(name: Name) -> int:
     return FINE
 
 
-def _simulation_notice(dataset: Dataset) -> Rows:
+def _simulation_notice(dataset: Dataset) -> Pairs:
     """What the real files are and where to put them; nothing if `dataset` is real."""
     if not dataset.provenance.simulated:
         return []
     return [("notice", dataset.provenance.notice)]
 
 
-def _describe_counts(ratings: Ratings) -> Rows:
+def _describe_counts(ratings: Ratings) -> Pairs:
     """How many ratings, users and items there are, the scale and the mean rating."""
     n_pairs = ratings.n_users * ratings.n_items
     density = _percent(len(ratings), n_pairs)
@@ -84,14 +84,14 @@ def _describe_counts(ratings: Ratings) -> Rows:
     ]
 
 
-def _describe_feedback(dataset: Dataset) -> Rows:
+def _describe_feedback(dataset: Dataset) -> Pairs:
     """Which ratings make an item relevant; of implicit data that all do."""
     if dataset.feedback == "implicit":
         return [("feedback", "implicit: every line is a positive, and none is a rating")]
     return [("relevant", describe_relevance(dataset.ratings))]
 
 
-def _describe_times(ratings: Ratings) -> Rows:
+def _describe_times(ratings: Ratings) -> Pairs:
     """When the first and the last rating were given; nothing without ratings or times."""
     if ratings.times is None or len(ratings) == 0:
         return []
@@ -100,7 +100,7 @@ def _describe_times(ratings: Ratings) -> Rows:
     return [("times", f"{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC")]
 
 
-def _describe_additions(dataset: Dataset) -> Rows:
+def _describe_additions(dataset: Dataset) -> Pairs:
     """What some data sets have beside ratings: overviews, official splits, facts about users."""
     rows = []
     overviews = dataset.catalogue.overviews
@@ -116,7 +116,7 @@ def _describe_additions(dataset: Dataset) -> Rows:
     return rows
 
 
-def _draw_histogram(ratings: Ratings) -> Rows:
+def _draw_histogram(ratings: Ratings) -> Pairs:
     """How often each rating is given: its count, its share in percent, and a bar.
 
     Where more than `MOST_BARS` ratings differ, the same of as many bins of the scale.
@@ -137,7 +137,7 @@ def _draw_histogram(ratings: Ratings) -> Rows:
     return rows
 
 
-def _describe_provenance(provenance: Provenance) -> Rows:
+def _describe_provenance(provenance: Provenance) -> Pairs:
     """The files with size and sha256, licence and citation, what filters dropped, and remarks."""
     rows = []
     for file in provenance.sources:

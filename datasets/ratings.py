@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Rows = NDArray[np.int64]
+Rows = NDArray[np.int64]  # row numbers of ratings
 RELEVANT_SHARE = 0.75  # of the scale, from which on the standard protocol takes a rating for a like
 
 

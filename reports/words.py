@@ -1,6 +1,7 @@
 """Numbers as reports print them, rounded, and names of what they show.
 
-Who prints elsewhere, as the live table does, rounds for itself; records are never rounded.
+How many digits a number has is decided in `datasets.foundation`, for the live table too; records
+are never rounded.
 """
 
 import math
@@ -116,7 +117,8 @@ def rank(value: float) -> str:
 
 def p_value(value: float) -> str:
     """`= 0.0123`, or `< 0.0001`."""
-    return f"= {value:.4f}" if value >= 0.0001 else "< 0.0001"
+    text = chance(value)
+    return text if text.startswith("<") else f"= {text}"
 
 
 def percent(part: float, whole: float) -> str:

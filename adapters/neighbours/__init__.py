@@ -1,5 +1,5 @@
-"""Neighbours: users alike and items alike by the cosine, SAR, and random walks on the graph of
-likes.
+"""Neighbours: users alike and items alike, by the cosine or as sets, SAR, and random walks on the
+graph of likes.
 
 Nobody comes in: adapters are found by themselves.
 """

@@ -1,6 +1,7 @@
 """What several algorithms share: kinds of hyperparameters, factor models, likes and item-item
-models, items in words, and what an algorithm says about memory.
+models, items in words, what an algorithm says about memory, and in which unit it sees ratings.
 
 Adapters come in, and import the module they need, so that the code that makes an algorithm's
-answers is known exactly. It exports its modules: factors, interactions, memory, parameters, texts.
+answers is known exactly; execution comes in for `units`. It exports its modules: factors,
+interactions, memory, parameters, texts, units.
 """

@@ -2,8 +2,8 @@
 corrections; and the blind spots, what the data of a run cannot tell at all.
 
 The gate and reports come in, for an `Estimate` of a value or a difference, and for which rows are
-not significantly different; a run and its plan for blind spots; the command `accept` for the arrays
-that shares are kept in. Nothing here decides what is good enough.
+not significantly different; a run, its plan and verification for blind spots; verification and the
+command `accept` for the arrays that shares are kept in. Nothing here decides what is good enough.
 """
 
 from recbench.benchmarks.certainty.blind_spots import find_blind_spots, name_moment

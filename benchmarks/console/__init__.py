@@ -1,4 +1,4 @@
-"""What all command lines of the bench share: exit codes, the live table, plans in print.
+"""What all command lines of the bench share: exit codes, the live table, plans in print, plug-ins.
 
 Commands come in; the rooms of the bench do not print.
 """

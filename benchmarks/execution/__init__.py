@@ -5,7 +5,7 @@ off while an algorithm runs; or, to debug, in the process of the command.
 (`make_jobs`) and gives them to an executor (`open_executor`). On which processors it runs them, and
 in which processes, is its own business. The doctor asks whether an executor can start and what a
 library does when it is imported, and command lines what it is like when an executor breaks
-(`HarnessError`).
+(`HarnessError`). `Custody` holds the files of a run while an algorithm could delete them.
 """
 
 from recbench.benchmarks.execution.custody import Custody, blame_cell

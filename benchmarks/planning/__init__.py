@@ -1,8 +1,8 @@
 """From what the user asked for to the cells that answer it.
 
 Here are the request and its plan, suites and rows, published numbers, where results go, and what is
-kept of an earlier run. Commands and `api` come in with a `Request`, verification with a `Cell`.
-Everything is checked here, before any long work; nothing is measured.
+kept of an earlier run. Commands and `api` come in with a `Request`, verification with a `Cell`, the
+command `list` for suites. Everything is checked here, before any long work; nothing is measured.
 """
 
 from recbench.benchmarks.planning.cells import (

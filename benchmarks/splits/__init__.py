@@ -3,8 +3,8 @@ fold.
 
 A split of the bench is a function in `built_in` with its decorator; `from_file` reads test parts
 that a file gives; `folds` reads what a user has typed and divides. Planning, execution, records,
-verification, reports and the command `list` come in; the same split, fold and seed give the same
-rows everywhere.
+certainty, verification, reports and the commands `list` and `export` come in; the same split, fold
+and seed give the same rows everywhere.
 """
 
 from recbench.benchmarks.splits.built_in import SPLITS

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.ratings import Ratings
+from recbench.datasets.ratings import Ratings, Rows
 
-Rows = NDArray[np.int64]  # row numbers of ratings
 DivideFunction = Callable[..., tuple[Rows, Rows]]
 Folds = Literal["parts", "draws", "one"]
 Order = Literal["none", "user", "all"]

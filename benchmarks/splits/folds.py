@@ -14,7 +14,6 @@ import numpy as np
 from recbench.benchmarks.splits.built_in import (
     SPLITS,
     Order,
-    Rows,
     Split,
     parse_moment,
     rows_without,
@@ -33,7 +32,7 @@ from recbench.datasets.foundation import (
     pick_name,
     validate_arguments,
 )
-from recbench.datasets.ratings import Dataset
+from recbench.datasets.ratings import Dataset, Rows
 
 # What the official splits do with time: those of MovieLens are random, the probe is drawn from each
 # user's latest ratings.

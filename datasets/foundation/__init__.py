@@ -1,6 +1,6 @@
 """What every other room stands on: names with parameters, errors a user can mend, command lines,
-amounts of time and memory, how far a file may unpack, compiled loops, SplitMix64, and text of
-others made legible.
+amounts of time and memory, digits that are shown, how far a file may unpack, JSON and text of
+others made legible, compiled loops, and SplitMix64.
 
 Anybody may come in, also from other packages. It knows nothing of ratings.
 """

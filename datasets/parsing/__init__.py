@@ -1,12 +1,17 @@
-"""From the bytes of rating files to columns: the compiled parsers for one rating a line, in every
-usual form, and the converters of JSON and Excel into text.
+"""From the bytes of rating files to columns: what kind of file it is, how far it unpacks, compiled
+parsers for one rating a line, converters of JSON and Excel into text, and what columns look like.
 
 The rooms of the formats (`movielens`, `netflix`, `table`) and `filmtrust` come in. What a column
 means is their business.
 """
 
 from recbench.datasets.parsing.arrow_buffers import refuse_arrow_expansion
-from recbench.datasets.parsing.column_profiles import Profile, is_date, is_number, profile_column
+from recbench.datasets.parsing.column_profiles import (
+    ColumnProfile,
+    is_date,
+    is_number,
+    profile_column,
+)
 from recbench.datasets.parsing.json_records import write_json_as_csv
 from recbench.datasets.parsing.kinds_of_file import Kind, recognise_kind, unpacked
 from recbench.datasets.parsing.netflix_lines import (
@@ -29,11 +34,11 @@ __all__ = [
     "LAST_MOVIE",
     "LAST_USER",
     "SHORTEST_LINE",
+    "ColumnProfile",
     "DamagedParquet",
     "Kind",
     "LineFormat",
     "Lines",
-    "Profile",
     "count_netflix_ratings",
     "day_numbers",
     "dense_ids",

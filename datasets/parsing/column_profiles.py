@@ -20,7 +20,7 @@ DATE = re.compile(
 
 
 @dataclass(frozen=True)
-class Profile:
+class ColumnProfile:
     """What the first fields of a column look like; empty ones do not count."""
 
     name: str
@@ -79,14 +79,14 @@ class Profile:
         return not self.numbers and not self.are_dates and 1 < len(self.texts) <= FEW_KINDS
 
 
-def profile_column(name: str, fields: Sequence[str]) -> Profile:
+def profile_column(name: str, fields: Sequence[str]) -> ColumnProfile:
     """What the `fields` of a column look like."""
     texts = [field.strip(BLANKS) for field in fields]
     filled = [text for text in texts if text]
     numbers = [float(text.replace(",", ".")) for text in filled if is_number(text)]
     n_dates = sum(1 for text in filled if DATE.fullmatch(text))
     is_numeric = len(numbers) >= MOSTLY * len(filled) > 0
-    return Profile(
+    return ColumnProfile(
         name=name,
         n_fields=len(fields),
         texts=frozenset(filled),

@@ -1,8 +1,9 @@
 """Where data lie: downloads, archives, the cache of parsed columns, and what is kept beside it.
 
-Loaders come in to fetch, open and cache; the harness to reopen an entry of the cache; the command
-lines of data and of the doctor for what lies where; and from everywhere who writes a file whole or
-not at all. What the files say is no business of this room.
+Loaders come in to fetch, open and cache, and parsing to open archives; the harness to reopen an
+entry of the cache, and `verify` to check one; the command lines of data and of the doctor for what
+lies where; and from everywhere who writes a file whole or not at all. What the files say is no
+business of this room.
 """
 
 from recbench.datasets.storage.archives import Archive, list_file_names, stream_members

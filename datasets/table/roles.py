@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.parsing import Profile, is_date, is_number, profile_column
+from recbench.datasets.parsing import ColumnProfile, is_date, is_number, profile_column
 from recbench.datasets.table.columns import (
     BLANKS,
     COUNT_NAMES,
@@ -100,7 +100,7 @@ class _Finding:
     file: Path
     header: list[str]
     n_header: int
-    profiles: list[Profile]
+    profiles: list[ColumnProfile]
     rows: Records
     first: Sequence[str]  # the very first record, names or not
 

@@ -263,7 +263,7 @@ def _deviation_text(means: list[float]) -> str:
     """The standard deviation of the means, and how many these are; one alone has none."""
     if len(means) == 1:
         return f"{words.NONE} (1)"
-    return f"{statistics.stdev(means):.5f} ({len(means)})"
+    return f"{words.number(statistics.stdev(means))} ({len(means)})"
 
 
 def _mean_by_seed(

@@ -1,4 +1,4 @@
-"""The report's answer to what the rows cost: seconds, megabytes, accuracy against fit time."""
+"""The report's answer to what the rows cost: seconds, megabytes, accuracy against time."""
 
 from recbench.reports import words
 from recbench.reports.drawing import (

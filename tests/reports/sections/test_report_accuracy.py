@@ -158,7 +158,7 @@ def test_who_only_ranks_has_variances_too_and_one_mean_has_no_deviation(tmp_path
     found = certainty(Results.read(write(tmp_path, [*main, *again])))
     assert found
     variances = find_tables(found)["Variance of divisions and initialisations"]
-    nothing = "0.00000 (2)"
+    nothing = "0.0000 (2)"
     assert texts_of(variances) == [
         ["surprise-svd", "rmse", "– (1)", nothing],
         ["popularity", "ndcg@10", "– (1)", nothing],
