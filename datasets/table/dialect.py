@@ -68,6 +68,13 @@ class Dialect:
             else:
                 yield from self._split_lines(text)
 
+    def split_line(self, line: str) -> list[str]:
+        """The fields of a line that stands alone; none of a blank one."""
+        split = self._read_csv if self.is_quoted else self._split_lines
+        for _, fields in split(iter([line])):
+            return fields
+        return []
+
     def _read_csv(self, text: Iterator[str]) -> Iterator[Record]:
         """The records of `text` by the rules of CSV; UsageError for quotes that do not fit."""
         escape = "\\" if self.quoting == "backslash" else None

@@ -48,7 +48,7 @@ from recbench.datasets.table.values import (
 )
 from recbench.datasets.transforms import Policy, resolve_duplicates
 
-PARSER = 3  # raise it when what is parsed from the same bytes changes
+PARSER = 4  # raise it when what is parsed from the same bytes changes
 BLANK = "blank"  # missing=blank: lines on which no rating stands
 LEAST_WEIGHT = 0.75  # of the scale from 0 to 1: every count is relevant
 
@@ -326,7 +326,10 @@ def _read_explicit(columns: Columns, request: Request, steps: list[Step]) -> Rea
     given = parse_scale(options.scale) or read.scale
     if given is None:
         refuse_implausible_ratings(columns, request, ratings, levels)
-        scale, remark = infer_scale(columns, request, levels.values, levels.n_ratings)
+        try:
+            scale, remark = infer_scale(columns, request, levels.values, levels.n_ratings)
+        except UsageError as error:
+            raise UsageError(" ".join([f"{error}.", *read.remarks])) from None
         return columns, ratings, scale, [*read.remarks, remark]
 
     refuse_outside_scale(columns, request, ratings, given, levels)

@@ -22,7 +22,8 @@ from recbench.datasets.table.options import NONE, Request
 
 MATRIX_WIDTH = 4  # columns that a matrix has at least
 NARROW = 10  # the largest rating in a matrix that is recognised, up or down
-NOT_RATED = ["", "nan", "NaN", "NA", "null", "None", "-"]  # cells of a matrix without a rating
+# Cells of a matrix without a rating
+NOT_RATED = ["", "nan", "NaN", "NA", "N/A", "null", "NULL", "None", "-", "?"]
 
 
 def refuse_matrix(
@@ -32,12 +33,12 @@ def refuse_matrix(
     options = request.options
     if options.item or options.rating or options.count or len(header) < MATRIX_WIDTH or not rows:
         return
-    known = {plain_name(name) for name in header}
+    known = {plain_name(name) for name in header[1:]}
     if any(known & set(USUAL_NAMES[role]) for role in ("item", "rating", "time")):
         return
 
-    profiles = [profile_column(name, [row[k] for row in rows]) for k, name in enumerate(header)]
-    cells = profiles[1:]
+    rows = [["" if field.strip(BLANKS) in NOT_RATED else field for field in row] for row in rows]
+    cells = [profile_column(header[k], [row[k] for row in rows]) for k in range(1, len(header))]
     are_alike = all(profile.numbers or not profile.texts for profile in cells)
     values = frozenset().union(*(profile.numbers for profile in cells))
     codes = [code for code in ("99", "-1") if float(code) in values]
@@ -48,7 +49,7 @@ def refuse_matrix(
     if is_matrix and (has_header or len(header) > MATRIX_WIDTH + 1):
         missing = codes[0] if codes and not any("" in row[1:] for row in rows) else ""
         raise UsageError(
-            f"{file} looks like a matrix, a line for each user and a column for each item, "
+            f"{file} looks like a matrix, such as a line for each user and a column for each item, "
             f"expected one rating a line. Read it as what it is: "
             f"{request.spell(layout='wide', missing=options.missing or missing)}"
         )
@@ -60,7 +61,8 @@ def choose_wide_columns(
     """All columns of a matrix of users by items: "user", if one has their ids, and one an item.
 
     The items' roles are "item 0", "item 1" and so on. The first column has the users' ids if all
-    are different; if it counts the ratings of its line, as Jester's does, it is left out.
+    are different, or those of items if it is called so: then "user 0" and so on are the others. If
+    it counts the ratings of its line, as Jester's does, it is left out.
     UsageError if there are too few columns.
     """
     options = request.options
@@ -72,6 +74,7 @@ def choose_wide_columns(
 
     first = [row[0].strip(BLANKS) for row in rows]
     positions: dict[str, int] = {}
+    of_lines, of_columns = "user", "item"
     begin = 1
     if options.user and options.user != NONE:
         named = options.user in header
@@ -87,17 +90,20 @@ def choose_wide_columns(
             "the numbers of their lines"
         )
     elif len(set(first)) == len(first) and all(first):
-        positions["user"] = 0
-        found = f"Column {header[0]!r} has the users' ids"
+        if has_header and plain_name(header[0]) in USUAL_NAMES["item"]:
+            of_lines, of_columns = "item", "user"
+        positions[of_lines] = 0
+        found = f"Column {header[0]!r} has the {of_lines}s' ids"
     else:
         begin = 0
         found = "The first column is no id; the users' ids are the numbers of their lines"
 
-    item_columns = [k for k in range(begin, len(header)) if k != positions.get("user")]
-    positions |= {f"item {place}": k for place, k in enumerate(item_columns)}
+    cell_columns = [k for k in range(begin, len(header)) if k != positions.get(of_lines)]
+    positions |= {f"{of_columns} {place}": k for place, k in enumerate(cell_columns)}
     if not has_header:  # items are counted from 1, whatever stands before them
         header = ["user"] * begin + [str(place + 1) for place in range(len(header) - begin)]
-    remark = f"A matrix of users by {len(item_columns):,} items. {found}; user=COLUMN or user=none"
+    remark = f"A matrix of {of_lines}s by {len(cell_columns):,} {of_columns}s. {found}; "
+    remark += "user=COLUMN or user=none"
     return Choice(header, positions, int(has_header), (f"{remark} says otherwise.",))
 
 
@@ -139,19 +145,20 @@ def melt_matrix(matrix: Columns) -> Columns:
 
     Without a column of users' ids they are the numbers of the lines, from 1.
     """
-    item_roles = [role for role in matrix.series if role != "user"]
-    n_users = len(matrix)
-    users = matrix.series.get("user")
-    if users is None:
-        users = pl.Series("user", range(1, n_users + 1))
+    of_lines, of_columns = ("item", "user") if "item" in matrix.series else ("user", "item")
+    cell_roles = [role for role in matrix.series if role != of_lines]
+    n_lines = len(matrix)
+    line_ids = matrix.series.get(of_lines)
+    if line_ids is None:
+        line_ids = pl.Series(range(1, n_lines + 1))
     frame = pl.DataFrame(
         {
-            "row": np.repeat(np.arange(n_users), len(item_roles)),
-            "place": np.tile(np.arange(len(item_roles)), n_users),
+            "row": np.repeat(np.arange(n_lines), len(cell_roles)),
+            "place": np.tile(np.arange(len(cell_roles)), n_lines),
         }
     )
 
-    cells = pl.DataFrame([matrix.series[role].cast(pl.String) for role in item_roles])
+    cells = pl.DataFrame([matrix.series[role].cast(pl.String) for role in cell_roles])
     texts = cells.transpose().unpivot()["value"].str.strip_chars()
     is_rated = ~texts.is_in(NOT_RATED) & texts.is_not_null()
     frame = frame.with_columns(text=texts).filter(is_rated.fill_null(value=False))
@@ -160,7 +167,7 @@ def melt_matrix(matrix: Columns) -> Columns:
 
     rows = frame["row"].to_numpy()
     places = frame["place"].to_numpy()
-    names = pl.Series([matrix.names[role] for role in item_roles])
+    names = pl.Series([matrix.names[role] for role in cell_roles])
 
     def place_of_row(row: int) -> Place:
         """The line of a rating, and the item's name."""
@@ -168,9 +175,13 @@ def melt_matrix(matrix: Columns) -> Columns:
         return Place(f"{line}, column {names[int(places[row])]}", {"rating": frame["text"][row]})
 
     series = {
-        "user": users.gather(rows),
-        "item": names.gather(places),
+        of_lines: line_ids.gather(rows),
+        of_columns: names.gather(places),
         "rating": frame["text"].cast(pl.Categorical),
     }
-    called = {"user": matrix.names.get("user", "user"), "item": "item", "rating": "rating"}
+    called = {
+        of_lines: matrix.names.get(of_lines, of_lines),
+        of_columns: of_columns,
+        "rating": "rating",
+    }
     return Columns(matrix.file, called, series, place_of_row, matrix.remarks)

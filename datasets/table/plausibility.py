@@ -19,6 +19,8 @@ from recbench.datasets.table.options import COUNT, NONE, Request
 # Codes for "not rated"
 HIGH_CODES = (77, 88, 97, 98, 99, 255, 999, 9999)
 HIGHEST_CODES = (255, 999, 9999)  # which may stand beside ratings up to 100
+SURVEY_CODES = (8, 9)  # beside answers from 1 to 5 or 6, in steps of 1
+SURVEY_GAP = 3  # between them and the answers
 LOW_CODES = (-1, -9, -99, -999, -9999)
 HIGHEST_BESIDE_CODE = 20  # rating that may stand beside a high code
 HIGHEST_BESIDE_HIGHEST = 100
@@ -34,6 +36,8 @@ ZEROS_TO_NEXT = 3  # how many times as many zeros there are as ratings of the le
 MOST_ERRORS = 0.005  # of the ratings
 FEWEST_RATINGS = 20  # in which one is told from the others
 HIGHEST_USUAL = 10
+FEWEST_IN_SCALE = 100  # ratings that show a whole scale, beside which a single one is told
+SCALES_OF_ALL = ((1, 5), (1, 10), (0, 10))
 TOO_HIGH = 2  # times the highest of the others
 
 # Ratings that are something else
@@ -140,6 +144,11 @@ def _find_code(levels: Levels) -> float | None:
     beside = HIGHEST_BESIDE_HIGHEST if highest in HIGHEST_CODES else HIGHEST_BESIDE_CODE
     is_far = 0 < farthest <= beside and highest >= FARTHEST * farthest
     if highest in HIGH_CODES and is_far and levels.counts[-1] > 1:
+        return float(highest)
+
+    gaps = np.diff(values)
+    is_cut_off = gaps[-1] >= SURVEY_GAP and np.all(gaps[:-1] == 1) and len(values) > FEWEST_LEVELS
+    if highest in SURVEY_CODES and is_cut_off and levels.counts[-1] >= FEWEST_ZEROS:
         return float(highest)
 
     lowest = values[0]
@@ -273,6 +282,7 @@ def remark_on_ratings(ratings: Ratings, request: Request) -> list[str]:
             f"{levels.values[-1]:g}, most of them low. If they are: "
             f"{request.spell(rating=COUNT, count=request.options.rating or 'rating', scale='')}"
         )
+    remarks += _remark_on_lone_ends(levels, request)
     threshold = share_of_scale(ratings.scale, RELEVANT_SHARE)
     n_relevant = int(levels.counts[levels.values >= np.float32(threshold)].sum())
     lowest = ratings.scale[0]
@@ -288,6 +298,22 @@ def remark_on_ratings(ratings: Ratings, request: Request) -> list[str]:
             "quarters of the scale: what users dislike is not told from what they like. If every "
             f"line is a positive: {request.spell(rating=NONE, scale='')}"
         )
+    return remarks
+
+
+def _remark_on_lone_ends(levels: Levels, request: Request) -> list[str]:
+    """A remark on a single rating that lies beyond a usual scale, all of which the others use."""
+    if request.options.scale or levels.n_ratings < FEWEST_IN_SCALE:
+        return []
+    remarks = []
+    for value, count in ((levels.values[k], levels.counts[k]) for k in (0, -1)):
+        rest = levels.without(float(value)).values.astype(np.float64)
+        has_all = bool(np.all(np.diff(rest) == 1)) and (rest[0], rest[-1]) in SCALES_OF_ALL
+        if count == 1 and has_all:
+            remarks.append(
+                f"1 of {levels.n_ratings:,} ratings is {value:g}, all others are from {rest[0]:g} "
+                f"to {rest[-1]:g}. If it is a typing error: {request.spell(missing=f'{value:g}')}"
+            )
     return remarks
 
 

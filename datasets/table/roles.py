@@ -270,11 +270,16 @@ class _Finding:
             )
 
     def _add_by_content(self, positions: dict[str, int], where: int | None) -> None:
-        """Add to `positions` what the columns of a table without names look like."""
+        """Add to `positions` what the columns of a table without names look like.
+
+        The column by which rows are kept plays no role if it says what kind of event a line is;
+        else a filter of rows would change what the columns are taken for.
+        """
+        event = where if where is not None and self.profiles[where].could_be_events else None
         free = [
             position
             for position in range(len(self.header))
-            if position not in positions.values() and position != where
+            if position not in positions.values() and position != event
         ]
         for role, position in self._guess(free, positions).items():
             if role == "time" and self.options.time == NONE:

@@ -14,12 +14,14 @@ import polars as pl
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.table.columns import (
     BLANKS,
+    KNOWN_NAMES,
     N_SAMPLE,
     Choice,
     ChooseColumns,
     Columns,
     Place,
     count_places,
+    plain_name,
 )
 from recbench.datasets.table.dialect import (
     BLANK,
@@ -168,12 +170,18 @@ def _open_table(
         problem = "is empty: expected a header line and one rating a line"
         raise UsageError(f"{dialect.origin} {problem}")
 
-    choice = choose([fields for _, fields in start], False)
+    names = _find_names_in_comment(plain, dialect, start[0][1])
+    if names:
+        choice = replace(choose([names, *(fields for _, fields in start)], True), n_header=0)
+        remarks.append("The last of them has the names of the columns.")
+    else:
+        choice = choose([fields for _, fields in start], False)
     if len(start) <= choice.n_header:
         problem = "expected ratings below the header line, found none"
         raise UsageError(f"{dialect.origin}: {problem}")
 
     if choice.n_header and _has_row_names(start, choice.header):
+        _refuse_split_numbers(dialect, start)
         # As R writes tables: the names of rows have no name themselves
         positions = {role: position + 1 for role, position in choice.positions.items()}
         choice = replace(choice, header=["", *choice.header], positions=positions)
@@ -187,6 +195,21 @@ def _open_table(
         text_roles=text_roles,
     )
     return table, remarks
+
+
+def _find_names_in_comment(plain: Path, dialect: Dialect, first: list[str]) -> list[str]:
+    """The names of the columns if the last line of comment has them, as in "# user,item"; else [].
+
+    It has them if it has as many fields as the `first` record, which has none of the usual names.
+    """
+    if not dialect.n_comments or any(plain_name(field) in KNOWN_NAMES for field in first):
+        return []
+    with plain.open(newline="", encoding=dialect.encoding) as text:
+        *_, last = islice(text, dialect.n_comments)
+
+    names = dialect.split_line(last.lstrip("".join(COMMENT_MARKS) + BLANKS))
+    n_known = sum(1 for name in names if plain_name(name) in KNOWN_NAMES)
+    return names if len(names) == len(first) and n_known > 1 else []
 
 
 def _survey(plain: Path, dialect: Dialect, settle_quotes: bool) -> tuple[Dialect, Survey]:
@@ -263,6 +286,25 @@ def _has_row_names(start: list[Record], header: list[str]) -> bool:
     if len(start) <= FEWEST_NAMED_ROWS:
         return False
     return all(len(fields) == len(header) + 1 and fields[-1].strip() for _, fields in start[1:])
+
+
+def _refuse_split_numbers(dialect: Dialect, start: list[Record]) -> None:
+    """UsageError if a column without a name repeats itself: then it has no names of rows.
+
+    It is there as well where numbers with a decimal comma, such as 4,5, are cut in two.
+    """
+    first = [fields[0] for _, fields in start[1:]]
+    if len(set(first)) == len(first):
+        return
+
+    line, fields = start[1]
+    n_names = len(start[0][1])
+    raise UsageError(
+        f"{dialect.origin}: line 1 has {n_names} names, and all lines below it {len(fields)} "
+        f"fields, as line {line}: {dialect.separator.join(fields)[:LONGEST_SHOWN]!r}. If numbers "
+        "have decimal commas, as 4,5: quote them, or write them with points. If there is a column "
+        "before all others: add its name to line 1"
+    )
 
 
 def is_comment(fields: list[str]) -> bool:

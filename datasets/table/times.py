@@ -52,6 +52,7 @@ OTHER_FORMS = (
     "%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S UTC %Y", "%a %b %d %H:%M:%S GMT %Y",
     "%a %b %d %H:%M:%S PST %Y", "%a %b %d %H:%M:%S PDT %Y", "%a %b %d %H:%M:%S %z %Y",
 )  # fmt: skip
+ZONES_BY_NAME = {" PST ": 8, " PDT ": 7}  # hours behind UTC
 EXPECTED = "seconds since 1970 or an ISO date"
 
 
@@ -161,7 +162,7 @@ def _read_numbers(columns: Columns, request: Request, numbers: pl.Series) -> Tim
         form = f"{UNIT_NAMES[unit]} since 1970, now seconds"
         return _remark_on_digits(_checked(columns, seconds, form, advise))
     return _remark_on_digits(
-        _remark_on_1970(_checked(columns, numbers, "seconds since 1970", advise))
+        _remark_on_1970(columns, request, _checked(columns, numbers, "seconds since 1970", advise))
     )
 
 
@@ -213,8 +214,18 @@ def _refuse_years(
         )
 
 
-def _remark_on_1970(times: Times) -> Times:
-    """The same, with a remark if all are before 1971."""
+def _remark_on_1970(columns: Columns, request: Request, times: Times) -> Times:
+    """The same, with a remark if all are before 1971, or few are, as where 0 stands for none."""
+    n_early = int(np.count_nonzero(times.seconds < FIRST_YEAR_ENDS))
+    if 0 < n_early < len(times.seconds) / 2:
+        first = int(times.seconds[times.seconds < FIRST_YEAR_ENDS][0])
+        where = f"{columns.names['time']}!={first}"
+        remark = (
+            f"{n_early:,} of {len(times.seconds):,} times are before 1971, such as {first}, where "
+            f"most are not: it may stand for no time. This leaves such lines out: "
+            f"{request.spell(where=where)}; this leaves times out: {request.spell(time=NONE)}"
+        )
+        return Times(times.seconds, [*times.remarks, remark])
     if len(times.seconds) and int(times.seconds.max()) < FIRST_YEAR_ENDS:
         remark = (
             f"All {len(times.seconds):,} times are before 1971: they may be numbers of steps, or "
@@ -334,7 +345,8 @@ def _seconds_by_form(texts: pl.Series, form: str) -> pl.Series:
             dates = texts.str.to_date(form, strict=False).cast(pl.Datetime("ms"))
     except pl.exceptions.PolarsError:
         return pl.Series([None] * len(texts), dtype=pl.Float64)
-    return dates.dt.epoch("ms").cast(pl.Float64) // 1000
+    behind = sum(hours for zone, hours in ZONES_BY_NAME.items() if zone in form)
+    return dates.dt.epoch("ms").cast(pl.Float64) // 1000 + behind * SECONDS_PER_HOUR
 
 
 def _seconds_of_dates(texts: pl.Series) -> pl.Series:

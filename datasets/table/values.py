@@ -21,7 +21,10 @@ USUAL_SCALES = {
         (0, 1), (-1, 1), (1, 5), (0, 5), (-2, 2), (-3, 3), (1, 10), (0, 10), (-5, 5), (-10, 10),
         (0, 100),
     ),
-    0.5: ((-1, 1), (0.5, 5), (0, 5), (-2, 2), (0.5, 10), (0, 10), (-5, 5), (-10, 10), (0, 100)),
+    0.5: (
+        (0, 1), (-1, 1), (0.5, 5), (0, 5), (-2, 2), (0.5, 10), (0, 10), (-5, 5), (-10, 10),
+        (0, 100),
+    ),
     0.0: (
         (0, 1), (-1, 1), (1, 5), (0.5, 5), (0, 5), (-2, 2), (1, 10), (0, 10), (-5, 5), (-10, 10),
         (0, 100),
@@ -384,7 +387,8 @@ def _find_usual_scale(levels: NDArray[np.float32], step: float) -> Scale | None:
                 return SCALES_MEANT.get(reached, reached)
 
     for usual_lowest, usual_highest in USUAL_SCALES[step]:
-        if usual_lowest <= lowest and highest <= usual_highest:
+        is_one_sided = usual_lowest < 0 <= lowest
+        if usual_lowest <= lowest and highest <= usual_highest and not is_one_sided:
             span = usual_highest - usual_lowest
             is_used = highest - lowest >= LEAST_SHARE_USED * span or highest == lowest
             if span <= WIDEST_CERTAIN or is_used or len(levels) <= 2:

@@ -339,3 +339,34 @@ def test_letters_are_all_refused_at_once(tmp_path: Path) -> None:
     spec = write_ratings(tmp_path / "t.csv", ["A", "B", "C", "A"])
     with pytest.raises(UsageError, match=r"all 4 lines, first line 2: .*got 'A'.*\[rating=none\]"):
         datasets.load(spec)
+
+
+def test_an_answer_far_above_the_others_is_a_code_of_surveys(tmp_path: Path) -> None:
+    spec = write_ratings(tmp_path / "t.csv", draw([1, 2, 3, 4, 5, 9], [1, 2, 5, 6, 3, 1]))
+    with pytest.raises(UsageError, match="9 in column 'rating' looks like a code") as raised:
+        datasets.load(spec)
+    assert f"{spec}[missing=9]" in str(raised.value)
+    assert datasets.load(f"{spec}[missing=9]").ratings.scale == (1, 5)
+
+
+@pytest.mark.parametrize("lone", [0, 6])
+def test_a_single_rating_beyond_the_scale_of_all_others_is_remarked(
+    tmp_path: Path, lone: int
+) -> None:
+    ratings = [*draw([1, 2, 3, 4, 5], [1, 2, 5, 6, 3]), lone]
+    spec = write_ratings(tmp_path / "t.csv", ratings)
+    remarks = remarks_of(datasets.load(spec))
+    assert f"1 of 401 ratings is {lone}, all others are from 1 to 5" in remarks
+    assert f"{spec}[missing={lone}]" in remarks
+
+
+def test_halves_between_0_and_1_are_not_below_0(tmp_path: Path) -> None:
+    spec = write_ratings(tmp_path / "t.csv", draw([0, 0.5, 1], [1, 2, 1]))
+    assert datasets.load(spec).ratings.scale == (0, 1)
+
+
+def test_what_commas_were_taken_for_is_said_where_ratings_look_like_ids(tmp_path: Path) -> None:
+    spec = write_ratings(tmp_path / "t.csv", [f"{1 + k % 4},{k:03d}" for k in range(100, 500)])
+    with pytest.raises(UsageError, match="separate thousands; decimal=, makes them decimal"):
+        datasets.load(spec)
+    assert datasets.load(f"{spec}[decimal=,]").ratings.scale == (1, 5)

@@ -286,3 +286,50 @@ def test_times_may_come_first_and_names_are_proposed_by_what_they_contain(tmp_pa
     with pytest.raises(UsageError, match=r"\[rating=my_score\]"):
         datasets.load(spec)
     assert datasets.load(f"{spec}[rating=my_score]").ratings.scale == (1, 10)
+
+
+def test_numbers_cut_at_their_decimal_comma_are_no_names_of_rows(tmp_path: Path) -> None:
+    lines = ["user,item,rating", *(f"{u},{i},{r - 1},5" for u, i, r, _ in ROWS)]
+    with pytest.raises(UsageError, match="line 1 has 3 names, and all lines below it 4 fields"):
+        datasets.load(write_form(tmp_path, "t.csv", text_of(lines)))
+
+
+@pytest.mark.parametrize(("column", "bad"), [("1", f"{USER}"), ("2", f"{ITEM}")])
+def test_a_filter_of_rows_leaves_the_roles_of_columns_as_they_were(
+    tmp_path: Path, column: str, bad: str
+) -> None:
+    lines = [f"{u},{i},{r},{t}" for u, i, r, t in ROWS]
+    path = write_form(tmp_path, "t.csv", text_of(lines))
+    remarks = datasets.load(f"{path}[where={column}!={bad}]").provenance.remarks
+    stated = "column 1 is user, 2 item, 3 rating, 4 time"
+    assert any(stated in remark for remark in remarks), remarks
+
+
+@pytest.mark.parametrize("sep", [",", "\t", " "])
+def test_a_last_line_of_comment_may_have_the_names(tmp_path: Path, sep: str) -> None:
+    names = sep.join(["item_id", "user_id", "rating"])
+    lines = [
+        "# made by the shop",
+        f"# {names}",
+        *(sep.join(map(str, row[1::-1] + row[2:3])) for row in ROWS),
+    ]
+    data = datasets.load(write_form(tmp_path, "t.txt", text_of(lines)))
+    assert first_of(data) == (USER, ITEM, RATING)
+    assert any("The last of them has the names" in remark for remark in data.provenance.remarks)
+
+
+@pytest.mark.parametrize("gap", ["NaN", "?", ""])
+def test_a_matrix_is_one_whatever_stands_where_nothing_is_rated(tmp_path: Path, gap: str) -> None:
+    lines = ["user,a,b,c,d", *(f"u{k},{gap},4,{gap},{1 + k % 5}" for k in range(9))]
+    spec = write_form(tmp_path, "t.csv", text_of(lines))
+    with pytest.raises(UsageError, match="looks like a matrix") as raised:
+        datasets.load(spec)
+    assert f"{spec}[layout=wide]" in str(raised.value)
+    assert len(datasets.load(f"{spec}[layout=wide]").ratings) == 18
+
+
+def test_a_matrix_with_items_in_its_lines_is_not_taken_for_users(tmp_path: Path) -> None:
+    lines = ["movie_id,u1,u2,u3,u4", *(f"{k},,4,5,{1 + k % 5}" for k in range(9))]
+    data = datasets.load(f"{write_form(tmp_path, 't.csv', text_of(lines))}[layout=wide]")
+    assert (data.ratings.n_users, data.ratings.n_items) == (3, 9)
+    assert any("A matrix of items by 4 users" in remark for remark in data.provenance.remarks)

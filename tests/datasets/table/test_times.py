@@ -7,6 +7,7 @@ import pytest
 
 from recbench import datasets
 from recbench.datasets import UsageError
+from tests.datasets.table.forms import ROWS, text_of, write_form
 
 FIRST = datetime(2004, 11, 29, 12, 34, 31, tzinfo=UTC)
 MOMENTS = [FIRST + timedelta(days=3 * k, hours=5 * k) for k in range(40)]
@@ -106,3 +107,20 @@ def test_a_form_that_does_not_fit_is_refused_with_its_lines(tmp_path: Path) -> N
         datasets.load(f"{spec}[time_format=ms]")
     with pytest.raises(UsageError, match="written as nonsense"):
         datasets.load(f"{spec}[time_format=nonsense]")
+
+
+def test_zeros_among_times_are_counted_and_can_be_left_out(tmp_path: Path) -> None:
+    lines = ["user,item,rating,time", *(f"{u},{i},{r},{t}" for u, i, r, t in ROWS), "99,99,3,0"]
+    spec = write_form(tmp_path, "t.csv", text_of(lines))
+    remarks = " ".join(datasets.load(spec).provenance.remarks)
+    assert f"1 of {len(ROWS) + 1} times are before 1971, such as 0" in remarks
+    assert f"{spec}[where=time!=0]" in remarks
+    assert len(datasets.load(f"{spec}[where=time!=0]").ratings) == len(ROWS)
+
+
+def test_zones_with_a_name_are_no_utc(tmp_path: Path) -> None:
+    date = "Sun Jan 01 10:00:00 PST 2006"
+    lines = ["user,item,rating,time", *(f"{u},{i},{r},{date}" for u, i, r, _ in ROWS)]
+    times = datasets.load(write_form(tmp_path, "t.csv", text_of(lines))).ratings.times
+    assert times is not None
+    assert times[0] == 1_136_138_400  # 18:00 in UTC
