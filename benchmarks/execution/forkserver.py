@@ -24,10 +24,12 @@ import importlib
 import importlib.util
 import json
 import os
+import resource
 import selectors
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -211,6 +213,8 @@ class Server:
         self.cells.clear()  # these are children of the parent
         self.begin(parent)
         before = self._describe_state()
+        variables = set(os.environ.items())
+        path = set(sys.path)
         begun = perf_counter()
         try:
             importlib.import_module(module)
@@ -218,7 +222,9 @@ class Server:
             sys.excepthook(*sys.exc_info())
             os._exit(1)
         self.import_seconds[module] = perf_counter() - begun
-        if self._describe_state() != before:
+        # What is only added there harms nobody
+        keeps_its_surroundings = variables <= os.environ.items() and path <= set(sys.path)
+        if self._describe_state() != before or not keeps_its_surroundings:
             os._exit(2)
         gc.collect()
         gc.freeze()  # collections in the cells skip all this, and do not copy its pages
@@ -232,7 +238,15 @@ class Server:
         wakeup = signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
         handlers = [signal.getsignal(number) for number in SERVERS_SIGNALS]
         files = [os.fstat(descriptor).st_ino for descriptor in (0, self.replies, self.wake_read)]
-        return wakeup, handlers, files, *_signal_masks(), threading.active_count(), find_children()
+        return (
+            wakeup,
+            handlers,
+            files,
+            threading.active_count(),
+            find_children(),
+            *_describe_process(),
+            *_describe_interpreter(),
+        )
 
 
 def serve(run: int, patience: float) -> NoReturn:
@@ -324,12 +338,39 @@ def _is_there(module: str) -> bool:
     return False
 
 
-def _signal_masks() -> Iterator[str]:
-    """Which signals this process ignores and blocks, also where only native code has seen to it."""
+def _describe_process() -> Iterator[object]:
+    """What the system knows of this process, and every cell would inherit.
+
+    Which signals it ignores and blocks, also where only native code has seen to it, its limits, the
+    timers that may end it, and where and how urgently it runs.
+    """
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith(("SigIgn", "SigBlk")):
+            if line.startswith(("SigIgn", "SigBlk", "Umask")):
                 yield line
+
+    for name in dir(resource):
+        if name.startswith("RLIMIT_"):
+            yield name, resource.getrlimit(getattr(resource, name))
+    for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+        yield signal.getitimer(timer)[0] > 0
+    yield os.getpriority(os.PRIO_PROCESS, 0)
+    if sys.platform == "linux":
+        yield os.sched_getaffinity(0)
+
+
+def _describe_interpreter() -> Iterator[object]:
+    """What every cell would inherit of Python's state, so that warnings, or divisions by zero, of
+    the code of others would raise.
+    """
+    yield gc.isenabled()
+    yield [
+        category
+        for action, message, category, module, _ in warnings.filters
+        if action == "error" and message is None and module is None
+    ]
+    if "numpy" in sys.modules:
+        yield sys.modules["numpy"].geterr()
 
 
 def _import_adapters() -> None:

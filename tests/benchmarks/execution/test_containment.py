@@ -66,6 +66,32 @@ class Needs_{library}(_Needy):
     name = "needs-{library}"
     requires = ("{library}",)
 """
+# What a library may change that every cell would inherit from the server
+INHERITED = {
+    "sets_alarm": "import signal\nsignal.setitimer(signal.ITIMER_REAL, 0.4)",
+    "sets_limits": "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))",
+    "sets_warnings": "import warnings\nwarnings.simplefilter('error')",
+    "sets_divisions": "import numpy\nnumpy.seterr(all='raise')",
+    "sets_umask": "import os\nos.umask(0o777)",
+    "clears_environment": "import os, sys\nos.environ.clear()\nsys.path[:] = []",
+}
+CARELESS = (
+    PLUGIN
+    + """
+@dataclass(eq=False)
+class Careless(_Needy):
+    "Does what is fine in a process that nobody has changed."
+    name = "careless"
+    def fit(self, data, seed):
+        import os, resource, time, warnings
+        warnings.warn("nobody minds")
+        np.ones(1) / np.zeros(1)
+        assert os.environ["PATH"]
+        assert os.umask(0o22) != 0o777
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 64
+        time.sleep(0.4)
+"""
+)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +119,22 @@ def test_a_library_that_breaks_when_imported_costs_the_cells_that_need_it(
         assert (record.status, reason in (record.reason or "")) == (status, True), (name, record)
     assert records[-1].status == "ok", "and nobody else's"
     assert not processes_like("time.sleep(3210)")
+
+
+def test_what_a_library_changes_in_its_process_is_not_handed_on(
+    libraries: Path, jobs_of: MakeJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = CARELESS
+    for name, code in INHERITED.items():
+        (libraries / f"{name}.py").write_text(f"{code}\n")
+        text += ADAPTER.format(library=name)
+    (libraries / "careless_plugin.py").write_text(text)
+    monkeypatch.syspath_prepend(str(libraries))
+    rows = [f"needs-{name}" for name in INHERITED]
+    jobs = jobs_of(*rows, "careless", plugin="careless_plugin")
+    with ForkPool(threads=1, import_seconds=10) as pool:
+        *_, record = pool.execute(jobs)
+    assert (record.status, record.reason) == ("ok", None)
 
 
 def test_harmless_libraries_are_imported_once_and_not_by_the_cells(
