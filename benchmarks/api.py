@@ -419,7 +419,7 @@ def measure_plan(
 
     records = run.records()
     write_examples(run, records, data, find_users(data, plan.request.users))
-    write_table(run.directory, records)
+    write_table(run.directory, records, about)
     return records
 
 
@@ -634,7 +634,8 @@ class Comparison:
         """
         import pandas
 
-        return pandas.DataFrame([table_values(record) for record in self.results.records])
+        results = self.results
+        return pandas.DataFrame([table_values(record, results.about) for record in results.records])
 
     def report(self) -> Path:
         """Write report.md, report.html and the figures beside the records; the path of the HTML."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from recbench.adapters.base import NOT_SAID
 from recbench.benchmarks.metrics import metric_columns
 from recbench.benchmarks.records.cell import PHASES
 from recbench.benchmarks.records.facts import RunDescription
@@ -17,17 +18,21 @@ FILE = "results.csv"
 
 # Columns whose text somebody else has written: a name, a message. Numbers stay as they are, also
 # below zero.
-TEXTS = ("dataset", "split", "algorithm", "params", "status", "reason")
+TEXTS = ("dataset", "split", "algorithm", "params", "defaults", "status", "reason")
 FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n")  # in a spreadsheet
 COSTS = ("seconds", "cpu_seconds", "peak_mb", "grown_mb")
 OF_A_FOLD = ("train", "test", "threshold")  # what a page holds of a record's facts about the data
 
 Value = str | int | float | bool | None
 
+SAYS_NOTHING = RunDescription()  # of a record without its plan
 
-def write_table(directory: Path, records: Iterable[Record]) -> Path:
+
+def write_table(
+    directory: Path, records: Iterable[Record], about: RunDescription = SAYS_NOTHING
+) -> Path:
     """Write `results.csv` into `directory`, unrounded, empty where there is no value; its path."""
-    rows = [csv_row(record) for record in records]
+    rows = [csv_row(record, about) for record in records]
     names = list(dict.fromkeys(name for texts in rows for name in texts))
 
     text = io.StringIO()
@@ -40,19 +45,20 @@ def write_table(directory: Path, records: Iterable[Record]) -> Path:
     return path
 
 
-def csv_row(record: Record) -> dict[str, str]:
+def csv_row(record: Record, about: RunDescription = SAYS_NOTHING) -> dict[str, str]:
     """A record as a row of `results.csv`: the texts of `table_values`, by column."""
     texts = {}
-    for name, value in table_values(record).items():
+    for name, value in table_values(record, about).items():
         text = _as_text(value)
         texts[name] = make_inert(text) if name in TEXTS else text
     return texts
 
 
-def table_values(record: Record) -> dict[str, Value]:
+def table_values(record: Record, about: RunDescription = SAYS_NOTHING) -> dict[str, Value]:
     """One row for a record: names, status, every metric, seconds and memory of each phase.
 
-    Columns are in the order of `results.csv`. None stands where there is no value.
+    `about`, what the plan says, has the origin of the defaults. Columns are in the order of
+    `results.csv`. None stands where there is no value.
     """
     cell = record.cell
     values: dict[str, Value] = {
@@ -61,6 +67,7 @@ def table_values(record: Record) -> dict[str, Value]:
         "split": cell.split,
         "algorithm": cell.algorithm,
         "params": ",".join(f"{name}={value}" for name, value in sorted(cell.given.items())),
+        "defaults": _describe_defaults(cell.row, about),
         "fold": cell.fold,
         "seed": cell.seed,
         "split_seed": cell.split_seed,
@@ -80,6 +87,14 @@ def table_values(record: Record) -> dict[str, Value]:
     values["peak_mb"] = record.peak_mb
     values["contended"] = record.environment.contended
     return values
+
+
+def _describe_defaults(row: str, about: RunDescription) -> str | None:
+    """Where the defaults of a row come from; None where the plan is older than that."""
+    described = about.algorithms.get(row)
+    if described is None or not described.says("origin"):
+        return None
+    return described.origin.text if described.origin else NOT_SAID
 
 
 def _as_text(value: Value) -> str:

@@ -70,7 +70,7 @@ def check_files(run: Run, ledger: Ledger) -> list[Record]:
         records.append(replace(record, cell=cell))
 
     _remark_on_records(cells, records, stored, ledger)
-    _check_results_table(run, records, ledger)
+    _check_results_table(run, records, about, ledger)
     _check_report(run, records, about, ledger)
     return records
 
@@ -221,7 +221,9 @@ def is_early(record: Record) -> bool:
     return not record.slices and all(fact is None for fact in later_facts)
 
 
-def _check_results_table(run: Run, records: list[Record], ledger: Ledger) -> None:
+def _check_results_table(
+    run: Run, records: list[Record], about: RunDescription, ledger: Ledger
+) -> None:
     """Compare results.csv, if it is there, with what the records would make of it.
 
     UsageError if it cannot be read as CSV.
@@ -246,7 +248,7 @@ def _check_results_table(run: Run, records: list[Record], ledger: Ledger) -> Non
     pairs = zip(records, lines, strict=False)
     for number, (record, line) in enumerate(pairs, 1):
         place = f"row {number} ({record.cell.row}, {record.cell.place})"
-        expected = {name: str(value) or None for name, value in csv_row(record).items()}
+        expected = {name: str(value) or None for name, value in csv_row(record, about).items()}
         found = {name: value or None for name, value in line.items()}
         ledger.compare(path.name, path.name, place, expected, found)
 

@@ -40,9 +40,23 @@ def accuracy(results: Results) -> list[Block]:
             "own scale, where hopeless outliers share the last colour.",
             tips="its folds",
         ),
+        *_note_mixed_defaults(results),
         *_describe_folds(results),
         Heading("What are the means and their spread?"),
         _tabulate_spread(results),
+    ]
+
+
+def _note_mixed_defaults(results: Results) -> list[Block]:
+    """Whose defaults were tuned on these data, if those of other rows were not."""
+    if not results.defaults.are_mixed:
+        return []
+    names = words.listed(row.name for row in results.defaults.tuned)
+    return [
+        Note(
+            f"Defaults that were tuned on these data: {names}. Those of other rows were not; the "
+            "last column of the means below says where each row's come from."
+        )
     ]
 
 

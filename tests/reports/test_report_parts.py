@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.records.csv_table import csv_row, write_table
-from recbench.benchmarks.records.facts import PublishedNumber
+from recbench.benchmarks.records.facts import PublishedNumber, RunDescription
 from recbench.benchmarks.records.record import Run
 from recbench.benchmarks.verification.files import _check_results_table
 from recbench.benchmarks.verification.ledger import Ledger
@@ -174,9 +174,9 @@ def test_latex_tables_have_the_numbers_and_the_marks(run: Path, tmp_path: Path) 
         )
     assert any(r"\approx" in line[0] for line in lines.values() if line)
     fits = {
-        line[0]: line[2]
+        line[0]: line[3]  # after cold costs and convert
         for line in check_source((tmp_path / "tables" / "cost.tex").read_text())
-        if len(line) > 2
+        if len(line) > 3
     }
     assert all(words.seconds(one.seconds("fit")) in fits[f"{{{one.name}}}"] for one in results.rows)
 
@@ -257,5 +257,5 @@ def test_formulas_in_the_table_do_nothing_and_numbers_stay_numbers(tmp_path: Pat
     found = Run(tmp_path).records()
     write_table(tmp_path, found)
     ledger = Ledger()
-    _check_results_table(Run(tmp_path), found, ledger)  # what benchmarks.verify asks of the table
+    _check_results_table(Run(tmp_path), found, RunDescription(), ledger)  # as verify does
     assert ledger.findings == [] and ledger.compared["results.csv"] == len(csv_row(found[0]))

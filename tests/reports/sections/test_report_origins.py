@@ -2,16 +2,19 @@
 table, said in the summary, and decides an answer of the checklist.
 """
 
+import csv
 import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recbench.adapters import create
+from recbench.adapters import available, create
+from recbench.benchmarks.list import KINDS
 from recbench.benchmarks.metrics.protocols import Evaluation
 from recbench.benchmarks.planning.suite import hyperparameters_of, parse_rows, read_suite
 from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.csv_table import write_table
 from recbench.benchmarks.records.describe import describe_algorithms
 from recbench.benchmarks.records.facts import DataDescription, RunDescription
 from recbench.benchmarks.records.record import Run
@@ -95,6 +98,9 @@ def test_it_is_marked_in_table_and_summary(tmp_path: Path) -> None:
     )
 
     markdown = page(tmp_path, "md")
+    assert "Defaults that were tuned on these data: ease and implicit-als[" in markdown.replace(
+        "\\", ""
+    )
     lines = {
         name: line
         for name in ("ease", "surprise-svd", "random")
@@ -105,6 +111,21 @@ def test_it_is_marked_in_table_and_summary(tmp_path: Path) -> None:
     assert lines["surprise-svd"].endswith("| library: Surprise |")
     assert lines["random"].endswith("| none |")
     assert "given: alpha; others tuned here: " in markdown
+
+
+def test_the_lists_and_the_table_of_numbers_say_it(tmp_path: Path) -> None:
+    results = results_of(tmp_path, planned(["slim", "item-mean"]))
+    slim = available()["slim"].origin
+    assert slim is not None and slim.text.startswith("paper: Ferrari Dacrema et al. 2021")
+
+    heading, *lines = KINDS["algorithms"]()
+    (listed,) = [line[-1] for line in lines if line[0] == "slim"]
+    assert "where their defaults come from" in heading[-1] and listed.endswith(slim.text)
+
+    with write_table(tmp_path, results.records, results.about).open(newline="") as file:
+        assert [line["defaults"] for line in csv.DictReader(file)] == [slim.text, "none"]
+    with write_table(tmp_path, results.records).open(newline="") as file:
+        assert {line["defaults"] for line in csv.DictReader(file)} == {""}
 
 
 def test_the_same_rows_on_other_data_are_on_equal_terms(tmp_path: Path) -> None:
