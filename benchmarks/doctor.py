@@ -16,7 +16,9 @@ from recbench.benchmarks.execution import (
 )
 from recbench.benchmarks.records import Environment
 from recbench.datasets.foundation import open_console
-from recbench.datasets.storage import cache_directory, data_directory, find_placed
+from recbench.datasets.storage import cache_directory, data_directory
+
+N_NAMED = 5  # files of Netflix in the data directory
 
 
 def examine() -> int:
@@ -50,15 +52,26 @@ def _print_facts(console: Console, facts: Mapping[str, str]) -> None:
 
 
 def _describe_directories() -> dict[str, str]:
-    """Where data and cache lie, whether they can be written, and where Netflix's files are."""
+    """Where data and cache lie, whether they can be written, and what is placed for Netflix."""
     data = data_directory()
     cache = cache_directory()
-    netflix = find_placed("netflix/combined_data_1.txt")
     return {
         "data directory": f"{data} ({_probe_directory(data)}; set RECBENCH_DATA to change it)",
         "cache directory": f"{cache} ({_probe_directory(cache)}; set RECBENCH_CACHE to change it)",
-        "Netflix files": f"{netflix or 'not found'}; expected in {data / 'netflix'}",
+        "Netflix files": _name_files(data / "netflix"),
     }
+
+
+def _name_files(directory: Path) -> str:
+    """The files that somebody has placed there; which of them can be read, their loader says."""
+    names = sorted(path.name for path in directory.glob("*"))
+    if not names:
+        return f"none in {directory}, so they are simulated"
+
+    listed = ", ".join(names[:N_NAMED])
+    if len(names) > N_NAMED:
+        listed += f" and {len(names) - N_NAMED:,} more"
+    return f"{listed} in {directory}"
 
 
 def _probe_directory(directory: Path) -> str:

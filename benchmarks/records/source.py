@@ -68,8 +68,8 @@ NUMBERS = (
     f"{HARNESS}.metrics.protocols",
 )
 METRICS = f"{HARNESS}.metrics"  # every file of this package counts, without being named here
-# Reads what a user has typed; what came out of it stands in the key.
-LEFT_OUT = f"{DATASETS}.foundation.spec"
+# One reads what a user has typed, one fetches files: what came out of both stands in the key.
+LEFT_OUT = (f"{DATASETS}.foundation.spec", f"{DATASETS}.storage.fetch")
 SESSION = "__main__"  # the module of what is defined in a notebook
 
 N_DIGITS = 12
@@ -275,7 +275,7 @@ def _digest_modules(
     while waiting:
         imported = waiting.pop()
         name = imported.module
-        if not name or name == LEFT_OUT or imported in seen:
+        if not name or name in LEFT_OUT or imported in seen:
             continue
         seen.add(imported)
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, parse_json
 from recbench.datasets.ratings import Dataset, Rows
 from recbench.datasets.storage import MissingData, data_directory, download_file, find_placed
 
@@ -125,11 +125,11 @@ def read_test_rows(dataset: Dataset, spec: str) -> Rows:
         _refuse_other_ratings(dataset, spec, published.digest)
         path = locate_split_file(spec)
         is_test = _read_flags(dataset, path, needs_sidecar=False)
-        found = hashlib.sha256(np.packbits(is_test).tobytes()).hexdigest()
-        if found != published.sha256:
+        sha256 = hashlib.sha256(np.packbits(is_test).tobytes()).hexdigest()
+        if sha256 != published.sha256:
             raise UsageError(
                 f"{path}: not the published split {spec}: expected test rows with sha256 "
-                f"{published.sha256}, got {found}. Remove the file, or put another in its place"
+                f"{published.sha256}, got {sha256}. Remove the file, or put another in its place"
             )
     else:
         is_test = _read_flags(dataset, locate_split_file(spec), needs_sidecar=True)
@@ -159,11 +159,7 @@ def _path_of_spec(spec: str) -> Path:
 
 def _read_flags(dataset: Dataset, path: Path, *, needs_sidecar: bool) -> Flags:
     """Which ratings are tested, by whichever form the file has."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: the split cannot be read: {error.strerror}") from None
-
+    content = _read_bytes(path)
     n_ratings = len(dataset.ratings)
     if path.suffix == ".bits":
         if needs_sidecar:
@@ -183,6 +179,14 @@ def _read_flags(dataset: Dataset, path: Path, *, needs_sidecar: bool) -> Flags:
 
     _check_training_file(dataset, path, is_test)
     return is_test
+
+
+def _read_bytes(path: Path) -> bytes:
+    """What the file of a split holds. UsageError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: the split cannot be read: {error.strerror}") from None
 
 
 @dataclass(frozen=True)
@@ -320,7 +324,7 @@ def _check_training_file(dataset: Dataset, path: Path, is_test: Flags) -> None:
     if train is None:
         return
 
-    lines = _split_lines(train.read_bytes(), train)
+    lines = _split_lines(_read_bytes(train), train)
     is_train = _find_pairs(dataset, _pairs_of_columns(dataset, lines, train), train)
     n_in_both = int((is_train & is_test).sum())
     n_in_none = int((~is_train & ~is_test).sum())
@@ -337,13 +341,13 @@ def _check_sidecar(dataset: Dataset, path: Path) -> None:
     sidecar = path.with_name(f"{path.name}.json")
     expected = {"ratings": len(dataset.ratings), "digest": digest_of_ratings(dataset)}
     try:
-        written = json.loads(sidecar.read_bytes())
+        written = parse_json(sidecar.read_bytes())
     except FileNotFoundError:
         raise UsageError(
             f"{path} holds row numbers, and nothing says of which ratings. If they are those of "
             f"{dataset.name} at hand, in its order, write {json.dumps(expected)} to {sidecar}"
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"{sidecar}: expected {json.dumps(expected)}: {error}") from None
 
     if not isinstance(written, dict):
@@ -356,10 +360,10 @@ def _check_sidecar(dataset: Dataset, path: Path) -> None:
 
 def _refuse_other_ratings(dataset: Dataset, split: str, digest: str) -> None:
     """UsageError if the ratings at hand are not those with this digest."""
-    found = digest_of_ratings(dataset)
-    if found != digest:
+    digest_at_hand = digest_of_ratings(dataset)
+    if digest_at_hand != digest:
         raise UsageError(
             f"split {split}: made for ratings with the digest {digest[:12]}; those of "
-            f"{dataset.name} have {found[:12]}. Other ratings, another order or a filter: a split "
-            "by row numbers is for one table only"
+            f"{dataset.name} have {digest_at_hand[:12]}. Other ratings, another order or a filter: "
+            "a split by row numbers is for one table only"
         )

@@ -476,3 +476,8 @@ def test_every_metric_file_and_every_question_is_covered() -> None:
         for name in wanted
         if name.startswith(("metrics", "evaluation"))
     }
+
+
+def test_where_files_lie_and_how_they_are_fetched_is_no_part_of_a_key() -> None:
+    digests = source._digest_modules([*source.QUESTIONS, *source.PARTS], None, source.PARTS)
+    assert not [name for name in digests if name.startswith("recbench.datasets.storage")]

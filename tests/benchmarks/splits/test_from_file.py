@@ -144,7 +144,8 @@ def test_row_numbers_without_a_sidecar_say_what_to_write(tmp_path: Path) -> None
     proposed = str(info.value).partition("write ")[2].partition(" to ")[0]
     sidecar.write_text(proposed)
     assert divide(data, f"file:{file}", 1, 0, 0)[1].tolist() == TESTED
-    for broken in ("{", "[]", '{"digest": 1}'):
+    twice = proposed.replace("{", '{"digest": "0", ', 1)
+    for broken in ("{", "[]", '{"digest": 1}', twice):
         sidecar.write_text(broken)
         with pytest.raises(UsageError):
             divide(data, f"file:{file}", 1, 0, 0)
