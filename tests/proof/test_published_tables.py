@@ -35,6 +35,23 @@ def test_twelve_tuned_rows_of_the_tois_table_come_out_within_two_thousandths(
     assert differing <= DEVIATING, agreement.numbers
 
 
+@pytest.mark.proof
+def test_precision_on_filmtrust_is_near_the_tois_table(
+    movielens: Dataset,
+    tmp_path_factory: pytest.TempPathFactory,
+    run_bench: RunBench,
+    tmp_path: Path,
+) -> None:
+    """`movielens` is asked for, since where no registry brings it none brings FilmTrust either."""
+    data = movielens_directory(tmp_path_factory)
+    arguments = ("--dataset", "filmtrust", "--suite", "tois-2021-filmtrust", "--out", tmp_path)
+    run_bench(*arguments, data=data, check=0)
+
+    agreement = compare_with_published(Results.read(tmp_path))
+    assert agreement is not None
+    assert [number.verdict for number in agreement.numbers] == ["agrees"] * 7
+
+
 def test_the_two_rows_that_may_deviate_are_rows_of_the_suite() -> None:
     suite = read_suite("tois-2021-ml100k")
     assert len(suite.rows) == 14

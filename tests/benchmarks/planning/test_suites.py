@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scipy.stats import kendalltau
 
-from recbench.benchmarks.planning import read_suite, suite_names
+from recbench.benchmarks.planning import Request, check_request, read_suite, suite_names
 from recbench.benchmarks.planning.published import read_published_numbers
 from recbench.benchmarks.records.facts import PublishedNumber
 from recbench.benchmarks.records.record import Run
@@ -79,6 +79,28 @@ def test_published_and_measured_numbers_stand_side_by_side(tmp_path: Path) -> No
         "1 of 2 published numbers measured here come out within their tolerance. 1 number could not"
         in found.summary
     )
+
+
+def test_a_published_mean_of_seeds_is_compared_with_one(tmp_path: Path) -> None:
+    """Only where the split has one division: with more, means are over divisions as ever."""
+    results = Results.read(KINDS["half failed"](tmp_path))
+    row = results.rows[-1]
+    first = replace(row.records[0], metrics={"rmse": 1.0})
+    others = [
+        replace(first, cell=replace(first.cell, seed=seed), metrics={"rmse": 1.0 + seed})
+        for seed in (1, 2)
+    ]
+    for split, mean in (("last-out", 2.0), ("mcrec", 2.0), ("kfold", 1.0)):
+        in_split = replace(first, cell=replace(first.cell, split=split))
+        seeds = replace(row, records=(in_split,), initialisations=tuple(others))
+        assert seeds.mean_of_seeds("rmse") == mean
+
+
+def test_a_suite_may_need_repeats() -> None:
+    request = Request(dataset="movielens-100k", suite="tois-2021-ml100k")
+    assert check_request(request).repeats == 5
+    assert check_request(replace(request, repeats=7)).repeats == 7
+    assert check_request(replace(request, suite="quick")).repeats == 1
 
 
 def test_a_suites_split_and_seed_are_used_unless_others_are_given(
