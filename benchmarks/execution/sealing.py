@@ -14,7 +14,6 @@ prison in any case: an adapter that means harm can switch off what happens in it
 it cannot do is to find a test rating there, see `keeper`.
 """
 
-import hashlib
 import os
 import stat
 import sys
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from recbench.datasets.ratings import Source
+from recbench.datasets.storage import digest_of
 
 # Of Python's audit events those whose first argument is a file to be read.
 EVENTS = ("open", "sqlite3.connect")
@@ -79,8 +79,7 @@ def _sha256_of(path: str) -> str:
     """The digest of a file in hexadecimal digits, read without telling the hook."""
     _hashing.append(path)
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_of(Path(path), "sha256")
     finally:
         _hashing.pop()
 

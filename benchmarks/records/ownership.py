@@ -15,7 +15,7 @@ from pathlib import Path
 from recbench.benchmarks.records.leftovers import find_leftovers
 from recbench.benchmarks.records.record import Run
 from recbench.datasets.foundation import UsageError, parse_json
-from recbench.datasets.storage import hold_lock
+from recbench.datasets.storage import digest_of, hold_lock
 
 REPORT_LIST = "report.sha256"  # the files of a report, as `sha256sum --check` reads them
 DIGEST_LINE = re.compile(r"([0-9a-f]{64})  (.+)")  # of REPORT_LIST: a digest and a name
@@ -137,8 +137,7 @@ def _read_keys(path: Path) -> set[str]:
 def _sha256_of(path: Path) -> str | None:
     """The digest of a file in hexadecimal digits; None if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_of(path, "sha256")
     except OSError:
         return None
 

@@ -1,8 +1,8 @@
 """Ratings to ratings: what is done about pairs rated twice, which users and items are kept, how ids
 become dense.
 
-Loaders come in, and the parser of rating lines for dense ids. Every function says what it dropped,
-as a step that reports can show.
+Loaders come in, and the parser of rating lines for dense ids. What is dropped is counted, so that a
+step can say it which reports show.
 """
 
 from recbench.datasets.transforms.duplicates import Policy, resolve_duplicates

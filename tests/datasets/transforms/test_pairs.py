@@ -1,6 +1,4 @@
-"""Duplicate pairs, filters and reindexing, against the plainest code that does the same."""
-
-from collections import Counter
+"""Duplicate pairs, against the plainest code that does the same."""
 
 import numpy as np
 import pytest
@@ -9,7 +7,6 @@ from hypothesis import strategies as st
 
 from recbench.datasets import Ratings, UsageError
 from recbench.datasets.transforms.duplicates import Policy, resolve_duplicates
-from recbench.datasets.transforms.filters import compact, min_ratings
 
 Row = tuple[int, int, int]  # user, item, rating
 N_USERS = 7
@@ -18,7 +15,6 @@ tables = st.lists(
     st.tuples(st.integers(0, N_USERS - 1), st.integers(0, N_ITEMS - 1), st.integers(1, 5)),
     max_size=40,
 )
-thresholds = st.integers(0, 6)
 
 
 def ratings_of(rows: list[Row]) -> Ratings:
@@ -87,35 +83,3 @@ def test_resolving_twice_changes_nothing(policy: Policy, rows: list[Row]) -> Non
     twice, step = resolve_duplicates(once, policy, str)
     assert step is None
     assert rows_of(twice) == rows_of(once)
-
-
-@given(tables, thresholds, thresholds)
-def test_min_ratings_counts_before_it_drops(rows: list[Row], per_item: int, per_user: int) -> None:
-    kept, step = min_ratings(ratings_of(rows), per_item=per_item, per_user=per_user)
-    users = Counter(row[0] for row in rows)
-    items = Counter(row[1] for row in rows)
-    expected = [
-        (*r, k) for k, r in enumerate(rows) if items[r[1]] > per_item and users[r[0]] > per_user
-    ]
-    assert rows_of(kept) == expected
-    assert step.after == {
-        "users": len({row[0] for row in expected}),
-        "items": len({row[1] for row in expected}),
-        "ratings": len(expected),
-    }
-
-
-@given(tables)
-def test_reindexing_keeps_every_rating_and_its_raw_ids(rows: list[Row]) -> None:
-    user_ids = np.arange(100, 100 + N_USERS)
-    item_ids = np.array(list("abcde"))
-    ratings = ratings_of(rows)
-    compacted, kept_users, kept_items = compact(ratings, user_ids, item_ids)
-    assert kept_users[compacted.users].tolist() == user_ids[ratings.users].tolist()
-    assert kept_items[compacted.items].tolist() == item_ids[ratings.items].tolist()
-    assert compacted.values.tolist() == ratings.values.tolist()
-    assert sorted(set(compacted.users.tolist())) == list(range(compacted.n_users)), (
-        "dense: every index is used"
-    )
-    assert sorted(set(compacted.items.tolist())) == list(range(compacted.n_items))
-    assert kept_users.tolist() == sorted(kept_users.tolist()), "ascending ids stay ascending"
