@@ -135,10 +135,16 @@ def recognise_dialect(
 
 
 def _count_comments(start: str) -> int:
-    """How many lines of comment a text begins with; none if there is nothing else."""
-    for n_comments, line in enumerate(start.split("\n")):
-        if not line.startswith(COMMENT_MARKS):
-            return n_comments if line.strip() else 0
+    """How many lines a text begins with up to its last line of comment; none if there is no other.
+
+    Blank ones may stand between them.
+    """
+    n_comments = 0
+    for number, line in enumerate(start.split("\n"), start=1):
+        if line.startswith(COMMENT_MARKS):
+            n_comments = number
+        elif line.strip():
+            return n_comments
     return 0
 
 

@@ -22,6 +22,7 @@ from recbench.datasets.table.columns import (
     name_columns,
     plain_name,
 )
+from recbench.datasets.table.dialect import SEPARATORS
 from recbench.datasets.table.matrix import refuse_matrix
 from recbench.datasets.table.options import COUNT, NONE, Options, Request
 
@@ -52,7 +53,7 @@ def choose_ratings_columns(
     n_header = _count_header_records(records) if has_header else 0
     rows = [fields for fields in records[n_header:] if len(fields) == len(header)]
     profiles = [profile_column(name, [row[k] for row in rows]) for k, name in enumerate(header)]
-    finding = _Finding(request, file, header, n_header, profiles, rows, records[0])
+    finding = _Finding(request, file, header, n_header, profiles, rows, records[0], len(records))
     return finding.choose()
 
 
@@ -103,6 +104,7 @@ class _Finding:
     profiles: list[ColumnProfile]
     rows: Records
     first: Sequence[str]  # the very first record, names or not
+    n_records: int  # with those that have more or fewer fields than the first
 
     @property
     def has_header(self) -> bool:
@@ -375,6 +377,9 @@ class _Finding:
     def _refuse(self, positions: dict[str, int], problems: list[str]) -> None:
         """The UsageError with all `problems`, the columns, and what could be typed instead."""
         place = "line 1" if self.has_header else "no header line"
+        if len(self.header) == 1:
+            problems = ["expected columns of users, items and ratings, but nothing separates them"]
+            raise UsageError(f"{self.file}, {place}: {problems[0]}. {self._advise_one_column()}")
         raise UsageError(
             f"{self.file}, {place}: {'; '.join(problems)}. The columns are {self._list_columns()}. "
             f"{self._advise(positions)}"
@@ -409,6 +414,26 @@ class _Finding:
         if self.has_header and not is_sure:
             advice += f". If the first line is no header: {self.request.spell(header='none')}"
         return advice
+
+    def _advise_one_column(self) -> str:
+        """What to do about a table whose first line is in one piece."""
+        shown = f"The line is {self.first[0][:LONGEST_NAME_SHOWN]!r}"
+        lines = [row[0] for row in self.rows]
+        if len(lines) < self.n_records / 2:
+            return (
+                f"{shown}. If the table begins below it: delete what stands above, or begin those "
+                "lines with #"
+            )
+        marks = set(self.first[0]) - set("._- \"'")
+        for mark in sorted(mark for mark in marks if not mark.isalnum()):
+            count = self.first[0].count(mark)
+            if count > 1 and all(line.count(mark) == count for line in lines):
+                return (
+                    f"{shown}. If {mark!r} separates them, write tabs: "
+                    f"python -c \"print(open('{self.file.name}').read().replace({mark!r}, "
+                    f"'\\t'), end='')\" > ratings.tsv"
+                )
+        return f"{shown}. sep=NAME names what separates them: {', '.join(SEPARATORS)}"
 
     def _advise_implicit(self, named: dict[str, str], free: list[int]) -> str:
         """What to type for a table without ratings: counts, events, or all lines as positives."""

@@ -204,7 +204,8 @@ def _find_names_in_comment(plain: Path, dialect: Dialect, first: list[str]) -> l
     """
     if not dialect.n_comments or any(plain_name(field) in KNOWN_NAMES for field in first):
         return []
-    with plain.open(newline="", encoding=dialect.encoding) as text:
+    encoding = "utf-8-sig" if dialect.encoding == "utf-8" else dialect.encoding
+    with plain.open(newline="", encoding=encoding) as text:
         *_, last = islice(text, dialect.n_comments)
 
     names = dialect.split_line(last.lstrip("".join(COMMENT_MARKS) + BLANKS))
@@ -235,7 +236,7 @@ def _remark_on_dialect(dialect: Dialect) -> list[str]:
     if dialect.n_comments:
         marks = " or ".join(COMMENT_MARKS)
         remarks.append(
-            f"{dialect.n_comments} lines at the top are left out: they begin with {marks}, or say "
+            f"Lines left out at the top: {dialect.n_comments}, as they begin with {marks}, or say "
             "sep= for Excel."
         )
     if dialect.quoting == "none":

@@ -333,3 +333,32 @@ def test_a_matrix_with_items_in_its_lines_is_not_taken_for_users(tmp_path: Path)
     data = datasets.load(f"{write_form(tmp_path, 't.csv', text_of(lines))}[layout=wide]")
     assert (data.ratings.n_users, data.ratings.n_items) == (3, 9)
     assert any("A matrix of items by 4 users" in remark for remark in data.provenance.remarks)
+
+
+@pytest.mark.parametrize("top", ["# made\n\n", "\n# made\n", "\ufeff# made\n \n% twice\n"])
+def test_blank_lines_may_stand_about_comments(tmp_path: Path, top: str) -> None:
+    text = text_of(["user,item,rating", *(f"{u},{i},{r}" for u, i, r, _ in ROWS)])
+    data = datasets.load(write_form(tmp_path, "t.csv", top.encode() + text))
+    assert first_of(data) == (USER, ITEM, RATING)
+
+
+@pytest.mark.parametrize(
+    ("top", "sep", "told"),
+    [
+        ("Ratings of 2024\n\n", ",", "delete what stands above, or begin those lines with #"),
+        ("", "^", r"If '\^' separates them, write tabs"),
+        ("", "\x01", r"If '\\x01' separates them, write tabs"),
+    ],
+)
+def test_a_line_that_nothing_separates_is_told_so(
+    tmp_path: Path, top: str, sep: str, told: str
+) -> None:
+    lines = ["user,item,rating", *(f"{u},{i},{r}" for u, i, r, _ in ROWS)]
+    text = top.encode() + text_of(lines).replace(b",", sep.encode())
+    with pytest.raises(UsageError, match=told) as raised:
+        datasets.load(write_form(tmp_path, "t.csv", text))
+    assert "nothing separates them" in str(raised.value)
+
+    told_apart = b"#" + text if top else text.replace(sep.encode(), b"\t")
+    data = datasets.load(write_form(tmp_path, "t2.csv", told_apart))
+    assert first_of(data) == (USER, ITEM, RATING)

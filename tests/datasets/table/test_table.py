@@ -353,7 +353,7 @@ BAD: dict[str, tuple[bytes | str, str]] = {
         r"unpacks to [\d,]+ bytes or more.*_UNPACK_LIMIT=1G",
     ),
     "no Parquet": (b"PAR1 and nothing else", "cannot be read as Parquet"),
-    "one column": ("1\n2\n", "expected an item column"),
+    "one column": ("1\n2\n", "expected columns of users, items and ratings"),
     "two items": (
         "user,movie,book,rating\n1,a,1,3\n",
         "expected an item column, but more than one fits: 'movie', 'book'",
