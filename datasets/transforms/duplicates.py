@@ -30,11 +30,13 @@ def resolve_duplicates(
         return ratings, None
 
     # Rows of one pair side by side, in their own order; `firsts` are where each pair begins.
-    if ratings.times is None or policy == "error":
-        order = np.argsort(pairs, kind="stable")
-    else:
-        order = np.lexsort((ratings.times, pairs))
+    order = np.argsort(pairs, kind="stable")
     is_first = np.append(True, np.diff(pairs[order]) != 0)
+    if ratings.times is not None and policy != "error":
+        # Only the few that are repeated are sorted by time: sorting all takes as long as reading
+        is_repeated = ~is_first | np.append(~is_first[1:], False)
+        rows = order[is_repeated]
+        order[is_repeated] = rows[np.lexsort((ratings.times[rows], pairs[rows]))]
     firsts = np.flatnonzero(is_first)
     if policy == "error":
         _refuse_duplicate(order, is_first, describe_row)
