@@ -4,7 +4,9 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from recbench.datasets.foundation import LONGEST_LINE, format_spec, make_legible, refuse_path
 
@@ -12,6 +14,18 @@ PHASES = ("convert", "fit", "rate", "rank")  # the calls of an algorithm that ar
 
 KEY_DIGITS = 12
 NAMES = ("dataset", "given")  # fields that say what a cell is called, and fix nothing
+
+
+def _check_protocol(written: dict[str, Any]) -> dict[str, Any]:
+    """ValueError unless it has what `Evaluation.to_json` writes: it comes from a file."""
+    cutoffs = written.get("ks")
+    if not isinstance(cutoffs, list):
+        raise ValueError(f"expected a list of cutoffs in 'ks', got {cutoffs!r}")
+    if not all(type(cutoff) is int and cutoff > 0 for cutoff in cutoffs):
+        raise ValueError(f"expected cutoffs from 1 up in 'ks', got {cutoffs!r}")
+    if not isinstance(written.get("protocols"), dict) or "version" not in written:
+        raise ValueError("expected a 'version', and the meaning of each name in 'protocols'")
+    return written
 
 
 @dataclass(frozen=True)
@@ -34,7 +48,8 @@ class Cell:
     n_folds: int
     fold: int
     seed: int  # fixes initialisations and ties
-    protocol: dict[str, Any]  # as `Evaluation.to_json` writes it, to the letter: it is hashed
+    # As `Evaluation.to_json` writes it, to the letter: it is hashed
+    protocol: Annotated[dict[str, Any], AfterValidator(_check_protocol)]
     threads: int
     split_seed: int = 0  # fixes the folds
     source: str = ""  # the code, see `answers_source`; empty in records of before it was kept

@@ -27,6 +27,7 @@ from recbench.benchmarks.records.arrays import UNREADABLE_ARRAYS, read_arrays
 from recbench.benchmarks.records.record import Run
 from recbench.benchmarks.run import run
 from recbench.benchmarks.verify import verify
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.foundation.command_line import build_application
 from recbench.datasets.foundation.json_files import parse_json
 from recbench.datasets.storage import write_atomically
@@ -116,9 +117,13 @@ FIELDS: list[tuple[str, tuple[Any, ...], object]] = [
     ("plan.json", ("cells", 0, "given"), None),
     ("plan.json", ("cells", 0, "parameters"), None),
     ("plan.json", ("cells", 0, "fold"), "x"),
+    ("plan.json", ("cells", 1, "protocol"), {}),
+    ("plan.json", ("cells", 1, "protocol", "ks"), [None]),
+    ("plan.json", ("cells", 1, "protocol", "protocols"), 0.0),
     ("plan.json", ("about", "data"), None),
     ("plan.json", ("about", "reproduce"), "it's"),
     ("record", ("cell", "given"), None),
+    ("record", ("cell", "protocol"), {}),
     ("record", ("metrics",), {"rmse": "x"}),
     ("record", ("data", "users"), -1),
     ("record", ("costs",), {"fit": {"seconds": None}}),
@@ -137,6 +142,16 @@ def test_whatever_a_field_holds_no_command_breaks(
     inside[place[-1]] = value
     path.write_text(json.dumps(content))
     refuse_bug(runs / "good", odd)
+
+
+@pytest.mark.parametrize("protocol", [{}, {"ks": [None]}, {"version": 2, "ks": [10]}])
+def test_a_plan_with_what_is_no_protocol_is_damaged(odd: Path, protocol: object) -> None:
+    path = odd / "plan.json"
+    content = json.loads(path.read_text())
+    content["cells"][1]["protocol"] = protocol
+    path.write_text(json.dumps(content))
+    with pytest.raises(UsageError, match="damaged"):
+        Run(odd).read_plan()
 
 
 def npy(header: str, body: bytes = b"") -> bytes:
