@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from recbench.datasets import UsageError
 from recbench.reports.build import build, main
 from recbench.reports.results import Results
 from tests.conftest import ROOT, RunBench
+from tests.forked_commands import Commands
 
 HISTORIC = ROOT / "tests" / "historic"
 Change = Callable[[dict[str, Any]], None]
@@ -598,8 +600,12 @@ def test_old_records_load(old: Path) -> None:
             assert line[name] == ("" if value is None else repr(value))
 
 
-def test_old_records_are_reported_and_verified(old: Path) -> None:
-    page = build(old).read_text()
+def test_old_records_are_reported_and_verified(old: Path, commands: Commands) -> None:
+    # In a process of its own, as the check does: here the plug-in of the tests may be known, which
+    # early plans do not describe.
+    built = commands.run("recbench.reports.build", [old], os.environ)
+    assert built.returncode == 0, built.stderr
+    page = (old / "report.html").read_text()
     first = Run(old).records()[0]
     assert f"{first.metrics['rmse']:.4f}" in page
     same = Evaluation.from_json(first.cell.protocol).to_json() == first.cell.protocol
