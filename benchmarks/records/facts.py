@@ -8,12 +8,16 @@ written again as it was.
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from recbench.adapters.base import Origin
 from recbench.datasets.ratings import Quantity, Source, Step
+
+
+# Users and items have int32 indices: who names more of them has no such data.
+IndexCount = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class Facts(BaseModel):
@@ -42,8 +46,8 @@ class DataDescription(Facts):
     """A data set in a record: counts, scale (lowest, highest), digest, and where it comes from."""
 
     name: str = ""
-    users: int = 0
-    items: int = 0
+    users: IndexCount = 0
+    items: IndexCount = 0
     ratings: int = 0
     scale: tuple[float, float] = (0.0, 0.0)
     digest: str = ""

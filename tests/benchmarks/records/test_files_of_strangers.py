@@ -126,6 +126,7 @@ FIELDS: list[tuple[str, tuple[Any, ...], object]] = [
     ("record", ("cell", "protocol"), {}),
     ("record", ("metrics",), {"rmse": "x"}),
     ("record", ("data", "users"), -1),
+    ("record", ("data", "users"), 10**19),
     ("record", ("costs",), {"fit": {"seconds": None}}),
 ]
 
