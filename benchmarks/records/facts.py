@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from recbench.adapters.base import Origin
 from recbench.datasets.ratings import Quantity, Source, Step
 
-
 # Users and items have int32 indices: who names more of them has no such data.
 IndexCount = Annotated[int, Field(ge=0, le=2**31 - 1)]
 

@@ -41,6 +41,14 @@ USUAL_NAMES = {
     "genres": ("genres", "genre", "categories", "category"),
 }
 # fmt: on
+# The genres of MovieLens 100k, in the order of their columns in u.item, which has no header: 0 or 1
+# in each, behind id, title, two dates and an address.
+FIRST_FLAG = 5
+GENRES_OF_FLAGS = (
+    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary",
+    "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi",
+    "Thriller", "War", "Western",
+)  # fmt: skip
 NO_GENRES = "(no genres listed)"
 N_SHOWN = 3  # ids of the file in a message
 
@@ -101,6 +109,8 @@ def _choose_columns(request: Request, file: Path, records: Records, names_known:
         has_header = False
         header = name_columns(records, has_header)
         positions = {**_positions_without_header(header), **_given_positions(header, options)}
+        if _has_flags(records):
+            positions |= {genre: FIRST_FLAG + n for n, genre in enumerate(GENRES_OF_FLAGS)}
 
     problems = []
     for role, option in (("id", "items_id"), ("title", "items_title")):
@@ -122,7 +132,10 @@ def _choose_columns(request: Request, file: Path, records: Records, names_known:
             f"example: {request.spell(**named)}"
         )
 
-    used = ", ".join(f"{header[position]!r} is {role}" for role, position in positions.items())
+    roles = {role: position for role, position in positions.items() if role in USUAL_NAMES}
+    used = ", ".join(f"{header[position]!r} is {role}" for role, position in roles.items())
+    if len(roles) < len(positions):
+        used += f", {FIRST_FLAG + 1} to {len(header)} are genres as u.item has them"
     unused = [name for position, name in enumerate(header) if position not in positions.values()]
     remark = f"Of {file.name}, column {used}"
     if unused:
@@ -169,6 +182,14 @@ def _positions_without_header(header: list[str]) -> dict[str, int]:
     return positions
 
 
+def _has_flags(records: Records) -> bool:
+    """Whether the records are those of u.item: a 0 or 1 in the column of each genre."""
+    n_columns = FIRST_FLAG + len(GENRES_OF_FLAGS)
+    return all(
+        len(record) == n_columns and set(record[FIRST_FLAG:]) <= {"0", "1"} for record in records
+    )
+
+
 def _read_facts(columns: Columns) -> dict[str, ItemFacts]:
     """What each record says, by the item's id as text.
 
@@ -212,6 +233,7 @@ def _parse_record(texts: dict[str, str], *, has_years: bool) -> ItemFacts:
     """What a record says about an item, from the texts of its roles; a missing title is the id.
 
     Without a column for it the year is taken from a title that ends in "(1995)".
+    Genres are those whose flag is 1, or stand in a column together.
     """
     title = texts["title"]
     year_text = texts.get("year", "")
@@ -220,11 +242,13 @@ def _parse_record(texts: dict[str, str], *, has_years: bool) -> ItemFacts:
         title = with_year["title"]
         year_text = with_year["year"]
 
+    flagged = tuple(genre for genre in GENRES_OF_FLAGS if texts.get(genre) == "1")
+    genres = flagged or _parse_genres(texts.get("genres", ""))
     year = re.match(r"\d{4}(?!\d)", year_text)
     return ItemFacts(
         title=title or texts["id"],
         year=int(year[0]) if year else None,
-        genres=_parse_genres(texts.get("genres", "")),
+        genres=genres,
     )
 
 

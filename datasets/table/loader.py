@@ -48,7 +48,7 @@ from recbench.datasets.table.values import (
 )
 from recbench.datasets.transforms import Policy, resolve_duplicates
 
-PARSER = 4  # raise it when what is parsed from the same bytes changes
+PARSER = 5  # raise it when what is parsed from the same bytes changes
 BLANK = "blank"  # missing=blank: lines on which no rating stands
 LEAST_WEIGHT = 0.75  # of the scale from 0 to 1: every count is relevant
 

@@ -238,6 +238,21 @@ def test_a_double_colon_file_with_a_latin_1_title_runs(tmp_path: Path) -> None:
         datasets.load(f"{spec}[items={tmp_path / 'movies.dat'}]")
 
 
+def test_genres_of_u_item_come_from_its_columns(tmp_path: Path) -> None:
+    spec = write(tmp_path / "ratings.csv", text_of(","))
+    flags = {3: "0" * 5 + "1" + "0" * 8 + "1" + "0" * 4, 9: "0" * 19}
+    lines = [
+        f"{item}|Film {item} (1995)|01-Jan-1995||http://us.imdb.com/?{item}|{'|'.join(columns)}\n"
+        for item, columns in flags.items()
+    ]
+    (tmp_path / "u.item").write_text("".join(lines))
+
+    data = datasets.load(f"{spec}[items={tmp_path / 'u.item'}]")
+    assert data.catalogue.genres == (("Comedy", "Romance"), ())
+    assert data.catalogue.titles == ("Film 3", "Film 9")
+    assert any("6 to 24 are genres as u.item has them" in text for text in data.provenance.remarks)
+
+
 def test_the_last_of_several_ratings_counts_and_the_others_are_counted(tmp_path: Path) -> None:
     spec = write(
         tmp_path / "mine.csv",
