@@ -482,7 +482,8 @@ def test_lost_data_can_be_named_or_left_out(run: Path, tmp_path: Path, ratings_f
         run / "plan.json",
         lambda plan: plan["about"].update(reproduce="x --dataset table:/gone/ratings.csv"),
     )
-    (run / "report.html").unlink()
+    for page in ("report.html", "report.md"):  # which show the command that was edited here
+        (run / page).unlink()
     said = found(run, code=2)
     assert "there is no file /gone/ratings.csv" in said
     assert "--dataset says where they are now, --without-data verifies the rest" in said
