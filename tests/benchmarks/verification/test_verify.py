@@ -488,7 +488,7 @@ def test_lost_data_can_be_named_or_left_out(run: Path, tmp_path: Path, ratings_f
     assert "there is no file /gone/ratings.csv" in said
     assert "--dataset says where they are now, --without-data verifies the rest" in said
     assert "metrics recomputed" in found(run, "--dataset", f"table:{ratings_file}", code=0)
-    assert "no metric recomputed; 96 compared with the stored shares" in found(
+    assert "no metric recomputed; 104 compared with the stored shares" in found(
         run, "--without-data", code=0
     )
     other = tmp_path / "other.csv"
