@@ -256,9 +256,11 @@ def _render_cell(cell: AnyCell, head: TableHead) -> Markup:
 
 
 def _render_figure(figure: Figure) -> Markup:
+    # Markup, since it is the page's own and as long as it is: no text of others, which is cut.
+    address = Markup(figure.picture.uri)
     content = _fill(
         '<figure>\n<img src="{}" alt="{}">\n<figcaption class="note">{}</figcaption>\n</figure>',
-        figure.picture.uri,
+        address,
         figure.picture.alternative,
         figure.caption,
     )

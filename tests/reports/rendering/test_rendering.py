@@ -222,3 +222,18 @@ def test_two_sections_with_one_name_heading_or_place_are_refused() -> None:
         sections.section("Other?", place=20)(other)
     with pytest.raises(TypeError, match="place"):
         sections.section("Without a place?")(other)  # type: ignore[call-arg]
+
+
+def test_a_large_picture_is_whole_in_the_page() -> None:
+    """Texts of others are cut; a picture that was cut would be no picture."""
+
+    def draw() -> DrawnFigure:
+        drawn = DrawnFigure()
+        axes = drawn.subplots()
+        axes.plot(range(3000), [n * n % 97 for n in range(3000)])
+        return drawn
+
+    large = Picture("large", "many points", draw)
+    html = render_html([Figure(large, "caption")])
+    assert len(large.uri) > 20_000
+    assert large.uri in html
