@@ -276,7 +276,8 @@ def test_what_is_taken_out_of_a_record_is_found_without_table_and_report(
 
 
 def test_records_without_a_place_in_the_plan_are_mentioned(run: Path) -> None:
-    for name in ("report.html", "results.csv"):
+    # What was written for the plan that is edited here.
+    for name in ("report.html", "report.md", "results.csv", "examples.json"):
         (run / name).unlink()
     assert "not in the plan" not in found(run, code=0)
     path = record_of(run, "popularity")
