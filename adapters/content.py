@@ -1,14 +1,14 @@
 """What an item is about, and nothing of what others thought of it."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import NOTHING_TO_CHOOSE, Floats, Indices
 from recbench.adapters.shared.interactions import ScoresWholeRows, matrix_of_likes
-from recbench.adapters.shared.parameters import Count, Share
+from recbench.adapters.shared.parameters import Count, Search, Share
 from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -38,7 +38,7 @@ class TfidfContent(ScoresWholeRows):
 
     `similar` gives the items nearest to one item. Known limits: a user without a profile, or an
     item without words, scores 0 (there is nothing to compare, and popularity is another row's
-    claim); no score knows how good a film is.
+    claim); no score knows how good a film is. Space of tuning: chosen here.
     """
 
     name = "tfidf-content"
@@ -48,7 +48,7 @@ class TfidfContent(ScoresWholeRows):
     requires = ("sklearn",)
     origin = NOTHING_TO_CHOOSE
     profile: Literal["liked", "centred"] = "liked"
-    max_features: Count | None = None
+    max_features: Annotated[Count | None, Search(300, 30_000, log=True)] = None
     relevant_share: Share = 0.75
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:

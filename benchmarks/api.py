@@ -65,6 +65,7 @@ from recbench.benchmarks.records import (
     write_examples,
     write_table,
 )
+from recbench.benchmarks.tuning import Searches
 from recbench.datasets.foundation import UsageError, parse_megabytes, parse_seconds, parse_spec
 from recbench.datasets.profile import write_profile
 from recbench.datasets.ratings import Dataset
@@ -213,6 +214,7 @@ def run(
     force: str | Sequence[str] = (),
     show_users: str | int | Sequence[str | int] = (),
     real_only: bool = False,
+    tune: str | int = "",
 ) -> "Comparison":
     """Compare algorithms on `data`, each fold in a process of its own.
 
@@ -245,6 +247,7 @@ def run(
         forced_rows=_list_texts(force),
         users=_list_texts(show_users),
         plugins=chosen.plugins,
+        tune=str(tune),
     )
     plan = check_request(request)
     settings = Settings(
@@ -366,12 +369,32 @@ def preview_plan(plan: RunPlan, settings: Settings) -> Preview:
     The data are loaded, nothing is written. UsageError for a damaged record.
     """
     data = datasets.load(plan.request.dataset, real_only=settings.real_only)
-    cells = add_seeds(plan.make_cells(data), settings.run)
+    cells, _ = _settle_cells(plan, data, settings.run)
     states = _states_of(cells, plan, settings.run, evaluation_source())
     return Preview(
         states=[(cell, states[cell.name]) for cell in cells],
         replacement=describe_replacement(cells, settings.run),
     )
+
+
+def _settle_cells(plan: RunPlan, data: Dataset, run: Run) -> tuple[list[Cell], Searches | None]:
+    """The cells of a run, as far as its records say them, and the searches if there are any.
+
+    Tuned rows have the values chosen by searches that an earlier run has finished.
+    """
+    cells = plan.make_cells(data)
+    if plan.tune is None:
+        return add_seeds(cells, run), None
+
+    evaluation = evaluation_source()
+
+    def is_kept(cell: Cell) -> bool:
+        is_known = not _is_of_session(cell)
+        return is_known and state_of(searches.trials, cell, (), evaluation) == "kept"
+
+    searches = Searches(cells, plan.tune, run)
+    searches.replay(is_kept)
+    return add_seeds(searches.fill_in(cells), run), searches
 
 
 def _states_of(cells: Sequence[Cell], plan: RunPlan, run: Run, evaluation: str) -> dict[str, State]:
@@ -403,7 +426,7 @@ def measure_plan(
         # Loaded while the executor imports the libraries
         data = datasets.load(plan.request.dataset, real_only=settings.real_only)
         # Before the directory is made, since it may refuse
-        cells = add_seeds(plan.make_cells(data), run)
+        cells, searches = _settle_cells(plan, data, run)
         stack.enter_context(claim_directory(run.directory, files_of(plan.request.dataset)))
 
         # Before anything is written: a record that cannot be read, and what the new plan replaces
@@ -414,7 +437,9 @@ def measure_plan(
         run.write_plan(cells, about)
         write_profile(run.directory / "profile.json", data)
         custody = stack.enter_context(Custody(run))
-        measurement = _Measurement(executor, plan, settings, data, about, listener, custody)
+        measurement = _Measurement(
+            executor, plan, settings, data, about, listener, custody, searches
+        )
         measurement.measure_plan(cells, states)
 
     records = run.records()
@@ -452,45 +477,109 @@ class _Measurement:
     about: RunDescription
     listener: Listener
     custody: Custody
+    searches: Searches | None = None  # None: no row is tuned
     begun: float = field(default_factory=perf_counter)
 
     def measure_plan(self, cells: Sequence[Cell], states: Mapping[str, State]) -> None:
         """Measure those of the planned cells that are not kept, which `states` says by their names.
 
-        Then what only records can tell to be needed: other seeds, and further rounds.
+        Then what only records can tell to be needed: tuned rows once their hyperparameters are
+        chosen, other seeds, and further rounds.
         """
         run = self.settings.run
-        resumed = resume_plan(run, cells, states, self.data, self.about.evaluation or "")
+        untuned = [cell for cell in cells if cell.is_untuned]
+        settled = [cell for cell in cells if not cell.is_untuned]
+        resumed = resume_plan(run, settled, states, self.data, self.about.evaluation or "")
         waiting = resumed.waiting
-        remove_logs(run, [cell for cell in cells if cell not in waiting])
+        remove_logs(run, [cell for cell in settled if cell not in waiting])
         self.listener.on_beginning(
             Beginning(
                 data=self.data,
                 n_cells=len(cells),
-                n_waiting=len(waiting),
+                n_waiting=len(waiting) + len(untuned),
                 remarks=resumed.remarks,
                 columns=self.plan.columns,
                 blind_spots=self.about.blind_spots,
             )
         )
-        self.custody.hold(cell for cell in cells if cell not in waiting)
+        self.custody.hold(cell for cell in settled if cell not in waiting)
         for record in self._measure(waiting, run, self.settings.limits):
             self._take_in(record)
 
+        if self.searches is not None:
+            cells = self._measure_tuned(cells, self.searches)
         cells = self._measure_other_seeds(cells)
         for n_rounds in range(2, self.settings.rounds + 1):
             self._measure_round(n_rounds, cells)
+
+    def _measure_tuned(self, cells: Sequence[Cell], searches: Searches) -> list[Cell]:
+        """All cells, those of tuned rows with the values chosen, of which the new are measured."""
+        run = self.settings.run
+        while searches.n_left:
+            self._measure_trials(searches)
+            searches.write_histories()
+        searches.write_histories()
+        searches.write_plan(self.about)
+
+        tuned = searches.fill_in(cells)
+        run.write_plan(tuned, self.about)
+        self.custody.hold_run()
+        chosen = [
+            after
+            for before, after in zip(cells, tuned, strict=True)
+            if before.is_untuned and not after.is_untuned
+        ]
+        states = _states_of(chosen, self.plan, run, self.about.evaluation or "")
+        resumed = resume_plan(run, chosen, states, self.data, self.about.evaluation or "")
+        for record in self._measure(resumed.waiting, run, self._limits_left()):
+            self._take_in(record)
+        return tuned
+
+    def _measure_trials(self, searches: Searches) -> None:
+        """One more trial of each search that goes on; what is kept of an earlier run is not
+        measured again.
+        """
+        trials = searches.trials
+        evaluation = self.about.evaluation or ""
+        cells = searches.next_cells()
+        states = {cell.name: state_of(trials, cell, (), evaluation) for cell in cells}
+        waiting = resume_plan(trials, cells, states, self.data, evaluation).waiting
+
+        records = {}
+        for cell in cells:
+            kept = trials.read(cell)
+            if kept is not None:
+                records[cell.name] = kept
+        seconds = {}
+        searching = "searches" if searches.n_left > 1 else "search"
+        reason = f"tuning: {searches.n_left} {searching}, {searches.progress}"
+        self.listener.on_more(reason, len(waiting))
+        begun = perf_counter()
+        for record in self._measure(waiting, trials, self._limits_left(), is_timed=False):
+            lost = self.custody.restore()
+            if lost and self.settings.jobs == 1:
+                record = blame_cell(trials, record, lost)
+            records[record.cell.name] = record
+            seconds[record.cell.name] = perf_counter() - begun
+            if self.settings.jobs == 1:
+                begun = perf_counter()
+            self.listener.on_record(record)
+        searches.tell(records, seconds)
 
     def _measure_other_seeds(self, cells: Sequence[Cell]) -> list[Cell]:
         """All cells, with those of other seeds of rows that turned out not to be deterministic."""
         run = self.settings.run
         everything = add_seeds(cells, run)
-        more = everything[len(cells) :]
-        if not more:
+        added = everything[len(cells) :]
+        if not added:
             return everything
+        states = _states_of(added, self.plan, run, self.about.evaluation or "")
+        more = [cell for cell in added if states[cell.name] != "kept"]
 
         run.write_plan(everything, self.about)
         self.custody.hold_run()
+        if not more:
+            return everything
         rows = ", ".join(dict.fromkeys(cell.row for cell in more))
         reason = f"not deterministic, so measured with other seeds too: {rows}"
         self.listener.on_more(reason, len(more))
@@ -539,7 +628,9 @@ class _Measurement:
                     self.custody.hold([later.cell])
                 self.listener.on_record(later)
 
-    def _measure(self, cells: Sequence[Cell], run: Run, limits: Limits) -> Iterator[Record]:
+    def _measure(
+        self, cells: Sequence[Cell], run: Run, limits: Limits, *, is_timed: bool = True
+    ) -> Iterator[Record]:
         """The records of `cells`, written into `run`, as they end; last those of the session's own
         algorithms.
 
@@ -553,24 +644,29 @@ class _Measurement:
             else:
                 importable.append(cell)
 
-        yield from self._execute(self.executor, importable, run, limits)
+        yield from self._execute(self.executor, importable, run, limits, is_timed=is_timed)
         if of_session:
             with _open_quiet_executor(self.plan.request.threads) as here:
-                yield from self._execute(here, of_session, run, limits)
+                yield from self._execute(here, of_session, run, limits, is_timed=is_timed)
 
     def _execute(
-        self, executor: Executor, cells: list[Cell], run: Run, limits: Limits
+        self, executor: Executor, cells: list[Cell], run: Run, limits: Limits, *, is_timed: bool
     ) -> Iterator[Record]:
-        """The records of some of the cells, as they end, measured by this executor."""
+        """The records of some of the cells, as they end, measured by this executor.
+
+        What is not timed is fitted once and not warmed up.
+        """
+        is_usual = executor is self.executor  # whose environment takes a while to ask for
         jobs = make_jobs(
             cells,
             run,
             self.data,
-            environment=executor.environment,
+            environment=self.about.environment if is_usual else executor.environment,
             evaluation=self.about.evaluation or "",
             limits=limits,
             plugins=self.plan.request.plugins,
         )
+        jobs = [replace(job, is_timed=is_timed) for job in jobs]
         yield from executor.execute(jobs, self.listener.on_start)
 
     def _limits_left(self) -> Limits:

@@ -92,6 +92,15 @@ def run(
         int, Option(help="measure all rows in turn so often; times are medians over all", min=1)
     ] = 1,
     threads: Annotated[int, Option(help="threads of each cell", min=1)] = 1,
+    tune: Annotated[
+        str,
+        Option(
+            help="tune each row, too, on an inner division of each fold: 50 (trials), or 10m "
+            "(processor time)",
+            metavar="TRIALS|TIME",
+            show_default=False,
+        ),
+    ] = "",
     time_limit: Annotated[str, Option(help="per cell: 90s, 10m, 1.5h")] = USUAL_TIME_LIMIT,
     memory_limit: Annotated[
         str | None, Option(help="per cell: 512M, 8G [default: 80 % of the machine]")
@@ -150,6 +159,7 @@ def run(
         forced_rows=tuple(force or ()),
         users=tuple(show_user or ()),
         plugins=tuple(plugin or ()),
+        tune=tune,
     )
     plan = check_request(request)
     limits = parse_limits(time_limit, memory_limit, budget)

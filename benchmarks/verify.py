@@ -11,12 +11,14 @@ from typer import Argument, Option
 from recbench import datasets
 from recbench.benchmarks.console import FAILED, FINE, import_plugin, serve
 from recbench.benchmarks.records import Record, Run, RunDescription
+from recbench.benchmarks.tuning import find_trials
 from recbench.benchmarks.verification import (
     Ledger,
     check_against_shares,
     check_descriptions,
     check_files,
     check_report,
+    check_searches,
     find_cell,
     recompute_metrics,
     refit_cell,
@@ -60,6 +62,7 @@ def verify(
     # What the files say comes first: the data may be far away, or take long to load.
     ledger = Ledger()
     records = check_files(run, ledger)
+    check_searches(run, [record.cell for record in records], ledger)
     _print_lines(console, ledger.findings)
     n_printed = len(ledger.findings)
     if without_data:
@@ -69,11 +72,24 @@ def verify(
         data = _load_dataset(about, dataset)
         recompute_metrics(run, records, about, data, ledger)
         check_descriptions(run, records, data, ledger)
+        _verify_trials(find_trials(run), data, ledger)
     check_report(run, ledger)
     _print_lines(console, ledger.findings[n_printed:])
 
     _print_lines(console, _summarise(ledger, records))
     return FAILED if ledger.findings else FINE
+
+
+def _verify_trials(trials: Run, data: Dataset, ledger: Ledger) -> None:
+    """Verify the trials of a tuned run, if there are any, as the run that they are."""
+    if not (trials.directory / "plan.json").exists():
+        return
+    of_trials = Ledger()
+    records = check_files(trials, of_trials)
+    _, about = trials.read_plan()
+    recompute_metrics(trials, records, about, data, of_trials)
+    ledger.findings += [f"tuning/{finding}" for finding in of_trials.findings]
+    ledger.compared["metrics of trials"] += of_trials.compared["metrics"]
 
 
 def _print_lines(console: Console, lines: Sequence[str]) -> None:
@@ -137,6 +153,12 @@ def _summarise(ledger: Ledger, records: list[Record]) -> list[str]:
         f"{compared['plan']:,} values of the plan and the cells, "
         f"{compared['digests']} digests of answers"
     )
+
+    if compared["searches"]:
+        lines.append(
+            f"tuning: {compared['searches']:,} values of searches and trials, "
+            f"{compared['metrics of trials']:,} metrics of trials recomputed"
+        )
 
     # A run may do without any of these files.
     for file in ("results.csv", "report.html"):

@@ -20,6 +20,7 @@ from recbench.benchmarks.certainty import (
 from recbench.benchmarks.metrics import STANDARD, Metric, find_metric, parse_column
 from recbench.benchmarks.records import Record, Run, RunDescription, group_by_role
 from recbench.benchmarks.splits import is_seeded
+from recbench.benchmarks.tuning import History, read_histories
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.profile import Profile, read_profile
@@ -64,8 +65,16 @@ class Row:
         return sorted(self.records[0].cell.given)
 
     @property
+    def is_tuned(self) -> bool:
+        """Whether its hyperparameters were searched for in this run, see `--tune`."""
+        return self.records[0].cell.tuning is not None
+
+    @property
     def defaults(self) -> str:
         """Where the values of its hyperparameters come from, on one line."""
+        tuning = self.records[0].cell.tuning
+        if tuning is not None:
+            return f"tuned in this run, {tuning['n_trials']} trials on each fold"
         said = self.origin.text if self.origin else NOT_SAID
         if not self.given:
             return said
@@ -73,6 +82,8 @@ class Row:
 
     def was_tuned_on(self, dataset: str) -> bool:
         """Whether any value that it has by default was tuned on this data set."""
+        if self.is_tuned:
+            return False  # on nothing but the training part of each fold
         if self.origin is None or not self.origin.was_tuned_on(dataset):
             return False
         return not set(self.origin.chosen) <= set(self.given)
@@ -267,6 +278,19 @@ class Results:
         return read_profile(self.run.directory / "profile.json", self.about.data.digest)
 
     @cached_property
+    def fairly_tuned(self) -> set[str]:
+        """The rows that are there tuned, too; none unless all searches had the same budget."""
+        budgets = {search.budget for search in self.searches}
+        is_fair = len(budgets) == 1 and all(search.is_over for search in self.searches)
+        return {search.row for search in self.searches} if is_fair else set()
+
+    @cached_property
+    def searches(self) -> list[History]:
+        """The searches of the tuned rows that are shown; none in a run that was not tuned."""
+        tuned = {record.cell.untuned_row for record in self.records if record.cell.tuning}
+        return [one for one in read_histories(self.run.directory) if one.row in tuned]
+
+    @cached_property
     def rows(self) -> list[Row]:
         """The rows, families together; families and the rows in them in the plan's order."""
         adapters = available()
@@ -320,10 +344,14 @@ class Results:
 
     @cached_property
     def defaults(self) -> DefaultsByOrigin:
-        """The contestants by where the values of their hyperparameters come from."""
+        """The contestants by where the values of their hyperparameters come from.
+
+        Without the rows that are there tuned, too, under a budget that was the same for all.
+        """
         by_origin = DefaultsByOrigin([], [], [], [])
         for row in self.contestants:
-            if not row.records[0].cell.parameters:
+            is_told_apart = row.is_tuned or row.name in self.fairly_tuned
+            if not row.records[0].cell.parameters or is_told_apart:
                 continue
             if row.was_tuned_on(self.about.data.name):
                 by_origin.tuned.append(row)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
+from recbench.benchmarks.records import TUNED
 from recbench.datasets.foundation import (
     LONGEST_TEXT,
     Bounds,
@@ -187,6 +188,7 @@ def fenced(text: str) -> Markup:
 
 def again(results: Results, row: str) -> str:
     """The command that measures `row` anew, into a directory of its own: this report stays."""
+    row = row.removesuffix(TUNED)  # it comes with the other
     return f"{results.about.reproduce} --algorithm {shlex.quote(row)} --out again"
 
 

@@ -1,7 +1,7 @@
 """Descent on likes and on drawn pairs that are none, with a step of its own for each factor."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from recbench.adapters.base import Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import LearnsFromLikes
-from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
+from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Search, Share
 from recbench.datasets.foundation import compile_lazily
 
 
@@ -28,7 +28,8 @@ class FunkSVD(LearnsFromLikes, Factorised):
 
     Defaults: theirs for MovieLens 100k; optimiser and epochs, which they do not give, are what
     their rule, early stopping on a tenth of each user's training ratings, leads to here. A user or
-    item without likes scores 0.
+    item without likes scores 0. Space of tuning: that of Ferrari Dacrema et al. (TOIS 2021), with
+    up to 200 epochs.
     """
 
     name = "funk-svd"
@@ -47,11 +48,11 @@ class FunkSVD(LearnsFromLikes, Factorised):
             "liked_share",
         ),
     )
-    n_factors: Count = 16
-    n_epochs: Count = 100
-    learning_rate: Positive = 0.1
-    user_regularisation: NonNegative = 0.01
-    item_regularisation: NonNegative = 0.0
+    n_factors: Annotated[Count, Search(1, 200, log=True)] = 16
+    n_epochs: Annotated[Count, Search(5, 200, log=True)] = 100
+    learning_rate: Annotated[Positive, Search(1e-4, 0.1, log=True)] = 0.1
+    user_regularisation: Annotated[NonNegative, Search(1e-5, 0.01, log=True)] = 0.01
+    item_regularisation: Annotated[NonNegative, Search(1e-5, 0.01, log=True)] = 0.0
     liked_share: Share = 0.0782
     init_deviation: Positive = 0.1
     relevant_share: Share = 0.75

@@ -1,7 +1,7 @@
 """Alternating least squares on likes, each half step exact, with the confidence of two papers."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from recbench.adapters.base import Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import LearnsFromLikes
-from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
+from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Search, Share
 from recbench.datasets.foundation import compile_lazily
 
 Doubles = NDArray[np.float64]
@@ -29,6 +29,7 @@ class IALS(LearnsFromLikes, Factorised):
     1 / sqrt(n_factors).
 
     Defaults: what they tuned for MovieLens 1M cut at random. A user or item without likes scores 0.
+    Space of tuning: that of Ferrari Dacrema et al. (TOIS 2021), with up to 50 epochs.
     """
 
     name = "ials"
@@ -41,12 +42,12 @@ class IALS(LearnsFromLikes, Factorised):
         ("movielens-1m",),
         ("n_factors", "n_epochs", "confidence", "alpha", "epsilon", "regularisation"),
     )
-    n_factors: Count = 24
-    n_epochs: Count = 20
+    n_factors: Annotated[Count, Search(1, 200, log=True)] = 24
+    n_epochs: Annotated[Count, Search(1, 50)] = 20
     confidence: Literal["linear", "log"] = "log"
-    alpha: NonNegative = 50.0
-    epsilon: Positive = 10.0
-    regularisation: Positive = 1.2e-4
+    alpha: Annotated[NonNegative, Search(0.001, 50, log=True)] = 50.0
+    epsilon: Annotated[Positive, Search(0.001, 10, log=True)] = 10.0
+    regularisation: Annotated[Positive, Search(1e-5, 0.01, log=True)] = 1.2e-4
     relevant_share: Share = 0.75
 
     def fit(self, data: csr_matrix, seed: int) -> None:

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from recbench.adapters.base import Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import LearnsFromLikes
-from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Share
+from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Search, Share
 
 
 class _Implicit(LearnsFromLikes, Factorised):
@@ -56,8 +56,9 @@ class ImplicitALS(_Implicit):
     The defaults are the best of 36 settings inside the training part of one fold of MovieLens 100k
     (`tests/proof/choose_defaults.py`), around what an earlier grid had found by a test part: the
     library's own (100 factors, regularization .01, alpha 1) learn the likes by heart there, at
-    little more than half the nDCG@10. Limit: the regularization is a sum,
-    not a share of the likes, so more data want a larger one.
+    little more than half the nDCG@10. Limit: the regularization is a sum, not a share of the likes,
+    so more data want a larger one. Space of tuning: that of Ferrari Dacrema et al. (TOIS 2021), but
+    for the regularization, which has another unit here.
     """
 
     name = "implicit-als"
@@ -69,10 +70,10 @@ class ImplicitALS(_Implicit):
         "validation part",
         "36 settings",
     )
-    factors: Count = 64
-    regularization: NonNegative = 40.0
-    alpha: Positive = 5.0
-    iterations: Count = 15
+    factors: Annotated[Count, Search(1, 200, log=True)] = 64
+    regularization: Annotated[NonNegative, Search(0.01, 1000, log=True)] = 40.0
+    alpha: Annotated[Positive, Search(0.001, 50, log=True)] = 5.0
+    iterations: Annotated[Count, Search(1, 50)] = 15
     use_cg: bool = True
     relevant_share: Share = 0.75
 
@@ -105,7 +106,8 @@ class ImplicitBPR(_Implicit):
 
     Defaults: the library's, but 32 factors and 50 iterations instead of 100 and 100, which ranked
     better within the training part of one fold of MovieLens 100k. Limit: with negatives drawn by
-    popularity it ranks popular items too low.
+    popularity it ranks popular items too low. Space of tuning: that of Ferrari Dacrema et al. (TOIS
+    2021), with up to 200 iterations.
     """
 
     name = "implicit-bpr"
@@ -117,10 +119,10 @@ class ImplicitBPR(_Implicit):
         "validation part",
         "budget not recorded",
     )
-    factors: Count = 32
-    learning_rate: Positive = 0.01
-    regularization: NonNegative = 0.01
-    iterations: Count = 50
+    factors: Annotated[Count, Search(1, 200, log=True)] = 32
+    learning_rate: Annotated[Positive, Search(1e-4, 0.1, log=True)] = 0.01
+    regularization: Annotated[NonNegative, Search(1e-5, 0.01, log=True)] = 0.01
+    iterations: Annotated[Count, Search(5, 200, log=True)] = 50
     verify_negative_samples: bool = True
     relevant_share: Share = 0.75
 

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from recbench.adapters.base import Floats, Indices, Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import matrix_of_likes
 from recbench.adapters.shared.memory import reason_to_skip
-from recbench.adapters.shared.parameters import Count
+from recbench.adapters.shared.parameters import Count, Search
 from recbench.datasets.ratings import Catalogue, Ratings
 
 Doubles = NDArray[np.float64]
@@ -184,13 +184,14 @@ class MyFMMF(_GibbsFM):
 
     Defaults: the library's 100 iterations, of which the first fifth is dropped, and a rank for
     small data; more of both does no harm but time: Rendle, Zhang and Koren (2019) outdo years of
-    papers about MovieLens 10M with 512 of each.
+    papers about MovieLens 10M with 512 of each. Space of tuning: chosen here, below the 512 of
+    Rendle et al. to save time.
     """
 
     name = "myfm-mf"
     origin = Origin("library", "myFM, and a rank for small data")
-    rank: Count = 10
-    n_iter: Count = 100
+    rank: Annotated[Count, Search(2, 64, log=True)] = 10
+    n_iter: Annotated[Count, Search(50, 500, log=True)] = 100
     n_kept_samples: Count = 80
 
     def _n_features(self, train: Ratings) -> int:
@@ -215,15 +216,15 @@ class MyFMFM(_GibbsFM):
     Bayesian SVD++). With `flipped` an item's features are, likewise, its id and the users who have
     rated it (their "SVD++ flipped", without time): on MovieLens 100k that lowers the error more
     than the user's features do, and costs a quarter to a half more time. Defaults: those of
-    `myfm-mf`.
+    `myfm-mf`. Space of tuning: that of `myfm-mf`.
     """
 
     name = "myfm-fm"
     origin = Origin(
         "library", "myFM, and a rank for small data; flipped as in Rendle, Zhang and Koren 2019"
     )
-    rank: Count = 10
-    n_iter: Count = 100
+    rank: Annotated[Count, Search(2, 64, log=True)] = 10
+    n_iter: Annotated[Count, Search(50, 500, log=True)] = 100
     n_kept_samples: Count = 80
     flipped: bool = True
 

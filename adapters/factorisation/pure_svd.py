@@ -1,6 +1,7 @@
 """PureSVD: what is left of the user-item matrix when its largest singular values are kept."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -9,7 +10,7 @@ from scipy.sparse.linalg import svds
 from recbench.adapters.base import Floats, Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import matrix_of_likes
-from recbench.adapters.shared.parameters import Count, Share
+from recbench.adapters.shared.parameters import Count, Search, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
 
@@ -22,7 +23,8 @@ class PureSVD(Factorised):
     the ratings themselves, as stars from 1 on, so that a missing rating is below the lowest; with a
     `relevant_share` it has ones for likes. Default: 15 factors, among the 13 to 24 that Ferrari
     Dacrema et al. (TOIS 2021) tuned for MovieLens 100k; larger data want about 50. The seed is that
-    of Lanczos' starting vector, and shows in the last digits only.
+    of Lanczos' starting vector, and shows in the last digits only. Space of tuning: that of Ferrari
+    Dacrema et al. (TOIS 2021), 1 to 350 factors.
     """
 
     name = "pure-svd"
@@ -32,7 +34,7 @@ class PureSVD(Factorised):
     origin = Origin(
         "paper", "among those of Ferrari Dacrema et al. 2021", ("movielens-100k",), ("n_factors",)
     )
-    n_factors: Count = 15
+    n_factors: Annotated[Count, Search(1, 350)] = 15
     relevant_share: Share | None = None
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:

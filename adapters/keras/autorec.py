@@ -1,7 +1,7 @@
 """An autoencoder of the items' rating vectors."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from recbench.adapters.base import Floats
 from recbench.adapters.keras.base import Arrays, tuned_on_movielens
 from recbench.adapters.keras.products import Product
 from recbench.adapters.shared.memory import reason_to_skip
-from recbench.adapters.shared.parameters import Count, NonNegative
+from recbench.adapters.shared.parameters import Count, NonNegative, Search
 from recbench.datasets.ratings import Catalogue, Ratings
 
 # Dense items x users matrices held at a time: inputs, outputs, their copies, and predictions.
@@ -21,21 +21,21 @@ class KerasAutoRec(Product):
     """r(u, i) = mean + v_u . sigmoid(W x_i + c) + b_u, where x_i are the item's ratings or 0.
 
     Item-based AutoRec (Sedhain, Menon, Sanner and Xie 2015): an autoencoder of the items' rating
-    vectors that learns from the squared errors of known ratings plus
-    regularisation / 2 (|W|^2 + |V|^2). 500 sigmoid units and a linear output are the paper's;
-    ratings are stars from 1 on, so that none is mistaken for an unknown one. Default epochs
-    and regularisation were chosen on held-out ratings of MovieLens 100k for Adam; the paper has
-    resilient propagation. A user unseen in training gets the mean user's weights and an unseen item
-    the mean hidden units: in effect the item's, or the user's, mean. Rating vectors are dense, so
-    data are limited by users times items. `min_batches` is 1: an epoch is a pass over items, not
-    ratings.
+    vectors that learns from the squared errors of known ratings plus regularisation / 2 (|W|^2 +
+    |V|^2). 500 sigmoid units and a linear output are the paper's; ratings are stars from 1 on, so
+    that none is mistaken for an unknown one. Default epochs and regularisation were chosen on
+    held-out ratings of MovieLens 100k for Adam; the paper has resilient propagation. A user unseen
+    in training gets the mean user's weights and an unseen item the mean hidden units: in effect the
+    item's, or the user's, mean. Rating vectors are dense, so data are limited by users times items.
+    `min_batches` is 1: an epoch is a pass over items, not ratings. Space of tuning: chosen here
+    around the defaults.
     """
 
     name = "keras-autorec"
     origin = tuned_on_movielens("Sedhain et al. 2015", "epochs", "regularisation")
-    n_hidden: Count = 500
-    regularisation: NonNegative = 200.0
-    epochs: Count = 20
+    n_hidden: Annotated[Count, Search(50, 1000, log=True)] = 500
+    regularisation: Annotated[NonNegative, Search(1, 1000, log=True)] = 200.0
+    epochs: Annotated[Count, Search(5, 100, log=True)] = 20
     batch_size: Count = 64
     min_batches: Count = 1
 

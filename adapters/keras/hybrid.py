@@ -1,14 +1,14 @@
 """A Keras model that sees what is known about an item in words."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices
 from recbench.adapters.keras.base import KerasModel, embed_pair, tuned_on_movielens
-from recbench.adapters.shared.parameters import Count, Positive, ShareBelowOne
+from recbench.adapters.shared.parameters import Count, Positive, Search, ShareBelowOne
 from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -28,11 +28,11 @@ class KerasHybrid(KerasModel):
     name = "keras-hybrid"
     requires = (*KerasModel.requires, "sklearn")
     origin = tuned_on_movielens("fourth source notebook", "epochs", "learning_rate")
-    n_factors: Count = 10
-    epochs: Count = 6
+    n_factors: Annotated[Count, Search(2, 100, log=True)] = 10
+    epochs: Annotated[Count, Search(2, 30, log=True)] = 6
     batch_size: Count = 1024
-    learning_rate: Positive = 0.003
-    dropout: ShareBelowOne = 0.2
+    learning_rate: Annotated[Positive, Search(1e-4, 0.01, log=True)] = 0.003
+    dropout: Annotated[ShareBelowOne, Search(0, 0.7)] = 0.2
     max_features: Count | None = None
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> tuple[Ratings, Any]:

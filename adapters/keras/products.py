@@ -1,13 +1,13 @@
 """Keras models whose scores are products of a user's and an item's embedding."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from recbench.adapters.base import Floats, Indices
 from recbench.adapters.keras.base import KerasModel, embed_pair, tuned_on_movielens
-from recbench.adapters.shared.parameters import Count, NonNegative, Positive
+from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Search
 from recbench.datasets.ratings import Ratings
 
 
@@ -52,9 +52,9 @@ class KerasMF(Product):
 
     name = "keras-mf"
     origin = tuned_on_movielens("fourth source notebook", "epochs", "learning_rate")
-    n_factors: Count = 10
-    epochs: Count = 20
-    learning_rate: Positive = 0.002
+    n_factors: Annotated[Count, Search(2, 100, log=True)] = 10
+    epochs: Annotated[Count, Search(2, 50, log=True)] = 20
+    learning_rate: Annotated[Positive, Search(1e-4, 0.01, log=True)] = 0.002
 
     def build(self, train: Ratings, about: Any) -> Any:
         """Embedding, embedding, dot."""
@@ -76,8 +76,8 @@ class KerasTwoTower(Product):
 
     name = "keras-two-tower"
     origin = tuned_on_movielens("source notebook", "epochs", "batch_size")
-    n_factors: Count = 10
-    epochs: Count = 20
+    n_factors: Annotated[Count, Search(2, 100, log=True)] = 10
+    epochs: Annotated[Count, Search(2, 50, log=True)] = 20
 
     def build(self, train: Ratings, about: Any) -> Any:
         """Embedding, embedding, dot, one linear unit."""
@@ -110,9 +110,9 @@ class KerasRecommenderNet(Product):
 
     name = "keras-recommender-net"
     origin = tuned_on_movielens("second source notebook", "regularisation")
-    n_factors: Count = 75
+    n_factors: Annotated[Count, Search(5, 200, log=True)] = 75
     batch_size: Count = 128
-    regularisation: NonNegative = 1e-5
+    regularisation: Annotated[NonNegative, Search(1e-7, 1e-3, log=True)] = 1e-5
 
     def build(self, train: Ratings, about: Any) -> Any:
         """Embeddings and biases, row-wise dot product, sigmoid, and the scale of the ratings."""

@@ -5,7 +5,7 @@ items alike.
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix, diags_array
 from recbench.adapters.base import Floats, Indices, Origin
 from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes, ScoresWholeRows
 from recbench.adapters.shared.memory import reason_to_skip
-from recbench.adapters.shared.parameters import Count, NonNegative, Share
+from recbench.adapters.shared.parameters import Count, NonNegative, Search, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
 SIMILARITIES_AT_ONCE = 1 << 22
@@ -201,15 +201,16 @@ class CosineUser(_AlikeUsers):
     becomes the prediction, which is far too high; u's taste and even u's own mean are lost.
     `cosine-user-centred` is the same done right.
 
-    Nothing is really filled up here: v's residuals c_v to v's mean m_v sum to zero, therefore
-    f_u . f_v = n_items m_u m_v + c_u . c_v, n_items being those with ratings. Users without ratings
-    are rows of the global mean, and nobody's neighbours.
+    Nothing is really filled up here: v's residuals c_v to v's mean m_v sum to zero, therefore f_u .
+    f_v = n_items m_u m_v + c_u . c_v, n_items being those with ratings. Users without ratings are
+    rows of the global mean, and nobody's neighbours. Space of tuning: that of Ferrari Dacrema et
+    al. (TOIS 2021) for neighbours, 5 to 1000.
     """
 
     name = "cosine-user"
     units = "scale"
     origin = Origin("notebook", "source notebook (k = 100)")
-    k: Count = 100
+    k: Annotated[Count, Search(5, 1000, log=True)] = 100
 
     def _neighbours_of_users(self, squared_lengths: NDArray[np.float64]) -> csr_matrix:
         n_rated_items = len(np.unique(self.residuals_.indices))
@@ -252,13 +253,14 @@ class CosineUserCentred(_AlikeUsers):
     performing collaborative filtering").
 
     Defaults: k of `cosine-user`, and no shrinkage. The k nearest are chosen once a user, not once a
-    film, which is what makes it fast; where none of them rated a film, the prediction is m_u.
+    film, which is what makes it fast; where none of them rated a film, the prediction is m_u. Space
+    of tuning: that of Ferrari Dacrema et al. (TOIS 2021) for neighbours.
     """
 
     name = "cosine-user-centred"
     origin = Origin("notebook", "source notebook (k = 100)")
-    k: Count = 100
-    shrink: NonNegative = 0.0
+    k: Annotated[Count, Search(5, 1000, log=True)] = 100
+    shrink: Annotated[NonNegative, Search(0, 1000)] = 0.0
 
     def _neighbours_of_users(self, squared_lengths: NDArray[np.float64]) -> csr_matrix:
         inverse_lengths = _invert_positive(np.sqrt(squared_lengths))
@@ -308,9 +310,10 @@ class ItemKNN(LearnsFromLikes, ItemItem):
     recommender systems research", but with 1 + n_items for n_items, so that no weight is negative.
     With `profiles` "likes" the weights choose neighbours only, and x_uj is 1 for every like: that
     is what gives the numbers of their table 46. `similarity` "dice" and "jaccard" compare the sets
-    of users who like i and j, see `find_alike`, and no weights.
-    Defaults: theirs for MovieLens 1M cut at random, with weighed profiles. Known limit: ranks only,
-    and knows nothing of an item that nobody likes.
+    of users who like i and j, see `find_alike`, and no weights. Defaults: theirs for MovieLens 1M
+    cut at random, with weighed profiles. Known limit: ranks only, and knows nothing of an item that
+    nobody likes. Space of tuning: that of Ferrari Dacrema et al. (TOIS 2021), 5 to 1000 neighbours
+    and a shrink of 0 to 1000.
     """
 
     name = "item-knn"
@@ -321,8 +324,8 @@ class ItemKNN(LearnsFromLikes, ItemItem):
         ("movielens-1m",),
         ("k", "shrink", "weighting", "normalise"),
     )
-    k: Count = 197
-    shrink: NonNegative = 0.0
+    k: Annotated[Count, Search(5, 1000, log=True)] = 197
+    shrink: Annotated[NonNegative, Search(0, 1000)] = 0.0
     weighting: Weighting = "tf-idf"
     normalise: bool = True
     similarity: Similarity = "cosine"
@@ -360,7 +363,8 @@ class UserKNN(LearnsFromLikes, ScoresWholeRows):
     documents here, too. The weights choose neighbours only; what is summed up are likes.
 
     Defaults: theirs for MovieLens 1M cut at random. Known limits: ranks only; memory grows with
-    users x k; who is nobody's neighbour scores 0 everywhere.
+    users x k; who is nobody's neighbour scores 0 everywhere. Space of tuning: that of Ferrari
+    Dacrema et al. (TOIS 2021), 5 to 1000 neighbours and a shrink of 0 to 1000.
     """
 
     name = "user-knn"
@@ -371,8 +375,8 @@ class UserKNN(LearnsFromLikes, ScoresWholeRows):
         ("movielens-1m",),
         ("k", "shrink", "weighting", "similarity"),
     )
-    k: Count = 418
-    shrink: NonNegative = 402.0
+    k: Annotated[Count, Search(5, 1000, log=True)] = 418
+    shrink: Annotated[NonNegative, Search(0, 1000)] = 402.0
     weighting: Weighting = "tf-idf"
     similarity: Similarity = "cosine"
     relevant_share: Share = 0.75

@@ -1,6 +1,7 @@
 """Random walks over the graph of users and the items they like."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
@@ -8,7 +9,7 @@ from scipy.sparse import csr_matrix, vstack
 from recbench.adapters.base import Floats, Origin
 from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes
 from recbench.adapters.shared.memory import reason_to_skip
-from recbench.adapters.shared.parameters import Count, NonNegative, Share
+from recbench.adapters.shared.parameters import Count, NonNegative, Search, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
 WALK_BLOCK = 1 << 22  # entries of the item-item matrix held dense at a time
@@ -30,7 +31,7 @@ class RP3Beta(LearnsFromLikes, ItemItem):
 
     Defaults: near what Ferrari Dacrema et al. (TOIS 2021) tuned for MovieLens 100k (topK 311 and
     324, alpha .40 and .86, beta .52 and .66 on two splits). A user without likes scores 0
-    everywhere.
+    everywhere. Space of tuning: that of Ferrari Dacrema et al. (TOIS 2021).
     """
 
     name = "rp3beta"
@@ -41,9 +42,9 @@ class RP3Beta(LearnsFromLikes, ItemItem):
         ("movielens-100k",),
         ("n_neighbours", "alpha", "beta"),
     )
-    n_neighbours: Count = 300
-    alpha: NonNegative = 0.85
-    beta: NonNegative = 0.5
+    n_neighbours: Annotated[Count, Search(5, 1000, log=True)] = 300
+    alpha: Annotated[NonNegative, Search(0, 2)] = 0.85
+    beta: Annotated[NonNegative, Search(0, 2)] = 0.5
     normalise: bool = True
     trim_columns: bool = False
     relevant_share: Share = 0.75

@@ -1,7 +1,7 @@
 """SAR: what is seen together with what the user rated, the more so the more recently."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from recbench.adapters.base import Floats, Origin
 from recbench.adapters.shared.interactions import ItemItem, gram_matrix, matrix_of_likes
 from recbench.adapters.shared.memory import reason_to_skip_item_pairs
-from recbench.adapters.shared.parameters import Positive
+from recbench.adapters.shared.parameters import Positive, Search
 from recbench.datasets.ratings import Catalogue, Ratings
 
 DAY_SECONDS = 24 * 60 * 60
@@ -29,7 +29,7 @@ class SAR(ItemItem):
 
     Defaults: those of their benchmark (jaccard, 30 days). Limits: every rating counts as interest,
     a low one as a little, and the similarity does not look at ratings at all; memory grows with the
-    square of the number of items.
+    square of the number of items. Space of tuning: chosen here, a day to three years.
     """
 
     name = "sar"
@@ -39,7 +39,7 @@ class SAR(ItemItem):
     personal = False  # where everybody rates everything, all similarities are alike
     origin = Origin("library", "Microsoft Recommenders, its benchmark")
     similarity_type: Literal["jaccard", "lift", "cooccurrence"] = "jaccard"
-    time_decay_coefficient: Positive | None = 30.0
+    time_decay_coefficient: Annotated[Positive | None, Search(1, 1000, log=True)] = 30.0
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """The counts, the similarities and what lies between have to fit, all dense."""

@@ -2,14 +2,14 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters.base import Indices
 from recbench.adapters.shared.memory import megabytes, reason_to_skip
-from recbench.adapters.shared.parameters import Count, NonNegative
+from recbench.adapters.shared.parameters import Count, NonNegative, Search
 from recbench.adapters.surprise.base import Converted, Doubles, SurpriseModel, group_by_row
 from recbench.adapters.surprise.loops import near_grid, near_pairs
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -32,16 +32,17 @@ class _Neighbours(SurpriseModel):
     A similarity for which Surprise would divide by zero is 0.
 
     x is the user and y the item, or, with `user_based` false, the other way round: x is what has
-    neighbours, y is what these have rated.
+    neighbours, y is what these have rated. Space of tuning: chosen here; `shrinkage` counts with
+    `pearson_baseline` only.
     """
 
     requires = ("surprise", "numba")
-    k: Count = 40
-    min_k: Count = 1
+    k: Annotated[Count, Search(5, 500, log=True)] = 40
+    min_k: Annotated[Count, Search(1, 20)] = 1
     similarity: Literal["msd", "cosine", "pearson", "pearson_baseline"] = "msd"
     user_based: bool = True
     min_support: Count = 1
-    shrinkage: NonNegative = 100.0
+    shrinkage: Annotated[NonNegative, Search(1, 1000, log=True)] = 100.0
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """Surprise holds 3 to 7 dense matrices over all pairs of users (or items) while it fits."""

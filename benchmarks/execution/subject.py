@@ -138,7 +138,7 @@ class LocalSubject:
             for module in self._job.plugins:
                 importlib.import_module(module)
 
-        self._algorithm = create(self._job.cell.algorithm, self._job.cell.given)
+        self._algorithm = create(self._job.cell.algorithm, self._job.cell.arguments)
         begun = perf_counter()
         for module in self._algorithm.requires:
             _require_library(module)
@@ -267,7 +267,7 @@ def _fit_once(
     cell: Cell, train: Ratings, catalogue: Catalogue, truth: Truth, timed: Timed
 ) -> Recommender:
     """A fresh instance, fitted; `timed` makes the calls of its phases."""
-    algorithm = create(cell.algorithm, cell.given)
+    algorithm = create(cell.algorithm, cell.arguments)
     if algorithm.sees_truth:
         algorithm.truth_ = truth
     algorithm.prepare(train, cell.threads)
@@ -308,7 +308,7 @@ def _score_toy(
     on the data, so it is only noted in the log.
     """
     ratings, catalogue, truth = make_toy(scale)
-    short = replace(cell, given=cell.given | _limit_epochs(cell))
+    short = replace(cell, given=cell.arguments | _limit_epochs(cell), tuning=None)
     try:
         with chdir(Path.cwd()):  # the data themselves are fitted where the toy was
             algorithm = _fit_once(short, ratings, catalogue, truth, call)

@@ -91,7 +91,8 @@ def _read_fold(job: Job, subject: Subject) -> Fold:
     if is_given_by_file(cell.split) and digest_of_split(dataset, cell.split) != cell.digest:
         raise UsageError(f"split {cell.split}: the file has changed since the run was planned")
 
-    train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
+    division = (cell.split, cell.n_folds, cell.fold, cell.split_seed, cell.inner)
+    train_rows, test_rows = divide(dataset, *division)
     train = subject.take(dataset.ratings, train_rows)
     test = dataset.ratings.take(test_rows)
     return Fold(dataset, train, test, describe_fold(train, train_rows, test, test_rows))

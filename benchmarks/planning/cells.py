@@ -16,6 +16,7 @@ from recbench.benchmarks.records import (
     plugin_source,
 )
 from recbench.benchmarks.splits import digest_of_split, is_seeded, refuse_empty_parts
+from recbench.benchmarks.tuning import Budget, choose_inner_split, describe_search, find_space
 from recbench.datasets.ratings import Dataset
 
 N_INITIALISATIONS = 3  # of a row that is not deterministic
@@ -33,6 +34,7 @@ class Design:
     threads: int = 1
     repeats: int = 1
     split_seed: int | None = None  # that of the folds, where it is not `seed`
+    tune: Budget | None = None  # of the search on each fold; None: no row is tuned
 
 
 def library_versions(adapter: type[Recommender]) -> dict[str, str]:
@@ -59,11 +61,19 @@ def plan_cells(dataset: Dataset, rows: Iterable[PlannedRow], design: Design) -> 
 
     With repeats, each row also has that many divisions less one, and on the first division as many
     more initialisations, so that the two sources of chance can be told apart. A split that does not
-    go by a seed has one division. UsageError if a fold of any division would be empty.
+    go by a seed has one division. Below each row with something to tune stands the tuned one, whose
+    hyperparameters are still those of the row itself. UsageError if a fold of any division would be
+    empty.
     """
+    rows = list(rows)
     seeds = _seeds_of(design)
+    inner_splits = [""]
+    if design.tune is not None:
+        kinds = dict.fromkeys(available()[row.algorithm].predicts for row in rows)
+        inner_splits += [choose_inner_split(design.split, predicts) for predicts in kinds]
     for split_seed in dict.fromkeys(split_seed for split_seed, _ in seeds):
-        refuse_empty_parts(dataset, design.split, design.n_folds, split_seed)
+        for inner in inner_splits:
+            refuse_empty_parts(dataset, design.split, design.n_folds, split_seed, inner)
 
     digest = digest_of_split(dataset, design.split)
     protocol = design.evaluation.to_json()
@@ -73,8 +83,9 @@ def plan_cells(dataset: Dataset, rows: Iterable[PlannedRow], design: Design) -> 
         parameters = hyperparameters_of(create(row.algorithm, row.given))
         libraries = library_versions(adapter)
         source = answers_source(adapter)
+        of_row: list[Cell] = []
         for split_seed, seed in seeds:
-            cells += [
+            of_row += [
                 Cell(
                     dataset=dataset.name,
                     digest=digest,
@@ -93,6 +104,12 @@ def plan_cells(dataset: Dataset, rows: Iterable[PlannedRow], design: Design) -> 
                     source=source,
                 )
                 for fold in range(design.n_folds)
+            ]
+        cells += of_row
+        if design.tune is not None and find_space(adapter, row.given):
+            cells += [
+                replace(cell, tuning=describe_search(cell, design.tune, n_trials=0))
+                for cell in of_row
             ]
     return cells
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from recbench.adapters import available
 from recbench.benchmarks.certainty import name_moment
 from recbench.benchmarks.metrics import (
     Evaluation,
@@ -16,7 +17,7 @@ from recbench.benchmarks.metrics import (
 )
 from recbench.benchmarks.planning.cells import Design, plan_cells
 from recbench.benchmarks.planning.suite import Suite, parse_rows, read_suite, with_truth_seers
-from recbench.benchmarks.records import Cell, PublishedNumber, find_users
+from recbench.benchmarks.records import TUNED, Cell, PublishedNumber, find_users
 from recbench.benchmarks.splits import (
     PUBLISHED,
     SPLITS,
@@ -24,6 +25,7 @@ from recbench.benchmarks.splits import (
     order_in_time,
     resolve_n_folds,
 )
+from recbench.benchmarks.tuning import Budget, find_space, parse_budget
 from recbench.command import command_to_type
 from recbench.datasets import check_spec
 from recbench.datasets.foundation import UsageError, pick_name
@@ -54,6 +56,7 @@ class Request:
     forced_rows: tuple[str, ...] = ()  # to be measured again although they are there
     users: tuple[str, ...] = ()  # whose recommendations are shown, by their ids
     plugins: tuple[str, ...] = ()  # modules with more adapters, imported before
+    tune: str = ""  # trials or processor time of each search, as it is typed; "": no row is tuned
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class RunPlan:
     forced_rows: frozenset[str]
     columns: list[str]  # the metric columns of the report
     evaluation: Evaluation
+    tune: Budget | None = None  # of the search of each row on each fold
 
     @property
     def repeats(self) -> int:
@@ -97,6 +101,7 @@ class RunPlan:
             threads=request.threads,
             repeats=self.repeats,
             split_seed=request.split_seed,
+            tune=self.tune,
         )
         cells = plan_cells(data, rows, design)
         if self.also_split is None:
@@ -108,6 +113,7 @@ class RunPlan:
             seed=self.seed,
             evaluation=self.evaluation,
             threads=request.threads,
+            tune=self.tune,
         )
         return [*cells, *plan_cells(data, rows, second_design)]
 
@@ -173,6 +179,8 @@ class RunPlan:
         words += ["--threads", str(cell.threads)]
         if self.repeats > 1:
             words += ["--repeats", str(self.repeats)]
+        if self.tune is not None:
+            words += ["--tune", str(self.tune)]
         for plugin in self.request.plugins:
             words += ["--plugin", plugin]
         return shlex.join(words)
@@ -200,6 +208,11 @@ def check_request(request: Request) -> RunPlan:
     if not request.algorithms:
         planned = with_truth_seers(planned)
     rows = [row.name for row in planned]
+    budget = parse_budget(request.tune) if request.tune else None
+    if budget is not None:
+        rows += [
+            row.name + TUNED for row in planned if find_space(available()[row.algorithm], row.given)
+        ]
     forced_rows = frozenset(pick_name("row to force", row, rows) for row in request.forced_rows)
     columns, cutoffs = _choose_columns(request.cutoffs, request.metrics or suite.metrics or ())
     check_spec(request.dataset)
@@ -212,6 +225,7 @@ def check_request(request: Request) -> RunPlan:
         forced_rows=forced_rows,
         columns=columns,
         evaluation=Evaluation(cutoffs, protocols_of_columns(columns)),
+        tune=budget,
     )
 
 

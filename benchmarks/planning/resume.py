@@ -21,7 +21,7 @@ from recbench.benchmarks.splits import divide
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset, Ratings
 
-DivisionId = tuple[str, int, int, int]
+DivisionId = tuple[str, int, int, int, str]
 State = Literal["kept", "to evaluate", "to run"]
 
 # What may differ between two records of one row and place, and how a message calls it.
@@ -33,12 +33,22 @@ CHANGES = {
     "protocol": "protocol or cutoffs",
     "threads": "number of threads",
 }
-PLACE = ("algorithm", "parameters", "split", "n_folds", "fold", "seed", "split_seed")
+PLACE = (
+    "algorithm",
+    "parameters",
+    "split",
+    "n_folds",
+    "fold",
+    "seed",
+    "split_seed",
+    "inner",
+    "tuning",
+)
 
 
 def division_of(cell: Cell) -> DivisionId:
-    """The arguments of `divide` beside the data: split, number of folds, fold, and split seed."""
-    return cell.split, cell.n_folds, cell.fold, cell.split_seed
+    """The arguments of `divide` beside the data: split, folds, fold, split seed, inner split."""
+    return cell.split, cell.n_folds, cell.fold, cell.split_seed, cell.inner
 
 
 def find_misfits(

@@ -4,7 +4,7 @@ which code made them.
 Everybody above comes in; this room knows nothing of processes. Yesterday's files must load today.
 """
 
-from recbench.benchmarks.records.cell import PHASES, Cell
+from recbench.benchmarks.records.cell import PHASES, TUNED, Cell
 from recbench.benchmarks.records.certificate import REPEATABILITIES, Certificate, Repeatability
 from recbench.benchmarks.records.csv_table import csv_row, embed_records, table_values, write_table
 from recbench.benchmarks.records.describe import describe_algorithms, describe_data
@@ -54,6 +54,7 @@ __all__ = [
     "PHASES",
     "REPEATABILITIES",
     "REPORT_LIST",
+    "TUNED",
     "AlgorithmDescription",
     "Answer",
     "BlindSpot",

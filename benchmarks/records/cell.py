@@ -14,6 +14,8 @@ PHASES = ("convert", "fit", "rate", "rank")  # the calls of an algorithm that ar
 
 KEY_DIGITS = 12
 NAMES = ("dataset", "given")  # fields that say what a cell is called, and fix nothing
+OF_TUNING = ("inner", "tuning")  # fields that only cells of tuned rows and trials have
+TUNED = " (tuned)"  # at the end of a row's name
 
 
 def _check_protocol(written: dict[str, Any]) -> dict[str, Any]:
@@ -53,6 +55,9 @@ class Cell:
     threads: int
     split_seed: int = 0  # fixes the folds
     source: str = ""  # the code, see `answers_source`; empty in records of before it was kept
+    inner: str = ""  # the split that divides the training part again, for a trial of a search
+    # Of a tuned row: how its `parameters` were searched for, see `describe_search`
+    tuning: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """UsageError for a name from a foreign file that would lead out of `records/`."""
@@ -67,6 +72,9 @@ class Cell:
         they were written with.
         """
         fixed = {name: value for name, value in asdict(self).items() if name not in NAMES}
+        for name in OF_TUNING:
+            if not fixed[name]:
+                del fixed[name]
         if self.source:
             protocol = dict(self.protocol)
             protocol.pop("version", None)
@@ -85,11 +93,28 @@ class Cell:
         end, so that two rows stay two.
         """
         name = format_spec(self.algorithm, self.given)
+        if self.tuning is not None:
+            name += TUNED
         row = make_legible(name, longest=LONGEST_LINE, keeps_lines=False)
         if len(name) <= LONGEST_LINE:
             return row
         digest = hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()
         return f"{row} {digest[:KEY_DIGITS]}"
+
+    @property
+    def untuned_row(self) -> str:
+        """The row whose hyperparameters were searched; `row` itself for one that was not tuned."""
+        return self.row.removesuffix(TUNED) if self.tuning is not None else self.row
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the algorithm is made with: what was set on purpose or, of a tuned row, chosen."""
+        return self.given if self.tuning is None else self.parameters
+
+    @property
+    def is_untuned(self) -> bool:
+        """Whether it is of a tuned row and its hyperparameters are still to be searched."""
+        return self.tuning is not None and self.tuning["n_trials"] == 0
 
     @property
     def seeded_fold(self) -> tuple[int, int]:
@@ -105,6 +130,8 @@ class Cell:
             fold = f"{split} {fold}"
         if self.seed != self.split_seed:
             fold += f" (split seed {self.split_seed}, seed {self.seed})"
+        if self.inner:
+            fold += f", inner {self.inner}"
         return fold
 
     @property

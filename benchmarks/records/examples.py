@@ -144,7 +144,8 @@ def make_examples(
     algorithms = run.read_plan()[1].algorithms
     ok_records = _find_answered_fold(run, records)
     cell = ok_records[0].cell if ok_records else records[0].cell
-    train_rows, test_rows = divide(dataset, cell.split, cell.n_folds, cell.fold, cell.split_seed)
+    division = (cell.split, cell.n_folds, cell.fold, cell.split_seed, cell.inner)
+    train_rows, test_rows = divide(dataset, *division)
     train = dataset.ratings.take(train_rows)
     test = dataset.ratings.take(test_rows)
 

@@ -5,10 +5,14 @@ from pathlib import Path
 
 from recbench.datasets.storage import temporary_pattern
 
-NAMES = re.compile(r"(?:plan|profile|examples)\.json|results\.csv|report\.(?:md|html|sha256)")
+NAMES = re.compile(
+    r"(?:plan|profile|examples|tuning)\.json|results\.csv|report\.(?:md|html|sha256)"
+)
 # By folder, in the results directory
 NAMES_BELOW = {
     "records": re.compile(r"[^/]+-[0-9a-f]{12}\.(?:json|npz)"),
+    "tuning": re.compile(r"plan\.json"),
+    "tuning/records": re.compile(r"[^/]+-[0-9a-f]{12}\.(?:json|npz)"),
     "figures": re.compile(r"[\w.@-]+\.(?:svg|png)", re.ASCII),
     "tables": re.compile(r"[\w.@-]+\.tex", re.ASCII),
 }

@@ -26,6 +26,7 @@ RUN_FILES = (
     "plan.json",
     "profile.json",
     "examples.json",
+    "tuning.json",
     "results.csv",
     *PAGES,
     REPORT_LIST,
@@ -35,9 +36,11 @@ RUN_FILES = (
 KEYS_OF_OURS = {
     "profile.json": {"schema", "digest", "stars"},
     "examples.json": {"schema", "digest", "people"},
+    "tuning.json": {"schema", "searches"},
+    "tuning/plan.json": {"schema", "about", "cells"},
     "results.csv": {"dataset", "algorithm", "fold", "seed", "key", "status"},
 }
-RECORD_NAME = re.compile(r"records/[^/]+-[0-9a-f]{12}\.(json|npz|log)")
+RECORD_NAME = re.compile(r"(?:tuning/)?records/[^/]+-[0-9a-f]{12}\.(json|npz|log)")
 LONGEST_BYTES = 2**26  # no file that is known by its content is longer
 N_NAMED = 3  # foreign files that a message names
 

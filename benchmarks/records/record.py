@@ -404,7 +404,14 @@ def _refuse_mixed_folds(records: Iterable[Record]) -> None:
         cell = record.cell
         if record.fold is None or record.fold.train_rows is None:
             continue
-        place = (cell.digest, cell.split, cell.n_folds, cell.split_seed, cell.fold)
+        place = (
+            cell.digest,
+            cell.split,
+            cell.n_folds,
+            cell.split_seed,
+            cell.fold,
+            cell.inner,
+        )
         other, expected = first_of_fold.setdefault(place, (cell, record.fold))
         for part in ("train_rows", "test_rows"):
             rows = getattr(record.fold, part)

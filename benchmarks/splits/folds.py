@@ -32,7 +32,7 @@ from recbench.datasets.foundation import (
     pick_name,
     validate_arguments,
 )
-from recbench.datasets.ratings import Dataset, Rows
+from recbench.datasets.ratings import Dataset, Ratings, Rows
 
 # What the official splits do with time: those of MovieLens are random, the probe is drawn from each
 # user's latest ratings.
@@ -180,45 +180,75 @@ def order_in_time(spec: str) -> Order | None:
     return split.built_in.order
 
 
-def refuse_empty_parts(dataset: Dataset, spec: str, n_folds: int, seed: int) -> None:
+def refuse_empty_parts(
+    dataset: Dataset, spec: str, n_folds: int, seed: int, inner: str = ""
+) -> None:
     """UsageError if a fold has no training or no test rating: nothing could be fitted or
     measured.
+
+    With an `inner` split, if that leaves none.
     """
     split = _parse_split(spec)
-    if split.built_in is not None and split.built_in.even:
+    if split.built_in is not None and split.built_in.even and not inner:
         # `resolve_n_folds` asks for as many ratings as folds, and dividing many ratings takes
         # seconds.
         return
 
     for fold in range(n_folds):
         train, test = _divide_unchecked(dataset, split, n_folds, fold, seed)
+        division = f"--split {spec}"
+        if inner:
+            train, test = divide_again(dataset.ratings.take(train), inner, seed)
+            division += f", the training part divided by {inner} for --tune"
         for part, rows in (("training", train), ("test", test)):
             if len(rows) == 0:
                 raise UsageError(
-                    f"--split {spec}: no rating is left for the {part} part of fold {fold} "
+                    f"{division}: no rating is left for the {part} part of fold {fold} "
                     f"(seed {seed}) of the {len(dataset.ratings):,} ratings of {dataset.name}; "
                     "choose other parameters or another split"
                 )
 
 
-def divide(dataset: Dataset, spec: str, n_folds: int, fold: int, seed: int) -> tuple[Rows, Rows]:
+def divide(
+    dataset: Dataset, spec: str, n_folds: int, fold: int, seed: int, inner: str = ""
+) -> tuple[Rows, Rows]:
     """The training and the test rows of a fold; those of an official split in the data set's order.
 
-    RuntimeError if a row is in both parts: then the split is wrong, and no number would be worth
-    anything.
+    With an `inner` split those of the training part of the fold divided again, so that no row of
+    the fold's test part is among them. RuntimeError if a row is in both parts: then the split is
+    wrong, and no number would be worth anything.
     """
     split = _parse_split(spec)
     train, test = _divide_unchecked(dataset, split, n_folds, fold, seed)
+    _refuse_overlap(dataset, train, test, f"split {spec}, fold {fold}")
+    if not inner:
+        return train, test
 
+    inner_train, inner_test = divide_again(dataset.ratings.take(train), inner, seed)
+    train, test = train[inner_train], train[inner_test]
+    _refuse_overlap(dataset, train, test, f"inner split {inner}, fold {fold}")
+    return train, test
+
+
+def divide_again(train: Ratings, inner: str, seed: int) -> tuple[Rows, Rows]:
+    """The places in `train`, the training part of a fold, of its two parts under an inner split.
+
+    One of the bench's own splits, of which the first fold is taken: a part in `DEFAULT_PARTS`.
+    """
+    split = _parse_split(inner)
+    assert split.built_in is not None, "official splits divide whole data sets"
+    return split.built_in.divide(train, DEFAULT_PARTS, 0, seed, **split.parameters)
+
+
+def _refuse_overlap(dataset: Dataset, train: Rows, test: Rows, where: str) -> None:
+    """RuntimeError if a row is in both parts."""
     is_in_training = np.zeros(len(dataset.ratings), bool)
     is_in_training[train] = True
     n_in_both = int(is_in_training[test].sum())
     if n_in_both:
         raise RuntimeError(
-            f"split {spec}, fold {fold}: "
-            f"{n_in_both:,} ratings are in the training and in the test part"
+            f"{where}: {n_in_both:,} ratings are in the training and in the test part"
         )
-    return train, test
 
 
 def _divide_unchecked(

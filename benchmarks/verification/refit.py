@@ -167,7 +167,7 @@ def excuse(old: Record, new: Record) -> str:
 
     cell = old.cell
     adapter = available()[cell.algorithm]
-    parameters_now = hyperparameters_of(create(cell.algorithm, cell.given))
+    parameters_now = hyperparameters_of(create(cell.algorithm, cell.arguments))
     source_now = answers_source(adapter) if cell.source else ""
     circumstances: list[tuple[str, object, object]] = [
         ("revision", cell.revision, adapter.revision),

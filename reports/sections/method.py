@@ -7,6 +7,7 @@ from typing import Any
 from recbench.benchmarks.metrics import CANDIDATES, PROTOCOLS, STANDARD, TIES, Metric
 from recbench.benchmarks.records import REPEATABILITIES, DataDescription, Environment, Record
 from recbench.reports import words
+from recbench.reports.checklist import answer_checklist
 from recbench.reports.rendering import (
     Block,
     Code,
@@ -27,7 +28,6 @@ from recbench.reports.rendering import (
     Words,
 )
 from recbench.reports.results import Results, Row, metrics
-from recbench.reports.sections.checklist import answer_checklist
 from recbench.reports.sections.registry import section
 
 UNITS_OF_SCALE = "units=scale"

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from recbench.adapters import Recommender, available, create
 from recbench.adapters.base import Floats
 from recbench.adapters.shared.units import Units
+from recbench.benchmarks.tuning.spaces import find_space, list_types
 from recbench.datasets.foundation.spec import UsageError
 from recbench.datasets.ratings import Catalogue, Ratings
 from tests.conftest import ROOT
@@ -161,6 +162,30 @@ def test_whoever_has_epochs_declares_which_hyperparameter_counts_them() -> None:
         own = counting & {field.name for field in fields(adapter)}  # type: ignore[arg-type]
         declared = adapter.epochs_hyperparameter
         assert own == (set() if declared is None else {declared}), name
+
+
+@every
+def test_whoever_has_numbers_says_where_to_search_and_why_there(name: str) -> None:
+    adapter = OWN[name]
+    hints = get_type_hints(adapter, include_extras=True)
+    numeric = {
+        field.name
+        for field in fields(adapter)  # type: ignore[arg-type]
+        if {int, float} & set(list_types(hints[field.name]))
+    }
+    space = find_space(adapter)
+    assert bool(space) == bool(numeric), "only who has no number has nothing to tune"
+    documented = " ".join(base.__doc__ or "" for base in adapter.__mro__)
+    assert not space or "Space of tuning" in " ".join(documented.split()), "say where it is from"
+
+    for field, dimension in space.items():
+        default = getattr(create(name), field)
+        for end in (dimension.lowest, dimension.highest):
+            value = int(end) if dimension.is_whole else float(end)
+            assert dimension.holds(value)
+            create(name, {field: value})  # both ends are valid
+        if default is not None and default != 0:
+            assert dimension.holds(default), f"{field}: the default lies outside of the space"
 
 
 @every

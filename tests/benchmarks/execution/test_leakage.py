@@ -45,11 +45,14 @@ from recbench.benchmarks.metrics.protocols import PROTOCOLS, STANDARD, Evaluatio
 from recbench.benchmarks.metrics.registry import find_metric
 from recbench.benchmarks.planning import cells as plan
 from recbench.benchmarks.planning import parse_rows
+from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.describe import describe_data
 from recbench.benchmarks.records.facts import Environment, RunDescription
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.splits import built_in as divisions
+from recbench.benchmarks.splits import folds
 from recbench.benchmarks.splits.folds import divide
+from recbench.benchmarks.tuning import Budget, Search
 from recbench.datasets import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Source
 from recbench.datasets.storage.cache import reopen_entry, save_entry
@@ -128,13 +131,15 @@ class Bench:
     directory: Path
 
     def measure(
-        self, spec: str, fold: int = 0, dataset: Dataset = PLANTED
+        self, spec: str, fold: int = 0, dataset: Dataset = PLANTED, cell: Cell | None = None
     ) -> tuple[Record, dict[str, Any]]:
         """The record and the raw answers of one cell."""
         entry = self.directory / "cache" / "datasets" / dataset.digest[:12]
         if not entry.exists():
             save_entry(dataset, entry)
-        cell = plan.plan_cells(dataset, parse_rows([spec]), HOW)[fold]
+        is_trial = cell is not None
+        if cell is None:
+            cell = plan.plan_cells(dataset, parse_rows([spec]), HOW)[fold]
         run = Run(self.directory / dataset.digest[:6])
         adapter = available()[cell.algorithm]
         job = Job(
@@ -150,6 +155,7 @@ class Bench:
             sees_truth=adapter.sees_truth,
             units=adapter.units,
             evaluation="",
+            is_timed=not is_trial,
             started="2025-11-21T12:00:00+00:00",
         )
         worker.measure_cell(job)
@@ -410,6 +416,77 @@ def test_training_items_among_the_candidates_are_caught(
     monkeypatch.setitem(PROTOCOLS, STANDARD, replace(PROTOCOLS[STANDARD], candidates=candidates))
     with pytest.raises(AssertionError, match="training items"):
         check_candidates(bench)
+
+
+# Trials of a search see the training part of their fold only
+
+SEARCHED = ["user-item-bias", "ease"]
+
+
+def search_inside(bench: Bench, spec: str, dataset: Dataset = PLANTED) -> list[dict[str, Any]]:
+    """What the trials of a search on the first of two folds tried, and got, in their order."""
+    cell = plan.plan_cells(dataset, parse_rows([spec]), HOW)[0]
+    search = Search(cell, Budget(trials=3))
+    trials = []
+    while not search.is_over:
+        record, answers = bench.measure(spec, dataset=dataset, cell=search.next_cell)
+        assert record.status == "ok", record.reason
+        search.tell(record, 0.0)
+        tried = dict(search.trials[-1].tried)
+        trials.append({"tried": tried, "metrics": record.metrics, "scores": answers["scores"]})
+    return trials
+
+
+def check_search_is_blind(bench: Bench, spec: str) -> None:
+    """With the ratings of the test part dealt out anew, all trials try and get the same."""
+    _, test_rows = divide(PLANTED, "kfold", 2, 0, 0)
+    rng = np.random.default_rng(3)
+    values = rng.permutation(PLANTED.ratings.values[test_rows])
+    items = rng.permutation(PLANTED.ratings.items[test_rows])
+    permuted = changed(test_rows, values=values, items=items)
+    for mine, theirs in zip(
+        search_inside(bench, spec), search_inside(bench, spec, permuted), strict=True
+    ):
+        assert mine["tried"] == theirs["tried"], "the search knows the test part"
+        assert mine["metrics"] == theirs["metrics"], "a trial knows the test part"
+        assert np.array_equal(mine["scores"], theirs["scores"], equal_nan=True)
+
+
+def let_test_rows_into_the_inner_part(patch: Patch) -> None:
+    """The inner split divides all ratings, and not the training part."""
+
+    def broken(dataset: Dataset, *arguments: Any) -> Any:
+        *outer, inner = arguments
+        if inner:
+            return folds.divide_again(dataset.ratings, inner, outer[-1])
+        return divide(dataset, *outer)
+
+    patch.setattr(worker, "divide", broken)
+
+
+def judge_trials_by_the_test_part(patch: Patch) -> None:
+    def broken(dataset: Dataset, *arguments: Any) -> Any:
+        train, _ = divide(dataset, *arguments)
+        return train, divide(dataset, *arguments[:-1])[1]
+
+    patch.setattr(worker, "divide", broken)
+
+
+@pytest.mark.parametrize("spec", SEARCHED)
+def test_a_search_does_not_depend_on_the_test_part(bench: Bench, spec: str) -> None:
+    check_search_is_blind(bench, spec)
+
+
+@pytest.mark.parametrize("spec", SEARCHED)
+@pytest.mark.parametrize(
+    "broken", [let_test_rows_into_the_inner_part, judge_trials_by_the_test_part]
+)
+def test_a_harness_that_lets_a_search_see_the_test_part_is_caught(
+    bench: Bench, monkeypatch: Patch, spec: str, broken: Callable[[Patch], None]
+) -> None:
+    broken(monkeypatch)
+    with pytest.raises(AssertionError, match="knows the test part"):
+        check_search_is_blind(bench, spec)
 
 
 # Algorithms are compared on the same folds, by the mean of all of them

@@ -52,7 +52,7 @@ from recbench.reports.sections import SECTIONS, Sections
 from tests.reports.test_reports import Page
 
 HOSTILE = "<b>x</b> | *y* & `z`"
-NOT_SECTIONS = {"__init__", "checklist", "registry"}
+NOT_SECTIONS = {"__init__", "registry"}
 
 
 def picture(name: str) -> Picture:

@@ -13,9 +13,9 @@ from recbench.benchmarks.records.facts import BlindSpot
 from recbench.benchmarks.run import run
 from recbench.benchmarks.verify import verify
 from recbench.reports.build import describe_run, describe_sections
+from recbench.reports.checklist import answer_checklist
 from recbench.reports.drawing import accuracy_heatmap
 from recbench.reports.results import Results
-from recbench.reports.sections.checklist import answer_checklist
 from recbench.reports.sections.division import ignores_times
 from recbench.reports.sections.summary import summarise_run
 from tests.reports.invented_runs import normal, write

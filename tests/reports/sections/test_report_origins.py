@@ -18,8 +18,8 @@ from recbench.benchmarks.records.csv_table import write_table
 from recbench.benchmarks.records.describe import describe_algorithms
 from recbench.benchmarks.records.facts import DataDescription, RunDescription
 from recbench.benchmarks.records.record import Run
+from recbench.reports.checklist import answer_checklist
 from recbench.reports.results import Results
-from recbench.reports.sections.checklist import answer_checklist
 from recbench.reports.sections.summary import summarise_run
 from tests.reports.invented_runs import COLUMNS, DATA, cell, ok
 from tests.reports.pages import page

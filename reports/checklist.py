@@ -74,6 +74,8 @@ def _has_equal_defaults(results: Results) -> Answer:
     data = results.about.data.name
     defaults = results.defaults
     evidence = f"no row has a default that was tuned on {data}"
+    if results.fairly_tuned:
+        evidence = f"no row that is not tuned in this run has a default that was tuned on {data}"
     if defaults.tuned:
         evidence = f"defaults of {_list_names(defaults.tuned)} were tuned on {data}"
     if defaults.are_mixed:
@@ -82,6 +84,13 @@ def _has_equal_defaults(results: Results) -> Answer:
     if defaults.unsaid:
         names = _list_names(defaults.unsaid)
         evidence += f"; where those of {names} come from is not said"
+
+    if results.fairly_tuned:
+        rows = words.count(len(results.fairly_tuned), "row")
+        evidence += (
+            f"; {rows} with defaults and tuned, under names that say so, all with the budget "
+            f"{results.searches[0].budget}"
+        )
 
     given = [row for row in results.rows if row.given]
     if given:

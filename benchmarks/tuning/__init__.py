@@ -1,0 +1,47 @@
+"""Tuning: which hyperparameters to try next, on which division, and for how long.
+
+`api` runs `Searches`: these say which cells they want measured next and are told the records, so
+that trials are ordinary cells. Planning comes in for the budget and for what there is to tune,
+reports and verification for the `History` that a run keeps of its searches. Nothing is measured
+here.
+"""
+
+from recbench.benchmarks.tuning.budget import Budget, parse_budget
+from recbench.benchmarks.tuning.history import (
+    FILE,
+    History,
+    Trial,
+    read_histories,
+    write_histories,
+)
+from recbench.benchmarks.tuning.inner_split import choose_inner_split
+from recbench.benchmarks.tuning.quality import Quality, expect_best
+from recbench.benchmarks.tuning.search import (
+    Search,
+    choose_headline,
+    describe_search,
+    find_replay_errors,
+)
+from recbench.benchmarks.tuning.searches import Searches, find_trials
+from recbench.benchmarks.tuning.spaces import Dimension, find_space
+
+__all__ = [
+    "FILE",
+    "Budget",
+    "Dimension",
+    "History",
+    "Quality",
+    "Search",
+    "Searches",
+    "Trial",
+    "choose_headline",
+    "choose_inner_split",
+    "describe_search",
+    "expect_best",
+    "find_replay_errors",
+    "find_space",
+    "find_trials",
+    "parse_budget",
+    "read_histories",
+    "write_histories",
+]

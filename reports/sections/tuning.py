@@ -1,0 +1,221 @@
+"""The report's answer to how rows were tuned: what was chosen, what it cost, what it was worth."""
+
+import statistics
+from collections.abc import Sequence
+
+from recbench.benchmarks.records import Record
+from recbench.benchmarks.tuning import History, Quality, expect_best
+from recbench.reports import words
+from recbench.reports.rendering import (
+    AnyCell,
+    Block,
+    MissingCell,
+    Note,
+    Paragraph,
+    RowName,
+    Table,
+    TableCell,
+    TableHead,
+    TableLine,
+)
+from recbench.reports.results import Results
+from recbench.reports.sections.registry import section
+
+BORDER = "on the border"
+NUMBERS_OF_TRIALS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+@section("How were they tuned?", place=35)
+def tuning(results: Results) -> list[Block] | None:
+    """The budget and whether it was the same for all, the values chosen by fold, and quality
+    against trials.
+
+    None in a run that was not tuned.
+    """
+    searches = results.searches
+    if not searches:
+        return None
+    return [
+        Paragraph(" ".join(_describe_budget(searches))),
+        _tabulate_chosen(results, searches),
+        Note(
+            "Optimism is how much better the chosen values were on the inner test part, by which "
+            "they were chosen, than on the test part of the fold, for which the row was fitted "
+            "again on the whole training part. Of a ranking metric it is often below zero, since "
+            "users have fewer relevant items in the inner test part. Seconds of a search are the "
+            "processor time of all calls of its trials, those that early stopping ended included."
+        ),
+        _tabulate_quality(searches),
+    ]
+
+
+def _describe_budget(searches: Sequence[History]) -> list[str]:
+    """How long was searched, whether all rows had the same, and what lies on a border."""
+    rows = list(dict.fromkeys(search.row for search in searches))
+    budgets = {search.budget for search in searches}
+    counts = [len(search.trials) for search in searches]
+    sentences = [
+        f"{words.count(len(rows), 'row')} had {words.count(len(searches), 'search', 'searches')}, "
+        "one on each fold, of "
+        f"{words.span(counts)} {'trial' if max(counts) == 1 else 'trials'}: first the row's own "
+        "hyperparameters, then 15 drawn at random, then what the tree-structured Parzen estimator "
+        f"proposes ({searches[0].sampler}). Trials divide the training part of the fold again, and "
+        "no search knows more of the data."
+    ]
+
+    short = [search for search in searches if not search.is_over]
+    by_time = not searches[0].budget.isdigit()
+    if len(budgets) == 1 and not short:
+        unit = "of processor time" if by_time else "trials"
+        sentences.append(f"All had the same budget: {searches[0].budget} {unit}.")
+    else:
+        names = words.listed(_name_folds(short or searches))
+        sentences.append(f"Budgets are NOT equal: {names}.")
+
+    at_border = [search for search in searches if search.borders]
+    if at_border:
+        sentences.append(
+            "Values on the border of their space, beyond which better ones may lie: "
+            f"{words.listed(_name_borders(at_border))}."
+        )
+    return sentences
+
+
+def _name_folds(searches: Sequence[History]) -> list[str]:
+    return [
+        f"{search.row}, fold {search.fold}: {len(search.trials)} of {search.budget}"
+        for search in searches
+    ]
+
+
+def _name_borders(searches: Sequence[History]) -> list[str]:
+    """The rows and hyperparameters, each once, with the number of folds."""
+    n_folds: dict[str, int] = {}
+    for search in searches:
+        for name in search.borders:
+            place = f"{name} of {search.row}"
+            n_folds[place] = n_folds.get(place, 0) + 1
+    return [f"{place} ({words.count(n, 'fold')})" for place, n in n_folds.items()]
+
+
+def _tabulate_chosen(results: Results, searches: Sequence[History]) -> Table:
+    """For each row and fold what was chosen, validation against test, and what it cost."""
+    heads = (
+        TableHead("row", "text"),
+        TableHead("fold", "word"),
+        TableHead("metric", "word"),
+        TableHead("default", small=("validation",)),
+        TableHead("chosen", small=("validation",)),
+        TableHead("chosen", small=("test",)),
+        TableHead("optimism"),
+        TableHead("best trial"),
+        TableHead("failed"),
+        TableHead("search", small=("CPU s",)),
+        TableHead("fit", small=("s",)),
+        TableHead("chosen values", "text"),
+    )
+    lines = []
+    for search in searches:
+        record = _find_tuned(results, search)
+        lines.append(TableLine(RowName(search.row), tuple(_describe_search(search, record))))
+    caption = (
+        "Every search: the metric on the inner test part with the row's own hyperparameters and "
+        "with those that were chosen, and on the test part of the fold; the number of the trial "
+        "that was best, 0 being the first; trials without a value; what the search and one fit of "
+        f"the tuned row took. A value {BORDER} of its space says so."
+    )
+    return Table("Searches", caption, heads, tuple(lines))
+
+
+def _find_tuned(results: Results, search: History) -> Record | None:
+    """The record of the tuned row on the fold of a search; None if there is no ok one."""
+    for record in results.records:
+        cell = record.cell
+        same_row = cell.tuning is not None and cell.untuned_row == search.row
+        place = (cell.split, cell.split_seed, cell.fold)
+        if same_row and place == (search.split, search.split_seed, search.fold):
+            return record if record.status == "ok" else None
+    return None
+
+
+def _describe_search(search: History, record: Record | None) -> list[AnyCell]:
+    """The cells of a search, without its row."""
+    first = search.trials[0].value if search.trials else None
+    best = search.best
+    tested = record.metrics.get(search.metric) if record is not None else None
+    n_failed = sum(trial.value is None for trial in search.trials)
+    fit_seconds = record.seconds("fit") if record is not None else None
+    return [
+        TableCell(f"{search.split} {search.fold}"),
+        TableCell(search.metric, small=search.inner),
+        _show_number(first),
+        _show_number(best.value if best is not None else None),
+        _show_number(tested),
+        _show_optimism(search, best.value if best is not None else None, tested),
+        TableCell(str(best.number)) if best is not None else MissingCell("no trial has a value"),
+        TableCell(str(n_failed)),
+        TableCell(words.seconds(search.cpu_seconds)),
+        TableCell(words.seconds(fit_seconds)),
+        TableCell(_list_values(search)),
+    ]
+
+
+def _show_number(value: float | None) -> AnyCell:
+    if value is None:
+        return MissingCell("no value")
+    return TableCell(words.number(value), sort_value=value)
+
+
+def _show_optimism(search: History, validated: float | None, tested: float | None) -> AnyCell:
+    """By how much the value was better on the inner test part, in the metric's unit."""
+    if validated is None or tested is None:
+        return MissingCell("no value")
+    is_error = search.metric == "rmse"
+    gain = tested - validated if is_error else validated - tested
+    return TableCell(words.signed(gain), sort_value=gain)
+
+
+def _list_values(search: History) -> str:
+    """The chosen values of the searched hyperparameters, borders marked."""
+    texts = []
+    for name in search.space:
+        value = search.chosen[name]
+        text = f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+        texts.append(f"{text} ({BORDER})" if name in search.borders else text)
+    return ", ".join(texts)
+
+
+def _tabulate_quality(searches: Sequence[History]) -> Table:
+    """For each row the best validation value that so many trials can be expected to find."""
+    most = max(len(search.trials) for search in searches)
+    numbers = [n for n in NUMBERS_OF_TRIALS if n < most] + [most]
+    heads = [TableHead("row", "text"), TableHead("metric", "word")]
+    heads += [TableHead(words.count(number, "trial")) for number in numbers]
+
+    by_row: dict[str, list[History]] = {}
+    for search in searches:
+        by_row.setdefault(search.row, []).append(search)
+    lines = []
+    for row, of_row in by_row.items():
+        cells: list[AnyCell] = [TableCell(of_row[0].metric)]
+        for number in numbers:
+            cells.append(_show_quality([expect_best(search, number) for search in of_row]))
+        lines.append(TableLine(RowName(row), tuple(cells)))
+    caption = (
+        "Quality against trials: the best validation value to be expected of so many trials, if "
+        "they are drawn from those that were made, and its 95 % interval; means over the folds. "
+        "Computed from the stored trials (Dodge et al. 2019); a failed one counts as the worst. "
+        "What the estimator proposed is not drawn at random, so early columns are a little too "
+        "good."
+    )
+    return Table("Quality against trials", caption, tuple(heads), tuple(lines))
+
+
+def _show_quality(qualities: Sequence[Quality | None]) -> AnyCell:
+    """The means over the folds."""
+    known = [quality for quality in qualities if quality is not None]
+    if len(known) < len(qualities):
+        return MissingCell("no trial of a fold has a value")
+    expected, low, high = (statistics.fmean(values) for values in zip(*known, strict=True))
+    interval = f"{words.number(low)} to {words.number(high)}"
+    return TableCell(words.number(expected), small=interval, sort_value=expected)
