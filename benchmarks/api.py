@@ -437,10 +437,8 @@ def measure_plan(
         run.write_plan(cells, about)
         write_profile(run.directory / "profile.json", data)
         custody = stack.enter_context(Custody(run))
-        measurement = _Measurement(
-            executor, plan, settings, data, about, listener, custody, searches
-        )
-        measurement.measure_plan(cells, states)
+        measuring = _Measurement(executor, plan, settings, data, about, listener, custody, searches)
+        measuring.measure_plan(cells, states)
 
     records = run.records()
     write_examples(run, records, data, find_users(data, plan.request.users))

@@ -61,19 +61,12 @@ def plan_cells(dataset: Dataset, rows: Iterable[PlannedRow], design: Design) -> 
 
     With repeats, each row also has that many divisions less one, and on the first division as many
     more initialisations, so that the two sources of chance can be told apart. A split that does not
-    go by a seed has one division. Below each row with something to tune stands the tuned one, whose
-    hyperparameters are still those of the row itself. UsageError if a fold of any division would be
-    empty.
+    go by a seed has one division. Below a row stands the tuned one, still with the values of the
+    row itself, if any are to be tuned. UsageError if a fold of any division would be empty.
     """
     rows = list(rows)
     seeds = _seeds_of(design)
-    inner_splits = [""]
-    if design.tune is not None:
-        kinds = dict.fromkeys(available()[row.algorithm].predicts for row in rows)
-        inner_splits += [choose_inner_split(design.split, predicts) for predicts in kinds]
-    for split_seed in dict.fromkeys(split_seed for split_seed, _ in seeds):
-        for inner in inner_splits:
-            refuse_empty_parts(dataset, design.split, design.n_folds, split_seed, inner)
+    _refuse_empty_parts(dataset, rows, design, [split_seed for split_seed, _ in seeds])
 
     digest = digest_of_split(dataset, design.split)
     protocol = design.evaluation.to_json()
@@ -106,12 +99,30 @@ def plan_cells(dataset: Dataset, rows: Iterable[PlannedRow], design: Design) -> 
                 for fold in range(design.n_folds)
             ]
         cells += of_row
-        if design.tune is not None and find_space(adapter, row.given):
-            cells += [
-                replace(cell, tuning=describe_search(cell, design.tune, n_trials=0))
-                for cell in of_row
-            ]
+        if design.tune is not None:
+            cells += _plan_tuned_row(of_row)
     return cells
+
+
+def _refuse_empty_parts(
+    dataset: Dataset, rows: Iterable[PlannedRow], design: Design, split_seeds: Iterable[int]
+) -> None:
+    """UsageError if a fold of any division would be empty, or an inner division of one."""
+    inner_splits = [""]
+    if design.tune is not None:
+        kinds = dict.fromkeys(available()[row.algorithm].predicts for row in rows)
+        inner_splits += [choose_inner_split(design.split, predicts) for predicts in kinds]
+    for split_seed in dict.fromkeys(split_seeds):
+        for inner in inner_splits:
+            refuse_empty_parts(dataset, design.split, design.n_folds, split_seed, inner)
+
+
+def _plan_tuned_row(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells of a tuned row beside those of the row itself; none if there is nothing to tune."""
+    adapter = available()[cells[0].algorithm]
+    if not find_space(adapter, cells[0].given):
+        return []
+    return [replace(cell, tuning=describe_search(cell, n_trials=0)) for cell in cells]
 
 
 def add_seeds(cells: Sequence[Cell], run: Run) -> list[Cell]:

@@ -56,8 +56,7 @@ class Cell:
     split_seed: int = 0  # fixes the folds
     source: str = ""  # the code, see `answers_source`; empty in records of before it was kept
     inner: str = ""  # the split that divides the training part again, for a trial of a search
-    # Of a tuned row: how its `parameters` were searched for, see `describe_search`
-    tuning: dict[str, Any] | None = None
+    tuning: dict[str, Any] | None = None  # of a tuned row: how its `parameters` were searched for
 
     def __post_init__(self) -> None:
         """UsageError for a name from a foreign file that would lead out of `records/`."""

@@ -198,7 +198,7 @@ def refuse_empty_parts(
         train, test = _divide_unchecked(dataset, split, n_folds, fold, seed)
         division = f"--split {spec}"
         if inner:
-            train, test = divide_again(dataset.ratings.take(train), inner, seed)
+            train, test = divide_again(dataset.ratings, train, inner, seed)
             division += f", the training part divided by {inner} for --tune"
         for part, rows in (("training", train), ("test", test)):
             if len(rows) == 0:
@@ -224,20 +224,24 @@ def divide(
     if not inner:
         return train, test
 
-    inner_train, inner_test = divide_again(dataset.ratings.take(train), inner, seed)
-    train, test = train[inner_train], train[inner_test]
+    train, test = divide_again(dataset.ratings, train, inner, seed)
     _refuse_overlap(dataset, train, test, f"inner split {inner}, fold {fold}")
     return train, test
 
 
-def divide_again(train: Ratings, inner: str, seed: int) -> tuple[Rows, Rows]:
-    """The places in `train`, the training part of a fold, of its two parts under an inner split.
+def divide_again(ratings: Ratings, train: Rows, inner: str, seed: int) -> tuple[Rows, Rows]:
+    """The rows `train`, the training part of a fold, in two parts under an inner split.
 
-    One of the bench's own splits, of which the first fold is taken: a part in `DEFAULT_PARTS`.
+    One of the bench's own splits, of which the first fold is taken: a part in `DEFAULT_PARTS`. It
+    is given no other ratings.
     """
     split = _parse_split(inner)
     assert split.built_in is not None, "official splits divide whole data sets"
-    return split.built_in.divide(train, DEFAULT_PARTS, 0, seed, **split.parameters)
+    part = ratings.take(train)
+    inner_train, inner_test = split.built_in.divide(
+        part, DEFAULT_PARTS, 0, seed, **split.parameters
+    )
+    return train[inner_train], train[inner_test]
 
 
 def _refuse_overlap(dataset: Dataset, train: Rows, test: Rows, where: str) -> None:

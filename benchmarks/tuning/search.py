@@ -171,11 +171,11 @@ class Search:
         return replace(
             cell,
             parameters=self.history.chosen,
-            tuning=describe_search(self.cell, self.budget, len(self.trials)),
+            tuning=describe_search(self.cell, len(self.trials)),
         )
 
 
-def describe_search(cell: Cell, budget: Budget, n_trials: int) -> dict[str, Any]:
+def describe_search(cell: Cell, n_trials: int) -> dict[str, Any]:
     """What of a search stands in the key of the tuned cell, beside the chosen values.
 
     A budget of time is the number of trials that it allowed; 0 before there were any.
@@ -252,8 +252,9 @@ def _describe_space(space: Space) -> dict[str, Any]:
     distributions: dict[str, Any] = {}
     for name, dimension in space.items():
         if dimension.is_whole:
-            lowest, highest = int(dimension.lowest), int(dimension.highest)
-            distributions[name] = IntDistribution(lowest, highest, log=dimension.log)
+            distributions[name] = IntDistribution(
+                int(dimension.lowest), int(dimension.highest), log=dimension.log
+            )
         else:
             distributions[name] = FloatDistribution(
                 dimension.lowest, dimension.highest, log=dimension.log

@@ -458,7 +458,8 @@ def let_test_rows_into_the_inner_part(patch: Patch) -> None:
     def broken(dataset: Dataset, *arguments: Any) -> Any:
         *outer, inner = arguments
         if inner:
-            return folds.divide_again(dataset.ratings, inner, outer[-1])
+            everything = np.arange(len(dataset.ratings))
+            return folds.divide_again(dataset.ratings, everything, inner, outer[-1])
         return divide(dataset, *outer)
 
     patch.setattr(worker, "divide", broken)

@@ -234,7 +234,7 @@ def test_one_search_for_several_folds_is_refused() -> None:
 def test_the_key_of_a_tuned_cell_holds_space_budget_division_seed_and_values() -> None:
     cell = make_cell()
     assert cell.key == replace(cell, inner="", tuning=None).key
-    tuning = describe_search(cell, Budget(trials=5), n_trials=5)
+    tuning = describe_search(cell, n_trials=5)
     tuned = replace(cell, tuning=tuning)
     others = [
         replace(tuned, parameters=cell.parameters | {"regularisation": 7.0}),
@@ -251,7 +251,7 @@ def test_the_key_of_a_tuned_cell_holds_space_budget_division_seed_and_values() -
 def test_searches_go_side_by_side_and_fill_in_only_what_is_over(tmp_path: Any) -> None:
     rows = [make_cell(), make_cell(fold=1)]
     budget = Budget(trials=2)
-    pending = [replace(cell, tuning=describe_search(cell, budget, 0)) for cell in rows]
+    pending = [replace(cell, tuning=describe_search(cell, 0)) for cell in rows]
     assert all(cell.is_untuned for cell in pending)
     searches = Searches([*rows, *pending], budget, Run(tmp_path))
     for _ in range(2):
