@@ -72,9 +72,11 @@ class Row:
     @property
     def defaults(self) -> str:
         """Where the values of its hyperparameters come from, on one line."""
-        tuning = self.records[0].cell.tuning
-        if tuning is not None:
-            return f"tuned in this run, {tuning['n_trials']} trials on each fold"
+        searches = [record.cell.tuning for record in self.records]
+        counts = sorted({search["n_trials"] for search in searches if search is not None})
+        if counts:
+            most = f" to {counts[-1]}" if len(counts) > 1 else ""
+            return f"tuned in this run, trials on each fold: {counts[0]}{most}"
         said = self.origin.text if self.origin else NOT_SAID
         if not self.given:
             return said

@@ -246,11 +246,11 @@ def propose(space: Space, trials: Sequence[Trial], seed: int, metric: str) -> di
 
 
 def _describe_space(space: Space) -> dict[str, Any]:
-    """The space in Optuna's words."""
+    """The space in Optuna's words, in the order of the names: values are drawn in this order."""
     from optuna.distributions import FloatDistribution, IntDistribution
 
     distributions: dict[str, Any] = {}
-    for name, dimension in space.items():
+    for name, dimension in sorted(space.items()):
         if dimension.is_whole:
             distributions[name] = IntDistribution(
                 int(dimension.lowest), int(dimension.highest), log=dimension.log

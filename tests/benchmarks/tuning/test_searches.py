@@ -155,7 +155,7 @@ def test_the_default_comes_first_then_fifteen_at_random_then_the_estimator_that_
     None
 ):
     search = run_search(Search(make_cell(), Budget(trials=30)))
-    tried = [trial.tried["regularisation"] for trial in search.trials]
+    tried = [float(trial.tried["regularisation"] or 0) for trial in search.trials]
     assert tried[0] == 500.0 and len(set(tried)) == 30
     first = Search(make_cell(), Budget(trials=1)).next_cell
     assert first.row == "ease" and first.inner == "user-kfold" and first.place.endswith(first.inner)

@@ -1,9 +1,14 @@
 """Runs that tune: every row twice, trials as cells, a kill in between, and their verification."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +21,7 @@ from recbench.benchmarks.verification import Ledger, check_files, check_searches
 from recbench.datasets import UsageError
 from recbench.reports.results import Results
 from recbench.reports.sections.tuning import tuning as describe_tuning
-from tests.conftest import RunBench
+from tests.conftest import ROOT, RunBench
 
 LAST_TRIAL = 23
 
@@ -58,14 +63,20 @@ def _same_data(bench: Bench, _isolated: None) -> None:
 def tuned(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two rows that can be tuned and one that cannot, on two folds, three trials each."""
     out = tmp_path_factory.mktemp("tuned") / "run"
-    bench.tune(out, bench.request("item-mean", "ease", "global-mean", tune="3"))
+    bench.tune(out, bench.request("user-item-bias", "ease", "global-mean", tune="3"))
     return out
 
 
 def test_every_row_with_numbers_is_there_twice(tuned: Path) -> None:
     records = Run(tuned).records()
     rows = list(dict.fromkeys(record.cell.row for record in records))
-    assert rows == ["item-mean", "item-mean (tuned)", "ease", "ease (tuned)", "global-mean"]
+    assert rows == [
+        "user-item-bias",
+        "user-item-bias (tuned)",
+        "ease",
+        "ease (tuned)",
+        "global-mean",
+    ]
     assert {record.status for record in records} == {"ok"}
 
     histories = {(one.row, one.fold): one for one in read_histories(tuned)}
@@ -86,9 +97,9 @@ def test_trials_are_cells_on_the_training_part_of_their_own_fold(tuned: Path) ->
         record = trials.read(cell)
         assert record is not None and record.status == "ok" and record.fold is not None
         assert record.fold.train + record.fold.test == 750
-        assert cell.inner == ("holdout" if cell.algorithm == "item-mean" else "user-kfold")
+        assert cell.inner == ("holdout" if cell.algorithm == "user-item-bias" else "user-kfold")
     metrics = {one.row: one.metric for one in read_histories(tuned)}
-    assert metrics == {"item-mean": "rmse", "ease": "ndcg@10"}
+    assert metrics == {"user-item-bias": "rmse", "ease": "ndcg@10"}
 
 
 def test_a_second_run_keeps_everything_and_more_trials_go_on_from_there(
@@ -102,7 +113,7 @@ def test_a_second_run_keeps_everything_and_more_trials_go_on_from_there(
         def on_start(self, cell: Cell) -> None:
             started.append(cell)
 
-    rows = ("item-mean", "ease", "global-mean")
+    rows = ("user-item-bias", "ease", "global-mean")
     plan = check_request(bench.request(*rows, tune="3"))
     states = {state for _, state in preview_plan(plan, bench.settings(out)).states}
     assert states == {"kept"}
@@ -225,6 +236,29 @@ def test_the_report_says_what_was_chosen_and_what_it_cost(tuned: Path) -> None:
     for word in ("damping", "regularisation", "validation", "3 trials"):
         assert word in shown
     assert describe_tuning(Results.read(tuned / "tuning")) is None
+
+
+@pytest.mark.proof
+def test_a_killed_process_and_a_resume_give_the_same_best(
+    ratings_file: Path, own_data: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "recbench.benchmarks.run", "--dataset"]
+    command += [f"table:{ratings_file}", "--algorithm", "user-item-bias", "--split", "holdout"]
+    command += ["--tune", "26", "--no-report", "--out"]
+    environment = os.environ | {"RECBENCH_DATA": str(own_data), "PYTHONPATH": str(ROOT)}
+    run = partial(subprocess.run, env=environment, check=True, capture_output=True)
+    run([*command, str(tmp_path / "whole")])
+
+    killed = tmp_path / "killed"
+    process = subprocess.Popen([*command, str(killed)], env=environment, stdout=subprocess.DEVNULL)
+    while len(list((killed / "tuning" / "records").glob("*.json"))) < LAST_TRIAL:
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    run([*command, str(killed)])
+    assert outcome(killed) == outcome(tmp_path / "whole")
+    assert verify(killed) == []
 
 
 @pytest.mark.slow

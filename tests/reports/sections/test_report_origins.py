@@ -18,6 +18,7 @@ from recbench.benchmarks.records.csv_table import write_table
 from recbench.benchmarks.records.describe import describe_algorithms
 from recbench.benchmarks.records.facts import DataDescription, RunDescription
 from recbench.benchmarks.records.record import Run
+from recbench.benchmarks.tuning import Budget, Search, write_histories
 from recbench.reports.checklist import answer_checklist
 from recbench.reports.results import Results
 from recbench.reports.sections.summary import summarise_run
@@ -126,6 +127,26 @@ def test_the_lists_and_the_table_of_numbers_say_it(tmp_path: Path) -> None:
         assert [line["defaults"] for line in csv.DictReader(file)] == [slim.text, "none"]
     with write_table(tmp_path, results.records).open(newline="") as file:
         assert {line["defaults"] for line in csv.DictReader(file)} == {""}
+
+
+def test_rows_that_are_there_tuned_under_one_budget_are_on_equal_terms(tmp_path: Path) -> None:
+    cells = []
+    searches = []
+    for row in planned(["ease", "surprise-svd"]):
+        search = Search(row, Budget(trials=1))
+        search.tell(ok(search.next_cell, 1.0), 0.0)
+        cells += [row, search.tune(row)]
+        searches.append(search.history)
+    write_histories(tmp_path, searches)
+    results = results_of(tmp_path, cells)
+    word, why = answer(results)
+    assert word == "yes" and "2 rows with defaults and tuned" in why
+    assert not [text for text in summarise_run(results) if text.startswith("Not on equal terms")]
+    assert results.rows[1].defaults == "tuned in this run, trials on each fold: 1"
+
+    unequal = [searches[0], searches[1].model_copy(update={"budget": "2"})]
+    write_histories(tmp_path, unequal)
+    assert answer(Results.read(tmp_path))[0] == "no"
 
 
 def test_the_same_rows_on_other_data_are_on_equal_terms(tmp_path: Path) -> None:
