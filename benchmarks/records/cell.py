@@ -70,10 +70,8 @@ class Cell:
         metrics is not, since it changes no answer. Records without a `source` have the key that
         they were written with.
         """
-        fixed = {name: value for name, value in asdict(self).items() if name not in NAMES}
-        for name in OF_TUNING:
-            if not fixed[name]:
-                del fixed[name]
+        left_out = {*NAMES, *(name for name in OF_TUNING if not getattr(self, name))}
+        fixed = {name: value for name, value in asdict(self).items() if name not in left_out}
         if self.source:
             protocol = dict(self.protocol)
             protocol.pop("version", None)

@@ -77,6 +77,7 @@ def table_values(record: Record, about: RunDescription = SAYS_NOTHING) -> dict[s
     }
     if cell.tuning is not None:
         values["params"] = ",".join(f"{key}={value}" for key, value in cell.parameters.items())
+        values["defaults"] = "tuned in this run"
         values["trials"] = cell.tuning["n_trials"]
     for column in metric_columns(tuple(cell.protocol["ks"]), tuple(cell.protocol["protocols"])):
         values[column] = record.metrics.get(column)

@@ -1,5 +1,6 @@
 """Runs that tune: every row twice, trials as cells, a kill in between, and their verification."""
 
+import csv
 import json
 import os
 import shutil
@@ -87,6 +88,15 @@ def test_every_row_with_numbers_is_there_twice(tuned: Path) -> None:
             history = histories[cell.untuned_row, cell.fold]
             assert cell.parameters == history.chosen and cell.tuning["n_trials"] == 3
             assert record.fold is not None and record.fold.train == 750, "the whole training part"
+
+
+def test_the_table_of_numbers_tells_tuned_rows_apart(tuned: Path) -> None:
+    with (tuned / "results.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["trials"] for line in lines] == ["", "", "3", "3", "", "", "3", "3", "", ""]
+    of_tuned = [line for line in lines if line["trials"]]
+    assert {line["defaults"] for line in of_tuned} == {"tuned in this run"}
+    assert all("damping_users=" in line["params"] for line in of_tuned[:2])
 
 
 def test_trials_are_cells_on_the_training_part_of_their_own_fold(tuned: Path) -> None:
