@@ -504,7 +504,7 @@ def divide_with(patch: Patch, *seeds: int) -> None:
     """One cell after the other is divided with the next seed, whatever it asks for."""
     left = iter(seeds)
 
-    def broken(dataset: Dataset, spec: str, n_folds: int, fold: int, seed: int) -> Any:
+    def broken(dataset: Dataset, spec: str, n_folds: int, fold: int, *_: Any) -> Any:
         return divide(dataset, spec, n_folds, fold, next(left))
 
     patch.setattr(worker, "divide", broken)
