@@ -435,4 +435,6 @@ def find_modules_as(root: str, module_path: list[str]) -> None:
 
 if __name__ == "__main__":
     find_modules_as(sys.argv[1], json.loads(sys.argv[2]))
+    # The keepers use what is defined here: they find this module, and not a second one.
+    sys.modules["recbench.benchmarks.execution.forkserver"] = sys.modules["__main__"]
     serve(run=int(sys.argv[3]), patience=float(sys.argv[4]))
