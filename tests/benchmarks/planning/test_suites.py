@@ -174,7 +174,7 @@ def test_a_split_without_another_division_claims_no_variance_of_divisions(
         (1, 2),
     ]
     report = (tmp_path / "report.md").read_text()
-    assert "| item-mean | rmse | the split has no other division | 0.00000 (3) |" in report
+    assert "| item-mean | rmse | the split has no other division | 0.0000 (3) |" in report
     assert report.count("the split has no other division") == 2
 
 
