@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import pytest
 from recbench.benchmarks.records.record import Record, Run
 from tests.conftest import ROOT, RunBench
 
+LONGEST_WAIT = 60  # seconds, on a busy machine
 SOUND = ["user-item-bias", "faulty-dawdles", "numpy-sgd[n_epochs=5]", "random"]
 PLUGIN = ["--plugin", "faulty"]
 FAULTS = {
@@ -370,14 +372,18 @@ def test_who_stops_a_run_finds_the_cursor_and_no_process(
         stdin=its_side,
         stdout=its_side,
         stderr=its_side,
+        # Whoever started the tests may ignore hang-ups, as nohup does, and so would the run.
+        preexec_fn=partial(signal.signal, number, signal.SIG_DFL),
     )
     os.close(its_side)
     shown = b""
     while len(family := psutil.Process(run.pid).children(recursive=True)) < 4:
         shown += read_terminal(terminal, seconds=0.1)
     run.send_signal(number)
+    deadline = time.monotonic() + LONGEST_WAIT
     while run.poll() is None:
         shown += read_terminal(terminal, seconds=0.1)
+        assert time.monotonic() < deadline, "it goes on"
     shown += read_terminal(terminal, seconds=0.1)
     os.close(terminal)
 
