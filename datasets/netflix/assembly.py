@@ -1,5 +1,6 @@
 """From the texts of the Netflix Prize to a data set: read, filter, name, say what was dropped."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -150,7 +151,8 @@ def _build_catalogue(
     genres = ((),) * len(movie_ids)  # Netflix published none
     if metadata is None:
         return Catalogue(names, years, genres), []
-    overviews, remark = match_overviews(metadata, names, years)
+    # The file is the twin's own: what has the title was written for that film, whatever its year.
+    overviews, remark = match_overviews(metadata, names, years, most_years_apart=math.inf)
     return Catalogue(names, years, genres, overviews), [remark]
 
 

@@ -13,7 +13,7 @@ from recbench.datasets.foundation import UsageError, read_bounded_lines
 from recbench.datasets.ratings import Dataset
 from recbench.datasets.storage.fetch import find_placed
 
-PARSER = 3  # raise it when what is parsed from the same bytes changes
+PARSER = 4  # raise it when what is parsed from the same bytes changes
 FILE = "overviews/movies_metadata.csv"  # below the data directory
 NEEDED = ("title", "overview", "release_date", "vote_count")
 MORE_VOTES_THAN = 10
@@ -45,6 +45,8 @@ def match_overviews(
     titles: Sequence[str],
     years: Sequence[int | None],
     tmdb_ids: Sequence[int | None] | None = None,
+    *,
+    most_years_apart: float = MOST_YEARS_APART,
 ) -> tuple[tuple[str, ...], str]:
     """The overview of each film, "" where there is none, and a remark on how many matched and what
     was not used.
@@ -53,7 +55,7 @@ def match_overviews(
     title matches in lower case, with its article in front or behind ("Matrix, The"), without or as
     what it has in parentheses, and either as `title` or as `original_title`. Of several films with
     the title, the one from that year or the nearest is meant, then the one with the most votes; one
-    whose year is more than `MOST_YEARS_APART` from it is another film. Rows with other fields than
+    whose year is more than `most_years_apart` from it is another film. Rows with other fields than
     the header has, with text where a number belongs, or with bytes that are not UTF-8 are
     malformed: counted, and not used. UsageError if it is not that file at all.
     """
@@ -68,7 +70,7 @@ def match_overviews(
             n_by_id += 1
         else:
             film = _match_film(table.by_title, title, year)
-            if film is not None and _is_of_other_year(film, year):
+            if film is not None and _is_of_other_year(film, year, most_years_apart):
                 n_of_other_years += 1
                 film = None
 
@@ -76,22 +78,27 @@ def match_overviews(
 
     n_matched = len(overviews) - overviews.count("")
     percent = 100 * n_matched / max(len(titles), 1)
+    of_other_years = ""
+    if math.isfinite(most_years_apart):
+        of_other_years = (
+            f" {n_of_other_years:,} more have the title of a film that is more than "
+            f"{most_years_apart:g} year older or younger, and no text;"
+        )
     by_id = f", {n_by_id:,} of them by the ids that the data have" if tmdb_ids else ""
     remark = (
         f"Overviews from {path.name}: {n_matched:,} of {len(titles):,} titles matched "
-        f"({percent:.1f} %){by_id}; {n_of_other_years:,} more have the title of a film that is "
-        f"more than {MOST_YEARS_APART} year older or younger, and no text; used were the "
+        f"({percent:.1f} %){by_id};{of_other_years} used were the "
         f"{table.n_used:,} of {table.n_rows:,} rows with an overview and more than "
         f"{MORE_VOTES_THAN} votes; {table.n_malformed:,} malformed rows were left out."
     )
     return tuple(overviews), remark
 
 
-def _is_of_other_year(film: Film, year: int | None) -> bool:
+def _is_of_other_year(film: Film, year: int | None, most_years_apart: float) -> bool:
     """Whether both years are known, and too far apart for one film."""
     if year is None or film.year is None:
         return False
-    return abs(film.year - year) > MOST_YEARS_APART
+    return abs(film.year - year) > most_years_apart
 
 
 def find_overviews_file() -> Path | None:
