@@ -28,6 +28,7 @@ from recbench.benchmarks.console import (
     Display,
     announce_run,
     import_plugin,
+    print_lines,
     print_plan,
     serve,
 )
@@ -207,12 +208,12 @@ class Progress(Listener):
 
     def on_replacement(self, lines: list[str]) -> None:
         """Print what of an earlier run goes."""
-        _print_lines(self._console, lines)
+        print_lines(self._console, lines)
 
     def on_beginning(self, beginning: Beginning) -> None:
         """Print what will be run on what, and open the live table."""
         announce_run(self._console, beginning.data, beginning.n_cells, beginning.n_waiting)
-        _print_lines(self._console, [f"  {remark}" for remark in beginning.remarks])
+        print_lines(self._console, [f"  {remark}" for remark in beginning.remarks])
         self.blind_spots = [spot.kind for spot in beginning.blind_spots]
         for spot in beginning.blind_spots:
             self._console.print(f"  blind spot: {spot.sentence}", style="yellow", markup=False)
@@ -228,7 +229,7 @@ class Progress(Listener):
 
     def on_more(self, reason: str, n_cells: int) -> None:
         """Say why more cells are measured, and make room for them."""
-        _print_lines(self._console, [f"  {reason}"])
+        print_lines(self._console, [f"  {reason}"])
         if self._display is not None:
             self._display.add_cells(n_cells)
 
@@ -243,16 +244,10 @@ class Progress(Listener):
             self._display.add_record(record)
 
 
-def _print_lines(console: Console, lines: Sequence[str]) -> None:
-    """Print texts as they are: square brackets, as rows have them, are no markup."""
-    for line in lines:
-        console.print(line, markup=False)
-
-
 def _show_preview(console: Console, plan: RunPlan, settings: Settings) -> int:
     """Print the plan, and what of an earlier run it would replace; the exit code."""
     previewed = preview_plan(plan, settings)
-    _print_lines(console, previewed.replacement)
+    print_lines(console, previewed.replacement)
     print_plan(console, previewed.states, settings.run.directory)
     return FINE
 
@@ -277,7 +272,7 @@ def _print_summary(console: Console, records: Sequence[Record], seconds: float) 
         lines.append(f"  {row}: {counts}; the reasons are in results.csv and in the report")
     for row, why in suspect_rows(records).items():
         lines.append(f"  SUSPICIOUS {row}: {why}")
-    _print_lines(console, lines)
+    print_lines(console, lines)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The sceptic's command: whether a run's numbers are what its raw answers, data and files say."""
 
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,7 @@ from rich.console import Console
 from typer import Argument, Option
 
 from recbench import datasets
-from recbench.benchmarks.console import FAILED, FINE, import_plugin, serve
+from recbench.benchmarks.console import FAILED, FINE, import_plugin, print_lines, serve
 from recbench.benchmarks.records import Record, Run, RunDescription
 from recbench.benchmarks.tuning import find_trials
 from recbench.benchmarks.verification import (
@@ -63,7 +62,7 @@ def verify(
     ledger = Ledger()
     records = check_files(run, ledger)
     check_searches(run, [record.cell for record in records], ledger)
-    _print_lines(console, ledger.findings)
+    print_lines(console, ledger.findings)
     n_printed = len(ledger.findings)
     if without_data:
         check_against_shares(run, records, ledger)
@@ -74,9 +73,9 @@ def verify(
         check_descriptions(run, records, data, ledger)
         _verify_trials(find_trials(run), data, ledger)
     check_report(run, ledger)
-    _print_lines(console, ledger.findings[n_printed:])
+    print_lines(console, ledger.findings[n_printed:])
 
-    _print_lines(console, _summarise(ledger, records))
+    print_lines(console, _summarise(ledger, records))
     return FAILED if ledger.findings else FINE
 
 
@@ -90,11 +89,6 @@ def _verify_trials(trials: Run, data: Dataset, ledger: Ledger) -> None:
     recompute_metrics(trials, records, about, data, of_trials)
     ledger.findings += [f"tuning/{finding}" for finding in of_trials.findings]
     ledger.compared["metrics of trials"] += of_trials.compared["metrics"]
-
-
-def _print_lines(console: Console, lines: Sequence[str]) -> None:
-    for line in lines:
-        console.print(line)
 
 
 def _load_dataset(about: RunDescription, spec: str | None) -> Dataset:
@@ -199,7 +193,7 @@ def _verify_by_refit(
     second_fit = refit_cell(run, cell, about, data, plugins)
 
     lines = [f"{cell.name}: {line}" for line in second_fit.differences]
-    _print_lines(console, lines)
+    print_lines(console, lines)
     if not second_fit.differences:
         console.print(f"bit-identical: {second_fit.n_same:,} metrics and raw answers")
         return FINE

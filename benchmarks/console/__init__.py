@@ -11,7 +11,7 @@ from recbench.benchmarks.console.command_line import (
     import_plugin,
     serve,
 )
-from recbench.benchmarks.console.display import Display, announce_run, print_plan
+from recbench.benchmarks.console.display import Display, announce_run, print_lines, print_plan
 
 __all__ = [
     "FAILED",
@@ -21,6 +21,7 @@ __all__ = [
     "Display",
     "announce_run",
     "import_plugin",
+    "print_lines",
     "print_plan",
     "serve",
 ]

@@ -127,6 +127,12 @@ class Display:
         return Group(table, self._progress)
 
 
+def print_lines(console: Console, lines: Sequence[str]) -> None:
+    """Print texts as they are: square brackets, as rows have them, are no markup."""
+    for line in lines:
+        console.print(line, markup=False)
+
+
 def print_plan(console: Console, plan: Sequence[tuple[Cell, str]], directory: Path) -> None:
     """Print every cell of a plan with what is to be done about it, one a line, and their number.
 

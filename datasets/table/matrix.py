@@ -74,7 +74,8 @@ def choose_wide_columns(
 
     first = [row[0].strip(BLANKS) for row in rows]
     positions: dict[str, int] = {}
-    of_lines, of_columns = "user", "item"
+    of_lines = "user"
+    of_columns = "item"
     begin = 1
     if options.user and options.user != NONE:
         named = options.user in header
@@ -91,7 +92,8 @@ def choose_wide_columns(
         )
     elif len(set(first)) == len(first) and all(first):
         if has_header and plain_name(header[0]) in USUAL_NAMES["item"]:
-            of_lines, of_columns = "item", "user"
+            of_lines = "item"
+            of_columns = "user"
         positions[of_lines] = 0
         found = f"Column {header[0]!r} has the {of_lines}s' ids"
     else:
