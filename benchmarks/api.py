@@ -215,6 +215,7 @@ def run(
     show_users: str | int | Sequence[str | int] = (),
     real_only: bool = False,
     tune: str | int = "",
+    shard: str = "",
 ) -> "Comparison":
     """Compare algorithms on `data`, each fold in a process of its own.
 
@@ -248,6 +249,7 @@ def run(
         users=_list_texts(show_users),
         plugins=chosen.plugins,
         tune=str(tune),
+        shard=shard,
     )
     plan = check_request(request)
     settings = Settings(
@@ -382,7 +384,7 @@ def _settle_cells(plan: RunPlan, data: Dataset, run: Run) -> tuple[list[Cell], S
 
     Tuned rows have the values chosen by searches that an earlier run has finished.
     """
-    cells = plan.make_cells(data)
+    cells = plan.pick_cells(plan.make_cells(data))
     if plan.tune is None:
         return add_seeds(cells, run), None
 
@@ -450,7 +452,7 @@ def _describe_run(
     plan: RunPlan, cells: Sequence[Cell], data: Dataset, executor: Executor, command: str
 ) -> RunDescription:
     """What the plan says of its run."""
-    return RunDescription(
+    described = RunDescription(
         command=command,
         reproduce=plan.command_to_reproduce(cells[0]),
         metrics=plan.columns,
@@ -462,6 +464,9 @@ def _describe_run(
         environment=executor.environment,
         blind_spots=find_blind_spots(data, cells, plan.columns),
     )
+    if plan.shard is not None:
+        described = described.replaced(shard=str(plan.shard))
+    return described
 
 
 @dataclass(frozen=True)

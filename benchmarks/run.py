@@ -102,6 +102,15 @@ def run(
             show_default=False,
         ),
     ] = "",
+    shard: Annotated[
+        str,
+        Option(
+            help="measure this part of the plan alone, such as 2/8; "
+            f"`{command_to_type('merge')}` joins all parts",
+            metavar="NUMBER/COUNT",
+            show_default=False,
+        ),
+    ] = "",
     time_limit: Annotated[str, Option(help="per cell: 90s, 10m, 1.5h")] = USUAL_TIME_LIMIT,
     memory_limit: Annotated[
         str | None, Option(help="per cell: 512M, 8G [default: 80 % of the machine]")
@@ -161,6 +170,7 @@ def run(
         users=tuple(show_user or ()),
         plugins=tuple(plugin or ()),
         tune=tune,
+        shard=shard,
     )
     plan = check_request(request)
     limits = parse_limits(time_limit, memory_limit, budget)

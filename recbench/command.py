@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "recbench.benchmarks.run",
     "compare": "recbench.benchmarks.compare",
     "verify": "recbench.benchmarks.verify",
+    "merge": "recbench.benchmarks.merge",
     "accept": "recbench.benchmarks.accept",
     "export": "recbench.benchmarks.export",
     "list": "recbench.benchmarks.list",

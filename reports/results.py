@@ -270,6 +270,12 @@ class Results:
         return list(self.about.metrics)
 
     @property
+    def hosts(self) -> list[str]:
+        """The machines on which cells were measured, as far as the records name them."""
+        names = {record.environment.host for record in self.records if record.status != "not_run"}
+        return sorted(names - {""})
+
+    @property
     def simulated(self) -> bool:
         """Whether the data are simulated."""
         return self.about.data.simulated

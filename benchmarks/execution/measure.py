@@ -231,6 +231,7 @@ def describe_environment(threads: int, cells_at_once: int) -> Environment:
     return Environment(
         python=platform.python_version(),
         platform=platform.platform(),
+        host=platform.node(),
         cpu=_name_cpu(),
         cores=os.cpu_count(),
         memory_mb=psutil.virtual_memory().total / 2**20,

@@ -13,6 +13,7 @@ from recbench.benchmarks.planning.cells import (
 )
 from recbench.benchmarks.planning.destination import (
     choose_directory,
+    dataset_of,
     describe_replacement,
     files_of,
 )
@@ -22,9 +23,11 @@ from recbench.benchmarks.planning.resume import (
     State,
     division_of,
     find_misfits,
+    name_changes,
     resume_plan,
     state_of,
 )
+from recbench.benchmarks.planning.shard import Shard, parse_shard
 from recbench.benchmarks.planning.suite import (
     PlannedRow,
     Suite,
@@ -41,18 +44,22 @@ __all__ = [
     "PlannedRow",
     "Request",
     "RunPlan",
+    "Shard",
     "State",
     "Suite",
     "add_seeds",
     "check_request",
     "choose_directory",
+    "dataset_of",
     "describe_replacement",
     "division_of",
     "files_of",
     "find_misfits",
     "hyperparameters_of",
     "library_versions",
+    "name_changes",
     "parse_rows",
+    "parse_shard",
     "plan_cells",
     "read_suite",
     "resume_plan",

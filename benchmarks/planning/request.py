@@ -16,6 +16,7 @@ from recbench.benchmarks.metrics import (
     protocols_of_columns,
 )
 from recbench.benchmarks.planning.cells import Design, plan_cells
+from recbench.benchmarks.planning.shard import Shard, parse_shard
 from recbench.benchmarks.planning.suite import Suite, parse_rows, read_suite, with_truth_seers
 from recbench.benchmarks.records import TUNED, Cell, PublishedNumber, find_users
 from recbench.benchmarks.splits import (
@@ -57,6 +58,7 @@ class Request:
     users: tuple[str, ...] = ()  # whose recommendations are shown, by their ids
     plugins: tuple[str, ...] = ()  # modules with more adapters, imported before
     tune: str = ""  # trials or processor time of each search, as it is typed; "": no row is tuned
+    shard: str = ""  # the part of the plan that is measured here, as it is typed; "": all of it
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class RunPlan:
     columns: list[str]  # the metric columns of the report
     evaluation: Evaluation
     tune: Budget | None = None  # of the search of each row on each fold
+    shard: Shard | None = None  # the part of the cells that is measured here; None: all
 
     @property
     def repeats(self) -> int:
@@ -116,6 +119,15 @@ class RunPlan:
             tune=self.tune,
         )
         return [*cells, *plan_cells(data, rows, second_design)]
+
+    def pick_cells(self, cells: Sequence[Cell]) -> list[Cell]:
+        """Those of the planned `cells` that are measured here: all, or those of a shard.
+
+        UsageError if there are more shards than cells.
+        """
+        if self.shard is None:
+            return list(cells)
+        return self.shard.pick(cells)
 
     def _refuse_split_of_suite(self, data: Dataset) -> None:
         """UsageError if the split comes from the suite, and `data` do not have it."""
@@ -226,6 +238,7 @@ def check_request(request: Request) -> RunPlan:
         columns=columns,
         evaluation=Evaluation(cutoffs, protocols_of_columns(columns)),
         tune=budget,
+        shard=parse_shard(request.shard) if request.shard else None,
     )
 
 

@@ -180,7 +180,7 @@ def _find_changes(run: Run, cell: Cell) -> list[str]:
             continue  # a damaged record of another key: no part of this plan
         if record.status != "ok" or not _has_same_place(record.cell, cell):
             continue
-        changes = _name_changes(record.cell, cell)
+        changes = name_changes(record.cell, cell)
         if changes and (not nearest or len(changes) < len(nearest)):
             nearest = changes
     return nearest
@@ -191,7 +191,7 @@ def _has_same_place(one: Cell, other: Cell) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in PLACE)
 
 
-def _name_changes(old: Cell, new: Cell) -> list[str]:
+def name_changes(old: Cell, new: Cell) -> list[str]:
     """The fields of CHANGES that differ between two cells of one row, in words.
 
     A plug-in's own module, which stands among the libraries, is code and no library.

@@ -90,6 +90,7 @@ class Environment(Facts):
 
     python: str = ""
     platform: str = ""
+    host: str = ""  # the name of the machine; times of two hosts do not compare
     cpu: str = ""
     cores: int | None = None
     memory_mb: float = 0.0
@@ -182,6 +183,23 @@ class BlindSpot(Facts):
     hides: list[str] = []  # the metric columns in which these data name no best row
 
 
+class Disagreement(Facts):
+    """A cell that was measured twice, with the same key, and gave other answers the second time."""
+
+    row: str
+    place: str
+    kept: str  # the run whose record is in the table
+    other: str  # the run whose record is kept beside it
+
+    @property
+    def sentence(self) -> str:
+        """What is so, for people."""
+        return (
+            f"{self.row}, {self.place}: {self.kept} and {self.other} should have the same answers "
+            "and do not; the first is in the table, the second in the folder differing"
+        )
+
+
 class RunDescription(Facts):
     """What a plan says about its run: commands, what is shown, the data, the rows, the machine."""
 
@@ -195,3 +213,5 @@ class RunDescription(Facts):
     algorithms: dict[str, AlgorithmDescription] = {}  # by row
     environment: Environment = Environment()
     blind_spots: list[BlindSpot] = []  # empty in plans of before they were looked for
+    disagreements: list[Disagreement] = []  # of runs that were joined
+    shard: str = ""  # such as 2/8: the cells are this part of a plan, see `benchmarks.merge`

@@ -40,7 +40,7 @@ KEYS_OF_OURS = {
     "tuning/plan.json": {"schema", "about", "cells"},
     "results.csv": {"dataset", "algorithm", "fold", "seed", "key", "status"},
 }
-RECORD_NAME = re.compile(r"(?:tuning/)?records/[^/]+-[0-9a-f]{12}\.(json|npz|log)")
+RECORD_NAME = re.compile(r"(?:tuning/|differing/[^/]+/)?records/[^/]+-[0-9a-f]{12}\.(json|npz|log)")
 LONGEST_BYTES = 2**26  # no file that is known by its content is longer
 N_NAMED = 3  # foreign files that a message names
 

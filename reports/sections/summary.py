@@ -31,6 +31,12 @@ def summarise_run(results: Results) -> list[str]:
         sentences.append(f"Too good to be taken on trust (SUSPICIOUS): {row}; {why}")
     if any(row.contended for row in results.contestants):
         sentences.append("Cells ran side by side, so times are contended.")
+    if len(results.hosts) > 1:
+        sentences.append(
+            f"Cells ran on {len(results.hosts)} hosts ({words.listed(results.hosts)}): times of "
+            "different hosts do not compare."
+        )
+    sentences += [f"{each.sentence}." for each in results.about.disagreements]
     return sentences + _summarise_failures(results)
 
 
