@@ -27,6 +27,7 @@ from recbench.datasets.parsing.netflix_lines import (
 from recbench.datasets.parsing.parquet_pages import DamagedParquet, read_outline
 from recbench.datasets.parsing.rating_lines import LAST_ID, LineFormat, Lines, dense_ids, read_lines
 from recbench.datasets.parsing.spreadsheets import write_excel_as_csv
+from recbench.datasets.parsing.surplus_fields import SurplusJoiner, learn_joiner
 from recbench.datasets.parsing.text_blocks import read_blocks, refusal_of_line
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Kind",
     "LineFormat",
     "Lines",
+    "SurplusJoiner",
     "count_netflix_ratings",
     "day_numbers",
     "dense_ids",
@@ -46,6 +48,7 @@ __all__ = [
     "is_date",
     "is_number",
     "keep_netflix_ratings",
+    "learn_joiner",
     "parse_netflix_lines",
     "profile_column",
     "read_blocks",

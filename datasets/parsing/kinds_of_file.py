@@ -53,7 +53,10 @@ FOREIGN_STARTS = {
         'sqlite3.connect("FILE"))' + TO_CSV),
     b"\x93NUMPY": ("a NumPy array (.npy)",
         'import numpy; numpy.savetxt("ratings.csv", numpy.load("FILE"), "%.10g", ",")'),
-    b"RDX": ("R data (.RData)", 'in R: load("FILE"); write.csv(ratings, "ratings.csv")'),
+    b"RDX": ("R data (.RData)", 'in R: names <- load("FILE"); '
+        'write.csv(get(names[1]), "ratings.csv", row.names = FALSE)'),
+    b"RDA": ("R data (.RData)", 'in R: names <- load("FILE"); '
+        'write.csv(get(names[1]), "ratings.csv", row.names = FALSE)'),
     b"FEA1": ("Feather of version 1",
         'import pyarrow.feather as f; f.read_table("FILE").to_pandas()' + TO_CSV),
     b"ORC": ("an ORC file", PANDAS + 'pd.read_orc("FILE")' + TO_CSV),
@@ -74,6 +77,9 @@ FOREIGN_STARTS = {
         '"%.10g", ",")'),
 }
 # fmt: on
+# A serialised object of R: as XDR, ASCII or binary, with its version, which is 2 or 3
+R_START = re.compile(rb"X\n\0\0\0[\2\3]|A\n[23]\n|B\n[\2\3]\0\0\0")
+R_LINE = 'in R: write.csv(readRDS("FILE"), "ratings.csv", row.names = FALSE)'
 PICKLE_START = re.compile(rb"\x80[\x02-\x05]")
 PICKLE_LINE = PANDAS + 'pd.read_pickle("FILE")' + TO_CSV
 
@@ -167,6 +173,8 @@ def _refuse_foreign(file: Path, plain: Path) -> None:
     for foreign_start, (kind, line) in FOREIGN_STARTS.items():
         if start.lower().startswith(foreign_start.lower()):
             _refuse_kind(file, kind, line)
+    if R_START.match(start):
+        _refuse_kind(file, "an object of R (.rds)", R_LINE)
     if PICKLE_START.match(start) or file.suffix.lower() in (".pkl", ".pickle"):
         _refuse_kind(file, "a pickle, which can run any code when it is opened", PICKLE_LINE)
 

@@ -94,6 +94,7 @@ class Choice:
         int  # records above the first row: 0 without a header, 1 with one, 3 in Orange's files
     )
     remarks: tuple[str, ...] = ()
+    free_text: str = ""  # the role whose column takes what is too much on a line; "" if none does
 
 
 # From the first records of a file, as text, to the columns that play a role; the second says

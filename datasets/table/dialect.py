@@ -33,7 +33,8 @@ REGULAR_SHARE = 0.9  # of the records that must have as many fields as the first
 LONGEST_FIELD = 1 << 30  # characters; csv's own limit of 131,072 is less than a long review
 
 Record = tuple[int, list[str]]  # the number of its first line, and its fields
-Quoting = Literal["double", "backslash", "none"]  # how a quote is written inside quotes
+# How a quote is written inside quotes. "by-line": as one of the others, whichever a line allows
+Quoting = Literal["double", "backslash", "none", "by-line"]
 
 csv.field_size_limit(LONGEST_FIELD)
 
@@ -50,8 +51,9 @@ class Dialect:
 
     @property
     def is_quoted(self) -> bool:
-        """Whether quotes mean something."""
-        return self.quoting != "none" and self.separator not in (COLONS, BLANK)
+        """Whether quotes mean the same in the whole file."""
+        is_settled = self.quoting in ("double", "backslash")
+        return is_settled and self.separator not in (COLONS, BLANK)
 
     def read_records(self, file: Path) -> Iterator[Record]:
         """First line and fields of every record that is not blank: slow, obvious, the last word.
@@ -103,9 +105,24 @@ class Dialect:
                 yield number, _split_at_blanks(line)
             elif self.separator == COLONS:
                 yield number, line.rstrip("\r\n").split(COLONS)
+            elif self.quoting == "by-line":
+                yield number, self._split_by_line(line)
             else:
-                fields = line.rstrip("\r\n").split(self.separator)
-                yield number, [_without_quotes(field) for field in fields]
+                yield number, self._split_unquoted(line)
+
+    def _split_by_line(self, line: str) -> list[str]:
+        """The fields of a line by the rules of CSV if they fit it alone, else without quotes."""
+        escapes = [None, "\\"] if '\\"' in line else [None]
+        for escape in escapes:
+            reader = csv.reader([line], delimiter=self.separator, strict=True, escapechar=escape)
+            with suppress(csv.Error):
+                return next(reader)
+        return self._split_unquoted(line)
+
+    def _split_unquoted(self, line: str) -> list[str]:
+        """The fields of a line whose quotes are characters, but for those around a whole field."""
+        fields = line.rstrip("\r\n").split(self.separator)
+        return [_without_quotes(field) for field in fields]
 
 
 def recognise_dialect(

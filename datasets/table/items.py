@@ -1,7 +1,8 @@
 """An optional file about the items of a table: id, title, and if it has them year and genres."""
 
 import re
-from functools import partial
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recbench.datasets.foundation import UsageError
+from recbench.datasets.parsing import is_number
 from recbench.datasets.ratings import Catalogue
 from recbench.datasets.table.columns import (
     BLANKS,
@@ -70,20 +72,20 @@ def read_catalogue(
     with its line, for a record that does not fit or an id that comes twice, and if the file knows
     none of the items.
     """
+    texts = [str(item_id) for item_id in item_ids.tolist()]
     asked = request.options
     options = Options(encoding=asked.encoding, quote=asked.quote)
     roles = frozenset(USUAL_NAMES)
-    columns = read_columns(file, partial(_choose_columns, request, file), options, roles)
+    items_file = _ItemsFile(file, request, frozenset(texts))
+    columns = read_columns(file, items_file.choose, options, roles, is_lenient=True)
     facts_by_id = _read_facts(columns)
 
-    texts = [str(item_id) for item_id in item_ids.tolist()]
     n_known = sum(text in facts_by_id for text in texts)
     if not n_known:
         examples = ", ".join([*facts_by_id][:N_SHOWN])
         raise UsageError(
             f"{file}: expected the ids of rated items such as {item_ids[0]}, got {examples} in "
-            f"column {columns.names['id']!r}. Name the file whose ids are those of the ratings, or "
-            "the column: items_id=COLUMN"
+            f"column {columns.names['id']!r}. {items_file.advise_on_ids(columns.names['id'])}"
         )
 
     facts = [facts_by_id.get(text, ItemFacts(text, None, ())) for text in texts]
@@ -96,51 +98,121 @@ def read_catalogue(
     return catalogue, [described, *columns.remarks]
 
 
-def _choose_columns(request: Request, file: Path, records: Records, names_known: bool) -> Choice:
-    """The columns of a file about items; without a header those of movies.dat.
+@dataclass
+class _ItemsFile:
+    """A file about items, and the ids of rated items that are sought in it."""
 
-    UsageError if there is no id or title, with the columns that there are.
-    """
-    options = request.options
-    has_header = True
-    header = name_columns(records, has_header)
-    positions = _positions_of_roles(header, options)
-    if "id" not in positions and not names_known and _is_headerless(header):
-        has_header = False
+    file: Path
+    request: Request
+    rated: frozenset[str]
+    header: list[str] = field(default_factory=list)  # as `choose` has seen it
+    rows: Records = ()  # the first of the file
+
+    def choose(self, records: Records, names_known: bool) -> Choice:
+        """The columns of the file; without a header those of movies.dat.
+
+        Of several that are called like ids the one with most rated items is taken. UsageError if
+        there is no id or title, with the columns that there are.
+        """
+        options = self.request.options
+        has_header = True
         header = name_columns(records, has_header)
-        positions = {**_positions_without_header(header), **_given_positions(header, options)}
-        if _has_flags(records):
-            positions |= {genre: FIRST_FLAG + n for n, genre in enumerate(GENRES_OF_FLAGS)}
+        self.header = header
+        self.rows = [record for record in records[1:] if len(record) == len(header)]
+        positions = _positions_of_roles(header, options, self._rank_by_rated_ids())
+        if "id" not in positions and not names_known and _is_headerless(header):
+            has_header = False
+            header = name_columns(records, has_header)
+            self.header = header
+            positions = {**_positions_without_header(header), **_given_positions(header, options)}
+            if _has_flags(records):
+                positions |= {genre: FIRST_FLAG + n for n, genre in enumerate(GENRES_OF_FLAGS)}
 
-    problems = []
-    for role, option in (("id", "items_id"), ("title", "items_title")):
-        given = getattr(options, option)
-        if role not in positions:
-            names = f"one of {', '.join(USUAL_NAMES[role][:8])}"
-            wanted = repr(given) if given else names
-            problems.append(f"expected a column for the {role}, {wanted}")
-    if problems:
-        columns = ", ".join(map(repr, header[:12]))
-        taken = set(positions.values())
-        free = [name for position, name in enumerate(header) if position not in taken]
-        named = {}
-        for role, option in (("id", "items_id"), ("title", "items_title")):
-            if role not in positions and free:
-                named[option] = free.pop(0)
-        raise UsageError(
-            f"{file}, line 1: {'; '.join(problems)}; the columns are {columns}. Name them, for "
-            f"example: {request.spell(**named)}"
+        if "id" not in positions or "title" not in positions:
+            self._refuse(positions)
+        remark = self._describe(positions)
+        return Choice(header, positions, int(has_header), (remark,), free_text="title")
+
+    def advise_on_ids(self, column: str) -> str:
+        """What to type where `column` has no id of a rated item."""
+        others = [k for k in self._rank_by_rated_ids() if self.header[k] != column]
+        if others and self._count_rated(others[0]):
+            other = self.header[others[0]]
+            title = self.request.options.items_title
+            named = {"items_id": other, "items_title": "" if title == other else title}
+            return f"Column {other!r} has some: {self.request.spell(**named)}"
+        return (
+            "Nor does another column seem to have them. Name the file whose ids are those of the "
+            f"ratings, or go on without titles: {self._spell_without()}"
         )
 
-    roles = {role: position for role, position in positions.items() if role in USUAL_NAMES}
-    used = ", ".join(f"{header[position]!r} is {role}" for role, position in roles.items())
-    if len(roles) < len(positions):
-        used += f", {FIRST_FLAG + 1} to {len(header)} are genres as u.item has them"
-    unused = [name for position, name in enumerate(header) if position not in positions.values()]
-    remark = f"Of {file.name}, column {used}"
-    if unused:
-        remark += f"; unused: {', '.join(unused[:8])}{' ...' if len(unused) > 8 else ''}"
-    return Choice(header, positions, int(has_header), (f"{remark}.",))
+    def _rank_by_rated_ids(self) -> list[int]:
+        """The positions of all columns, those first in which most fields are rated items' ids."""
+        return sorted(range(len(self.header)), key=lambda k: -self._count_rated(k))
+
+    def _count_rated(self, position: int) -> int:
+        """On how many of the first rows the field at this position is a rated item's id."""
+        return sum(row[position].strip(BLANKS) in self.rated for row in self.rows)
+
+    def _spell_without(self) -> str:
+        """What to type for the table without this file."""
+        return self.request.spell(items="", items_id="", items_title="")
+
+    def _refuse(self, positions: dict[str, int]) -> None:
+        """The UsageError about a file in which not both id and title have a column."""
+        options = self.request.options
+        problems = []
+        for role, given in (("id", options.items_id), ("title", options.items_title)):
+            if role not in positions:
+                names = f"one of {', '.join(USUAL_NAMES[role][:8])}"
+                wanted = repr(given) if given else names
+                problems.append(f"expected a column for the {role}, {wanted}")
+
+        columns = ", ".join(map(repr, self.header[:12]))
+        raise UsageError(
+            f"{self.file}, line 1: {'; '.join(problems)}; the columns are {columns}. "
+            f"{self._advise_on_names(positions)}"
+        )
+
+    def _advise_on_names(self, positions: dict[str, int]) -> str:
+        """What to type where id or title has no column: by what the others hold."""
+        free = [k for k in range(len(self.header)) if k not in positions.values()]
+        named = {}
+        if "id" not in positions:
+            best = [k for k in self._rank_by_rated_ids() if k in free and self._count_rated(k)]
+            if not best:
+                return (
+                    "No other column seems to have the ids of rated items. Name the file whose ids "
+                    f"are those of the ratings, or go on without titles: {self._spell_without()}"
+                )
+            named["items_id"] = self.header[best[0]]
+            free.remove(best[0])
+        if "title" not in positions:
+            titles = [k for k in free if self._has_texts(k)] or free
+            if not titles:
+                return (
+                    "There is no other column for titles. Name another file, or go on without "
+                    f"titles: {self._spell_without()}"
+                )
+            named["items_title"] = self.header[titles[0]]
+        return f"Name them, for example: {self.request.spell(**named)}"
+
+    def _has_texts(self, position: int) -> bool:
+        """Whether most of the first rows have something that is no number at this position."""
+        texts = [row[position].strip(BLANKS) for row in self.rows]
+        return sum(bool(text) and not is_number(text) for text in texts) * 2 > len(texts)
+
+    def _describe(self, positions: dict[str, int]) -> str:
+        """What the columns were taken for, and which are unused."""
+        roles = {role: position for role, position in positions.items() if role in USUAL_NAMES}
+        used = ", ".join(f"{self.header[place]!r} is {role}" for role, place in roles.items())
+        if len(roles) < len(positions):
+            used += f", {FIRST_FLAG + 1} to {len(self.header)} are genres as u.item has them"
+        unused = [name for k, name in enumerate(self.header) if k not in positions.values()]
+        remark = f"Of {self.file.name}, column {used}"
+        if unused:
+            remark += f"; unused: {', '.join(unused[:8])}{' ...' if len(unused) > 8 else ''}"
+        return f"{remark}."
 
 
 def _given_positions(header: list[str], options: Options) -> dict[str, int]:
@@ -154,17 +226,23 @@ def _given_positions(header: list[str], options: Options) -> dict[str, int]:
     return positions
 
 
-def _positions_of_roles(header: list[str], options: Options) -> dict[str, int]:
-    """For each role the position of its column: as named, or as ratings call the item, or usual."""
+def _positions_of_roles(
+    header: list[str], options: Options, by_rated_ids: Iterable[int]
+) -> dict[str, int]:
+    """For each role the position of its column: as named, or as ratings call the item, or usual.
+
+    Of several usual names for the id the first `by_rated_ids` counts.
+    """
     plain_names = [plain_name(name) for name in header]
     positions = _given_positions(header, options)
     if options.item and options.item in header and "id" not in positions and not options.items_id:
         positions["id"] = header.index(options.item)
     for role, usual_names in USUAL_NAMES.items():
         is_given = getattr(options, f"items_{role}", "") != ""
-        for position, name in enumerate(plain_names):
+        for position in by_rated_ids if role == "id" else range(len(header)):
+            is_fitting = plain_names[position] in usual_names
             is_free = position not in positions.values()
-            if role not in positions and not is_given and name in usual_names and is_free:
+            if role not in positions and not is_given and is_fitting and is_free:
                 positions[role] = position
     return positions
 

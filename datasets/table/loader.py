@@ -41,6 +41,7 @@ from recbench.datasets.table.times import read_times
 from recbench.datasets.table.values import (
     RatingNumbers,
     Scale,
+    describe_mixture,
     infer_scale,
     parse_scale,
     read_ids,
@@ -48,7 +49,7 @@ from recbench.datasets.table.values import (
 )
 from recbench.datasets.transforms import Policy, resolve_duplicates
 
-PARSER = 5  # raise it when what is parsed from the same bytes changes
+PARSER = 6  # raise it when what is parsed from the same bytes changes
 BLANK = "blank"  # missing=blank: lines on which no rating stands
 LEAST_WEIGHT = 0.75  # of the scale from 0 to 1: every count is relevant
 
@@ -262,11 +263,15 @@ def _keep_where(columns: Columns, request: Request, steps: list[Step]) -> Column
     if is_negated:
         is_kept = ~is_kept
     if not is_kept.any():
-        found = texts.drop_nulls().value_counts(sort=True).head(5)[texts.name].to_list()
-        choices = ", ".join(request.spell(where=f"{column}={text}") for text in found[:3])
+        found = texts.value_counts(sort=True).head(5)[texts.name].to_list()
+        choices = [text for text in found if text not in ("", value)]
+        proposed = [request.spell(where=f"{column.rstrip('!')}={text}") for text in choices[:3]]
+        advice = f"Without the filter: {request.spell(where='')}"
+        if proposed:
+            advice = f"For example: {', '.join(proposed)}. {advice}"
         raise UsageError(
             f"{columns.file}: where={where} keeps none of {len(texts):,} lines; the column has "
-            f"{', '.join(map(repr, found))}. For example: {choices}"
+            f"{', '.join(map(repr, found))}. {advice}"
         )
     relation = "other than" if is_negated else "="
     rule = f"lines with {column.rstrip('!')} {relation} {value or 'nothing'}"
@@ -376,6 +381,10 @@ def _leave_out_missing(
 
 def _advise(columns: Columns, request: Request, is_bad: pl.Series) -> str:
     """What to type where ratings are no numbers: what leaves them out, or takes no ratings."""
+    all_texts = columns.series["rating"].cast(pl.String).drop_nulls().unique(maintain_order=True)
+    mixture = describe_mixture(all_texts.str.strip_chars())
+    if mixture:
+        return mixture
     series = columns.series["rating"].filter(is_bad)
     texts = series.cast(pl.String).fill_null("").str.strip_chars().value_counts(sort=True)
     spell = request.spell

@@ -21,6 +21,8 @@ from recbench.datasets.table.columns import (
 from recbench.datasets.table.options import NONE, Request
 
 MATRIX_WIDTH = 4  # columns that a matrix has at least
+MOST_LONG = 5  # columns of a table with one rating a line that has no names
+FEWEST_ROLES = 3  # of user, item, rating and time, by whose names such a table is told
 NARROW = 10  # the largest rating in a matrix that is recognised, up or down
 # Cells of a matrix without a rating
 NOT_RATED = ["", "nan", "NaN", "NA", "N/A", "null", "NULL", "None", "-", "?"]
@@ -72,6 +74,7 @@ def choose_wide_columns(
     if len(header) < 2 or not rows:
         raise UsageError(f"{file}: layout=wide expects a column for each item, got {header[:5]}")
 
+    _refuse_long(request, file, header, rows, has_header=has_header)
     first = [row[0].strip(BLANKS) for row in rows]
     positions: dict[str, int] = {}
     of_lines = "user"
@@ -107,6 +110,34 @@ def choose_wide_columns(
     remark = f"A matrix of {of_lines}s by {len(cell_columns):,} {of_columns}s. {found}; "
     remark += "user=COLUMN or user=none"
     return Choice(header, positions, int(has_header), (f"{remark} says otherwise.",))
+
+
+def _refuse_long(
+    request: Request, file: Path, header: list[str], rows: Records, *, has_header: bool
+) -> None:
+    """UsageError if what is to be read as a matrix has one rating a line.
+
+    Its columns are called so; or they are few and hold times, or ids beside ratings.
+    """
+    plain_names = {plain_name(name) for name in header} if has_header else set()
+    n_roles = sum(not plain_names.isdisjoint(names) for names in USUAL_NAMES.values())
+    is_named = n_roles >= FEWEST_ROLES
+
+    is_shaped = False
+    first = [row[0].strip(BLANKS) for row in rows]
+    if len(header) <= MOST_LONG and len(set(first)) < len(first):
+        cells = [profile_column(header[k], [row[k] for row in rows]) for k in range(1, len(header))]
+        has_wide = any(profile.numbers and not profile.could_be_ratings for profile in cells)
+        has_texts = any(profile.texts and not profile.numbers for profile in cells)
+        has_ratings = any(profile.could_be_ratings for profile in cells)
+        is_shaped = has_ratings and (has_wide or has_texts)
+    if is_named or is_shaped:
+        columns = ", ".join(map(repr, header[: MOST_LONG + 1]))
+        raise UsageError(
+            f"{file} looks like one rating a line, expected a matrix with a line for each user and "
+            f"a column for each item; its columns are {columns}. Read it as what it is: "
+            f"{request.spell(layout='')}"
+        )
 
 
 def _as_position(file: Path, request: Request) -> int:

@@ -38,6 +38,8 @@ FEWEST_RATINGS = 20  # in which one is told from the others
 HIGHEST_USUAL = 10
 FEWEST_IN_SCALE = 100  # ratings that show a whole scale, beside which a single one is told
 SCALES_OF_ALL = ((1, 5), (1, 10), (0, 10))
+SCALES_WITH_STEP = ((0.5, 5, 0.5), (1, 5, 1), (0, 5, 1), (1, 10, 1), (0, 10, 1))
+MOST_ABOVE = 0.02  # of the ratings, just above a scale all of which the others use
 TOO_HIGH = 2  # times the highest of the others
 
 # Ratings that are something else
@@ -282,7 +284,7 @@ def remark_on_ratings(ratings: Ratings, request: Request) -> list[str]:
             f"{levels.values[-1]:g}, most of them low. If they are: "
             f"{request.spell(rating=COUNT, count=request.options.rating or 'rating', scale='')}"
         )
-    remarks += _remark_on_lone_ends(levels, request)
+    remarks += _remark_on_lone_ends(levels, request) or _remark_on_few_above(levels, request)
     threshold = share_of_scale(ratings.scale, RELEVANT_SHARE)
     n_relevant = int(levels.counts[levels.values >= np.float32(threshold)].sum())
     lowest = ratings.scale[0]
@@ -315,6 +317,27 @@ def _remark_on_lone_ends(levels: Levels, request: Request) -> list[str]:
                 f"to {rest[-1]:g}. If it is a typing error: {request.spell(missing=f'{value:g}')}"
             )
     return remarks
+
+
+def _remark_on_few_above(levels: Levels, request: Request) -> list[str]:
+    """A remark on a few ratings above a usual scale, all of which the others use."""
+    if request.options.scale or levels.n_ratings < FEWEST_IN_SCALE:
+        return []
+    values = levels.values.astype(np.float64)
+    for lowest, highest, step in SCALES_WITH_STEP:
+        is_above = values > highest
+        n_above = int(levels.counts[is_above].sum())
+        all_steps = np.arange(lowest, highest + step / 2, step)
+        is_full = np.array_equal(values[~is_above], all_steps)
+        if is_full and 0 < n_above <= MOST_ABOVE * levels.n_ratings:
+            above = [f"{value:g}" for value in values[is_above]]
+            listed = " or ".join(above[:4]) + (" ..." if len(above) > 4 else "")
+            leave_out = request.spell(missing="|".join(above))
+            return [
+                f"{n_above:,} of {levels.n_ratings:,} ratings are {listed}, all others are from "
+                f"{lowest:g} to {highest:g}. If they are typing errors: {leave_out}"
+            ]
+    return []
 
 
 def _look_like_counts(levels: Levels) -> bool:

@@ -50,11 +50,17 @@ def list_parts(folder: Path) -> list[Path]:
 
 
 def read_columns(
-    file: Path, choose: ChooseColumns, options: Options, text_roles: frozenset[str]
+    file: Path,
+    choose: ChooseColumns,
+    options: Options,
+    text_roles: frozenset[str],
+    *,
+    is_lenient: bool = False,
 ) -> Columns:
     """The columns that `choose` picks from the table in `file`, or in a folder of Parquet parts.
 
-    Columns of `text_roles` are never read as numbers. UsageError for a file that is no such table.
+    Columns of `text_roles` are never read as numbers. Whether a text `is_lenient`, see `read_text`.
+    UsageError for a file that is no such table.
     """
     if file.is_dir():
         return _read_parquet(file, list_parts(file), choose)
@@ -66,7 +72,7 @@ def read_columns(
         if kind is Kind.ARROW:
             return _read_arrow(file, plain, choose)
         with as_text(file, plain) as (text, remarks):
-            columns = _read_text(file, text, kind, choose, options, text_roles)
+            columns = _read_text(file, text, kind, choose, options, text_roles, is_lenient)
     return Columns(
         columns.file,
         columns.names,
@@ -83,6 +89,7 @@ def _read_text(
     choose: ChooseColumns,
     options: Options,
     text_roles: frozenset[str],
+    is_lenient: bool,
 ) -> Columns:
     """The columns that `choose` picks from `text`, the content of `file` in whatever kind it is."""
 
@@ -100,7 +107,13 @@ def _read_text(
     quoting: Quoting = "none" if options.quote == "none" else "double"
     dialect = recognise_dialect(text, file, options.sep, options.encoding, quoting)
     return read_text(
-        text, dialect, choose, text_roles, reopen, settle_quotes=options.quote == "auto"
+        text,
+        dialect,
+        choose,
+        text_roles,
+        reopen,
+        settle_quotes=options.quote == "auto",
+        is_lenient=is_lenient,
     )
 
 
@@ -128,7 +141,8 @@ def _read_parquet(file: Path, parts: list[Path], choose: ChooseColumns) -> Colum
     """
     try:
         outlines = [read_outline(part) for part in parts]
-    except (DamagedParquet, OSError) as error:
+        _refuse_different_parts(file, parts)
+    except (*POLARS_ERRORS, DamagedParquet, OSError) as error:
         raise _refuse_damaged(file, Kind.PARQUET, error) from None
 
     def refuse_expansion(names: Collection[str]) -> None:
@@ -138,6 +152,24 @@ def _read_parquet(file: Path, parts: list[Path], choose: ChooseColumns) -> Colum
 
     lazy = pl.scan_parquet(parts, glob=False)
     return _read_frame(file, lazy, choose, Kind.PARQUET, refuse_expansion)
+
+
+def _refuse_different_parts(folder: Path, parts: list[Path]) -> None:
+    """UsageError if the parts in a folder do not have the same columns, of the same types."""
+    first = pl.read_parquet_schema(parts[0])
+    for part in parts[1:]:
+        schema = pl.read_parquet_schema(part)
+        differing = [
+            f"{name!r} ({first.get(name, 'none')} and {schema.get(name, 'none')})"
+            for name in {**first, **schema}
+            if first.get(name) != schema.get(name)
+        ]
+        if differing:
+            raise UsageError(
+                f"{folder}: expected parts with the same columns, but {parts[0].name} and "
+                f"{part.name} differ in {', '.join(differing[:6])}. Keep only those in the folder "
+                "that belong together, or name one file"
+            )
 
 
 def _read_arrow(file: Path, plain: Path, choose: ChooseColumns) -> Columns:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import polars as pl
 
 from recbench.datasets.foundation import UsageError
+from recbench.datasets.parsing import SurplusJoiner, learn_joiner
 from recbench.datasets.table.columns import (
     BLANKS,
     KNOWN_NAMES,
@@ -37,8 +38,13 @@ CHUNK_ROWS = 100_000
 BLOCK_BYTES = 1 << 20
 FEWEST_NAMED_ROWS = 3  # records that all have one field too many
 LONGEST_SHOWN = 100  # characters of a record in a message
+MOST_LEFT_OUT = 0.01  # of the lines about items, which may have too many or too few fields
 SAMPLE_BYTES = 1 << 24  # in which a quote behind a backslash is looked for
 SEPARATOR_NAMES = [name for name in SEPARATORS if name.isalpha()]
+SEPARATORS_IN_WORDS = {
+    ",": "commas", "\t": "tabs", ";": "semicolons", COLONS: "double colons", "|": "bars",
+    BLANK: "blanks",
+}  # fmt: skip
 BYTE_ORDER_MARK = "\ufeff"
 DATE_AND_TIME = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:[0-5]\d"
 BETWEEN_DATE_AND_TIME = 10  # where in it the T or the blank stands
@@ -50,6 +56,10 @@ Reopen = Callable[[], AbstractContextManager[Path]]  # the text once more, gone 
 UNQUOTED = (
     "Quotes are taken for characters like others; all lines have the same number of fields so. "
     "quote=double takes them for quotes."
+)
+BY_LINE = (
+    "Some quotes stand astray: those of a line mean what they do in CSV where all of the line fits "
+    "that, and are characters like others elsewhere."
 )
 
 
@@ -76,6 +86,7 @@ class TextTable:
     choice: Choice
     first: Record  # of the records below the header, if there is one
     text_roles: frozenset[str]  # roles that are never read as numbers
+    joiner: SurplusJoiner | None = None  # makes lines fit in which a title has separators
 
     @property
     def header(self) -> list[str]:
@@ -99,9 +110,17 @@ class TextTable:
         of fields.
         """
         for line, fields in self.read_all(file):
-            fitting = _fit_to_width(fields, self.header)
+            fitting = self.fit(fields)
             if fitting is not None or not is_comment(fields):
                 yield line, fitting
+
+    def fit(self, fields: list[str]) -> list[str] | None:
+        """As many fields as there are columns; None if they are too many or too few."""
+        if self.joiner is not None and len(fields) > len(self.header):
+            joined = self.joiner.join(fields)
+            if joined is not None:
+                return joined
+        return _fit_to_width(fields, self.header)
 
     def read_all(self, file: Path) -> Iterator[Record]:
         """First line and fields of every record below the header, whatever it is."""
@@ -116,24 +135,28 @@ def read_text(
     reopen: Reopen,
     *,
     settle_quotes: bool = True,
+    is_lenient: bool = False,
 ) -> Columns:
     """The columns that `choose` picks from the text `plain`; nothing in it is passed over.
 
     `plain` may be gone by the time when a row is asked for: `reopen` gives it again. Whether
     quotes mean something is found out unless `settle_quotes` is false. UsageError, with its line,
-    for a byte, a quote or a number of fields that does not fit, and if there are no ratings.
+    for a byte, a quote or a number of fields that does not fit, and if there are no ratings. If it
+    `is_lenient`, quotes may stand astray, what is too much on a line is joined into the column of
+    free text, and a very few lines that do not fit even so are left out; all is counted.
     """
-    table, remarks = _open_table(plain, dialect, choose, text_roles, settle_quotes)
+    table, remarks = _open_table(plain, dialect, choose, text_roles, settle_quotes, is_lenient)
     frame = _read_with_polars(table)
     if frame is None:
-        frame, more_remarks = _read_record_by_record(table)
+        frame, more_remarks = _read_record_by_record(table, is_lenient)
         remarks += more_remarks
 
     def place_of_row(row: int) -> Place:
         """Line and texts of a row, read again from the file that the user has named."""
         with reopen() as file:
-            line, fields = next(islice(table.read_rows(file), row, None))
-        texts = {role: (fields or [])[position] for role, position in table.positions.items()}
+            fitting = ((line, row) for line, row in table.read_rows(file) if row is not None)
+            line, fields = next(islice(fitting, row, None))
+        texts = {role: fields[position] for role, position in table.positions.items()}
         return Place(f"line {line}", texts)
 
     names = {role: table.header[position] for role, position in table.positions.items()}
@@ -152,16 +175,17 @@ def _open_table(
     choose: ChooseColumns,
     text_roles: frozenset[str],
     settle_quotes: bool,
+    is_lenient: bool,
 ) -> tuple[TextTable, list[str]]:
     """The table in `plain` before its columns are read, and remarks on how it is written.
 
     UsageError for a file that is no text, is empty, or has a header and nothing below it.
     """
-    dialect, survey = _survey(plain, dialect, settle_quotes)
+    dialect, survey = _survey(plain, dialect, settle_quotes, is_lenient)
     remarks = _remark_on_dialect(dialect)
     is_odd = survey.multiline or not survey.regular
     if settle_quotes and is_odd and dialect.is_quoted:
-        dialect, remark = _settle_quotes(plain, dialect, survey)
+        dialect, remark = _settle_quotes(plain, dialect, survey, is_lenient)
         survey = survey_file(plain, dialect)
         remarks += remark
 
@@ -180,7 +204,8 @@ def _open_table(
         problem = "expected ratings below the header line, found none"
         raise UsageError(f"{dialect.origin}: {problem}")
 
-    if choice.n_header and _has_row_names(start, choice.header):
+    joiner = _learn_joiner(dialect, choice, start) if choice.free_text else None
+    if choice.n_header and not joiner and _has_row_names(start, choice.header):
         _refuse_split_numbers(dialect, start)
         # As R writes tables: the names of rows have no name themselves
         positions = {role: position + 1 for role, position in choice.positions.items()}
@@ -193,8 +218,26 @@ def _open_table(
         choice=choice,
         first=start[choice.n_header],
         text_roles=text_roles,
+        joiner=joiner,
     )
     return table, remarks
+
+
+def _learn_joiner(dialect: Dialect, choice: Choice, start: list[Record]) -> SurplusJoiner | None:
+    """How lines with too many fields are made to fit; None if that is not clear, or none has.
+
+    Nor if a first column seems to have no name, as with the names of rows that R writes: then no
+    line has as many fields as the header, and the next column has what could be ids.
+    """
+    width = len(choice.header)
+    records = [fields for _, fields in start[choice.n_header :]]
+    if _has_row_names(start, choice.header):
+        next_ids = [fields[choice.positions["id"] + 1] for fields in records]
+        if len(set(next_ids)) == len(next_ids) and all(" " not in text for text in next_ids):
+            return None
+    place = choice.positions[choice.free_text]
+    listing = choice.positions.get("genres")
+    return learn_joiner(records, width, place, dialect.separator, listing=listing)
 
 
 def _find_names_in_comment(plain: Path, dialect: Dialect, first: list[str]) -> list[str]:
@@ -213,7 +256,9 @@ def _find_names_in_comment(plain: Path, dialect: Dialect, first: list[str]) -> l
     return names if len(names) == len(first) and n_known > 1 else []
 
 
-def _survey(plain: Path, dialect: Dialect, settle_quotes: bool) -> tuple[Dialect, Survey]:
+def _survey(
+    plain: Path, dialect: Dialect, settle_quotes: bool, is_lenient: bool
+) -> tuple[Dialect, Survey]:
     """What the bytes say, and the dialect: without quotes if a stray one swallows all the rest.
 
     UsageError for what is no text, before anything decodes it, and for endless records.
@@ -225,9 +270,11 @@ def _survey(plain: Path, dialect: Dialect, settle_quotes: bool) -> tuple[Dialect
             raise
         unquoted = replace(dialect, quoting="none")
         survey = survey_file(plain, unquoted)  # raises the same for what is no text at all
-        if survey.fewest != survey.most:
-            raise
-        return unquoted, survey
+        if survey.fewest == survey.most:
+            return unquoted, survey
+        if is_lenient:
+            return replace(dialect, quoting="by-line"), survey
+        raise
 
 
 def _remark_on_dialect(dialect: Dialect) -> list[str]:
@@ -241,16 +288,21 @@ def _remark_on_dialect(dialect: Dialect) -> list[str]:
         )
     if dialect.quoting == "none":
         remarks.append(UNQUOTED)
+    if dialect.quoting == "by-line":
+        remarks.append(BY_LINE)
     if dialect.separator == BLANK:
         remarks.append("Blanks separate the columns; sep=NAME names another separator.")
     return remarks
 
 
-def _settle_quotes(plain: Path, dialect: Dialect, survey: Survey) -> tuple[Dialect, list[str]]:
+def _settle_quotes(
+    plain: Path, dialect: Dialect, survey: Survey, is_lenient: bool
+) -> tuple[Dialect, list[str]]:
     """What quotes mean in a file with some that are odd, and a remark if that is unusual.
 
     Quotes as in CSV stay what they are if they fit. Where they do not, or lines end within them,
-    and every line has the same number of separators, they are characters like others.
+    and every line has the same number of separators, they are characters like others. Else, if it
+    `is_lenient`, each line is read as it allows, if more lines fit so.
     """
     fits = _is_readable(plain, dialect)
     if fits and not survey.multiline:
@@ -264,7 +316,26 @@ def _settle_quotes(plain: Path, dialect: Dialect, survey: Survey) -> tuple[Diale
     lines = survey_file(plain, unquoted)
     if lines.fewest == lines.most > 0 and lines.rows > 1:
         return unquoted, [UNQUOTED]
+
+    by_line = replace(dialect, quoting="by-line")
+    others = (dialect, backslash)
+    n_most = max(_count_regular(plain, other) for other in others)
+    if is_lenient and _count_regular(plain, by_line) > n_most:
+        return by_line, [BY_LINE]
     return dialect, []
+
+
+def _count_regular(plain: Path, dialect: Dialect) -> int:
+    """How many records are as long as the first, or longer; 0 if the quotes do not fit."""
+    n_regular = 0
+    width = 0
+    try:
+        for _, fields in dialect.read_records(plain):
+            width = width or len(fields)
+            n_regular += len(fields) >= width
+    except UsageError:
+        return 0
+    return n_regular
 
 
 def _is_readable(plain: Path, dialect: Dialect) -> bool:
@@ -470,10 +541,13 @@ def _scan_columns(table: TextTable, readings: Mapping[str, Reading]) -> pl.DataF
     return frame
 
 
-def _read_record_by_record(table: TextTable) -> tuple[pl.DataFrame, list[str]]:
-    """The columns by role as categories of text, and remarks on what was left out.
+def _read_record_by_record(
+    table: TextTable, is_lenient: bool
+) -> tuple[pl.DataFrame, list[str]]:
+    """The columns by role as categories of text, and remarks on what was joined or left out.
 
-    UsageError, with its line, for the first record whose number of fields is not the header's.
+    UsageError, with its line, for the first record whose number of fields is not the header's,
+    unless it `is_lenient` and they are very few.
     """
     rows = table.read_rows(table.file)
     chunks = []
@@ -486,7 +560,8 @@ def _read_record_by_record(table: TextTable) -> tuple[pl.DataFrame, list[str]]:
             for role, position in table.positions.items()
         }
         chunks.append(pl.DataFrame(texts).cast(pl.Categorical))
-    if misfits:
+    n_rows = sum(map(len, chunks)) + len(misfits)
+    if misfits and not (is_lenient and len(misfits) <= MOST_LEFT_OUT * n_rows):
         raise _refuse_widths(table, misfits)
 
     frame = pl.concat(chunks) if chunks else pl.DataFrame()
@@ -496,7 +571,32 @@ def _read_record_by_record(table: TextTable) -> tuple[pl.DataFrame, list[str]]:
     remarks = []
     if n_comments:
         remarks.append(f"{n_comments} lines begin with # or % and are no ratings: comments.")
+    n_joined = _count_joined(table)
+    if n_joined:
+        separators = SEPARATORS_IN_WORDS[table.dialect.separator]
+        remarks.append(
+            f"{n_joined:,} of {n_rows:,} lines had {separators} in their {table.choice.free_text}s "
+            "without quotes around them; they were joined."
+        )
+    if misfits:
+        places = count_places(len(misfits), n_rows, f"line {misfits[0]}")
+        remarks.append(
+            f"Left out: {places}, with more or fewer fields than the {len(table.header)} of the "
+            "first line."
+        )
     return frame, remarks
+
+
+def _count_joined(table: TextTable) -> int:
+    """On how many lines a title has separators, and was joined."""
+    if table.joiner is None:
+        return 0
+    width = len(table.header)
+    n_joined = 0
+    for _, fields in table.read_all(table.file):
+        is_padded = table.joiner.is_padded and not fields[-1].strip(BLANKS)
+        n_joined += len(fields) - is_padded > width and table.joiner.join(fields) is not None
+    return n_joined
 
 
 def _count_comments(table: TextTable) -> int:
@@ -518,8 +618,14 @@ def _refuse_widths(table: TextTable, misfits: list[int]) -> UsageError:
     fields = next(fields for line, fields in records if line == misfits[0])
     shown = table.dialect.separator.join(fields)[:LONGEST_SHOWN]
     places = count_places(len(misfits), n_rows, f"line {misfits[0]}")
+    advice = f"Correct the line, or name the separator: sep={' or '.join(SEPARATOR_NAMES)}"
+    if table.choice.free_text and len(fields) > len(table.header):
+        separators = SEPARATORS_IN_WORDS[table.dialect.separator]
+        advice = (
+            f"It is not clear which column has {separators} in its texts: put quotes around a "
+            "field that has some."
+        )
     return UsageError(
         f"{table.dialect.origin}, {places}: expected {len(table.header)} fields, as in the "
-        f"first line, got {len(fields)}: {shown!r}. Correct the line, or name the separator: "
-        f"sep={' or '.join(SEPARATOR_NAMES)}"
+        f"first line, got {len(fields)}: {shown!r}. {advice}"
     )

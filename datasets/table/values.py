@@ -44,7 +44,7 @@ SMALLEST_SPAN = 1e-6  # of a scale whose ratings are all equal, as a share of th
 INTEGER = r"^(0|-?[1-9][0-9]*)$"  # 007 is none, as it would lose its zeros
 WHOLE = r"^(0|-?[1-9][0-9]*)\.0$"
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-EXPECTED_INTEGER = "an integer of at most 64 bits (ids=text takes any)"
+EXPECTED_INTEGER = "an integer of at most 64 bits"
 
 # Ratings in other forms: what all must look like, and what they are called
 COMMA = r"^[+-]?\d*,\d+$|^[+-]?\d+$"
@@ -52,6 +52,7 @@ THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$|^[+-]?\d{1,3}(\.\d+)?$"
 THOUSANDS_AND_COMMA = r"^[+-]?\d{1,3}(\.\d{3})*,\d+$|^[+-]?\d{1,3}(\.\d{3})*$"
 OF = r"^([+-]?\d+(?:[.,]\d+)?) ?(?:/|out of|of) ?(\d+)$"
 PERCENT = r"^([+-]?\d+(?:[.,]\d+)?) ?%$"
+EITHER_DECIMAL = r"^[+-]?\d+([.,]\d{1,2})?$"  # 3,5 and 4.5: neither separates thousands
 STARS = r"^(★*)(☆*)$"
 YES_AND_NO = {
     "true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "like": 1.0, "dislike": 0.0, "liked": 1.0,
@@ -62,6 +63,12 @@ STARS_IN_WORDS = r"^(\d+(?:[.,]\d+)?) ?(?:stars?|★)$"
 Scale = tuple[float, float]
 SCALE_OF_PERCENTS: Scale = (0.0, 100.0)
 PERCENTS = "Ratings are percents: the scale is 0 to 100."
+SOME_PERCENTS = (
+    "Some ratings have a percent sign, the others are numbers up to 100 without one: all are taken "
+    "for percents, and the scale is 0 to 100."
+)
+LARGEST_FRACTION = 1  # which would be .8, where others are 80 %
+MOST_STARS = 10  # which would be 4 of 5, where others are 80 %
 Indices = NDArray[np.int32]
 
 
@@ -91,6 +98,8 @@ def read_ids(columns: Columns, role: str, request: Request) -> Ids:
 
     def advise() -> str:
         """What to type where ids are missing."""
+        if series.is_null().all() or series.n_unique() == 1:
+            return f"Name another column: {role}=COLUMN."
         return (
             "Correct them, or leave such lines out and count them: "
             f"{request.spell(where=f'{columns.names[role]}!=')}"
@@ -106,7 +115,8 @@ def read_ids(columns: Columns, role: str, request: Request) -> Ids:
         remarks.append(f"The {role}s' ids are whole numbers with a point, such as 1.0: now 1.")
     if series.dtype.is_integer() and not as_text:
         series = series.cast(pl.Int64, strict=False)
-        columns.refuse_rows(role, series.is_null(), EXPECTED_INTEGER)
+        advice = f"As text they may be anything: {request.spell(ids='text')}"
+        columns.refuse_rows(role, series.is_null(), EXPECTED_INTEGER, advice)
         return Ids(*index_by_appearance(series.to_numpy()), remarks)
 
     if not (series.dtype.is_integer() or is_text(series)):
@@ -132,9 +142,9 @@ def read_ids(columns: Columns, role: str, request: Request) -> Ids:
                 f"{n_whole:,} of {len(texts):,} forms of the {role}s' ids end in .0 and count as "
                 "the integer; ids=text keeps them apart."
             )
-            return Ids(*_integer_ids(columns, role, distinct), remarks)
+            return Ids(*_integer_ids(columns, role, distinct, request), remarks)
     if integers.all():
-        return Ids(*_integer_ids(columns, role, distinct), remarks)
+        return Ids(*_integer_ids(columns, role, distinct, request), remarks)
     return Ids(*_text_ids(distinct), remarks)
 
 
@@ -164,14 +174,15 @@ def _decode(cell: bytes | None) -> str | None:
 
 
 def _integer_ids(
-    columns: Columns, role: str, distinct: DistinctTexts
+    columns: Columns, role: str, distinct: DistinctTexts, request: Request
 ) -> tuple[Indices, NDArray[np.int64]]:
     """Each row's dense index, by first appearance, and the integers that the texts stand for.
 
     UsageError for integers beyond 64 bits.
     """
     numbers = distinct.texts.cast(pl.Int64, strict=False)
-    _refuse_texts(columns, role, distinct, numbers.is_null(), EXPECTED_INTEGER)
+    advice = f"As text they may be anything: {request.spell(ids='text')}"
+    _refuse_texts(columns, role, distinct, numbers.is_null(), EXPECTED_INTEGER, advice)
     index_of_text, integers = index_by_appearance(numbers.to_numpy())
     return index_of_text[distinct.indices], integers
 
@@ -257,7 +268,9 @@ def read_rating_numbers(columns: Columns, decimal: str) -> RatingNumbers:
     distinct = distinct_texts(filled)
     numbers = floats_of_texts(distinct.texts)
     remark = ""
-    if decimal == "," or numbers.null_count() == len(numbers) or _has_commas(distinct.texts):
+    has_percents = distinct.texts.str.contains("%", literal=True).any()
+    is_other = has_percents or numbers.null_count() == len(numbers) or _has_commas(distinct.texts)
+    if decimal == "," or is_other:
         other = _read_other_form(distinct.texts, decimal)
         if other is not None:
             numbers, remark = other
@@ -267,7 +280,7 @@ def read_rating_numbers(columns: Columns, decimal: str) -> RatingNumbers:
         by_row = np.full(len(series), np.nan)
         by_row[series.is_not_null().to_numpy()] = by_filled_row.to_numpy()
         by_filled_row = pl.Series(by_row, nan_to_null=True)
-    scale = SCALE_OF_PERCENTS if remark == PERCENTS else None
+    scale = SCALE_OF_PERCENTS if remark in (PERCENTS, SOME_PERCENTS) else None
     return RatingNumbers(by_filled_row, [remark] if remark else [], scale)
 
 
@@ -300,8 +313,17 @@ def _read_other_form(texts: pl.Series, decimal: str) -> tuple[pl.Series, str] | 
             texts.str.replace_all(".", "", literal=True).str.replace(",", ".")
         )
         return numbers, "Ratings have a decimal comma, and points between thousands."
+    if fits(EITHER_DECIMAL) and decimal == "auto":
+        numbers = floats_of_texts(texts.str.replace(",", "."))
+        return numbers, "Ratings have a decimal comma on some lines and a point on others."
     if fits(PERCENT):
         return _floats_of_group(texts, PERCENT), PERCENTS
+    if fits(f"{PERCENT}|{NUMBER}"):
+        numbers = _floats_of_group(texts.str.strip_suffix("%").str.strip_chars(), f"({NUMBER})")
+        plain = floats_of_texts(filled)
+        has_fractions = bool(plain.is_between(0, LARGEST_FRACTION, closed="right").any())
+        is_wide = bool((plain > MOST_STARS).any()) and bool((plain <= SCALE_OF_PERCENTS[1]).all())
+        return (numbers, SOME_PERCENTS) if is_wide and not has_fractions else None
     if fits(OF):
         wholes = filled.str.extract(OF, 2).unique()
         if len(wholes) == 1:
@@ -318,6 +340,28 @@ def _read_other_form(texts: pl.Series, decimal: str) -> tuple[pl.Series, str] | 
     if fits(STARS_IN_WORDS):
         return _floats_of_group(texts, STARS_IN_WORDS), "Ratings are numbers of stars, in words."
     return None
+
+
+def describe_mixture(texts: pl.Series) -> str:
+    """Why ratings of which all are numbers in some form cannot be read: a sentence, or ""."""
+    filled = texts.filter(texts.str.len_chars() > 0)
+    if not filled.str.contains(r"^[+-]?[\d.,]+ ?%?$").all():
+        return ""
+    percents = filled.filter(filled.str.ends_with("%"))
+    plain = filled.filter(~filled.str.ends_with("%"))
+    if len(percents) and len(plain):
+        return (
+            f"Some ratings are percents, as {percents[0]}, and some are not, as {plain[0]}: write "
+            "all in one way."
+        )
+    commas = filled.filter(filled.str.contains(",", literal=True))
+    points = filled.filter(filled.str.contains(".", literal=True))
+    if not len(commas) or not len(points):
+        return ""
+    return (
+        f"Some ratings have commas, as {commas[0]}, and some points, as {points[0]}: it is not "
+        "clear what separates thousands. Write all in one way."
+    )
 
 
 def _floats_of_group(texts: pl.Series, form: str) -> pl.Series:
@@ -441,8 +485,13 @@ def distinct_texts(series: pl.Series) -> DistinctTexts:
 
 
 def _refuse_texts(
-    columns: Columns, role: str, distinct: DistinctTexts, bad: pl.Series, expected: str
+    columns: Columns,
+    role: str,
+    distinct: DistinctTexts,
+    bad: pl.Series,
+    expected: str,
+    advice: str = "",
 ) -> None:
     """UsageError for the first row whose text is `bad`; `bad` has a boolean for each text."""
     if bad.any():
-        columns.refuse_rows(role, bad.gather(distinct.indices), expected)
+        columns.refuse_rows(role, bad.gather(distinct.indices), expected, advice)

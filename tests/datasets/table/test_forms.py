@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import lzma
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -173,6 +175,32 @@ def test_bytes_in_parquet_are_text_or_refused(tmp_path: Path) -> None:
         datasets.load(f"table:{path}")
     FRAME.with_columns(user=pl.Series([str(row[0]).encode() for row in ROWS])).write_parquet(path)
     assert rows_of(datasets.load(f"table:{path}")) == ROWS
+
+
+def test_parts_with_different_columns_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    FRAME.write_parquet(folder / "a.parquet")
+    FRAME.rename({"rating": "score"}).write_parquet(folder / "b.parquet")
+    with pytest.raises(UsageError, match=r"a\.parquet and b\.parquet differ in 'rating' \(Int64"):
+        datasets.load(f"table:{folder}")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"RDX3\nX\n\0\0\0\3", "R data (.RData)"),
+        (b"RDA3\nA\n3\n", "R data (.RData)"),
+        (b"X\n\0\0\0\3\0\4", "an object of R (.rds)"),
+        (b"A\n3\n263168\n", "an object of R (.rds)"),
+    ],
+)
+def test_files_of_r_are_named_with_the_line_that_converts_them(
+    tmp_path: Path, content: bytes, kind: str
+) -> None:
+    for packed in (content, gzip.compress(content), lzma.compress(content)):
+        with pytest.raises(UsageError, match=f"is {re.escape(kind)}: .*in R: .*write.csv"):
+            datasets.load(write_form(tmp_path, "ratings.rds", packed))
 
 
 # Kinds of file for items=, all with the same titles

@@ -48,6 +48,7 @@ REFUSED: dict[str, list[str]] = {
     "Excel's days": with_times(["38320", "38321"]),
     "either way": with_times(["05/06/2004", "06/05/2004"]),
     "empty ids": ["user,item,rating", *(f"{u},{i if i > 2 else ''},{r}" for u, i, r, _ in ROWS)],
+    "ids beyond 64 bits": ["user,item,rating", *(f"{u}{10**22},{i},{r}" for u, i, r, _ in ROWS)],
     "matrix": matrix(",", "99", counts=True),
     "pivot": matrix(",", "", header="user"),
     **{f"implicit {case}": lines for case, (lines, _, _) in IMPLICIT.items()},
@@ -65,11 +66,13 @@ def test_every_suggestion_can_be_typed_and_goes_on(tmp_path: Path, case: str) ->
         datasets.load(spec)
     suggestions = SUGGESTION.findall(str(raised.value))
     assert suggestions, raised.value
+    assert spec not in suggestions
     for suggestion in suggestions:
         try:
             datasets.load(suggestion)
         except UsageError as error:
             assert str(error) != str(raised.value)
+            assert suggestion not in SUGGESTION.findall(str(error))
             further = SUGGESTION.findall(str(error))
             assert further, error
             assert any(is_read(spec) for spec in further), error
@@ -100,6 +103,36 @@ def test_messages_count_first_then_show_the_first(
 ) -> None:
     with pytest.raises(UsageError, match=re.escape(message)):
         datasets.load(write_form(tmp_path, "t.csv", text_of(lines)))
+
+
+@pytest.mark.parametrize("where", ["note!=", "note=x", "kind!=film", "kind=", "kind=book"])
+def test_a_filter_that_keeps_nothing_does_not_propose_itself(tmp_path: Path, where: str) -> None:
+    lines = ["user,item,rating,note,kind", *(f"{u},{i},{r},,film" for u, i, r, _ in ROWS)]
+    spec = write_form(tmp_path, "t.csv", text_of(lines))
+    with pytest.raises(UsageError, match="keeps none of 90 lines") as raised:
+        datasets.load(f"{spec}[where={where}]")
+    message = str(raised.value)
+    assert f"[where={where}]" not in message
+    assert message.endswith(f"Without the filter: {spec}")
+    assert all(is_read(suggestion) for suggestion in SUGGESTION.findall(message))
+
+
+def test_a_column_without_a_single_id_is_not_filtered_to_nothing(tmp_path: Path) -> None:
+    lines = ["user,item,rating,film", *(f"{u},,{r},{i}" for u, i, r, _ in ROWS)]
+    spec = write_form(tmp_path, "t.csv", text_of(lines))
+    with pytest.raises(UsageError, match=r"all 90 lines.*Name another column: item=COLUMN"):
+        datasets.load(f"{spec}[item=item]")
+    assert is_read(f"{spec}[item=film]")
+
+
+def test_a_table_with_one_rating_a_line_is_no_matrix(tmp_path: Path) -> None:
+    for name, header in (("t.csv", ["user", "item", "rating", "time"]), ("headless.csv", None)):
+        spec = write_form(tmp_path, name, text_of(lines_of(header=header)))
+        with pytest.raises(UsageError, match="looks like one rating a line") as raised:
+            datasets.load(f"{spec}[layout=wide]")
+        assert str(raised.value).endswith(f": {spec}")
+    spec = write_form(tmp_path, "wide.csv", text_of(matrix(",", "", header="user")))
+    assert is_read(f"{spec}[layout=wide]")
 
 
 def test_many_or_long_columns_do_not_fill_the_screen(tmp_path: Path) -> None:

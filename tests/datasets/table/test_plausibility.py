@@ -164,6 +164,61 @@ def test_users_who_dislike_everything_make_zeros_no_code(tmp_path: Path) -> None
     assert datasets.load(f"table:{path}").ratings.scale == (0, 5)
 
 
+@pytest.mark.parametrize(
+    ("ratings", "remark", "scale", "first"),
+    [
+        (["80%", "60", "45 %", "100"], "all are taken for percents", (0, 100), [80, 60, 45, 100]),
+        (["3,5", "4.5", "4", "2,0"], "a decimal comma on some lines", (0.5, 5), [3.5, 4.5, 4, 2]),
+    ],
+)
+def test_ratings_in_two_forms_are_read_where_they_can_mean_one_thing(
+    tmp_path: Path,
+    ratings: list[object],
+    remark: str,
+    scale: tuple[float, float],
+    first: list[float],
+) -> None:
+    data = datasets.load(write_ratings(tmp_path / "t.csv", ratings * 25))
+    assert data.ratings.values[:4].tolist() == first
+    assert data.ratings.scale == scale
+    assert any(remark in text for text in data.provenance.remarks)
+
+
+@pytest.mark.parametrize(
+    ("ratings", "message"),
+    [
+        (["80%", "60%", "4", "5"], "Some ratings are percents, as 80%, and some are not, as 4"),
+        (["80%", ".5", ".4", "40"], "Some ratings are percents, as 80%, and some are not, as .5"),
+        (["3,5", "4.5", "1,234"], "Some ratings have commas, as 3,5, and some points, as 4.5"),
+    ],
+)
+def test_ratings_in_two_forms_that_are_not_clear_are_refused_for_all_lines(
+    tmp_path: Path, ratings: list[object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=rf"of \d+ lines.*{re.escape(message)}"):
+        datasets.load(write_ratings(tmp_path / "t.csv", ratings * 25))
+
+
+@pytest.mark.parametrize(("scale", "above"), [((1, 10), [11]), ((1, 5), [6, 7])])
+def test_a_few_ratings_above_a_scale_that_is_full_are_counted(
+    tmp_path: Path, scale: tuple[int, int], above: list[int]
+) -> None:
+    whole = list(range(scale[0], scale[1] + 1))
+    ratings = [*draw(whole, [1] * len(whole), 592), *above, *above, *above, *above]
+    data = datasets.load(write_ratings(tmp_path / "t.csv", ratings))
+    n_above = 4 * len(above)
+    told = f"{n_above} of {592 + n_above} ratings are {' or '.join(map(str, above))}, all others"
+    assert told in remarks_of(data)
+
+
+def test_a_wider_scale_whose_highest_is_given_by_many_is_not_remarked(tmp_path: Path) -> None:
+    data = datasets.load(
+        write_ratings(tmp_path / "t.csv", draw([*range(1, 7)], [5, 5, 9, 9, 9, 2]))
+    )
+    assert data.ratings.scale == (1, 6)
+    assert "typing" not in remarks_of(data)
+
+
 def test_a_typing_error_is_shown_with_its_line(tmp_path: Path) -> None:
     ratings = draw([1, 2, 3, 4, 5], [1, 2, 5, 6, 3], 170)
     ratings[40] = "50"
