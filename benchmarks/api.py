@@ -25,10 +25,8 @@ from recbench import datasets
 from recbench.adapters import Recommender, available
 from recbench.benchmarks.certainty import find_blind_spots
 from recbench.benchmarks.execution import (
-    Custody,
     Executor,
     Limits,
-    blame_cell,
     make_jobs,
     open_executor,
     remove_logs,
@@ -50,9 +48,11 @@ from recbench.benchmarks.records import (
     PHASES,
     BlindSpot,
     Cell,
+    Custody,
     Record,
     Run,
     RunDescription,
+    blame_cell,
     claim_directory,
     describe_algorithms,
     describe_data,

@@ -5,10 +5,9 @@ off while an algorithm runs; or, to debug, in the process of the command.
 (`make_jobs`) and gives them to an executor (`open_executor`). On which processors it runs them, and
 in which processes, is its own business. The doctor asks whether an executor can start and what a
 library does when it is imported, and command lines what it is like when an executor breaks
-(`HarnessError`). `Custody` holds the files of a run while an algorithm could delete them.
+(`HarnessError`).
 """
 
-from recbench.benchmarks.execution.custody import Custody, blame_cell
 from recbench.benchmarks.execution.executor import Executor, open_executor
 from recbench.benchmarks.execution.fork_pool import HarnessError, explain_broken_library
 from recbench.benchmarks.execution.job import Job, Limits, make_jobs
@@ -17,12 +16,10 @@ from recbench.benchmarks.execution.outcome import remove_logs
 from recbench.benchmarks.execution.worker import describe_fold
 
 __all__ = [
-    "Custody",
     "Executor",
     "HarnessError",
     "Job",
     "Limits",
-    "blame_cell",
     "describe_environment",
     "describe_fold",
     "explain_broken_library",

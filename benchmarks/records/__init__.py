@@ -7,6 +7,7 @@ Everybody above comes in; this room knows nothing of processes. Yesterday's file
 from recbench.benchmarks.records.cell import PHASES, TUNED, Cell
 from recbench.benchmarks.records.certificate import REPEATABILITIES, Certificate, Repeatability
 from recbench.benchmarks.records.csv_table import csv_row, embed_records, table_values, write_table
+from recbench.benchmarks.records.custody import Custody, blame_cell
 from recbench.benchmarks.records.describe import describe_algorithms, describe_data
 from recbench.benchmarks.records.distributions import distributions_by_module
 from recbench.benchmarks.records.examples import (
@@ -61,6 +62,7 @@ __all__ = [
     "BlindSpot",
     "Cell",
     "Certificate",
+    "Custody",
     "ColdStart",
     "DataDescription",
     "Disagreement",
@@ -75,6 +77,7 @@ __all__ = [
     "Run",
     "RunDescription",
     "answers_source",
+    "blame_cell",
     "claim_directory",
     "csv_row",
     "describe_algorithms",

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from recbench.benchmarks.records import Cell, Record, Run
+from recbench.benchmarks.records.cell import Cell
+from recbench.benchmarks.records.record import Record, Run
 from recbench.datasets.storage import write_atomically
 
 MOST_FILES = 1 << 16  # to be open at the same time, where the system allows it
