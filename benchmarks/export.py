@@ -21,6 +21,7 @@ from typer import Argument, Option
 from recbench import datasets
 from recbench.benchmarks.console import FINE, serve
 from recbench.benchmarks.splits import (
+    SPLITS,
     canonical_spec,
     digest_of_split,
     divide,
@@ -33,7 +34,7 @@ from recbench.datasets import Dataset, UsageError
 from recbench.datasets.foundation import open_console, pick_name
 
 SCHEMA = 1  # of folds.json
-Part: TypeAlias = Literal["train", "test"]
+Part: TypeAlias = Literal["train", "validation", "test"]
 
 # The columns of RecBole's atomic files, by those of ours.
 RECBOLE_COLUMNS = {
@@ -46,7 +47,7 @@ RECBOLE_COLUMNS = {
 
 @dataclass(frozen=True)
 class ExportedPart:
-    """A file with the training or the test ratings of a fold.
+    """A file with the training, the validation or the test ratings of a fold.
 
     `rows` is the fingerprint of the row numbers, in the order of the file, as records have it.
     """
@@ -59,11 +60,12 @@ class ExportedPart:
 
 @dataclass(frozen=True)
 class ExportedFold:
-    """The two files of one fold."""
+    """The files of one fold; without a validation part if none was asked for."""
 
     fold: int
     train: ExportedPart
     test: ExportedPart
+    validation: ExportedPart | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Export:
     simulated: bool
     digest: str  # of the data, and of the rows of a split that they bring
     split: str
+    validation: str  # the split that takes a validation part out of the training part; "" if none
     n_folds: int
     split_seed: int
     scale: tuple[float, float]
@@ -97,10 +100,18 @@ def export(
     file_format: Annotated[
         str, Option("--format", help="csv, parquet, or recbole (atomic files, .inter)")
     ] = "csv",
+    validation: Annotated[
+        str,
+        Option(
+            help="a split, such as holdout, that takes a validation part out of each training part;"
+            " RecBole's benchmark_filename needs one"
+        ),
+    ] = "",
 ) -> int:
     """Write the training and the test ratings of every fold, exactly as the bench divides them.
 
-    Ids are those of the data's own files. OUT/folds.json holds the digest of the data, the
+    Ids are those of the data's own files. With --validation holdout a fifth of each training part
+    is a part of its own, in a third file. OUT/folds.json holds the digest of the data, the
     fingerprints of the rows and the sha256 of every file.
     """
     pick_name("--format", file_format, WRITERS)
@@ -108,9 +119,10 @@ def export(
     loaded = datasets.load(dataset)
     spec = canonical_spec(split)
     n_folds = resolve_n_folds(loaded, spec, folds)
-    refuse_empty_parts(loaded, spec, n_folds, seed)
+    inner = _check_validation(loaded, validation)
+    refuse_empty_parts(loaded, spec, n_folds, seed, inner)
 
-    exported = _write_folds(loaded, dataset, spec, n_folds, seed, file_format, out)
+    exported = _write_folds(loaded, dataset, spec, inner, n_folds, seed, file_format, out)
 
     console = open_console(soft_wrap=True)
     if exported.simulated:
@@ -136,10 +148,24 @@ def _refuse_place(out: Path) -> None:
         )
 
 
+def _check_validation(dataset: Dataset, typed: str) -> str:
+    """The split that takes validation parts out, as it stands in a cell; "" if none is asked for.
+
+    UsageError for one that is not the bench's own, or that needs times where there are none.
+    """
+    if not typed:
+        return ""
+    pick_name("split for --validation", typed.partition("[")[0], SPLITS)
+    spec = canonical_spec(typed)
+    resolve_n_folds(dataset, spec, None)
+    return spec
+
+
 def _write_folds(
     dataset: Dataset,
     typed: str,
     split: str,
+    validation: str,
     n_folds: int,
     seed: int,
     file_format: str,
@@ -154,10 +180,17 @@ def _write_folds(
         directory = Path(scratch, "export")
         exported_folds = []
         for fold in range(n_folds):
-            train_rows, test_rows = divide(dataset, split, n_folds, fold, seed)
-            train = _write_part(dataset, train_rows, fold, "train", file_format, directory)
-            test = _write_part(dataset, test_rows, fold, "test", file_format, directory)
-            exported_folds.append(ExportedFold(fold, train, test))
+            rows: dict[Part, NDArray[np.int64]] = {}
+            rows["train"], rows["test"] = divide(dataset, split, n_folds, fold, seed)
+            if validation:
+                rows["train"], rows["validation"] = divide(
+                    dataset, split, n_folds, fold, seed, validation
+                )
+            parts = {
+                part: _write_part(dataset, rows[part], fold, part, file_format, directory)
+                for part in rows
+            }
+            exported_folds.append(ExportedFold(fold, **parts))
 
         provenance = dataset.provenance
         exported = Export(
@@ -167,6 +200,7 @@ def _write_folds(
             simulated=provenance.simulated,
             digest=digest_of_split(dataset, split),
             split=split,
+            validation=validation,
             n_folds=n_folds,
             split_seed=seed,
             scale=dataset.ratings.scale,

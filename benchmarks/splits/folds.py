@@ -199,7 +199,7 @@ def refuse_empty_parts(
         division = f"--split {spec}"
         if inner:
             train, test = divide_again(dataset.ratings, train, inner, seed)
-            division += f", the training part divided by {inner} for --tune"
+            division += f", the training part divided again by {inner}"
         for part, rows in (("training", train), ("test", test)):
             if len(rows) == 0:
                 raise UsageError(

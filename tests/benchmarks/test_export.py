@@ -77,6 +77,28 @@ def test_files_hold_the_ratings_with_the_ids_of_the_data(
     assert_same_rows(np.concatenate(tested), given.to_numpy())
 
 
+def test_recbole_gets_a_validation_part_taken_from_the_training_part(
+    ratings_file: Path, tmp_path: Path
+) -> None:
+    arguments = (f"table:{ratings_file}", "--folds", 2, "--format", "recbole")
+    assert export_folds(*arguments, "--out", tmp_path / "two").exit_code == 0
+    result = export_folds(*arguments, "--validation", "holdout", "--out", tmp_path / "three")
+    assert result.exit_code == 0, result.output
+
+    folds = read_folds(tmp_path / "three")
+    assert folds["validation"] == "holdout"
+    for before, fold in zip(read_folds(tmp_path / "two")["folds"], folds["folds"], strict=True):
+        names = [f"fold-{fold['fold']}.{part}.inter" for part in ("train", "validation", "test")]
+        directory = tmp_path / "three" / f"fold-{fold['fold']}"
+        assert sorted(path.name for path in directory.iterdir()) == sorted(names)
+        train, validation, test = (read_file(directory / name).to_numpy() for name in names)
+        whole = read_file(tmp_path / "two" / before["train"]["file"]).to_numpy()
+        assert_same_rows(np.concatenate([train, validation]), whole)
+        assert len(validation) == fold["validation"]["n_ratings"] == round(len(whole) / 5)
+        assert fold["test"]["rows"] == before["test"]["rows"]
+        assert len(test) == before["test"]["n_ratings"]
+
+
 def assert_same_rows(left: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> None:
     """Equal as sets of rows."""
     assert sorted(map(tuple, left.tolist())) == sorted(map(tuple, right.tolist()))
@@ -108,6 +130,8 @@ def test_ids_that_recbole_cannot_hold_are_refused_and_nothing_is_left(tmp_path: 
         (["--format", "json"], "csv"),
         (["--split", "kfolds"], "kfold"),
         (["--folds", "1"], "expected 2 to"),
+        (["--validation", "official"], "split for --validation"),
+        (["--validation", "holdout[part=2]"], "unknown parameter"),
     ],
 )
 def test_wrong_choices_are_refused(

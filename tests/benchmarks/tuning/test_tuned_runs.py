@@ -212,7 +212,7 @@ def test_a_training_part_that_is_too_small_to_be_divided_is_refused(
     table.write_text("user,item,rating\n" + "".join(f"{u},{u % 2},{1 + u}\n" for u in range(4)))
     request = Request(dataset=f"table:{table}", algorithms=("item-mean",), folds=4, tune="2")
     small = replace(request, split="holdout[test=3]", folds=1)
-    with pytest.raises(UsageError, match="divided by holdout for --tune"):
+    with pytest.raises(UsageError, match="divided again by holdout"):
         Bench(table).tune(tmp_path / "run", small)
     with pytest.raises(UsageError, match="--tune"):
         check_request(replace(request, tune="fifty"))
