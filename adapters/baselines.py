@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters.base import NOTHING_TO_CHOOSE, Floats, Indices, Origin, Recommender
-from recbench.adapters.shared.parameters import Count, NonNegative, Search
+from recbench.adapters.shared.parameters import LENSKIT, Count, NonNegative, Search
 from recbench.datasets.foundation import GOLDEN_GAMMA, mix_bits
 from recbench.datasets.ratings import Ratings
+
+OF_M = "here: from next to no weight to beyond the 25,000 votes of IMDb's list of films"
 
 
 def _hash_to_uniform(seed: int, users: Indices, items: Indices) -> Floats:
@@ -98,14 +100,14 @@ class ItemMean(_ByItem):
     """The item's mean rating, shrunk towards the global mean by `damping` pseudo-ratings.
 
     score(u, i) = mu + sum of (r - mu) over the item's ratings / (number of them + damping); mu for
-    unknown items. Space of tuning: chosen here, up to more than most items have ratings.
+    unknown items.
     """
 
     name = "item-mean"
     family = "baseline"
     predicts = "ratings"
     origin = NOTHING_TO_CHOOSE
-    damping: Annotated[NonNegative, Search(0, 100)] = 0.0
+    damping: Annotated[NonNegative, Search(0, 100, LENSKIT)] = 0.0
 
     def fit(self, data: Ratings, seed: int) -> None:
         """One pass over the ratings."""
@@ -119,14 +121,14 @@ class UserMean(Recommender):
 
     score(u, i) = mu + sum of (r - mu) over the user's ratings / (number of them + damping); mu for
     unknown users. All items of a user are tied, so as a ranking it is chance. No damping by
-    default, as in the source notebooks. Space of tuning: that of `item-mean`.
+    default, as in the source notebooks.
     """
 
     name = "user-mean"
     family = "baseline"
     predicts = "ratings"
     origin = NOTHING_TO_CHOOSE
-    damping: Annotated[NonNegative, Search(0, 100)] = 0.0
+    damping: Annotated[NonNegative, Search(0, 100, LENSKIT)] = 0.0
 
     def fit(self, data: Ratings, seed: int) -> None:
         """One pass over the ratings."""
@@ -148,15 +150,14 @@ class WeightedMean(_ByItem):
 
     R is the item's mean, v its number of ratings, C the mean of all ratings; m = 1000 as in the
     source notebook. Algebraically it is `item-mean` with a damping of m; it has a row of its own
-    because readers know its formula. Space of tuning: chosen here, about a decade around the
-    default.
+    because readers know its formula.
     """
 
     name = "weighted-mean"
     family = "baseline"
     predicts = "ratings"
     origin = Origin("notebook", "source notebook (m = 1000)")
-    m: Annotated[NonNegative, Search(1, 10_000, log=True)] = 1000.0
+    m: Annotated[NonNegative, Search(1, 100_000, OF_M, log=True)] = 1000.0
 
     def fit(self, data: Ratings, seed: int) -> None:
         """One pass over the ratings."""
@@ -187,8 +188,7 @@ class UserItemBias(Recommender):
 
     Minimises sum (r - mu - b_u - b_i)^2 + damping_users * sum b_u^2 + damping_items * sum b_i^2 by
     alternating its two closed-form solutions (Koren 2010, "Factor in the Neighbors", section 2.1,
-    with the defaults of Surprise's BaselineOnly). An unknown user or item has a bias of 0. Space of
-    tuning: chosen here, about a decade around the default.
+    with the defaults of Surprise's BaselineOnly). An unknown user or item has a bias of 0.
     """
 
     name = "user-item-bias"
@@ -196,8 +196,8 @@ class UserItemBias(Recommender):
     predicts = "ratings"
     epochs_hyperparameter = "n_epochs"
     origin = Origin("library", "Surprise's BaselineOnly")
-    damping_users: Annotated[NonNegative, Search(0.1, 100, log=True)] = 15.0
-    damping_items: Annotated[NonNegative, Search(0.1, 100, log=True)] = 10.0
+    damping_users: Annotated[NonNegative, Search(0.1, 100, LENSKIT, log=True)] = 15.0
+    damping_items: Annotated[NonNegative, Search(0.1, 100, LENSKIT, log=True)] = 10.0
     n_epochs: Count = 10
 
     def fit(self, data: Ratings, seed: int) -> None:

@@ -8,11 +8,13 @@ from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import NOTHING_TO_CHOOSE, Floats, Indices
 from recbench.adapters.shared.interactions import ScoresWholeRows, matrix_of_likes
-from recbench.adapters.shared.parameters import Count, Search, Share
+from recbench.adapters.shared.parameters import Choose, Count, Search, Share
 from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.ratings import Catalogue, Ratings
 
 # A shorter sum of texts is one that has cancelled out, and rounding is left of it.
+
+OF_TERMS = "here: up to about the 24,144 terms of the fourth source notebook"
 SHORTEST_PROFILE = 1e-6
 
 
@@ -38,7 +40,7 @@ class TfidfContent(ScoresWholeRows):
 
     `similar` gives the items nearest to one item. Known limits: a user without a profile, or an
     item without words, scores 0 (there is nothing to compare, and popularity is another row's
-    claim); no score knows how good a film is. Space of tuning: chosen here.
+    claim); no score knows how good a film is.
     """
 
     name = "tfidf-content"
@@ -47,8 +49,8 @@ class TfidfContent(ScoresWholeRows):
     units = "scale"
     requires = ("sklearn",)
     origin = NOTHING_TO_CHOOSE
-    profile: Literal["liked", "centred"] = "liked"
-    max_features: Annotated[Count | None, Search(300, 30_000, log=True)] = None
+    profile: Annotated[Literal["liked", "centred"], Choose("here: both")] = "liked"
+    max_features: Annotated[Count | None, Search(300, 30_000, OF_TERMS, log=True)] = None
     relevant_share: Share = 0.75
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:

@@ -11,9 +11,12 @@ from scipy.sparse import coo_matrix, csr_matrix, hstack, identity
 
 from recbench.adapters.base import Origin
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Search, Share
+from recbench.adapters.shared.parameters import Choose, Count, NonNegative, Positive, Search, Share
 from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.ratings import Catalogue, Ratings, share_of_scale
+
+# The random search of LightFM's author, at https://stackoverflow.com/a/49983651, made wider
+KULA = "Kula 2018, wider"
 
 
 class LightFMData(NamedTuple):
@@ -31,8 +34,7 @@ class _LightFM(Factorised):
     `relevant_share` of the scale (4 on 1 to 5), other ratings are left out. "raw-ratings": every
     rating with its value, as in the source notebook, which meant the values as weights; but LightFM
     only looks whether a value is above 0 (and k-OS not even that), so one star out of five is a
-    like as good as five. Space of tuning: chosen here around the defaults; of the penalties as far
-    as factors still move.
+    like as good as five.
     """
 
     family = "lightfm"
@@ -43,12 +45,12 @@ class _LightFM(Factorised):
     origin = Origin("library", "LightFM; components and epochs of the source notebook")
     loss: ClassVar[str]
     dislikes: ClassVar[bool] = False  # whether the loss learns from entries of -1
-    no_components: Annotated[Count, Search(5, 200, log=True)] = 20
-    epochs: Annotated[Count, Search(5, 100, log=True)] = 20
-    learning_schedule: Literal["adagrad", "adadelta"] = "adagrad"
-    learning_rate: Annotated[Positive, Search(0.001, 0.5, log=True)] = 0.05
-    item_alpha: Annotated[NonNegative, Search(1e-7, 1e-2, log=True)] = 0.0
-    user_alpha: Annotated[NonNegative, Search(1e-7, 1e-2, log=True)] = 0.0
+    no_components: Annotated[Count, Search(5, 200, KULA, log=True)] = 20
+    epochs: Annotated[Count, Search(5, 100, KULA, log=True)] = 20
+    learning_schedule: Annotated[Literal["adagrad", "adadelta"], Choose(KULA)] = "adagrad"
+    learning_rate: Annotated[Positive, Search(0.001, 0.5, KULA, log=True)] = 0.05
+    item_alpha: Annotated[NonNegative, Search(1e-9, 1e-2, KULA, log=True)] = 0.0
+    user_alpha: Annotated[NonNegative, Search(1e-9, 1e-2, KULA, log=True)] = 0.0
     max_sampled: Count = 10
     positives: Literal["liked", "raw-ratings"] = "liked"
     relevant_share: Share = 0.75
@@ -125,6 +127,7 @@ class LightFMWarp(_LightFM):
 
     name = "lightfm-warp"
     loss = "warp"
+    max_sampled: Annotated[Count, Search(5, 100, KULA, log=True)] = 10
 
 
 @dataclass(eq=False)
@@ -169,6 +172,7 @@ class LightFMWarpKOS(_LightFM):
 
     name = "lightfm-warp-kos"
     loss = "warp-kos"
+    max_sampled: Annotated[Count, Search(5, 100, KULA, log=True)] = 10
     k: Count = 5
     n: Count = 10
 

@@ -10,11 +10,20 @@ from scipy.sparse import csr_matrix
 from recbench.adapters.base import Floats, Origin
 from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes, gram_matrix
 from recbench.adapters.shared.memory import reason_to_skip_item_pairs
-from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Search, Share
+from recbench.adapters.shared.parameters import (
+    TOIS_2021,
+    Count,
+    NonNegative,
+    Positive,
+    Search,
+    Share,
+)
 from recbench.datasets.foundation import compile_lazily
 from recbench.datasets.ratings import Catalogue, Ratings
 
 MIRROR_BLOCK = 1024  # rows that are mirrored at a time
+# Of scikit-learn's alpha from .001 to 1 and l1_ratio from 1e-5 to 1, here for a thousand users
+PENALTIES = f"{TOIS_2021}, alpha and l1_ratio times 1000 users"
 
 
 @dataclass(eq=False)
@@ -28,7 +37,7 @@ class EASE(LearnsFromLikes, ItemItem):
     regularisation: between the 458 and 750 that Ferrari Dacrema et al. (TOIS 2021) found by tuning
     on MovieLens 100k and 1M, and Steck's own 500 for MovieLens 20M. Limit: time grows with the
     third power of the number of items, memory with the second. A user without likes scores 0
-    everywhere. Space of tuning: that of Ferrari Dacrema et al. (TOIS 2021), 1 to 1e7.
+    everywhere.
     """
 
     name = "ease"
@@ -39,7 +48,7 @@ class EASE(LearnsFromLikes, ItemItem):
         ("movielens-100k", "movielens-1m", "movielens-20m"),
         ("regularisation",),
     )
-    regularisation: Annotated[Positive, Search(1, 1e7, log=True)] = 500.0
+    regularisation: Annotated[Positive, Search(1, 1e7, TOIS_2021, log=True)] = 500.0
     relevant_share: Share = 0.75
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
@@ -102,8 +111,7 @@ class SLIM(LearnsFromLikes, ItemItem):
     are what Ferrari Dacrema et al. (TOIS 2021) tuned for MovieLens 100k, alpha = .2225 and l1_ratio
     = .000113 with 943 users, rounded; their values for MovieLens 1M give an l2 of 300 to 480.
     `n_neighbours` keeps only the largest weights of each item, None all of them. Limits as for
-    `ease`. Space of tuning: that of Ferrari Dacrema et al. (TOIS 2021), an alpha of .001 to 1, an
-    l1_ratio of 1e-5 to 1 and 5 to 1000 neighbours, for a thousand users.
+    `ease`.
     """
 
     name = "slim"
@@ -113,9 +121,9 @@ class SLIM(LearnsFromLikes, ItemItem):
     origin = Origin(
         "paper", "Ferrari Dacrema et al. 2021, rounded", ("movielens-100k",), ("l1", "l2")
     )
-    l1: Annotated[NonNegative, Search(1e-5, 100, log=True)] = 0.02
-    l2: Annotated[NonNegative, Search(1, 10_000, log=True)] = 200.0
-    n_neighbours: Annotated[Count | None, Search(5, 1000, log=True)] = None
+    l1: Annotated[NonNegative, Search(1e-6, 1000, PENALTIES, log=True)] = 0.02
+    l2: Annotated[NonNegative, Search(0.1, 10_000, PENALTIES, log=True)] = 200.0
+    n_neighbours: Annotated[Count | None, Search(5, 1000, TOIS_2021, log=True)] = None
     n_epochs: Count = 100
     tolerance: Positive = 1e-4
     relevant_share: Share = 0.75

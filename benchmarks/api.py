@@ -215,6 +215,7 @@ def run(
     show_users: str | int | Sequence[str | int] = (),
     real_only: bool = False,
     tune: str | int = "",
+    default_trial: bool = True,
     shard: str = "",
 ) -> "Comparison":
     """Compare algorithms on `data`, each fold in a process of its own.
@@ -249,6 +250,7 @@ def run(
         users=_list_texts(show_users),
         plugins=chosen.plugins,
         tune=str(tune),
+        default_trial=default_trial,
         shard=shard,
     )
     plan = check_request(request)

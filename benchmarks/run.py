@@ -102,6 +102,13 @@ def run(
             show_default=False,
         ),
     ] = "",
+    no_default_trial: Annotated[
+        bool,
+        Option(
+            "--no-default-trial",
+            help="leave the row's own hyperparameters out of what --tune tries",
+        ),
+    ] = False,
     shard: Annotated[
         str,
         Option(
@@ -170,6 +177,7 @@ def run(
         users=tuple(show_user or ()),
         plugins=tuple(plugin or ()),
         tune=tune,
+        default_trial=not no_default_trial,
         shard=shard,
     )
     plan = check_request(request)

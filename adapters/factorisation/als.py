@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from recbench.adapters.base import Indices, Origin
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.parameters import Count, Positive, Search
+from recbench.adapters.shared.parameters import DECADE, LENSKIT, Count, Positive, Search
 from recbench.datasets.foundation import compile_lazily
 from recbench.datasets.ratings import Ratings
 
+LENSKIT_CUT = f"{LENSKIT}, cut to save time"
 Doubles = NDArray[np.float64]
 
 
@@ -48,7 +49,7 @@ class ALS(Factorised):
     the error. Item factors start as in Zhou et al.: the item's mean as its bias (or first factor),
     the others small and random. A user or item without ratings has a bias and factors of 0, or
     without biases the mean factors of the others. `trace_` has the training RMSE at the end of each
-    epoch. Space of tuning: chosen here, about a decade around the default.
+    epoch.
     """
 
     name = "als"
@@ -60,9 +61,9 @@ class ALS(Factorised):
     origin = Origin(
         "library", "Spark's rank and regularisation, Microsoft Recommenders' epochs; biases added"
     )
-    n_factors: Annotated[Count, Search(2, 100, log=True)] = 10
-    n_epochs: Annotated[Count, Search(5, 50, log=True)] = 20
-    regularisation: Annotated[Positive, Search(0.001, 1, log=True)] = 0.1
+    n_factors: Annotated[Count, Search(2, 200, LENSKIT_CUT, log=True)] = 10
+    n_epochs: Annotated[Count, Search(5, 50, DECADE, log=True)] = 20
+    regularisation: Annotated[Positive, Search(1e-5, 1, LENSKIT, log=True)] = 0.1
     biased: bool = True
     weighted: bool = True
     init_deviation: Positive = 0.1

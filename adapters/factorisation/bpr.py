@@ -9,8 +9,18 @@ from scipy.sparse import csr_matrix
 from recbench.adapters.base import Floats, Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import LearnsFromLikes
-from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Search, Share
+from recbench.adapters.shared.parameters import (
+    TOIS_2021,
+    Count,
+    NonNegative,
+    Positive,
+    Search,
+    Share,
+)
 from recbench.datasets.foundation import compile_lazily
+
+TO_SAVE_TIME = f"here: {TOIS_2021} go up to 1,500 and stop early"
+OF_PENALTY = f"{TOIS_2021}, further since their end is the default"
 
 
 @compile_lazily(fastmath={"reassoc", "contract", "nsz", "arcp"})  # NaN stays NaN
@@ -75,8 +85,7 @@ class BPR(LearnsFromLikes, Factorised):
     The defaults were chosen on an inner split of a training part of MovieLens 100k; they are as
     good there as 200 epochs at a rate of .01 with a regularisation of .001, with which Microsoft
     Recommenders runs Cornac's BPR, in a quarter of the time. Liked = at least `relevant_share` of
-    the scale. Memory grows with users and items only. Space of tuning: that of Ferrari Dacrema et
-    al. (TOIS 2021), with up to 200 epochs.
+    the scale. Memory grows with users and items only.
     """
 
     name = "bpr"
@@ -91,10 +100,10 @@ class BPR(LearnsFromLikes, Factorised):
         "validation part",
         "budget not recorded",
     )
-    n_factors: Annotated[Count, Search(1, 200, log=True)] = 50
-    n_epochs: Annotated[Count, Search(5, 200, log=True)] = 50
-    learning_rate: Annotated[Positive, Search(1e-4, 0.1, log=True)] = 0.05
-    regularisation: Annotated[NonNegative, Search(1e-5, 0.01, log=True)] = 0.01
+    n_factors: Annotated[Count, Search(1, 200, TOIS_2021, log=True)] = 50
+    n_epochs: Annotated[Count, Search(5, 200, TO_SAVE_TIME, log=True)] = 50
+    learning_rate: Annotated[Positive, Search(1e-4, 0.1, TOIS_2021, log=True)] = 0.05
+    regularisation: Annotated[NonNegative, Search(1e-5, 0.1, OF_PENALTY, log=True)] = 0.01
     relevant_share: Share = 0.75
 
     def fit(self, data: csr_matrix, seed: int) -> None:

@@ -9,8 +9,17 @@ from scipy.sparse import csr_matrix
 from recbench.adapters.base import Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import LearnsFromLikes
-from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Search, Share
+from recbench.adapters.shared.parameters import (
+    TOIS_2021,
+    Count,
+    NonNegative,
+    Positive,
+    Search,
+    Share,
+)
 from recbench.datasets.foundation import compile_lazily
+
+TO_SAVE_TIME = f"here: {TOIS_2021} go up to 500 and stop early"
 
 
 @dataclass(eq=False)
@@ -28,8 +37,7 @@ class FunkSVD(LearnsFromLikes, Factorised):
 
     Defaults: theirs for MovieLens 100k; optimiser and epochs, which they do not give, are what
     their rule, early stopping on a tenth of each user's training ratings, leads to here. A user or
-    item without likes scores 0. Space of tuning: that of Ferrari Dacrema et al. (TOIS 2021), with
-    up to 200 epochs.
+    item without likes scores 0.
     """
 
     name = "funk-svd"
@@ -48,12 +56,12 @@ class FunkSVD(LearnsFromLikes, Factorised):
             "liked_share",
         ),
     )
-    n_factors: Annotated[Count, Search(1, 200, log=True)] = 16
-    n_epochs: Annotated[Count, Search(5, 200, log=True)] = 100
-    learning_rate: Annotated[Positive, Search(1e-4, 0.1, log=True)] = 0.1
-    user_regularisation: Annotated[NonNegative, Search(1e-5, 0.01, log=True)] = 0.01
-    item_regularisation: Annotated[NonNegative, Search(1e-5, 0.01, log=True)] = 0.0
-    liked_share: Share = 0.0782
+    n_factors: Annotated[Count, Search(1, 200, TOIS_2021, log=True)] = 16
+    n_epochs: Annotated[Count, Search(5, 200, TO_SAVE_TIME, log=True)] = 100
+    learning_rate: Annotated[Positive, Search(1e-4, 0.1, TOIS_2021, log=True)] = 0.1
+    user_regularisation: Annotated[NonNegative, Search(1e-5, 0.01, TOIS_2021, log=True)] = 0.01
+    item_regularisation: Annotated[NonNegative, Search(1e-5, 0.01, TOIS_2021, log=True)] = 0.0
+    liked_share: Annotated[Share, Search(0, 0.5, TOIS_2021)] = 0.0782
     init_deviation: Positive = 0.1
     relevant_share: Share = 0.75
 

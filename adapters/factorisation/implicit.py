@@ -10,7 +10,18 @@ from scipy.sparse import csr_matrix
 from recbench.adapters.base import Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import LearnsFromLikes
-from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Search, Share
+from recbench.adapters.shared.parameters import (
+    LENSKIT,
+    TOIS_2021,
+    Count,
+    NonNegative,
+    Positive,
+    Search,
+    Share,
+)
+
+OF_SUMS = "here: from the default of implicit to beyond what was best here, 40"
+CONFIDENCE = f"{TOIS_2021} and {LENSKIT}"
 
 
 class _Implicit(LearnsFromLikes, Factorised):
@@ -57,8 +68,7 @@ class ImplicitALS(_Implicit):
     (`tests/proof/choose_defaults.py`), around what an earlier grid had found by a test part: the
     library's own (100 factors, regularization .01, alpha 1) learn the likes by heart there, at
     little more than half the nDCG@10. Limit: the regularization is a sum, not a share of the likes,
-    so more data want a larger one. Space of tuning: that of Ferrari Dacrema et al. (TOIS 2021), but
-    for the regularization, which has another unit here.
+    so more data want a larger one.
     """
 
     name = "implicit-als"
@@ -70,10 +80,10 @@ class ImplicitALS(_Implicit):
         "validation part",
         "36 settings",
     )
-    factors: Annotated[Count, Search(1, 200, log=True)] = 64
-    regularization: Annotated[NonNegative, Search(0.01, 1000, log=True)] = 40.0
-    alpha: Annotated[Positive, Search(0.001, 50, log=True)] = 5.0
-    iterations: Annotated[Count, Search(1, 50)] = 15
+    factors: Annotated[Count, Search(1, 200, TOIS_2021, log=True)] = 64
+    regularization: Annotated[NonNegative, Search(0.01, 1000, OF_SUMS, log=True)] = 40.0
+    alpha: Annotated[Positive, Search(0.001, 100, CONFIDENCE, log=True)] = 5.0
+    iterations: Annotated[Count, Search(1, 50, TOIS_2021)] = 15
     use_cg: bool = True
     relevant_share: Share = 0.75
 
@@ -106,8 +116,7 @@ class ImplicitBPR(_Implicit):
 
     Defaults: the library's, but 32 factors and 50 iterations instead of 100 and 100, which ranked
     better within the training part of one fold of MovieLens 100k. Limit: with negatives drawn by
-    popularity it ranks popular items too low. Space of tuning: that of Ferrari Dacrema et al. (TOIS
-    2021), with up to 200 iterations.
+    popularity it ranks popular items too low.
     """
 
     name = "implicit-bpr"
@@ -119,10 +128,10 @@ class ImplicitBPR(_Implicit):
         "validation part",
         "budget not recorded",
     )
-    factors: Annotated[Count, Search(1, 200, log=True)] = 32
-    learning_rate: Annotated[Positive, Search(1e-4, 0.1, log=True)] = 0.01
-    regularization: Annotated[NonNegative, Search(1e-5, 0.01, log=True)] = 0.01
-    iterations: Annotated[Count, Search(5, 200, log=True)] = 50
+    factors: Annotated[Count, Search(4, 512, LENSKIT, log=True)] = 32
+    learning_rate: Annotated[Positive, Search(1e-5, 0.1, LENSKIT, log=True)] = 0.01
+    regularization: Annotated[NonNegative, Search(1e-5, 1, LENSKIT, log=True)] = 0.01
+    iterations: Annotated[Count, Search(5, 200, LENSKIT, log=True)] = 50
     verify_negative_samples: bool = True
     relevant_share: Share = 0.75
 

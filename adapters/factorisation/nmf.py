@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from recbench.adapters.base import Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import LearnsFromLikes
-from recbench.adapters.shared.parameters import Count, Search, Share
+from recbench.adapters.shared.parameters import TOIS_2021, Choose, Count, Search, Share
 
 
 @dataclass(eq=False)
@@ -23,8 +23,7 @@ class NMF(LearnsFromLikes, Factorised):
     the factors, "nndsvda" takes them from singular vectors.
 
     Defaults: the factors and iterations of Ferrari Dacrema et al. 2021 (TOIS) for MovieLens 100k.
-    Known limits: it is slow on large data, and what it ends in depends on the start. Space of
-    tuning: that of Ferrari Dacrema et al. (TOIS 2021), 1 to 350 factors.
+    Known limits: it is slow on large data, and what it ends in depends on the start.
     """
 
     name = "nmf"
@@ -34,9 +33,9 @@ class NMF(LearnsFromLikes, Factorised):
     origin = Origin(
         "paper", "Ferrari Dacrema et al. 2021", ("movielens-100k",), ("n_factors", "n_iter")
     )
-    n_factors: Annotated[Count, Search(1, 350)] = 30
+    n_factors: Annotated[Count, Search(1, 350, TOIS_2021)] = 30
     n_iter: Count = 500
-    start: Literal["random", "nndsvda"] = "random"
+    start: Annotated[Literal["random", "nndsvda"], Choose(TOIS_2021)] = "random"
     relevant_share: Share = 0.75
 
     def fit(self, data: csr_matrix, seed: int) -> None:

@@ -10,7 +10,7 @@ from scipy.sparse.linalg import svds
 from recbench.adapters.base import Floats, Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.interactions import matrix_of_likes
-from recbench.adapters.shared.parameters import Count, Search, Share
+from recbench.adapters.shared.parameters import TOIS_2021, Count, Search, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
 
@@ -23,8 +23,7 @@ class PureSVD(Factorised):
     the ratings themselves, as stars from 1 on, so that a missing rating is below the lowest; with a
     `relevant_share` it has ones for likes. Default: 15 factors, among the 13 to 24 that Ferrari
     Dacrema et al. (TOIS 2021) tuned for MovieLens 100k; larger data want about 50. The seed is that
-    of Lanczos' starting vector, and shows in the last digits only. Space of tuning: that of Ferrari
-    Dacrema et al. (TOIS 2021), 1 to 350 factors.
+    of Lanczos' starting vector, and shows in the last digits only.
     """
 
     name = "pure-svd"
@@ -34,7 +33,7 @@ class PureSVD(Factorised):
     origin = Origin(
         "paper", "among those of Ferrari Dacrema et al. 2021", ("movielens-100k",), ("n_factors",)
     )
-    n_factors: Annotated[Count, Search(1, 350)] = 15
+    n_factors: Annotated[Count, Search(1, 350, TOIS_2021)] = 15
     relevant_share: Share | None = None
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> csr_matrix:

@@ -9,10 +9,12 @@ from recbench.adapters.base import Floats
 from recbench.adapters.keras.base import Arrays, tuned_on_movielens
 from recbench.adapters.keras.products import Product
 from recbench.adapters.shared.memory import reason_to_skip
-from recbench.adapters.shared.parameters import Count, NonNegative, Search
+from recbench.adapters.shared.parameters import DECADE, Count, NonNegative, Search
 from recbench.datasets.ratings import Catalogue, Ratings
 
 # Dense items x users matrices held at a time: inputs, outputs, their copies, and predictions.
+
+SEDHAIN_2015 = "Sedhain et al. 2015"
 MATRICES = 6
 
 
@@ -27,15 +29,14 @@ class KerasAutoRec(Product):
     held-out ratings of MovieLens 100k for Adam; the paper has resilient propagation. A user unseen
     in training gets the mean user's weights and an unseen item the mean hidden units: in effect the
     item's, or the user's, mean. Rating vectors are dense, so data are limited by users times items.
-    `min_batches` is 1: an epoch is a pass over items, not ratings. Space of tuning: chosen here
-    around the defaults.
+    `min_batches` is 1: an epoch is a pass over items, not ratings.
     """
 
     name = "keras-autorec"
     origin = tuned_on_movielens("Sedhain et al. 2015", "epochs", "regularisation")
-    n_hidden: Annotated[Count, Search(50, 1000, log=True)] = 500
-    regularisation: Annotated[NonNegative, Search(1, 1000, log=True)] = 200.0
-    epochs: Annotated[Count, Search(5, 100, log=True)] = 20
+    n_hidden: Annotated[Count, Search(10, 1000, SEDHAIN_2015, log=True)] = 500
+    regularisation: Annotated[NonNegative, Search(0.001, 1000, SEDHAIN_2015, log=True)] = 200.0
+    epochs: Annotated[Count, Search(5, 100, DECADE, log=True)] = 20
     batch_size: Count = 64
     min_batches: Count = 1
 

@@ -22,6 +22,8 @@ from recbench.datasets.ratings import Catalogue, Ratings
 os.environ.setdefault("KERAS_BACKEND", "jax")  # Keras reads it when it is imported
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+HE_2017 = "He et al. 2017, wider"
+
 PREDICT_BATCH = 1 << 14  # pairs at a time; one shape, so one compilation
 # Pairs at a time while training: fewer, because the model that is trained may need more memory for
 # a pair than the one that answers.
@@ -51,8 +53,7 @@ class KerasModel(Recommender):
     they began with.
 
     Where a default is not its notebook's, it was chosen by the error on one 80/20 split of
-    MovieLens 100k. Space of tuning, of the rows that have no other: the learning rate a decade
-    around the default; what else a row searches was chosen here, too.
+    MovieLens 100k.
     """
 
     family: ClassVar[str] = "keras"
@@ -64,7 +65,7 @@ class KerasModel(Recommender):
     batch_size: Count = 256
     min_batches: Count = 200
     optimizer: Literal["adam", "adagrad", "sgd"] = "adam"
-    learning_rate: Annotated[Positive, Search(1e-4, 0.01, log=True)] = 0.001
+    learning_rate: Annotated[Positive, Search(1e-4, 0.01, HE_2017, log=True)] = 0.001
     validation: ShareBelowOne = 0.0
     patience: NaturalNumber = 0
 

@@ -7,10 +7,12 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices
-from recbench.adapters.keras.base import KerasModel, embed_pair, tuned_on_movielens
-from recbench.adapters.shared.parameters import Count, Positive, Search, ShareBelowOne
+from recbench.adapters.keras.base import HE_2017, KerasModel, embed_pair, tuned_on_movielens
+from recbench.adapters.shared.parameters import DECADE, Count, Positive, Search, ShareBelowOne
 from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.ratings import Catalogue, Ratings
+
+DROPOUT = "here: from none to beyond the usual half"
 
 
 @dataclass(eq=False)
@@ -28,11 +30,11 @@ class KerasHybrid(KerasModel):
     name = "keras-hybrid"
     requires = (*KerasModel.requires, "sklearn")
     origin = tuned_on_movielens("fourth source notebook", "epochs", "learning_rate")
-    n_factors: Annotated[Count, Search(2, 100, log=True)] = 10
-    epochs: Annotated[Count, Search(2, 30, log=True)] = 6
+    n_factors: Annotated[Count, Search(2, 100, HE_2017, log=True)] = 10
+    epochs: Annotated[Count, Search(2, 30, DECADE, log=True)] = 6
     batch_size: Count = 1024
-    learning_rate: Annotated[Positive, Search(1e-4, 0.01, log=True)] = 0.003
-    dropout: Annotated[ShareBelowOne, Search(0, 0.7)] = 0.2
+    learning_rate: Annotated[Positive, Search(1e-4, 0.01, HE_2017, log=True)] = 0.003
+    dropout: Annotated[ShareBelowOne, Search(0, 0.7, DROPOUT)] = 0.2
     max_features: Count | None = None
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> tuple[Ratings, Any]:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from recbench.adapters.base import Floats, Indices, Origin
-from recbench.adapters.keras.base import KerasModel, embed_pair, tuned_on_movielens
-from recbench.adapters.shared.parameters import Count, Search
+from recbench.adapters.keras.base import HE_2017, KerasModel, embed_pair, tuned_on_movielens
+from recbench.adapters.shared.parameters import DECADE, Choose, Count, Search
 from recbench.datasets.ratings import Catalogue, Ratings
 
 
@@ -23,7 +23,7 @@ class KerasMLP(KerasModel):
 
     name = "keras-mlp"
     origin = Origin("notebook", "third source notebook")
-    n_factors: Annotated[Count, Search(2, 100, log=True)] = 20
+    n_factors: Annotated[Count, Search(2, 100, HE_2017, log=True)] = 20
 
     def build(self, train: Ratings, about: Any) -> Any:
         """Embeddings, concatenation, 64, 32, 1."""
@@ -44,10 +44,10 @@ class KerasDeep(KerasModel):
 
     name = "keras-deep"
     origin = tuned_on_movielens("fourth source notebook", "epochs", "activation")
-    epochs: Annotated[Count, Search(2, 50, log=True)] = 20
-    n_user_factors: Annotated[Count, Search(2, 100, log=True)] = 20
-    n_item_factors: Annotated[Count, Search(2, 100, log=True)] = 10
-    activation: Literal["relu", "linear"] = "relu"
+    epochs: Annotated[Count, Search(2, 50, DECADE, log=True)] = 20
+    n_user_factors: Annotated[Count, Search(2, 100, HE_2017, log=True)] = 20
+    n_item_factors: Annotated[Count, Search(2, 100, HE_2017, log=True)] = 10
+    activation: Annotated[Literal["relu", "linear"], Choose("here: both")] = "relu"
 
     def build(self, train: Ratings, about: Any) -> Any:
         """Embeddings, concatenation, 256, 1."""
@@ -72,8 +72,8 @@ class KerasRanking(KerasModel):
     origin = tuned_on_movielens(
         "source notebook that serves it", "epochs", "batch_size", "optimizer", "learning_rate"
     )
-    n_factors: Annotated[Count, Search(2, 100, log=True)] = 32
-    epochs: Annotated[Count, Search(2, 50, log=True)] = 5
+    n_factors: Annotated[Count, Search(2, 100, HE_2017, log=True)] = 32
+    epochs: Annotated[Count, Search(2, 50, DECADE, log=True)] = 5
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> tuple[Ratings, Any]:
         """The mean rating of each user for each title, and the number of each item's title."""

@@ -6,9 +6,11 @@ from typing import Annotated, Any
 import numpy as np
 
 from recbench.adapters.base import Floats, Indices
-from recbench.adapters.keras.base import KerasModel, embed_pair, tuned_on_movielens
-from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Search
+from recbench.adapters.keras.base import HE_2017, KerasModel, embed_pair, tuned_on_movielens
+from recbench.adapters.shared.parameters import DECADE, Count, NonNegative, Positive, Search
 from recbench.datasets.ratings import Ratings
+
+PENALTY = "here: two decades around the default"
 
 
 class Product(KerasModel):
@@ -52,9 +54,9 @@ class KerasMF(Product):
 
     name = "keras-mf"
     origin = tuned_on_movielens("fourth source notebook", "epochs", "learning_rate")
-    n_factors: Annotated[Count, Search(2, 100, log=True)] = 10
-    epochs: Annotated[Count, Search(2, 50, log=True)] = 20
-    learning_rate: Annotated[Positive, Search(1e-4, 0.01, log=True)] = 0.002
+    n_factors: Annotated[Count, Search(2, 100, HE_2017, log=True)] = 10
+    epochs: Annotated[Count, Search(2, 50, DECADE, log=True)] = 20
+    learning_rate: Annotated[Positive, Search(1e-4, 0.01, HE_2017, log=True)] = 0.002
 
     def build(self, train: Ratings, about: Any) -> Any:
         """Embedding, embedding, dot."""
@@ -76,8 +78,8 @@ class KerasTwoTower(Product):
 
     name = "keras-two-tower"
     origin = tuned_on_movielens("source notebook", "epochs", "batch_size")
-    n_factors: Annotated[Count, Search(2, 100, log=True)] = 10
-    epochs: Annotated[Count, Search(2, 50, log=True)] = 20
+    n_factors: Annotated[Count, Search(2, 100, HE_2017, log=True)] = 10
+    epochs: Annotated[Count, Search(2, 50, DECADE, log=True)] = 20
 
     def build(self, train: Ratings, about: Any) -> Any:
         """Embedding, embedding, dot, one linear unit."""
@@ -110,9 +112,9 @@ class KerasRecommenderNet(Product):
 
     name = "keras-recommender-net"
     origin = tuned_on_movielens("second source notebook", "regularisation")
-    n_factors: Annotated[Count, Search(5, 200, log=True)] = 75
+    n_factors: Annotated[Count, Search(5, 200, HE_2017, log=True)] = 75
     batch_size: Count = 128
-    regularisation: Annotated[NonNegative, Search(1e-7, 1e-3, log=True)] = 1e-5
+    regularisation: Annotated[NonNegative, Search(1e-7, 1e-3, PENALTY, log=True)] = 1e-5
 
     def build(self, train: Ratings, about: Any) -> Any:
         """Embeddings and biases, row-wise dot product, sigmoid, and the scale of the ratings."""

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix, diags_array
 from recbench.adapters.base import Floats, Indices, Origin
 from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes, ScoresWholeRows
 from recbench.adapters.shared.memory import reason_to_skip
-from recbench.adapters.shared.parameters import Count, NonNegative, Search, Share
+from recbench.adapters.shared.parameters import TOIS_2021, Choose, Count, NonNegative, Search, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
 SIMILARITIES_AT_ONCE = 1 << 22
@@ -203,14 +203,13 @@ class CosineUser(_AlikeUsers):
 
     Nothing is really filled up here: v's residuals c_v to v's mean m_v sum to zero, therefore f_u .
     f_v = n_items m_u m_v + c_u . c_v, n_items being those with ratings. Users without ratings are
-    rows of the global mean, and nobody's neighbours. Space of tuning: that of Ferrari Dacrema et
-    al. (TOIS 2021) for neighbours, 5 to 1000.
+    rows of the global mean, and nobody's neighbours.
     """
 
     name = "cosine-user"
     units = "scale"
     origin = Origin("notebook", "source notebook (k = 100)")
-    k: Annotated[Count, Search(5, 1000, log=True)] = 100
+    k: Annotated[Count, Search(5, 1000, TOIS_2021, log=True)] = 100
 
     def _neighbours_of_users(self, squared_lengths: NDArray[np.float64]) -> csr_matrix:
         n_rated_items = len(np.unique(self.residuals_.indices))
@@ -253,14 +252,13 @@ class CosineUserCentred(_AlikeUsers):
     performing collaborative filtering").
 
     Defaults: k of `cosine-user`, and no shrinkage. The k nearest are chosen once a user, not once a
-    film, which is what makes it fast; where none of them rated a film, the prediction is m_u. Space
-    of tuning: that of Ferrari Dacrema et al. (TOIS 2021) for neighbours.
+    film, which is what makes it fast; where none of them rated a film, the prediction is m_u.
     """
 
     name = "cosine-user-centred"
     origin = Origin("notebook", "source notebook (k = 100)")
-    k: Annotated[Count, Search(5, 1000, log=True)] = 100
-    shrink: Annotated[NonNegative, Search(0, 1000)] = 0.0
+    k: Annotated[Count, Search(5, 1000, TOIS_2021, log=True)] = 100
+    shrink: Annotated[NonNegative, Search(0, 1000, TOIS_2021)] = 0.0
 
     def _neighbours_of_users(self, squared_lengths: NDArray[np.float64]) -> csr_matrix:
         inverse_lengths = _invert_positive(np.sqrt(squared_lengths))
@@ -312,8 +310,7 @@ class ItemKNN(LearnsFromLikes, ItemItem):
     is what gives the numbers of their table 46. `similarity` "dice" and "jaccard" compare the sets
     of users who like i and j, see `find_alike`, and no weights. Defaults: theirs for MovieLens 1M
     cut at random, with weighed profiles. Known limit: ranks only, and knows nothing of an item that
-    nobody likes. Space of tuning: that of Ferrari Dacrema et al. (TOIS 2021), 5 to 1000 neighbours
-    and a shrink of 0 to 1000.
+    nobody likes.
     """
 
     name = "item-knn"
@@ -324,11 +321,11 @@ class ItemKNN(LearnsFromLikes, ItemItem):
         ("movielens-1m",),
         ("k", "shrink", "weighting", "normalise"),
     )
-    k: Annotated[Count, Search(5, 1000, log=True)] = 197
-    shrink: Annotated[NonNegative, Search(0, 1000)] = 0.0
-    weighting: Weighting = "tf-idf"
-    normalise: bool = True
-    similarity: Similarity = "cosine"
+    k: Annotated[Count, Search(5, 1000, TOIS_2021, log=True)] = 197
+    shrink: Annotated[NonNegative, Search(0, 1000, TOIS_2021)] = 0.0
+    weighting: Annotated[Weighting, Choose(TOIS_2021)] = "tf-idf"
+    normalise: Annotated[bool, Choose(TOIS_2021)] = True
+    similarity: Annotated[Similarity, Choose(TOIS_2021)] = "cosine"
     profiles: Literal["weighed", "likes"] = "weighed"
     relevant_share: Share = 0.75
 
@@ -363,8 +360,7 @@ class UserKNN(LearnsFromLikes, ScoresWholeRows):
     documents here, too. The weights choose neighbours only; what is summed up are likes.
 
     Defaults: theirs for MovieLens 1M cut at random. Known limits: ranks only; memory grows with
-    users x k; who is nobody's neighbour scores 0 everywhere. Space of tuning: that of Ferrari
-    Dacrema et al. (TOIS 2021), 5 to 1000 neighbours and a shrink of 0 to 1000.
+    users x k; who is nobody's neighbour scores 0 everywhere.
     """
 
     name = "user-knn"
@@ -375,10 +371,10 @@ class UserKNN(LearnsFromLikes, ScoresWholeRows):
         ("movielens-1m",),
         ("k", "shrink", "weighting", "similarity"),
     )
-    k: Annotated[Count, Search(5, 1000, log=True)] = 418
-    shrink: Annotated[NonNegative, Search(0, 1000)] = 402.0
-    weighting: Weighting = "tf-idf"
-    similarity: Similarity = "cosine"
+    k: Annotated[Count, Search(5, 1000, TOIS_2021, log=True)] = 418
+    shrink: Annotated[NonNegative, Search(0, 1000, TOIS_2021)] = 402.0
+    weighting: Annotated[Weighting, Choose(TOIS_2021)] = "tf-idf"
+    similarity: Annotated[Similarity, Choose(TOIS_2021)] = "cosine"
     relevant_share: Share = 0.75
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:

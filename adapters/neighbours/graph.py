@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix, vstack
 from recbench.adapters.base import Floats, Origin
 from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes
 from recbench.adapters.shared.memory import reason_to_skip
-from recbench.adapters.shared.parameters import Count, NonNegative, Search, Share
+from recbench.adapters.shared.parameters import TOIS_2021, Choose, Count, NonNegative, Search, Share
 from recbench.datasets.ratings import Catalogue, Ratings
 
 WALK_BLOCK = 1 << 22  # entries of the item-item matrix held dense at a time
@@ -31,7 +31,7 @@ class RP3Beta(LearnsFromLikes, ItemItem):
 
     Defaults: near what Ferrari Dacrema et al. (TOIS 2021) tuned for MovieLens 100k (topK 311 and
     324, alpha .40 and .86, beta .52 and .66 on two splits). A user without likes scores 0
-    everywhere. Space of tuning: that of Ferrari Dacrema et al. (TOIS 2021).
+    everywhere.
     """
 
     name = "rp3beta"
@@ -42,10 +42,10 @@ class RP3Beta(LearnsFromLikes, ItemItem):
         ("movielens-100k",),
         ("n_neighbours", "alpha", "beta"),
     )
-    n_neighbours: Annotated[Count, Search(5, 1000, log=True)] = 300
-    alpha: Annotated[NonNegative, Search(0, 2)] = 0.85
-    beta: Annotated[NonNegative, Search(0, 2)] = 0.5
-    normalise: bool = True
+    n_neighbours: Annotated[Count, Search(5, 1000, TOIS_2021, log=True)] = 300
+    alpha: Annotated[NonNegative, Search(0, 2, TOIS_2021)] = 0.85
+    beta: Annotated[NonNegative, Search(0, 2, TOIS_2021)] = 0.5
+    normalise: Annotated[bool, Choose(TOIS_2021)] = True
     trim_columns: bool = False
     relevant_share: Share = 0.75
 

@@ -9,9 +9,13 @@ from scipy.sparse import csr_matrix
 from recbench.adapters.base import Floats, Origin
 from recbench.adapters.shared.interactions import ItemItem, gram_matrix, matrix_of_likes
 from recbench.adapters.shared.memory import reason_to_skip_item_pairs
-from recbench.adapters.shared.parameters import Positive, Search
+from recbench.adapters.shared.parameters import Choose, Positive, Search
 from recbench.datasets.ratings import Catalogue, Ratings
 
+Similarity = Literal["jaccard", "lift", "cooccurrence"]
+
+SIMILARITIES = "Microsoft Recommenders' documentation"
+DECAY = "here: a day to three years, around Microsoft Recommenders' 30 days"
 DAY_SECONDS = 24 * 60 * 60
 
 
@@ -29,7 +33,7 @@ class SAR(ItemItem):
 
     Defaults: those of their benchmark (jaccard, 30 days). Limits: every rating counts as interest,
     a low one as a little, and the similarity does not look at ratings at all; memory grows with the
-    square of the number of items. Space of tuning: chosen here, a day to three years.
+    square of the number of items.
     """
 
     name = "sar"
@@ -38,8 +42,8 @@ class SAR(ItemItem):
     units = "scale"
     personal = False  # where everybody rates everything, all similarities are alike
     origin = Origin("library", "Microsoft Recommenders, its benchmark")
-    similarity_type: Literal["jaccard", "lift", "cooccurrence"] = "jaccard"
-    time_decay_coefficient: Annotated[Positive | None, Search(1, 1000, log=True)] = 30.0
+    similarity_type: Annotated[Similarity, Choose(SIMILARITIES)] = "jaccard"
+    time_decay_coefficient: Annotated[Positive | None, Search(1, 1000, DECAY, log=True)] = 30.0
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """The counts, the similarities and what lies between have to fit, all dense."""

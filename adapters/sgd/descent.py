@@ -16,7 +16,14 @@ from scipy.sparse import csr_matrix
 from recbench.adapters.base import Floats, Indices, Origin
 from recbench.adapters.sgd.loops import LANES, align_rows, make_descent, make_grouping
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Search
+from recbench.adapters.shared.parameters import (
+    DECADE,
+    RECOMMENDERS,
+    Count,
+    NonNegative,
+    Positive,
+    Search,
+)
 from recbench.datasets.ratings import Ratings, Rows
 
 Reals = NDArray[Any]  # float32; with order=file float64
@@ -26,10 +33,7 @@ LARGEST_STEP = np.float32(64)  # of a user or an item in one batch, in steps of 
 
 @dataclass(eq=False)
 class _Descent(Factorised):
-    """What both share: hyperparameters, where they begin, their trace, and who has no ratings.
-
-    Space of tuning: chosen here, about a decade around the default.
-    """
+    """What both share: hyperparameters, where they begin, their trace, and who has no ratings."""
 
     family: ClassVar[str] = "sgd"
     predicts = "ratings"
@@ -43,11 +47,11 @@ class _Descent(Factorised):
         "validation part",
         "5 values",
     )
-    n_factors: Annotated[Count, Search(2, 200, log=True)] = 100
-    n_epochs: Annotated[Count, Search(5, 100, log=True)] = 20
-    learning_rate: Annotated[Positive, Search(5e-4, 0.05, log=True)] = 0.005
-    regularisation: Annotated[NonNegative, Search(0.002, 0.5, log=True)] = 0.02
-    init_deviation: Annotated[Positive, Search(0.005, 0.5, log=True)] = 0.05
+    n_factors: Annotated[Count, Search(2, 200, RECOMMENDERS, log=True)] = 100
+    n_epochs: Annotated[Count, Search(5, 100, DECADE, log=True)] = 20
+    learning_rate: Annotated[Positive, Search(5e-4, 0.1, RECOMMENDERS, log=True)] = 0.005
+    regularisation: Annotated[NonNegative, Search(0.002, 1, RECOMMENDERS, log=True)] = 0.02
+    init_deviation: Annotated[Positive, Search(0.005, 0.5, RECOMMENDERS, log=True)] = 0.05
     biased: bool = True
     order: Literal["shuffled", "file"] = "shuffled"
 

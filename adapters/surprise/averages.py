@@ -7,7 +7,7 @@ import numpy as np
 
 from recbench.adapters.base import NOTHING_TO_CHOOSE, Indices
 from recbench.adapters.shared.memory import reason_to_skip_item_pairs
-from recbench.adapters.shared.parameters import Count, Search
+from recbench.adapters.shared.parameters import DECADE, Count, Search
 from recbench.adapters.surprise.base import Converted, Doubles, SurpriseModel, group_by_row
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -96,16 +96,15 @@ class CoClustering(SurpriseModel):
     """C_ui + (mu_u - C_u) + (mu_i - C_i) with the means C of the clusters of u, i and both.
 
     George 2005. An unknown user or item gets the training mean, as in Surprise, whose documentation
-    promises mu_i or mu_u. Defaults: Surprise's. Half stars: as in `surprise-slope-one`. Space of
-    tuning: chosen here, about a decade around the default.
+    promises mu_i or mu_u. Defaults: Surprise's. Half stars: as in `surprise-slope-one`.
     """
 
     name = "surprise-co-clustering"
     epochs_hyperparameter = "n_epochs"
     truncates = True
-    n_cltr_u: Annotated[Count, Search(1, 30, log=True)] = 3
-    n_cltr_i: Annotated[Count, Search(1, 30, log=True)] = 3
-    n_epochs: Annotated[Count, Search(5, 100, log=True)] = 20
+    n_cltr_u: Annotated[Count, Search(1, 30, DECADE, log=True)] = 3
+    n_cltr_i: Annotated[Count, Search(1, 30, DECADE, log=True)] = 3
+    n_epochs: Annotated[Count, Search(5, 100, DECADE, log=True)] = 20
 
     def make_algorithm(self, seed: int) -> Any:
         """Surprise's CoClustering."""

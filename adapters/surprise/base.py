@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters.base import NOTHING_TO_CHOOSE, Floats, Indices, Origin, Recommender
-from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Search
+from recbench.adapters.shared.parameters import LENSKIT, Count, NonNegative, Positive, Search
 from recbench.datasets.ratings import Catalogue, Ratings
 
 Doubles = NDArray[np.float64]
@@ -221,8 +221,7 @@ class BaselineOnly(SurpriseModel):
     """mu + b_u + b_i (Koren 2010, section 2.1); an unknown user or item has a bias of 0.
 
     `als` alternates the closed forms with `reg_u` and `reg_i`, `sgd` descends with `reg` and
-    `learning_rate`. Defaults: Surprise's; `n_epochs` None is its 10 for als and 20 for sgd. Space
-    of tuning: chosen here, for `als`.
+    `learning_rate`. Defaults: Surprise's; `n_epochs` None is its 10 for als and 20 for sgd.
     """
 
     name = "surprise-baseline-only"
@@ -230,8 +229,8 @@ class BaselineOnly(SurpriseModel):
     personal = False
     method: Literal["als", "sgd"] = "als"
     n_epochs: Count | None = None
-    reg_u: Annotated[NonNegative, Search(0.1, 100, log=True)] = 15.0
-    reg_i: Annotated[NonNegative, Search(0.1, 100, log=True)] = 10.0
+    reg_u: Annotated[NonNegative, Search(0.1, 100, LENSKIT, log=True)] = 15.0
+    reg_i: Annotated[NonNegative, Search(0.1, 100, LENSKIT, log=True)] = 10.0
     reg: NonNegative = 0.02
     learning_rate: Positive = 0.005
 

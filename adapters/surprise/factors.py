@@ -8,7 +8,14 @@ from pydantic import Field
 
 from recbench.adapters.base import Indices
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.parameters import Count, NonNegative, Positive, Search
+from recbench.adapters.shared.parameters import (
+    DECADE,
+    RECOMMENDERS,
+    Count,
+    NonNegative,
+    Positive,
+    Search,
+)
 from recbench.adapters.surprise.base import Converted, Doubles, SurpriseModel, group_by_row
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -55,19 +62,18 @@ class SVD(_Factors):
 
     Their equation 5. Without biases q_i . p_u, which is probabilistic matrix factorisation
     (Salakhutdinov & Mnih 2008); an unknown user or item then gets the training mean, and else only
-    its part drops out. Defaults: Surprise's. Space of tuning: chosen here, about a decade around
-    the default.
+    its part drops out. Defaults: Surprise's.
     """
 
     name = "surprise-svd"
     epochs_hyperparameter = "n_epochs"
-    n_factors: Annotated[Count, Search(2, 200, log=True)] = 100
-    n_epochs: Annotated[Count, Search(5, 100, log=True)] = 20
+    n_factors: Annotated[Count, Search(2, 200, RECOMMENDERS, log=True)] = 100
+    n_epochs: Annotated[Count, Search(5, 100, DECADE, log=True)] = 20
     biased: bool = True
     init_mean: StartingMean = 0.0
     init_std_dev: NonNegative = 0.1
-    lr_all: Annotated[Positive, Search(5e-4, 0.05, log=True)] = 0.005
-    reg_all: Annotated[NonNegative, Search(0.002, 0.5, log=True)] = 0.02
+    lr_all: Annotated[Positive, Search(5e-4, 0.1, RECOMMENDERS, log=True)] = 0.005
+    reg_all: Annotated[NonNegative, Search(0.002, 1, RECOMMENDERS, log=True)] = 0.02
 
     def make_algorithm(self, seed: int) -> Any:
         """Surprise's SVD."""
@@ -81,18 +87,17 @@ class SVDpp(_Factors):
     """mu + b_u + b_i + q_i . (p_u + |I_u|^-1/2 sum of y_j over the items I_u that u rated).
 
     Koren 2008, section 4. Defaults: Surprise's, but for `cache_ratings`, which changes no number:
-    without it the library allocates memory for every user and never frees it. Space of tuning:
-    chosen here, about a decade around the default.
+    without it the library allocates memory for every user and never frees it.
     """
 
     name = "surprise-svdpp"
     epochs_hyperparameter = "n_epochs"
-    n_factors: Annotated[Count, Search(2, 100, log=True)] = 20
-    n_epochs: Annotated[Count, Search(5, 50, log=True)] = 20
+    n_factors: Annotated[Count, Search(2, 200, RECOMMENDERS, log=True)] = 20
+    n_epochs: Annotated[Count, Search(5, 50, DECADE, log=True)] = 20
     init_mean: StartingMean = 0.0
     init_std_dev: NonNegative = 0.1
-    lr_all: Annotated[Positive, Search(5e-4, 0.05, log=True)] = 0.007
-    reg_all: Annotated[NonNegative, Search(0.002, 0.5, log=True)] = 0.02
+    lr_all: Annotated[Positive, Search(5e-4, 0.1, RECOMMENDERS, log=True)] = 0.007
+    reg_all: Annotated[NonNegative, Search(0.002, 1, RECOMMENDERS, log=True)] = 0.02
 
     def make_algorithm(self, seed: int) -> Any:
         """Surprise's SVDpp."""
@@ -119,16 +124,15 @@ class NMF(_Factors):
     """q_i . p_u with factors that stay non-negative, or with mu + b_u + b_i if biased.
 
     Luo, Zhou, Xia and Zhu 2014. Unknown users and items as in `surprise-svd`. Defaults: Surprise's.
-    Space of tuning: chosen here, about a decade around the default.
     """
 
     name = "surprise-nmf"
     epochs_hyperparameter = "n_epochs"
-    n_factors: Annotated[Count, Search(2, 100, log=True)] = 15
-    n_epochs: Annotated[Count, Search(10, 200, log=True)] = 50
+    n_factors: Annotated[Count, Search(2, 200, RECOMMENDERS, log=True)] = 15
+    n_epochs: Annotated[Count, Search(10, 200, DECADE, log=True)] = 50
     biased: bool = False
-    reg_pu: Annotated[NonNegative, Search(0.005, 0.5, log=True)] = 0.06
-    reg_qi: Annotated[NonNegative, Search(0.005, 0.5, log=True)] = 0.06
+    reg_pu: Annotated[NonNegative, Search(0.005, 1, DECADE, log=True)] = 0.06
+    reg_qi: Annotated[NonNegative, Search(0.005, 1, DECADE, log=True)] = 0.06
     reg_bu: NonNegative = 0.02
     reg_bi: NonNegative = 0.02
     lr_bu: Positive = 0.005

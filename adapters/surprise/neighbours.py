@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recbench.adapters.base import Indices
 from recbench.adapters.shared.memory import megabytes, reason_to_skip
-from recbench.adapters.shared.parameters import Count, NonNegative, Search
+from recbench.adapters.shared.parameters import DECADE, LENSKIT, Choose, Count, NonNegative, Search
 from recbench.adapters.surprise.base import Converted, Doubles, SurpriseModel, group_by_row
 from recbench.adapters.surprise.loops import near_grid, near_pairs
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -22,6 +22,10 @@ _LARGEST_SIMILARITY = 1 + 1e-6  # anything beyond is left of rounding
 
 _SORTED_AT_ONCE = 256  # argsort answers in 8 bytes and needs a copy of what it sorts
 
+SURPRISE = "Surprise's documentation"
+LENSKIT_MORE = f"{LENSKIT}, further"
+
+Similarity = Literal["msd", "cosine", "pearson", "pearson_baseline"]
 CompressedRows = tuple[NDArray[np.uint32], NDArray[np.uint32], Doubles]
 
 
@@ -32,17 +36,16 @@ class _Neighbours(SurpriseModel):
     A similarity for which Surprise would divide by zero is 0.
 
     x is the user and y the item, or, with `user_based` false, the other way round: x is what has
-    neighbours, y is what these have rated. Space of tuning: chosen here; `shrinkage` counts with
-    `pearson_baseline` only.
+    neighbours, y is what these have rated.
     """
 
     requires = ("surprise", "numba")
-    k: Annotated[Count, Search(5, 500, log=True)] = 40
-    min_k: Annotated[Count, Search(1, 20)] = 1
-    similarity: Literal["msd", "cosine", "pearson", "pearson_baseline"] = "msd"
-    user_based: bool = True
-    min_support: Count = 1
-    shrinkage: Annotated[NonNegative, Search(1, 1000, log=True)] = 100.0
+    k: Annotated[Count, Search(2, 500, LENSKIT_MORE, log=True)] = 40
+    min_k: Annotated[Count, Search(1, 20, LENSKIT_MORE)] = 1
+    similarity: Annotated[Similarity, Choose(SURPRISE)] = "msd"
+    user_based: Annotated[bool, Choose(SURPRISE)] = True
+    min_support: Annotated[Count, Search(1, 10, SURPRISE)] = 1
+    shrinkage: Annotated[NonNegative, Search(1, 1000, DECADE, log=True)] = 100.0
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """Surprise holds 3 to 7 dense matrices over all pairs of users (or items) while it fits."""

@@ -16,7 +16,12 @@ from recbench.benchmarks.records import (
     plugin_source,
 )
 from recbench.benchmarks.splits import digest_of_split, is_seeded, refuse_empty_parts
-from recbench.benchmarks.tuning import Budget, choose_inner_split, describe_search, find_space
+from recbench.benchmarks.tuning import (
+    TuningDesign,
+    choose_inner_split,
+    describe_search,
+    find_space,
+)
 from recbench.datasets.ratings import Dataset
 
 N_INITIALISATIONS = 3  # of a row that is not deterministic
@@ -34,7 +39,7 @@ class Design:
     threads: int = 1
     repeats: int = 1
     split_seed: int | None = None  # that of the folds, where it is not `seed`
-    tune: Budget | None = None  # of the search on each fold; None: no row is tuned
+    tune: TuningDesign | None = None  # of the search on each fold; None: no row is tuned
 
 
 def library_versions(adapter: type[Recommender]) -> dict[str, str]:
@@ -100,7 +105,7 @@ def plan_cells(dataset: Dataset, rows: Iterable[PlannedRow], design: Design) -> 
             ]
         cells += of_row
         if design.tune is not None:
-            cells += _plan_tuned_row(of_row)
+            cells += _plan_tuned_row(of_row, design.tune)
     return cells
 
 
@@ -117,12 +122,12 @@ def _refuse_empty_parts(
             refuse_empty_parts(dataset, design.split, design.n_folds, split_seed, inner)
 
 
-def _plan_tuned_row(cells: Sequence[Cell]) -> list[Cell]:
+def _plan_tuned_row(cells: Sequence[Cell], design: TuningDesign) -> list[Cell]:
     """The cells of a tuned row beside those of the row itself; none if there is nothing to tune."""
     adapter = available()[cells[0].algorithm]
     if not find_space(adapter, cells[0].given):
         return []
-    return [replace(cell, tuning=describe_search(cell, n_trials=0)) for cell in cells]
+    return [replace(cell, tuning=describe_search(cell, design, n_trials=0)) for cell in cells]
 
 
 def add_seeds(cells: Sequence[Cell], run: Run) -> list[Cell]:

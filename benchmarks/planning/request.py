@@ -26,7 +26,7 @@ from recbench.benchmarks.splits import (
     order_in_time,
     resolve_n_folds,
 )
-from recbench.benchmarks.tuning import Budget, find_space, parse_budget
+from recbench.benchmarks.tuning import TuningDesign, find_space, parse_budget
 from recbench.command import command_to_type
 from recbench.datasets import check_spec
 from recbench.datasets.foundation import UsageError, pick_name
@@ -58,6 +58,7 @@ class Request:
     users: tuple[str, ...] = ()  # whose recommendations are shown, by their ids
     plugins: tuple[str, ...] = ()  # modules with more adapters, imported before
     tune: str = ""  # trials or processor time of each search, as it is typed; "": no row is tuned
+    default_trial: bool = True  # whether each search tries the row's own hyperparameters first
     shard: str = ""  # the part of the plan that is measured here, as it is typed; "": all of it
 
 
@@ -73,7 +74,7 @@ class RunPlan:
     forced_rows: frozenset[str]
     columns: list[str]  # the metric columns of the report
     evaluation: Evaluation
-    tune: Budget | None = None  # of the search of each row on each fold
+    tune: TuningDesign | None = None  # of the search of each row on each fold
     shard: Shard | None = None  # the part of the cells that is measured here; None: all
 
     @property
@@ -192,7 +193,9 @@ class RunPlan:
         if self.repeats > 1:
             words += ["--repeats", str(self.repeats)]
         if self.tune is not None:
-            words += ["--tune", str(self.tune)]
+            words += ["--tune", str(self.tune.budget)]
+            if not self.tune.default_trial:
+                words.append("--no-default-trial")
         for plugin in self.request.plugins:
             words += ["--plugin", plugin]
         return shlex.join(words)
@@ -220,14 +223,21 @@ def check_request(request: Request) -> RunPlan:
     if not request.algorithms:
         planned = with_truth_seers(planned)
     rows = [row.name for row in planned]
-    budget = parse_budget(request.tune) if request.tune else None
-    if budget is not None:
+    if not request.default_trial and not request.tune:
+        raise UsageError(
+            "--no-default-trial: there are no trials without --tune, such as --tune 50"
+        )
+    if request.tune:
         rows += [
             row.name + TUNED for row in planned if find_space(available()[row.algorithm], row.given)
         ]
     forced_rows = frozenset(pick_name("row to force", row, rows) for row in request.forced_rows)
     columns, cutoffs = _choose_columns(request.cutoffs, request.metrics or suite.metrics or ())
     check_spec(request.dataset)
+    tuning = None
+    if request.tune:
+        budget = parse_budget(request.tune)
+        tuning = TuningDesign(budget, tuple(columns), request.default_trial)
     return RunPlan(
         request=request,
         suite=suite,
@@ -237,7 +247,7 @@ def check_request(request: Request) -> RunPlan:
         forced_rows=forced_rows,
         columns=columns,
         evaluation=Evaluation(cutoffs, protocols_of_columns(columns)),
-        tune=budget,
+        tune=tuning,
         shard=parse_shard(request.shard) if request.shard else None,
     )
 

@@ -7,6 +7,7 @@ here.
 """
 
 from recbench.benchmarks.tuning.budget import Budget, parse_budget
+from recbench.benchmarks.tuning.design import TuningDesign
 from recbench.benchmarks.tuning.history import (
     FILE,
     History,
@@ -18,7 +19,6 @@ from recbench.benchmarks.tuning.inner_split import choose_inner_split
 from recbench.benchmarks.tuning.quality import Quality, expect_best
 from recbench.benchmarks.tuning.search import (
     Search,
-    choose_headline,
     describe_search,
     find_replay_errors,
 )
@@ -34,7 +34,7 @@ __all__ = [
     "Search",
     "Searches",
     "Trial",
-    "choose_headline",
+    "TuningDesign",
     "choose_inner_split",
     "describe_search",
     "expect_best",

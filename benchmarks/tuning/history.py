@@ -23,7 +23,7 @@ class Trial(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    number: int  # from 0, the default configuration
+    number: int  # from 0
     cell: str  # the name of its record below `tuning/records`
     tried: dict[str, Value]  # the searched hyperparameters
     status: str  # of its record: a failure is a trial, too
@@ -37,7 +37,7 @@ class History(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    row: str  # the row whose defaults were the first trial
+    row: str  # the row that is tuned
     algorithm: str
     split: str
     n_folds: int
@@ -49,7 +49,8 @@ class History(BaseModel):
     seed: int  # of the sampler
     sampler: str  # its library, with the version
     space: dict[str, Dimension]
-    parameters: dict[str, Value]  # of the first trial: all hyperparameters
+    parameters: dict[str, Value]  # all hyperparameters of the row itself
+    default_trial: bool = True  # whether these were the first trial
     trials: list[Trial]
     is_over: bool  # False: it was stopped before its budget was spent
 

@@ -1,9 +1,10 @@
 """One search: a row on one fold. Optuna is asked what to try, and told what came of it.
 
-The first trial is the configuration of the row itself, then some are drawn at random, then the
-tree-structured Parzen estimator proposes (Bergstra et al. 2011). What a trial tries depends on the
-seed, on its number and on the trials before it, and on nothing else, since the sampler is made anew
-for each: a search that is taken up again goes on as it would have gone.
+The first trial is the configuration of the row itself, unless the design leaves it out, then some
+are drawn at random, then the tree-structured Parzen estimator proposes (Bergstra et al. 2011). What
+a trial tries depends on the seed, on its number and on the trials before it, and on nothing else,
+since the sampler is made anew for each: a search that is taken up again goes on as it would have
+gone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,23 +15,17 @@ from typing import Any, Literal
 import numpy as np
 
 from recbench.adapters import available
-from recbench.benchmarks.metrics import Evaluation, find_metric
+from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import Cell, Record
-from recbench.benchmarks.tuning.budget import Budget
+from recbench.benchmarks.tuning.design import TuningDesign
 from recbench.benchmarks.tuning.history import History, Trial
 from recbench.benchmarks.tuning.inner_split import choose_inner_split
-from recbench.benchmarks.tuning.spaces import Space, find_space
+from recbench.benchmarks.tuning.spaces import Interval, Options, Space, find_space
 
-N_RANDOM = 15  # trials after the first, before the estimator begins
-HEADLINES: dict[str, str] = {"ratings": "rmse", "order": "ndcg@10"}
-EVALUATION = Evaluation()  # of trials, whatever the report shows
-ASKED_WITH = ("sampler", "seed", "metric", "space", "parameters")  # what a proposal goes by
+N_RANDOM = 15  # trials that are drawn before the estimator begins
+# What a proposal goes by
+ASKED_WITH = ("sampler", "seed", "metric", "space", "parameters", "default_trial")
 HOPELESS = ("skipped", "not_installed")  # no other hyperparameters would help
-
-
-def choose_headline(predicts: Literal["ratings", "order"]) -> str:
-    """The metric that a search goes by."""
-    return HEADLINES[predicts]
 
 
 @dataclass
@@ -38,7 +33,7 @@ class Search:
     """The search for the hyperparameters of a row on one fold."""
 
     cell: Cell  # of the row itself on this fold
-    budget: Budget
+    design: TuningDesign
     trials: list[Trial] = field(default_factory=list)
     remembered: History | None = None  # of an earlier run, which need not have gone as far
     is_stopped: bool = False  # a trial could not be run, so the rest cannot be, either
@@ -47,45 +42,54 @@ class Search:
         self._asked: Cell | None = None
         adapter = available()[self.cell.algorithm]
         self.space: Space = find_space(adapter, self.cell.given)
-        self.metric = choose_headline(adapter.predicts)
+        self.metric = self.design.choose_metric(adapter.predicts)
         self.inner = choose_inner_split(self.cell.split, adapter.predicts)
 
     @property
     def trial_cells(self) -> list[Cell]:
         """The cells of the trials so far."""
-        return [self._make_cell(trial.tried, is_first=not trial.number) for trial in self.trials]
+        return [
+            self._make_cell(trial.tried, is_default=self._is_default(trial.number))
+            for trial in self.trials
+        ]
 
     @property
     def is_over(self) -> bool:
         """Whether the budget is spent, or nothing can come of another trial."""
-        if self.trials and self.trials[0].status in HOPELESS:
+        if self.design.default_trial and self.trials and self.trials[0].status in HOPELESS:
             return True
         cost = sum(trial.cpu_seconds for trial in self.trials)
-        return not self.budget.allows(len(self.trials), cost)
+        return not self.design.budget.allows(len(self.trials), cost)
 
     @property
     def next_cell(self) -> Cell:
         """The cell of the next trial: the row on the inner division of the training part."""
         if self._asked is None:  # asking takes tens of milliseconds
-            self._asked = self._make_cell(self._propose(), is_first=not self.trials)
+            is_default = self._is_default(len(self.trials))
+            self._asked = self._make_cell(self._propose(), is_default=is_default)
         return self._asked
 
-    def _make_cell(self, tried: dict[str, Any], *, is_first: bool) -> Cell:
+    def _is_default(self, number: int) -> bool:
+        """Whether the trial of this number has the hyperparameters of the row itself."""
+        return self.design.default_trial and number == 0
+
+    def _make_cell(self, tried: dict[str, Any], *, is_default: bool) -> Cell:
         return replace(
             self.cell,
             parameters=self.cell.parameters | tried,
-            given=self.cell.given | ({} if is_first else tried),
-            protocol=EVALUATION.to_json(),
+            given=self.cell.given | ({} if is_default else tried),
+            protocol=self.design.evaluation.to_json(),
             inner=self.inner,
         )
 
     def _propose(self) -> dict[str, Any]:
-        if not self.trials:
+        if self._is_default(len(self.trials)):
             return {name: self.cell.parameters[name] for name in self.space}
         recalled = self._recall_proposal()
         if recalled is not None:
             return recalled
-        return propose(self.space, self.trials, self.cell.seed, self.metric)
+        n_before = N_RANDOM + self.design.default_trial
+        return propose(self.space, self.trials, n_before, self.cell.seed, self.metric)
 
     def _recall_proposal(self) -> dict[str, Any] | None:
         """What an earlier run tried after the same trials, which saves asking; None if unknown.
@@ -147,7 +151,8 @@ class Search:
             split_seed=cell.split_seed,
             inner=self.inner,
             metric=self.metric,
-            budget=str(self.budget),
+            budget=str(self.design.budget),
+            default_trial=self.design.default_trial,
             seed=cell.seed,
             sampler=name_sampler(),
             space=dict(self.space),
@@ -171,11 +176,11 @@ class Search:
         return replace(
             cell,
             parameters=self.history.chosen,
-            tuning=describe_search(self.cell, len(self.trials)),
+            tuning=describe_search(self.cell, self.design, len(self.trials)),
         )
 
 
-def describe_search(cell: Cell, n_trials: int) -> dict[str, Any]:
+def describe_search(cell: Cell, design: TuningDesign, n_trials: int) -> dict[str, Any]:
     """What of a search stands in the key of the tuned cell, beside the chosen values.
 
     A budget of time is the number of trials that it allowed; 0 before there were any.
@@ -185,8 +190,9 @@ def describe_search(cell: Cell, n_trials: int) -> dict[str, Any]:
     return {
         "n_trials": n_trials,
         "n_random": N_RANDOM,
+        "default_trial": design.default_trial,
         "inner": choose_inner_split(cell.split, adapter.predicts),
-        "metric": choose_headline(adapter.predicts),
+        "metric": design.choose_metric(adapter.predicts),
         "sampler": name_sampler(),
         "seed": cell.seed,
         "space": {name: dimension.to_json() for name, dimension in space.items()},
@@ -206,10 +212,13 @@ def cost_of(record: Record) -> float:
     )
 
 
-def propose(space: Space, trials: Sequence[Trial], seed: int, metric: str) -> dict[str, Any]:
+def propose(
+    space: Space, trials: Sequence[Trial], n_before: int, seed: int, metric: str
+) -> dict[str, Any]:
     """What the trial after `trials` tries: the same for the same arguments.
 
-    Of the default configuration what lies outside of the space is not shown to the sampler.
+    It is drawn at random as long as there are fewer than `n_before`, else estimated. Of the default
+    configuration what lies outside of the space is not shown to the sampler.
     """
     import optuna  # takes a second
 
@@ -217,7 +226,7 @@ def propose(space: Space, trials: Sequence[Trial], seed: int, metric: str) -> di
     number = len(trials)
     (drawn,) = np.random.SeedSequence([seed, number]).generate_state(1)
     sampler: optuna.samplers.BaseSampler
-    if number <= N_RANDOM:
+    if number < n_before:
         sampler = optuna.samplers.RandomSampler(seed=int(drawn))
     else:
         sampler = optuna.samplers.TPESampler(
@@ -242,16 +251,26 @@ def propose(space: Space, trials: Sequence[Trial], seed: int, metric: str) -> di
             )
         )
     asked = study.ask(distributions)
-    return {name: space[name].round(asked.params[name]) for name in space}
+    proposed = dict(asked.params)
+    for name, dimension in space.items():
+        if isinstance(dimension, Interval):
+            proposed[name] = dimension.round(proposed[name])
+    return proposed
 
 
 def _describe_space(space: Space) -> dict[str, Any]:
     """The space in Optuna's words, in the order of the names: values are drawn in this order."""
-    from optuna.distributions import FloatDistribution, IntDistribution
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
 
     distributions: dict[str, Any] = {}
     for name, dimension in sorted(space.items()):
-        if dimension.is_whole:
+        if isinstance(dimension, Options):
+            distributions[name] = CategoricalDistribution(dimension.values)
+        elif dimension.is_whole:
             distributions[name] = IntDistribution(
                 int(dimension.lowest), int(dimension.highest), log=dimension.log
             )
@@ -273,9 +292,10 @@ def find_replay_errors(history: History) -> list[int]:
     wrong = []
     for trial in history.trials:
         expected: Mapping[str, Any] = history.parameters
-        if trial.number:
+        if trial.number or not history.default_trial:
             before = history.trials[: trial.number]
-            expected = propose(history.space, before, history.seed, history.metric)
+            n_before = N_RANDOM + history.default_trial
+            expected = propose(history.space, before, n_before, history.seed, history.metric)
         if any(trial.tried[name] != expected[name] for name in history.space):
             wrong.append(trial.number)
     return wrong

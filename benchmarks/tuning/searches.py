@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from recbench.benchmarks.records import Cell, Record, Run, RunDescription
-from recbench.benchmarks.tuning.budget import Budget
+from recbench.benchmarks.tuning.design import TuningDesign
 from recbench.benchmarks.tuning.history import History, read_histories, write_histories
-from recbench.benchmarks.tuning.search import EVALUATION, HEADLINES, Search
+from recbench.benchmarks.tuning.search import Search
 
 DIRECTORY = "tuning"  # of the trials, in that of the run
 # Failures of a trial that another try would not change: they are kept with their records
@@ -27,13 +27,13 @@ def find_trials(run: Run) -> Run:
 class Searches:
     """The searches that the tuned rows of a plan need, and where their trials are kept."""
 
-    def __init__(self, cells: Iterable[Cell], budget: Budget, run: Run) -> None:
+    def __init__(self, cells: Iterable[Cell], design: TuningDesign, run: Run) -> None:
         """`cells` are those of the plan; trials of an earlier run in the same place are known.
 
         UsageError if what that has left of its searches is damaged.
         """
         self._run = run
-        self._budget = budget
+        self._design = design
         self.trials = find_trials(run)
         remembered = {_place_of(history): history for history in read_histories(run.directory)}
 
@@ -44,7 +44,7 @@ class Searches:
                 default = replace(cell, tuning=None)
                 place = _place_of(default)
                 if place not in self._searches:
-                    search = Search(default, budget, remembered=remembered.get(place))
+                    search = Search(default, design, remembered=remembered.get(place))
                     self._searches[place] = search
 
     @property
@@ -61,9 +61,10 @@ class Searches:
         """How far those have come that go on, as `trial 3 of 50` or `trial 3, for 600s each`."""
         numbers = [len(search.trials) + 1 for search in self._list_active()]
         number = min(numbers, default=0)
-        if self._budget.trials is not None:
-            return f"trial {number} of {self._budget.trials}"
-        return f"trial {number}, for {self._budget} of processor time each"
+        budget = self._design.budget
+        if budget.trials is not None:
+            return f"trial {number} of {budget.trials}"
+        return f"trial {number}, for {budget} of processor time each"
 
     def replay(self, is_kept: Callable[[Cell], bool]) -> None:
         """Go on from the trials of an earlier run, as far as their records are kept.
@@ -124,8 +125,8 @@ class Searches:
         described = RunDescription(
             command=about.command,
             reproduce=about.reproduce,
-            metrics=list(HEADLINES.values()),
-            protocol=EVALUATION.to_json(),
+            metrics=self._design.metrics,
+            protocol=self._design.evaluation.to_json(),
             evaluation=about.evaluation,
             published=[],
             data=about.data,

@@ -46,6 +46,7 @@ def tuning(results: Results) -> list[Block] | None:
             "processor time of all calls of its trials, those that early stopping ended included."
         ),
         _tabulate_quality(searches),
+        _tabulate_spaces(searches),
     ]
 
 
@@ -54,13 +55,15 @@ def _describe_budget(searches: Sequence[History]) -> list[str]:
     rows = list(dict.fromkeys(search.row for search in searches))
     budgets = {search.budget for search in searches}
     counts = [len(search.trials) for search in searches]
+    first = "first the row's own hyperparameters, then 15 drawn at random"
+    if not searches[0].default_trial:
+        first = "first 15 drawn at random, the row's own hyperparameters being left out"
     sentences = [
         f"{words.count(len(rows), 'row')} had {words.count(len(searches), 'search', 'searches')}, "
         "one on each fold, of "
-        f"{words.span(counts)} {'trial' if max(counts) == 1 else 'trials'}: first the row's own "
-        "hyperparameters, then 15 drawn at random, then what the tree-structured Parzen estimator "
-        f"proposes ({searches[0].sampler}). Trials divide the training part of the fold again, and "
-        "no search knows more of the data."
+        f"{words.span(counts)} {'trial' if max(counts) == 1 else 'trials'}: {first}, then what the "
+        f"tree-structured Parzen estimator proposes ({searches[0].sampler}). Trials divide the "
+        "training part of the fold again, and no search knows more of the data."
     ]
 
     short = [search for search in searches if not search.is_over]
@@ -140,7 +143,8 @@ def _find_tuned(results: Results, search: History) -> Record | None:
 
 def _describe_search(search: History, record: Record | None) -> list[AnyCell]:
     """The cells of a search, without its row."""
-    first = search.trials[0].value if search.trials else None
+    has_default = search.default_trial and bool(search.trials)
+    default = search.trials[0].value if has_default else None
     best = search.best
     tested = record.metrics.get(search.metric) if record is not None else None
     n_failed = sum(trial.value is None for trial in search.trials)
@@ -148,7 +152,7 @@ def _describe_search(search: History, record: Record | None) -> list[AnyCell]:
     return [
         TableCell(f"{search.split} {search.fold}"),
         TableCell(search.metric, small=search.inner),
-        _show_number(first),
+        _show_number(default),
         _show_number(best.value if best is not None else None),
         _show_number(tested),
         _show_optimism(search, best.value if best is not None else None, tested),
@@ -209,6 +213,27 @@ def _tabulate_quality(searches: Sequence[History]) -> Table:
         "good."
     )
     return Table("Quality against trials", caption, tuple(heads), tuple(lines))
+
+
+def _tabulate_spaces(searches: Sequence[History]) -> Table:
+    """Where each hyperparameter was searched, and who says so; once for each row."""
+    heads = (
+        TableHead("row", "text"),
+        TableHead("hyperparameter", "text"),
+        TableHead("searched", "text"),
+        TableHead("who says so", "text"),
+    )
+    spaces = {search.row: search.space for search in searches}
+    lines = []
+    for row, space in spaces.items():
+        for name, dimension in space.items():
+            texts = (name, str(dimension), dimension.source)
+            lines.append(TableLine(RowName(row), tuple(TableCell(text) for text in texts)))
+    caption = (
+        "Where was searched, both ends included, and which paper or documentation does so. What "
+        "stands in the name of a row was not searched."
+    )
+    return Table("Spaces", caption, heads, tuple(lines))
 
 
 def _show_quality(qualities: Sequence[Quality | None]) -> AnyCell:

@@ -135,6 +135,29 @@ def test_a_second_run_keeps_everything_and_more_trials_go_on_from_there(
     assert all(len(history.trials) == 4 for history in read_histories(out))
 
 
+def test_the_default_can_be_left_out_and_the_metric_is_that_of_the_report(
+    bench: Bench, tmp_path: Path
+) -> None:
+    request = bench.request("item-knn", tune="3", split="holdout", folds=None)
+    request = replace(request, default_trial=False, metrics=("recommenders:precision@5",))
+    bench.tune(tmp_path / "run", request)
+    (history,) = read_histories(tmp_path / "run")
+    defaults = {name: history.parameters[name] for name in history.space}
+    assert defaults not in [trial.tried for trial in history.trials]
+    assert history.metric == "recommenders:precision@5"
+    assert all(trial.value is not None for trial in history.trials)
+    assert verify(tmp_path / "run") == []
+
+    cells, about = Run(tmp_path / "run").read_plan()
+    assert about.reproduce.endswith("--tune 3 --no-default-trial")
+    assert cells[-1].tuning is not None and cells[-1].tuning["default_trial"] is False
+    blocks = describe_tuning(Results.read(tmp_path / "run"))
+    shown = repr(blocks)
+    assert "being left out" in shown and "Ferrari Dacrema et al. 2021" in shown
+    with pytest.raises(UsageError, match="--no-default-trial"):
+        check_request(replace(request, tune=""))
+
+
 class Killed(Exception):
     """Stands for the end of the process."""
 

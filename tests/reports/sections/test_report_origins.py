@@ -18,7 +18,7 @@ from recbench.benchmarks.records.csv_table import write_table
 from recbench.benchmarks.records.describe import describe_algorithms
 from recbench.benchmarks.records.facts import DataDescription, RunDescription
 from recbench.benchmarks.records.record import Run
-from recbench.benchmarks.tuning import Budget, Search, write_histories
+from recbench.benchmarks.tuning import Budget, Search, TuningDesign, write_histories
 from recbench.reports.checklist import answer_checklist
 from recbench.reports.results import Results
 from recbench.reports.sections.summary import summarise_run
@@ -133,7 +133,7 @@ def test_rows_that_are_there_tuned_under_one_budget_are_on_equal_terms(tmp_path:
     cells = []
     searches = []
     for row in planned(["ease", "surprise-svd"]):
-        search = Search(row, Budget(trials=1))
+        search = Search(row, TuningDesign(Budget(trials=1)))
         search.tell(ok(search.next_cell, 1.0), 0.0)
         cells += [row, search.tune(row)]
         searches.append(search.history)
