@@ -223,10 +223,6 @@ def check_request(request: Request) -> RunPlan:
     if not request.algorithms:
         planned = with_truth_seers(planned)
     rows = [row.name for row in planned]
-    if not request.default_trial and not request.tune:
-        raise UsageError(
-            "--no-default-trial: there are no trials without --tune, such as --tune 50"
-        )
     if request.tune:
         rows += [
             row.name + TUNED for row in planned if find_space(available()[row.algorithm], row.given)
@@ -234,10 +230,6 @@ def check_request(request: Request) -> RunPlan:
     forced_rows = frozenset(pick_name("row to force", row, rows) for row in request.forced_rows)
     columns, cutoffs = _choose_columns(request.cutoffs, request.metrics or suite.metrics or ())
     check_spec(request.dataset)
-    tuning = None
-    if request.tune:
-        budget = parse_budget(request.tune)
-        tuning = TuningDesign(budget, tuple(columns), request.default_trial)
     return RunPlan(
         request=request,
         suite=suite,
@@ -247,9 +239,19 @@ def check_request(request: Request) -> RunPlan:
         forced_rows=forced_rows,
         columns=columns,
         evaluation=Evaluation(cutoffs, protocols_of_columns(columns)),
-        tune=tuning,
+        tune=_design_tuning(request, columns),
         shard=parse_shard(request.shard) if request.shard else None,
     )
+
+
+def _design_tuning(request: Request, columns: Sequence[str]) -> TuningDesign | None:
+    """How the rows are tuned, in a report with these columns; None if they are not."""
+    if request.tune:
+        budget = parse_budget(request.tune)
+        return TuningDesign(budget, tuple(columns), request.default_trial)
+    if not request.default_trial:
+        raise UsageError("--no-default-trial: without --tune, such as --tune 50, nothing is tried")
+    return None
 
 
 def _first_seed(request: Request, suite: Suite) -> int:
