@@ -14,7 +14,7 @@ MOVIELENS_LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-0.006
 # What may be published of data whose licence forbids to pass them on: all but the ratings of single users.
 AGGREGATES := summary,accuracy,cost,certainty,division,slices,learning,data,published,failures,method
 
-.PHONY: help bench test check proof gate accept-baseline install browser lint format peers publish published speed page same lock clean
+.PHONY: help bench test check proof gate accept-baseline install browser lint format peers publish published cluster speed page same lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 18
@@ -95,6 +95,10 @@ format: install  ## let ruff format the sources
 peers: install   ## compile recometrics (needs a C++ compiler): tests compare metrics and speed with it where it is there
 	$(BIN)/python -c "import recometrics" 2> /dev/null || \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check recometrics==0.1.6.post13
+
+cluster: install ## install Dask's distributed, for benchmarks.run --cluster
+	$(BIN)/python -c "import distributed" 2> /dev/null || \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock distributed
 
 speed: peers     ## compare speeds as ratios in one run; takes some minutes on a quiet machine
 	$(BIN)/python -m pytest tests/proof/test_speed.py tests/proof/test_speed_data.py tests/proof/test_speed_sgd.py tests/proof/test_speed_metrics.py --benchmark-only -s

@@ -98,7 +98,13 @@ class Settings:
     jobs: int = 1
     rounds: int = 1  # how often everything is measured, all rows in turn
     debug: bool = False
+    cluster: str = ""  # where a Dask scheduler is; "": on this machine, without Dask
     real_only: bool = False  # never stand in simulated data
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether never two cells run at the same time, so that one is to blame for a loss."""
+        return self.jobs == 1 and not self.cluster
 
 
 @dataclass(frozen=True)
@@ -214,6 +220,7 @@ def run(
     force: str | Sequence[str] = (),
     show_users: str | int | Sequence[str | int] = (),
     real_only: bool = False,
+    cluster: str = "",
     tune: str | int = "",
     default_trial: bool = True,
     shard: str = "",
@@ -259,6 +266,7 @@ def run(
         limits=parse_limits(time_limit, memory_limit, budget),
         jobs=jobs,
         rounds=rounds,
+        cluster=cluster,
         real_only=real_only,
     )
     command = f"recbench.run({spec!r}, {[*chosen.specs] or chosen.suite!r}, ...)"
@@ -425,12 +433,15 @@ def measure_plan(
     listener = listener or Listener()
 
     with ExitStack() as stack:
-        pool = open_executor(plan.request.threads, settings.jobs, debug=settings.debug)
+        pool = open_executor(
+            plan.request.threads, settings.jobs, debug=settings.debug, cluster=settings.cluster
+        )
         executor = stack.enter_context(pool)
         # Loaded while the executor imports the libraries
         data = datasets.load(plan.request.dataset, real_only=settings.real_only)
         # Before the directory is made, since it may refuse
         cells, searches = _settle_cells(plan, data, run)
+        executor.refuse_unsuitable(cells, settings.limits, plan.request.plugins)
         stack.enter_context(claim_directory(run.directory, files_of(plan.request.dataset)))
 
         # Before anything is written: a record that cannot be read, and what the new plan replaces
@@ -562,11 +573,11 @@ class _Measurement:
         begun = perf_counter()
         for record in self._measure(waiting, trials, self._limits_left(), is_timed=False):
             lost = self.custody.restore()
-            if lost and self.settings.jobs == 1:
+            if lost and self.settings.one_at_a_time:
                 record = blame_cell(trials, record, lost)
             records[record.cell.name] = record
             seconds[record.cell.name] = perf_counter() - begun
-            if self.settings.jobs == 1:
+            if self.settings.one_at_a_time:
                 begun = perf_counter()
             self.listener.on_record(record)
         searches.tell(records, seconds)
@@ -598,7 +609,7 @@ class _Measurement:
         Where several cells run at a time, nobody knows which of them it was.
         """
         lost = self.custody.restore()
-        if lost and self.settings.jobs == 1:
+        if lost and self.settings.one_at_a_time:
             record = blame_cell(self.settings.run, record, lost)
         self.custody.hold([record.cell])
         self.listener.on_record(record)
@@ -624,7 +635,7 @@ class _Measurement:
             for later in self._measure(due, elsewhere, self._limits_left()):
                 elsewhere.path(later.cell, ".npz").unlink(missing_ok=True)
                 lost = self.custody.restore()
-                if lost and self.settings.jobs == 1:
+                if lost and self.settings.one_at_a_time:
                     later = blame_cell(elsewhere, later, lost)
                 first = run.read(later.cell)
                 assert first is not None, "only measured cells have another round"

@@ -89,6 +89,15 @@ def run(
     jobs: Annotated[
         int, Option(help="cells at a time; more than 1 makes times contended", min=1)
     ] = 1,
+    cluster: Annotated[
+        str,
+        Option(
+            help="measure on the workers of Dask: local:3 to try it out, or a scheduler's address "
+            "or file",
+            metavar="ADDRESS",
+            show_default=False,
+        ),
+    ] = "",
     rounds: Annotated[
         int, Option(help="measure all rows in turn so often; times are medians over all", min=1)
     ] = 1,
@@ -160,6 +169,12 @@ def run(
             "process; leave --jobs out"
         )
 
+    if cluster and (debug or jobs > 1):
+        raise UsageError(
+            f"--cluster {cluster}: it has one cell at a time on each worker, in processes there; "
+            "leave --jobs and --debug out"
+        )
+
     request = Request(
         dataset=dataset,
         suite=suite,
@@ -188,6 +203,7 @@ def run(
         jobs=jobs,
         rounds=rounds,
         debug=debug,
+        cluster=cluster,
         real_only=real_only,
     )
     if dry_run:

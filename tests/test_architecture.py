@@ -188,6 +188,7 @@ def test_only_command_lines_print_and_nobody_unpickles(path: Path) -> None:
 
 # Where anything at all may be raised, and what becomes of it.
 BROAD = {
+    "cluster.py": 1,  # whatever breaks a worker's pool is heard of by who waits for a cell
     "command_line.py": 1,  # a bug of the bench itself: traceback and exit code 3
     # a cell that did not even start: traceback in its log; its last flush; and a library's import
     "forkserver.py": 3,

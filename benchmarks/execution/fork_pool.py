@@ -10,14 +10,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
 
 import recbench
-from recbench.benchmarks.execution.job import Job
+from recbench.benchmarks.execution.job import Job, Limits
 from recbench.benchmarks.execution.measure import describe_environment
 from recbench.benchmarks.execution.outcome import (
     LOG_SHOWN,
@@ -138,6 +138,11 @@ class ForkPool:
         """Return once the server has imported what every cell needs. HarnessError if it cannot."""
         while not any(message.event == "ready" for message in self._receive()):
             pass
+
+    def refuse_unsuitable(
+        self, cells: Sequence[Cell], limits: Limits, plugins: Sequence[str] = ()
+    ) -> None:
+        """Nothing is unsuitable: cells have the code and the machine of the command."""
 
     def execute(
         self, jobs: Iterable[Job], on_start: Callable[[Cell], None] = lambda cell: None

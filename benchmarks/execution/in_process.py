@@ -12,7 +12,7 @@ breakpoint in `fit` is met once a cell, and no certificate of determinism is giv
 import gc
 import traceback
 from bdb import BdbQuit
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import chdir
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from recbench.benchmarks.execution.job import Job
+from recbench.benchmarks.execution.job import Job, Limits
 from recbench.benchmarks.execution.measure import describe_environment
 from recbench.benchmarks.execution.outcome import keep_record, record_ending, remove_logs
 from recbench.benchmarks.execution.watch import Budget
@@ -42,6 +42,11 @@ class InProcess:
 
     def wait_until_ready(self) -> None:
         """Nothing has to be started."""
+
+    def refuse_unsuitable(
+        self, cells: Sequence[Cell], limits: Limits, plugins: Sequence[str] = ()
+    ) -> None:
+        """Nothing is unsuitable: cells have the code and the machine of the command."""
 
     def execute(
         self, jobs: Iterable[Job], on_start: Callable[[Cell], None] = lambda cell: None

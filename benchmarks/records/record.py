@@ -71,6 +71,7 @@ class Record:
     answers: str | None = None  # sha256 of the file with its raw answers
     evaluation: str | None = None  # the code that made the metrics, see `evaluation_source`
     log: str | None = None  # the file beside the record with what a cell that failed has printed
+    attempts: int = 1  # workers of a cluster that it took: the others were lost
     schema: int = SCHEMA
     fold: FoldFacts | None = None  # None: the cell failed before the data were divided
 
