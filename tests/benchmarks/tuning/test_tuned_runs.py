@@ -21,7 +21,7 @@ from recbench.benchmarks.tuning import History, find_trials, read_histories
 from recbench.benchmarks.verification import Ledger, check_files, check_searches
 from recbench.datasets import UsageError
 from recbench.reports.results import Results
-from recbench.reports.sections.tuning import tuning as describe_tuning
+from recbench.reports.sections.occasional.tuning import tuning as describe_tuning
 from tests.conftest import ROOT, RunBench
 
 LAST_TRIAL = 23

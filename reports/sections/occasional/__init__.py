@@ -1,0 +1,4 @@
+"""Sections that only some runs have: those with traces, with tuned rows, with samples that grow.
+
+Each is found as those of the room above are, and describes its answer in the same blocks.
+"""
