@@ -223,6 +223,7 @@ def run(
     cluster: str = "",
     tune: str | int = "",
     default_trial: bool = True,
+    grow: str = "",
     shard: str = "",
 ) -> "Comparison":
     """Compare algorithms on `data`, each fold in a process of its own.
@@ -258,6 +259,7 @@ def run(
         plugins=chosen.plugins,
         tune=str(tune),
         default_trial=default_trial,
+        grow=grow,
         shard=shard,
     )
     plan = check_request(request)

@@ -69,6 +69,14 @@ def run(
             help="divide in this way too, such as time, and show how the order of the rows changes"
         ),
     ] = None,
+    grow: Annotated[
+        str,
+        Option(
+            help="train on these shares of the users, too, and test on the same ratings: .05,.2,1",
+            metavar="SHARES",
+            show_default=False,
+        ),
+    ] = "",
     repeats: Annotated[
         int,
         Option(
@@ -193,6 +201,7 @@ def run(
         plugins=tuple(plugin or ()),
         tune=tune,
         default_trial=not no_default_trial,
+        grow=grow,
         shard=shard,
     )
     plan = check_request(request)

@@ -19,7 +19,7 @@ from recbench.benchmarks.certainty import (
 )
 from recbench.benchmarks.metrics import STANDARD, Metric, find_metric, parse_column
 from recbench.benchmarks.records import Record, Run, RunDescription, group_by_role
-from recbench.benchmarks.splits import is_seeded
+from recbench.benchmarks.splits import is_seeded, share_of_growth
 from recbench.benchmarks.tuning import History, read_histories
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
@@ -55,6 +55,8 @@ class Row:
     initialisations: tuple[Record, ...] = ()
     # The folds of another split; see `--also-split`.
     also: tuple[Record, ...] = ()
+    # Folds on samples of the users; see `--grow`.
+    grown: tuple[Record, ...] = ()
     epochs_hyperparameter: str | None = None
     # Where the defaults of its hyperparameters come from; None: not said.
     origin: Origin | None = None
@@ -93,7 +95,7 @@ class Row:
     @cached_property
     def elsewhere(self) -> "Row":
         """The same row under the other split."""
-        return replace(self, records=self.also, initialisations=(), also=())
+        return replace(self, records=self.also, initialisations=(), also=(), grown=())
 
     @property
     def planned_epochs(self) -> int | None:
@@ -319,8 +321,24 @@ class Results:
                 epochs = described.epochs_hyperparameter
             if described is not None and described.says("origin"):
                 origin = described.origin
-            main, initialisations, also = map(tuple, group_by_role(records))
-            rows.append(Row(name, family, main, initialisations, also, epochs, origin))
+            main, initialisations, elsewhere = map(tuple, group_by_role(records))
+            also: list[Record] = []
+            grown: list[Record] = []
+            for record in elsewhere:
+                is_grown = share_of_growth(record.cell.split) is not None
+                (grown if is_grown else also).append(record)
+            rows.append(
+                Row(
+                    name=name,
+                    family=family,
+                    records=main,
+                    initialisations=initialisations,
+                    also=tuple(also),
+                    grown=tuple(grown),
+                    epochs_hyperparameter=epochs,
+                    origin=origin,
+                )
+            )
         order = list(dict.fromkeys(row.family for row in rows))
         return sorted(rows, key=lambda row: order.index(row.family))
 

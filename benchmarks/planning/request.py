@@ -23,6 +23,7 @@ from recbench.benchmarks.splits import (
     PUBLISHED,
     SPLITS,
     canonical_spec,
+    grown_specs,
     order_in_time,
     resolve_n_folds,
 )
@@ -59,6 +60,7 @@ class Request:
     plugins: tuple[str, ...] = ()  # modules with more adapters, imported before
     tune: str = ""  # trials or processor time of each search, as it is typed; "": no row is tuned
     default_trial: bool = True  # whether each search tries the row's own hyperparameters first
+    grow: str = ""  # shares of users to train on, as they are typed; "": the whole data alone
     shard: str = ""  # the part of the plan that is measured here, as it is typed; "": all of it
 
 
@@ -75,6 +77,7 @@ class RunPlan:
     columns: list[str]  # the metric columns of the report
     evaluation: Evaluation
     tune: TuningDesign | None = None  # of the search of each row on each fold
+    grow: tuple[str, ...] = ()  # splits that train on samples of the users, see `--grow`
     shard: Shard | None = None  # the part of the cells that is measured here; None: all
 
     @property
@@ -108,18 +111,20 @@ class RunPlan:
             tune=self.tune,
         )
         cells = plan_cells(data, rows, design)
-        if self.also_split is None:
-            return cells
-
-        second_design = Design(
-            split=self.also_split,
-            n_folds=resolve_n_folds(data, self.also_split, None),
-            seed=self.seed,
-            evaluation=self.evaluation,
-            threads=request.threads,
-            tune=self.tune,
-        )
-        return [*cells, *plan_cells(data, rows, second_design)]
+        more_splits = list(self.grow)
+        if self.also_split is not None:
+            more_splits.insert(0, self.also_split)
+        for split in more_splits:
+            further = Design(
+                split=split,
+                n_folds=resolve_n_folds(data, split, None),
+                seed=self.seed,
+                evaluation=self.evaluation,
+                threads=request.threads,
+                tune=self.tune if split == self.also_split else None,
+            )
+            cells += plan_cells(data, rows, further)
+        return cells
 
     def pick_cells(self, cells: Sequence[Cell]) -> list[Cell]:
         """Those of the planned `cells` that are measured here: all, or those of a shard.
@@ -196,6 +201,8 @@ class RunPlan:
             words += ["--tune", str(self.tune.budget)]
             if not self.tune.default_trial:
                 words.append("--no-default-trial")
+        if self.request.grow:
+            words += ["--grow", self.request.grow]
         for plugin in self.request.plugins:
             words += ["--plugin", plugin]
         return shlex.join(words)
@@ -240,6 +247,7 @@ def check_request(request: Request) -> RunPlan:
         columns=columns,
         evaluation=Evaluation(cutoffs, protocols_of_columns(columns)),
         tune=_design_tuning(request, columns),
+        grow=tuple(grown_specs(_parse_shares(request.grow))) if request.grow else (),
         shard=parse_shard(request.shard) if request.shard else None,
     )
 
@@ -252,6 +260,20 @@ def _design_tuning(request: Request, columns: Sequence[str]) -> TuningDesign | N
     if not request.default_trial:
         raise UsageError("--no-default-trial: without --tune, such as --tune 50, nothing is tried")
     return None
+
+
+def _parse_shares(text: str) -> list[float]:
+    """The shares of `--grow`, such as .05, .2 and 1; UsageError for anything else."""
+    try:
+        shares = sorted({float(share) for share in text.split(",")})
+    except ValueError:
+        shares = []
+    if len(shares) < 2 or not 0 < shares[0] < shares[-1] <= 1:
+        raise UsageError(
+            f"--grow {text}: expected two or more shares of the users above 0 and up to 1, such as "
+            ".05,.2,1"
+        )
+    return shares
 
 
 def _first_seed(request: Request, suite: Suite) -> int:

@@ -13,10 +13,12 @@ from recbench.benchmarks.splits.folds import (
     digest_of_split,
     divide,
     fingerprint_rows,
+    grown_specs,
     is_seeded,
     order_in_time,
     refuse_empty_parts,
     resolve_n_folds,
+    share_of_growth,
 )
 from recbench.benchmarks.splits.from_file import PUBLISHED, files_of_split, is_given_by_file
 
@@ -28,9 +30,11 @@ __all__ = [
     "divide",
     "files_of_split",
     "fingerprint_rows",
+    "grown_specs",
     "is_given_by_file",
     "is_seeded",
     "order_in_time",
     "refuse_empty_parts",
     "resolve_n_folds",
+    "share_of_growth",
 ]

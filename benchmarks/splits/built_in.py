@@ -118,6 +118,38 @@ def holdout(
     return rows[:n_train], rows[n_train:]
 
 
+@register_split("grown", "draws")
+def grown(
+    ratings: Ratings,
+    n_folds: int,
+    fold: int,
+    seed: int,
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0,
+    smallest: Annotated[float, Field(gt=0, le=1)] = 0.1,
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.2,
+) -> tuple[Rows, Rows]:
+    """Train on the ratings of a `share` of the users, and test on the same ratings at every share.
+
+    The samples of users are nested: each holds those of all smaller shares. The test part is a
+    share `test` of the ratings of the `smallest` sample's users, so that only the training part
+    grows. UsageError for a share below the smallest.
+    """
+    if share < smallest:
+        raise UsageError(
+            f"grown[share={share:g},smallest={smallest:g}]: the smallest sample has the users that "
+            "are tested, so no share is below it"
+        )
+    rng = np.random.default_rng([_seed_of_draw(seed, fold), 2])
+    place_of_user = rng.permutation(ratings.n_users)
+    places = place_of_user[ratings.users]
+    candidates = np.flatnonzero(places < np.ceil(smallest * ratings.n_users))
+    tested = rng.permutation(candidates)[: round(test * len(candidates))]
+
+    is_in_training = places < np.ceil(share * ratings.n_users)
+    is_in_training[tested] = False
+    return np.flatnonzero(is_in_training), np.sort(tested)
+
+
 @register_split("last-out", "one", order="user")
 def last_out(
     ratings: Ratings, n_folds: int, fold: int, seed: int, n: Annotated[int, Field(ge=1)] = 1

@@ -6,6 +6,7 @@ file.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,8 @@ OFFICIAL_ORDERS: dict[str, Order] = {"u": "none", "ua": "none", "ub": "none", "p
 
 # What every function of a split is given by the bench, so that no user can.
 GIVEN_BY_BENCH = {"ratings", "n_folds", "fold", "seed"}
+
+GROWN = "grown"  # the split that trains on samples of the users
 
 # Folds of a split into parts, unless a user or a suite wants others.
 DEFAULT_PARTS = 5
@@ -178,6 +181,23 @@ def order_in_time(spec: str) -> Order | None:
     if split.built_in is None:
         return OFFICIAL_ORDERS.get(split.name)
     return split.built_in.order
+
+
+def share_of_growth(spec: str) -> float | None:
+    """The share of users that a `grown` split trains on; None for every other split."""
+    split = _parse_split(spec)
+    if split.name != GROWN:
+        return None
+    return float(split.parameters.get("share", 1.0))
+
+
+def grown_specs(shares: Sequence[float]) -> list[str]:
+    """The splits that train on these shares of the users and test on the same ratings."""
+    smallest = min(shares)
+    return [
+        canonical_spec(format_spec(GROWN, {"share": share, "smallest": smallest}))
+        for share in sorted(shares)
+    ]
 
 
 def refuse_empty_parts(

@@ -20,6 +20,7 @@ from recbench.reports.drawing.differences import (
     draw_ranks,
 )
 from recbench.reports.drawing.fold_heatmap import MOST_FOLDS, heatmap_by_fold, list_folds
+from recbench.reports.drawing.growth import Crossing, Growth, draw_growth, find_crossings
 from recbench.reports.drawing.heatmap import (
     ALL_PHASES,
     Column,
@@ -53,8 +54,10 @@ __all__ = [
     "MOST_FOLDS",
     "PARTS",
     "Column",
+    "Crossing",
     "Curves",
     "Gap",
+    "Growth",
     "Heatmap",
     "Line",
     "Matrix",
@@ -70,6 +73,7 @@ __all__ = [
     "draw_activity",
     "draw_curves",
     "draw_grid",
+    "draw_growth",
     "draw_heatmap",
     "draw_matrix",
     "draw_ranks",
@@ -77,6 +81,7 @@ __all__ = [
     "draw_stars",
     "draw_times",
     "draw_years",
+    "find_crossings",
     "find_points",
     "heatmap_by_fold",
     "list_folds",

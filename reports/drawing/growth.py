@@ -1,0 +1,132 @@
+"""Growth: error and time of each row against the ratings it was trained on, both axes by powers."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
+
+WIDTH = 8.6  # inches
+HEIGHT = 3.6
+LETTERS = 100  # of a title's line
+NARROW_RATIO = 3.0  # of the highest value to the lowest: powers of ten would give no ticks
+FEWEST_SIZES = 2  # through which a power can be fitted
+PALETTE = ("#2166ac", "#c2570c", "#2a7f3f", "#8a3ea8", "#7a5a12", "#b2182b", "#1a8a8a", "#555555")
+
+
+@dataclass(frozen=True)
+class Growth:
+    """One quantity of a row at each size of the training part, smallest first."""
+
+    row: str
+    ratings: tuple[int, ...]  # of the training part; the mean over the folds
+    values: tuple[float, ...]  # a mean error, or seconds
+
+    @property
+    def exponent(self) -> float | None:
+        """The b of value = a ratings ** b, by least squares on logarithms; None if none fits."""
+        if len(self.values) < FEWEST_SIZES or min(self.values) <= 0:
+            return None
+        slope, _ = np.polyfit(np.log(self.ratings), np.log(self.values), 1)
+        return float(slope)
+
+    def at(self, size: int) -> float | None:
+        """The value at that size of the training part; None if there is none."""
+        return dict(zip(self.ratings, self.values, strict=True)).get(size)
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Between two sizes one row overtakes another: its values become better."""
+
+    overtaking: str
+    overtaken: str
+    ratings: float  # where straight lines between the points, on logarithmic axes, cross
+
+
+def find_crossings(curves: Sequence[Growth], *, higher_is_better: bool) -> list[Crossing]:
+    """Where the order of two rows changes, the smallest sizes first."""
+    crossings = []
+    for index, one in enumerate(curves):
+        for other in curves[index + 1 :]:
+            crossings += _cross_curves(one, other, higher_is_better=higher_is_better)
+    return sorted(crossings, key=lambda crossing: crossing.ratings)
+
+
+def _cross_curves(one: Growth, other: Growth, *, higher_is_better: bool) -> list[Crossing]:
+    """Where two rows change places, between sizes that both have."""
+    sizes = sorted(set(one.ratings) & set(other.ratings))
+    gaps = []  # of `one` less `other`: below 0 where `one` is better
+    for size in sizes:
+        first = one.at(size)
+        second = other.at(size)
+        assert first is not None and second is not None
+        gaps.append(second - first if higher_is_better else first - second)
+
+    crossings = []
+    for index in range(len(sizes) - 1):
+        before = gaps[index]
+        after = gaps[index + 1]
+        if before * after >= 0:
+            continue
+        start, stop = np.log(sizes[index]), np.log(sizes[index + 1])
+        place = float(np.exp(start + (stop - start) * before / (before - after)))
+        overtaking, overtaken = (one, other) if after < 0 else (other, one)
+        crossings.append(Crossing(overtaking.row, overtaken.row, place))
+    return crossings
+
+
+def draw_growth(panels: Sequence[tuple[str, Sequence[Growth]]], title: str) -> Figure:
+    """A panel for each quantity, by its name; one colour a row, named once below."""
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    lines = "\n".join(textwrap.wrap(title, LETTERS))
+    figure.suptitle(lines, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    rows = list(dict.fromkeys(curve.row for _, curves in panels for curve in curves))
+    for axes, (name, curves) in zip(all_axes, panels, strict=True):
+        _draw_panel(axes, name, curves, rows)
+
+    handles: dict[str, Artist] = {}
+    for axes in all_axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend(
+        handles=list(handles.values()),
+        labels=list(handles),
+        loc="outside lower left",
+        ncols=4,
+        fontsize=7,
+        frameon=False,
+    )
+    return figure
+
+
+def _draw_panel(axes: Axes, name: str, curves: Sequence[Growth], rows: Sequence[str]) -> None:
+    """The curves of one quantity."""
+    for curve in curves:
+        place = rows.index(curve.row)
+        axes.plot(
+            curve.ratings,
+            curve.values,
+            marker="osD^v"[place // len(PALETTE) % 5],
+            markersize=3.5,
+            linewidth=1.2,
+            color=PALETTE[place % len(PALETTE)],
+            label=curve.row,
+        )
+    axes.set_title(name, fontsize=8.5, loc="left")
+    axes.set(xscale="log", yscale="log", xlabel="ratings of the training part")
+    axes.xaxis.set_major_formatter(EngFormatter())
+    values = [value for curve in curves for value in curve.values if value > 0]
+    is_narrow = bool(values) and max(values) < NARROW_RATIO * min(values)
+    axes.yaxis.set_major_locator(MaxNLocator(6) if is_narrow else LogLocator(subs=(1, 2, 3, 5)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.label.set_fontsize(8)
+    axes.tick_params(labelsize=7, length=2)
+    axes.grid(linewidth=0.4, color="#bbbbbb", alpha=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
