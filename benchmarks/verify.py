@@ -1,15 +1,14 @@
 """The sceptic's command: whether a run's numbers are what its raw answers, data and files say."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 from rich.console import Console
 from typer import Argument, Option
 
-from recbench import datasets
 from recbench.benchmarks.console import FAILED, FINE, import_plugin, print_lines, serve
-from recbench.benchmarks.records import Record, Run, RunDescription
+from recbench.benchmarks.planning import load_data_of
+from recbench.benchmarks.records import Record, Run
 from recbench.benchmarks.tuning import find_trials
 from recbench.benchmarks.verification import (
     Ledger,
@@ -24,7 +23,12 @@ from recbench.benchmarks.verification import (
 )
 from recbench.datasets.foundation import UsageError, open_console
 from recbench.datasets.ratings import Dataset
-from recbench.datasets.storage import check_entry
+
+# What can be done where the data are not found
+WITHOUT_DATA = (
+    "Without the data no metric can be recomputed: --dataset says where they are now, "
+    "--without-data verifies the rest."
+)
 
 
 def verify(
@@ -68,7 +72,7 @@ def verify(
         check_against_shares(run, records, ledger)
     else:
         _, about = run.read_plan()
-        data = _load_dataset(about, dataset)
+        data = load_data_of(about, dataset, WITHOUT_DATA)
         recompute_metrics(run, records, about, data, ledger)
         check_descriptions(run, records, data, ledger)
         _verify_trials(find_trials(run), data, ledger)
@@ -89,37 +93,6 @@ def _verify_trials(trials: Run, data: Dataset, ledger: Ledger) -> None:
     recompute_metrics(trials, records, about, data, of_trials)
     ledger.findings += [f"tuning/{finding}" for finding in of_trials.findings]
     ledger.compared["metrics of trials"] += of_trials.compared["metrics"]
-
-
-def _load_dataset(about: RunDescription, spec: str | None) -> Dataset:
-    """The data of the run, found as its plan names them unless `spec` does; real ones if those
-    were.
-
-    UsageError if they cannot be found, with what can be done without.
-    """
-    if spec is None:
-        spec = about.data.name
-        words = _split_command(about.reproduce)
-        if "--dataset" in words[:-1]:
-            spec = words[words.index("--dataset") + 1]
-    try:
-        dataset = datasets.load(spec, real_only=not about.data.simulated)
-    except UsageError as error:
-        raise UsageError(
-            f"{error}\nWithout the data no metric can be recomputed: "
-            "--dataset says where they are now, --without-data verifies the rest."
-        ) from None
-    assert dataset.stored is not None, "a data set that was loaded is stored in the cache"
-    check_entry(dataset.stored)
-    return dataset
-
-
-def _split_command(command: str) -> list[str]:
-    """The words of a command; none if its quotes do not fit, as in a plan that was edited."""
-    try:
-        return shlex.split(command)
-    except ValueError:
-        return []
 
 
 def _summarise(ledger: Ledger, records: list[Record]) -> list[str]:
@@ -189,7 +162,7 @@ def _verify_by_refit(
     cells, about = run.read_plan()
     cell = find_cell(cells, key)
     console.print(f"fitting {cell.row}, {cell.place}, again")
-    data = _load_dataset(about, dataset)
+    data = load_data_of(about, dataset, WITHOUT_DATA)
     second_fit = refit_cell(run, cell, about, data, plugins)
 
     lines = [f"{cell.name}: {line}" for line in second_fit.differences]

@@ -16,6 +16,7 @@ from recbench.benchmarks.planning.destination import (
     dataset_of,
     describe_replacement,
     files_of,
+    load_data_of,
 )
 from recbench.benchmarks.planning.request import Request, RunPlan, check_request
 from recbench.benchmarks.planning.resume import (
@@ -57,6 +58,7 @@ __all__ = [
     "find_misfits",
     "hyperparameters_of",
     "library_versions",
+    "load_data_of",
     "name_changes",
     "parse_rows",
     "parse_shard",

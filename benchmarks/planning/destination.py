@@ -5,8 +5,11 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from recbench import datasets
 from recbench.benchmarks.records import Cell, Run, RunDescription
 from recbench.datasets.foundation import UsageError, format_spec, parse_spec
+from recbench.datasets.ratings import Dataset
+from recbench.datasets.storage import check_entry
 
 RUNS = Path("runs")  # where results go that are not told where to go
 DIGITS = 8  # of a digest in the name of a directory or in a message
@@ -103,6 +106,22 @@ def dataset_of(about: RunDescription) -> str | None:
     except (ValueError, IndexError):
         return None
     return spec
+
+
+def load_data_of(about: RunDescription, spec: str | None, advice: str) -> Dataset:
+    """The data of a run, found as its plan names them unless `spec` does; real ones if those were.
+
+    UsageError if they cannot be found, which ends with `advice`, what can be done without. The
+    columns in the cache are checked.
+    """
+    spec = spec or dataset_of(about) or about.data.name
+    try:
+        dataset = datasets.load(spec, real_only=not about.data.simulated)
+    except UsageError as error:
+        raise UsageError(f"{error}\n{advice}") from None
+    assert dataset.stored is not None, "a data set that was loaded is stored in the cache"
+    check_entry(dataset.stored)
+    return dataset
 
 
 def replaced_by(cells: Sequence[Cell], run: Run) -> list[str]:
