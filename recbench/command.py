@@ -16,6 +16,7 @@ COMMANDS = {
     "compare": "recbench.benchmarks.compare",
     "verify": "recbench.benchmarks.verify",
     "merge": "recbench.benchmarks.merge",
+    "blend": "recbench.benchmarks.blend",
     "behave": "recbench.benchmarks.behave",
     "accept": "recbench.benchmarks.accept",
     "export": "recbench.benchmarks.export",
