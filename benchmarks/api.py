@@ -755,7 +755,13 @@ class Comparison:
         """Write report.md, report.html and the figures beside the records; the path of the HTML."""
         from recbench.reports.build import build
 
-        return build(self.directory)
+        return build(self.directory, results=self.results)
+
+    def answers(self) -> list[str]:
+        """What the report's first screen says, as lines of text: answers, best rows, cautions."""
+        from recbench.reports.answers import write_answers
+
+        return write_answers(self.results)
 
     def _repr_svg_(self) -> str:
         """The heatmap of the report, for Jupyter."""

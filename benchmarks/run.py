@@ -162,7 +162,10 @@ def run(
         ),
     ] = False,
     no_report: Annotated[
-        bool, Option("--no-report", help="all but report.md, report.html and figures")
+        bool,
+        Option(
+            "--no-report", help="no report.md, report.html and figures, and no answers at the end"
+        ),
     ] = False,
 ) -> int:
     """Run algorithms on a data set, each fold in a process of its own; report errors and costs."""
@@ -227,7 +230,9 @@ def run(
         console.print(f"  what these data cannot tell: {kinds}", style="yellow", markup=False)
 
     if not no_report:
-        report = Comparison(settings.run.directory).report()
+        comparison = Comparison(settings.run.directory)
+        report = comparison.report()
+        print_lines(console, comparison.answers())
         console.print(f"report: {report.resolve().as_uri()}", markup=False)
     is_complete = all(record.status == "ok" for record in records)
     return FINE if is_complete else INCOMPLETE

@@ -58,17 +58,21 @@ class Subject:
 
 
 def build(
-    *directories: Path, out: Path | None = None, sections: Collection[str] = (), tex: bool = False
+    *directories: Path,
+    out: Path | None = None,
+    sections: Collection[str] = (),
+    tex: bool = False,
+    results: Results | None = None,
 ) -> Path:
     """Write `report.md`, `report.html` and `figures/` from the records; the path of the HTML.
 
     `sections` are all if none is named; `tex` adds `tables/`. Figures and tables of an earlier
     report that this one has not are removed. UsageError if a directory holds no results, if several
     are not comparable, or if the report cannot be written or would replace a file that no build
-    wrote.
+    wrote. `results` are those of the one directory, if they have been read already.
     """
     target = out or choose_destination(directories)
-    files = make_files(*directories, out=target, sections=sections, tex=tex)
+    files = make_files(*directories, out=target, sections=sections, tex=tex, results=results)
     refuse_foreign_report(target, files)
     try:
         written_files.remove_stale_files(target, files)
@@ -91,13 +95,20 @@ def choose_destination(directories: Sequence[Path]) -> Path:
 
 
 def make_files(
-    *directories: Path, out: Path | None = None, sections: Collection[str] = (), tex: bool = False
+    *directories: Path,
+    out: Path | None = None,
+    sections: Collection[str] = (),
+    tex: bool = False,
+    results: Results | None = None,
 ) -> dict[str, bytes]:
     """The report of the records in `directories`, its files by name: figures first, pages last.
 
     The same records give the same bytes. UsageError as in `build`.
     """
-    subject = _read_subject(directories, out or choose_destination(directories))
+    if results is None:
+        subject = _read_subject(directories, out or choose_destination(directories))
+    else:
+        subject = describe_run(results)
     parts = describe_sections(subject, sections)
 
     files: dict[str, bytes] = {}

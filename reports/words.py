@@ -28,6 +28,8 @@ from recbench.reports.results import Results, Row
 
 NONE = "–"
 
+FIELD_NAMES = {"rmse": "RMSE", "mae": "MAE", "ndcg": "nDCG", "map": "MAP", "mrr": "MRR"}
+
 CROSS_VALIDATIONS = {
     "kfold": "cross-validation",
     "user-kfold": "cross-validation inside each user",
@@ -37,6 +39,19 @@ CROSS_VALIDATIONS = {
 def number(value: float | None, bounds: Bounds | None = None) -> str:
     """A metric: four decimals, or as many as the ends of its interval tell apart."""
     return NONE if value is None else format_number(value, bounds)
+
+
+def field_name(column: str) -> str:
+    """A column as the field writes it: `RMSE`, `nDCG@10`; all others as they are."""
+    protocol, colon, metric = column.rpartition(":")
+    name, at, cutoff = metric.partition("@")
+    return f"{protocol}{colon}{FIELD_NAMES.get(name, name)}{at}{cutoff}"
+
+
+def bracketed(bounds: Bounds) -> str:
+    """An interval as `[0.4186, 0.4477]`."""
+    low, high = bounds
+    return f"[{number(low, bounds)}, {number(high, bounds)}]"
 
 
 def signed(value: float, bounds: Bounds | None = None) -> str:

@@ -3,7 +3,7 @@
 import itertools
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -15,7 +15,15 @@ from recbench.benchmarks.metrics import ARROWS, Metric, find_metric
 from recbench.reports.drawing.heatmap import outlier_fence
 from recbench.reports.drawing.labels import Label, Spot, place_labels
 from recbench.reports.results import Results
-from recbench.reports.words import count, duration, interval, listed, number, unit_of_time
+from recbench.reports.words import (
+    count,
+    duration,
+    field_name,
+    interval,
+    listed,
+    number,
+    unit_of_time,
+)
 
 # Okabe & Ito's colours, which colour-blind eyes tell apart, without the yellow that is lost on
 # white; every family has a shape of its own too, so that nothing hangs on colour alone.
@@ -25,6 +33,10 @@ SHAPES = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8")
 # rank means to score all pairs, so those of the test part would count twice.
 COST = ("convert", "fit", "rank")
 COST_IN_WORDS = "time to convert, fit and rank"
+FRONT = "#0b6e4f"  # of the overview
+OTHERS = "#7d8b98"
+MOST_LABELS = 12
+ALWAYS_NAMED = 10  # so many of the best have a name, and those on the front
 SHORTEST = 1e-7  # seconds; less has no place on a logarithmic axis
 
 Styles = dict[str, tuple[str, str]]  # family -> colour and shape
@@ -56,11 +68,11 @@ class Point:
         return max(self.time, SHORTEST)
 
 
-def find_points(results: Results, column: str) -> list[Point]:
-    """All contestants with a mean of `column` and a time, in the order of the rows."""
+def find_points(results: Results, column: str, phases: Sequence[str] = COST) -> list[Point]:
+    """All contestants with a mean of `column` and a time of `phases`, in the order of the rows."""
     found = []
     for row in results.contestants:
-        time = row.seconds(*COST)
+        time = row.seconds(*phases)
         value = row.mean(column)
         if time is None or value is None:
             continue
@@ -161,6 +173,36 @@ def draw_scatter(
     return figure
 
 
+def draw_overview(found: Sequence[Point], column: str, title: str) -> Figure:
+    """The points, the front in green, and the names of the front and of the best, at most twelve.
+
+    Each of these names has a place; all other points are grey and have none.
+    """
+    metric = find_metric(column)
+    figure = Figure(figsize=(5.9, 3.7))
+    title_lines = textwrap.wrap(title, 84)
+    top = 0.93 - 0.04 * len(title_lines)
+    axes = figure.add_axes((0.1, 0.115, 0.885, top - 0.115))
+    figure.text(0.015, 0.985, "\n".join(title_lines), va="top", fontsize=8, fontweight="bold")
+
+    heights = _heights_of_points(found, metric)
+    best = pareto_front(found, metric)
+    for point, height in zip(found, heights, strict=True):
+        colour = FRONT if point in best else OTHERS
+        _draw_point(axes, point, height, colour, "o")
+    _set_axes(axes, found, heights, column, "total time of a fold: convert + fit + rate + rank")
+
+    corners = [(point.x, heights[found.index(point)]) for point in best]
+    steps = _draw_steps(axes, corners, worst_is_up=metric.better != "higher", colour=FRONT)
+    labels = _labels_in_order(found, heights, best, metric)[:MOST_LABELS]
+    named = [replace(label, must=True) for label in labels]
+    for note in place_labels(figure, axes, named, steps):
+        if any(note.get_text().startswith(point.name) for point in best):
+            note.set_color(FRONT)
+            note.set_fontweight("bold")
+    return figure
+
+
 def _heights_of_points(found: Sequence[Point], metric: Metric) -> list[float]:
     """Where each point stands: at its value, or at the border if that is beyond the `fence`."""
     losses = [metric.loss(point.value) for point in found]
@@ -207,17 +249,24 @@ def _labels_in_order(
         text = point.name
         if height != point.value:
             text = f"{point.name} {arrow} {point.text}"
-        labels.append(Label(text, point.x, height, must=point in best))
+        is_named = point in best or others.index(point) < ALWAYS_NAMED - 1
+        labels.append(Label(text, point.x, height, must=is_named))
     return labels
 
 
-def _set_axes(axes: Axes, found: Sequence[Point], heights: Sequence[float], column: str) -> None:
+def _set_axes(
+    axes: Axes,
+    found: Sequence[Point],
+    heights: Sequence[float],
+    column: str,
+    time: str = f"{COST_IN_WORDS}, mean over folds",
+) -> None:
     """Axes with room around the points, and what they count."""
     _set_heights(axes, found, heights, find_metric(column))
     _set_times(axes, found)
     metric = find_metric(column)
-    axes.set_xlabel(f"{COST_IN_WORDS}, mean over folds (logarithmic)")
-    axes.set_ylabel(f"mean {column} ({metric.unit}) {ARROWS[metric.better]}")
+    axes.set_xlabel(f"{time} (logarithmic)")
+    axes.set_ylabel(f"mean {field_name(column)} ({metric.unit}) {ARROWS[metric.better]}")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e6e6e6", linewidth=0.5)
     axes.set_axisbelow(True)
@@ -275,7 +324,9 @@ def _format_tick(time: float) -> str:
     return f"{round(time * scale, 3):,g} {name}"
 
 
-def _draw_steps(axes: Axes, corners: Sequence[Spot], *, worst_is_up: bool) -> list[Spot]:
+def _draw_steps(
+    axes: Axes, corners: Sequence[Spot], *, worst_is_up: bool, colour: str = "#999999"
+) -> list[Spot]:
     """Draw the front: for every time, the best value that is reached within it; its corners."""
     bottom, top = axes.get_ylim()
     _, right = axes.get_xlim()
@@ -290,7 +341,7 @@ def _draw_steps(axes: Axes, corners: Sequence[Spot], *, worst_is_up: bool) -> li
     path.append((right, y_before))
 
     xs, ys = zip(*path, strict=True)
-    axes.plot(xs, ys, color="#999999", linewidth=1, zorder=1)
+    axes.plot(xs, ys, color=colour, linewidth=1, zorder=1)
     return path
 
 

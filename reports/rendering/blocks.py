@@ -43,6 +43,14 @@ class Link:
 
 
 @dataclass(frozen=True)
+class SectionLink:
+    """A text that leads to the section of that name, where the page has it."""
+
+    text: str
+    section: str
+
+
+@dataclass(frozen=True)
 class RowName:
     """The name of a row, such as `als[factors=20,epochs=5]`, which may break after its commas."""
 
@@ -63,7 +71,15 @@ class Spoken:
     text: str
 
 
-Piece = str | Code | Command | Strong | Link | RowName | Sign | Spoken
+@dataclass(frozen=True)
+class Tag:
+    """A word or two that sort a line, such as where its defaults come from; one may stand out."""
+
+    text: str
+    stands_out: bool = False
+
+
+Piece = str | Code | Command | Strong | Link | RowName | SectionLink | Sign | Spoken | Tag
 Words = Piece | tuple[Piece, ...]
 
 
@@ -191,7 +207,22 @@ class FailedCells:
     n_columns: int
 
 
-AnyCell = TableCell | MissingCell | FailedCells
+@dataclass(frozen=True)
+class IntervalCell:
+    """An interval drawn to a scale that all lines share, from `start` to `end`; its ends in words.
+
+    All are numbers of the same unit, and `low <= value <= high`.
+    """
+
+    text: str
+    low: float
+    value: float
+    high: float
+    start: float
+    end: float
+
+
+AnyCell = TableCell | MissingCell | FailedCells | IntervalCell
 
 
 @dataclass(frozen=True)
@@ -200,6 +231,7 @@ class TableLine:
 
     head: Words
     cells: tuple[AnyCell, ...]
+    stands_out: bool = False  # such as the best of a ranking
 
 
 @dataclass(frozen=True)
@@ -221,6 +253,7 @@ class Table:
     heads: tuple[TableHead, ...]
     lines: tuple[TableLine | TableRemark, ...]
     is_sortable: bool = False
+    is_brief: bool = False  # lines that are read at one glance: close together
     has_titles: bool = False  # of films and the like: columns of equal width, which break
 
 
@@ -273,6 +306,55 @@ class Details:
     blocks: "tuple[Block, ...]"
 
 
+@dataclass(frozen=True)
+class Card:
+    """An answer at a glance: the question, who it is, what they reach, and how sure that is."""
+
+    question: str
+    answer: Words
+    value: str
+    remark: Words
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Answers side by side."""
+
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True)
+class Cautions:
+    """Sentences to be read before any number, below a word that says so."""
+
+    lead: str
+    entries: tuple[Words, ...]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Two blocks, side by side where there is room, the first one the more important."""
+
+    first: "Block"
+    second: "Block"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One of several views of the same thing, and its name on a button."""
+
+    name: str
+    blocks: "tuple[Block, ...]"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Views of which a page shows one at a time, the first one first; `label` says of what."""
+
+    label: str
+    options: tuple[Option, ...]
+
+
 Block = (
     Heading
     | Paragraph
@@ -290,4 +372,8 @@ Block = (
     | HeatmapTable
     | MatrixTable
     | Details
+    | Cards
+    | Cautions
+    | Beside
+    | Choice
 )

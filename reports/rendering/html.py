@@ -9,8 +9,13 @@ from recbench.datasets.foundation import make_legible
 from recbench.reports.drawing import Column, Gap, Heatmap, Line, Square, colour_key
 from recbench.reports.rendering.blocks import (
     AnyCell,
+    Beside,
     Block,
     Bullets,
+    Card,
+    Cards,
+    Cautions,
+    Choice,
     Code,
     Command,
     Commands,
@@ -21,6 +26,7 @@ from recbench.reports.rendering.blocks import (
     Gallery,
     Heading,
     HeatmapTable,
+    IntervalCell,
     Link,
     MatrixTable,
     MissingCell,
@@ -30,6 +36,7 @@ from recbench.reports.rendering.blocks import (
     Piece,
     References,
     RowName,
+    SectionLink,
     Sign,
     Spoken,
     StarredTitles,
@@ -39,6 +46,7 @@ from recbench.reports.rendering.blocks import (
     TableHead,
     TableLine,
     TableRemark,
+    Tag,
     Verbatim,
     Words,
     list_pieces,
@@ -94,6 +102,16 @@ def _render_block(block: Block) -> Markup:
             return _render_matrix(block)
         case Details():
             return _fold(block.summary, render_html(block.blocks))
+        case Cards():
+            cards = Markup("\n").join(_render_card(card) for card in block.cards)
+            return _fill('<div class="cards">\n{}\n</div>', cards)
+        case Cautions():
+            return _render_cautions(block)
+        case Beside():
+            pattern = '<div class="beside">\n<div>\n{}\n</div>\n<div>\n{}\n</div>\n</div>'
+            return _fill(pattern, _render_block(block.first), _render_block(block.second))
+        case Choice():
+            return _render_choice(block)
         case _:
             assert_never(block)
 
@@ -138,12 +156,44 @@ def _render_piece(piece: Piece) -> Markup:
             return _fill('<a href="{}">{}</a>', piece.address, piece.text)
         case RowName():
             return Markup(",<wbr>").join(_escape(part) for part in piece.name.split(","))
+        case SectionLink():
+            return _fill('<a class="more" href="#{}">{}</a>', piece.section, piece.text)
         case Sign():
             return _fill('<span aria-hidden="true">{}</span>', piece.text)
         case Spoken():
             return _fill('<span class="visually-hidden">{}</span>', piece.text)
+        case Tag():
+            style = "tag out" if piece.stands_out else "tag"
+            return _fill('<span class="{}">{}</span>', style, piece.text)
         case _:
             assert_never(piece)
+
+
+def _render_card(card: Card) -> Markup:
+    value = _fill('<p class="value">{}</p>\n', card.value) if card.value else ""
+    return _fill(
+        '<div class="card">\n<h3>{}</h3>\n<p class="answer">{}</p>\n'
+        '{}<p class="note">{}</p>\n</div>',
+        card.question,
+        _render_words(card.answer),
+        value,
+        _render_words(card.remark),
+    )
+
+
+def _render_cautions(block: Cautions) -> Markup:
+    entries = Markup(" · ").join(_render_words(entry) for entry in block.entries)
+    return _fill('<p class="cautions"><strong>{}</strong> {}</p>', block.lead, entries)
+
+
+def _render_choice(block: Choice) -> Markup:
+    """All views one below the other; `page.js` makes buttons of their names and shows one."""
+    views = []
+    for option in block.options:
+        pattern = '<div class="view" data-name="{}">\n{}\n</div>'
+        views.append(_fill(pattern, option.name, render_html(option.blocks)))
+    pattern = '<div class="choice" data-label="{}">\n{}\n</div>'
+    return _fill(pattern, block.label, Markup("\n").join(views))
 
 
 def _render_list(tag: str, style: str, entries: Iterable[str]) -> Markup:
@@ -198,6 +248,9 @@ def _render_table(table: Table) -> Markup:
     if table.has_titles:
         styles.append("titles")
 
+    if table.is_brief:
+        styles.append("brief")
+
     if table.is_sortable:
         styles.append("sortable")
 
@@ -233,8 +286,9 @@ def _render_line(table: Table, line: TableLine | TableRemark) -> Markup:
         cells.append(_render_cell(cell, table.heads[column]))
         column += cell.n_columns if isinstance(cell, FailedCells) else 1
 
-    pattern = '<tr><th scope="row">{}</th>{}</tr>'
-    return _fill(pattern, _render_words(line.head), Markup("").join(cells))
+    style = Markup(' class="out"') if line.stands_out else Markup("")
+    pattern = '<tr{}><th scope="row">{}</th>{}</tr>'
+    return _fill(pattern, style, _render_words(line.head), Markup("").join(cells))
 
 
 def _render_cell(cell: AnyCell, head: TableHead) -> Markup:
@@ -251,8 +305,23 @@ def _render_cell(cell: AnyCell, head: TableHead) -> Markup:
                 attributes += _fill(' data-value="{}"', cell.sort_value)
             small = _fill("<small>{}</small>", _render_words(cell.small)) if cell.small else ""
             return _fill("<td{}>{}{}</td>", attributes, _render_words(cell.words), small)
+        case IntervalCell():
+            return _render_interval(cell)
         case _:
             assert_never(cell)
+
+
+def _render_interval(cell: IntervalCell) -> Markup:
+    """A bar from the lower to the upper end with a dot at the value, and the ends to be heard."""
+    width = (cell.end - cell.start) or 1.0
+    places = [100 * (end - cell.start) / width for end in (cell.low, cell.value, cell.high)]
+    return _fill(
+        '<td class="interval" data-value="{}">{}<i aria-hidden="true" '
+        'style="--low: {:.1f}%; --value: {:.1f}%; --high: {:.1f}%"></i></td>',
+        cell.value,
+        _render_piece(Spoken(cell.text)),
+        *places,
+    )
 
 
 def _render_figure(figure: Figure) -> Markup:

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from recbench.reports.drawing import Picture
 from recbench.reports.rendering.blocks import (
+    Beside,
     Block,
+    Choice,
     Details,
     Figure,
     Gallery,
@@ -24,3 +26,8 @@ def list_pictures(blocks: Iterable[Block]) -> Iterator[Picture]:
                     yield figure.picture
             case Details():
                 yield from list_pictures(block.blocks)
+            case Beside():
+                yield from list_pictures((block.first, block.second))
+            case Choice():
+                for option in block.options:
+                    yield from list_pictures(option.blocks)

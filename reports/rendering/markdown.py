@@ -10,8 +10,13 @@ from recbench.reports import words as writing
 from recbench.reports.drawing import Heatmap, Line, Picture, Square
 from recbench.reports.rendering.blocks import (
     AnyCell,
+    Beside,
     Block,
     Bullets,
+    Card,
+    Cards,
+    Cautions,
+    Choice,
     Code,
     Command,
     Commands,
@@ -22,6 +27,7 @@ from recbench.reports.rendering.blocks import (
     Gallery,
     Heading,
     HeatmapTable,
+    IntervalCell,
     Link,
     MatrixTable,
     MissingCell,
@@ -31,6 +37,7 @@ from recbench.reports.rendering.blocks import (
     Piece,
     References,
     RowName,
+    SectionLink,
     Sign,
     Spoken,
     StarredTitles,
@@ -40,6 +47,7 @@ from recbench.reports.rendering.blocks import (
     TableHead,
     TableLine,
     TableRemark,
+    Tag,
     Verbatim,
     Words,
     list_pieces,
@@ -94,6 +102,15 @@ def _render_block(block: Block) -> str:
             return f"{_link_picture(block.picture)}\n\n{_escape(block.caption)}"
         case Details():
             return _fold(block.summary, render_markdown(block.blocks))
+        case Cards():
+            return "\n".join(_render_card(card) for card in block.cards)
+        case Cautions():
+            entries = [f"> - {_render_words(entry)}" for entry in block.entries]
+            return "\n".join([f"> **{_escape(block.lead)}**", ">", *entries])
+        case Beside():
+            return f"{_render_block(block.first)}\n\n{_render_block(block.second)}"
+        case Choice():
+            return _render_choice(block)
         case _:
             assert_never(block)
 
@@ -133,12 +150,29 @@ def _render_piece(piece: Piece) -> str:
             return f"[{_escape(piece.text)}]({_escape(piece.address)})"
         case RowName():
             return _escape(piece.name)
-        case Sign():
+        case Sign() | Tag():
             return _escape(piece.text)
-        case Spoken():
-            return ""
+        case Spoken() | SectionLink():
+            return ""  # GitHub makes the anchors of headings itself, and of their words
         case _:
             assert_never(piece)
+
+
+def _render_card(card: Card) -> str:
+    """One line of a list: question, answer, value and remark."""
+    parts = [f"- {_escape(card.question)}: **{_render_words(card.answer)}**"]
+    if card.value:
+        parts.append(f", {_escape(card.value)}")
+    parts.append(f". {_render_words(card.remark)}")
+    return "".join(parts)
+
+
+def _render_choice(block: Choice) -> str:
+    """The first view, and the others folded away."""
+    first, *others = block.options
+    parts = [render_markdown(first.blocks)]
+    parts += [_fold(other.name, render_markdown(other.blocks)) for other in others]
+    return "\n\n".join(parts)
 
 
 def _render_definitions(block: Definitions) -> str:
@@ -196,6 +230,8 @@ def _render_cell(cell: AnyCell) -> list[str]:
         case TableCell():
             text = _render_words(cell.words)
             return [f"{text}{BREAK}{_render_words(cell.small)}" if cell.small else text]
+        case IntervalCell():
+            return [str(_escape(cell.text))]
         case _:
             assert_never(cell)
 

@@ -1,6 +1,7 @@
 """The report's answer to how accurate the rows are: over all folds, by fold, and their spread."""
 
 from recbench.reports import words
+from recbench.reports.answers import headline_columns
 from recbench.reports.drawing import (
     MOST_FOLDS,
     Heatmap,
@@ -25,7 +26,7 @@ from recbench.reports.rendering import (
     TableLine,
 )
 from recbench.reports.results import Results, Row
-from recbench.reports.sections.registry import headline_columns, section, title_figure
+from recbench.reports.sections.registry import section, title_figure
 
 
 @section("How accurate?", place=20)

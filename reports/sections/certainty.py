@@ -11,6 +11,7 @@ from recbench.benchmarks.certainty import LEVEL, longest_alike_groups
 from recbench.benchmarks.records import Record
 from recbench.benchmarks.splits import is_seeded
 from recbench.reports import words
+from recbench.reports.answers import headline_columns
 from recbench.reports.drawing import Picture, difference_matrix, draw_matrix, draw_ranks
 from recbench.reports.rendering import (
     Block,
@@ -25,7 +26,7 @@ from recbench.reports.rendering import (
     TableLine,
 )
 from recbench.reports.results import Certainty, Results, Row
-from recbench.reports.sections.registry import headline_columns, section, title_figure
+from recbench.reports.sections.registry import section, title_figure
 
 METHOD = (
     "Users are drawn again 4,000 times, all rows and folds with the same draw, ratings of one user "

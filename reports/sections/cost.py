@@ -1,6 +1,7 @@
 """The report's answer to what the rows cost: seconds, megabytes, accuracy against time."""
 
 from recbench.reports import words
+from recbench.reports.answers import headline_columns
 from recbench.reports.drawing import (
     COST_IN_WORDS,
     Picture,
@@ -27,7 +28,7 @@ from recbench.reports.rendering import (
 )
 from recbench.reports.results import Results
 from recbench.reports.sections.accuracy import picture_of_heatmap
-from recbench.reports.sections.registry import headline_columns, section, title_figure
+from recbench.reports.sections.registry import section, title_figure
 
 
 @section("At what cost?", place=30)

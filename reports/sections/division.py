@@ -8,6 +8,7 @@ from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.splits import order_in_time
 from recbench.datasets.foundation import Bounds
 from recbench.reports import words
+from recbench.reports.answers import headline_columns
 from recbench.reports.rendering import (
     Block,
     Code,
@@ -19,7 +20,7 @@ from recbench.reports.rendering import (
     TableLine,
 )
 from recbench.reports.results import Results
-from recbench.reports.sections.registry import headline_columns, section
+from recbench.reports.sections.registry import section
 
 
 @dataclass(frozen=True)

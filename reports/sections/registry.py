@@ -90,13 +90,3 @@ def title_figure(results: Results, what: str, *, is_whole: bool = False) -> str:
     if results.simulated:
         return f"SIMULATED data, {title}"
     return title
-
-
-def headline_columns(results: Results) -> list[str]:
-    """The first error and the first ranking metric, as far as they are shown.
-
-    These are the columns that have views of their own. One in which the data name no best row has
-    none.
-    """
-    columns = (results.first_error(), results.first_ranking())
-    return [column for column in columns if column and not results.hidden_by(column)]

@@ -1,228 +1,198 @@
-"""The report's first paragraph: who is best, who is close, who is fastest, what failed."""
+"""The report's first screen: who is best, at what cost, and what to be wary of."""
 
-from collections.abc import Iterable
-
-from recbench.benchmarks.gating import suspect_rows
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import PHASES
 from recbench.reports import words
-from recbench.reports.rendering import Block, Paragraph
+from recbench.reports.answers import (
+    Claim,
+    RankedRow,
+    Ranking,
+    describe_run,
+    headline_columns,
+    list_cautions,
+    list_claims,
+    primary_column,
+    rank_rows,
+    summarise_run,
+)
+from recbench.reports.drawing import Picture, draw_overview, find_points
+from recbench.reports.rendering import (
+    AnyCell,
+    Beside,
+    Block,
+    Card,
+    Cards,
+    Cautions,
+    Choice,
+    Details,
+    Figure,
+    IntervalCell,
+    MissingCell,
+    Note,
+    Option,
+    Paragraph,
+    RowName,
+    SectionLink,
+    Table,
+    TableCell,
+    TableHead,
+    TableLine,
+    Tag,
+    Words,
+)
 from recbench.reports.results import Results, Row
-from recbench.reports.sections.registry import headline_columns, section
+from recbench.reports.sections.registry import section, title_figure
 
-EXTREMES = {"lower": "lowest", "higher": "highest", "zero": "smallest"}  # by what is better
+WHY_RATINGS = (
+    "RMSE and MAE say how far predicted ratings are off: look at them if you show the predicted "
+    "rating, or use the number itself. RMSE weighs large errors more."
+)
+WHY_LISTS = (
+    "nDCG, precision and recall judge the top of a list: look at them for a shop, a feed or a "
+    "newsletter. nDCG rewards hits the more, the higher they stand; precision is the share of the "
+    "list that is relevant; recall is the share of what is relevant that the list has."
+)
+WHY_BOTH = (
+    "The two orders often disagree: what predicts ratings best may rank badly, since most items "
+    "that a list chooses from were never rated."
+)
+WHY_COVERAGE = "Coverage says how many answers were an algorithm's own and no fallback."
 
 
-@section("What came out?", place=10)
+@section("What came out?", place=4)
 def summary(results: Results) -> list[Block]:
-    """The run in sentences."""
-    return [Paragraph(" ".join(summarise_run(results)))]
+    """Answers, cautions, the best rows beside the picture, and which metric is for which use."""
+    blocks: list[Block] = [Note(describe_run(results))]
+    claims = list_claims(results)
+    if claims:
+        blocks.append(Cards(tuple(_show_claim(claim) for claim in claims)))
+    blocks.append(_show_cautions(results))
+
+    options = [_show_ranking(results, column) for column in _columns_in_order(results)]
+    if options:
+        blocks.append(Choice("rows ranked by", tuple(options)))
+
+    if options:
+        blocks.append(Note(_explain_metrics(results)))
+    sentences = Paragraph(" ".join(summarise_run(results)))
+    blocks.append(Details("The same in sentences, with all names", (sentences,)))
+    return blocks
 
 
-def summarise_run(results: Results) -> list[str]:
-    """Sentences that follow from the records, whatever became of the cells."""
-    sentences = [_describe_data(results)]
-    sentences += _name_hidden_columns(results)
-    for column in headline_columns(results):
-        sentences += _summarise_column(results, column)
-        sentences += _name_worse_than_constant(results, column)
-    sentences += _warn_of_mixed_defaults(results)
-    for row, why in suspect_rows(results.records).items():
-        sentences.append(f"Too good to be taken on trust (SUSPICIOUS): {row}; {why}")
-    if any(row.contended for row in results.contestants):
-        sentences.append("Cells ran side by side, so times are contended.")
-    if len(results.hosts) > 1:
-        sentences.append(
-            f"Cells ran on {len(results.hosts)} hosts ({words.listed(results.hosts)}): times of "
-            "different hosts do not compare."
-        )
-    sentences += [f"{each.sentence}." for each in results.about.disagreements]
-    return sentences + _summarise_failures(results)
+def _columns_in_order(results: Results) -> list[str]:
+    """The headline columns in which any row has a mean, the reader's own first."""
+    first = primary_column(results)
+    columns = sorted(headline_columns(results), key=lambda column: column != first)
+    return [column for column in columns if results.best(column)]
 
 
-def _describe_data(results: Results) -> str:
-    """What was compared on which data, and how these were split."""
-    data = results.about.data
-    kind = "simulated ratings" if results.simulated else "ratings"
-    lowest, highest = data.scale
+def _show_claim(claim: Claim) -> Card:
+    return Card(claim.question, claim.winner, claim.value, claim.remark)
 
-    return (
-        f"{words.count(len(results.contestants), 'recommender')} on {data.name}: "
-        f"{data.ratings:,} {kind} from {lowest:g} to {highest:g} by "
-        f"{words.count(data.users, 'user')} of {words.count(data.items, 'item')}; "
-        f"{words.split(results)}."
+
+def _show_cautions(results: Results) -> Cautions:
+    """What limits the numbers, each with a link to the section that says more."""
+    entries: list[Words] = []
+    for caution in list_cautions(results):
+        if caution.section:
+            entries.append((caution.text, " ", SectionLink("more", caution.section)))
+        else:
+            entries.append(caution.text)
+    return Cautions("Read with care.", tuple(entries))
+
+
+def _show_ranking(results: Results, column: str) -> Option:
+    """The best rows by a column beside the picture of what they take, under the column's name."""
+    ranking = rank_rows(results, column)
+    table = _tabulate_ranking(results, ranking)
+    name = words.field_name(column)
+    points = find_points(results, column, PHASES)
+    if not points:
+        return Option(name, (table,))
+
+    title = title_figure(results, f"{name} against total time")
+    alternative = f"Scatter plot. {title}. The table beside it has the best rows in numbers."
+    picture = Picture(
+        f"overview-{words.slug(column)}",
+        alternative,
+        lambda: draw_overview(points, column, title),
     )
+    caption = (
+        "Green: no other row is better and faster. Thin lines: 95 % intervals. At most twelve "
+        "names."
+    )
+    return Option(name, (Beside(table, Figure(picture, caption)),))
 
 
-def _warn_of_mixed_defaults(results: Results) -> list[str]:
-    """One sentence if some rows have defaults that were tuned on these data, and others have not.
+def _tabulate_ranking(results: Results, ranking: Ranking) -> Table:
+    name = words.field_name(ranking.column)
+    n_shown = len(ranking.rows)
+    caption = f"{name}: the {words.count(n_shown, 'best row')}"
+    if n_shown == 1:
+        caption = f"{name}: the only row with a mean"
+    elif not ranking.n_more:
+        caption = f"{name}: all {n_shown} rows with a mean"
+    metric = find_metric(ranking.column)
+    caption += f"; {metric.better} is better"
 
-    How they rank then is not only a matter of the algorithms.
-    """
-    defaults = results.defaults
-    if not defaults.are_mixed:
-        return []
-
-    tuned = words.count(len(defaults.tuned), "row")
-    others = words.count(len(defaults.untuned), "row")
-    return [
-        f"Not on equal terms: {tuned} ({_list_names(defaults.tuned)}) with defaults that were "
-        f"tuned on {results.about.data.name}, and {others} with defaults from elsewhere "
-        f"({_list_names(defaults.untuned)})."
-    ]
-
-
-def _name_hidden_columns(results: Results) -> list[str]:
-    """One sentence for each reason why these data name no best row, with the shown columns."""
-    columns_by_reason: dict[str, list[str]] = {}
-    for column in results.columns:
-        reason = results.hidden_by(column)
-        if reason:
-            columns_by_reason.setdefault(reason, []).append(column)
-
-    return [
-        f"No row is named best in {words.listed(columns)}: {reason}."
-        for reason, columns in columns_by_reason.items()
-    ]
+    heads = (
+        TableHead("row", "text"),
+        TableHead(name),
+        TableHead("95 % interval", "word"),
+        TableHead("total time"),
+        TableHead("defaults from", "word"),
+    )
+    lines = tuple(_ranked_line(results, ranking, ranked) for ranked in ranking.rows)
+    return Table(f"Rows ranked by {name}", caption, heads, lines, is_brief=True)
 
 
-def _list_names(rows: Iterable[Row]) -> str:
-    return words.listed(row.name for row in rows)
+def _ranked_line(results: Results, ranking: Ranking, ranked: RankedRow) -> TableLine:
+    sign = "≈ " if ranked.is_near else ""
+    interval: AnyCell = MissingCell("not known")
+    if ranked.bounds is not None:
+        low, high = ranked.bounds
+        start, end = ranking.extent
+        text = words.between(ranked.bounds)
+        interval = IntervalCell(text, low, ranked.value, high, start, end)
+
+    time: AnyCell = MissingCell("not measured")
+    if ranked.seconds is not None:
+        time = TableCell(words.duration(ranked.seconds), sort_value=ranked.seconds)
+
+    head = (f"{ranked.rank} ", RowName(ranked.row.name))
+    origin = TableCell(_tag_origin(results, ranked.row))
+    cells = (TableCell(f"{sign}{ranked.text}"), interval, time, origin)
+    return TableLine(head, cells, stands_out=ranked.is_best)
 
 
-def _summarise_column(results: Results, column: str) -> list[str]:
-    """Who has the best mean, who is close to it, who of them is fastest, who has no mean."""
-    metric = find_metric(column)
-    sentences = _name_best(results, column)
-    ranks_only = [row for row in results.rows if row.missing(column) == "ranks only"]
-    if ranks_only and metric.needs_ratings:
-        names = _list_names(ranks_only)
-        sentences.append(f"Without {column}, because they rank only: {names}.")
-
-    return sentences
-
-
-def _name_best(results: Results, column: str) -> list[str]:
-    """Who has the best mean of `column`, against whom, and who of the best is fastest."""
-    best = results.best(column)
-    if not best:
-        return [f"No row has a mean {column}."]
-
-    bounds = words.interval(results, best[0], column)
-    interval = words.between(bounds, ", 95 % interval ")
-    value = f"{words.number(best[0].mean(column), bounds)}{interval}"
-    known = [row for row in results.contestants if row.mean(column) is not None]
-    if len(known) == 1:
-        sentences = [f"Only {best[0].name} has a mean {column}: {value}."]
-    else:
-        extreme = EXTREMES[find_metric(column).better].capitalize()
-        sentences = [f"{extreme} mean {column}: {_list_names(best)} ({value})."]
-        sentences += _compare_with_best(results, column, known)
-
-    return sentences + _name_fastest(results, column)
+def _tag_origin(results: Results, row: Row) -> Words:
+    """In a word or two, where the values of its hyperparameters come from."""
+    if row.is_tuned:
+        return Tag("this run's search")
+    if row.was_tuned_on(results.about.data.name):
+        return Tag("these data", stands_out=True)
+    if row.given:
+        return Tag("given")
+    if not row.records[0].cell.parameters or (row.origin and row.origin.kind == "none"):
+        return Tag("no choice")
+    if row.origin is None:
+        return Tag("not said")
+    if row.origin.kind == "tuned here":
+        return Tag("other data")
+    return Tag(row.origin.kind)
 
 
-def _compare_with_best(results: Results, column: str, known: list[Row]) -> list[str]:
-    """Whether the rows with a mean differ significantly from the best, as far as answers tell."""
-    best = results.best(column)
-    others = [row for row in known if row not in best]
-    if not others:
-        return []
-    if column not in results.certainty:
-        why = results.unknown(column)
-        return [f"How sure differences in {column} are is not known: {why}."]
-
-    tested = results.certainty[column].rows
-    if best[0] not in tested:
-        return [
-            f"How sure differences in {column} are is not known: raw answers of {best[0].name} are "
-            "missing."
-        ]
-
-    untested = [row for row in others if row not in tested]
-    n_tested = len(others) - len(untested)
-    near = results.near(column)
-    sentences = []
-    if near:
-        named = words.listed(_name_with_mean(results, row, column) for row in near)
-        sentences.append(
-            f"Not significantly different from it by a paired bootstrap over users: {named}."
-        )
-    elif n_tested:
-        whose = "Every other row's"
-        if untested:
-            whose = f"Of the {n_tested} rows tested, every one's"
-        sentences.append(f"{whose} {column} is worse by more than the choice of users explains.")
-
-    if untested:
-        names = _list_names(untested)
-        sentences.append(f"Not tested in {column}, because raw answers are missing: {names}.")
-
-    return sentences
-
-
-def _name_with_mean(results: Results, row: Row, column: str) -> str:
-    """Such as `als (0.9195)`."""
-    return f"{row.name} ({words.number(row.mean(column), words.interval(results, row, column))})"
-
-
-def _name_worse_than_constant(results: Results, column: str) -> list[str]:
-    """Which rows have a greater error than the mean of the training part, for every pair, has."""
-    above = results.above_constant(column)
-    if not above:
-        return []
-
-    worse = results.worse_than_constant(column)
-    others = [row for row in above if row not in worse]
-    constant = f"the mean of the training part for every pair ({column} "
-    constant += f"{words.number(results.constant_error(column))})"
-    sentences = []
-    if worse:
-        sentences.append(f"Significantly worse than {constant}: {_list_names(worse)}.")
-    if others:
-        sentences.append(f"Not better than {constant}, by chance or not: {_list_names(others)}.")
-    return sentences
-
-
-def _name_fastest(results: Results, column: str) -> list[str]:
-    """One sentence: who is fastest of the rows that are best in `column` or not significantly
-    different from the best, all phases together; none if no such row has a time.
-    """
-    timed = []
-    for row in results.best(column) + results.near(column):
-        seconds = row.seconds(*PHASES)
-        if seconds is not None:
-            timed.append((seconds, row.name))
-
-    if not timed:
-        return []
-
-    # Of rows that are equally fast the first one counts, so names are not compared.
-    seconds, fastest = min(timed, key=lambda pair: pair[0])
-    duration = f"{words.duration(seconds)} on average over the folds"
-    if len(timed) == 1:
-        return [f"{fastest} takes {duration} for all phases."]
-    return [f"Fastest of these {len(timed)} in all phases: {fastest}, with {duration}."]
-
-
-def _summarise_failures(results: Results) -> list[str]:
-    """How many cells are not ok, and which rows have no mean under the main and the other split."""
-    n_cells = len(results.records)
-    if not results.n_failures:
-        if n_cells == 1:
-            return ["Its one cell ran."]
-        return [f"All {words.count(n_cells, 'cell')} ran."]
-
-    verb = "is" if results.n_failures == 1 else "are"
-    sentences = [f"{results.n_failures} of {words.count(n_cells, 'cell')} {verb} not ok."]
-    failed = [row for row in results.rows if row.failures]
-    failed_elsewhere = [row for row in results.rows if row.elsewhere.failures]
-    if failed:
-        names = _list_names(failed)
-        sentences.append(f"Without a mean, because a fold is missing: {names}.")
-
-    if failed_elsewhere:
-        names = _list_names(failed_elsewhere)
-        sentences.append(f"Without a mean under the other split: {names}.")
-
-    return sentences
+def _explain_metrics(results: Results) -> str:
+    """Which of the shown metrics is for which use."""
+    kinds = {find_metric(column).kind for column in results.columns}
+    error = results.first_error()
+    sentences = ["Which metric for which use?"]
+    if error is not None:
+        sentences.append(WHY_RATINGS)
+    if "ranking" in kinds:
+        sentences.append(WHY_LISTS)
+    if error is not None and "ranking" in kinds:
+        sentences.append(WHY_BOTH)
+    if "coverage" in results.columns:
+        sentences.append(WHY_COVERAGE)
+    return " ".join(sentences)

@@ -2,7 +2,7 @@
 document.documentElement.classList.add("js");
 
 // The list of sections: the one that is read is marked; where the list is a bar, a button unfolds it.
-const nav = document.querySelector("nav"), menu = nav.querySelector("button");
+const nav = document.querySelector("nav"), menu = document.getElementById("menu");
 const links = [...nav.querySelectorAll("ol a")], targets = links.map(link => document.getElementById(link.hash.slice(1)));
 function mark() {
   const atEnd = scrollY > 0 && innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
@@ -19,6 +19,59 @@ nav.addEventListener("focusout", event => nav.contains(event.relatedTarget) || u
 links.forEach(link => link.addEventListener("click", () => unfold(false)));
 addEventListener("scroll", mark, { passive: true });
 mark();
+
+// Sections are folded but for the first. A link opens the one that it leads to, and one button opens all.
+const folded = [...document.querySelectorAll("details.section")], unfoldAll = document.getElementById("unfold");
+document.querySelectorAll("a.more").forEach(link => document.getElementById(link.hash.slice(1)) || link.remove());
+function reveal(hash) {
+  const target = hash.length > 1 && document.getElementById(decodeURIComponent(hash.slice(1)));
+  if (!target) return;
+  const inside = target.querySelector(":scope > details.section") ?? target.closest("details.section");
+  if (inside) inside.open = true;
+  for (let around = target.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
+}
+document.addEventListener("click", event => {
+  const link = event.target.closest("a[href^='#']");
+  if (link) reveal(link.hash);
+});
+addEventListener("hashchange", () => reveal(location.hash));
+reveal(location.hash);
+function tell() {
+  const all = folded.every(section => section.open);
+  unfoldAll.textContent = all ? "Fold all sections" : "Open all sections";
+  unfoldAll.setAttribute("aria-pressed", all);
+}
+unfoldAll.hidden = !folded.length;
+unfoldAll.addEventListener("click", () => {
+  const open = !folded.every(section => section.open);
+  folded.forEach(section => { section.open = open; });
+  tell();
+});
+folded.forEach(section => section.addEventListener("toggle", () => { tell(); mark(); }));
+
+// Of several views of one thing, one is shown; buttons choose which.
+for (const choice of document.querySelectorAll(".choice")) {
+  const views = [...choice.querySelectorAll(":scope > .view")];
+  if (views.length < 2) continue;
+  const bar = document.createElement("div");
+  bar.className = "views";
+  bar.setAttribute("role", "group");
+  bar.setAttribute("aria-label", choice.dataset.label);
+  const buttons = views.map(view => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = view.dataset.name;
+    button.addEventListener("click", () => pick(view));
+    return button;
+  });
+  const pick = shown => views.forEach((view, index) => {
+    view.hidden = view !== shown;
+    buttons[index].setAttribute("aria-pressed", view === shown);
+  });
+  bar.append(choice.dataset.label + " ", ...buttons);
+  choice.prepend(bar);
+  pick(views[0]);
+}
 
 // What fits its place need not be a stop of the keyboard, and its head can stay in sight.
 const sizes = new ResizeObserver(entries => entries.forEach(({ target }) => {

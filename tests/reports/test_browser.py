@@ -2,6 +2,7 @@
 and in print.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,9 +90,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 @contextmanager
-def opened(browser: Browser, path: Path, width: int = SCREEN, **options: Any) -> Iterator[Page]:
-    """The page; afterwards it must not have complained, asked for anything besides itself, or
-    opened a dialog.
+def opened(
+    browser: Browser, path: Path, width: int = SCREEN, *, unfolded: bool = True, **options: Any
+) -> Iterator[Page]:
+    """The page, all its sections unfolded or as it opens; afterwards it must not have complained,
+    asked for anything besides itself, or opened a dialog.
     """
 
     def refuse(dialog: Dialog) -> None:
@@ -108,6 +111,8 @@ def opened(browser: Browser, path: Path, width: int = SCREEN, **options: Any) ->
     page.on("request", lambda request: found.append(request.url))
     page.on("dialog", refuse)
     page.goto(path.as_uri())
+    if unfolded and options.get("java_script_enabled", True):
+        page.locator("#unfold").click()
     yield page
     context.close()
     assert [one for one in found if not one.startswith("data:")] == [path.as_uri()]
@@ -131,10 +136,57 @@ def test_a_phone_shows_it_without_moving_the_page_sideways(
 def test_it_can_be_read_without_the_script(browser: Browser, report: Report) -> None:
     with opened(browser, report("half failed"), PHONE, java_script_enabled=False) as page:
         expect(page.locator("nav a[href='#accuracy']")).to_be_visible()
-        expect(page.locator("nav button")).to_be_hidden()
+        expect(page.locator("#menu")).to_be_hidden()
+        expect(page.locator("#unfold")).to_be_hidden()
         assert "folds: " in (
             page.locator("#accuracy td[data-value]").first.get_attribute("title") or ""
         )
+
+
+@pytest.mark.parametrize("kind", ["normal", "half failed", "48 rows"])
+def test_the_first_screen_answers_without_scrolling(
+    browser: Browser, report: Report, kind: str
+) -> None:
+    with opened(browser, report(kind), unfolded=False) as page:
+        for place in (".cards", ".cautions", ".brief", ".beside img"):
+            box = page.locator(place).first.bounding_box()
+            assert box and box["y"] >= 0 and box["y"] + box["height"] <= 800, place
+        assert page.locator(".card").count() == 3
+        assert 2 <= page.locator(".brief").first.locator("tbody tr").count() <= 10
+
+
+def test_sections_are_folded_and_one_click_opens_all(browser: Browser, report: Report) -> None:
+    with opened(browser, report("normal"), unfolded=False) as page:
+        sections = page.locator("details.section")
+        n_open = "[...document.querySelectorAll('details.section')].filter(e => e.open).length"
+        assert sections.count() >= 5 and page.evaluate(n_open) == 0
+        page.locator("#unfold").click()
+        assert page.evaluate(n_open) == sections.count()
+        page.locator("#unfold").click()
+        assert page.evaluate(n_open) == 0
+        page.locator(".cautions a").first.click()  # a link opens what it leads to
+        assert page.evaluate(n_open) == 1
+        expect(page.locator("#accuracy table.heat").first).to_be_visible()
+
+
+def test_views_of_one_thing_are_chosen_by_buttons(browser: Browser, report: Report) -> None:
+    with opened(browser, report("normal"), unfolded=False) as page:
+        views = page.locator(".choice .view")
+        expect(views.nth(0)).to_be_visible()
+        expect(views.nth(1)).to_be_hidden()
+        page.get_by_role("button", name="RMSE", exact=True).click()
+        expect(views.nth(0)).to_be_hidden()
+        expect(views.nth(1).locator("table")).to_be_visible()
+
+
+def test_48_rows_and_3_folds_print_on_12_pages_of_a4_at_most(
+    browser: Browser, tmp_path: Path
+) -> None:
+    path = written_page(write(tmp_path, many(48, 3)))
+    assert path.stat().st_size <= 2_000_000
+    with opened(browser, path, unfolded=False) as page:
+        printed = page.pdf(format="A4", prefer_css_page_size=True)
+    assert 1 <= len(re.findall(rb"/Type\s*/Page[^s]", printed)) <= 12
 
 
 def names(page: Page) -> list[str]:
@@ -358,15 +410,14 @@ def test_the_list_of_sections_leads_there_and_tells_where_one_is(
     browser: Browser, report: Report, width: int
 ) -> None:
     with opened(browser, report("normal"), width) as page:
-        menu = page.locator("nav button")
+        menu = page.locator("#menu")
         links = page.locator("nav ol a")
         for index in (1, 4):
-            if width == PHONE:
-                expect(links.nth(index)).to_be_hidden()
-                menu.click()
-                page.keyboard.press("Escape")
-                expect(links.nth(index)).to_be_hidden()
-                menu.press("Enter")
+            expect(links.nth(index)).to_be_hidden()
+            menu.click()
+            page.keyboard.press("Escape")
+            expect(links.nth(index)).to_be_hidden()
+            menu.press("Enter")
             links.nth(index).click()
             heading = page.get_by_role(
                 "heading", name=links.nth(index).text_content() or "", exact=True
@@ -374,11 +425,10 @@ def test_the_list_of_sections_leads_there_and_tells_where_one_is(
             expect(heading).to_be_in_viewport()
             expect(page.locator("nav a[aria-current]")).to_have_count(1)
             expect(links.nth(index)).to_have_attribute("aria-current", "true")
-            if width == PHONE:
-                expect(menu).to_contain_text(links.nth(index).text_content() or "")
-                bar = page.locator("nav").bounding_box()
-                place = heading.bounding_box()
-                assert bar and place and bar["y"] == 0 and place["y"] >= bar["height"]
+            expect(menu).to_contain_text(links.nth(index).text_content() or "")
+            bar = page.locator("nav").bounding_box()
+            place = heading.bounding_box()
+            assert bar and place and bar["y"] == 0 and place["y"] >= bar["height"]
         page.locator("nav .top").click()
         expect(page.locator("h1")).to_be_in_viewport()
 

@@ -9,11 +9,11 @@ from recbench.benchmarks.console.display import summarise_record
 from recbench.benchmarks.records.record import Record
 from recbench.datasets.foundation import count_decimals
 from recbench.reports import words
+from recbench.reports.answers import summarise_run
 from recbench.reports.build import describe_run, describe_sections
 from recbench.reports.drawing import accuracy_heatmap, difference_matrix, heatmap_by_fold
 from recbench.reports.rendering import render_markdown
 from recbench.reports.results import Results
-from recbench.reports.sections.summary import summarise_run
 from tests.reports.invented_runs import normal, write
 
 FACTOR = 2.3e-4  # from stars to a rate of clicks

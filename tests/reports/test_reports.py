@@ -20,10 +20,10 @@ from recbench.benchmarks.records.facts import RunDescription
 from recbench.benchmarks.records.record import Run
 from recbench.datasets.foundation.spec import UsageError
 from recbench.reports import words
+from recbench.reports.answers import summarise_run
 from recbench.reports.build import build
 from recbench.reports.drawing import heatmap as heatmaps
 from recbench.reports.results import Results
-from recbench.reports.sections.summary import summarise_run
 from tests.forked_commands import Commands
 from tests.reports import pages
 from tests.reports.invented_runs import (
@@ -374,7 +374,8 @@ def test_the_best_of_a_column_is_marked_in_words(tmp_path: Path) -> None:
     html, _, _ = read(directory)
     results = Results.read(directory)
     marked = re.findall(
-        r'<span class="visually-hidden">best: </span>([^<]*)<small>', html.partition("<details>")[0]
+        r'<span class="visually-hidden">best: </span>([^<]*)<small>',
+        html.partition('id="accuracy"')[2].partition("<details>")[0],
     )
     best = [
         words.number(row.mean(column)) for column in COLUMNS[:-1] for row in results.best(column)

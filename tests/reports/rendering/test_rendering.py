@@ -13,8 +13,13 @@ from recbench.datasets.foundation import import_all
 from recbench.reports import several
 from recbench.reports.drawing import Column, Heatmap, Line, Picture, Square, differences
 from recbench.reports.rendering import (
+    Beside,
     Block,
     Bullets,
+    Card,
+    Cards,
+    Cautions,
+    Choice,
     Code,
     Command,
     Commands,
@@ -30,10 +35,12 @@ from recbench.reports.rendering import (
     MatrixTable,
     MissingCell,
     Note,
+    Option,
     Pairs,
     Paragraph,
     References,
     RowName,
+    SectionLink,
     Sign,
     Spoken,
     StarredTitles,
@@ -43,6 +50,7 @@ from recbench.reports.rendering import (
     TableHead,
     TableLine,
     TableRemark,
+    Tag,
     Verbatim,
     list_pictures,
     render_html,
@@ -115,6 +123,16 @@ EXAMPLES: dict[type[Any], Block] = {
     HeatmapTable: HeatmapTable(heatmap(), picture("heat"), HOSTILE, tips="its folds"),
     MatrixTable: MatrixTable(matrix(), picture("matrix"), HOSTILE, tips="its interval"),
     Details: Details(HOSTILE, (Paragraph("inside"), Figure(picture("folded"), "below"))),
+    Cards: Cards((Card("Best?", (HOSTILE, Tag("tuned", True)), "0.4", "remark"),)),
+    Cautions: Cautions("Take care.", (HOSTILE, ("see ", SectionLink("more", "accuracy")))),
+    Beside: Beside(Paragraph(HOSTILE), Figure(picture("beside"), "below")),
+    Choice: Choice(
+        "by",
+        (
+            Option("first", (Paragraph(HOSTILE),)),
+            Option("second", (Figure(picture("other"), "below"),)),
+        ),
+    ),
 }
 
 
@@ -182,7 +200,7 @@ def test_numbers_of_a_heatmap_stand_in_both() -> None:
 
 def test_every_picture_is_found_however_deep() -> None:
     names = [picture.name for picture in list_pictures(EXAMPLES.values())]
-    assert names == ["figure", "small", "heat", "matrix", "folded"]
+    assert names == ["figure", "small", "heat", "matrix", "folded", "beside", "other"]
 
 
 def test_a_section_has_a_file_of_its_name_and_every_one_is_shown() -> None:

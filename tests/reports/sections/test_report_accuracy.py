@@ -15,13 +15,13 @@ from recbench.benchmarks.certainty.user_shares import UserShares
 from recbench.benchmarks.metrics.registry import METRICS
 from recbench.benchmarks.records.record import Run
 from recbench.reports import words
+from recbench.reports.answers import summarise_run
 from recbench.reports.build import build
 from recbench.reports.drawing import fold_heatmap as fold_heatmaps
 from recbench.reports.drawing import heatmap as heatmaps
 from recbench.reports.drawing import scatter
 from recbench.reports.results import Results
 from recbench.reports.sections.certainty import certainty
-from recbench.reports.sections.summary import summarise_run
 from tests.reports.block_texts import find_tables, texts_of
 from tests.reports.invented_runs import (
     LEVELS,

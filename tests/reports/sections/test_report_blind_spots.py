@@ -12,12 +12,12 @@ from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.records.facts import BlindSpot
 from recbench.benchmarks.run import run
 from recbench.benchmarks.verify import verify
+from recbench.reports.answers import summarise_run
 from recbench.reports.build import describe_run, describe_sections
 from recbench.reports.checklist import answer_checklist
 from recbench.reports.drawing import accuracy_heatmap
 from recbench.reports.results import Results
 from recbench.reports.sections.division import ignores_times
-from recbench.reports.sections.summary import summarise_run
 from tests.reports.invented_runs import normal, write
 
 
@@ -47,7 +47,7 @@ def test_no_winner_where_the_data_name_none(results: Results) -> None:
     assert hidden.best("ndcg@10") == hidden.near("ndcg@10") == []
 
     names = [part.name for part in describe_sections(describe_run(hidden))]
-    assert names[:2] == ["blind_spots", "summary"]
+    assert names[:2] == ["summary", "blind_spots"]
     assert not any(
         block
         for part in describe_sections(describe_run(hidden), ["certainty", "cost"])

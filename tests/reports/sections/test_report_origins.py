@@ -19,9 +19,9 @@ from recbench.benchmarks.records.describe import describe_algorithms
 from recbench.benchmarks.records.facts import DataDescription, RunDescription
 from recbench.benchmarks.records.record import Run
 from recbench.benchmarks.tuning import Budget, Search, TuningDesign, write_histories
+from recbench.reports.answers import list_cautions, summarise_run
 from recbench.reports.checklist import answer_checklist
 from recbench.reports.results import Results
-from recbench.reports.sections.summary import summarise_run
 from tests.reports.invented_runs import COLUMNS, DATA, cell, ok
 from tests.reports.pages import page
 
@@ -96,6 +96,11 @@ def test_it_is_marked_in_table_and_summary(tmp_path: Path) -> None:
     assert warning == (
         "Not on equal terms: 2 rows (ease and implicit-als[alpha=2.0]) with defaults that were "
         "tuned on movielens-100k, and 1 row with defaults from elsewhere (surprise-svd)."
+    )
+
+    assert any(
+        caution.text.startswith("Not on equal terms: 2 of 4 rows with defaults that were tuned on ")
+        for caution in list_cautions(results)
     )
 
     markdown = page(tmp_path, "md")

@@ -1,0 +1,27 @@
+"""What a run answers, as plain data and sentences: who is best, what it costs, what to be wary of.
+
+The first section of a report shows it and the end of a run prints it, so both say the same. Nothing
+here draws, so that a terminal need not wait for it.
+"""
+
+from recbench.reports.answers.cautions import Caution, describe_run, list_cautions
+from recbench.reports.answers.claims import Claim, list_claims
+from recbench.reports.answers.headlines import headline_columns, primary_column
+from recbench.reports.answers.ranking import RankedRow, Ranking, rank_rows
+from recbench.reports.answers.sentences import summarise_run
+from recbench.reports.answers.terminal import write_answers
+
+__all__ = [
+    "Caution",
+    "Claim",
+    "RankedRow",
+    "Ranking",
+    "describe_run",
+    "headline_columns",
+    "list_cautions",
+    "list_claims",
+    "primary_column",
+    "rank_rows",
+    "summarise_run",
+    "write_answers",
+]

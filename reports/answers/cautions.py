@@ -1,0 +1,148 @@
+"""What to be wary of before any number is read, and what was compared on which data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from recbench.benchmarks.gating import suspect_rows
+from recbench.benchmarks.splits import order_in_time
+from recbench.reports import words
+from recbench.reports.answers.claims import list_briefly
+from recbench.reports.results import Results
+
+
+@dataclass(frozen=True)
+class Caution:
+    """A sentence, and the name of the section that says more; empty if none does."""
+
+    text: str
+    section: str = ""
+
+
+def describe_run(results: Results) -> str:
+    """What was compared on which data, on one line: rows, ratings, split, cells."""
+    data = results.about.data
+    lowest, highest = data.scale
+    n_ok = len(results.records) - results.n_failures
+    kind = "simulated ratings" if results.simulated else "ratings"
+    facts = (
+        words.count(len(results.contestants), "recommender"),
+        f"{data.ratings:,} {kind} ({lowest:g} to {highest:g}) of "
+        f"{words.count(data.users, 'user')} on {words.count(data.items, 'item')}",
+        words.split(results),
+        f"{n_ok:,} of {words.count(len(results.records), 'cell')} ran",
+    )
+    return " · ".join(facts)
+
+
+def list_cautions(results: Results) -> list[Caution]:
+    """Whatever limits what the numbers say, the gravest first; how rows are tuned is always one."""
+    cautions = []
+    for find in FINDERS:
+        caution = find(results)
+        if caution is not None:
+            cautions.append(caution)
+    return cautions
+
+
+def _find_suspects(results: Results) -> Caution | None:
+    suspects = suspect_rows(results.records)
+    if not suspects:
+        return None
+    rows = [row for row in results.rows if row.name in suspects]
+    names = list_briefly(rows) if rows else words.listed(suspects)
+    return Caution(f"Too good to be taken on trust (SUSPICIOUS): {names}.")
+
+
+def _find_failures(results: Results) -> Caution | None:
+    if not results.n_failures:
+        return None
+    verb = "is" if results.n_failures == 1 else "are"
+    cells = words.count(len(results.records), "cell")
+    text = f"{results.n_failures} of {cells} {verb} not ok."
+    failed = [row for row in results.rows if row.failures]
+    if failed:
+        text += f" Without a mean: {list_briefly(failed)}."
+    return Caution(text, "failures")
+
+
+def _find_blind_spots(results: Results) -> Caution | None:
+    kinds = [spot.kind for spot in results.about.blind_spots]
+    if not kinds:
+        return None
+    return Caution(f"What these data cannot tell: {'; '.join(kinds)}.", "blind_spots")
+
+
+def _describe_tuning(results: Results) -> Caution:
+    """Whether rows are tuned, and whether they are on equal terms."""
+    rows = results.contestants
+    tunable = [row for row in rows if row.records[0].cell.parameters]
+    if not tunable:
+        return Caution("No row has hyperparameters, so none is tuned.")
+
+    tuned = [row for row in rows if row.is_tuned]
+    defaults = results.defaults
+    n_rows = words.count(len(rows), "row")
+    sentences = []
+    if tuned:
+        sentence = f"{len(tuned)} of {n_rows} tuned in this run, on the training part of each fold"
+        if not results.fairly_tuned:
+            sentence += ", and not with the same budget"
+        sentences.append(f"{sentence}.")
+
+    if defaults.are_mixed:
+        sentences.append(
+            f"Not on equal terms: {len(defaults.tuned)} of {n_rows} with defaults that were tuned "
+            f"on {results.about.data.name}, {len(defaults.untuned)} with defaults from elsewhere."
+        )
+    elif defaults.tuned:
+        sentences.append(
+            f"{words.count(len(defaults.tuned), 'row')} with defaults that were tuned on "
+            f"{results.about.data.name}."
+        )
+    if not sentences:
+        sentences.append("No row is tuned on these data.")
+    if defaults.are_mixed and not tuned:
+        sentences.append("--tune 50 tunes all rows alike.")
+    return Caution(" ".join(sentences), "accuracy")
+
+
+def _find_future(results: Results) -> Caution | None:
+    """Whether the training part holds ratings from after those that are tested."""
+    if not results.about.data.timed or results.has_blind_spot("all times are equal"):
+        return None
+    order = order_in_time(results.records[0].cell.split)
+    if order == "none":
+        return Caution("Folds are random: training parts hold ratings from after the tested ones.")
+    if order == "user":
+        return Caution("Other users' ratings from after the tested ones are in the training part.")
+    return None
+
+
+def _find_contention(results: Results) -> Caution | None:
+    if not any(row.contended for row in results.contestants):
+        return None
+    return Caution("Cells ran side by side, so times are contended.", "cost")
+
+
+def _find_hosts(results: Results) -> Caution | None:
+    if len(results.hosts) < 2:
+        return None
+    n_hosts = len(results.hosts)
+    return Caution(f"Cells ran on {n_hosts} hosts: times of different hosts do not compare.")
+
+
+def _find_disagreements(results: Results) -> Caution | None:
+    sentences = [f"{each.sentence}." for each in results.about.disagreements]
+    return Caution(" ".join(sentences)) if sentences else None
+
+
+FINDERS: tuple[Callable[[Results], Caution | None], ...] = (
+    _find_suspects,
+    _find_failures,
+    _find_blind_spots,
+    _describe_tuning,
+    _find_future,
+    _find_contention,
+    _find_hosts,
+    _find_disagreements,
+)
