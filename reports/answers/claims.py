@@ -238,5 +238,5 @@ def _name_faster_row(results: Results, column: str, cheapest: Row) -> list[str]:
     _, row = min(faster, key=lambda pair: pair[0])
     best_mean = results.best(column)[0].mean(column) or 0.0
     gap = _relative_gap(best_mean, row.mean(column) or 0.0)
-    time = words.duration(_total_seconds(row))
-    return [f"Faster, and {gap} worse than the best: {row.name}, {time}."]
+    duration = words.duration(_total_seconds(row))
+    return [f"Faster, and {gap} worse than the best: {row.name}, {duration}."]
