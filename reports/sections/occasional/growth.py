@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import Record
 from recbench.reports import words
+from recbench.reports.answers import headline_columns
 from recbench.reports.drawing import (
     Growth,
     Picture,
@@ -26,7 +27,7 @@ from recbench.reports.rendering import (
     TableLine,
 )
 from recbench.reports.results import Results, Row
-from recbench.reports.sections.registry import headline_columns, section, title_figure
+from recbench.reports.sections.registry import section, title_figure
 
 SECONDS_TO_FIT = "seconds to fit"
 
