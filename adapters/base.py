@@ -160,3 +160,19 @@ class Recommender(ABC):
         pair_users = np.repeat(users, self.n_items_)
         pair_items = np.tile(every_item, len(users))
         return self.score(pair_users, pair_items).reshape(len(users), self.n_items_)
+
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """The scores of all items for users who were not in training, from some of their ratings.
+
+        Float32 of shape (ratings.n_users, n_items). `ratings` are in the unit of the training part
+        and in its index space of items; their users are numbered anew, and some may have no rating.
+        What is said of a user depends on that user's ratings alone. Nothing that `fit` has left may
+        change. Not every algorithm can do it: one that leaves this method as it is, is skipped
+        where all users are new.
+        """
+        raise NotImplementedError(f"{self.name} cannot answer users it has not seen")
+
+    @classmethod
+    def folds_in(cls) -> bool:
+        """Whether it can answer users that it has not seen, that is, has a `fold_in` of its own."""
+        return cls.fold_in is not Recommender.fold_in

@@ -45,6 +45,17 @@ class Random(Recommender):
         shares = _hash_to_uniform(self.seed_, users, items)
         return np.float32(lowest) + np.float32(highest - lowest) * shares
 
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """As many draws; in place of the index of a new user stands a hash of the rated items."""
+        bits = mix_bits(ratings.items.astype(np.uint64) + np.uint64(1)) >> np.uint64(33)
+        hashes = np.zeros(ratings.n_users, np.uint64)
+        np.bitwise_xor.at(hashes, ratings.users, bits)
+
+        n_items = ratings.n_items
+        users = np.repeat(hashes.astype(np.int32), n_items)
+        items = np.tile(np.arange(n_items, dtype=np.int32), ratings.n_users)
+        return self.score(users, items).reshape(ratings.n_users, n_items)
+
 
 @dataclass(eq=False)
 class GlobalMean(Recommender):
@@ -63,6 +74,10 @@ class GlobalMean(Recommender):
         """The same number for every pair."""
         return np.full(len(users), self.mean_, np.float32)
 
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """The same number for new users."""
+        return np.full((ratings.n_users, ratings.n_items), self.mean_, np.float32)
+
 
 class _ByItem(Recommender):
     """One score per item, the same for every user; `fit` of the subclasses sets `scores_`."""
@@ -76,6 +91,10 @@ class _ByItem(Recommender):
     def score_items(self, users: Indices) -> Floats:
         """The same row for every user."""
         return np.tile(self.scores_, (len(users), 1))
+
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """The same row for every new user, whatever the ratings."""
+        return np.tile(self.scores_, (ratings.n_users, 1))
 
 
 def _count_by_index(indices: Indices, size: int) -> NDArray[np.float64]:
@@ -132,8 +151,18 @@ class UserMean(Recommender):
 
     def fit(self, data: Ratings, seed: int) -> None:
         """One pass over the ratings."""
-        offset = _shrink_means(data.values - data.mean, data.users, data.n_users, self.damping)
-        self.scores_ = (data.mean + offset).astype(np.float32)
+        self.mean_ = data.mean
+        self.scores_ = self._means_of(data)
+
+    def _means_of(self, ratings: Ratings) -> Floats:
+        """The mean of each user of `ratings`, shrunk towards that of the training part."""
+        residuals = ratings.values - self.mean_
+        offset = _shrink_means(residuals, ratings.users, ratings.n_users, self.damping)
+        return (self.mean_ + offset).astype(np.float32)
+
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """The means of the new users, once for each item."""
+        return np.repeat(self._means_of(ratings)[:, None], ratings.n_items, axis=1)
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """The user's mean."""
@@ -211,10 +240,18 @@ class UserItemBias(Recommender):
             self.item_biases_ = _shrink_means(
                 without_users, data.items, data.n_items, self.damping_items
             )
-            without_items = centred - self.item_biases_[data.items]
-            self.user_biases_ = _shrink_means(
-                without_items, data.users, data.n_users, self.damping_users
-            )
+            self.user_biases_ = self._solve_users(data, centred)
+
+    def _solve_users(self, ratings: Ratings, centred: Floats) -> NDArray[np.float64]:
+        """The biases of the users of `ratings` that are best beside those of the items."""
+        without_items = centred - self.item_biases_[ratings.items]
+        return _shrink_means(without_items, ratings.users, ratings.n_users, self.damping_users)
+
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """The biases of new users by the closed form of the last half step, the items' fixed."""
+        user_biases = self._solve_users(ratings, ratings.values - self.mean_)
+        scores = self.mean_ + user_biases[:, None] + self.item_biases_
+        return scores.astype(np.float32)
 
     def score(self, users: Indices, items: Indices) -> Floats:
         """mu + b_u + b_i."""

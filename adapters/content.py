@@ -67,12 +67,14 @@ class TfidfContent(ScoresWholeRows):
 
     def convert(self, train: Ratings, catalogue: Catalogue) -> _Described:
         """The weights of the ratings, and the texts as TF-IDF."""
-        if self.profile == "liked":
-            weights = matrix_of_likes(train, self.relevant_share)
-        else:
-            weights = _center_ratings(train)
         terms = tfidf_of_items(catalogue, self.max_features)
-        return _Described(weights, terms)
+        return _Described(self._weigh_ratings(train), terms)
+
+    def _weigh_ratings(self, ratings: Ratings) -> csr_matrix:
+        """How much each item counts for each user."""
+        if self.profile == "liked":
+            return matrix_of_likes(ratings, self.relevant_share)
+        return _center_ratings(ratings)
 
     def fit(self, data: _Described, seed: int) -> None:
         """Keep both; nothing is learned, and profiles in words would be large."""
@@ -81,7 +83,14 @@ class TfidfContent(ScoresWholeRows):
 
     def score_items(self, users: Indices) -> Floats:
         """The cosines of the users' profiles to all items."""
-        profiles = self.weights_[users] @ self.terms_
+        return self._compare_profiles(self.weights_[users])
+
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """The same for new users: what items are about is known without them."""
+        return self._compare_profiles(self._weigh_ratings(ratings))
+
+    def _compare_profiles(self, weights: csr_matrix) -> Floats:
+        profiles = weights @ self.terms_
         squares = profiles.multiply(profiles)
         squared_lengths = np.asarray(squares.sum(axis=1), np.float64)
         lengths = np.sqrt(squared_lengths.ravel())

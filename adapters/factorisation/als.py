@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.adapters.base import Indices, Origin
+from recbench.adapters.base import Floats, Indices, Origin
 from recbench.adapters.shared.factors import Factorised
 from recbench.adapters.shared.parameters import DECADE, LENSKIT, Count, Positive, Search
 from recbench.datasets.foundation import compile_lazily
@@ -89,6 +89,29 @@ class ALS(Factorised):
             self.trace_.append({"epoch": epoch, "seconds": seconds, "train_rmse": rmse})
 
         self._keep_factors(data, users, items)
+
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """One more half step for the new users, exact, with factors and biases of items fixed.
+
+        It is not the last one that `fit` makes, which is that of the items. Without ratings: as a
+        user without any in training.
+        """
+        of_users = _group_ratings(ratings.users, ratings.items, ratings.n_users)
+        centred = ratings.values - np.float64(self.mean_)
+        items = np.zeros((ratings.n_items, self.n_factors + 1))
+        items[:, :-1] = self.Q_
+        if self.item_biases_ is not None:
+            items[:, -1] = self.item_biases_
+
+        users = np.zeros((ratings.n_users, self.n_factors + 1))
+        self._solve_side(of_users, centred, users, items)
+        if not self.biased:
+            is_unrated = np.diff(of_users.starts) == 0
+            users[is_unrated, :-1] = self.P_.mean(axis=0)
+
+        scores = users[:, :-1] @ items[:, :-1].T
+        scores += np.float64(self.mean_) + users[:, -1:] + items[:, -1]
+        return np.asarray(scores, np.float32)
 
     def _draw_items(self, data: Ratings, centred: Doubles, rng: np.random.Generator) -> Doubles:
         """Where the items begin, shape (n_items, n_factors + 1).

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recbench.adapters.base import Origin
-from recbench.adapters.shared.factors import Factorised
+from recbench.adapters.base import Floats, Origin
+from recbench.adapters.shared.factors import Factorised, solve_likes
 from recbench.adapters.shared.interactions import LearnsFromLikes
 from recbench.adapters.shared.parameters import (
     TOIS_2021,
@@ -20,6 +20,7 @@ from recbench.adapters.shared.parameters import (
     Share,
 )
 from recbench.datasets.foundation import compile_lazily
+from recbench.datasets.ratings import Ratings
 
 Doubles = NDArray[np.float64]
 
@@ -76,6 +77,17 @@ class IALS(LearnsFromLikes, Factorised):
             _solve_rows(items, users, by_item.indptr, by_item.indices, extra, self.regularisation)
         self.P_ = users
         self.Q_ = items
+        self.products_ = items.T @ items
+
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """One more half step for the new users, exact, with the factors of the items as they are.
+
+        It is not the last one that `fit` makes, which is that of the items.
+        """
+        likes = self.profiles_of(ratings)
+        extra = self._extra_confidence()
+        factors = solve_likes(likes, self.Q_, self.products_, extra, self.regularisation)
+        return np.asarray(factors @ self.Q_.T, np.float32)
 
     def _extra_confidence(self) -> float:
         """How much more a like counts than another pair, which counts 1."""

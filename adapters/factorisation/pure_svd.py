@@ -41,20 +41,28 @@ class PureSVD(Factorised):
 
         A pair rated twice has the mean of its ratings.
         """
-        if self.relevant_share is not None:
-            return matrix_of_likes(train, self.relevant_share)
+        return self._matrix_of(train)
 
-        pairs = (train.users, train.items)
-        shape = (train.n_users, train.n_items)
-        ratings = csr_matrix((train.values, pairs), shape)
-        times_rated = csr_matrix((np.ones_like(train.values), pairs), shape)
-        ratings.data /= times_rated.data  # both have summed what was rated twice
-        return ratings
+    def _matrix_of(self, ratings: Ratings) -> csr_matrix:
+        if self.relevant_share is not None:
+            return matrix_of_likes(ratings, self.relevant_share)
+
+        pairs = (ratings.users, ratings.items)
+        shape = (ratings.n_users, ratings.n_items)
+        matrix = csr_matrix((ratings.values, pairs), shape)
+        times_rated = csr_matrix((np.ones_like(ratings.values), pairs), shape)
+        matrix.data /= times_rated.data  # both have summed what was rated twice
+        return matrix
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """Take the right singular vectors of the largest singular values."""
         self.Q_ = _right_singular_vectors(data, self.n_factors, seed)
         self.P_ = np.asarray(data @ self.Q_, np.float32)
+
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """r_u Q Q', the projection of a new user's row, exactly as for those in training."""
+        factors = np.asarray(self._matrix_of(ratings) @ self.Q_, np.float32)
+        return np.asarray(factors @ self.Q_.T, np.float32)
 
 
 def _right_singular_vectors(matrix: csr_matrix, n: int, seed: int) -> Floats:

@@ -5,7 +5,7 @@ items alike.
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,17 +58,60 @@ def find_nearest(
         itself = np.arange(start, end)
         similarities[places, itself] = 0  # nobody is a neighbour of itself
 
-        # The k largest, in any order.
-        partitioned = np.argpartition(similarities, n_rows - k, axis=1)
-        nearest = partitioned[:, n_rows - k :]
-        values = np.take_along_axis(similarities, nearest, axis=1)
-        columns_of_blocks.append(nearest.ravel().astype(np.int32))
-        values_of_blocks.append(values.ravel())
+        nearest, values = _keep_nearest(similarities, k)
+        columns_of_blocks.append(nearest)
+        values_of_blocks.append(values)
+    return _join_nearest(columns_of_blocks, values_of_blocks, (n_rows, n_rows))
 
+
+def find_nearest_known(
+    new: csr_matrix,
+    matrix: csr_matrix,
+    k: int,
+    to_similarities: ToSimilarities,
+    usable: NDArray[np.bool_],
+) -> csr_matrix:
+    """For each row of `new` its similarities to the k nearest `usable` rows of `matrix`.
+
+    As `find_nearest`, of shape (rows of `new`, rows of `matrix`); `new` are none of these rows.
+    """
+    n_new = new.shape[0]
+    n_rows = matrix.shape[0]
+    k = min(k, n_rows)
+    is_usable = usable.astype(np.float32)
+
+    block = max(1, SIMILARITIES_AT_ONCE // max(matrix.shape))
+    columns_of_blocks = [np.empty((0, k), np.int32)]
+    values_of_blocks = [np.empty((0, k), np.float32)]
+    for start in range(0, n_new, block):
+        rows = slice(start, min(start + block, n_new))
+        # The many rows stay sparse, so that a single new one costs no more than they hold.
+        products = np.ascontiguousarray((matrix @ new[rows].toarray().T).T)
+        similarities = to_similarities(products, rows) * is_usable
+        nearest, values = _keep_nearest(similarities, k)
+        columns_of_blocks.append(nearest)
+        values_of_blocks.append(values)
+    return _join_nearest(columns_of_blocks, values_of_blocks, (n_new, n_rows))
+
+
+def _keep_nearest(similarities: Floats, k: int) -> tuple[Indices, Floats]:
+    """The places of the `k` largest of each row, in any order, and these; (n_rows, k) each."""
+    n_others = similarities.shape[1] - k
+    partitioned = np.argpartition(similarities, n_others, axis=1)
+    nearest = partitioned[:, n_others:]
+    values = np.take_along_axis(similarities, nearest, axis=1)
+    return nearest.astype(np.int32), values
+
+
+def _join_nearest(
+    columns_of_blocks: list[Indices], values_of_blocks: list[Floats], shape: tuple[int, int]
+) -> csr_matrix:
+    """The neighbours of all rows as a sparse matrix, columns ascending, without zeros."""
     columns = np.concatenate(columns_of_blocks)
-    all_values = np.concatenate(values_of_blocks)
-    bounds = np.arange(0, n_rows * k + 1, k)
-    neighbours = csr_matrix((all_values, columns, bounds), (n_rows, n_rows))
+    values = np.concatenate(values_of_blocks)
+    n_rows, k = columns.shape
+    bounds = np.arange(n_rows + 1) * k
+    neighbours = csr_matrix((values.ravel(), columns.ravel(), bounds), shape)
     neighbours.eliminate_zeros()
     neighbours.sort_indices()
     return neighbours
@@ -130,6 +173,21 @@ def find_alike(
     return find_nearest(rows, k, to_similarities, sizes > 0)
 
 
+class _Profiles(NamedTuple):
+    """Users by their ratings: what is compared of them, and what is predicted from."""
+
+    residuals: csr_matrix  # (n_users, n_items): ratings minus the user's mean
+    means: Floats  # (n_users,): that of the training part for who has no ratings
+    known: NDArray[np.bool_]  # (n_users,): who has ratings
+
+
+class _Lengths(NamedTuple):
+    """What makes cosines of scalar products, of some users; (n_users,) each."""
+
+    inverse: Floats  # 1 / the length of the user's row
+    unit_levels: Floats | None  # where rows are filled up: the part of the level in a unit row
+
+
 class _AlikeUsers(ScoresWholeRows):
     """What the two cosines of users share: means, residuals, and neighbours in bounded memory."""
 
@@ -156,35 +214,81 @@ class _AlikeUsers(ScoresWholeRows):
 
         A pair rated twice counts with its mean.
         """
-        shape = (data.n_users, data.n_items)
-        pairs = (data.users, data.items)
-        values = data.values.astype(np.float64)
-        ratings = csr_matrix((values, pairs), shape)
-        times_rated = csr_matrix((np.ones(len(data)), pairs), shape)
-        ratings.data /= times_rated.data  # both have summed what was rated twice
+        self.mean_ = data.mean
+        self.residuals_, self.means_, self.known_ = self._profiles_of(data)
+        self.n_rated_items_ = len(np.unique(self.residuals_.indices))
+        lengths = self._measure_lengths(self.residuals_, self.means_)
+        self.inverse_lengths_ = lengths.inverse
+        self.unit_levels_ = lengths.unit_levels
+        self.neighbours_ = find_nearest(
+            self.residuals_, self.k, self._cosines_to_training(lengths), self.known_
+        )
 
-        n_ratings = np.diff(ratings.indptr)
+    def score_items(self, users: Indices) -> Floats:
+        """From the ratings of each user's neighbours."""
+        return self._predict_ratings(self.neighbours_[users], self.means_[users])
+
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """The same for new users, whose neighbours are among the users of the training part.
+
+        Exactly what a fit to the training part and one new user says of that one, as long as
+        somebody in training has rated each of the items.
+        """
+        new = self._profiles_of(ratings)
+        lengths = self._measure_lengths(new.residuals, new.means)
+        to_cosines = self._cosines_to_training(lengths)
+        neighbours = find_nearest_known(
+            new.residuals, self.residuals_, self.k, to_cosines, self.known_
+        )
+        return self._predict_ratings(neighbours, new.means)
+
+    def _profiles_of(self, ratings: Ratings) -> _Profiles:
+        shape = (ratings.n_users, ratings.n_items)
+        pairs = (ratings.users, ratings.items)
+        values = ratings.values.astype(np.float64)
+        matrix = csr_matrix((values, pairs), shape)
+        times_rated = csr_matrix((np.ones(len(ratings)), pairs), shape)
+        matrix.data /= times_rated.data  # both have summed what was rated twice
+
+        n_ratings = np.diff(matrix.indptr)
         has_ratings = n_ratings > 0
-        totals = np.asarray(ratings.sum(axis=1)).ravel()
-        global_means = np.full(data.n_users, data.mean)
+        totals = np.asarray(matrix.sum(axis=1)).ravel()
+        global_means = np.full(ratings.n_users, self.mean_)
         means = np.divide(totals, n_ratings, out=global_means, where=has_ratings)
 
-        residuals = ratings
+        residuals = matrix
         residuals.data -= np.repeat(means, n_ratings)
+        return _Profiles(residuals.astype(np.float32), means.astype(np.float32), has_ratings)
 
-        self.residuals_ = residuals.astype(np.float32)
-        self.means_ = means.astype(np.float32)
-        self.known_ = has_ratings
-        squares = self.residuals_.multiply(self.residuals_)
-        squared_lengths = np.asarray(squares.sum(axis=1), np.float64).ravel()
-        self.neighbours_ = self._neighbours_of_users(squared_lengths)
+    def _cosines_to_training(self, lengths: _Lengths) -> ToSimilarities:
+        """What makes cosines of the scalar products of users, whose lengths are given, with those
+        of the training part.
+        """
+        inverse_of_training = self.inverse_lengths_
+        levels_of_training = self.unit_levels_
+
+        def to_cosines(products: Floats, rows: slice) -> Floats:
+            products *= inverse_of_training
+            products *= lengths.inverse[rows][:, None]
+            if lengths.unit_levels is not None and levels_of_training is not None:
+                products += lengths.unit_levels[rows][:, None] * levels_of_training
+            return products
+
+        return to_cosines
 
     @abstractmethod
-    def _neighbours_of_users(self, squared_lengths: NDArray[np.float64]) -> csr_matrix:
-        """Each user's similarities to its k nearest, shape (n_users, n_users).
+    def _measure_lengths(self, residuals: csr_matrix, means: Floats) -> _Lengths:
+        """Those of the rows that are compared."""
 
-        `squared_lengths` are those of each user's residuals.
-        """
+    @abstractmethod
+    def _predict_ratings(self, similarities: csr_matrix, means: Floats) -> Floats:
+        """The ratings of all items by users with these neighbours and means."""
+
+
+def _squared_lengths_of(rows: csr_matrix) -> NDArray[np.float64]:
+    """The scalar product of each row with itself."""
+    squares = rows.multiply(rows)
+    return np.asarray(squares.sum(axis=1), np.float64).ravel()
 
 
 @dataclass(eq=False)
@@ -211,30 +315,22 @@ class CosineUser(_AlikeUsers):
     origin = Origin("notebook", "source notebook (k = 100)")
     k: Annotated[Count, Search(5, 1000, TOIS_2021, log=True)] = 100
 
-    def _neighbours_of_users(self, squared_lengths: NDArray[np.float64]) -> csr_matrix:
-        n_rated_items = len(np.unique(self.residuals_.indices))
-        levels = np.sqrt(n_rated_items) * self.means_.astype(np.float64)
-        lengths = np.sqrt(levels**2 + squared_lengths)
+    def _measure_lengths(self, residuals: csr_matrix, means: Floats) -> _Lengths:
+        """Those of the filled-up rows: of the level, and of the residuals across it."""
+        levels = np.sqrt(self.n_rated_items_) * means.astype(np.float64)
+        lengths = np.sqrt(levels**2 + _squared_lengths_of(residuals))
         inverse_lengths = _invert_positive(lengths)
         unit_levels = (levels * inverse_lengths).astype(np.float32)
+        return _Lengths(inverse_lengths, unit_levels)
 
-        def to_cosines(products: Floats, rows: slice) -> Floats:
-            products *= inverse_lengths
-            products *= inverse_lengths[rows][:, None]
-            products += unit_levels[rows][:, None] * unit_levels
-            return products
-
-        return find_nearest(self.residuals_, self.k, to_cosines, self.known_)
-
-    def score_items(self, users: Indices) -> Floats:
+    def _predict_ratings(self, similarities: csr_matrix, means: Floats) -> Floats:
         """The neighbours' filled-up rows, weighted; the user's own mean for who has none."""
-        similarities = self.neighbours_[users]
         sums = np.asarray(abs(similarities).sum(axis=1)).ravel()
         has_neighbours = sums > 0
 
         # A filled-up row is its user's mean everywhere, plus the residuals.
         weighted_means = similarities @ self.means_
-        levels = np.where(has_neighbours, weighted_means, self.means_[users])
+        levels = np.where(has_neighbours, weighted_means, means)
         weighted_residuals = (similarities @ self.residuals_).toarray()
         scores = weighted_residuals + levels[:, None]
 
@@ -260,15 +356,9 @@ class CosineUserCentred(_AlikeUsers):
     k: Annotated[Count, Search(5, 1000, TOIS_2021, log=True)] = 100
     shrink: Annotated[NonNegative, Search(0, 1000, TOIS_2021)] = 0.0
 
-    def _neighbours_of_users(self, squared_lengths: NDArray[np.float64]) -> csr_matrix:
-        inverse_lengths = _invert_positive(np.sqrt(squared_lengths))
-
-        def to_cosines(products: Floats, rows: slice) -> Floats:
-            products *= inverse_lengths
-            products *= inverse_lengths[rows][:, None]
-            return products
-
-        return find_nearest(self.residuals_, self.k, to_cosines, self.known_)
+    def _measure_lengths(self, residuals: csr_matrix, means: Floats) -> _Lengths:
+        """Those of the residuals."""
+        return _Lengths(_invert_positive(np.sqrt(_squared_lengths_of(residuals))), None)
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Neighbours, and who rated what; nothing is random."""
@@ -276,16 +366,14 @@ class CosineUserCentred(_AlikeUsers):
         self.rated_ = self.residuals_.copy()
         self.rated_.data[:] = 1
 
-    def score_items(self, users: Indices) -> Floats:
+    def _predict_ratings(self, similarities: csr_matrix, means: Floats) -> Floats:
         """The user's mean plus the neighbours' weighted residuals."""
-        similarities = self.neighbours_[users]
         sums = (similarities @ self.residuals_).toarray()
         weights = (abs(similarities) @ self.rated_).toarray()
         divisors = weights + np.float32(self.shrink)
 
         no_offsets = np.zeros_like(sums)
         offsets = np.divide(sums, divisors, out=no_offsets, where=divisors > 0)
-        means = self.means_[users]
         return np.asarray(means[:, None] + offsets, np.float32)
 
 
@@ -340,13 +428,21 @@ class ItemKNN(LearnsFromLikes, ItemItem):
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """Weigh the likes, then find each item's neighbours; nothing is random."""
-        weighed = weigh_likes(data, self.weighting)
+        self.likes_of_item_ = data.getnnz(axis=0)
+        weighed = weigh_likes(data, self.weighting, self.likes_of_item_)
         compared = weighed if self.similarity == "cosine" else data
         by_item = compared.T.tocsr()
         nearest_of_items = find_alike(by_item, self.k, self.similarity, self.shrink, self.normalise)
 
         self.X_ = weighed if self.profiles == "weighed" else data
         self.W_ = nearest_of_items.T.tocsr()
+
+    def profiles_of(self, ratings: Ratings) -> csr_matrix:
+        """The likes of new users, weighed by how popular items were in training."""
+        likes = super().profiles_of(ratings)
+        if self.profiles == "likes":
+            return likes
+        return weigh_likes(likes, self.weighting, self.likes_of_item_)
 
 
 @dataclass(eq=False)
@@ -390,7 +486,7 @@ class UserKNN(LearnsFromLikes, ScoresWholeRows):
         """Find each user's neighbours; nothing is random."""
         compared = data
         if self.similarity == "cosine":
-            compared = weigh_likes(data, self.weighting)
+            compared = weigh_likes(data, self.weighting, data.getnnz(axis=0))
         nearest_of_users = find_alike(compared, self.k, self.similarity, self.shrink)
 
         self.X_ = data
@@ -402,18 +498,19 @@ class UserKNN(LearnsFromLikes, ScoresWholeRows):
         return np.asarray(scores, np.float32)
 
 
-def weigh_likes(likes: csr_matrix, weighting: str) -> csr_matrix:
+def weigh_likes(
+    likes: csr_matrix, weighting: str, likes_of_item: NDArray[np.integer[Any]]
+) -> csr_matrix:
     """Likes weighed as if items were documents and the users who like them their words.
 
     Of the shape of `likes`. `weighting` is "none", which gives `likes` itself, "tf-idf" or "bm25";
-    see `ItemKNN` for the formulas.
+    see `ItemKNN` for the formulas. `likes_of_item` counts those of each item in training.
     """
     if weighting == "none":
         return likes
 
     n_items = likes.shape[1]
     likes_of_user = likes.getnnz(axis=1)
-    likes_of_item = likes.getnnz(axis=0)
     user_weights = np.log((1 + n_items) / (1 + likes_of_user))
     weighed = (diags_array(user_weights) @ likes).tocsr()
 

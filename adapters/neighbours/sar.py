@@ -51,14 +51,18 @@ class SAR(ItemItem):
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Count, compare, weigh; nothing is random."""
-        affinities = data.values * self._decay_of_ratings(data)
-        pairs = (data.users, data.items)
-        shape = (data.n_users, data.n_items)
-        self.X_ = csr_matrix((affinities, pairs), shape)
+        self.X_ = self.profiles_of(data)
 
         who_rated_what = matrix_of_likes(data, relevant_share=0.0)
         counts = gram_matrix(who_rated_what)
         self.W_ = self._similarities_of(counts)
+
+    def profiles_of(self, ratings: Ratings) -> csr_matrix:
+        """The users' affinities to the items; a pair rated twice has the sum of both."""
+        affinities = ratings.values * self._decay_of_ratings(ratings)
+        pairs = (ratings.users, ratings.items)
+        shape = (ratings.n_users, ratings.n_items)
+        return csr_matrix((affinities, pairs), shape)
 
     def _decay_of_ratings(self, data: Ratings) -> Floats:
         """The factor by which each rating counts less for its age, float32, at most 1."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices, Recommender
 
@@ -60,3 +61,26 @@ class Factorised(Recommender):
         """p_u . q_i for every item, of shape (len(users), n_items), in the factors' precision."""
         products: NDArray[Any] = self.P_[users] @ self.Q_.T
         return products
+
+
+def solve_likes(
+    likes: csr_matrix,
+    items: NDArray[np.float64],
+    products: NDArray[np.float64],
+    extra: float,
+    regularisation: float,
+) -> NDArray[np.float64]:
+    """Half a step of weighted alternating least squares: the factors p of each row of `likes`.
+
+    Each minimises sum over all items of c_i (x_i - p . q_i)^2 + regularisation * |p|^2, where q_i
+    are the rows of `items`, x_i is 1 and c_i is 1 + `extra` for likes, and x_i is 0 and c_i is 1
+    for the rest (Hu, Koren and Volinsky 2008). `products` are items' items. Zeros without likes.
+    """
+    of_all_items = products + regularisation * np.eye(items.shape[1])
+    factors = np.zeros((likes.shape[0], items.shape[1]))
+    for row in range(likes.shape[0]):
+        liked = items[likes.indices[likes.indptr[row] : likes.indptr[row + 1]]]
+        if len(liked):
+            normal = of_all_items + extra * (liked.T @ liked)
+            factors[row] = np.linalg.solve(normal, (1 + extra) * liked.sum(axis=0))
+    return factors

@@ -58,6 +58,10 @@ class LearnsFromLikes(Recommender):
         """The likes as a users x items matrix of ones, items ascending in each row."""
         return matrix_of_likes(train, self.relevant_share)
 
+    def profiles_of(self, ratings: Ratings) -> csr_matrix:
+        """What `ratings` say of users whom training has not seen: their likes."""
+        return matrix_of_likes(ratings, self.relevant_share)
+
 
 class ScoresWholeRows(Recommender):
     """An algorithm that computes a user's scores of all items at once; pairs are picked of them."""
@@ -95,7 +99,18 @@ class ItemItem(ScoresWholeRows):
 
     def score_items(self, users: Indices) -> Floats:
         """The rows X[users] @ W."""
-        scores = self.X_[users] @ self.W_
+        return self._score_profiles(self.X_[users])
+
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """The same from the profiles of new users; the weights stay."""
+        return self._score_profiles(self.profiles_of(ratings))
+
+    @abstractmethod
+    def profiles_of(self, ratings: Ratings) -> csr_matrix:
+        """The rows that X would have for the users of `ratings`, (ratings.n_users, n_items)."""
+
+    def _score_profiles(self, profiles: csr_matrix) -> Floats:
+        scores = profiles @ self.W_
         if hasattr(scores, "toarray"):  # sparse times sparse
             scores = scores.toarray()
         return np.ascontiguousarray(scores, np.float32)

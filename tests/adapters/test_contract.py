@@ -409,3 +409,108 @@ def area_under_curve(ranked: Floats, train: Ratings) -> float:
         worse = row[new & ~good]
         wins.append(((better > worse) + (better == worse) / 2).mean())
     return float(np.mean(wins))
+
+
+# What it says of users it has not seen
+
+FOLDING_IN = [name for name, adapter in OWN.items() if adapter.folds_in()]
+
+# Those whose answers about a training user rest on more than that user's own ratings and on what
+# was learned of items: these cannot come out of the ratings alone.
+OTHERWISE_IN_TRAINING = {
+    "random": "goes by the index of the user",
+    "cosine-user": "in training, nobody is their own neighbour",
+    "cosine-user-centred": "in training, nobody is their own neighbour",
+    "als": "the last half step of a fit is that of the items",
+    "ials": "the last half step of a fit is that of the items",
+    "implicit-als": "steps of conjugate gradients, and the last is that of the items",
+}
+
+every_folding_in = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if fitted_by_keras(name) else name
+        for name in FOLDING_IN
+    ],
+)
+
+
+def unseen_users(train: Ratings, n: int = 7) -> Ratings:
+    """Some ratings of `n` new users with tastes of both parities; the last has none."""
+    rng = np.random.default_rng(9)
+    pairs = rng.permutation((n - 1) * (train.n_items - UNSEEN))[: 8 * n]
+    users, items = (column.astype(np.int32) for column in np.divmod(pairs, train.n_items - UNSEEN))
+    values = np.where(loved(users, items), train.scale[1], train.scale[0]).astype(np.float32)
+    times = np.arange(len(pairs), dtype=np.int64)
+    return Ratings(users, items, values, n, train.n_items, train.scale, times)
+
+
+def own_ratings(ratings: Ratings, users: Any) -> Ratings:
+    """The ratings of some users, who are numbered anew in this order."""
+    place = np.full(ratings.n_users, -1, np.int32)
+    place[users] = np.arange(len(users))
+    part = ratings.take(place[ratings.users] >= 0)
+    return Ratings(
+        place[part.users],
+        part.items,
+        part.values,
+        len(users),
+        part.n_items,
+        part.scale,
+        part.times,
+    )
+
+
+def contents(thing: Any) -> Any:
+    """What an attribute holds, to be compared: arrays as bytes, sparse matrices as their arrays."""
+    if isinstance(thing, np.ndarray):
+        return thing.shape, thing.tobytes()
+    if hasattr(thing, "indptr"):
+        return contents(thing.data), contents(thing.indices), contents(thing.indptr)
+    if hasattr(thing, "get_weights"):
+        return [contents(weights) for weights in thing.get_weights()]
+    return repr(thing)
+
+
+def test_who_answers_new_users_is_who_should() -> None:
+    """A change of this list is a change of what the bench can compare on new users."""
+    assert sorted(FOLDING_IN) == [
+        "als", "cosine-user", "cosine-user-centred", "ease", "global-mean", "ials", "implicit-als",
+        "item-knn", "item-mean", "popularity", "pure-svd", "random", "rp3beta",
+        "sar", "slim", "tfidf-content", "user-item-bias", "user-mean", "weighted-mean",
+    ]  # fmt: skip
+    with pytest.raises(NotImplementedError, match="bpr cannot answer users it has not seen"):
+        create("bpr").fold_in(checkerboard())
+
+
+@every_folding_in
+def test_folding_in_changes_nothing_and_users_do_not_mix(name: str) -> None:
+    """The model is the same to the bit, and so is what it is asked; one by one as all together."""
+    algorithm, train = learned(name)
+    new = unseen_users(train)
+    before = {key: contents(value) for key, value in vars(algorithm).items()}
+    columns = contents(new.users), contents(new.items), contents(new.values)
+
+    together = algorithm.fold_in(new)
+    assert isinstance(together, np.ndarray) and together.dtype == np.float32
+    assert together.shape == (new.n_users, train.n_items)
+    assert np.isfinite(together).all()
+
+    alone = [algorithm.fold_in(own_ratings(new, [user])) for user in range(new.n_users)]
+    assert_alike(np.concatenate(alone), together)
+
+    assert before == {key: contents(value) for key, value in vars(algorithm).items()}
+    assert columns == (contents(new.users), contents(new.items), contents(new.values))
+    assert_alike(together, algorithm.fold_in(new))
+
+
+@every_folding_in
+def test_a_training_users_own_ratings_give_the_scores_of_training(name: str) -> None:
+    algorithm, train = learned(name)
+    users = np.array([5, 3, 40, train.n_users - 1], np.int32)  # the last has no ratings
+    folded_in = algorithm.fold_in(own_ratings(train, users))
+    if name not in OTHERWISE_IN_TRAINING:
+        assert_alike(algorithm.score_items(users), folded_in)
+    elif name != "random":
+        alike = np.corrcoef(algorithm.score_items(users[:3]).ravel(), folded_in[:3].ravel())
+        assert alike[0, 1] > 0.8, OTHERWISE_IN_TRAINING[name]
