@@ -22,19 +22,21 @@ from recbench import datasets
 from recbench.benchmarks.console import FINE, serve
 from recbench.benchmarks.splits import (
     SPLITS,
+    asks_new_users,
     canonical_spec,
     digest_of_split,
     divide,
     fingerprint_rows,
     refuse_empty_parts,
     resolve_n_folds,
+    rows_of_histories,
 )
 from recbench.command import command_to_type
 from recbench.datasets import Dataset, UsageError
 from recbench.datasets.foundation import open_console, pick_name
 
 SCHEMA = 1  # of folds.json
-Part: TypeAlias = Literal["train", "validation", "test"]
+Part: TypeAlias = Literal["train", "validation", "test", "history"]
 
 # The columns of RecBole's atomic files, by those of ours.
 RECBOLE_COLUMNS = {
@@ -60,12 +62,16 @@ class ExportedPart:
 
 @dataclass(frozen=True)
 class ExportedFold:
-    """The files of one fold; without a validation part if none was asked for."""
+    """The files of one fold; without a validation part if none was asked for.
+
+    Where users are new, `history` holds what is told of them.
+    """
 
     fold: int
     train: ExportedPart
     test: ExportedPart
     validation: ExportedPart | None = None
+    history: ExportedPart | None = None
 
 
 @dataclass(frozen=True)
@@ -111,8 +117,9 @@ def export(
     """Write the training and the test ratings of every fold, exactly as the bench divides them.
 
     Ids are those of the data's own files. With --validation holdout a fifth of each training part
-    is a part of its own, in a third file. OUT/folds.json holds the digest of the data, the
-    fingerprints of the rows and the sha256 of every file.
+    is a part of its own, in a third file; where users are new, another holds what is told of them.
+    OUT/folds.json holds the digest of the data, the fingerprints of the rows and the sha256 of
+    every file.
     """
     pick_name("--format", file_format, WRITERS)
     _refuse_place(out)
@@ -182,6 +189,8 @@ def _write_folds(
         for fold in range(n_folds):
             rows: dict[Part, NDArray[np.int64]] = {}
             rows["train"], rows["test"] = divide(dataset, split, n_folds, fold, seed)
+            if asks_new_users(split):
+                rows["history"] = rows_of_histories(dataset, split, n_folds, fold, seed)
             if validation:
                 rows["train"], rows["validation"] = divide(
                     dataset, split, n_folds, fold, seed, validation

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from recbench.benchmarks.certainty.bootstrap import FEWEST
 from recbench.benchmarks.metrics import PROTOCOLS, Protocol, find_metric, parse_column
 from recbench.benchmarks.records import BlindSpot, Cell
-from recbench.benchmarks.splits import SPLITS, divide, order_in_time
+from recbench.benchmarks.splits import SPLITS, divide, order_in_time, rows_of_histories
 from recbench.datasets.foundation import parse_spec
 from recbench.datasets.ratings import Dataset, Ratings, Rows
 
@@ -36,7 +36,9 @@ class _Division:
 
     dataset: Dataset
     split: str
-    folds: list[tuple[Rows, Rows]]  # training and test rows; empty: too many to divide them here
+    # The rows of training, with what is told of new users, and those of the test part; empty: too
+    # many to divide them here
+    folds: list[tuple[Rows, Rows]]
     is_only: bool  # the run has no other split
 
     @property
@@ -94,7 +96,10 @@ def _divide_data(dataset: Dataset, cells: Sequence[Cell]) -> list[_Division]:
         is_large = len(dataset.ratings) > MOST_DIVIDED
         if not (is_large and split == "kfold"):
             for fold in range(cell.n_folds):
-                folds.append(divide(dataset, split, cell.n_folds, fold, cell.split_seed))
+                place = (cell.n_folds, fold, cell.split_seed)
+                train_rows, test_rows = divide(dataset, split, *place)
+                history_rows = rows_of_histories(dataset, split, *place)
+                folds.append((np.concatenate([train_rows, history_rows]), test_rows))
         divisions.append(_Division(dataset, split, folds, len(first_cells) == 1))
     return divisions
 

@@ -36,7 +36,8 @@ def evaluate_answers(
     """Every metric of a cell, every user's share in it, and the slices, from its raw answers.
 
     `train` and `test` are the parts of its fold, `predicts` is what its algorithm says of itself.
-    The slices are made at the first cutoff of `evaluation`.
+    Where users are new, what was told of them stands in `train` too. The slices are made at the
+    first cutoff of `evaluation`.
     """
     predicts_ratings = predicts == "ratings"
     scored = compute_metrics(

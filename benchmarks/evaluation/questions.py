@@ -46,6 +46,9 @@ class Scorer(Interface):
     def score(self, users: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.float32]:
         """As `Recommender.score`."""
 
+    def fold_in(self, ratings: Ratings) -> NDArray[np.float32]:
+        """As `Recommender.fold_in`."""
+
 
 class DivergedError(ArithmeticError):
     """Scores that are not numbers."""
@@ -106,17 +109,74 @@ def collect_answers(
     evaluation: Evaluation,
     seed: int,
     timed: TimedCall,
+    histories: Ratings | None = None,
 ) -> Answers:
     """Put the test questions to a fitted algorithm.
 
-    `timed(phase, function, *arguments)` makes each call, and only the algorithm's own calls go
-    through it. Ranking comes first: the pairs to be rated are the test part, and who has seen them
-    knows what to recommend. DivergedError for scores that are not numbers; TypeError and ValueError
-    for scores of another type or shape than the contract says.
+    Where all users of the test part are new, `histories` are told with the questions, and what they
+    rated there is no candidate. `timed(phase, function, *arguments)` makes each call, and only the
+    algorithm's own calls go through it. Ranking comes first: the pairs to be rated are the test
+    part, and who has seen them knows what to recommend. DivergedError for scores that are not
+    numbers; TypeError and ValueError for scores of another type or shape than the contract says.
     """
+    if histories is not None:
+        return _fold_in_users(algorithm, histories, test, evaluation, seed, timed)
+
     lists = _rank_candidates(algorithm, train, test, evaluation, seed, timed)
     scores = _rate_test_pairs(algorithm, test, timed)
     return Answers(scores, lists)
+
+
+def _fold_in_users(
+    algorithm: Scorer,
+    histories: Ratings,
+    test: Ratings,
+    evaluation: Evaluation,
+    seed: int,
+    timed: TimedCall,
+) -> Answers:
+    """The answers about new users, by blocks of them: lists and ratings from the same scores.
+
+    The time is that of the phase "rank".
+    """
+    judges = _make_judges(histories, test, evaluation)
+    users = np.unique(test.users)
+    pairs_by_user = np.argsort(test.users, kind="stable")
+    users_of_pairs = test.users[pairs_by_user]
+
+    scores_of_pairs = np.empty(len(test), np.float32)
+    users_in_block = max(1, BLOCK_BYTES // (4 * test.n_items))
+    for start in range(0, len(users), users_in_block):
+        block = users[start : start + users_in_block]
+        told = _take_histories(histories, block)
+        scores = timed("rank", algorithm.fold_in, told)
+        scores = _check_scores(scores, (len(block), test.n_items), algorithm)
+        for judge in judges.values():
+            judge.judge_block(scores, block, seed)
+
+        first, end = np.searchsorted(users_of_pairs, [block[0], block[-1] + 1])
+        pairs = pairs_by_user[first:end]
+        rows = np.searchsorted(block, test.users[pairs])
+        scores_of_pairs[pairs] = scores[rows, test.items[pairs]]
+
+    lists = {name: judge.join_blocks() for name, judge in judges.items()}
+    return Answers(scores_of_pairs, lists)
+
+
+def _take_histories(histories: Ratings, users: NDArray[np.int32]) -> Ratings:
+    """What is told of `users`, which are ascending: numbered anew, so that nobody is known by an
+    index.
+    """
+    part = histories.take(np.isin(histories.users, users))
+    return Ratings(
+        np.searchsorted(users, part.users).astype(np.int32),
+        part.items,
+        part.values,
+        len(users),
+        part.n_items,
+        part.scale,
+        part.times,
+    )
 
 
 def _rank_candidates(
@@ -128,10 +188,7 @@ def _rank_candidates(
     timed: TimedCall,
 ) -> dict[str, Lists]:
     """The lists of each protocol, from the scores of all items, asked for by blocks of users."""
-    depth = max(DEPTH, *evaluation.ks)
-    judges = {}
-    for name in evaluation.protocols:
-        judges[name] = _Judge(PROTOCOLS[name], train, test, depth)
+    judges = _make_judges(train, test, evaluation)
 
     # Whoever has a relevant test item under one of the protocols is asked once for all of them.
     users = np.unique(np.concatenate([judge.users for judge in judges.values()]))
@@ -146,6 +203,15 @@ def _rank_candidates(
             judge.judge_block(scores, block, seed)
 
     return {name: judge.join_blocks() for name, judge in judges.items()}
+
+
+def _make_judges(known: Ratings, test: Ratings, evaluation: Evaluation) -> "dict[str, _Judge]":
+    """By protocol; `known` is what the tested users have rated before."""
+    depth = max(DEPTH, *evaluation.ks)
+    judges = {}
+    for name in evaluation.protocols:
+        judges[name] = _Judge(PROTOCOLS[name], known, test, depth)
+    return judges
 
 
 def _rate_test_pairs(algorithm: Scorer, test: Ratings, timed: TimedCall) -> NDArray[np.float32]:

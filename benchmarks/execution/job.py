@@ -52,6 +52,7 @@ class Job:
     evaluation: str  # the code that makes the metrics, see `records.evaluation_source`
     plugins: tuple[str, ...] = ()  # modules with more adapters
     requires: tuple[str, ...] = ()  # libraries of the adapter, by the names they are imported by
+    folds_in: bool = False  # whether it can answer users that it has not seen
     is_timed: bool = True  # warmed up on a toy first, and short fits repeated
     started: str = ""  # ISO 8601, UTC
     processors: tuple[int, ...] = ()  # the cell is bound to these; empty: to none
@@ -131,6 +132,7 @@ def make_jobs(
             abstains=adapters[cell.algorithm].abstains,
             sees_truth=adapters[cell.algorithm].sees_truth,
             units=adapters[cell.algorithm].units,
+            folds_in=adapters[cell.algorithm].folds_in(),
         )
         for cell in cells
     ]

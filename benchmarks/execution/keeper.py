@@ -52,7 +52,7 @@ from recbench.benchmarks.execution.subject import (
     explain_error,
 )
 from recbench.benchmarks.execution.worker import measure_cell
-from recbench.benchmarks.records import Certificate, ColdStart, PhaseCost
+from recbench.benchmarks.records import Certificate, ColdStart, FoldInCost, PhaseCost
 from recbench.datasets.ratings import Catalogue, Ratings, Rows
 
 POLL_SECONDS = 0.2
@@ -183,6 +183,12 @@ class RemoteSubject:
         """In shared memory."""
         return self._ask_scores("score", (len(users),), users, items)
 
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """In shared memory; what is told of the users goes over the pipe with the question."""
+        shape = (ratings.n_users, ratings.n_items)
+        columns = _columns_of(ratings)
+        return self._ask_scores("fold_in", shape, *columns.values(), scale=ratings.scale)
+
     def observe(self) -> Observations:
         """As the child says."""
         answer = self._ask({"question": "observe"})
@@ -193,6 +199,7 @@ class RemoteSubject:
             determinism=None if certificate is None else Certificate(**certificate),
             kernel_seconds=answer["kernel_seconds"],
             cold=None if answer["cold"] is None else ColdStart(**answer["cold"]),
+            fold_in=None if answer["fold_in"] is None else FoldInCost(**answer["fold_in"]),
         )
 
     def close(self) -> None:
@@ -200,13 +207,16 @@ class RemoteSubject:
         self._connection.close()
         end_children()
 
-    def _ask_scores(self, question: str, shape: tuple[int, ...], *columns: Indices) -> Floats:
+    def _ask_scores(
+        self, question: str, shape: tuple[int, ...], *columns: NDArray[Any], **facts: Any
+    ) -> Floats:
         n_scores = int(np.prod(shape))
         self._scores.grow(4 * n_scores)
-        self._ask({"question": question, "shape": shape}, *columns)
+        message = {"question": question, "shape": shape, "n_columns": len(columns)}
+        self._ask(message | facts, *columns)
         return self._scores.floats(n_scores).reshape(shape)
 
-    def _ask(self, message: Message, *columns: Indices) -> Message:
+    def _ask(self, message: Message, *columns: NDArray[Any]) -> Message:
         """The child's answer to a question. SubjectEnded if there is none."""
         try:
             self._connection.send_bytes(json.dumps(message).encode())
@@ -392,6 +402,9 @@ def _answer(
             users = np.frombuffer(connection.recv_bytes(), np.int32)
             items = np.frombuffer(connection.recv_bytes(), np.int32)
             _write_scores(subject.score(users, items), question, subject.name, scores)
+        case "fold_in":
+            told = _receive_histories(connection, question)
+            _write_scores(subject.fold_in(told), question, subject.name, scores)
         case "observe":
             return _describe_observations(subject.observe())
     return {}
@@ -416,6 +429,17 @@ def _map_training(training: SharedFile, question: Message) -> Ratings:
     n_users, n_items = question["shape"]
     lowest, highest = question["scale"]
     return Ratings(n_users=n_users, n_items=n_items, scale=(lowest, highest), **views)
+
+
+def _receive_histories(connection: Connection, question: Message) -> Ratings:
+    """What the keeper tells of new users, column by column."""
+    names = list(COLUMNS)[: question["n_columns"]]
+    columns: dict[str, Any] = {
+        name: np.frombuffer(connection.recv_bytes(), COLUMNS[name]) for name in names
+    }
+    n_users, n_items = question["shape"]
+    lowest, highest = question["scale"]
+    return Ratings(n_users=n_users, n_items=n_items, scale=(lowest, highest), **columns)
 
 
 def _read_catalogue(fields: Message) -> Catalogue:
@@ -443,6 +467,7 @@ def _describe_observations(observed: Observations) -> Message:
         "determinism": None if certificate is None else asdict(certificate),
         "kernel_seconds": observed.kernel_seconds,
         "cold": None if observed.cold is None else observed.cold.to_json(),
+        "fold_in": None if observed.fold_in is None else observed.fold_in.to_json(),
     }
 
 

@@ -5,6 +5,7 @@ the training part, and users and items that are asked for. `worker` asks. It doe
 all happens in one process, and through `keeper` where the algorithm has a process of its own.
 """
 
+import gc
 import importlib
 import math
 import os
@@ -29,12 +30,15 @@ from recbench.benchmarks.execution.job import Job
 from recbench.benchmarks.execution.measure import Meter, kernel_seconds
 from recbench.benchmarks.execution.sealing import Seal, sealed
 from recbench.benchmarks.metrics import Evaluation
-from recbench.benchmarks.records import Cell, Certificate, ColdStart, PhaseCost
+from recbench.benchmarks.records import Cell, Certificate, ColdStart, FoldInCost, PhaseCost
+from recbench.benchmarks.splits import asks_new_users
 from recbench.datasets.ratings import Catalogue, Ratings, Rows
 
 REPEAT_BELOW_SECONDS = 0.5  # as long as all fits together took less, it is measured again
 REPEATS = 3
 LAST_FRAMES = 3
+MOST_ALONE = 1000  # new users who are also folded in one by one
+SECONDS_ALONE = 10.0  # how long at most, but for the last of them
 TRUTH = "truth.npy"  # of a cache entry, see `Dataset.truth`
 
 Truth = Floats | None  # `Dataset.truth`, for an algorithm that sees it
@@ -63,6 +67,7 @@ class Observations:
     determinism: Certificate | None
     kernel_seconds: float | None
     cold: ColdStart | None  # None: there was no warm-up
+    fold_in: FoldInCost | None = None  # None: no user was new
 
 
 class Subject(Protocol):
@@ -94,6 +99,11 @@ class Subject(Protocol):
     def score(self, users: Indices, items: Indices) -> Floats:
         """One score for each pair; valid until the next question."""
 
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """The scores of all items for new users of whom `ratings` are told, in the unit of the
+        data; valid until the next question.
+        """
+
     def observe(self) -> Observations:
         """What was measured. There are no questions after this one."""
 
@@ -115,6 +125,7 @@ class LocalSubject:
         self._toy_scores: list[Floats] = []
         self._kernel_seconds: float | None = None
         self._cold: ColdStart | None = None
+        self._told: Ratings | None = None  # of the first block of new users
         self._stack = ExitStack()
 
     @property
@@ -187,6 +198,14 @@ class LocalSubject:
         scores: Floats = self._meter("rate", self._algorithm.score, users, items)
         return scores
 
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """Timed as `rank`."""
+        given = self._units.convert_ratings(ratings)
+        if self._told is None:
+            self._told = given
+        scores: Floats = self._meter("rank", self._algorithm.fold_in, given)
+        return scores
+
     def observe(self) -> Observations:
         """Where one fit took long, a toy is fitted again, to see whether it does the same."""
         self._on_phase("certify")
@@ -207,6 +226,33 @@ class LocalSubject:
             determinism=certificate,
             kernel_seconds=self._kernel_seconds,
             cold=self._cold,
+            fold_in=self._time_users_alone(),
+        )
+
+    def _time_users_alone(self) -> FoldInCost | None:
+        """What it costs to fold in one user: the first `MOST_ALONE` of the first block, one by one.
+
+        None if no user was new, or nobody asks for times.
+        """
+        if self._told is None or not self._job.is_timed:
+            return None
+        self._on_phase("fold_in of users one by one")
+        told = split_users(self._told, MOST_ALONE)
+        gc.collect()
+        gc.disable()
+        seconds: list[float] = []
+        try:
+            while len(seconds) < len(told) and sum(seconds) < SECONDS_ALONE:
+                of_user = told[len(seconds)]
+                begun = perf_counter()
+                self._algorithm.fold_in(of_user)
+                seconds.append(perf_counter() - begun)
+        finally:
+            gc.enable()
+        return FoldInCost(
+            users=len(seconds),
+            p50_seconds=float(np.percentile(seconds, 50)),
+            p99_seconds=float(np.percentile(seconds, 99)),
         )
 
     def close(self) -> None:
@@ -217,6 +263,30 @@ class LocalSubject:
         """`function(*arguments)`, untimed."""
         self._on_phase(f"{phase} of the toy")
         return function(*arguments)
+
+
+def split_users(ratings: Ratings, most: int) -> list[Ratings]:
+    """The ratings of each of the first users, at most so many, who is user 0 there."""
+    by_user = np.argsort(ratings.users, kind="stable")
+    n_users = min(most, ratings.n_users)
+    ends = np.searchsorted(ratings.users[by_user], np.arange(n_users), side="right")
+
+    alone = []
+    for user, end in enumerate(ends):
+        start = ends[user - 1] if user else 0
+        part = ratings.take(by_user[start:end])
+        alone.append(
+            Ratings(
+                np.zeros(len(part), np.int32),
+                part.items,
+                part.values,
+                1,
+                part.n_items,
+                part.scale,
+                part.times,
+            )
+        )
+    return alone
 
 
 def _read_truth(job: Job) -> Truth:
@@ -314,7 +384,8 @@ def _score_toy(
             algorithm = _fit_once(short, ratings, catalogue, truth, call)
             if warm_up:
                 evaluation = Evaluation.from_json(cell.protocol)
-                collect_answers(algorithm, ratings, ratings, evaluation, cell.seed, call)
+                histories = ratings if asks_new_users(cell.inner or cell.split) else None
+                collect_answers(algorithm, ratings, ratings, evaluation, cell.seed, call, histories)
             return [sample_scores(algorithm, ratings)]
     except Exception:
         traceback.print_exc()

@@ -26,7 +26,14 @@ from recbench.benchmarks.execution.subject import (
 )
 from recbench.benchmarks.metrics import PROTOCOLS, STANDARD, Evaluation
 from recbench.benchmarks.records import FoldFacts, Record
-from recbench.benchmarks.splits import digest_of_split, divide, fingerprint_rows, is_given_by_file
+from recbench.benchmarks.splits import (
+    asks_new_users,
+    digest_of_split,
+    divide,
+    fingerprint_rows,
+    is_given_by_file,
+    rows_of_histories,
+)
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset, Ratings, Rows
 from recbench.datasets.storage import reopen_entry
@@ -40,6 +47,8 @@ class Fold:
     train: Ratings
     test: Ratings
     facts: FoldFacts
+    known: Ratings  # what the bench knows when it asks: `train`, and the histories of new users
+    histories: Ratings | None = None  # told with the questions; None: no user is new
 
 
 def measure_cell(job: Job, subject: Subject | None = None) -> None:
@@ -95,7 +104,14 @@ def _read_fold(job: Job, subject: Subject) -> Fold:
     train_rows, test_rows = divide(dataset, *division)
     train = subject.take(dataset.ratings, train_rows)
     test = dataset.ratings.take(test_rows)
-    return Fold(dataset, train, test, describe_fold(train, train_rows, test, test_rows))
+    history_rows = rows_of_histories(dataset, *division)
+    facts = describe_fold(train, train_rows, test, test_rows, history_rows)
+    if not asks_new_users(cell.inner or cell.split):
+        return Fold(dataset, train, test, facts, known=train)
+
+    known = dataset.ratings.take(np.concatenate([train_rows, history_rows]))
+    histories = dataset.ratings.take(history_rows)
+    return Fold(dataset, train, test, facts, known, histories)
 
 
 def _measure_algorithm(
@@ -113,11 +129,15 @@ def _measure_algorithm(
     surroundings = Surroundings.look()
     if fold.dataset.feedback == "implicit" and job.predicts == "ratings":
         reason: str | None = "predicts ratings, and these data have none: every line is a positive"
+    elif fold.histories is not None and not job.folds_in:
+        reason = "cannot answer users it has not seen"
     else:
         reason = subject.learn(train, catalogue)
     if reason:
         return replace(outline, status="skipped", reason=reason), None
-    answers = collect_answers(subject, train, test, evaluation, cell.seed, _call_directly)
+    answers = collect_answers(
+        subject, train, test, evaluation, cell.seed, _call_directly, fold.histories
+    )
     observed = subject.observe()
     subject.close()
     outline = replace(
@@ -131,7 +151,7 @@ def _measure_algorithm(
     if job.predicts == "ratings":
         answers = replace(answers, scores=units.restore_scores(answers.scores))
 
-    numbers = evaluate_answers(answers, train, test, catalogue, evaluation, job.predicts)
+    numbers = evaluate_answers(answers, fold.known, test, catalogue, evaluation, job.predicts)
     outline = replace(outline, raw_scores=numbers.raw_scores)
     if numbers.raw_scores.are_no_ratings:
         reason = f"{numbers.raw_scores.describe(train.scale)}: {suggest_remedy(cell.parameters)}"
@@ -145,6 +165,7 @@ def _measure_algorithm(
         trace=observed.trace,
         determinism=observed.determinism,
         kernel_seconds=observed.kernel_seconds,
+        fold_in=observed.fold_in,
     )
     return record, answers.to_arrays() | numbers.scored.to_arrays()
 
@@ -154,12 +175,15 @@ def _call_directly(phase: str, function: Callable[..., Any], *arguments: Any) ->
     return function(*arguments)
 
 
-def describe_fold(train: Ratings, train_rows: Rows, test: Ratings, test_rows: Rows) -> FoldFacts:
-    """The rows and sizes of both parts, the threshold of relevance, and how much of the test part
+def describe_fold(
+    train: Ratings, train_rows: Rows, test: Ratings, test_rows: Rows, history_rows: Rows
+) -> FoldFacts:
+    """The rows and sizes of all parts, the threshold of relevance, and how much of the test part
     is cold-start.
 
     That is how many users, items and ratings have a user or an item without any training rating.
     """
+    has_histories = len(history_rows) > 0
     cold_user = np.bincount(train.users, minlength=train.n_users)[test.users] == 0
     cold_item = np.bincount(train.items, minlength=train.n_items)[test.items] == 0
     return FoldFacts(
@@ -171,4 +195,6 @@ def describe_fold(train: Ratings, train_rows: Rows, test: Ratings, test_rows: Ro
         cold_users=len(np.unique(test.users[cold_user])),
         cold_items=len(np.unique(test.items[cold_item])),
         cold_ratings=int((cold_user | cold_item).sum()),
+        history=len(history_rows) if has_histories else None,
+        history_rows=fingerprint_rows(history_rows) if has_histories else None,
     )

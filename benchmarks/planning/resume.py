@@ -17,7 +17,7 @@ from recbench.adapters import available
 from recbench.benchmarks.evaluation import Answers, evaluate_answers, user_item_matrix
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, column_name
 from recbench.benchmarks.records import Cell, Record, Run
-from recbench.benchmarks.splits import divide
+from recbench.benchmarks.splits import divide, rows_of_histories
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset, Ratings
 
@@ -221,7 +221,8 @@ def _evaluate_stale(run: Run, cells: Iterable[Cell], dataset: Dataset, source: s
     by_division = sorted(cells, key=division_of)
     for division, group in itertools.groupby(by_division, division_of):
         train_rows, test_rows = divide(dataset, *division)
-        train = dataset.ratings.take(train_rows)
+        history_rows = rows_of_histories(dataset, *division)
+        train = dataset.ratings.take(np.concatenate([train_rows, history_rows]))
         test = dataset.ratings.take(test_rows)
 
         for cell in group:

@@ -88,6 +88,10 @@ def table_values(record: Record, about: RunDescription = SAYS_NOTHING) -> dict[s
             values[f"{phase}_{cost}"] = getattr(phase_cost, cost, None)
     values["import_seconds"] = record.cold.import_seconds if record.cold else None
     values["warm_up_seconds"] = record.cold.warm_up_seconds if record.cold else None
+    if record.fold_in is not None:
+        values["fold_in_users"] = record.fold_in.users
+        values["fold_in_p50_seconds"] = record.fold_in.p50_seconds
+        values["fold_in_p99_seconds"] = record.fold_in.p99_seconds
     values["peak_mb"] = record.peak_mb
     values["contended"] = record.environment.contended
     return values

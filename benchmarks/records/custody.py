@@ -109,6 +109,7 @@ def blame_cell(run: Run, record: Record, lost: list[Path]) -> Record:
         determinism=None,
         raw_scores=None,
         cold=None,
+        fold_in=None,
         answers=None,
         evaluation=None,
     )

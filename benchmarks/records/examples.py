@@ -19,7 +19,7 @@ from recbench.adapters.content import TfidfContent
 from recbench.benchmarks.evaluation import Answers, complete_predictions
 from recbench.benchmarks.metrics import PROTOCOLS, STANDARD
 from recbench.benchmarks.records.record import Record, Run
-from recbench.benchmarks.splits import divide
+from recbench.benchmarks.splits import divide, rows_of_histories
 from recbench.command import command_to_type
 from recbench.datasets.foundation import LONGEST_LINE, UsageError, make_legible, parse_json
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
@@ -146,7 +146,8 @@ def make_examples(
     cell = ok_records[0].cell if ok_records else records[0].cell
     division = (cell.split, cell.n_folds, cell.fold, cell.split_seed, cell.inner)
     train_rows, test_rows = divide(dataset, *division)
-    train = dataset.ratings.take(train_rows)
+    history_rows = rows_of_histories(dataset, *division)  # what was told of new users, they know
+    train = dataset.ratings.take(np.concatenate([train_rows, history_rows]))
     test = dataset.ratings.take(test_rows)
 
     threshold = PROTOCOLS[STANDARD].threshold(test.scale)

@@ -79,6 +79,9 @@ class FoldFacts(BaseModel):
     cold_users: int | None = None  # users of the test part without any training rating
     cold_items: int | None = None
     cold_ratings: int | None = None  # test ratings of such a user or item
+    # Where users are new: the ratings that were told of them with the question, and their rows
+    history: int | None = None
+    history_rows: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it stands among the facts about the data of a record: without what is None."""
@@ -149,6 +152,14 @@ class ColdStart(Facts):
     def seconds(self) -> float:
         """Both together."""
         return self.import_seconds + self.warm_up_seconds
+
+
+class FoldInCost(Facts):
+    """What it costs to fold in one user who was not in training, each asked for alone."""
+
+    users: int  # how many were timed
+    p50_seconds: float  # the median over them
+    p99_seconds: float
 
 
 class AlgorithmDescription(Facts):

@@ -22,6 +22,7 @@ from recbench.benchmarks.records.facts import (
     DataDescription,
     Environment,
     FoldFacts,
+    FoldInCost,
     PhaseCost,
     RunDescription,
 )
@@ -66,6 +67,7 @@ class Record:
     # Of a fixed piece of work, just before the fit: how fast the machine was; mean over rounds
     kernel_seconds: float | None = None
     cold: ColdStart | None = None  # None: not warmed up, or older than the fact
+    fold_in: FoldInCost | None = None  # None: no user was new, or nobody asked for times
     rounds: int = 1  # how often all phases were measured, see `--rounds`
     lost_round: str | None = None  # why a later round has given no times
     answers: str | None = None  # sha256 of the file with its raw answers
@@ -147,6 +149,7 @@ class Record:
         content["environment"] = self.environment.to_json()
         content["costs"] = {phase: cost.to_json() for phase, cost in self.costs.items()}
         content["cold"] = self.cold.to_json() if self.cold else None
+        content["fold_in"] = self.fold_in.to_json() if self.fold_in else None
         content["slices"] = [group.to_json() for group in self.slices]
         if self.raw_scores is not None:
             content["raw_scores"] = self.raw_scores.to_json()
@@ -414,7 +417,7 @@ def _refuse_mixed_folds(records: Iterable[Record]) -> None:
             cell.inner,
         )
         other, expected = first_of_fold.setdefault(place, (cell, record.fold))
-        for part in ("train_rows", "test_rows"):
+        for part in ("train_rows", "test_rows", "history_rows"):
             rows = getattr(record.fold, part)
             others = getattr(expected, part)
             if rows != others:

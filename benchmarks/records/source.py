@@ -58,6 +58,7 @@ PARTS = {
         "RemoteSubject",
         "_answer",
         "_map_training",
+        "_receive_histories",
         "_write_scores",
     ),
 }

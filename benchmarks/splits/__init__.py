@@ -9,6 +9,7 @@ and seed give the same rows everywhere.
 
 from recbench.benchmarks.splits.built_in import SPLITS
 from recbench.benchmarks.splits.folds import (
+    asks_new_users,
     canonical_spec,
     digest_of_split,
     divide,
@@ -18,6 +19,7 @@ from recbench.benchmarks.splits.folds import (
     order_in_time,
     refuse_empty_parts,
     resolve_n_folds,
+    rows_of_histories,
     share_of_growth,
 )
 from recbench.benchmarks.splits.from_file import PUBLISHED, files_of_split, is_given_by_file
@@ -25,6 +27,7 @@ from recbench.benchmarks.splits.from_file import PUBLISHED, files_of_split, is_g
 __all__ = [
     "PUBLISHED",
     "SPLITS",
+    "asks_new_users",
     "canonical_spec",
     "digest_of_split",
     "divide",
@@ -36,5 +39,6 @@ __all__ = [
     "order_in_time",
     "refuse_empty_parts",
     "resolve_n_folds",
+    "rows_of_histories",
     "share_of_growth",
 ]

@@ -1,6 +1,4 @@
-"""The bench's own splits, by name: functions from ratings to the row numbers of a fold's two
-parts.
-"""
+"""The bench's own splits, by name: functions from ratings to the row numbers of a fold's parts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +12,12 @@ from pydantic import Field
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Ratings, Rows
 
-DivideFunction = Callable[..., tuple[Rows, Rows]]
+DivideFunction = Callable[..., tuple[Rows, ...]]
 Folds = Literal["parts", "draws", "one"]
 Order = Literal["none", "user", "all"]
 Part = Annotated[float, Field(gt=0)]  # a share below 1, or a number of ratings
+ShareOfWhole = Annotated[float, Field(gt=0, lt=1)]
+Several = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,9 @@ class Split:
     """A way to divide ratings, and what its folds are.
 
     `divide` is a function (ratings, n_folds, fold, seed, **parameters) -> (training rows, test
-    rows). Folds are "parts": every rating is tested once over all folds; "draws": each fold is
+    rows) or, if it is `of_new_users`, -> (training rows, test rows, rows of the histories): then
+    users of the test part have no training rating, and some of their ratings are given with the
+    question. Folds are "parts": every rating is tested once over all folds; "draws": each fold is
     drawn anew; "one": the ratings themselves decide, whatever the seed, so there is one fold. Of
     the order in time the split respects "none", "user": no user's own future is trained on, or
     "all": nobody's is. `even` parts are of one size, give or take a rating, so none is empty where
@@ -36,13 +38,19 @@ class Split:
     folds: Folds
     order: Order = "none"
     even: bool = False
+    of_new_users: bool = False
 
 
 SPLITS: dict[str, Split] = {}
 
 
 def register_split(
-    name: str, folds: Folds, order: Order = "none", *, even: bool = False
+    name: str,
+    folds: Folds,
+    order: Order = "none",
+    *,
+    even: bool = False,
+    of_new_users: bool = False,
 ) -> Callable[[DivideFunction], DivideFunction]:
     """A decorator that makes a function the split called `name`.
 
@@ -50,7 +58,7 @@ def register_split(
     """
 
     def register(function: DivideFunction) -> DivideFunction:
-        SPLITS[name] = Split(function, folds, order, even)
+        SPLITS[name] = Split(function, folds, order, even, of_new_users)
         return function
 
     return register
@@ -152,7 +160,7 @@ def grown(
 
 @register_split("last-out", "one", order="user")
 def last_out(
-    ratings: Ratings, n_folds: int, fold: int, seed: int, n: Annotated[int, Field(ge=1)] = 1
+    ratings: Ratings, n_folds: int, fold: int, seed: int, n: Several = 1
 ) -> tuple[Rows, Rows]:
     """The latest `n` ratings of each user are the test part; who has no more than `n` is in
     training only.
@@ -184,11 +192,7 @@ def time(
     midnight, UTC). Ratings of one second are never divided. UsageError if a part would be empty.
     """
     times = np.asarray(ratings.times)
-    moment = parse_moment(at)
-    if moment is None:
-        place = int(float(at) * len(times))
-        moment = int(np.partition(times, place)[place])
-
+    moment = _find_moment(times, at)
     test = np.flatnonzero(times >= moment)
     if not 0 < len(test) < len(times):
         first_day = _day_of(times.min())
@@ -206,7 +210,7 @@ def recommenders(
     n_folds: int,
     fold: int,
     seed: int,
-    train: Annotated[float, Field(gt=0, lt=1)] = 0.75,
+    train: ShareOfWhole = 0.75,
 ) -> tuple[Rows, Rows]:
     """Of each item's ratings a random share `train` is the training part, rounded to whole ratings,
     half to even.
@@ -225,6 +229,69 @@ def recommenders(
     items = ratings.items[order]
     is_train = place_in_item + 1 <= n_train[items]
     return order[is_train], order[~is_train]
+
+
+@register_split("new-users", "draws", of_new_users=True)
+def new_users(
+    ratings: Ratings,
+    n_folds: int,
+    fold: int,
+    seed: int,
+    share: ShareOfWhole = 0.2,
+    given: ShareOfWhole = 0.8,
+) -> tuple[Rows, Rows, Rows]:
+    """A random `share` of the users is held out whole; of each user's ratings a random share
+    `given` is told with the question, and the rest are the test part.
+
+    This is the strong generalisation of Liang et al. 2018. Who has one rating only is in training.
+    Of the others at least one rating is given and one tested.
+    """
+    legacy = np.random.RandomState(_seed_of_draw(seed, fold))
+    n_ratings = np.bincount(ratings.users, minlength=ratings.n_users)
+    candidates = legacy.permutation(np.flatnonzero(n_ratings > 1))
+    is_held_out = np.zeros(ratings.n_users, bool)
+    is_held_out[candidates[: round(share * len(candidates))]] = True
+
+    rows = legacy.permutation(np.flatnonzero(is_held_out[ratings.users]))
+    place_in_user, order = _place_in_groups(ratings.users, rows)
+    n_given = np.clip(np.round(given * n_ratings), 1, n_ratings - 1)
+    is_given = place_in_user < n_given[ratings.users[order]]
+
+    train = np.flatnonzero(~is_held_out[ratings.users])
+    return train, np.sort(order[~is_given]), np.sort(order[is_given])
+
+
+@register_split("new-users-by-time", "one", order="all", of_new_users=True)
+def new_users_by_time(
+    ratings: Ratings, n_folds: int, fold: int, seed: int, at: str = "0.8", given: Several = 5
+) -> tuple[Rows, Rows, Rows]:
+    """Everything before a moment is the training part; of each user whose first rating comes at it
+    or later, the first `given` ratings are told with the question, and the rest are the test part.
+
+    `at` is as in `time`. What others rate from the moment on is in no part, nor are users with no
+    more than `given` ratings. Of ratings at the same second the later row is the later one.
+    UsageError if nobody is left to be asked.
+    """
+    times = np.asarray(ratings.times)
+    moment = _find_moment(times, at)
+    is_old = np.zeros(ratings.n_users, bool)
+    is_old[ratings.users[times < moment]] = True
+
+    rows = np.flatnonzero(~is_old[ratings.users])
+    by_time = rows[np.argsort(times[rows], kind="stable")]
+    place_in_user, order = _place_in_groups(ratings.users, by_time)
+
+    n_ratings = np.bincount(ratings.users, minlength=ratings.n_users)
+    has_more = n_ratings[ratings.users[order]] > given
+    is_given = place_in_user < given
+    test = np.sort(order[has_more & ~is_given])
+    if not 0 < len(test) < len(times) or not is_old.any():
+        raise UsageError(
+            f"new-users-by-time[at={at},given={given}] leaves nobody to learn from or nobody to "
+            f"ask: ratings are from {_day_of(times.min())} to {_day_of(times.max())}, and asked "
+            f"are users without a rating before that moment and with more than {given} from it on"
+        )
+    return np.flatnonzero(times < moment), test, np.sort(order[has_more & is_given])
 
 
 def _shuffle_rows(n_rows: int, seed: int) -> Rows:
@@ -255,7 +322,7 @@ def _place_in_groups(indices: NDArray[np.int32], rows: Rows) -> tuple[Rows, Rows
     by_group = np.argsort(indices[rows], kind="stable")
     order = rows[by_group]
 
-    sizes = np.bincount(indices)
+    sizes = np.bincount(indices[rows])
     starts = np.cumsum(sizes) - sizes
     groups = indices[order]
     places = np.arange(len(order)) - starts[groups]
@@ -272,6 +339,15 @@ def rows_without(test: Rows, n_rows: int) -> tuple[Rows, Rows]:
 def _day_of(seconds: int) -> str:
     """The day of a moment in seconds since 1970, UTC, as 2005-06-30."""
     return datetime.fromtimestamp(int(seconds), UTC).date().isoformat()
+
+
+def _find_moment(times: NDArray[np.int64], at: str) -> int:
+    """The moment in seconds since 1970 before which a share `at` of `times` lies, or of a date."""
+    moment = parse_moment(at)
+    if moment is not None:
+        return moment
+    place = int(float(at) * len(times))
+    return int(np.partition(times, place)[place])
 
 
 def parse_moment(at: str) -> int | None:
@@ -296,6 +372,4 @@ def parse_moment(at: str) -> int | None:
 
 def _refuse_moment(at: str) -> UsageError:
     """The error to raise for an `at` that is neither a share nor a date."""
-    return UsageError(
-        f"time[at={at}]: expected a share between 0 and 1, or a date such as 2005-06-30"
-    )
+    return UsageError(f"at={at}: expected a share between 0 and 1, or a date such as 2005-06-30")

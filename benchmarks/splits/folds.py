@@ -48,6 +48,22 @@ GROWN = "grown"  # the split that trains on samples of the users
 DEFAULT_PARTS = 5
 
 
+# The rows of no history, as of every split whose test users have been trained on
+NO_ROWS: Rows = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Division:
+    """The rows of a fold: what is learned from, what is asked for, and what is told of new users.
+
+    `history` holds ratings of users who are not in training, that are given with the question.
+    """
+
+    train: Rows
+    test: Rows
+    history: Rows
+
+
 @dataclass(frozen=True)
 class _ParsedSplit:
     """A split as it was written: the bench's own with its parameters, or the name of an official
@@ -77,7 +93,7 @@ def _parse_split(spec: str) -> _ParsedSplit:
     reserved = sorted(GIVEN_BY_BENCH & set(parameters))
     if reserved:
         raise UsageError(f"split {name} takes no parameter {reserved[0]}: use --folds and --seed")
-    if name == "time" and "at" in parameters:
+    if "at" in parameters:
         parse_moment(parameters["at"])
     return _ParsedSplit(name, built_in, parameters)
 
@@ -215,15 +231,15 @@ def refuse_empty_parts(
         return
 
     for fold in range(n_folds):
-        train, test = _divide_unchecked(dataset, split, n_folds, fold, seed)
-        division = f"--split {spec}"
+        division = _divide_unchecked(dataset, split, n_folds, fold, seed)
+        words = f"--split {spec}"
         if inner:
-            train, test = divide_again(dataset.ratings, train, inner, seed)
-            division += f", the training part divided again by {inner}"
-        for part, rows in (("training", train), ("test", test)):
+            division = divide_again(dataset.ratings, division.train, inner, seed)
+            words += f", the training part divided again by {inner}"
+        for part, rows in (("training", division.train), ("test", division.test)):
             if len(rows) == 0:
                 raise UsageError(
-                    f"{division}: no rating is left for the {part} part of fold {fold} "
+                    f"{words}: no rating is left for the {part} part of fold {fold} "
                     f"(seed {seed}) of the {len(dataset.ratings):,} ratings of {dataset.name}; "
                     "choose other parameters or another split"
                 )
@@ -235,22 +251,52 @@ def divide(
     """The training and the test rows of a fold; those of an official split in the data set's order.
 
     With an `inner` split those of the training part of the fold divided again, so that no row of
-    the fold's test part is among them. RuntimeError if a row is in both parts: then the split is
-    wrong, and no number would be worth anything.
+    the fold's test part is among them. RuntimeError if a row is in both parts, or one of training
+    is of a user who should be new: then the split is wrong, and no number would be worth anything.
     """
+    division = _divide_checked(dataset, spec, n_folds, fold, seed, inner)
+    return division.train, division.test
+
+
+def rows_of_histories(
+    dataset: Dataset, spec: str, n_folds: int, fold: int, seed: int, inner: str = ""
+) -> Rows:
+    """The rows that are told of the new users of a fold with the question about them, ascending.
+
+    The fold is that of `divide` with these arguments. None unless its users are new.
+    """
+    if not asks_new_users(inner or spec):
+        return NO_ROWS
+    return _divide_checked(dataset, spec, n_folds, fold, seed, inner).history
+
+
+def asks_new_users(spec: str) -> bool:
+    """Whether no user of the test part of the split is in training."""
     split = _parse_split(spec)
-    train, test = _divide_unchecked(dataset, split, n_folds, fold, seed)
-    _refuse_overlap(dataset, train, test, f"split {spec}, fold {fold}")
+    return split.built_in is not None and split.built_in.of_new_users
+
+
+def _divide_checked(
+    dataset: Dataset, spec: str, n_folds: int, fold: int, seed: int, inner: str
+) -> Division:
+    """As `divide`, with the histories. RuntimeError if a part holds what it must not."""
+    split = _parse_split(spec)
+    division = _divide_unchecked(dataset, split, n_folds, fold, seed)
+    _refuse_overlap(dataset, division, f"split {spec}, fold {fold}")
+    if asks_new_users(spec):
+        _refuse_known_users(dataset, division, f"split {spec}, fold {fold}")
     if not inner:
-        return train, test
+        return division
 
-    train, test = divide_again(dataset.ratings, train, inner, seed)
-    _refuse_overlap(dataset, train, test, f"inner split {inner}, fold {fold}")
-    return train, test
+    again = divide_again(dataset.ratings, division.train, inner, seed)
+    _refuse_overlap(dataset, again, f"inner split {inner}, fold {fold}")
+    if asks_new_users(inner):
+        _refuse_known_users(dataset, again, f"inner split {inner}, fold {fold}")
+    return again
 
 
-def divide_again(ratings: Ratings, train: Rows, inner: str, seed: int) -> tuple[Rows, Rows]:
-    """The rows `train`, the training part of a fold, in two parts under an inner split.
+def divide_again(ratings: Ratings, train: Rows, inner: str, seed: int) -> Division:
+    """The rows `train`, the training part of a fold, in parts under an inner split.
 
     One of the bench's own splits, of which the first fold is taken: a part in `DEFAULT_PARTS`. It
     is given no other ratings.
@@ -258,32 +304,56 @@ def divide_again(ratings: Ratings, train: Rows, inner: str, seed: int) -> tuple[
     split = _parse_split(inner)
     assert split.built_in is not None, "official splits divide whole data sets"
     part = ratings.take(train)
-    inner_train, inner_test = split.built_in.divide(
-        part, DEFAULT_PARTS, 0, seed, **split.parameters
-    )
-    return train[inner_train], train[inner_test]
+    rows = split.built_in.divide(part, DEFAULT_PARTS, 0, seed, **split.parameters)
+    division = _name_parts(rows)
+    return Division(train[division.train], train[division.test], train[division.history])
 
 
-def _refuse_overlap(dataset: Dataset, train: Rows, test: Rows, where: str) -> None:
+def _refuse_overlap(dataset: Dataset, division: Division, where: str) -> None:
     """RuntimeError if a row is in both parts."""
     is_in_training = np.zeros(len(dataset.ratings), bool)
-    is_in_training[train] = True
-    n_in_both = int(is_in_training[test].sum())
+    is_in_training[division.train] = True
+    n_in_both = int(is_in_training[division.test].sum())
     if n_in_both:
         raise RuntimeError(
             f"{where}: {n_in_both:,} ratings are in the training and in the test part"
         )
 
 
+def _refuse_known_users(dataset: Dataset, division: Division, where: str) -> None:
+    """RuntimeError if a test row is told beforehand, or if a user of the test is in training."""
+    n_told = len(np.intersect1d(division.history, division.test))
+    if n_told:
+        raise RuntimeError(f"{where}: {n_told:,} ratings of the test part are in a history")
+
+    users = dataset.ratings.users
+    new_users = np.union1d(users[division.test], users[division.history])
+    n_known = int(np.isin(users[division.train], new_users).sum())
+    if n_known:
+        raise RuntimeError(
+            f"{where}: {n_known:,} ratings of users who are held out are in the training part"
+        )
+
+
 def _divide_unchecked(
     dataset: Dataset, split: _ParsedSplit, n_folds: int, fold: int, seed: int
-) -> tuple[Rows, Rows]:
-    """The training and the test rows of a fold, whatever the split makes them."""
+) -> Division:
+    """The parts of a fold, whatever the split makes them."""
+    n_ratings = len(dataset.ratings)
+    rows: tuple[Rows, ...]
     if split.is_file:
-        return rows_without(read_test_rows(dataset, split.name), len(dataset.ratings))
-    if split.built_in is None:
-        return rows_without(dataset.splits[split.name][fold], len(dataset.ratings))
-    return split.built_in.divide(dataset.ratings, n_folds, fold, seed, **split.parameters)
+        rows = rows_without(read_test_rows(dataset, split.name), n_ratings)
+    elif split.built_in is None:
+        rows = rows_without(dataset.splits[split.name][fold], n_ratings)
+    else:
+        rows = split.built_in.divide(dataset.ratings, n_folds, fold, seed, **split.parameters)
+    return _name_parts(rows)
+
+
+def _name_parts(rows: tuple[Rows, ...]) -> Division:
+    """What a split gives, with no history where it gives two parts."""
+    train, test, *histories = rows
+    return Division(train, test, histories[0] if histories else NO_ROWS)
 
 
 def fingerprint_rows(rows: Rows) -> str:

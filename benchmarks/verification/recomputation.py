@@ -25,7 +25,7 @@ from recbench.benchmarks.records import (
     describe_data,
     evaluation_source,
 )
-from recbench.benchmarks.splits import digest_of_split, divide
+from recbench.benchmarks.splits import digest_of_split, divide, rows_of_histories
 from recbench.benchmarks.verification.files import is_early
 from recbench.benchmarks.verification.ledger import Closeness, Ledger
 from recbench.datasets.foundation import UsageError
@@ -72,12 +72,14 @@ def recompute_metrics(
     by_division = sorted(ok_records, key=_division_of_record)
     for division, group in itertools.groupby(by_division, _division_of_record):
         train_rows, test_rows = divide(dataset, *division)
+        history_rows = rows_of_histories(dataset, *division)
         train = dataset.ratings.take(train_rows)
         test = dataset.ratings.take(test_rows)
-        fold = describe_fold(train, train_rows, test, test_rows)
+        known = dataset.ratings.take(np.concatenate([train_rows, history_rows]))
+        fold = describe_fold(train, train_rows, test, test_rows, history_rows)
         for record in group:
             _compare_data_facts(record, dataset, fold, ledger)
-            _recompute_record(run, record, list(columns), dataset, train, test, ledger)
+            _recompute_record(run, record, list(columns), dataset, known, test, ledger)
 
 
 def check_against_shares(run: Run, records: list[Record], ledger: Ledger) -> None:

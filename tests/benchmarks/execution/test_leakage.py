@@ -154,6 +154,7 @@ class Bench:
             abstains=adapter.abstains,
             sees_truth=adapter.sees_truth,
             units=adapter.units,
+            folds_in=adapter.folds_in(),
             evaluation="",
             is_timed=not is_trial,
             started="2025-11-21T12:00:00+00:00",
@@ -459,7 +460,8 @@ def let_test_rows_into_the_inner_part(patch: Patch) -> None:
         *outer, inner = arguments
         if inner:
             everything = np.arange(len(dataset.ratings))
-            return folds.divide_again(dataset.ratings, everything, inner, outer[-1])
+            again = folds.divide_again(dataset.ratings, everything, inner, outer[-1])
+            return again.train, again.test
         return divide(dataset, *outer)
 
     patch.setattr(worker, "divide", broken)

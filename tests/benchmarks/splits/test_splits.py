@@ -16,20 +16,26 @@ from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.splits.built_in import SPLITS, recommenders
 from recbench.benchmarks.splits.folds import (
     OFFICIAL_ORDERS,
+    asks_new_users,
     canonical_spec,
     divide,
     is_seeded,
     order_in_time,
     resolve_n_folds,
+    rows_of_histories,
 )
+from recbench.benchmarks.tuning import choose_inner_split
 from recbench.datasets import Dataset, Ratings, UsageError
-from recbench.datasets.ratings import Catalogue, Provenance
+from recbench.datasets.ratings import Catalogue, Provenance, Rows
 
 SPECS = [
     "kfold", "user-kfold", "holdout", "holdout[test=7]", "holdout[test=0.5]", "last-out",
     "last-out[n=3]", "time",
     "time[at=0.5]", "recommenders", "recommenders[train=0.5]",
 ]  # fmt: skip
+
+
+OF_NEW_USERS = ["new-users", "new-users[given=0.5,share=0.5]", "new-users-by-time[given=2]"]
 
 
 def dataset(n: int, seed: int, n_users: int = 12, n_items: int = 15, times: bool = True) -> Dataset:
@@ -51,7 +57,8 @@ def dataset(n: int, seed: int, n_users: int = 12, n_items: int = 15, times: bool
 
 
 def test_every_split_is_tested_here() -> None:
-    assert {spec.partition("[")[0] for spec in SPECS} == set(SPLITS)
+    assert {spec.partition("[")[0] for spec in [*SPECS, *OF_NEW_USERS]} == set(SPLITS)
+    assert [spec for spec in [*SPECS, *OF_NEW_USERS] if asks_new_users(spec)] == OF_NEW_USERS
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -183,6 +190,13 @@ def test_recommenders_is_microsofts_row_for_row(movielens: Dataset) -> None:
         ("kfold", 1, "expected 2 to 100"),
         ("kfold", 101, "expected 2 to 100"),
         ("recommenders[train=1]", None, "less than 1"),
+        ("new-users[share=1]", None, "less than 1"),
+        ("new-users[share=0.001]", None, "no rating is left for the test part of fold 0"),
+        ("new-users[given=5]", None, "less than 1"),
+        ("new-users-by-time[at=1.5]", None, "at=1.5: expected a share between 0 and 1, or a date"),
+        ("new-users-by-time[given=50]", None, "leaves nobody to learn from or nobody to ask"),
+        ("new-users-by-time[at=1960-01-01]", None, "leaves nobody to learn from"),
+        ("new-users-by-time", 2, "has 1; leave --folds out"),
     ],
 )
 def test_what_cannot_be_divided_is_refused(spec: str, folds: int | None, message: str) -> None:
@@ -236,6 +250,8 @@ def test_what_a_split_does_with_time_is_declared(movielens: Dataset) -> None:
         "holdout[test=7]": "none",
         "last-out[n=3]": "user",
         "time": "all",
+        "new-users": "none",
+        "new-users-by-time": "all",
     }
     assert {spec: order_in_time(spec) for spec in said} == said
     assert order_in_time("somebodys-own") is None
@@ -272,3 +288,108 @@ def test_official_splits_have_the_folds_they_come_with(movielens: Dataset) -> No
 def test_specs_have_one_form() -> None:
     assert canonical_spec("holdout[ test = .2 ]") == "holdout[test=0.2]"
     assert canonical_spec("kfold") == "kfold"
+
+
+# Users held out whole
+
+
+def three_parts(
+    data: Dataset, spec: str, fold: int, seed: int, inner: str = ""
+) -> tuple[list[int], list[int], list[int]]:
+    train, test = divide(data, spec, 3, fold, seed, inner)
+    history = rows_of_histories(data, spec, 3, fold, seed, inner)
+    return train.tolist(), test.tolist(), history.tolist()
+
+
+@given(st.integers(30, 300), st.floats(0.1, 0.9), st.floats(0.05, 0.95), st.integers(0, 1000))
+@settings(max_examples=50, deadline=None)
+def test_new_users_are_held_out_whole(n: int, share: float, told: float, seed: int) -> None:
+    data = dataset(n, seed)
+    users = data.ratings.users
+    spec = f"new-users[given={told},share={share}]"
+    train, test, history = three_parts(data, spec, 1, seed)
+    assert sorted(train + test + history) == list(range(n))
+    assert not set(users[train]) & set(users[test + history])
+    counts = np.bincount(users, minlength=12)
+    held_out = np.unique(users[test])
+    assert len(held_out) == round(share * (counts > 1).sum())
+    assert set(held_out) == set(users[history])  # at least one is told of each, and one tested
+    for user in held_out:
+        expected = min(max(round(told * counts[user]), 1), counts[user] - 1)
+        assert (users[history] == user).sum() == expected
+    assert three_parts(data, spec, 1, seed) == (train, test, history)
+    others = three_parts(data, spec, 1, seed + 1), three_parts(data, spec, 2, seed)
+    assert n < 100 or all(other != (train, test, history) for other in others)
+
+
+@given(st.integers(60, 300), st.integers(1, 5), st.floats(0.2, 0.8), st.integers(0, 1000))
+@settings(max_examples=50, deadline=None)
+def test_who_appears_after_the_moment_is_new(n: int, told: int, share: float, seed: int) -> None:
+    data = dataset(n, seed, n_users=60)
+    users = data.ratings.users
+    times = data.ratings.times
+    assert times is not None
+    spec = f"new-users-by-time[at={share},given={told}]"
+    try:
+        train, test, history = three_parts(data, spec, 0, seed)
+    except UsageError as error:
+        assert "leaves nobody to learn from or nobody to ask" in str(error)
+        return
+    later = times[test + history]
+    assert times[train].max() < later.min()
+    assert set(train) == set(np.flatnonzero(times <= times[train].max()).tolist())
+    assert not set(users[train]) & set(users[test + history])
+    for user in np.unique(users[test]):
+        mine = [rows for rows in (history, test) if (users[rows] == user).any()]
+        assert len(mine) == 2
+        first = [row for row in history if users[row] == user]
+        assert len(first) == told
+        assert times[first].max() <= min(times[row] for row in test if users[row] == user)
+        assert sorted([*first, *[row for row in test if users[row] == user]]) == (
+            np.flatnonzero(users == user).tolist()
+        )
+
+
+@pytest.mark.parametrize("spec", OF_NEW_USERS)
+def test_a_validation_group_is_held_out_of_the_training_users(spec: str) -> None:
+    mixed = dataset(600, 3, n_users=60).ratings
+    # users come one after the other, so that there are new ones at any time
+    data = replace(
+        dataset(600, 3, n_users=60),
+        ratings=replace(mixed, times=mixed.users * 10**6 + np.arange(600)),
+    )
+    users = data.ratings.users
+    inner = choose_inner_split(spec, "order")
+    outer_train, outer_test, outer_history = three_parts(data, spec, 0, 7)
+    train, test, history = three_parts(data, spec, 0, 7, inner)
+    assert set(train + test + history) <= set(outer_train)
+    assert test and history and train
+    assert not set(users[test + history]) & set(users[train + outer_test + outer_history])
+
+
+def test_a_held_out_users_rating_in_training_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one of the test part that is told: canaries for every split of new users, ours or not."""
+    data = dataset(300, 0)
+    good = SPLITS["new-users"]
+
+    def leak_into_training(*arguments: object, **parameters: object) -> tuple[Rows, ...]:
+        train, test, history = good.divide(*arguments, **parameters)
+        return np.append(train, history[0]), test, history[1:]
+
+    def leak_into_histories(*arguments: object, **parameters: object) -> tuple[Rows, ...]:
+        train, test, history = good.divide(*arguments, **parameters)
+        return train, test, np.append(history, test[0])
+
+    def tell_nothing(*arguments: object, **parameters: object) -> tuple[Rows, ...]:
+        train, test, history = good.divide(*arguments, **parameters)
+        return np.concatenate([train, history]), test, history[:0]
+
+    for broken, message in [
+        (leak_into_training, "1 ratings of users who are held out are in the training part"),
+        (tell_nothing, "ratings of users who are held out are in the training part"),
+        (leak_into_histories, "1 ratings of the test part are in a history"),
+    ]:
+        monkeypatch.setitem(SPLITS, "new-users", replace(good, divide=broken))
+        for inner in ("", "new-users"):
+            with pytest.raises(RuntimeError, match=message):
+                divide(data, "kfold" if inner else "new-users", 2, 0, 0, inner)
