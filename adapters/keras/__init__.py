@@ -1,5 +1,6 @@
 """Small Keras models of ratings, from the notebooks this bench began with, each beside the same
 done right.
 
-Nobody comes in: adapters are found by themselves. Keras is imported only when a model is built.
+Nobody comes in: adapters are found by themselves. Keras is imported only when a model is built, and
+of all modules only `compiled_epoch` knows JAX.
 """

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+from scipy.special import expit
 
 from recbench.adapters.base import Floats
 from recbench.adapters.keras.base import Arrays, tuned_on_movielens
@@ -60,9 +61,17 @@ class KerasAutoRec(Product):
         decay = keras.regularizers.L2(share)
 
         vector = keras.Input((train.n_users,), name="ratings")
-        encoder = layers.Dense(self.n_hidden, "sigmoid", kernel_regularizer=decay, name="hidden")
+        encoder = layers.Dense(
+            self.n_hidden,
+            "sigmoid",
+            kernel_initializer="zeros",
+            kernel_regularizer=decay,
+            name="hidden",
+        )
         hidden = encoder(vector)
-        decoder = layers.Dense(train.n_users, kernel_regularizer=decay, name="output")
+        decoder = layers.Dense(
+            train.n_users, kernel_initializer="zeros", kernel_regularizer=decay, name="output"
+        )
         return keras.Model([vector], decoder(hidden))
 
     def loss(self, scale: tuple[float, float]) -> Any:
@@ -125,12 +134,8 @@ class KerasAutoRec(Product):
 
         An item without ratings has the mean ones. The user's bias stands beside a one of the item.
         """
-        import keras
-
-        hidden_layer = self.model_.get_layer("hidden")
-        encoder = keras.Model(self.model_.inputs, hidden_layer.output)
-        vectors = rating_vectors(train, train.values, unknown=0)
-        hidden = encoder.predict(vectors, batch_size=self.batch_size, verbose=0)
+        kernel, bias = self.model_.get_layer("hidden").get_weights()
+        hidden = expit(rating_vectors(train, train.values, unknown=0) @ kernel + bias)
 
         n_ratings = np.bincount(train.items, minlength=train.n_items)
         is_rated = n_ratings > 0

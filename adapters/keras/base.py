@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from recbench.adapters.base import Floats, Indices, Origin, Recommender
+from recbench.adapters.base import Origin, Recommender
+from recbench.adapters.keras.compiled_epoch import loop_over_minibatches
 from recbench.adapters.shared.parameters import (
     Count,
     NaturalNumber,
@@ -24,10 +25,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 HE_2017 = "He et al. 2017, wider"
 
-PREDICT_BATCH = 1 << 14  # pairs at a time; one shape, so one compilation
-# Pairs at a time while training: fewer, because the model that is trained may need more memory for
-# a pair than the one that answers.
-WATCH_BATCH = 1 << 12
+WATCH_BATCH = 1 << 12  # held-out ratings at a time
+EMBEDDING_LIMIT = 0.05  # Keras' embeddings begin between this and its negative
 
 Arrays = tuple[Any, Any]  # the model's inputs and the outputs it should have
 
@@ -40,11 +39,12 @@ def tuned_on_movielens(source: str, *chosen: str) -> Origin:
 
 @dataclass(eq=False)
 class KerasModel(Recommender):
-    """A Keras model of (user, item) -> rating. Subclasses build it; this class trains and asks it.
+    """A Keras model of (user, item) -> rating. Subclasses build it and answer; this class trains.
 
     Ratings are shuffled with the seed each epoch and cut into batches of `batch_size`, or of less
     where there would be fewer than `min_batches` of them: a few steps of Adam leave a network on
-    small data where it began.
+    small data where it began. Initial weights are drawn by NumPy with the seed, so they are the
+    same on every backend; on JAX the batches of an epoch are one compiled loop.
 
     A `validation` share of the training ratings may be held out, drawn with the seed: `trace_` has
     their RMSE too, and with `patience` above 0 training stops after so many epochs without a lower
@@ -58,6 +58,7 @@ class KerasModel(Recommender):
 
     family: ClassVar[str] = "keras"
     predicts = "ratings"
+    revision = 2  # initial weights are NumPy's
     units = "scale"
     requires: ClassVar[tuple[str, ...]] = ("keras", os.environ["KERAS_BACKEND"])
     epochs_hyperparameter = "epochs"
@@ -85,8 +86,23 @@ class KerasModel(Recommender):
         """The keras.Model, not yet compiled.
 
         Its inputs are [user (batch,), item (batch,)] and its output the rating (batch, 1). `about`
-        is what `convert` said about the items.
+        is what `convert` said about the items. Weights may begin as zeros, see `draw_weights`.
         """
+
+    def draw_weights(self, generator: np.random.Generator) -> None:
+        """Set the initial weights of `model_` as Keras' defaults would be, but by NumPy.
+
+        Embeddings are uniform between -.05 and .05, kernels as Glorot and Bengio (2010) have them.
+        A backend's own generator is compiled for each shape, which can take half of a short fit.
+        """
+        for weight in self.model_.trainable_variables:
+            if weight.name == "embeddings":
+                limit = EMBEDDING_LIMIT
+            elif weight.name == "kernel":
+                limit = np.sqrt(6 / sum(weight.shape))
+            else:
+                continue
+            weight.assign(generator.uniform(-limit, limit, weight.shape).astype(np.float32))
 
     def loss(self, scale: tuple[float, float]) -> Any:
         """What training makes small, as Keras' `compile` takes it."""
@@ -115,6 +131,7 @@ class KerasModel(Recommender):
         known, held_out = hold_out_ratings(train, self.validation, seed)
 
         self.model_ = self.build(known, about)
+        self.draw_weights(np.random.default_rng(seed))
         optimizer = {"class_name": self.optimizer, "config": {"learning_rate": self.learning_rate}}
         self.model_.compile(
             keras.optimizers.get(optimizer), self.loss(train.scale), metrics=[self.metric()]
@@ -122,9 +139,11 @@ class KerasModel(Recommender):
 
         inputs, outputs = self.arrays(known, known)
         size = min(self.batch_size, -(-len(outputs) // self.min_batches))
+        n_batches = -(-len(outputs) // size)
+        batches_at_once = n_batches if loop_over_minibatches(self.model_, size) else 1
         is_watched = len(held_out) > 0
         self.model_.fit(
-            make_batches(inputs, outputs, size, seed),
+            make_batches(inputs, outputs, size, batches_at_once, seed),
             shuffle=False,
             epochs=self.epochs,
             validation_data=self.arrays(known, held_out) if is_watched else None,
@@ -183,13 +202,6 @@ class KerasModel(Recommender):
                     filled = np.where(is_rated[:, None], embeddings, mean)
                     layer.set_weights([filled])
 
-    def score(self, users: Indices, items: Indices) -> Floats:
-        """The model's output for each pair."""
-        padding = -len(users) % PREDICT_BATCH
-        inputs = [np.pad(users, (0, padding)), np.pad(items, (0, padding))]
-        scores = self.model_.predict(inputs, batch_size=PREDICT_BATCH, verbose=0)
-        return np.asarray(scores, np.float32).reshape(-1)[: len(users)]
-
 
 def hold_out_ratings(train: Ratings, share: float, seed: int) -> tuple[Ratings, Ratings]:
     """The ratings to learn from and those to watch, which are a `share` of all.
@@ -203,15 +215,20 @@ def hold_out_ratings(train: Ratings, share: float, seed: int) -> tuple[Ratings, 
     return train.take(np.flatnonzero(~is_held_out)), train.take(np.flatnonzero(is_held_out))
 
 
-def make_batches(inputs: list[Any], outputs: Any, size: int, seed: int) -> Any:
+def make_batches(
+    inputs: list[Any], outputs: Any, size: int, batches_at_once: int, seed: int
+) -> Any:
     """Shuffled batches of `size` rows, anew each epoch, as a keras.utils.PyDataset.
 
+    An item of it is `batches_at_once` of them, one after the other: one batch, or a whole epoch.
     All batches have one shape, so that there is one compilation: the last batch of an epoch is
     filled up with the epoch's first rows.
     """
     import keras
 
     n_rows = len(outputs)
+    n_batches = -(-n_rows // size)
+    rows_at_once = batches_at_once * size
     generator = np.random.default_rng(seed)
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -220,14 +237,14 @@ def make_batches(inputs: list[Any], outputs: Any, size: int, seed: int) -> Any:
             self.on_epoch_end()
 
         def __len__(self) -> int:
-            return -(-n_rows // size)
+            return n_batches // batches_at_once
 
         def __getitem__(self, number: int) -> Arrays:
-            rows = self.order[number * size : (number + 1) * size]
+            rows = self.order[number * rows_at_once : (number + 1) * rows_at_once]
             return tuple(column[rows] for column in inputs), outputs[rows]
 
         def on_epoch_end(self) -> None:
-            self.order = np.resize(generator.permutation(n_rows), len(self) * size)
+            self.order = np.resize(generator.permutation(n_rows), n_batches * size)
 
     return Batches()
 
@@ -244,6 +261,6 @@ def embed_pair(
 
     user = keras.Input((), dtype="int32", name="user")
     item = keras.Input((), dtype="int32", name="item")
-    user_factors = layers.Embedding(train.n_users, n_user_factors, name="user_factors")(user)
-    item_factors = layers.Embedding(train.n_items, n_item_factors, name="item_factors")(item)
-    return [user, item], [user_factors, item_factors]
+    user_layer = layers.Embedding(train.n_users, n_user_factors, "zeros", name="user_factors")
+    item_layer = layers.Embedding(train.n_items, n_item_factors, "zeros", name="item_factors")
+    return [user, item], [user_layer(user), item_layer(item)]

@@ -7,16 +7,25 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices
-from recbench.adapters.keras.base import HE_2017, KerasModel, embed_pair, tuned_on_movielens
+from recbench.adapters.keras.base import HE_2017, embed_pair, tuned_on_movielens
+from recbench.adapters.keras.networks import (
+    Network,
+    build_network,
+    read_dense_layers,
+    read_embeddings,
+)
 from recbench.adapters.shared.parameters import DECADE, Count, Positive, Search, ShareBelowOne
 from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.ratings import Catalogue, Ratings
 
 DROPOUT = "here: from none to beyond the usual half"
+# Chris Wellons' lowbias32: shifts, and factors modulo 2^32 as integers with a sign
+HASH_ROUNDS = ((16, 0x7FEB352D), (15, 0x846CA68B - 2**32))
+HASH_LAST_SHIFT = 16
 
 
 @dataclass(eq=False)
-class KerasHybrid(KerasModel):
+class KerasHybrid(Network):
     """r(u, i) = w . relu(A [p_u, q_i, text_i] + a) + b, where text_i = relu(C relu(B tfidf_i)).
 
     The hybrid of the fourth source notebook, which crashed there: embeddings of 10; the TF-IDF of
@@ -28,7 +37,7 @@ class KerasHybrid(KerasModel):
     """
 
     name = "keras-hybrid"
-    requires = (*KerasModel.requires, "sklearn")
+    requires = (*Network.requires, "sklearn")
     origin = tuned_on_movielens("fourth source notebook", "epochs", "learning_rate")
     n_factors: Annotated[Count, Search(2, 100, HE_2017, log=True)] = 10
     epochs: Annotated[Count, Search(2, 30, DECADE, log=True)] = 6
@@ -43,42 +52,64 @@ class KerasHybrid(KerasModel):
 
     def build(self, train: Ratings, about: Any) -> Any:
         """Embeddings and text side by side, 512, 1."""
-        import keras
         from keras import layers
 
         inputs, (user_factors, item_factors) = embed_pair(train, self.n_factors, self.n_factors)
         _, item = inputs
-        second_text_layer = layers.Dense(32, activation="relu", name="text")
+        second_text_layer = layers.Dense(
+            32, activation="relu", kernel_initializer="zeros", name="text"
+        )
         text = second_text_layer(make_first_text_layer(about, 128)(item))
+        dropout = make_dropout(self.dropout)
+        return build_network(inputs, [user_factors, item_factors, text], (512,), dropout=dropout)
 
-        head = [layers.Dense(512, activation="relu"), layers.Dropout(self.dropout), layers.Dense(1)]
-        features = layers.Concatenate()([user_factors, item_factors, text])
-        rating = keras.Sequential(head, name="head")(features)
-        return keras.Model(inputs, rating)
-
-    def fit(self, data: tuple[Ratings, Any], seed: int) -> None:
-        """Train, and compute the text layers once for each item, not again for each pair."""
-        super().fit(data, seed)
-        self.model_ = replace_text_layers(self.model_, data[0].n_items)
+    def describe_items(self, about: Any) -> Floats:
+        """The embedding of each item, and the text layers' answer to its TF-IDF."""
+        kernel, bias = self.model_.get_layer("terms").get_weights()[:2]
+        (second_text_layer,) = read_dense_layers(self.model_, "text")
+        texts = second_text_layer.answer(np.maximum(about @ kernel + bias, 0))
+        return np.hstack([read_embeddings(self.model_, "item_factors"), texts])
 
 
-def replace_text_layers(trained: Any, n_items: int) -> Any:
-    """The same model with an embedding in place of the text layers: their answer for each item."""
+def make_dropout(share: float) -> Any:
+    """A keras Layer that drops a `share` of the units, as keras.layers.Dropout does, from a hash.
+
+    Which ones are dropped is a hash, Chris Wellons' lowbias32, of the unit's place and of numbers
+    that come from the seed and change with each batch. On a processor it takes a tenth of the time
+    of JAX's own generator, which took half of the training. It computes modulo 2^32; integers have
+    a sign, since not all backends can multiply others.
+    """
     import keras
-    from keras import layers
+    from keras import ops
 
-    user, item = trained.inputs
-    text = trained.get_layer("text")
-    all_items = np.arange(n_items, dtype=np.int32)
-    answers = keras.Model(item, text.output).predict(all_items, verbose=0)
+    def mix(numbers: Any) -> Any:
+        for shift, factor in HASH_ROUNDS:
+            numbers = ops.bitwise_xor(numbers, shift_right(numbers, shift)) * factor
+        return ops.bitwise_xor(numbers, shift_right(numbers, HASH_LAST_SHIFT))
 
-    text_of_item = layers.Embedding(n_items, text.units)
-    user_factors = trained.get_layer("user_factors")(user)
-    item_factors = trained.get_layer("item_factors")(item)
-    features = layers.Concatenate()([user_factors, item_factors, text_of_item(item)])
-    rating = trained.get_layer("head")(features)
-    text_of_item.set_weights([answers])
-    return keras.Model([user, item], rating)
+    def shift_right(numbers: Any, shift: int) -> Any:
+        # the sign must not come in from the left
+        return ops.bitwise_and(ops.right_shift(numbers, shift), (1 << (32 - shift)) - 1)
+
+    class HashedDropout(keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(name="dropout")
+            self.seed_generator = keras.random.SeedGenerator()
+
+        def call(self, units: Any, training: bool = False) -> Any:
+            if not training or not share:
+                return units
+
+            key = ops.cast(self.seed_generator.next(), "int32")
+            start = mix(mix(key[1]) + key[0])
+            stride = ops.bitwise_or(mix(start), 1)
+            n_rows, n_units = ops.shape(units)
+            firsts = ops.arange(n_rows, dtype="int32") * n_units
+            places = ops.expand_dims(firsts, 1) + ops.arange(n_units, dtype="int32")
+            is_kept = mix(places * stride + start) >= int(2**32 * share) - 2**31
+            return ops.where(is_kept, units / (1 - share), 0)
+
+    return HashedDropout()
 
 
 def make_first_text_layer(tfidf: csr_matrix, n_units: int) -> Any:
@@ -97,7 +128,7 @@ def make_first_text_layer(tfidf: csr_matrix, n_units: int) -> Any:
 
     class TextLayer(keras.layers.Layer):  # type: ignore[misc]
         def build(self, shape: Any) -> None:
-            self.kernel = self.add_weight((tfidf.shape[1], n_units), name="kernel")
+            self.kernel = self.add_weight((tfidf.shape[1], n_units), "zeros", name="kernel")
             self.bias = self.add_weight((n_units,), "zeros", name="bias")
             self.terms = self.add_weight(
                 terms.shape, "zeros", "int32", trainable=False, name="terms"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from recbench.adapters.base import Floats, Indices
 from recbench.adapters.keras.base import HE_2017, KerasModel, embed_pair, tuned_on_movielens
@@ -11,6 +12,7 @@ from recbench.adapters.shared.parameters import DECADE, Count, NonNegative, Posi
 from recbench.datasets.ratings import Ratings
 
 PENALTY = "here: two decades around the default"
+CUT_DEVIATION = 0.87962566103423978  # of a standard normal distribution, cut at -2 and 2
 
 
 class Product(KerasModel):
@@ -87,7 +89,8 @@ class KerasTwoTower(Product):
 
         inputs, factors = embed_pair(train, self.n_factors, self.n_factors)
         product = keras.layers.Dot(axes=1)(factors)
-        return keras.Model(inputs, keras.layers.Dense(1, name="linear")(product))
+        linear = keras.layers.Dense(1, kernel_initializer="zeros", name="linear")
+        return keras.Model(inputs, linear(product))
 
     def factors(self, train: Ratings) -> tuple[Floats, Floats]:
         """The slope goes to the users' factors; the intercept is one factor more."""
@@ -128,9 +131,9 @@ class KerasRecommenderNet(Product):
             column = keras.Input((), dtype="int32", name=name)
             l2 = keras.regularizers.L2(self.regularisation)
             embed_factors = layers.Embedding(
-                size, self.n_factors, "he_normal", l2, name=f"{name}_factors"
+                size, self.n_factors, "zeros", l2, name=f"{name}_factors"
             )
-            embed_bias = layers.Embedding(size, 1, name=f"{name}_biases")
+            embed_bias = layers.Embedding(size, 1, "zeros", name=f"{name}_biases")
             inputs.append(column)
             factors.append(embed_factors(column))
             biases.append(embed_bias(column))
@@ -139,6 +142,19 @@ class KerasRecommenderNet(Product):
         sums = layers.Add()([layers.Dot(axes=1)(factors), *biases])
         share = layers.Activation("sigmoid")(sums)
         return keras.Model(inputs, layers.Rescaling(highest - lowest, lowest)(share))
+
+    def draw_weights(self, generator: np.random.Generator) -> None:
+        """The factors as He et al. (2015) draw weights of layers with as many inputs as rows.
+
+        That is from a normal distribution, cut at two standard deviations.
+        """
+        super().draw_weights(generator)
+        for name in ("user_factors", "item_factors"):
+            layer = self.model_.get_layer(name)
+            n_rows, n_factors = layer.embeddings.shape
+            shares = generator.uniform(ndtr(-2), ndtr(2), (n_rows, n_factors))
+            deviation = np.sqrt(2 / n_rows) / CUT_DEVIATION
+            layer.set_weights([(deviation * ndtri(shares)).astype(np.float32)])
 
     def loss(self, scale: tuple[float, float]) -> Any:
         """Binary cross-entropy of ratings and predictions as shares of the scale."""

@@ -1,5 +1,6 @@
 """The Keras models: what they compute, what they may see, and what they leave behind."""
 
+import ast
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,12 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+import recbench.adapters
 from recbench.adapters import available, create
 from recbench.adapters.base import Floats, Indices
 from recbench.adapters.keras.autorec import rating_vectors
 from recbench.adapters.keras.base import KerasModel, hold_out_ratings
-from recbench.adapters.keras.hybrid import list_terms, make_first_text_layer, replace_text_layers
-from recbench.adapters.keras.products import Product
+from recbench.adapters.keras.hybrid import list_terms, make_dropout, make_first_text_layer
 from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.foundation.spec import UsageError
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -22,9 +23,8 @@ from recbench.datasets.ratings import Catalogue, Ratings
 N_USERS = 40
 N_ITEMS = 20
 NAMES = [name for name, adapter in available().items() if issubclass(adapter, KerasModel)]
-PRODUCTS = [
-    name for name in NAMES if issubclass(available()[name], Product) and name != "keras-autorec"
-]
+# Their models answer pairs of a user and an item
+PAIRWISE = [name for name in NAMES if name != "keras-autorec"]
 CATALOGUE = Catalogue(
     tuple(f"Film {chr(97 + index)}{index}" for index in range(N_ITEMS)),
     (None,) * N_ITEMS,
@@ -81,12 +81,113 @@ def test_same_seed_same_numbers_and_one_score_a_pair(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PRODUCTS)
-def test_products_of_plain_arrays_are_the_models_answers(name: str) -> None:
+@pytest.mark.parametrize("name", PAIRWISE)
+def test_plain_arrays_give_the_models_answers(name: str) -> None:
     adapter = fitted(name, parity_taste((-10.0, 10.0)), epochs=3)
     users, items = all_pairs()
     answers = adapter.model_.predict([users, items], verbose=0)[:, 0]
+    if name == "keras-ranking":
+        answers = answers[users * N_ITEMS + adapter.title_of_item_[items]]
     np.testing.assert_allclose(adapter.score(users, items), answers, rtol=1e-5, atol=1e-5)
+    everyone = np.arange(N_USERS, dtype=np.int32)
+    of_all_items = adapter.score_items(everyone).ravel()
+    np.testing.assert_allclose(of_all_items, answers, rtol=1e-5, atol=1e-5)
+
+
+def test_halves_are_added_up_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for activation in ("relu", "linear"):
+        adapter = fitted("keras-deep", parity_taste(), activation=activation)
+        everyone = np.arange(N_USERS, dtype=np.int32)
+        at_once = adapter.score_items(everyone)
+        with monkeypatch.context() as patched:
+            patched.setattr("recbench.adapters.keras.networks.HELD_NUMBERS", 7 * 256)
+            np.testing.assert_allclose(adapter.score_items(everyone), at_once, atol=1e-6)
+            np.testing.assert_allclose(adapter.score(*all_pairs()), at_once.ravel(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("keras-hybrid", {}),  # it has dropout
+        ("keras-recommender-net", {"validation": 0.2, "patience": 1, "epochs": 6}),
+    ],
+)
+def test_the_compiled_epoch_is_keras_own_loop(
+    name: str, parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same numbers to the bit, the same curve, and the same epoch to stop at."""
+    adapter = fitted(name, parity_taste(), **parameters)
+    with monkeypatch.context() as patched:
+        loop = "recbench.adapters.keras.base.loop_over_minibatches"
+        patched.setattr(loop, lambda model, size: False)
+        other = fitted(name, parity_taste(), **parameters)
+
+    np.testing.assert_array_equal(adapter.score(*all_pairs()), other.score(*all_pairs()))
+    curves = [
+        [{key: value for key, value in point.items() if key != "seconds"} for point in trace]
+        for trace in (adapter.trace_, other.trace_)
+    ]
+    assert curves[0] == curves[1]
+
+
+def test_one_module_knows_jax() -> None:
+    rooms = Path(*recbench.adapters.__path__, "keras")
+    knowing = {
+        path.stem
+        for path in rooms.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import) and any("jax" in alias.name for alias in node.names)
+    }
+    assert knowing == {"compiled_epoch"}
+
+
+def test_initial_weights_are_drawn_by_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Keras draws on JAX is compiled for each shape first, which took up to half of a fit."""
+    import jax
+
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise AssertionError("JAX draws weights")
+
+    for name in ("uniform", "normal", "truncated_normal"):
+        monkeypatch.setattr(jax.random, name, refuse)
+
+    one = np.zeros(1, np.int32)
+    train = Ratings(one, one, np.ones(1, np.float32), 2000, 500, (1.0, 5.0))
+    weights = {}
+    for name in NAMES:
+        adapter: Any = create(name)
+        about = tfidf_of_items(CATALOGUE) if name == "keras-hybrid" else None
+        adapter.model_ = adapter.build(train, about)
+        adapter.draw_weights(np.random.default_rng(3))
+        for weight in adapter.model_.trainable_variables:
+            weights[name, weight.path] = np.asarray(weight)
+
+    users = weights["keras-mf", "user_factors/embeddings"]
+    assert users.std() == pytest.approx(0.05 / np.sqrt(3), rel=0.02)
+    hidden = weights["keras-deep", "head_1/kernel"]
+    assert np.abs(hidden).max() == pytest.approx(np.sqrt(6 / (30 + 256)), rel=0.01)
+    of_he = weights["keras-recommender-net", "user_factors/embeddings"]
+    assert of_he.std() == pytest.approx(np.sqrt(2 / 2000), rel=0.02)
+    for (_, path), weight in weights.items():
+        assert weight.any() != path.endswith("bias")
+
+
+def test_dropout_drops_its_share_and_other_units_each_time() -> None:
+    layer = make_dropout(0.2)
+    units = np.ones((300, 512), np.float32)
+    kept = [np.asarray(layer(units, training=True)) != 0 for _ in range(4)]
+    for mask in kept:
+        assert mask.mean() == pytest.approx(0.8, abs=0.005)
+        assert mask.mean(0).min() > 0.65
+        assert mask.mean(1).min() > 0.7
+    for other in kept[1:]:
+        both = (kept[0] & other).mean()
+        assert both == pytest.approx(0.64, abs=0.01)
+        assert (other[1:] & other[:-1]).mean() == pytest.approx(0.64, abs=0.01)
+        assert (other[:, 1:] & other[:, :-1]).mean() == pytest.approx(0.64, abs=0.01)
+    assert np.asarray(layer(units, training=True)).max() == pytest.approx(1.25)
+    np.testing.assert_array_equal(layer(units), units)
+    np.testing.assert_array_equal(make_dropout(0.0)(units, training=True), units)
 
 
 @pytest.mark.parametrize("name", ["keras-mf", "keras-deep", "keras-autorec"])
@@ -267,20 +368,6 @@ def test_the_hybrids_memory_does_not_grow_with_ratings_times_terms() -> None:
     assert sizes[0] == sizes[1]
     longest = np.diff(tfidf_of_items(CATALOGUE).indptr).max()
     assert sizes[0].count((N_ITEMS, longest)) == 2
-
-
-def test_the_hybrid_answers_the_same_when_its_texts_are_looked_up() -> None:
-    train = parity_taste()
-    users, items = all_pairs()
-    adapter: Any = create("keras-hybrid", {"epochs": 2, "min_batches": 10})
-    KerasModel.fit(
-        adapter, adapter.convert(train, CATALOGUE), 0
-    )  # without what the hybrid does to it afterwards
-    assert "terms" in {layer.name for layer in adapter.model_.layers}
-    scores = adapter.score(users, items)
-    adapter.model_ = replace_text_layers(adapter.model_, N_ITEMS)
-    assert "terms" not in {layer.name for layer in adapter.model_.layers}
-    np.testing.assert_allclose(adapter.score(users, items), scores, rtol=0, atol=1e-5)
 
 
 def test_autorec_reconstructs_items_as_the_formula_says() -> None:
