@@ -70,9 +70,10 @@ def test_weights_are_chosen_without_a_test_answer(
                 choose_weights(run, find_members(run, rows), fold, data, kind, Evaluation())
                 for run in (tuned, copy)
             ]
-            np.testing.assert_array_equal(*weights)
-            assert weights[0].min() >= 0
-            assert weights[0].max() > 0
+            whole, without = weights
+            np.testing.assert_array_equal(whole, without)
+            assert whole.min() >= 0
+            assert whole.max() > 0
 
     # and it is the answers of trials that they come from
     spoiled = Run(tmp_path / "spoiled")
