@@ -1,13 +1,14 @@
 """How the rows of a run behave beside being right: what they miss by, and how popular it is.
 
-Computed from the stored top lists, as in RecList (Chia et al. 2022); nothing is fitted. Each number
-has an interval over users, and no verdict: whether a long tail is wanted is not for a bench to say.
+Computed from the stored top lists, as in RecList (Chia et al. 2022); nothing is fitted, unless it
+is asked how much one rating changes. Each number has an interval over users, and no verdict:
+whether a long tail is wanted is not for a bench to say.
 """
 
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,6 +19,8 @@ from rich.table import Table
 from scipy.sparse import csr_matrix
 from typer import Argument, Option
 
+from recbench.adapters import create
+from recbench.adapters.shared.units import Units
 from recbench.benchmarks.certainty import Estimate
 from recbench.benchmarks.console import FINE, import_plugin, serve
 from recbench.benchmarks.evaluation import user_item_matrix
@@ -28,6 +31,7 @@ from recbench.benchmarks.splits import divide
 from recbench.datasets.foundation import UsageError, open_console
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
 
+N_PERTURBED = 1000  # users whose histories are perturbed
 N_DRAWS = 1000  # of the users, for an interval
 HEAD_SHARE = 0.8  # of the training ratings: the most popular items that have them are the head
 YEARS_IN_DECADE = 10
@@ -59,6 +63,10 @@ MEANINGS = {
         "share of the recommended items that are not among the most popular ones, those with "
         f"{HEAD_SHARE:.0%} of the training ratings"
     ),
+    "perturbation": (
+        "share of the first places that change when one rating of the user's history is left out; "
+        "of rows that can be given a history"
+    ),
     "gini": "how unevenly places are spread over the items: 0 if evenly, near 1 if few have all",
 }
 
@@ -68,6 +76,10 @@ def behave(
     dataset: Annotated[
         str | None, Option(help="where the data are now [default: as the run named them]")
     ] = None,
+    perturb: Annotated[
+        bool,
+        Option("--perturb", help="fit each row once more, and leave one rating out of histories"),
+    ] = False,
     as_json: Annotated[bool, Option("--json", help="every number, for programs")] = False,
     plugin: Annotated[
         list[str] | None, Option(help="module with more adapters; repeatable")
@@ -84,7 +96,7 @@ def behave(
             f"{data.name} has the digest {data.digest[:8]}, and the run that of "
             f"{about.data.digest[:8]}: these are other data"
         )
-    behaviours = measure_behaviour(run, data)
+    behaviours = measure_behaviour(run, data, perturb=perturb)
     if not behaviours:
         raise UsageError(f"{directory} has no row that is ok on all folds and recommends anything")
 
@@ -96,12 +108,13 @@ def behave(
     return FINE
 
 
-def measure_behaviour(run: Run, data: Dataset) -> list[Behaviour]:
+def measure_behaviour(run: Run, data: Dataset, *, perturb: bool = False) -> list[Behaviour]:
     """The behaviour of each row that is ok on all folds of its first division, row by row.
 
     Lists are those of the standard protocol, cut at the first cutoff of the run. A user who is
     tested in several folds counts once, with the mean of his lists. Measures of what the catalogue
-    does not say, genres or years, are left out.
+    does not say, genres or years, are left out. To `perturb`, rows that can be given the history of
+    a user are fitted to the training part of their first fold, in this process.
     """
     by_row: dict[str, list[Record]] = {}
     for record in run.records():
@@ -130,6 +143,9 @@ def measure_behaviour(run: Run, data: Dataset) -> list[Behaviour]:
             top_items = arrays["top_items"][:, : _cutoff_of(record)]
             parts.append(TopLists(folds[division], arrays["users"], top_items))
         behaviours += _describe_row(row, parts)
+        if perturb:
+            changes = perturb_histories(main[0], data)
+            behaviours += _estimate(row, "perturbation", changes)
     return behaviours
 
 
@@ -159,6 +175,68 @@ class Background:
             share_of_users=n_ratings / max(n_users, 1),
             is_tail=find_tail(n_ratings),
         )
+
+
+def perturb_histories(record: Record, data: Dataset) -> Doubles:
+    """For users of the fold's training part, which share of their first places changes when one of
+    their ratings is left out; empty for an algorithm that cannot be given a history.
+
+    The row is fitted again; up to `N_PERTURBED` users with two ratings or more are drawn, and of
+    each a rating. Lists hold no item of the whole history.
+    """
+    cell = record.cell
+    algorithm = create(cell.algorithm, cell.arguments)
+    if not algorithm.folds_in():
+        return np.empty(0)
+
+    train_rows, _ = divide(data, *division_of(cell))
+    train = data.ratings.take(train_rows)
+    units = Units.choose(algorithm, train.scale)
+    given = units.convert_ratings(train)
+    algorithm.fit(algorithm.convert(given, data.catalogue), cell.seed)
+
+    rng = np.random.default_rng(cell.seed)
+    n_ratings = np.bincount(given.users, minlength=given.n_users)
+    candidates = np.flatnonzero(n_ratings > 1)
+    users = np.sort(rng.permutation(candidates)[:N_PERTURBED])
+    history = _renumber_users(given, users)
+    left_out = _draw_a_row_of_each(history, rng)
+    kept = np.ones(len(history), bool)
+    kept[left_out] = False
+
+    is_rated = np.zeros((history.n_users, history.n_items), bool)
+    is_rated[history.users, history.items] = True
+    cutoff = _cutoff_of(record)
+    before = _list_best(algorithm.fold_in(history), is_rated, cutoff)
+    after = _list_best(algorithm.fold_in(history.take(kept)), is_rated, cutoff)
+    n_kept = [len(np.intersect1d(*pair)) for pair in zip(before, after, strict=True)]
+    changes: Doubles = 1 - np.array(n_kept) / before.shape[1]
+    return changes
+
+
+def _renumber_users(ratings: Ratings, users: NDArray[np.int64]) -> Ratings:
+    """The ratings of `users`, which are ascending, numbered from 0."""
+    number = np.full(ratings.n_users, -1, np.int32)
+    number[users] = np.arange(len(users), dtype=np.int32)
+    chosen = ratings.take(number[ratings.users] >= 0)
+    return replace(chosen, users=number[chosen.users], n_users=len(users))
+
+
+def _draw_a_row_of_each(ratings: Ratings, rng: np.random.Generator) -> NDArray[np.int64]:
+    """One row number for each user."""
+    order = rng.permutation(len(ratings))
+    _, first = np.unique(ratings.users[order], return_index=True)
+    drawn: NDArray[np.int64] = order[first]
+    return drawn
+
+
+def _list_best(
+    scores: NDArray[np.float32], is_rated: NDArray[np.bool_], cutoff: int
+) -> NDArray[np.int64]:
+    """The unrated items with the best scores; of equal ones that with the lower index."""
+    losses = np.where(is_rated | np.isnan(scores), np.inf, -scores)
+    best: NDArray[np.int64] = np.argsort(losses, axis=1, kind="stable")[:, :cutoff]
+    return best
 
 
 def find_tail(n_ratings: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from recbench.benchmarks.behave import (
     find_tail,
     gini_of_exposure,
     measure_behaviour,
+    perturb_histories,
 )
 from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.metrics import RecommendationLists
@@ -24,7 +25,7 @@ from recbench.benchmarks.planning import Request, check_request
 from recbench.benchmarks.records import Run
 from recbench.datasets.ratings import Catalogue, Ratings
 
-ROWS = ("popularity", "random", "ease")
+ROWS = ("popularity", "random", "ease", "surprise-baseline-only")
 GENRES = (("Comedy",), ("Comedy", "Drama"), ("Drama",), ("Western",), ())
 YEARS = (1994, 1999, 2001, None, 1990)
 
@@ -131,3 +132,26 @@ def test_other_data_are_refused(run: Run, tmp_path_factory: pytest.TempPathFacto
     result = call(run.directory, "--dataset", f"table:{other}")
     assert result.exit_code == 2
     assert "these are other data" in " ".join(result.output.split())
+
+
+def test_one_rating_less_changes_the_lists_of_who_has_learned_from_it(
+    run: Run, ratings_file: Path
+) -> None:
+    data = datasets.load(f"table:{ratings_file}")
+    changes = {
+        record.cell.row: perturb_histories(record, data)
+        for record in run.records()
+        if record.cell.fold == 0
+    }
+    # what everybody likes does not depend on a history
+    assert len(changes["popularity"]) == 80
+    assert not changes["popularity"].any()
+    assert changes["random"].mean() > changes["ease"].mean()
+    assert len(changes["surprise-baseline-only"]) == 0, "it cannot be given a history"
+    assert 0 < changes["ease"].mean() < 1
+    np.testing.assert_allclose(changes["ease"] * 10, np.rint(changes["ease"] * 10))
+
+    behaviours = measure_behaviour(run, data, perturb=True)
+    perturbed = [each for each in behaviours if each.measure == "perturbation"]
+    assert [each.row for each in perturbed] == ["popularity", "random", "ease"]
+    assert perturbed[2].value == pytest.approx(changes["ease"].mean())
