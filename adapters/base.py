@@ -74,8 +74,53 @@ NOTHING_TO_CHOOSE = Origin("none")
 # In place of the text of an origin that a plug-in does not give
 NOT_SAID = "not said"
 
+# Attributes that end in "_" and are no part of what was learned
+NOT_NEEDED_TO_SCORE = ("truth_", "trace_")
 
-class Recommender(ABC):
+
+class Servable:
+    """What a model asks of a fitted algorithm beside scores. An adapter need write none of it."""
+
+    # why one that was fitted cannot be kept as a model, see `state`; None: it can
+    unsaved: ClassVar[str | None] = None
+
+    def state(self) -> dict[str, Any]:
+        """All that scoring needs after `fit`, by name, for a model that is kept on disk.
+
+        These are the attributes that end in `_`, but for what is not needed to score: `truth_` and
+        `trace_`. A model holds arrays of numbers or texts, scipy's sparse matrices, numbers, texts,
+        truths and None; and lists, tuples, dictionaries and dataclasses of these. Who keeps
+        something else, as the object of a library, overrides this and `restore`.
+        """
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name.endswith("_") and name not in NOT_NEEDED_TO_SCORE
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Be as the instance whose `state` this is: all scores are equal to the last bit."""
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def explain(self, user: int, item: int) -> tuple[Indices, Floats] | None:
+        """The items of `user` that the score of `item` comes from, and what each adds to it.
+
+        In any order, and in any unit: the largest are shown as the reasons for a recommendation.
+        None if the algorithm cannot tell.
+        """
+        return None
+
+    def similar(self, item: int, n: int = 10) -> tuple[Indices, Floats] | None:
+        """The `n` items most similar to `item`, itself left out, and how similar they are.
+
+        The most similar first, ties by index; fewer where there are no more. None if the algorithm
+        knows no similarity of items.
+        """
+        return None
+
+
+class Recommender(Servable, ABC):
     """An algorithm under test. Subclasses are dataclasses whose fields are the hyperparameters.
 
     The bench asks `skip` of an instance that has seen no data. Then it calls `prepare`, `convert`,

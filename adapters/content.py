@@ -8,6 +8,7 @@ from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import NOTHING_TO_CHOOSE, Floats, Indices
 from recbench.adapters.shared.interactions import ScoresWholeRows, matrix_of_likes
+from recbench.adapters.shared.likeness import list_most_similar
 from recbench.adapters.shared.parameters import Choose, Count, Search, Share
 from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -111,13 +112,13 @@ class TfidfContent(ScoresWholeRows):
         """
         terms_of_item = self.terms_[item].T
         cosines = (self.terms_ @ terms_of_item).toarray().ravel()
-        cosines[item] = -np.inf  # the last of all, and never among the others
+        return list_most_similar(cosines, item, n)
 
-        n_others = len(cosines) - 1
-        n_similar = min(n, n_others)
-        most_similar_first = np.argsort(-cosines, kind="stable")
-        nearest = most_similar_first[:n_similar]
-        return nearest.astype(np.int32), np.asarray(cosines[nearest], np.float32)
+    def explain(self, user: int, item: int) -> tuple[Indices, Floats]:
+        """The weight of each of the user's items, times its cosine to `item`."""
+        profile = self.weights_[[user]]
+        cosines = (self.terms_[profile.indices] @ self.terms_[item].T).toarray().ravel()
+        return profile.indices, np.asarray(profile.data * cosines, np.float32)
 
 
 def _center_ratings(train: Ratings) -> csr_matrix:

@@ -10,7 +10,7 @@ checked, and call `measure_plan`. Nothing here prints; who wants to see what hap
 """
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +31,16 @@ from recbench.benchmarks.execution import (
     open_executor,
     remove_logs,
 )
+from recbench.benchmarks.models import (
+    MeasuredRun,
+    Model,
+    Order,
+    load_model,
+    refuse_place,
+    save_model,
+    settle_recipe,
+    train_model,
+)
 from recbench.benchmarks.planning import (
     Request,
     RunPlan,
@@ -40,6 +50,7 @@ from recbench.benchmarks.planning import (
     choose_directory,
     describe_replacement,
     files_of,
+    load_data_of,
     resume_plan,
     state_of,
     suite_names,
@@ -65,7 +76,7 @@ from recbench.benchmarks.records import (
     write_examples,
     write_table,
 )
-from recbench.benchmarks.tuning import Searches
+from recbench.benchmarks.tuning import Searches, Trial
 from recbench.datasets.foundation import UsageError, parse_megabytes, parse_seconds, parse_spec
 from recbench.datasets.profile import write_profile
 from recbench.datasets.ratings import Dataset
@@ -80,6 +91,24 @@ if TYPE_CHECKING:
     Data: TypeAlias = str | Dataset | pandas.DataFrame | polars.DataFrame
 
 Algorithm: TypeAlias = str | type[Recommender]
+
+__all__ = [
+    "USUAL_TIME_LIMIT",
+    "Beginning",
+    "Comparison",
+    "Listener",
+    "Model",
+    "Preview",
+    "Settings",
+    "find_run",
+    "load",
+    "load_model",
+    "measure_plan",
+    "parse_limits",
+    "preview_plan",
+    "run",
+    "train",
+]
 
 USUAL_NAME = "dataframe"  # of a frame
 USUAL_TIME_LIMIT = "10m"  # for each cell
@@ -274,6 +303,75 @@ def run(
     command = f"recbench.run({spec!r}, {[*chosen.specs] or chosen.suite!r}, ...)"
     measure_plan(plan, settings, command)
     return Comparison(settings.run.directory)
+
+
+def train(
+    data: "Data | None" = None,
+    algorithm: Algorithm | None = None,
+    *,
+    out: str | Path | None = None,
+    run: "str | Path | Comparison | None" = None,
+    row: str | None = None,
+    best: str | None = None,
+    parameters_of: int | None = None,
+    tune: str | int = "",
+    seed: int | None = None,
+    threads: int | None = None,
+    plugins: Sequence[str] = (),
+    on_trial: Callable[[Trial], None] = lambda trial: None,
+) -> Model:
+    """A row fitted to all ratings, which can be asked and saved.
+
+    Either `data` and `algorithm`, as those of `recbench.run`; or a `run`, what `recbench.run` gave
+    or its directory, and a `row` of it, or the metric in which the `best` row is to be taken. A
+    tuned row is searched again on all ratings with the budget of the run, unless `parameters_of`
+    says of which fold to take the values; `tune` is another budget. With `out` it is written there,
+    and what comes back is what was read from there again.
+
+    UsageError, with what is valid, for anything that cannot be done.
+    """
+    if out is not None:
+        refuse_place(Path(out))  # before any work
+    measured = None
+    if run is not None:
+        if data is not None:
+            raise UsageError("give data or a run, not both: a run names its data")
+        directory = run.directory if isinstance(run, Comparison) else Path(run)
+        measured = MeasuredRun.read(directory)
+        dataset = _load_measured_data(measured)
+    elif data is None:
+        raise UsageError("what to train on? Give data and an algorithm, or a run and a row")
+    else:
+        dataset = load(data)
+
+    order = Order(
+        limits=parse_limits(USUAL_TIME_LIMIT, None, None),
+        run=measured,
+        row=row,
+        best=best,
+        algorithm=None if algorithm is None else _spec_of(algorithm),
+        parameters_of=parameters_of,
+        tune=str(tune),
+        seed=seed,
+        threads=threads,
+        plugins=plugins or (() if algorithm is None else _modules_to_import([_spec_of(algorithm)])),
+    )
+    spec = measured.dataset if measured else _specs.get(dataset, dataset.name)
+    model = train_model(dataset, settle_recipe(order, dataset, on_trial), spec)
+    return model if out is None else save_model(model, out)
+
+
+def _load_measured_data(measured: MeasuredRun) -> Dataset:
+    """The data of a run; UsageError if they are not there, or not what they were."""
+    about = measured.about
+    advice = "To train on other data, name them and an algorithm instead of the run."
+    dataset = load_data_of(about, None, advice)
+    if dataset.digest != about.data.digest:
+        raise UsageError(
+            f"{measured.dataset} is not what it was when {measured.run.directory} was run: its "
+            f"numbers would not be those of the model. Run again. {advice}"
+        )
+    return dataset
 
 
 def _list_texts(values: str | int | Sequence[str | int]) -> tuple[str, ...]:

@@ -33,8 +33,9 @@ from recbench.benchmarks.console import (
     serve,
 )
 from recbench.benchmarks.gating import suspect_rows
+from recbench.benchmarks.models import find_best, group_rows
 from recbench.benchmarks.planning import Request, RunPlan, check_request
-from recbench.benchmarks.records import Cell, Record
+from recbench.benchmarks.records import Cell, Record, Run
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError, open_console
 
@@ -234,6 +235,7 @@ def run(
         report = comparison.report()
         print_lines(console, comparison.answers())
         console.print(f"report: {report.resolve().as_uri()}", markup=False)
+    print_lines(console, _advise_training(settings.run.directory, records))
     is_complete = all(record.status == "ok" for record in records)
     return FINE if is_complete else INCOMPLETE
 
@@ -321,6 +323,24 @@ def _print_summary(console: Console, records: Sequence[Record], seconds: float) 
     for row, why in suspect_rows(records).items():
         lines.append(f"  SUSPICIOUS {row}: {why}")
     print_lines(console, lines)
+
+
+def _advise_training(directory: Path, records: Sequence[Record]) -> list[str]:
+    """What to type to train the best row by each of the first metrics, as lines.
+
+    Nothing for a metric in which the data name no best row.
+    """
+    _, about = Run(directory).read_plan()
+    hidden = {column for spot in about.blind_spots for column in spot.hides}
+    rows = group_rows(records)
+    lines = []
+    for column in SHOWN_METRICS:
+        best = find_best(rows, column) if column in about.metrics else None
+        if best is None or column in hidden:
+            continue
+        command = f"{command_to_type('train')} {shlex.quote(str(directory))} --best {column}"
+        lines.append(f"best {column}: {best}; to train it on all ratings: {command} --out model")
+    return lines
 
 
 if __name__ == "__main__":

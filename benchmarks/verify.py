@@ -7,6 +7,7 @@ from rich.console import Console
 from typer import Argument, Option
 
 from recbench.benchmarks.console import FAILED, FINE, import_plugin, print_lines, serve
+from recbench.benchmarks.models import check_model, holds_model
 from recbench.benchmarks.planning import load_data_of
 from recbench.benchmarks.records import Record, Run
 from recbench.benchmarks.tuning import find_trials
@@ -32,7 +33,7 @@ WITHOUT_DATA = (
 
 
 def verify(
-    directory: Annotated[Path, Argument(metavar="DIR", help="what a run has left")],
+    directory: Annotated[Path, Argument(metavar="DIR", help="what a run has left, or a model")],
     dataset: Annotated[
         str | None, Option(help="where the data are now [default: as the run named them]")
     ] = None,
@@ -49,6 +50,8 @@ def verify(
 ) -> int:
     """Recompute every metric in DIR from its raw answers, and compare all files with each other.
 
+    Of a model: whether its files, its answers and its ratings are what they were.
+
     Exit code 1 if anything is not as it should be, one line each; 2 if it cannot be verified.
     Nothing is written.
     """
@@ -56,6 +59,8 @@ def verify(
     for module in plugins:
         import_plugin(module)
     console = open_console(soft_wrap=True)
+    if holds_model(directory):
+        return _verify_model(console, directory, dataset, with_data=not without_data)
     run = Run(directory)
     if rerun_key is not None:
         if without_data:
@@ -81,6 +86,17 @@ def verify(
 
     print_lines(console, _summarise(ledger, records))
     return FAILED if ledger.findings else FINE
+
+
+def _verify_model(
+    console: Console, directory: Path, dataset: str | None, *, with_data: bool
+) -> int:
+    """Check a model, print what was compared and what is wrong, and give the exit code."""
+    check = check_model(directory, dataset, with_data=with_data)
+    print_lines(console, check.findings)
+    print_lines(console, [f"  {line}" for line in [*check.compared, *check.remarks]])
+    console.print(_conclude(len(check.findings)))
+    return FAILED if check.findings else FINE
 
 
 def _verify_trials(trials: Run, data: Dataset, ledger: Ledger) -> None:

@@ -3,8 +3,8 @@
 `recbench.datasets`, `recbench.adapters`, `recbench.benchmarks` and `recbench.reports` are the four
 packages. In a checkout they are the folders at its root, to which links in this folder point; in an
 installed wheel they lie here. Importing `recbench` itself imports none of them: `load`, `run` and
-`Comparison`, which are for notebooks, are fetched from `recbench.benchmarks.api` when they are
-first used.
+`Comparison`, `train`, `load_model` and `Model`, which are for notebooks, are fetched from
+`recbench.benchmarks.api` when they are first used.
 """
 
 import sys
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from recbench.benchmarks.api import Comparison, load, run
+    from recbench.benchmarks.api import Comparison, Model, load, load_model, run, train
 
-__all__ = ["Comparison", "load", "run"]
+__all__ = ["Comparison", "Model", "load", "load_model", "run", "train"]
 
 PACKAGES = ("datasets", "adapters", "benchmarks", "reports")
 
@@ -30,7 +30,7 @@ if not Path(__file__).with_name("datasets").is_dir():
 
 
 def __getattr__(name: str) -> object:
-    """`load`, `run` or `Comparison`; AttributeError else. Called for names that are not there."""
+    """One of `__all__`; AttributeError else. Called for names that are not there."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module("recbench.benchmarks.api"), name)

@@ -18,6 +18,8 @@ COMMANDS = {
     "merge": "recbench.benchmarks.merge",
     "blend": "recbench.benchmarks.blend",
     "behave": "recbench.benchmarks.behave",
+    "train": "recbench.benchmarks.train",
+    "recommend": "recbench.benchmarks.recommend",
     "accept": "recbench.benchmarks.accept",
     "export": "recbench.benchmarks.export",
     "list": "recbench.benchmarks.list",

@@ -21,7 +21,20 @@ EXPORTS_MODULES = "recbench.adapters.shared"
 
 MOST_NAMES = 15  # of files and folders in a room
 MOST_ROOMS = 12  # of benchmarks
-COMMANDS = {"accept", "behave", "blend", "compare", "doctor", "export", "list", "merge", "run", "verify"}
+COMMANDS = {
+    "accept",
+    "behave",
+    "blend",
+    "compare",
+    "doctor",
+    "export",
+    "list",
+    "merge",
+    "recommend",
+    "run",
+    "train",
+    "verify",
+}
 
 
 @dataclass(frozen=True)

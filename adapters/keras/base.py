@@ -202,6 +202,10 @@ class KerasModel(Recommender):
                     filled = np.where(is_rated[:, None], embeddings, mean)
                     layer.set_weights([filled])
 
+    def state(self) -> dict[str, Any]:
+        """Without the network: scores come from plain arrays."""
+        return {name: value for name, value in super().state().items() if name != "model_"}
+
 
 def hold_out_ratings(train: Ratings, share: float, seed: int) -> tuple[Ratings, Ratings]:
     """The ratings to learn from and those to watch, which are a `share` of all.

@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix, diags_array
 
 from recbench.adapters.base import Floats, Indices, Origin
 from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes, ScoresWholeRows
+from recbench.adapters.shared.likeness import attribute_to_own_items
 from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import TOIS_2021, Choose, Count, NonNegative, Search, Share
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -276,6 +277,15 @@ class _AlikeUsers(ScoresWholeRows):
 
         return to_cosines
 
+    def explain(self, user: int, item: int) -> tuple[Indices, Floats]:
+        """For each of the user's items: what those neighbours who rated it too say of `item`.
+
+        That is the sum of similarity times the neighbour's rating less its mean.
+        """
+        residuals = self.residuals_[:, [item]].toarray().ravel()
+        votes = self.neighbours_[[user]].toarray().ravel() * residuals
+        return attribute_to_own_items(self.residuals_[[user]].indices, votes, self.residuals_)
+
     @abstractmethod
     def _measure_lengths(self, residuals: csr_matrix, means: Floats) -> _Lengths:
         """Those of the rows that are compared."""
@@ -496,6 +506,12 @@ class UserKNN(LearnsFromLikes, ScoresWholeRows):
         """The likes of those who have each user among their nearest, weighted."""
         scores = (self.W_[users] @ self.X_).toarray()
         return np.asarray(scores, np.float32)
+
+    def explain(self, user: int, item: int) -> tuple[Indices, Floats]:
+        """For each of the user's likes: the similarities to those who like it and `item`."""
+        likes = self.X_[:, [item]].toarray().ravel()
+        votes = self.W_[[user]].toarray().ravel() * likes
+        return attribute_to_own_items(self.X_[[user]].indices, votes, self.X_)
 
 
 def weigh_likes(

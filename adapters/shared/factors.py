@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.adapters.shared.likeness import list_most_similar
 
 PAIRS_AT_ONCE = 1 << 16  # bounds the memory of gathered factors: 52 MB for 100 of them
 
@@ -61,6 +62,15 @@ class Factorised(Recommender):
         """p_u . q_i for every item, of shape (len(users), n_items), in the factors' precision."""
         products: NDArray[Any] = self.P_[users] @ self.Q_.T
         return products
+
+    def similar(self, item: int, n: int = 10) -> tuple[Indices, Floats]:
+        """The items with the largest cosine between their factors and those of `item`."""
+        products = self.Q_ @ self.Q_[item]
+        lengths = np.linalg.norm(self.Q_, axis=1)
+        has_length = lengths * lengths[item] > 0
+        cosines = np.zeros(len(lengths))
+        np.divide(products, lengths * lengths[item], out=cosines, where=has_length)
+        return list_most_similar(cosines, item, n)
 
 
 def solve_likes(

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices, Recommender
+from recbench.adapters.shared.likeness import list_most_similar
 from recbench.adapters.shared.parameters import Share
 from recbench.datasets.ratings import Catalogue, Ratings, share_of_scale
 
@@ -114,3 +115,18 @@ class ItemItem(ScoresWholeRows):
         if hasattr(scores, "toarray"):  # sparse times sparse
             scores = scores.toarray()
         return np.ascontiguousarray(scores, np.float32)
+
+    def explain(self, user: int, item: int) -> tuple[Indices, Floats]:
+        """x_uj * w_ji for each of the user's items j: they add up to the score."""
+        profile = self.X_[[user]]
+        weights = self.W_[profile.indices][:, [item]]
+        if hasattr(weights, "toarray"):
+            weights = weights.toarray()
+        return profile.indices, np.asarray(profile.data * weights[:, 0], np.float32)
+
+    def similar(self, item: int, n: int = 10) -> tuple[Indices, Floats]:
+        """The items that a like of `item` weighs most for, and the weights w_ij."""
+        weights = self.W_[[item]]
+        if hasattr(weights, "toarray"):
+            weights = weights.toarray()
+        return list_most_similar(weights[0], item, n)

@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
-from recbench.adapters.base import Indices
+from recbench.adapters.base import Floats, Indices
+from recbench.adapters.shared.likeness import attribute_to_own_items, list_most_similar
 from recbench.adapters.shared.memory import megabytes, reason_to_skip
 from recbench.adapters.shared.parameters import DECADE, LENSKIT, Choose, Count, NonNegative, Search
 from recbench.adapters.surprise.base import Converted, Doubles, SurpriseModel, group_by_row
@@ -217,6 +219,56 @@ class _Neighbours(SurpriseModel):
             personal[busiest[:, None], self.items_by_inner_id_] = means.T
         personal[~self.known_users_[users]] = 0.0
         return personal
+
+    def explain(self, user: int, item: int) -> tuple[Indices, Floats]:
+        """What each of the user's items adds to the sum over the nearest neighbours.
+
+        If these are items, similarity times the rating less its centre. If they are users, for each
+        of the user's items the sum of that over those neighbours who have rated it, too.
+        """
+        own_items = self._own_items(user)
+        if not (self.known_users_[user] and self.known_items_[item]):
+            return own_items, np.zeros(len(own_items), np.float32)
+
+        x, y = self.inner_users_[user], self.inner_items_[item]
+        if not self.user_based:
+            x, y = y, x
+        of_y = self.residuals_[[int(y)]]
+        similarities = self.similarities_[x, of_y.indices]
+        nearest = np.argsort(-similarities, kind="stable")[: self.k]
+        nearest = nearest[similarities[nearest] > 0]
+        votes = similarities[nearest] * of_y.data[nearest]
+        if not self.user_based:
+            items = self.items_by_inner_id_[of_y.indices[nearest]]
+            return items, np.asarray(votes, np.float32)
+
+        of_voters = np.zeros(self.residuals_.shape[1])
+        of_voters[of_y.indices[nearest]] = votes
+        ratings_of_users = csr_matrix(self.residuals_.T)
+        inner_items = self.inner_items_[own_items]
+        _, contributions = attribute_to_own_items(inner_items, of_voters, ratings_of_users)
+        return own_items, contributions
+
+    def _own_items(self, user: int) -> Indices:
+        """The items that a user has rated."""
+        if not self.known_users_[user]:
+            return np.empty(0, np.int32)
+        inner_user = int(self.inner_users_[user])
+        if self.user_based:
+            inner_items = self.residuals_[:, [inner_user]].tocoo().coords[0]
+        else:
+            inner_items = self.residuals_[[inner_user]].indices
+        own_items: Indices = self.items_by_inner_id_[inner_items]
+        return own_items
+
+    def similar(self, item: int, n: int = 10) -> tuple[Indices, Floats] | None:
+        """By the similarities of items, which there are with `user_based` false only."""
+        if self.user_based:
+            return None
+        similarities = np.zeros(self.n_items_)
+        if self.known_items_[item]:
+            similarities[self.items_by_inner_id_] = self.similarities_[self.inner_items_[item]]
+        return list_most_similar(similarities, item, n)
 
     def _nearest_items(self) -> NDArray[np.uint32]:
         """The neighbours of all items, sorted once: every block of users asks for them."""

@@ -4,6 +4,7 @@ which code made them.
 Everybody above comes in; this room knows nothing of processes. Yesterday's files must load today.
 """
 
+from recbench.benchmarks.records.arrays import UNREADABLE_ARRAYS, read_arrays
 from recbench.benchmarks.records.cell import PHASES, TUNED, Cell
 from recbench.benchmarks.records.certificate import REPEATABILITIES, Certificate, Repeatability
 from recbench.benchmarks.records.csv_table import csv_row, embed_records, table_values, write_table
@@ -58,6 +59,7 @@ __all__ = [
     "REPEATABILITIES",
     "REPORT_LIST",
     "TUNED",
+    "UNREADABLE_ARRAYS",
     "AlgorithmDescription",
     "Answer",
     "BlindSpot",
@@ -93,6 +95,7 @@ __all__ = [
     "is_plugin",
     "make_examples",
     "plugin_source",
+    "read_arrays",
     "read_examples",
     "read_report_digests",
     "record_not_run",

@@ -37,13 +37,17 @@ class Search:
     trials: list[Trial] = field(default_factory=list)
     remembered: History | None = None  # of an earlier run, which need not have gone as far
     is_stopped: bool = False  # a trial could not be run, so the rest cannot be, either
+    # For a model: the fold of `cell` is itself the division of all ratings that trials are made on
+    is_on_all: bool = False
 
     def __post_init__(self) -> None:
         self._asked: Cell | None = None
         adapter = available()[self.cell.algorithm]
         self.space: Space = find_space(adapter, self.cell.given)
         self.metric = self.design.choose_metric(adapter.predicts)
-        self.inner = choose_inner_split(self.cell.split, adapter.predicts)
+        self.inner = ""
+        if not self.is_on_all:
+            self.inner = choose_inner_split(self.cell.split, adapter.predicts)
 
     @property
     def trial_cells(self) -> list[Cell]:

@@ -1,0 +1,51 @@
+"""What a comparison is for: the chosen row, fitted to all ratings, kept as a directory, and asked.
+
+`training` fits, `state` makes plain arrays of what was learned, `directory` writes and reads them,
+`model` answers by the ids of users and items. The commands `train`, `recommend` and `verify` come
+in, and `api`; execution, tuning and records are asked from here. Nothing that is read is executed.
+"""
+
+from recbench.benchmarks.models.check import ModelCheck, check_model
+from recbench.benchmarks.models.choice import MeasuredRun, find_best, group_rows
+from recbench.benchmarks.models.description import (
+    Measurement,
+    ModelDescription,
+    describe_choice,
+    describe_epochs,
+)
+from recbench.benchmarks.models.directory import (
+    holds_model,
+    load_model,
+    read_description,
+    refuse_place,
+    save_model,
+)
+from recbench.benchmarks.models.list_files import write_all_lists
+from recbench.benchmarks.models.model import Model
+from recbench.benchmarks.models.recipes import Order, settle_recipe
+from recbench.benchmarks.models.selection import bar_items_by_option
+from recbench.benchmarks.models.training import Recipe, train_model
+
+__all__ = [
+    "MeasuredRun",
+    "Measurement",
+    "Model",
+    "ModelCheck",
+    "ModelDescription",
+    "Order",
+    "Recipe",
+    "bar_items_by_option",
+    "check_model",
+    "describe_choice",
+    "describe_epochs",
+    "find_best",
+    "group_rows",
+    "holds_model",
+    "load_model",
+    "read_description",
+    "refuse_place",
+    "save_model",
+    "settle_recipe",
+    "train_model",
+    "write_all_lists",
+]

@@ -1,0 +1,203 @@
+"""Fitting a row to all ratings of a data set: what a comparison is for."""
+
+import inspect
+import platform
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import psutil
+from scipy.sparse import csr_matrix
+
+from recbench.adapters import Recommender, create
+from recbench.adapters.shared.units import Units
+from recbench.benchmarks.evaluation import suggest_remedy
+from recbench.benchmarks.models.description import (
+    Measurement,
+    ModelDescription,
+    Training,
+    relevance_threshold,
+    write_card,
+)
+from recbench.benchmarks.models.model import KnownItems, Model, probe_scores
+from recbench.benchmarks.planning import hyperparameters_of, library_versions
+from recbench.benchmarks.records import answers_source, describe_data
+from recbench.benchmarks.tuning import History
+from recbench.datasets.foundation import UsageError
+from recbench.datasets.ratings import Dataset, Ratings
+
+SHARE_OF_MEMORY = 0.8  # of the machine, that an algorithm may need
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Which row is trained, and how its hyperparameters were found."""
+
+    row: str  # as it is called in tables
+    algorithm: str
+    parameters: Mapping[str, Any]  # those that are set
+    parameters_from: str  # in words
+    seed: int = 0
+    threads: int = 1
+    search: History | None = None
+    measured: Measurement | None = None
+
+
+def train_model(data: Dataset, recipe: Recipe, dataset: str = "") -> Model:
+    """The row of `recipe`, fitted to all ratings of `data`, which `dataset` names.
+
+    UsageError if the algorithm does not take such data, or diverges.
+    """
+    from threadpoolctl import threadpool_limits
+
+    algorithm = create(recipe.algorithm, recipe.parameters)
+    ratings = data.ratings
+    _refuse_data(algorithm, data)
+    units = Units.choose(algorithm, ratings.scale)
+    given = units.convert_ratings(ratings)
+    if algorithm.sees_truth:
+        algorithm.truth_ = data.truth
+    memory_mb = SHARE_OF_MEMORY * psutil.virtual_memory().total / 2**20
+    reason = algorithm.skip(given, data.catalogue, memory_mb)
+    if reason is not None:
+        raise UsageError(f"{recipe.row} cannot be trained on {data.name}: {reason}")
+
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    with threadpool_limits(recipe.threads):
+        algorithm.prepare(given, recipe.threads)
+        random.seed(recipe.seed)  # for libraries that draw from the global generators
+        np.random.seed(recipe.seed)
+
+        begun = perf_counter()
+        converted = algorithm.convert(given, data.catalogue)
+        converted_at = perf_counter()
+        algorithm.fit(converted, recipe.seed)
+        fitted_at = perf_counter()
+
+    training = Training(
+        created=created,
+        convert_seconds=converted_at - begun,
+        fit_seconds=fitted_at - converted_at,
+        seed=recipe.seed,
+        threads=recipe.threads,
+        trace=_read_trace(algorithm, units),
+    )
+    description = _describe_model(data, dataset, recipe, algorithm, training)
+    items = KnownItems(
+        data.item_ids, data.catalogue.titles, data.catalogue.years, data.catalogue.genres
+    )
+    model = Model(description, algorithm, data.user_ids, items, matrix_of_ratings(ratings))
+    _refuse_divergence(model)
+    model.description = description.model_copy(update={"probe": probe_scores(model)})
+    return model
+
+
+def _refuse_data(algorithm: Recommender, data: Dataset) -> None:
+    """UsageError where the bench would skip the row whatever the data hold."""
+    if not len(data.ratings):
+        raise UsageError(f"{data.name} has no ratings to learn from")
+    if data.feedback == "implicit" and algorithm.predicts == "ratings":
+        raise UsageError(
+            f"{algorithm.name} predicts ratings, and {data.name} has none: every line is a positive"
+        )
+
+
+def _refuse_divergence(model: Model) -> None:
+    """UsageError if scores are no numbers: such a model would be of no use."""
+    users = np.arange(min(len(model.user_ids), 20), dtype=np.int32)
+    scores = model.algorithm.score_items(users)
+    is_bad = np.isinf(scores)
+    if not model.algorithm.abstains:
+        is_bad |= np.isnan(scores)
+    if is_bad.any():
+        remedy = suggest_remedy(model.description.parameters)
+        raise UsageError(
+            f"{model.description.row} has diverged: some scores are no numbers. {remedy}"
+        )
+
+
+def matrix_of_ratings(ratings: Ratings) -> csr_matrix:
+    """The ratings as a users x items matrix, float32; of a pair rated twice the last one stays."""
+    pairs = ratings.users.astype(np.int64) * ratings.n_items + ratings.items
+    backwards = pairs[::-1]
+    _, last = np.unique(backwards, return_index=True)
+    rows = len(pairs) - 1 - last
+    places = (ratings.users[rows], ratings.items[rows])
+    shape = (ratings.n_users, ratings.n_items)
+    return csr_matrix((ratings.values[rows], places), shape)
+
+
+def _read_trace(algorithm: Recommender, units: Units) -> list[dict[str, float | None]]:
+    """What the algorithm has noted of its epochs, errors in the unit of the data; None for what is
+    not finite.
+    """
+    trace: list[dict[str, float | None]] = []
+    for point in getattr(algorithm, "trace_", []):
+        entry: dict[str, float | None] = {}
+        for name, value in point.items():
+            is_error = name.endswith("rmse")
+            in_unit_of_data = value * units.points if is_error and units.differ else value
+            entry[name] = float(in_unit_of_data) if np.isfinite(value) else None
+        trace.append(entry)
+    return trace
+
+
+def _describe_model(
+    data: Dataset, spec: str, recipe: Recipe, algorithm: Recommender, training: Training
+) -> ModelDescription:
+    """All that `model.json` says, but for what only writing it tells."""
+    adapter = type(algorithm)
+    described = describe_data(data)
+    threshold = relevance_threshold(data)
+    parameters = hyperparameters_of(algorithm)
+    definition = inspect.getdoc(adapter) or "not described"
+    units = Units.choose(algorithm, data.ratings.scale)
+    simulated = " (SIMULATED)" if described.simulated else ""
+    card = write_card(
+        title=f"{recipe.row}, trained on {data.name}{simulated}",
+        definition=definition,
+        parameters=parameters,
+        parameters_from=recipe.parameters_from,
+        predicts=adapter.predicts,
+        data=described,
+        threshold=threshold,
+        measured=recipe.measured,
+    )
+    return ModelDescription(
+        algorithm=recipe.algorithm,
+        row=recipe.row,
+        module=adapter.__module__,
+        predicts=adapter.predicts,
+        parameters=parameters,
+        parameters_from=recipe.parameters_from,
+        search=recipe.search,
+        definition=definition,
+        revision=adapter.revision,
+        source=answers_source(adapter),
+        versions=_versions_of(adapter),
+        data=described,
+        dataset=spec or data.name,
+        threshold=threshold,
+        units="scale" if units.differ else "data",
+        training=training,
+        measured=recipe.measured,
+        probe="",
+        state={},
+        files={},
+        card=card,
+    )
+
+
+def _versions_of(adapter: type[Recommender]) -> dict[str, str]:
+    """Of Python, of recbench where it is installed, of NumPy, SciPy and what the adapter needs."""
+    versions = {"python": platform.python_version(), **library_versions(adapter)}
+    try:
+        versions["recbench"] = version("recbench")
+    except PackageNotFoundError:
+        versions["recbench"] = ""
+    return versions

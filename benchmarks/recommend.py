@@ -1,0 +1,206 @@
+"""Asks a model: whom to show what, and why; what is like an item; the lists of all users."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from typer import Argument, Option
+
+from recbench.benchmarks.console import FINE, import_plugin, print_lines, serve
+from recbench.benchmarks.models import (
+    Model,
+    bar_items_by_option,
+    load_model,
+    write_all_lists,
+)
+from recbench.datasets.foundation import (
+    UsageError,
+    format_number,
+    make_legible,
+    open_console,
+    pick_name,
+)
+
+POPULARITY = "popularity"
+LONGEST_TITLE = 60  # characters in a line
+
+
+def recommend(
+    directory: Annotated[Path, Argument(metavar="MODEL", help="what `train` has written")],
+    user: Annotated[
+        list[str] | None, Option(help="the id of a user, as in the data; repeatable")
+    ] = None,
+    top: Annotated[int, Option(help="how many items to each user", min=1)] = 10,
+    all_users: Annotated[
+        bool, Option("--all-users", help="the lists of all users, written to --out")
+    ] = False,
+    out: Annotated[
+        Path | None, Option(help="a .csv or .parquet file for --all-users", show_default=False)
+    ] = None,
+    item: Annotated[str | None, Option(help="the title or id of an item, for --similar")] = None,
+    similar: Annotated[int | None, Option(help="how many items like --item", min=1)] = None,
+    exclude: Annotated[
+        list[str] | None,
+        Option(help="no candidates: a file with an id on each line, or a genre; repeatable"),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        Option(help="the only candidates: a file with an id on each line, or a genre; repeatable"),
+    ] = None,
+    include_rated: Annotated[
+        bool, Option("--include-rated", help="also what the user has rated")
+    ] = False,
+    fallback: Annotated[
+        str | None,
+        Option(help="for users that are not known: popularity, what most users have rated"),
+    ] = None,
+    plugin: Annotated[
+        list[str] | None, Option(help="module with more adapters; repeatable")
+    ] = None,
+) -> int:
+    """Recommend items to users of MODEL, or say which items are like one."""
+    for module in plugin or []:
+        import_plugin(module)
+    if fallback is not None:
+        pick_name("--fallback", fallback, [POPULARITY])
+    _refuse_contradiction(user, item, all_users=all_users, out=out, similar=similar)
+
+    console = open_console(soft_wrap=True)
+    model = load_model(directory)
+    barred = bar_items_by_option(model.items, exclude or [], only or [])
+    print_lines(console, [_legible(model.description.title)])
+    if item is not None:
+        print_lines(console, _list_similar(model, item, similar or top))
+        return FINE
+
+    if all_users:
+        assert out is not None
+        n_lines = write_all_lists(model, out, top, barred=barred, include_rated=include_rated)
+        lines = [f"{n_lines:,} recommendations for {len(model.user_ids):,} users: {out}"]
+        print_lines(console, lines)
+        return FINE
+
+    for name in user or []:
+        if model.has_user(name) or fallback is None:
+            lines = _list_recommendations(model, name, top, barred, include_rated=include_rated)
+        else:
+            lines = _list_popular(model, name, top, barred)
+        print_lines(console, lines)
+    return FINE
+
+
+def _refuse_contradiction(
+    user: Sequence[str] | None,
+    item: str | None,
+    *,
+    all_users: bool,
+    out: Path | None,
+    similar: int | None,
+) -> None:
+    """UsageError unless exactly one thing is asked for, with all that it needs."""
+    asked = [
+        option
+        for option, is_given in (
+            ("--user", bool(user)),
+            ("--all-users", all_users),
+            ("--item", item is not None),
+        )
+        if is_given
+    ]
+    if len(asked) != 1:
+        got = " and ".join(asked) or "none of them"
+        raise UsageError(
+            "what to recommend? Expected one of --user ID, --all-users with --out FILE, and --item "
+            f"TITLE with --similar N, got {got}"
+        )
+    if similar is not None and item is None:
+        raise UsageError("--similar: like which item? Name it with --item")
+    if all_users and out is None:
+        raise UsageError("--all-users needs --out FILE, which ends in .csv or .parquet")
+    if out is not None and not all_users:
+        raise UsageError("--out is for --all-users: the lists of single users are printed")
+
+
+def _list_recommendations(
+    model: Model,
+    user: str,
+    top: int,
+    barred: NDArray[np.bool_] | None,
+    *,
+    include_rated: bool,
+) -> list[str]:
+    """A user's list with its reasons, and what the user rated best, as lines."""
+    index = model.find_user(user)
+    users = np.array([index], np.int32)
+    lists = model.rank_users(users, top, barred=barred, include_rated=include_rated)
+    items = [int(item) for item in lists.items[0] if item >= 0]
+    names = [_name(model, item) for item in items]
+    width = max(map(len, names), default=0)
+
+    lines = [f"top {len(items)} for user {_legible(user)}"]
+    for place, (item, name) in enumerate(zip(items, names, strict=True)):
+        if lists.ratings is not None:
+            answer = f"predicted {lists.ratings[0, place]:.2f}"
+        else:
+            answer = f"score {format_number(float(lists.scores[0, place]))}"
+        line = f"{place + 1:4}  {name:{width}}  {answer}"
+        reasons = model.explain(index, item)
+        if reasons:
+            because = ", ".join(_title(model, reason.item) for reason in reasons)
+            line += f"  because of {because}"
+        lines.append(line)
+    if not items:
+        lines.append("  no candidate is left")
+
+    best = model.find_best_rated(index)
+    if best:
+        rated = ", ".join(f"{_title(model, item)} {rating:g}" for item, rating in best)
+        lines.append(f"  rated best by user {_legible(user)}: {rated}")
+    else:
+        lines.append(f"  user {_legible(user)} has rated nothing")
+    return lines
+
+
+def _list_popular(model: Model, user: str, top: int, barred: NDArray[np.bool_] | None) -> list[str]:
+    """What most users have rated, said to be that, as lines."""
+    lines = [
+        f"user {_legible(user)} is not among the {len(model.user_ids):,} users of the model: "
+        "popularity, what most users have rated, is the same for everybody"
+    ]
+    for place, (item, count) in enumerate(model.rank_by_popularity(top, barred), 1):
+        lines.append(f"{place:4}  {_name(model, item)}  {count:,} ratings")
+    return lines
+
+
+def _list_similar(model: Model, item: str, n: int) -> list[str]:
+    """The items most like one, as lines."""
+    index = model.items.find(item)
+    items, similarities = model.find_similar(index, n)
+    lines = [f"like {_name(model, index)}"]
+    for place, (other, similarity) in enumerate(zip(items, similarities, strict=True), 1):
+        lines.append(f"{place:4}  {_name(model, int(other))}  {similarity:.4f}")
+    return lines
+
+
+def _title(model: Model, item: int) -> str:
+    """The title of an item, as long as a line can have it."""
+    return make_legible(model.items.name(item), longest=LONGEST_TITLE, keeps_lines=False)
+
+
+def _name(model: Model, item: int) -> str:
+    """The title of an item, and its id."""
+    raw = str(model.items.ids[item])
+    title = model.items.name(item)
+    if title == raw:
+        return _legible(raw)
+    return f"{_title(model, item)} [{_legible(raw)}]"
+
+
+def _legible(text: str) -> str:
+    return make_legible(text, longest=LONGEST_TITLE * 4, keeps_lines=False)
+
+
+if __name__ == "__main__":
+    serve(recommend)

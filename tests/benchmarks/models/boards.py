@@ -1,0 +1,75 @@
+"""Models of a small board for the tests of this folder, and what a fresh process says of them."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recbench.benchmarks.models import Model, Recipe, train_model
+from recbench.datasets.ratings import Dataset, Provenance
+from tests.adapters.test_contract import checkerboard, described, planted_truth
+from tests.conftest import ROOT
+
+# Loads every model of a folder, and says for each what it answers, or why it is not to be had.
+# The scores are written as bytes, so that they can be compared to the last bit.
+ASKER = """
+import json, sys
+from pathlib import Path
+import numpy as np
+import recbench
+from recbench.datasets.foundation import UsageError
+
+folder = Path(sys.argv[1])
+said = {}
+for directory in sorted(folder.iterdir()):
+    try:
+        model = recbench.load_model(directory)
+    except UsageError as error:
+        said[directory.name] = str(error)
+        continue
+    n_users, n_items = model.rated.shape
+    users, items = np.indices((n_users, n_items)).reshape(2, -1).astype(np.int32)
+    everybody = np.arange(n_users, dtype=np.int32)
+    pairs = model.algorithm.score(users, items)
+    grid = model.algorithm.score_items(everybody)
+    np.savez(directory.with_suffix(".answers.npz"), pairs=pairs, grid=grid)
+print(json.dumps(said))
+"""
+
+
+def board(feedback: Any = "explicit") -> Dataset:
+    """The data set of the contract suite, with ids as numbers and as texts."""
+    ratings = checkerboard()
+    return Dataset(
+        name="board",
+        ratings=ratings,
+        catalogue=described(ratings.n_items),
+        user_ids=np.arange(ratings.n_users) + 1000,
+        item_ids=np.array([f"SKU-{item}" for item in range(ratings.n_items)]),
+        provenance=Provenance((), "made up", "nobody"),
+        truth=planted_truth(ratings),
+        feedback=feedback,
+    )
+
+
+def train_on_board(algorithm: str, parameters: Mapping[str, Any] = {}) -> Model:
+    """An algorithm fitted to the whole board."""
+    recipe = Recipe(algorithm, algorithm, parameters, "the defaults")
+    return train_model(board(), recipe)
+
+
+def ask_in_fresh_process(folder: Path) -> dict[str, str]:
+    """What a process that has fitted nothing says of the models in `folder` that it cannot load.
+
+    Beside each of the others stands what it answers, as `NAME.answers.npz`.
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", ASKER, str(folder)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    said: dict[str, str] = json.loads(result.stdout.splitlines()[-1])
+    return said
