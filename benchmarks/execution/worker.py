@@ -31,6 +31,7 @@ from recbench.benchmarks.splits import (
     digest_of_split,
     divide,
     fingerprint_rows,
+    has_cuts,
     is_given_by_file,
     rows_of_histories,
 )
@@ -105,7 +106,8 @@ def _read_fold(job: Job, subject: Subject) -> Fold:
     train = subject.take(dataset.ratings, train_rows)
     test = dataset.ratings.take(test_rows)
     history_rows = rows_of_histories(dataset, *division)
-    facts = describe_fold(train, train_rows, test, test_rows, history_rows)
+    is_cut = has_cuts(cell.split) and not cell.inner
+    facts = describe_fold(train, train_rows, test, test_rows, history_rows, is_cut=is_cut)
     if not asks_new_users(cell.inner or cell.split):
         return Fold(dataset, train, test, facts, known=train)
 
@@ -176,13 +178,22 @@ def _call_directly(phase: str, function: Callable[..., Any], *arguments: Any) ->
 
 
 def describe_fold(
-    train: Ratings, train_rows: Rows, test: Ratings, test_rows: Rows, history_rows: Rows
+    train: Ratings,
+    train_rows: Rows,
+    test: Ratings,
+    test_rows: Rows,
+    history_rows: Rows,
+    *,
+    is_cut: bool,
 ) -> FoldFacts:
     """The rows and sizes of all parts, the threshold of relevance, and how much of the test part
-    is cold-start.
+    is cold-start; of a cut in time also when the test part begins.
 
     That is how many users, items and ratings have a user or an item without any training rating.
     """
+    begins = None
+    if is_cut and test.times is not None:
+        begins = int(test.times.min())
     has_histories = len(history_rows) > 0
     cold_user = np.bincount(train.users, minlength=train.n_users)[test.users] == 0
     cold_item = np.bincount(train.items, minlength=train.n_items)[test.items] == 0
@@ -197,4 +208,5 @@ def describe_fold(
         cold_ratings=int((cold_user | cold_item).sum()),
         history=len(history_rows) if has_histories else None,
         history_rows=fingerprint_rows(history_rows) if has_histories else None,
+        begins=begins,
     )

@@ -82,6 +82,7 @@ class FoldFacts(BaseModel):
     # Where users are new: the ratings that were told of them with the question, and their rows
     history: int | None = None
     history_rows: str | None = None
+    begins: int | None = None  # seconds since 1970 of the first test rating, for cuts in time
 
     def to_json(self) -> dict[str, Any]:
         """As it stands among the facts about the data of a record: without what is None."""

@@ -1,15 +1,15 @@
 """The bench's own splits, by name: functions from ratings to the row numbers of a fold's parts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import UsageError, format_spec
 from recbench.datasets.ratings import Ratings, Rows
 
 DivideFunction = Callable[..., tuple[Rows, ...]]
@@ -18,6 +18,7 @@ Order = Literal["none", "user", "all"]
 Part = Annotated[float, Field(gt=0)]  # a share below 1, or a number of ratings
 ShareOfWhole = Annotated[float, Field(gt=0, lt=1)]
 Several = Annotated[int, Field(ge=1)]
+DAY_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Split:
     rows) or, if it is `of_new_users`, -> (training rows, test rows, rows of the histories): then
     users of the test part have no training rating, and some of their ratings are given with the
     question. Folds are "parts": every rating is tested once over all folds; "draws": each fold is
-    drawn anew; "one": the ratings themselves decide, whatever the seed, so there is one fold. Of
+    drawn anew; "one": the ratings themselves decide, whatever the seed, so there is one fold, or as
+    many as the split's own parameter `folds` says. Of
     the order in time the split respects "none", "user": no user's own future is trained on, or
     "all": nobody's is. `even` parts are of one size, give or take a rating, so none is empty where
     there are as many ratings as folds.
@@ -184,24 +186,42 @@ def last_out(
 
 @register_split("time", "one", order="all")
 def time(
-    ratings: Ratings, n_folds: int, fold: int, seed: int, at: str = "0.8"
+    ratings: Ratings,
+    n_folds: int,
+    fold: int,
+    seed: int,
+    at: str = "0.8",
+    folds: Several = 1,
+    window: str = "",
 ) -> tuple[Rows, Rows]:
     """Everything before a moment is the training part, everything from it on the test part.
 
     `at` is a share of the ratings, counted in the order of time, or a date such as 2005-06-30 (its
-    midnight, UTC). Ratings of one second are never divided. UsageError if a part would be empty.
+    midnight, UTC). With several `folds` what comes from it on is cut into as many parts of as many
+    ratings each; every part is tested once, by what was learned from all that came before it or,
+    with a `window` such as 365d, from the days just before it. Ratings of one second are never
+    divided. UsageError if a part would be empty.
     """
     times = np.asarray(ratings.times)
-    moment = _find_moment(times, at)
-    test = np.flatnonzero(times >= moment)
-    if not 0 < len(test) < len(times):
-        first_day = _day_of(times.min())
-        last_day = _day_of(times.max())
+    moments = _find_cuts(times, at, folds)
+    begins = moments[fold]
+    ends = moments[fold + 1] if fold + 1 < len(moments) else times.max() + 1
+    earliest = begins - _parse_window(window) if window else times.min()
+
+    train = np.flatnonzero((times >= earliest) & (times < begins))
+    test = np.flatnonzero((times >= begins) & (times < ends))
+    if not len(train) or not len(test):
+        parameters = {"at": at}
+        if folds > 1:
+            parameters["folds"] = str(folds)
+        if window:
+            parameters["window"] = window
         raise UsageError(
-            f"time[at={at}] leaves no rating in one of its parts: "
-            f"ratings are from {first_day} to {last_day}"
+            f"{format_spec('time', parameters)} leaves no rating in one of its parts: "
+            f"ratings are from {_day_of(times.min())} to {_day_of(times.max())}, and fold {fold} "
+            f"is cut on {_day_of(begins)}"
         )
-    return rows_without(test, len(ratings))
+    return train, test
 
 
 @register_split("recommenders", "draws")
@@ -348,6 +368,35 @@ def _find_moment(times: NDArray[np.int64], at: str) -> int:
         return moment
     place = int(float(at) * len(times))
     return int(np.partition(times, place)[place])
+
+
+def _find_cuts(times: NDArray[np.int64], at: str, n_cuts: int) -> NDArray[np.int64]:
+    """The moments at which the test parts of `time` begin, ascending; two may be the same."""
+    first = _find_moment(times, at)
+    later = np.sort(times[times >= first])
+    places = np.arange(n_cuts) * len(later) // n_cuts
+    if not len(later):
+        return np.full(n_cuts, first)
+
+    cuts = later[places]
+    cuts[0] = first
+    return cuts
+
+
+def _parse_window(window: str) -> int:
+    """The seconds of a number of days such as 365d. UsageError for anything else."""
+    days = window.removesuffix("d")
+    if window == days or not days.isdecimal() or int(days) < 1:
+        raise UsageError(f"window={window}: expected a number of days, such as 365d")
+    return int(days) * DAY_SECONDS
+
+
+def check_moments(parameters: Mapping[str, Any]) -> None:
+    """UsageError for an `at` or a `window` among the parameters of a split that cannot be read."""
+    if "at" in parameters:
+        parse_moment(parameters["at"])
+    if parameters.get("window"):
+        _parse_window(parameters["window"])
 
 
 def parse_moment(at: str) -> int | None:

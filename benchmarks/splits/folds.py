@@ -16,7 +16,7 @@ from recbench.benchmarks.splits.built_in import (
     SPLITS,
     Order,
     Split,
-    parse_moment,
+    check_moments,
     rows_without,
 )
 from recbench.benchmarks.splits.from_file import (
@@ -93,8 +93,7 @@ def _parse_split(spec: str) -> _ParsedSplit:
     reserved = sorted(GIVEN_BY_BENCH & set(parameters))
     if reserved:
         raise UsageError(f"split {name} takes no parameter {reserved[0]}: use --folds and --seed")
-    if "at" in parameters:
-        parse_moment(parameters["at"])
+    check_moments(parameters)
     return _ParsedSplit(name, built_in, parameters)
 
 
@@ -176,7 +175,7 @@ def _fixed_n_folds(dataset: Dataset, split: _ParsedSplit) -> int | None:
     if split.built_in is None:
         return len(dataset.splits[split.name])
     if split.built_in.folds == "one":
-        return 1
+        return int(split.parameters.get("folds", 1))
     return None
 
 
@@ -268,6 +267,12 @@ def rows_of_histories(
     if not asks_new_users(inner or spec):
         return NO_ROWS
     return _divide_checked(dataset, spec, n_folds, fold, seed, inner).history
+
+
+def has_cuts(spec: str) -> bool:
+    """Whether the folds of a split are several cuts in time."""
+    split = _parse_split(spec)
+    return int(split.parameters.get("folds", 1)) > 1
 
 
 def asks_new_users(spec: str) -> bool:

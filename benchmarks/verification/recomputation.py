@@ -25,7 +25,7 @@ from recbench.benchmarks.records import (
     describe_data,
     evaluation_source,
 )
-from recbench.benchmarks.splits import digest_of_split, divide, rows_of_histories
+from recbench.benchmarks.splits import digest_of_split, divide, has_cuts, rows_of_histories
 from recbench.benchmarks.verification.files import is_early
 from recbench.benchmarks.verification.ledger import Closeness, Ledger
 from recbench.datasets.foundation import UsageError
@@ -76,7 +76,9 @@ def recompute_metrics(
         train = dataset.ratings.take(train_rows)
         test = dataset.ratings.take(test_rows)
         known = dataset.ratings.take(np.concatenate([train_rows, history_rows]))
-        fold = describe_fold(train, train_rows, test, test_rows, history_rows)
+        split, *_, inner = division
+        is_cut = has_cuts(split) and not inner
+        fold = describe_fold(train, train_rows, test, test_rows, history_rows, is_cut=is_cut)
         for record in group:
             _compare_data_facts(record, dataset, fold, ledger)
             _recompute_record(run, record, list(columns), dataset, known, test, ledger)

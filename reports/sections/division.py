@@ -1,11 +1,15 @@
 """The report's warning about random splits of timed ratings, and what another split says."""
 
+import statistics
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from scipy.stats import kendalltau
 
 from recbench.benchmarks.metrics import find_metric
-from recbench.benchmarks.splits import order_in_time
+from recbench.benchmarks.records import FoldFacts
+from recbench.benchmarks.splits import has_cuts, order_in_time
 from recbench.datasets.foundation import Bounds
 from recbench.reports import words
 from recbench.reports.answers import headline_columns
@@ -35,9 +39,10 @@ class TwoMeans:
 
 @section("Does the split matter?", place=45)
 def division(results: Results) -> list[Block] | None:
-    """A note where times are known but not respected; with `--also-split`, every row's two places.
+    """A note where times are known but not respected; every cut in time, where there are several;
+    with `--also-split`, every row's two places.
 
-    None if there is nothing to note and no other split.
+    None if there is nothing to note, one cut and no other split.
     """
     main = results.records[0].cell.split
     other = _other_split(results)
@@ -45,12 +50,90 @@ def division(results: Results) -> list[Block] | None:
     if ignores_times(results):
         blocks.append(_warn_of_future(main, hints_at_option=other is None))
 
+    if has_cuts(main):
+        blocks.append(_tabulate_cuts(results))
+        for column in headline_columns(results):
+            blocks.append(_tabulate_by_cut(results, column))
+
     if other is not None:
         blocks.append(_introduce_other(results, other))
         for column in headline_columns(results):
             blocks.append(_compare_places(results, column, main, other))
 
     return blocks or None
+
+
+def _tabulate_cuts(results: Results) -> Table:
+    """When the test part of each cut begins, and how much of it is warm."""
+    lines = []
+    for fold, facts in sorted(_find_cuts(results).items()):
+        begins = datetime.fromtimestamp(facts.begins or 0, UTC).date().isoformat()
+        n_cold = facts.cold_ratings or 0
+        texts = (
+            f"{facts.train:,}",
+            f"{facts.test:,}",
+            f"{facts.test - n_cold:,}",
+            f"{n_cold:,}",
+            f"{facts.cold_users or 0:,}",
+            f"{facts.cold_items or 0:,}",
+        )
+        name = f"cut {fold + 1}, from {begins}"
+        lines.append(TableLine(RowName(name), tuple(TableCell(text) for text in texts)))
+
+    return Table(
+        "Cuts in time",
+        "Every cut is a fold: what comes before it is learned from, all of it or the days of the "
+        "window, and what comes from it until the next cut is tested. A test rating is cold if its "
+        "user or its item has no training rating, and warm otherwise.",
+        (
+            TableHead("cut", "text"),
+            TableHead("training ratings"),
+            TableHead("test ratings"),
+            TableHead("warm"),
+            TableHead("cold"),
+            TableHead("cold-start users"),
+            TableHead("cold-start items"),
+        ),
+        tuple(lines),
+    )
+
+
+def _find_cuts(results: Results) -> dict[int, FoldFacts]:
+    """What is known of the folds, by number; of a row that has got so far."""
+    return {
+        record.cell.fold: record.fold
+        for row in results.rows
+        for record in row.records
+        if record.fold is not None and record.fold.begins is not None
+    }
+
+
+def _tabulate_by_cut(results: Results, column: str) -> Table:
+    """The rows with a value in every cut: each of them and their mean, best mean first."""
+    metric = find_metric(column)
+    rows = sorted(_list_by_cut(results, column), key=lambda row: metric.loss(row[1]))
+    n_cuts = results.records[0].cell.n_folds
+    lines = []
+    for name, mean, values in rows:
+        cells = [TableCell(words.number(value)) for value in (*values, mean)]
+        lines.append(TableLine(RowName(name), tuple(cells)))
+
+    heads = [TableHead(f"cut {cut + 1}") for cut in range(n_cuts)]
+    return Table(
+        f"{column} by cut",
+        f"{column} at each cut and as a mean over them: one cut is one draw of a period.",
+        (TableHead("row", "text"), *heads, TableHead("mean")),
+        tuple(lines),
+        is_sortable=True,
+    )
+
+
+def _list_by_cut(results: Results, column: str) -> Iterator[tuple[str, float, list[float]]]:
+    """The name of each row, its mean and its values in the order of the cuts."""
+    for row in results.contestants:
+        values = [value for value in row.values(column) if value is not None]
+        if len(values) == row.records[0].cell.n_folds and not row.failures:
+            yield row.name, statistics.fmean(values), values
 
 
 def ignores_times(results: Results) -> bool:

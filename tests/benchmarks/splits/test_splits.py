@@ -134,6 +134,63 @@ def test_time_leaves_nobodys_future_in_the_past(n: int, share: float, seed: int)
     assert len(train) <= share * n
 
 
+@given(
+    st.integers(60, 300),
+    st.integers(2, 6),
+    st.sampled_from(["0.3", "0.6", "1970-02-15"]),
+    st.sampled_from(["", "1d", "20d", "365d"]),
+    st.integers(0, 1000),
+)
+@settings(max_examples=80, deadline=None)
+def test_no_cut_in_time_trains_on_the_future(
+    n: int, n_cuts: int, at: str, window: str, seed: int
+) -> None:
+    """Nor tears a second; the test parts follow each other until the end, and each is tested once.
+
+    The times of the data are days, of which many ratings share one.
+    """
+    data = dataset(n, seed)
+    times = data.ratings.times
+    assert times is not None
+    spec = f"time[at={at},folds={n_cuts}" + (f",window={window}]" if window else "]")
+    try:
+        folds = [divide(data, spec, n_cuts, fold, seed) for fold in range(n_cuts)]
+    except UsageError as error:
+        assert "leaves no rating in one of its parts: ratings are from 1970-01-0" in str(error)
+        return
+    assert resolve_n_folds(data, spec, None) == n_cuts
+    before: set[int] = set()
+    for train, test in folds:
+        assert times[train].max() < times[test].min()
+        for part in (train, test):
+            torn = np.isin(times, times[part])
+            assert set(np.flatnonzero(torn)) == set(part), "a second is in one part or in none"
+        if window:
+            seconds = int(window[:-1]) * 86_400
+            is_dated = at.startswith("1970") and test is folds[0][1]
+            cut = 45 * 86_400 if is_dated else times[test].min()  # on which nobody need have rated
+            between = (times >= cut - seconds) & (times < cut)
+            assert set(np.flatnonzero(between)) == set(train)
+        else:
+            assert set(train) == set(np.flatnonzero(times < times[test].min()))
+            assert before <= set(train)
+        before |= set(test.tolist())
+    assert before == set(np.flatnonzero(times >= times[folds[0][1]].min()))
+    assert sum(len(test) for _, test in folds) == len(before)
+
+
+def test_cuts_in_time_hold_as_many_ratings_each() -> None:
+    data = dataset(400, 1)
+    data = replace(data, ratings=replace(data.ratings, times=np.arange(400)[::-1].copy()))
+    folds = [divide(data, "time[at=0.5,folds=4]", 4, fold, 0) for fold in range(4)]
+    assert [len(train) for train, _ in folds] == [200, 250, 300, 350]
+    assert [len(test) for _, test in folds] == [50] * 4
+    window = [len(divide(data, "time[at=0.5,folds=2,window=1d]", 2, fold, 0)[0]) for fold in (0, 1)]
+    assert window == [200, 300]
+    one, cut = (divide(data, spec, 1, 0, 0) for spec in ("time[at=0.5]", "time[at=0.5,folds=1]"))
+    assert (one[0] == cut[0]).all() and (one[1] == cut[1]).all()
+
+
 def test_time_takes_a_date() -> None:
     data = dataset(100, 0)
     train, test = divide(data, "time[at=1970-02-01]", 1, 0, 0)
@@ -187,6 +244,11 @@ def test_recommenders_is_microsofts_row_for_row(movielens: Dataset) -> None:
         ("time[at=1.5]", None, "expected a share between 0 and 1, or a date"),
         ("time[at=2100-01-01]", None, "leaves no rating in one of its parts"),
         ("time", 3, "has 1; leave --folds out"),
+        ("time[folds=4]", 3, "has 4; leave --folds out"),
+        ("time[folds=0]", None, "greater than or equal to 1"),
+        ("time[folds=90]", None, "time[at=0.8,folds=90] leaves no rating in one of its parts"),
+        ("time[window=365]", None, "window=365: expected a number of days, such as 365d"),
+        ("time[window=0d]", None, "expected a number of days"),
         ("kfold", 1, "expected 2 to 100"),
         ("kfold", 101, "expected 2 to 100"),
         ("recommenders[train=1]", None, "less than 1"),
