@@ -213,12 +213,20 @@ def render_page(subject: Subject, parts: Sequence[Part], kind: Kind) -> str:
     page = _make_environment(kind).get_template(f"page.{kind}")
     text = page.render(
         results=subject.results,
+        notice=_shorten_notice(subject.results),
         title=subject.title,
         sections=sections,
         embedded=subject.embedded,
     )
     # Whatever a template has put in by itself; a page has no bound, its pieces do
     return make_legible(text.rstrip(), longest=len(text)) + "\n"
+
+
+def _shorten_notice(results: Results | DatasetComparison) -> str:
+    """What is said of simulated data, without the folders of the machine; empty of real data."""
+    if not results.simulated:
+        return ""
+    return words.hide_paths(results.about.data.notice.removeprefix("SIMULATED: "))
 
 
 def _make_environment(kind: Kind) -> Environment:

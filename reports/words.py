@@ -28,6 +28,7 @@ from recbench.reports.results import Results, Row
 
 NONE = "–"
 
+ABSOLUTE_PATH = re.compile(r"(?<![\w:/.…])(?:/[^\s/]+)*/([^\s/]+)")
 FIELD_NAMES = {"rmse": "RMSE", "mae": "MAE", "ndcg": "nDCG", "map": "MAP", "mrr": "MRR"}
 
 CROSS_VALIDATIONS = {
@@ -77,6 +78,15 @@ def effect(size: float) -> str:
     return NONE if math.isnan(size) else f"{size:+.2f}".replace("-", "−")
 
 
+def hide_paths(text: str) -> str:
+    """`text` without the folders of a machine that stand in it; addresses stay.
+
+    >>> hide_paths("put it from https://a.org/b/c into /home/ann/data/netflix.")
+    'put it from https://a.org/b/c into …/netflix.'
+    """
+    return ABSOLUTE_PATH.sub(r"…/\1", text)
+
+
 def slug(text: str) -> str:
     """`text` as a part of a file's name."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
@@ -106,8 +116,10 @@ def cosine(value: float) -> str:
     return f"{value:.2f}"
 
 
-def duration(value: float) -> str:
+def duration(value: float | None) -> str:
     """A time in the unit that suits it, three significant digits: `2.43 µs`, `135 ms`, `3.35 s`."""
+    if value is None:
+        return NONE
     name, scale = unit_of_time(value)
     return f"{seconds(value * scale)} {name}"
 

@@ -6,6 +6,7 @@ They come from the raw answers on disk.
 import difflib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -166,9 +167,7 @@ def make_examples(
 
     people = [question.person for question in questions]
     similar = _find_similar(dataset)
-    titles = {}
-    for item in sorted(_collect_items(people, similar)):
-        titles[item] = _title_with_year(dataset.catalogue, item)
+    titles = _name_items(dataset, _collect_items(people, similar))
 
     return Examples(
         digest=dataset.digest,
@@ -387,6 +386,21 @@ def _find_similar(dataset: Dataset) -> Similar | None:
     is_alike = is_described[items] & (cosines > 0)
     pairs = _pair_items(items[is_alike], cosines[is_alike])
     return Similar(item, int(counts[item]), pairs[:N_SIMILAR])
+
+
+def _name_items(dataset: Dataset, items: Iterable[int]) -> dict[int, str]:
+    """The titles of items, in the order of their indices; of equal ones with the item's id.
+
+    Two items of one title would else look like one that is recommended twice.
+    """
+    counts = Counter(dataset.catalogue.titles)
+    titles = {}
+    for item in sorted(items):
+        title = _title_with_year(dataset.catalogue, item)
+        if counts[dataset.catalogue.titles[item]] > 1:
+            title = f"{title}, id {dataset.item_ids[item]}"
+        titles[item] = title
+    return titles
 
 
 def _title_with_year(catalogue: Catalogue, item: int) -> str:

@@ -72,7 +72,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class Matrix:
-    """The best rows against each other, best first; None on the diagonal."""
+    """The best rows against each other, best first: each pair once, the better row minus the other.
+
+    None on the diagonal and below it.
+    """
 
     column: str
     names: list[str]
@@ -81,10 +84,7 @@ class Matrix:
 
 
 def difference_matrix(found: Certainty, column: str) -> Matrix:
-    """All pairs of the best `MOST_ROWS` rows.
-
-    What is below the diagonal is exactly minus what is above.
-    """
+    """All pairs of the best `MOST_ROWS` rows, each once: a row minus one that stands behind it."""
     boot = found.bootstrap
     shown = found.order[:MOST_ROWS]
     names = [found.rows[index].name for index in shown]
@@ -93,20 +93,13 @@ def difference_matrix(found: Certainty, column: str) -> Matrix:
 
     gaps: list[list[Gap | None]] = [[None] * len(shown) for _ in shown]
     for y, first in enumerate(shown):
-        for x, second in enumerate(shown[:y]):
-            difference, low, high = boot.difference(first, second)
+        for x, second in enumerate(shown[y + 1 :], start=y + 1):
+            estimate = boot.difference(first, second)
             p = float(boot.pairwise_p_values[first, second])
-            shade = min(1.0, abs(difference) / largest)
-
-            estimate = (difference, low, high)
+            shade = min(1.0, abs(estimate[0]) / largest)
             is_better = bool(losses[first] - losses[second] < 0)
             tip = _describe_difference(names[y], names[x], column, estimate, p)
             gaps[y][x] = Gap(tip, *estimate, p, is_better, shade)
-
-            mirrored = (-difference, -high, -low)
-            is_worse = bool(losses[second] - losses[first] < 0)
-            tip = _describe_difference(names[x], names[y], column, mirrored, p)
-            gaps[x][y] = Gap(tip, *mirrored, p, is_worse, shade)
     return Matrix(column, names, gaps, len(found.rows))
 
 

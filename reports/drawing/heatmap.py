@@ -14,7 +14,7 @@ from recbench.benchmarks.metrics import ARROWS, Metric
 from recbench.benchmarks.records import PHASES
 from recbench.datasets.foundation import Bounds
 from recbench.reports.results import Results, Row, metrics
-from recbench.reports.words import NONE, between, interval, megabytes, number, plus_minus, seconds
+from recbench.reports.words import NONE, between, duration, interval, megabytes, number, plus_minus
 
 # Safe for colour-blind eyes; grows evenly darker, so it works in grey print too.
 COLOURS = colormaps["YlGnBu"]
@@ -319,16 +319,16 @@ def _accuracy_tip(row: Row, column: str, bounds: Bounds | None) -> str:
 def describe_times(fit: float | None, *test: float | None) -> str:
     """Such as `fit 1.2 s, test 0.3 s`, where testing is rating and ranking together."""
     known = [time for time in test if time is not None]
-    tested = seconds(sum(known)) if known else NONE
-    return f"fit {seconds(fit)} s, test {tested} s"
+    tested = duration(sum(known)) if known else NONE
+    return f"fit {duration(fit)}, test {tested}"
 
 
 def cost_heatmap(results: Results) -> Heatmap:
     """Rows against seconds of each phase and megabytes."""
-    shown = [(Column(COLD_COSTS, "s", "↓"), _cold_squares(results))]
+    shown = [(Column(COLD_COSTS, "time", "↓"), _cold_squares(results))]
     for phase in PHASES:
-        shown.append((Column(phase, "s", "↓"), _time_squares(results, phase)))
-    shown.append((Column(ALL_PHASES, "s", "↓"), _total_squares(results)))
+        shown.append((Column(phase, "time", "↓"), _time_squares(results, phase)))
+    shown.append((Column(ALL_PHASES, "time", "↓"), _total_squares(results)))
     for memory, label in MEMORY_COLUMNS.items():
         shown.append((Column(label, "MB", "↓"), _memory_squares(results, memory)))
 
@@ -339,7 +339,7 @@ def cost_heatmap(results: Results) -> Heatmap:
         for row, square in zip(results.rows, squares, strict=True):
             by_row[row.name].append(square)
 
-    title = "Seconds (mean over folds) and memory"
+    title = "Time (mean over folds) and memory"
     lines = _lines_of_rows(results, by_row)
     return Heatmap("cost", title, columns, lines)
 
@@ -350,7 +350,7 @@ def _time_squares(results: Results, phase: str) -> list[Square]:
     shades = scale_to_shades(times, log=True)
     squares = []
     for row, time, shade in zip(results.rows, times, shades, strict=True):
-        average = f"{row.name}, {phase}: {seconds(time)} s on average over the folds"
+        average = f"{row.name}, {phase}: {duration(time)} on average over the folds"
         tip = f"{average}\n{_describe_samples(row, phase)}"
 
         # A time that should be a median, and is not, is marked.
@@ -361,7 +361,7 @@ def _time_squares(results: Results, phase: str) -> list[Square]:
 
         mark = "once" if is_single else ""
         colour = None if is_grey else shade
-        squares.append(Square(seconds(time), tip, time, colour, mark, is_grey))
+        squares.append(Square(duration(time), tip, time, colour, mark, is_grey))
     return squares
 
 
@@ -372,10 +372,10 @@ def _cold_squares(results: Results) -> list[Square]:
     squares = []
     for row, time, shade in zip(results.rows, times, shades, strict=True):
         meaning = "the most of any fold" if time is not None else "not measured"
-        tip = f"{row.name}, {COLD_COSTS}: {seconds(time)} s, {meaning}"
+        tip = f"{row.name}, {COLD_COSTS}: {duration(time)}, {meaning}"
         is_grey = row.contended and time is not None
         colour = None if is_grey else shade
-        squares.append(Square(seconds(time), tip, time, colour, grey=is_grey))
+        squares.append(Square(duration(time), tip, time, colour, grey=is_grey))
     return squares
 
 
@@ -385,10 +385,10 @@ def _total_squares(results: Results) -> list[Square]:
     shades = scale_to_shades(times, log=True)
     squares = []
     for row, time, shade in zip(results.rows, times, shades, strict=True):
-        tip = f"{row.name}, {ALL_PHASES}: {seconds(time)} s on average over the folds"
+        tip = f"{row.name}, {ALL_PHASES}: {duration(time)} on average over the folds"
         is_grey = row.contended and time is not None
         colour = None if is_grey else shade
-        squares.append(Square(seconds(time), tip, time, colour, grey=is_grey))
+        squares.append(Square(duration(time), tip, time, colour, grey=is_grey))
     return squares
 
 

@@ -180,6 +180,7 @@ class TableHead:
     words: Words
     content: Content = "number"
     small: tuple[str, ...] = ()
+    higher_is_better: bool = False  # a sortable column puts its greatest numbers first
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ from recbench.reports.rendering.blocks import (
 )
 from recbench.reports.words import NONE
 
+BEST_FIRST = ' data-first="descending"'  # so that the first click on a head puts the best first
 CLASSES = {
     "number": "",
     "text": "text",
@@ -270,6 +271,8 @@ def _render_table(table: Table) -> Markup:
 def _render_head(head: TableHead) -> Markup:
     # What a column holds is a matter of its cells; its head only stands on the same side.
     style = "" if head.content == "number" else ' class="text"'
+    if head.higher_is_better:
+        style += BEST_FIRST
     small = Markup("").join(_fill("<small>{}</small>", line) for line in head.small)
     pattern = '<th scope="col"{}>{}{}</th>'
     return _fill(pattern, Markup(style), _render_words(head.words), small)
@@ -341,9 +344,9 @@ def _render_figure(figure: Figure) -> Markup:
 def _render_heatmap(block: HeatmapTable) -> Markup:
     """The table, one body for each family, and the key to its colours and marks."""
     drawn = block.heatmap
-    caption = block.caption
+    caption = _escape(block.caption)
     if block.tips:
-        caption += f" {_explain_tips(block.tips)}; a click on a head sorts."
+        caption += _say_on_screen(f"{_explain_tips(block.tips)}; a click on a head sorts.")
 
     heads = Markup("\n").join(_render_heatmap_head(column) for column in drawn.columns)
     bodies = Markup("\n").join(
@@ -364,6 +367,11 @@ def _render_heatmap(block: HeatmapTable) -> Markup:
     return content
 
 
+def _say_on_screen(text: str) -> Markup:
+    """A sentence on what a reader can do, which paper does not repeat."""
+    return _fill(' <span class="on-screen">{}</span>', text)
+
+
 def _explain_tips(tips: str) -> str:
     return f"Point at a number or go there with the arrow keys for {tips}"
 
@@ -372,13 +380,16 @@ def _render_heatmap_head(column: Column) -> Markup:
     arrow = Markup("")
     if column.arrow:
         arrow = " " + _render_words((Sign(column.arrow), Spoken(f", {column.better}")))
-    pattern = '<th scope="col">{}<small>{}{}</small></th>'
-    return _fill(pattern, column.name, column.unit, arrow)
+    first = Markup(BEST_FIRST) if column.better.startswith("higher") else Markup("")
+    pattern = '<th scope="col"{}>{}<small>{}{}</small></th>'
+    return _fill(pattern, first, column.name, column.unit, arrow)
 
 
 def _render_family(drawn: Heatmap, family: str, lines: Iterable[Line]) -> Markup:
     n_columns = len(drawn.columns)
-    pattern = '<tbody>\n<tr><th scope="rowgroup" colspan="{}">{}</th></tr>\n{}\n</tbody>'
+    pattern = (
+        '<tbody>\n<tr><th scope="rowgroup" colspan="{}"><span>{}</span></th></tr>\n{}\n</tbody>'
+    )
     body = Markup("\n").join(_render_heatmap_line(line, n_columns) for line in lines)
     return _fill(pattern, n_columns + 1, family, body)
 
@@ -443,23 +454,26 @@ def _render_key(drawn: Heatmap) -> Markup:
 
 
 def _render_matrix(block: MatrixTable) -> Markup:
-    """The table of differences; its columns have the numbers of the rows, and names to be heard."""
+    """The table of differences; its columns have the numbers of the rows, and names to be heard.
+
+    Each pair stands once, so the best row has no column and the last one no line.
+    """
     names = block.matrix.names
     heads = []
-    for number, name in enumerate(names, start=1):
+    for number, name in enumerate(names[1:], start=2):
         words = _render_words((Sign(str(number)), Spoken(name)))
         heads.append(_fill('<th scope="col">{}</th>', words))
 
     lines = []
     for number, (name, gaps) in enumerate(zip(names, block.matrix.gaps, strict=True), start=1):
         words = _render_words((Sign(f"{number} "), RowName(name)))
-        cells = Markup("").join(_render_gap(gap) for gap in gaps)
+        cells = Markup("").join(_render_gap(gap) for gap in gaps[1:])
         lines.append(_fill('<tr><th scope="row">{}</th>{}</tr>', words, cells))
 
     table = _fill(
         '<table class="heat matrix">\n<caption>{}</caption>\n<thead><tr>'
         '<th scope="col" class="text">row</th>{}</tr></thead>\n<tbody>\n{}\n</tbody>\n</table>',
-        f"{block.caption} {_explain_tips(block.tips)}.",
+        _escape(block.caption) + _say_on_screen(f"{_explain_tips(block.tips)}."),
         Markup("").join(heads),
         Markup("\n").join(lines),
     )
@@ -467,7 +481,7 @@ def _render_matrix(block: MatrixTable) -> Markup:
 
 
 def _render_gap(gap: Gap | None) -> Markup:
-    """One difference; the diagonal has none."""
+    """One difference; the diagonal has none, and what stands above it is not said again."""
     if gap is None:
         return Markup('<td class="none"></td>')
     attributes = _fill(' tabindex="0" title="{}"', gap.tip) + _paint(gap.colours)

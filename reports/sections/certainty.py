@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from recbench.benchmarks.certainty import LEVEL, longest_alike_groups
+from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import Record
 from recbench.benchmarks.splits import is_seeded
 from recbench.reports import words
@@ -112,8 +113,8 @@ def _draw_pairs(results: Results, found: Certainty, column: str) -> list[Block]:
         subject += f", the {extent}"
 
     caption = (
-        f"{subject}. Purple: the row is better; orange: it is worse; ≈ without colour: the two are "
-        "not significantly different."
+        f"{subject}, each pair once, the best row first. With colour: the row is significantly "
+        "better; ≈ without colour: the two are not significantly different."
     )
 
     ranks_title = title_figure(results, f"Ranks by {column}")
@@ -141,10 +142,16 @@ def _tabulate_rows(found: Certainty, column: str) -> Table:
         "d",
         "tied with the best",
     )
+    rising = ["first in"]
+    if find_metric(column).better == "higher":
+        rising += ["mean", "95 % interval", "difference to the best"]
     return Table(
         f"Certainty of {column}",
         f"{column}: rows from best to worst",
-        (TableHead("row", "text"), *(TableHead(head) for head in heads)),
+        (
+            TableHead("row", "text"),
+            *(TableHead(head, higher_is_better=head in rising) for head in heads),
+        ),
         tuple(_compare_with_best(found, index) for index in found.order),
         is_sortable=True,
     )

@@ -1,5 +1,6 @@
 """The report's answer to what the rows cost: seconds, megabytes, accuracy against time."""
 
+from recbench.benchmarks.metrics import find_metric
 from recbench.reports import words
 from recbench.reports.answers import headline_columns
 from recbench.reports.drawing import (
@@ -129,7 +130,7 @@ def _tabulate_points(points: list[Point], column: str) -> Table:
         f"{column} and {COST_IN_WORDS}, the fastest first; on the front are the rows named above",
         (
             TableHead("row", "text"),
-            TableHead(f"mean {column}"),
+            TableHead(f"mean {column}", higher_is_better=find_metric(column).better == "higher"),
             TableHead("convert + fit + rank"),
             TableHead("on the front"),
         ),

@@ -58,7 +58,7 @@ def recommendations(results: Results) -> list[Block] | None:
     examples = _read_examples(results)
     if examples is not None:
         blocks += [Paragraph(sentence) for sentence in _introduce(results, examples)]
-        for person in examples.people:
+        for person in order_people(results, examples):
             blocks += _describe_person(results, examples, person)
         blocks += _describe_similar(examples)
 
@@ -93,6 +93,19 @@ def list_answers(results: Results, person: Person) -> list[RowAnswer]:
                 listed.append(RowAnswer(answer, record, row.family))
 
     return listed
+
+
+def order_people(results: Results, examples: Examples) -> list[Person]:
+    """The users for whom the most lists have a relevant title first; others in their order."""
+
+    def count_hits(person: Person) -> int:
+        relevant = {item for item, value in person.tested.items() if value >= examples.threshold}
+        lists = [one.answer.recommended or [] for one in list_answers(results, person)]
+        return sum(not relevant.isdisjoint(items[:LIST_LENGTH]) for items in lists)
+
+    if examples.named:
+        return examples.people
+    return sorted(examples.people, key=count_hits, reverse=True)
 
 
 def order_columns(results: Results) -> tuple[str, str]:

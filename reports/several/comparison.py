@@ -209,7 +209,7 @@ class DatasetComparison:
 
     def draw_times(self) -> Overview:
         """Rows against data sets: seconds of all phases."""
-        title = "seconds of all phases, mean over folds"
+        title = "time of all phases, mean over folds"
         return self._draw_overview("time", title, self._cost_by_run, ALL_PHASES)
 
     def _draw_overview(

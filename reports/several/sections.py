@@ -93,7 +93,7 @@ def cost(comparison: DatasetComparison) -> list[Block]:
     """The heatmap of times, and whether they come from one machine."""
     drawn = comparison.draw_times()
     caption = (
-        "Seconds of convert, fit, rate and rank together, mean over folds, on each data set; "
+        "Time of convert, fit, rate and rank together, mean over folds, on each data set; "
         "colours on a logarithmic scale for each column, brighter is less."
     )
     heatmap = HeatmapTable(drawn, _draw_overview(comparison, drawn), caption)

@@ -126,7 +126,7 @@ for (const table of document.querySelectorAll("table.heat")) {
   });
 }
 
-// A click on a head sorts: first one way, then the other, then back to families. Rows without a value stay below.
+// A click on a head sorts: the best first, then the other way, then back to families. Rows without a value stay below.
 for (const table of document.querySelectorAll("table.sortable")) {
   const groups = [...table.tBodies], original = groups.map(group => [...group.rows]);
   const heads = [...table.tHead.rows[0].cells];
@@ -143,7 +143,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
     button.append(...[...head.childNodes].filter(node => node.nodeName !== "SMALL"));
     head.prepend(button);
     button.addEventListener("click", () => {
-      const next = { ascending: "descending", descending: null }[head.ariaSort] ?? (head.ariaSort ? null : "ascending");
+      const first = head.dataset.first ?? "ascending", second = first === "ascending" ? "descending" : "ascending";
+      const next = head.ariaSort === first ? second : head.ariaSort === second ? null : first;
       heads.forEach(other => other.removeAttribute("aria-sort"));
       groups.forEach((group, i) => group.append(...original[i]));
       for (const title of table.querySelectorAll("th[scope=rowgroup]")) title.parentNode.hidden = next !== null;

@@ -178,7 +178,9 @@ def test_latex_tables_have_the_numbers_and_the_marks(run: Path, tmp_path: Path) 
         for line in check_source((tmp_path / "tables" / "cost.tex").read_text())
         if len(line) > 3
     }
-    assert all(words.seconds(one.seconds("fit")) in fits[f"{{{one.name}}}"] for one in results.rows)
+    assert all(
+        words.duration(one.seconds("fit")) in fits[f"{{{one.name}}}"] for one in results.rows
+    )
 
 
 def test_latex_of_failures_simulated_data_and_published_numbers(tmp_path: Path) -> None:

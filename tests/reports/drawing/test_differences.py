@@ -13,20 +13,13 @@ from recbench.reports.drawing import differences
 from recbench.reports.results import Certainty, Results, Row
 
 
-def test_differences_are_antisymmetric_and_their_marks_are_the_p_values(whole: Results) -> None:
+def test_each_pair_stands_once_and_its_mark_is_the_p_value(whole: Results) -> None:
     found = whole.certainty["rmse"]
     shown = differences.difference_matrix(found, "rmse")
     boot = found.bootstrap
-    for (y, one), (x, other) in itertools.permutations(enumerate(found.order), 2):
+    for (y, one), (x, other) in itertools.combinations(enumerate(found.order), 2):
         gap = shown.gaps[y][x]
-        back = shown.gaps[x][y]
-        assert gap and back
-        assert (gap.difference, gap.low, gap.high, gap.p) == (
-            -back.difference,
-            -back.high,
-            -back.low,
-            back.p,
-        )
+        assert gap and shown.gaps[x][y] is None
         assert (gap.difference, gap.low, gap.high) == pytest.approx(boot.difference(one, other))
         assert (
             gap.apart

@@ -6,13 +6,21 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from recbench.benchmarks.records.examples import FILE, Answer, Examples, Person, Similar
+from recbench.benchmarks.records.examples import (
+    FILE,
+    Answer,
+    Examples,
+    Person,
+    Similar,
+    read_examples,
+)
 from recbench.benchmarks.records.record import Record, Run
 from recbench.datasets.foundation.spec import UsageError
 from recbench.datasets.profile import SCHEMA
 from recbench.reports.build import describe_run, describe_sections, render_page
 from recbench.reports.rendering import Block, list_pictures
 from recbench.reports.results import Results
+from recbench.reports.sections.recommendations import order_people
 from tests.reports.block_texts import find_tables, heads_of, texts_of
 from tests.reports.invented_runs import DATA, cell, failed, normal, ok, write
 from tests.reports.test_reports import Page, plain
@@ -294,3 +302,17 @@ def test_learning_with_a_failed_fold_or_numbers_that_are_none_has_no_mean(tmp_pa
 
 def test_without_traces_there_is_nothing_on_learning(tmp_path: Path) -> None:
     assert "learning" not in shown(write(tmp_path, normal()))[0]
+
+
+def test_the_user_with_the_most_hits_comes_first_unless_users_were_named(tmp_path: Path) -> None:
+    write(tmp_path, normal())
+    records = first_fold(tmp_path)
+    without = person(records, id="without", tested={2: 2.0, 5: 4.0}, compared=[2])
+    with_hits = person(records, id="with-hits")
+    example(tmp_path, without, with_hits)
+    results = Results.read(tmp_path)
+    examples = read_examples(tmp_path)
+    assert examples is not None
+    assert [one.id for one in order_people(results, examples)] == ["with-hits", "without"]
+    named = replace(examples, named=True)
+    assert [one.id for one in order_people(results, named)] == ["without", "with-hits"]

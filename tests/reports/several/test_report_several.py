@@ -238,9 +238,9 @@ def test_the_heatmaps_have_the_numbers_of_the_runs(three: list[Path], report: Pa
                     shown[row].removeprefix("≈ ") == ("★ " if row == best else "") + f"{mean:.4f}"
                 )
                 assert f"{mean:.4f}" in html
-    times = table_below(markdown, "Seconds of convert, fit, rate and rank together")
+    times = table_below(markdown, "Time of convert, fit, rate and rank together")
     results = Results.read(three[1])
-    spent = {row.name: words.seconds(row.seconds(*PHASES)) for row in results.rows}
+    spent = {row.name: words.duration(row.seconds(*PHASES)) for row in results.rows}
     assert {row[0]: row[2] for row in times[1:]} == spent
 
 
