@@ -10,10 +10,13 @@ EARLIEST_TIME = 600_000_000  # 1989 in seconds: smaller numbers may be ids
 LATEST_TIME = 4_102_444_800
 UNITS_PER_SECOND = (1, 10**3, 10**6, 10**9)
 MOSTLY = 0.95
+DECIMALS = 5  # of coordinates
+LARGEST_DEGREE = 180
 FEW_KINDS = 8  # distinct texts of a column that says what kind of event a line is
 NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
 DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d).*|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?!\d).*|"
+    r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2}( \d{1,2}:\d{2}.*)?|"
     r"\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{4}.*|[A-Z][a-z]{2},? [A-Z][a-z]{2} \d.*\d{4}.*|"
     r"[A-Z][a-z]{2,8} \d{1,2},? \d{4}.*"
 )
@@ -57,8 +60,16 @@ class ColumnProfile:
 
     @property
     def could_be_ratings(self) -> bool:
-        """Whether these are numbers on a narrow scale."""
-        return bool(self.numbers) and max(map(abs, self.numbers)) <= NARROW
+        """Whether these are numbers on a narrow scale, and not nothing but zeros."""
+        return bool(self.numbers) and 0 < max(map(abs, self.numbers)) <= NARROW
+
+    @property
+    def could_be_coordinates(self) -> bool:
+        """Whether these are degrees with so many decimals that nobody has rated by them."""
+        if not self.numbers or max(map(abs, self.numbers)) > LARGEST_DEGREE:
+            return False
+        n_precise = sum(len(text.partition(".")[2]) >= DECIMALS for text in self.texts)
+        return n_precise >= MOSTLY * len(self.texts)
 
     @property
     def could_be_ids(self) -> bool:

@@ -30,28 +30,58 @@ USUAL_NAMES = {
         "beerbeerid", "restaurant", "restaurantid", "hotel", "hotelid", "place", "placeid",
         "venue", "venueid", "course", "courseid", "article", "articleid", "news", "newsid",
         "manga", "mangaid", "album", "albumid", "show", "showid", "wine", "wineid", "content",
-        "contentid", "sku", "artikel", "produkt", "buch", "livre", "pelicula", "libro",
+        "contentid", "sku", "stockcode", "gmapid", "postid", "artikel", "produkt", "buch",
+        "livre", "pelicula", "libro",
     ),
     "rating": (
         "rating", "ratings", "stars", "score", "value", "overall", "bookrating", "starrating",
-        "reviewoverall", "reviewrating", "reviewscore", "userrating", "points", "grade",
+        "reviewoverall", "reviewrating", "reviewscore", "userrating", "userscore", "myscore",
+        "star", "points", "grade",
         "preference", "relevance", "bewertung", "calificacion",
     ),
     "time": (
         "timestamp", "time", "unixreviewtime", "unixtime", "datetime", "date", "ratedat",
-        "reviewtime", "reviewdate", "ratingdate", "ratingtimestamp", "createdat", "tstamp", "ts",
+        "reviewtime", "reviewdate", "ratingdate", "ratingtimestamp", "ratingtime",
+        "reviewtimestamp", "dateadded", "createdat", "tstamp", "ts",
         "eventtime", "submissiondate", "datum", "fecha",
     ),
 }
 COUNT_NAMES = (
     "plays", "playcount", "weight", "count", "counts", "hours", "playtime", "playtimeforever",
     "hoursplayed", "listens", "clicks", "views", "quantity", "qty", "purchases", "n", "freq",
-    "frequency", "times",
+    "frequency", "times", "listencount", "watchcount", "viewcount", "clickcount", "numplays",
+    "totalplays", "amount",
 )
 ROW_NAMES = (  # of columns that number the rows
     "", "index", "id", "rowid", "row", "unnamed0", "reviewid", "ratingid", "orderid", "sessionid",
     "eventid", "transactionid",
 )
+# Words in the names of columns that are no ratings, whatever stands in them
+OTHER_WORDS = frozenset({
+    "price", "cost", "sales", "sale", "discount", "disc", "age", "year", "month", "day", "hour",
+    "minute", "second", "week", "date", "time", "lat", "lon", "lng", "latitude", "longitude",
+    "duration", "length", "size", "category", "cat", "status", "code", "zip", "pin", "votes",
+    "helpful", "funny", "useful", "cool", "page", "step", "rank", "position", "channel", "store",
+    "city", "country", "id", "key", "no", "nr", "number", "ms", "isbn",
+})
+EVENT_WORDS = frozenset({
+    "type", "action", "behavior", "behaviour", "event", "activity", "interaction",
+})
+# What events are called that one would count as positives, the likeliest first
+POSITIVE_KINDS = ("play", "buy", "purchase", "order", "transaction", "like", "click", "pv", "view")
+# What columns of ids that have no usual name end with, and what is part of their names
+ID_ENDINGS = ("id", "code", "key", "no", "nr", "md5")
+STEMS = {
+    "user": (
+        "user", "customer", "member", "reviewer", "person", "client", "account", "household",
+        "visitor", "author", "buyer", "player", "viewer", "student", "respondent", "worker",
+    ),
+    "item": (
+        "item", "movie", "film", "book", "product", "game", "song", "artist", "place", "article",
+        "stock", "sku", "asin", "isbn", "post", "course", "video", "track", "recipe", "business",
+        "restaurant", "hotel", "beer", "anime", "joke", "title", "album", "venue", "poi", "show",
+    ),
+}
 # fmt: on
 ROLES = tuple(USUAL_NAMES)
 BLANKS = " \t\u00a0"  # what is ignored around names and values

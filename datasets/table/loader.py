@@ -51,6 +51,7 @@ from recbench.datasets.transforms import Policy, resolve_duplicates
 
 PARSER = 6  # raise it when what is parsed from the same bytes changes
 BLANK = "blank"  # missing=blank: lines on which no rating stands
+MOST_RETURNS = 0.2  # of the lines, with counts below 0: goods that were sent back
 LEAST_WEIGHT = 0.75  # of the scale from 0 to 1: every count is relevant
 
 
@@ -207,7 +208,7 @@ def parse_table(ratings_file: Path, items_file: Path | None, request: Request) -
     if options.is_implicit:
         ratings = _weigh_counts(ratings, remarks)
     else:
-        remarks += remark_on_ratings(ratings, request)
+        remarks += remark_on_ratings(ratings, columns.names["rating"], request)
 
     if items_file:
         catalogue, items_remarks = read_catalogue(items_file, items.raw_ids, request)
@@ -404,7 +405,8 @@ def _advise(columns: Columns, request: Request, is_bad: pl.Series) -> str:
 def _read_positives(columns: Columns, request: Request, steps: list[Step]) -> Read:
     """The rows of a table without ratings, how often each counts, the span of that, and remarks.
 
-    Counts of 0 are left out as a step. UsageError for counts that are no numbers, or below 0.
+    Counts of 0 are left out as a step, and the few below it that goods sent back have. UsageError
+    for counts that are no numbers, or of which many are below 0.
     """
     if request.options.rating == NONE and not request.options.count:
         columns.series.pop("rating", None)
@@ -418,6 +420,9 @@ def _read_positives(columns: Columns, request: Request, steps: list[Step]) -> Re
     numbers = read.numbers
     remarks = list(read.remarks)
     bad = ~(numbers >= 0).fill_null(value=False)
+    are_returns = (numbers < 0).fill_null(value=False)
+    if are_returns.sum() <= MOST_RETURNS * len(numbers):
+        bad &= ~are_returns
     advice = (
         f"Leave such lines out, or take every line for one: {request.spell(rating=NONE, count='')}"
     )

@@ -46,6 +46,9 @@ TOO_HIGH = 2  # times the highest of the others
 EARLIEST_TIME = 600_000_000  # 1989
 MANY_LEVELS = 20
 SKEW = 10  # times their median is the highest of counts
+FEWEST_COUNTS = 5  # levels, of which the first ones show that the higher a count is, the rarer
+SURELY_FALLING = 3
+SHARE_OF_ONES = 0.5  # of counts
 
 # Ids that a spreadsheet has damaged
 SCIENTIFIC = r"^\d([.,]\d+)?[eE]\+?\d+$"
@@ -266,11 +269,13 @@ def _refuse_errors(
     )
 
 
-def remark_on_ratings(ratings: Ratings, request: Request) -> list[str]:
-    """What is odd about ratings that were taken as they are, and the share that is relevant."""
+def remark_on_ratings(ratings: Ratings, column: str, request: Request) -> list[str]:
+    """What is odd about ratings that were taken as they are, and the share that is relevant.
+
+    They stand in the `column` so called.
+    """
     levels = count_levels(ratings.values)
     remarks = []
-    name = request.options.rating or "the ratings"
     if len(levels.values) == 1:
         remarks.append(
             f"All {len(ratings):,} ratings are {levels.values[0]:g}: errors of predicted ratings "
@@ -280,9 +285,9 @@ def remark_on_ratings(ratings: Ratings, request: Request) -> list[str]:
 
     if _look_like_counts(levels):
         remarks.append(
-            f"{name} look like counts, not ratings: whole numbers from {levels.values[0]:g} to "
-            f"{levels.values[-1]:g}, most of them low. If they are: "
-            f"{request.spell(rating=COUNT, count=request.options.rating or 'rating', scale='')}"
+            f"Column {column!r} looks like counts, not ratings: whole numbers from "
+            f"{levels.values[0]:g} to {levels.values[-1]:g}, most of them low. If they are: "
+            f"{request.spell(rating=COUNT, count=column, scale='')}"
         )
     remarks += _remark_on_lone_ends(levels, request) or _remark_on_few_above(levels, request)
     threshold = share_of_scale(ratings.scale, RELEVANT_SHARE)
@@ -341,10 +346,19 @@ def _remark_on_few_above(levels: Levels, request: Request) -> list[str]:
 
 
 def _look_like_counts(levels: Levels) -> bool:
-    """Whether ratings are whole numbers of many values, most of which are very low."""
+    """Whether ratings are whole numbers of many values, most of which are very low.
+
+    Or of few values, where 1 is given more often than all others, and the higher the rarer.
+    """
     values = levels.values
     is_whole = bool(np.all(np.mod(values, 1) == 0))
-    if not is_whole or len(values) < MANY_LEVELS or values[0] < 0:
+    if not is_whole or values[0] < 0:
+        return False
+    is_falling = bool(np.all(np.diff(levels.counts[:SURELY_FALLING]) < 0))
+    has_steps = np.array_equal(values[:FEWEST_COUNTS], np.arange(1, FEWEST_COUNTS + 1))
+    if has_steps and is_falling and levels.counts[0] > SHARE_OF_ONES * levels.n_ratings:
+        return True
+    if len(values) < MANY_LEVELS:
         return False
     half = levels.n_ratings / 2
     median = values[int(np.searchsorted(np.cumsum(levels.counts), half))]

@@ -13,9 +13,14 @@ from recbench.datasets.parsing import ColumnProfile, is_date, is_number, profile
 from recbench.datasets.table.columns import (
     BLANKS,
     COUNT_NAMES,
+    EVENT_WORDS,
+    ID_ENDINGS,
     KNOWN_NAMES,
+    OTHER_WORDS,
+    POSITIVE_KINDS,
     ROLES,
     ROW_NAMES,
+    STEMS,
     USUAL_NAMES,
     Choice,
     Records,
@@ -25,6 +30,7 @@ from recbench.datasets.table.columns import (
 from recbench.datasets.table.dialect import SEPARATORS
 from recbench.datasets.table.matrix import refuse_matrix
 from recbench.datasets.table.options import COUNT, NONE, Options, Request
+from recbench.datasets.table.values import YES_AND_NO
 
 ORANGE_HEADER = 3  # records
 ORANGE_TYPES = {"c", "d", "s", "t", "m", "continuous", "discrete", "string", "time", "meta", ""}
@@ -33,8 +39,21 @@ N_NAMES_SHOWN = 6
 N_COLUMNS_SHOWN = 12
 LONGEST_NAME_SHOWN = 40
 
+# For SNAP's Amazon, BeerAdvocate and CellarTracker, with "review/score: 4.0" and the like
+BLOCKS_TO_CSV = (
+    'python -c "import csv, re, sys; '
+    "text = open('FILE', encoding='latin-1').read(); "
+    "blocks = [dict(re.findall(r'^\\w+/(\\w+): (.*)', block, re.M)) "
+    "for block in text.split('\\n\\n') if block.strip()]; "
+    "table = csv.DictWriter(sys.stdout, list(blocks[0]), extrasaction='ignore'); "
+    'table.writeheader(); table.writerows(blocks)" > ratings.csv'
+)
 FEATURE = re.compile(r"\d+(:[\d.]+){1,2}")  # as libsvm and libFFM write them
 N_LINES_LOOKED_AT = 50
+MOST_PROPOSED = 3  # columns for one role
+FEW_EVENTS = 8
+LOW_COUNT = 1_000  # numbers all of which are above it are ids
+BLOCK_LINE = re.compile(r"\w+/\w+: ")  # as "review/score: 4.0" in SNAP's files
 RATING_WORDS = ("rating", "score", "stars", "grade", "bewert")  # in names that are proposed
 
 
@@ -147,7 +166,9 @@ class _Finding:
             remarks.append(_describe_order(positions))
         elif "time" not in positions and self.options.time != NONE:
             remarks += self._suggest_times(positions)
-        if where is not None:
+        if where is None:
+            remarks += self._suggest_filter(positions)
+        else:
             positions["where"] = where
         return Choice(self.header, positions, self.n_header, tuple(remarks))
 
@@ -330,6 +351,9 @@ class _Finding:
     def _guess_rating(self, rest: list[int], n_ids: int, *, has_time: bool) -> int | None:
         """Which of the `rest` of the columns is the rating; None if that is not clear."""
         is_count_asked = self.options.rating == COUNT
+        degrees = [k for k in rest if self.profiles[k].could_be_coordinates]
+        if len(degrees) > 1:
+            rest = [k for k in rest if k not in degrees]
         narrow = [k for k in rest if self.profiles[k].could_be_ratings]
         behind_ids = [k for k in narrow if k in rest[n_ids:]]
         if is_count_asked:
@@ -342,7 +366,8 @@ class _Finding:
 
         # As ever: user, item, rating, time, if these are all that there is and all are numbers
         is_usual_order = len(rest) == n_ids + 1 or (not has_time and len(rest) == n_ids + 2)
-        if is_usual_order and all(self.profiles[k].numbers for k in rest):
+        has_numbers = all(self.profiles[k].numbers for k in rest)
+        if is_usual_order and has_numbers and self.profiles[rest[n_ids]].numbers != {0}:
             return rest[n_ids]
         return None
 
@@ -355,7 +380,8 @@ class _Finding:
         profile = self.profiles[position]
         is_count = plain_name(profile.name) in COUNT_NAMES
         is_other = bool(profile.numbers) and not profile.could_be_ratings
-        return not is_count and not is_other
+        is_called_otherwise = bool(self._words(position) & (OTHER_WORDS | EVENT_WORDS))
+        return not is_count and not is_other and not is_called_otherwise
 
     def _describe_missing(self, role: str) -> str:
         """That no column is the `role`, and how it is usually called."""
@@ -388,15 +414,16 @@ class _Finding:
     def _advise(self, positions: dict[str, int]) -> str:
         """What to type: a name for each role that has no column, by what the columns hold."""
         free = [k for k in range(len(self.header)) if k not in positions.values()]
-        guess = {**self._guess(free, positions), **positions}
+        guess = {**self._guess(free, positions), **self._pick_ids(free, positions), **positions}
         if "rating" not in positions:
             called_so = [k for k in free if any(word in self._plain(k) for word in RATING_WORDS)]
-            if called_so:
-                guess["rating"] = called_so[0]
+            answers = [k for k in free if self._has_answers(k)]
+            if called_so or answers:
+                guess["rating"] = (called_so or answers)[0]
             elif "rating" in guess and not self._is_rating(guess["rating"]):
                 del guess["rating"]
         named = {
-            role: self.header[position]
+            role: self._spell_column(position)
             for role, position in guess.items()
             if role in ROLES and (role not in positions or getattr(self.options, role))
         }
@@ -414,6 +441,42 @@ class _Finding:
         if self.has_header and not is_sure:
             advice += f". If the first line is no header: {self.request.spell(header='none')}"
         return advice
+
+    def _spell_column(self, position: int) -> str:
+        """How a column is named by the user: by its name if that is clear, else by its number."""
+        name = self.header[position]
+        is_clear = name != "" and self.header.count(name) == 1
+        return name if is_clear else str(position + 1)
+
+    def _pick_ids(self, free: list[int], positions: dict[str, int]) -> dict[str, int]:
+        """Which of the `free` columns are called as those of users or items may be called."""
+        picked: dict[str, int] = {}
+        if not self.has_header:
+            return picked
+        for role, stems in STEMS.items():
+            if role in positions:
+                continue
+            likeness = {}
+            for position in free:
+                name = self._plain(position)
+                has_stem = any(stem in name for stem in stems)
+                is_id = name.endswith(ID_ENDINGS)
+                could_be_it = self.profiles[position].could_be_ids and name not in ROW_NAMES[:1]
+                if could_be_it and (has_stem or is_id) and position not in picked.values():
+                    likeness[position] = 2 * has_stem + is_id
+            if likeness:
+                picked[role] = max(likeness, key=lambda k: likeness[k])
+        return picked
+
+    def _has_answers(self, position: int) -> bool:
+        """Whether two words such as like and dislike stand in a column, which can be ratings."""
+        texts = {text.lower() for text in self.profiles[position].texts}
+        return len(texts) == 2 and texts <= set(YES_AND_NO)
+
+    def _words(self, position: int) -> set[str]:
+        """The words in a column's name, in lower case, as in play_count or playCount."""
+        found = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", self.header[position])
+        return {word.lower() for word in found}
 
     def _advise_one_column(self) -> str:
         """What to do about a table whose first line is in one piece."""
@@ -438,33 +501,72 @@ class _Finding:
     def _advise_implicit(self, named: dict[str, str], free: list[int]) -> str:
         """What to type for a table without ratings: counts, events, or all lines as positives."""
         used = set(named.values())
-        rest = [k for k in free if self.header[k] not in used]
-        counts = [k for k in rest if self.profiles[k].could_be_counts]
-        events = [k for k in rest if self.profiles[k].could_be_events]
-        where = ""
-        if events:
-            kinds = sorted(self.profiles[events[0]].texts)
-            where = f"{self.header[events[0]]}={kinds[0]}"
+        rest = [k for k in free if self._spell_column(k) not in used]
+        narrow = [k for k in rest if self._is_rating(k) and self.profiles[k].could_be_ratings]
+        narrow = [k for k in narrow if not self.profiles[k].is_constant]
+        counts = self._find_counts(rest)
+        where = self._propose_filter(rest)
         spell = self.request.spell
         advice = ""
-        times = [profile.name for profile in self.profiles if profile.could_be_times]
+        times = [
+            self.header[k]
+            for k, profile in enumerate(self.profiles)
+            if profile.could_be_times and not self._plain(k).endswith(ID_ENDINGS)
+        ]
         if times:
             advice += f"Column {times[-1]!r} looks like times. "
+        if narrow:
+            columns = [self._spell_column(k) for k in narrow[:MOST_PROPOSED]]
+            choices = " or ".join(spell(**named, rating=column) for column in columns)
+            advice += f"Ratings could stand in column {' or '.join(columns)}: {choices}. "
+        else:
+            advice += "No column looks like ratings. "
         asked = {**named, "rating": NONE}
-        advice += (
-            "No column looks like ratings. If every line is a positive, a click or a purchase: "
-        )
+        advice += "If every line is a positive, a click or a purchase: "
         advice += f"{spell(**asked)}. "
         if where:
             advice += f"If only those with {where.replace('=', ' = ')} are: "
             advice += f"{spell(**asked, where=where)}. "
         if counts:
-            asked = {**named, "rating": COUNT, "count": self.header[counts[-1]]}
+            count = self._spell_column(counts[-1])
+            asked = {**named, "rating": COUNT, "count": count}
             if where:
                 asked["where"] = where
-            advice += f"If column {self.header[counts[-1]]!r} counts plays or purchases: "
+            advice += f"If column {count!r} counts plays or purchases: "
             advice += f"{spell(**asked)}. "
         return advice
+
+    def _find_counts(self, rest: list[int]) -> list[int]:
+        """Which of the `rest` of the columns count something: called so, or else by their content.
+
+        Counts begin low; what is called like something else has none.
+        """
+        called_so = [k for k in rest if self._plain(k) in COUNT_NAMES and self.profiles[k].numbers]
+        if called_so:
+            return called_so
+        return [
+            k
+            for k in rest
+            if self.profiles[k].could_be_counts
+            and min(self.profiles[k].numbers) <= LOW_COUNT
+            and max(self.profiles[k].numbers) > 1
+            and not self._words(k) & (OTHER_WORDS | EVENT_WORDS)
+        ]
+
+    def _propose_filter(self, rest: list[int]) -> str:
+        """COLUMN=VALUE for lines of one kind, if a column says what kind of event a line is.
+
+        It has a few words, or is called so and has a few numbers.
+        """
+        for position in rest:
+            profile = self.profiles[position]
+            is_called_so = bool(self._words(position) & EVENT_WORDS)
+            is_few = 1 < len(profile.texts) <= FEW_EVENTS
+            if not profile.could_be_events and not (is_called_so and is_few):
+                continue
+            known = [kind for kind in POSITIVE_KINDS if kind in profile.texts]
+            return f"{self._spell_column(position)}={(known or sorted(profile.texts))[0]}"
+        return ""
 
     def _suggest_times(self, positions: dict[str, int]) -> list[str]:
         """A remark that names a column that could be the times, if there is one."""
@@ -474,6 +576,20 @@ class _Finding:
                 return [
                     f"No column is taken for times; {profile.name!r} looks like them: "
                     f"time={profile.name}"
+                ]
+        return []
+
+    def _suggest_filter(self, positions: dict[str, int]) -> list[str]:
+        """A remark that names a column that says what kind of event a line is, if there is one."""
+        for position, profile in enumerate(self.profiles):
+            is_called_so = bool(self._words(position) & EVENT_WORDS)
+            is_free = position not in positions.values()
+            if self.has_header and is_called_so and is_free and profile.could_be_events:
+                kinds = sorted(profile.texts)
+                where = f"{self._spell_column(position)}={kinds[0]}"
+                return [
+                    f"Lines of all kinds count: column {profile.name!r} has {', '.join(kinds)}. "
+                    f"Those of one kind alone: {self.request.spell(where=where)}"
                 ]
         return []
 
@@ -522,6 +638,12 @@ def _refuse_other_shapes(finding: _Finding) -> None:
     file = finding.file
     first = finding.first
     lines = [first, *finding.rows[:N_LINES_LOOKED_AT]]
+    if BLOCK_LINE.match(first[0]) and all(BLOCK_LINE.match(line[0]) for line in lines[:3]):
+        raise UsageError(
+            f"{file} looks like blocks with a line for each field, as in "
+            f"{first[0][:LONGEST_NAME_SHOWN]!r}: ratings are expected one a line. This converts "
+            f"it: {BLOCKS_TO_CSV.replace('FILE', file.name)}"
+        )
     if any(re.fullmatch(r"\d+:", line[0]) for line in lines[:2]):
         raise UsageError(
             f"{file} looks like a file of the Netflix Prize, with the film's number and a colon "

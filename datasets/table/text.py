@@ -541,9 +541,7 @@ def _scan_columns(table: TextTable, readings: Mapping[str, Reading]) -> pl.DataF
     return frame
 
 
-def _read_record_by_record(
-    table: TextTable, is_lenient: bool
-) -> tuple[pl.DataFrame, list[str]]:
+def _read_record_by_record(table: TextTable, is_lenient: bool) -> tuple[pl.DataFrame, list[str]]:
     """The columns by role as categories of text, and remarks on what was joined or left out.
 
     UsageError, with its line, for the first record whose number of fields is not the header's,

@@ -29,6 +29,7 @@ UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # in a second
 UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 EXCEL = "excel"  # time_format=excel: days since 1899-12-30
 YEARS = (1900, 2100)
+YEAR_1900 = -2_208_988_800  # in seconds: dates before it are years without their century
 DAY_NUMBER = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"  # 20041129
 MOMENT_NUMBER = DAY_NUMBER[:-1] + r"([01]\d|2[0-3])[0-5]\d[0-5]\d$"  # 20041129123431
 N_TRIED = 200  # texts with which forms of dates are tried before all are
@@ -42,11 +43,12 @@ ISO_DATE = (
 DAY_FORMS = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y",
     "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%B-%Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y",
-    "%B %d %Y", "%m %d, %Y", "%a, %d %b %Y", "%a %d %b %Y", "%A, %B %d, %Y",
+    "%B %d %Y", "%m %d, %Y", "%m/%d/%y", "%d/%m/%y", "%y/%m/%d", "%d.%m.%y",
+    "%m-%d-%y", "%d-%m-%y", "%d-%b-%y", "%a, %d %b %Y", "%a %d %b %Y", "%A, %B %d, %Y",
 )  # fmt: skip
 CLOCK_FORMS = (
     "", " %H:%M:%S%.f", " %H:%M", " %I:%M:%S %p", " %I:%M %p", "T%H:%M:%S%.f", "T%H:%M:%S%.fZ",
-    " %H:%M:%S GMT", " %H:%M:%S UTC", " %H:%M:%S %z",
+    " %H:%M:%S GMT", " %H:%M:%S UTC", " %H:%M:%S %z", " %H",
 )  # fmt: skip
 OTHER_FORMS = (
     "%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S UTC %Y", "%a %b %d %H:%M:%S GMT %Y",
@@ -292,7 +294,8 @@ def _read_other_dates(
     for form in _forms_that_may_fit(sample[0]):
         if not _seconds_by_form(sample, form).is_null().any():
             seconds = _seconds_by_form(distinct.texts, form)
-            if not seconds.is_null().any():
+            is_whole = not seconds.is_null().any()
+            if is_whole and bool((seconds >= YEAR_1900).all()):
                 fitting[form] = seconds
 
     def advise() -> str:
@@ -319,8 +322,12 @@ def _read_other_dates(
 def _forms_that_may_fit(text: str) -> Iterable[str]:
     """The forms of dates that have the same marks as `text`, at which others need not be tried."""
     marks = re.sub(r"[\w.]", "", text.replace(" AM", "").replace(" PM", ""))
+    has_century = re.search(r"\d{4}", text) is not None
+    has_hour_alone = re.search(r" \d{1,2}$", text) is not None
     for day, clock in product(DAY_FORMS, CLOCK_FORMS):
         form = day + clock
+        if ("%y" in form and has_century) or (clock == " %H" and not has_hour_alone):
+            continue
         if "%z" in form or re.sub(r"%\.f|%p|%\w|[\w.]", "", form).strip() == marks.strip():
             yield form
     yield from OTHER_FORMS
@@ -338,6 +345,9 @@ def _seconds_by_form(texts: pl.Series, form: str) -> pl.Series:
     elif form == "%Y-%m":
         texts = texts + "-01"
         form = "%Y-%m-%d"
+    elif form.endswith(" %H"):  # nor is an hour without minutes a time
+        texts = texts + ":00"
+        form = f"{form}:%M"
     try:
         if has_clock:
             dates = texts.str.to_datetime(form, strict=False, time_unit="ms")

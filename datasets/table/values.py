@@ -32,6 +32,9 @@ USUAL_SCALES = {
 }  # fmt: skip
 # Scales that are taken if whole ratings reach both ends, and narrower than the usual ones
 SCALES_REACHED = ((1, 6), (1, 7), (0, 6), (0, 7), (0, 20), (1, 20))
+# And these, if there are many ratings and all are whole: nobody has given more
+SHORT_SCALES = ((0, 2), (0, 3), (0, 4))
+FEWEST_IN_SHORT = 200  # ratings
 SCALES_MEANT = {(1, 20): (0, 20)}  # marks go from 0, which hardly anybody gets
 WIDEST_CERTAIN = 20  # span of a usual scale that is taken however little of it is used
 LEAST_SHARE_USED = 0.5  # of the span of a wider one
@@ -43,6 +46,7 @@ SMALLEST_SPAN = 1e-6  # of a scale whose ratings are all equal, as a share of th
 
 INTEGER = r"^(0|-?[1-9][0-9]*)$"  # 007 is none, as it would lose its zeros
 WHOLE = r"^(0|-?[1-9][0-9]*)\.0$"
+EXPONENT = r"^\d\.(\d+)[eE]\+?(\d+)$"  # as MATLAB writes all numbers
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 EXPECTED_INTEGER = "an integer of at most 64 bits"
 
@@ -145,7 +149,28 @@ def read_ids(columns: Columns, role: str, request: Request) -> Ids:
             return Ids(*_integer_ids(columns, role, distinct, request), remarks)
     if integers.all():
         return Ids(*_integer_ids(columns, role, distinct, request), remarks)
+    written_out = _write_out_exponents(distinct.texts)
+    if written_out is not None:
+        remarks.append(
+            f"The {role}s' ids are whole numbers such as {distinct.texts[0]}: now "
+            f"{written_out[0]}; ids=text keeps them as they are."
+        )
+        distinct = DistinctTexts(distinct.indices, written_out)
+        return Ids(*_integer_ids(columns, role, distinct, request), remarks)
     return Ids(*_text_ids(distinct), remarks)
+
+
+def _write_out_exponents(texts: pl.Series) -> pl.Series | None:
+    """Numbers such as 1.9000000e+01 as 19; None if not all are so, or have lost digits."""
+    groups = texts.str.extract_groups(EXPONENT).struct.unnest()
+    exponents = groups["2"].cast(pl.Int64, strict=False)
+    are_whole = (groups["1"].str.len_chars() >= exponents).fill_null(value=False)
+    if not are_whole.all():
+        return None
+    numbers = texts.cast(pl.Float64, strict=False)
+    if not (numbers % 1 == 0).all():
+        return None
+    return numbers.cast(pl.Int64).cast(pl.String)
 
 
 def _decode_bytes(columns: Columns, role: str) -> pl.Series:
@@ -383,7 +408,7 @@ def infer_scale(
     lowest = float(levels[0])
     highest = float(levels[-1])
     step = _step_of_levels(levels)
-    usual = _find_usual_scale(levels, step)
+    usual = _find_usual_scale(levels, step, n_ratings)
     gaps = np.diff(levels.astype(np.float64))
     is_even = len(levels) <= MOST_STEPS and np.allclose(gaps, gaps[:1], rtol=1e-3)
     is_small = float(np.abs(levels).max()) <= LARGEST_RATING or len(levels) <= 2
@@ -421,10 +446,13 @@ def _spell_counts(request: Request, name: str) -> str:
     return request.spell(rating="count", count=name)
 
 
-def _find_usual_scale(levels: NDArray[np.float32], step: float) -> Scale | None:
+def _find_usual_scale(levels: NDArray[np.float32], step: float, n_ratings: int) -> Scale | None:
     """The narrowest usual scale that holds all `levels`; None if that is much wider than they."""
     lowest = float(levels[0])
     highest = float(levels[-1])
+    is_whole = step == 1 and len(levels) == highest - lowest + 1
+    if is_whole and (lowest, highest) in SHORT_SCALES and n_ratings >= FEWEST_IN_SHORT:
+        return lowest, highest
     if step == 1 and len(levels) >= FEWEST_LEVELS:
         for reached in SCALES_REACHED:
             if (lowest, highest) == reached:

@@ -280,12 +280,12 @@ def test_times_may_come_first_and_names_are_proposed_by_what_they_contain(tmp_pa
     assert first_of(data) == (USER, ITEM, RATING)
     assert "column 1 is time, 2 user, 3 item, 4 rating" in " ".join(data.provenance.remarks)
 
-    lines = ["username,anime_id,watched,my_score"]
+    lines = ["username,anime_id,watched,her_score"]
     lines += [f"u{u},{i},{r},{2 * r}" for u, i, r, _ in ROWS]
     spec = write_form(tmp_path, "b.csv", text_of(lines))
-    with pytest.raises(UsageError, match=r"\[rating=my_score\]"):
+    with pytest.raises(UsageError, match=r"\[rating=her_score\]"):
         datasets.load(spec)
-    assert datasets.load(f"{spec}[rating=my_score]").ratings.scale == (1, 10)
+    assert datasets.load(f"{spec}[rating=her_score]").ratings.scale == (1, 10)
 
 
 def test_numbers_cut_at_their_decimal_comma_are_no_names_of_rows(tmp_path: Path) -> None:
