@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Annotated, Any, cast
 
+from rich.console import Console
 from rich.table import Table
 from typer import Argument
 
@@ -91,13 +92,27 @@ def list_choices(
 ) -> int:
     """List what can be chosen."""
     heading, *lines = KINDS[pick_name("list", kind, KINDS)]()
+    console = open_console()
+    if not console.is_terminal:
+        _print_lines(console, [heading, *lines])
+        return FINE
+
     table = Table(box=None, pad_edge=False)
-    for title in heading:
-        table.add_column(title, overflow="fold")
+    for place, title in enumerate(heading):
+        table.add_column(title, overflow="fold", no_wrap=place == 0)
     for line in lines:
         table.add_row(*line)
-    open_console().print(table)
+    console.print(table)
     return FINE
+
+
+def _print_lines(console: Console, lines: Lines) -> None:
+    """For a file or another program: one line for each choice, however long, and names whole."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        texts = [text.replace("\n", "; ") for text in line]
+        padded = [text.ljust(width) for text, width in zip(texts[:-1], widths, strict=False)]
+        console.print("  ".join([*padded, texts[-1]]), markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

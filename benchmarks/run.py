@@ -34,7 +34,7 @@ from recbench.benchmarks.console import (
 )
 from recbench.benchmarks.gating import suspect_rows
 from recbench.benchmarks.models import find_best, group_rows
-from recbench.benchmarks.planning import Request, RunPlan, check_request
+from recbench.benchmarks.planning import USUAL_SUITE, Request, RunPlan, check_request
 from recbench.benchmarks.records import Cell, Record, Run
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError, open_console
@@ -45,8 +45,12 @@ SHOWN_METRICS = ("rmse", "ndcg@10")  # in the live table, when the report shows 
 def run(
     dataset: Annotated[str, Option(help=f"a name from `{command_to_type('list')} datasets`")],
     suite: Annotated[
-        str, Option(help="the rows of the table; overridden by --algorithm")
-    ] = "standard",
+        str | None,
+        Option(
+            help=f"the rows of the table, from `{command_to_type('list')} suites`; not beside "
+            f"--algorithm [default: {USUAL_SUITE}]"
+        ),
+    ] = None,
     algorithm: Annotated[
         list[str] | None, Option(help="NAME or NAME[key=value,...]; repeatable")
     ] = None,
@@ -169,12 +173,23 @@ def run(
         ),
     ] = False,
 ) -> int:
-    """Run algorithms on a data set, each fold in a process of its own; report errors and costs."""
+    """Run algorithms on a data set, each fold in a process of its own; report errors and costs.
+
+    \b
+    Examples:
+      --dataset movielens-100k --suite quick
+      --dataset table:ratings.csv --algorithm ease --algorithm "als[factors=20]" --folds 3
+    """
     started = perf_counter()
     console = open_console(soft_wrap=True)
 
     for module in plugin or []:
         import_plugin(module)
+    if suite is not None and algorithm:
+        raise UsageError(
+            f"--suite {suite} --algorithm {algorithm[0]}: rows come from a suite or are named, so "
+            f"leave one of the two out; `{command_to_type('list')} suites` shows the rows of suites"
+        )
     if debug and jobs > 1:
         raise UsageError(
             f"--jobs {jobs} --debug: to be debugged, cells run one after the other in this "
@@ -189,7 +204,7 @@ def run(
 
     request = Request(
         dataset=dataset,
-        suite=suite,
+        suite=suite or USUAL_SUITE,
         algorithms=tuple(algorithm or ()),
         folds=folds,
         split=split,

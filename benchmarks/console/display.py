@@ -14,15 +14,16 @@ from rich.progress import (
     Progress,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.table import Table
 from rich.text import Text
 
 from recbench.benchmarks.records import Cell, Record
+from recbench.command import command_to_type
 from recbench.datasets.foundation import format_number, format_seconds
 from recbench.datasets.ratings import Dataset, describe_relevance
 
+LONGEST_REMARK = 120
 ROWS_SHOWN = 15  # the newest cells; the report has them all
 
 
@@ -56,13 +57,11 @@ class Display:
         self._metrics = list(metrics)
         self._finished: list[Record] = []
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),  # rows have square brackets
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("elapsed"),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
             console=console,
         )
         self._task = self._progress.add_task("starting", total=total)
@@ -147,6 +146,14 @@ def print_plan(console: Console, plan: Sequence[tuple[Cell, str]], directory: Pa
     console.print(f"{len(plan)} cells, {n_waiting} to run, into {directory}", markup=False)
 
 
+def _shorten_remark(name: str, remark: str) -> str:
+    """A remark of a loader on one line: what a longer one says first, and where the rest stands."""
+    first, colon, _ = remark.partition(":")
+    if len(remark) <= LONGEST_REMARK or not colon:
+        return remark
+    return f"{first}; `{command_to_type('datasets')} info {name}` says more"
+
+
 def announce_run(console: Console, data: Dataset, n_cells: int, n_waiting: int) -> None:
     """Print what will be run: the notice of simulated data, counts, and the loader's remarks.
 
@@ -173,4 +180,4 @@ def announce_run(console: Console, data: Dataset, n_cells: int, n_waiting: int) 
     if data.feedback == "explicit":
         console.print(f"  relevant: {describe_relevance(ratings)}", markup=False)
     for remark in data.provenance.remarks:
-        console.print(f"  {remark}", markup=False)
+        console.print(f"  {_shorten_remark(data.name, remark)}", markup=False)

@@ -18,7 +18,12 @@ from recbench.benchmarks.planning.destination import (
     files_of,
     load_data_of,
 )
-from recbench.benchmarks.planning.request import Request, RunPlan, check_request
+from recbench.benchmarks.planning.request import (
+    USUAL_SUITE,
+    Request,
+    RunPlan,
+    check_request,
+)
 from recbench.benchmarks.planning.resume import (
     DivisionId,
     State,
@@ -40,6 +45,7 @@ from recbench.benchmarks.planning.suite import (
 )
 
 __all__ = [
+    "USUAL_SUITE",
     "Design",
     "DivisionId",
     "PlannedRow",

@@ -9,9 +9,11 @@ import errno
 import functools
 import signal
 import traceback
+import typing
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from recbench.datasets.foundation.legible import open_console
 from recbench.datasets.foundation.spec import UsageError
@@ -60,6 +62,9 @@ NO_MEMORY = (
     "some, or take smaller data, and run the same command again"
 )
 
+# What `--help` calls values of these types.
+VALUE_WORDS: dict[object, str] = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PATH"}
+
 # What an exception is called in its message, and the exit code.
 Foreseen = Mapping[type[Exception], tuple[str, int]]
 
@@ -83,9 +88,40 @@ def build_application(
     for main in mains:
         # A function may end in "_" so as not to hide a built-in: `list_` is the command "list".
         name = main.__name__.strip("_").replace("_", "-")
+        _name_values(main)
         add_command = app.command(name)
         add_command(_guard_main(main, known_errors, interrupted))
     return app
+
+
+def _name_values(main: Main) -> None:
+    """Give the options of `main` that name no kind of value a word for it, which `--help` shows.
+
+    Without one it shows the type in the words of Python, such as `<list[str]>`.
+    """
+    import typer.models
+
+    for hint in typing.get_type_hints(main, include_extras=True).values():
+        if typing.get_origin(hint) is not Annotated:
+            continue
+        annotation, *metadata = typing.get_args(hint)
+        word = _word_of_type(annotation)
+        for info in metadata:
+            if isinstance(info, typer.models.OptionInfo) and info.metavar is None:
+                info.metavar = word
+
+
+def _word_of_type(annotation: object) -> str | None:
+    """What a value of this type is called: of `list[str] | None` that of `str`; a switch has none.
+
+    >>> _word_of_type(list[str] | None), _word_of_type(int), _word_of_type(bool)
+    ('TEXT', 'NUMBER', None)
+    """
+    for part in typing.get_args(annotation):
+        word = _word_of_type(part)
+        if word is not None:
+            return word
+    return VALUE_WORDS.get(annotation)
 
 
 def end_in_order() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from recbench.adapters import available
 from recbench.benchmarks import doctor
 from recbench.benchmarks import list as listing
 from recbench.benchmarks.console.command_line import application
@@ -69,6 +70,10 @@ def bench(*arguments: object) -> Result:
         (["--dataset", "RATINGS", "--metric", "precision@05"], "expected a cutoff of at least 1"),
         (["--dataset", "RATINGS", "--folds", "1501", "--dry-run"], "expected 2 to 1500"),
         (["--dataset", "RATINGS", "--suite", "standrad"], "Did you mean 'standard'?"),
+        (
+            ["--dataset", "RATINGS", "--suite", "standrad", "--algorithm", "random"],
+            "leave one of the two out",
+        ),
         (["--dataset", "RATINGS", "--split", "kfolds"], "Did you mean 'kfold'?"),
         (["--dataset", "RATINGS", "--metric", "rsme"], "Did you mean 'rmse'?"),
         (["--dataset", "RATINGS", "--metric", "precision@0"], "expected a cutoff of at least 1"),
@@ -170,6 +175,18 @@ def test_everything_can_be_listed(kind: str) -> None:
     result = CliRunner().invoke(application(listing.list_choices), [kind])
     assert result.exit_code == 0
     assert len(result.output.splitlines()) > 1
+
+
+def test_a_list_that_is_piped_has_a_line_for_each_choice_and_whole_names() -> None:
+    result = CliRunner().invoke(application(listing.list_choices), ["algorithms"])
+    names = [line.split()[0] for line in result.output.splitlines()[1:]]
+    assert names == list(available())
+
+
+def test_help_says_kinds_of_values_in_words_and_shows_examples() -> None:
+    result = CliRunner().invoke(application(run), ["--help"])
+    assert "--algorithm TEXT" in result.output and "<" not in result.output.replace("<=", "")
+    assert "--dataset movielens-100k --suite quick\n" in result.output
 
 
 def test_the_doctor_shows_the_data_directory(own_data: Path) -> None:
