@@ -13,14 +13,16 @@ def read_published_numbers(
 ) -> tuple[PublishedNumber, ...]:
     """The numbers in the `[[published]]` tables of the file of `suite`, whose rows are `rows`.
 
-    UsageError for a row that the suite does not have, an unknown metric, or a metric without a
-    tolerance.
+    Numbers under `others` are of methods that the suite does not run: they stand beside the rest,
+    not measured. UsageError for a row that the suite does not have, an unknown metric, or a metric
+    without a tolerance.
     """
     numbers = []
     for table in tables:
         tolerances = table["tolerance"]
-        for row, values in table["rows"].items():
+        for row in table["rows"]:
             pick_name(f"row of suite {suite}", row, rows)
+        for row, values in (table["rows"] | table.get("others", {})).items():
             for column, value in values.items():
                 find_metric(column)
                 if column not in tolerances:

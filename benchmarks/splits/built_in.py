@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from recbench.datasets.foundation import UsageError, format_spec
-from recbench.datasets.ratings import Ratings, Rows
+from recbench.datasets.ratings import RELEVANT_SHARE, Ratings, Rows, share_of_scale
 
 DivideFunction = Callable[..., tuple[Rows, ...]]
 Folds = Literal["parts", "draws", "one"]
@@ -19,6 +19,7 @@ Part = Annotated[float, Field(gt=0)]  # a share below 1, or a number of ratings
 ShareOfWhole = Annotated[float, Field(gt=0, lt=1)]
 Several = Annotated[int, Field(ge=1)]
 DAY_SECONDS = 24 * 60 * 60
+FEWEST_LIKES = 5  # of a user of `liang-2018`
 
 
 @dataclass(frozen=True)
@@ -312,6 +313,62 @@ def new_users_by_time(
             f"are users without a rating before that moment and with more than {given} from it on"
         )
     return np.flatnonzero(times < moment), test, np.sort(order[has_more & is_given])
+
+
+@register_split("liang-2018", "draws", of_new_users=True)
+def liang_2018(
+    ratings: Ratings, n_folds: int, fold: int, seed: int, users: Several = 10_000
+) -> tuple[Rows, Rows, Rows]:
+    """Of the users with five likes or more, `users` are held out for the test and as many for
+    validation; likes are ratings from three quarters of the scale on, and nothing else counts.
+
+    Row for row the division of Liang et al. 2018 (their notebook, seed 98765): of each test user's
+    likes of items that somebody in training likes, a fifth is tested and the rest told, if they are
+    five or more. The validation group is in no part here: --tune holds out users of the training
+    part. UsageError if there are too few users.
+    """
+    draw_seed = _seed_of_draw(seed, fold)
+    is_like = ratings.values >= share_of_scale(ratings.scale, RELEVANT_SHARE)
+    n_likes = np.bincount(ratings.users[is_like], minlength=ratings.n_users)
+    eligible = np.flatnonzero(n_likes >= FEWEST_LIKES)
+    if len(eligible) <= 2 * users:
+        raise UsageError(
+            f"liang-2018[users={users}]: expected more than {2 * users:,} users with at least "
+            f"{FEWEST_LIKES} likes, got {len(eligible):,}; hold out fewer, as users=100"
+        )
+
+    shuffled = eligible[np.random.RandomState(draw_seed).permutation(len(eligible))]
+    is_in_training = np.zeros(ratings.n_users, bool)
+    is_in_training[shuffled[: -2 * users]] = True
+    is_tested = np.zeros(ratings.n_users, bool)
+    is_tested[shuffled[-users:]] = True
+
+    train = np.flatnonzero(is_like & is_in_training[ratings.users])
+    is_known = np.zeros(ratings.n_items, bool)
+    is_known[ratings.items[train]] = True
+    of_test_users = is_like & is_tested[ratings.users] & is_known[ratings.items]
+    history, test = _tell_four_fifths(ratings.users, np.flatnonzero(of_test_users), draw_seed)
+    return train, test, history
+
+
+def _tell_four_fifths(users: NDArray[np.int32], rows: Rows, seed: int) -> tuple[Rows, Rows]:
+    """The rows that are told and those that are tested, drawn user by user as Liang et al. do.
+
+    The generator begins anew with the seed. Users with fewer than five of `rows` have neither.
+    """
+    legacy = np.random.RandomState(seed)
+    _, order = _place_in_groups(users, rows)
+    borders = np.flatnonzero(np.diff(users[order])) + 1
+    told = [np.empty(0, np.int64)]
+    tested = [np.empty(0, np.int64)]
+    for group in np.split(order, borders):
+        if len(group) < FEWEST_LIKES:
+            continue
+        is_test = np.zeros(len(group), bool)
+        is_test[legacy.choice(len(group), size=int(0.2 * len(group)), replace=False)] = True
+        told.append(group[~is_test])
+        tested.append(group[is_test])
+    return np.sort(np.concatenate(told)), np.sort(np.concatenate(tested))
 
 
 def _shuffle_rows(n_rows: int, seed: int) -> Rows:

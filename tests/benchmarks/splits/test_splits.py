@@ -35,7 +35,10 @@ SPECS = [
 ]  # fmt: skip
 
 
-OF_NEW_USERS = ["new-users", "new-users[given=0.5,share=0.5]", "new-users-by-time[given=2]"]
+OF_NEW_USERS = [
+    "new-users", "new-users[given=0.5,share=0.5]", "new-users-by-time[given=2]",
+    "liang-2018[users=3]",
+]  # fmt: skip
 
 
 def dataset(n: int, seed: int, n_users: int = 12, n_items: int = 15, times: bool = True) -> Dataset:
@@ -243,6 +246,7 @@ def test_recommenders_is_microsofts_row_for_row(movielens: Dataset) -> None:
         ("time[at=tomorrow]", None, "expected a share between 0 and 1, or a date"),
         ("time[at=1.5]", None, "expected a share between 0 and 1, or a date"),
         ("time[at=2100-01-01]", None, "leaves no rating in one of its parts"),
+        ("liang-2018", None, "expected more than 20,000 users with at least 5 likes, got "),
         ("time", 3, "has 1; leave --folds out"),
         ("time[folds=4]", 3, "has 4; leave --folds out"),
         ("time[folds=0]", None, "greater than or equal to 1"),
