@@ -1,5 +1,6 @@
 import csv
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,6 +20,7 @@ settings.register_profile("patient", deadline=None)  # a busy machine is no fail
 settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
 RunBench = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -83,6 +85,17 @@ def movielens_directory(factory: pytest.TempPathFactory) -> Path:
     """
     base = factory.getbasetemp()
     return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "movielens"
+
+
+def read_counts_of_published_numbers() -> dict[tuple[str, str], tuple[int, int | None]]:
+    """What the README says of each suite and data set: how many numbers others have published, and
+    how many came out here within their tolerance; None where the data are not to be had.
+    """
+    line = re.compile(r"^\| `([\w-]+)` \| `([\w-]+)` \| (\d+) \| (\d+|not to be had) \|$", re.M)
+    counts = {}
+    for suite, dataset, published, agree in line.findall(README.read_text()):
+        counts[suite, dataset] = (int(published), int(agree) if agree.isdecimal() else None)
+    return counts
 
 
 @pytest.fixture(scope="session")

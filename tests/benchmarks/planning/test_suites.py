@@ -16,7 +16,7 @@ from recbench.datasets import UsageError
 from recbench.reports.results import Results
 from recbench.reports.sections.published import compare_with_published
 from tests.benchmarks.console.test_command_line import bench
-from tests.conftest import RunBench
+from tests.conftest import README, RunBench, read_counts_of_published_numbers
 from tests.reports.test_reports import KINDS
 
 
@@ -35,7 +35,22 @@ def test_the_readme_of_surprise_has_its_published_rows() -> None:
     assert {number.row for number in numbers} == {row.name for row in found.rows} - {
         "surprise-knn-with-zscore"
     }
-    assert len(numbers) == 20
+    assert len(numbers) == 20 + 2, "and those of its example"
+
+
+def test_the_readme_counts_what_the_suites_have_of_others() -> None:
+    counts: dict[tuple[str, str], int] = {}
+    for name in suite_names():
+        for number in read_suite(name).published:
+            counts[name, number.dataset] = counts.get((name, number.dataset), 0) + 1
+
+    told = read_counts_of_published_numbers()
+    assert {place: published for place, (published, _) in told.items()} == counts
+    agreeing = [agree for _, agree in told.values() if agree is not None]
+    n_published = sum(published for published, agree in told.values() if agree is not None)
+    sentence = f"{sum(agreeing)} of {n_published} come out within their tolerance"
+    assert sentence in README.read_text()
+    assert sum(agreeing) >= 100
 
 
 @pytest.mark.parametrize(
