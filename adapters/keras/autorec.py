@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from recbench.adapters.base import Floats
@@ -12,6 +13,8 @@ from recbench.adapters.keras.products import Product
 from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import DECADE, Count, NonNegative, Search
 from recbench.datasets.ratings import Catalogue, Ratings
+
+Doubles = NDArray[np.float64]
 
 # Dense items x users matrices held at a time: inputs, outputs, their copies, and predictions.
 
@@ -149,6 +152,39 @@ class KerasAutoRec(Product):
         ones = np.ones((len(hidden), 1), np.float32)
         of_items = np.hstack([hidden, ones])
         return of_users, of_items
+
+    def fold_in(self, ratings: Ratings) -> Floats:
+        """The output weights and bias that are best for each new user, the hidden units fixed.
+
+        In closed form: ridge regression of the user's ratings on the hidden units of the items,
+        with regularisation / 2 |v|^2 and a free bias. Without ratings the mean user's.
+        """
+        hidden = self.Q_[:, :-1].astype(np.float64)
+        penalty = self.regularisation / 2
+        weights = np.tile(self.P_.mean(axis=0, dtype=np.float64), (ratings.n_users, 1))
+        for user in np.unique(ratings.users):
+            is_own = ratings.users == user
+            values = ratings.values[is_own].astype(np.float64)
+            rated = hidden[ratings.items[is_own]]
+            weights[user] = _regress_ratings(rated, values, penalty)
+        return np.asarray(weights @ self.Q_.T.astype(np.float64), np.float32)
+
+
+def _regress_ratings(rated: Doubles, values: Doubles, penalty: float) -> Doubles:
+    """The weights of the features of rated items, and behind them the bias, which is not penalised.
+
+    The smallest weights of all that fit best, if nothing is penalised.
+    """
+    mean_features = rated.mean(axis=0)
+    centred = rated - mean_features
+    products = centred @ centred.T + penalty * np.eye(len(values))
+    deviations = values - values.mean()
+    if penalty:
+        duals = np.linalg.solve(products, deviations)
+    else:
+        duals = np.linalg.lstsq(products, deviations, rcond=None)[0]
+    weights = centred.T @ duals
+    return np.append(weights, values.mean() - mean_features @ weights)
 
 
 def rating_vectors(ratings: Ratings, values: Floats, unknown: float) -> Floats:

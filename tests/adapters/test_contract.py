@@ -424,6 +424,7 @@ OTHERWISE_IN_TRAINING = {
     "als": "the last half step of a fit is that of the items",
     "ials": "the last half step of a fit is that of the items",
     "implicit-als": "steps of conjugate gradients, and the last is that of the items",
+    "keras-autorec": "descends with all users at once, and not to the end",
 }
 
 every_folding_in = pytest.mark.parametrize(
@@ -476,7 +477,7 @@ def test_who_answers_new_users_is_who_should() -> None:
     """A change of this list is a change of what the bench can compare on new users."""
     assert sorted(FOLDING_IN) == [
         "als", "cosine-user", "cosine-user-centred", "ease", "global-mean", "ials", "implicit-als",
-        "item-knn", "item-mean", "popularity", "pure-svd", "random", "rp3beta",
+        "item-knn", "item-mean", "keras-autorec", "popularity", "pure-svd", "random", "rp3beta",
         "sar", "slim", "tfidf-content", "user-item-bias", "user-mean", "weighted-mean",
     ]  # fmt: skip
     with pytest.raises(NotImplementedError, match="bpr cannot answer users it has not seen"):
@@ -485,7 +486,9 @@ def test_who_answers_new_users_is_who_should() -> None:
 
 @every_folding_in
 def test_folding_in_changes_nothing_and_users_do_not_mix(name: str) -> None:
-    """The model is the same to the bit, and so is what it is asked; one by one as all together."""
+    """The model is the same to the bit, and so is what it is asked; one by one as all together, and
+    as from a model that was kept.
+    """
     algorithm, train = learned(name)
     new = unseen_users(train)
     before = {key: contents(value) for key, value in vars(algorithm).items()}
@@ -502,6 +505,11 @@ def test_folding_in_changes_nothing_and_users_do_not_mix(name: str) -> None:
     assert before == {key: contents(value) for key, value in vars(algorithm).items()}
     assert columns == (contents(new.users), contents(new.items), contents(new.values))
     assert_alike(together, algorithm.fold_in(new))
+
+    kept = create(name)
+    kept.prepare(train)
+    kept.restore(algorithm.state())
+    np.testing.assert_array_equal(kept.fold_in(new), together)
 
 
 @every_folding_in

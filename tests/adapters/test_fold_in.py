@@ -7,6 +7,7 @@ import pytest
 
 from recbench.adapters import create
 from recbench.adapters.base import Floats, Recommender
+from recbench.adapters.keras.autorec import _regress_ratings
 from recbench.adapters.shared.units import Units
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -200,3 +201,26 @@ def test_a_training_user_stays_in_the_unit_of_the_data_through_the_bench() -> No
         in_stars = fold_in(fitted(name))
         in_percent = fold_in(fitted(name, wide[0]), wide[1])
         np.testing.assert_allclose(in_percent, in_stars, rtol=0, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_autorec_regresses_a_new_users_ratings_on_the_hidden_units() -> None:
+    """Least squares with the penalty as more equations, none of them for the bias."""
+    algorithm: Any = fitted("keras-autorec", n_hidden=10, epochs=2, regularisation=0.5)
+    given = convert(algorithm, NEW)
+    features = algorithm.Q_.astype(float)
+    scores = fold_in(algorithm)
+    for user in range(N_NEW):
+        history = of_user(given, user)
+        rows = np.sqrt(0.25) * np.eye(11)[:10]
+        stacked = np.vstack([features[history.items], rows])
+        aims = np.concatenate([history.values.astype(float), np.zeros(10)])
+        solution = np.linalg.lstsq(stacked, aims, rcond=None)[0]
+        np.testing.assert_allclose(scores[user], features @ solution, rtol=0, atol=1e-5)
+
+
+def test_autorec_without_a_penalty_takes_the_smallest_weights() -> None:
+    rated = np.array([[1.0, 0, 2], [0, 1, 1]])
+    weights = _regress_ratings(rated, np.array([3.0, 4.0]), penalty=0)
+    assert rated @ weights[:3] + weights[3] == pytest.approx([3, 4])
+    assert weights[:3] == pytest.approx(np.array([-1, 1, -1]) / 3)
