@@ -10,10 +10,15 @@ from typer import Argument, Option
 
 from recbench.benchmarks.console import FINE, import_plugin, print_lines, serve
 from recbench.benchmarks.models import (
+    Histories,
+    Lists,
     Model,
     bar_items_by_option,
     load_model,
+    rank_new_users,
+    read_histories,
     write_all_lists,
+    write_lists,
 )
 from recbench.datasets.foundation import (
     UsageError,
@@ -38,6 +43,13 @@ def recommend(
     ] = False,
     out: Annotated[
         Path | None, Option(help="a .csv or .parquet file for --all-users", show_default=False)
+    ] = None,
+    history: Annotated[
+        str | None,
+        Option(
+            help="users who were not in training: a table of their ratings, such as new.csv or "
+            "new.csv[rating=stars]; with --out their lists are written"
+        ),
     ] = None,
     item: Annotated[str | None, Option(help="the title or id of an item, for --similar")] = None,
     similar: Annotated[int | None, Option(help="how many items like --item", min=1)] = None,
@@ -65,7 +77,7 @@ def recommend(
         import_plugin(module)
     if fallback is not None:
         pick_name("--fallback", fallback, [POPULARITY])
-    _refuse_contradiction(user, item, all_users=all_users, out=out, similar=similar)
+    _refuse_contradiction(user, history, item, all_users=all_users, out=out, similar=similar)
 
     console = open_console(soft_wrap=True)
     model = load_model(directory)
@@ -82,6 +94,20 @@ def recommend(
         print_lines(console, lines)
         return FINE
 
+    if history is not None:
+        histories = read_histories(model, history)
+        lists = rank_new_users(
+            model, histories.ratings, top, barred=barred, include_rated=include_rated
+        )
+        print_lines(console, _describe_histories(model, histories))
+        if out is not None:
+            n_lines = write_lists(model, histories.user_ids, lists, out)
+            n_users = len(histories.user_ids)
+            print_lines(console, [f"{n_lines:,} recommendations for {n_users:,} users: {out}"])
+        else:
+            print_lines(console, _list_for_new_users(model, histories, lists))
+        return FINE
+
     for name in user or []:
         if model.has_user(name) or fallback is None:
             lines = _list_recommendations(model, name, top, barred, include_rated=include_rated)
@@ -93,6 +119,7 @@ def recommend(
 
 def _refuse_contradiction(
     user: Sequence[str] | None,
+    history: str | None,
     item: str | None,
     *,
     all_users: bool,
@@ -104,6 +131,7 @@ def _refuse_contradiction(
         option
         for option, is_given in (
             ("--user", bool(user)),
+            ("--history", history is not None),
             ("--all-users", all_users),
             ("--item", item is not None),
         )
@@ -112,15 +140,17 @@ def _refuse_contradiction(
     if len(asked) != 1:
         got = " and ".join(asked) or "none of them"
         raise UsageError(
-            "what to recommend? Expected one of --user ID, --all-users with --out FILE, and --item "
-            f"TITLE with --similar N, got {got}"
+            "what to recommend? Expected one of --user ID, --history FILE, --all-users with --out "
+            f"FILE, and --item TITLE with --similar N, got {got}"
         )
     if similar is not None and item is None:
         raise UsageError("--similar: like which item? Name it with --item")
     if all_users and out is None:
         raise UsageError("--all-users needs --out FILE, which ends in .csv or .parquet")
-    if out is not None and not all_users:
-        raise UsageError("--out is for --all-users: the lists of single users are printed")
+    if out is not None and not all_users and history is None:
+        raise UsageError(
+            "--out is for --all-users and --history: the lists of single users are printed"
+        )
 
 
 def _list_recommendations(
@@ -136,23 +166,14 @@ def _list_recommendations(
     users = np.array([index], np.int32)
     lists = model.rank_users(users, top, barred=barred, include_rated=include_rated)
     items = [int(item) for item in lists.items[0] if item >= 0]
-    names = [_name(model, item) for item in items]
-    width = max(map(len, names), default=0)
-
     lines = [f"top {len(items)} for user {_legible(user)}"]
-    for place, (item, name) in enumerate(zip(items, names, strict=True)):
-        if lists.ratings is not None:
-            answer = f"predicted {lists.ratings[0, place]:.2f}"
-        else:
-            answer = f"score {format_number(float(lists.scores[0, place]))}"
-        line = f"{place + 1:4}  {name:{width}}  {answer}"
+    of_items = _list_items(model, lists, 0)
+    for place, item in enumerate(items):
         reasons = model.explain(index, item)
         if reasons:
             because = ", ".join(_title(model, reason.item) for reason in reasons)
-            line += f"  because of {because}"
-        lines.append(line)
-    if not items:
-        lines.append("  no candidate is left")
+            of_items[place] += f"  because of {because}"
+    lines += of_items
 
     best = model.find_best_rated(index)
     if best:
@@ -160,6 +181,52 @@ def _list_recommendations(
         lines.append(f"  rated best by user {_legible(user)}: {rated}")
     else:
         lines.append(f"  user {_legible(user)} has rated nothing")
+    return lines
+
+
+def _describe_histories(model: Model, histories: Histories) -> list[str]:
+    """What is to be known of the users of a file, as lines."""
+    lines = []
+    if histories.n_unknown:
+        items = ", ".join(map(_legible, histories.unknown_items))
+        lines.append(
+            f"  {histories.n_unknown:,} ratings of items that the model does not know are left "
+            f"out: {items}"
+        )
+    known = [str(raw) for raw in histories.user_ids.tolist() if model.has_user(raw)]
+    if known:
+        lines.append(
+            f"  {len(known):,} of the users were in training, such as {_legible(known[0])}: here "
+            "they are answered from the file alone"
+        )
+    return lines
+
+
+def _list_for_new_users(model: Model, histories: Histories, lists: Lists) -> list[str]:
+    """The lists of all users of a file, as lines."""
+    n_rated = np.bincount(histories.ratings.users, minlength=histories.ratings.n_users)
+    lines = []
+    for row, raw in enumerate(histories.user_ids.tolist()):
+        lines.append(f"for new user {_legible(str(raw))}, from {n_rated[row]:,} ratings")
+        lines += _list_items(model, lists, row)
+    return lines
+
+
+def _list_items(model: Model, lists: Lists, row: int) -> list[str]:
+    """The items of one list, each with what the model says of it, as lines."""
+    items = [int(item) for item in lists.items[row] if item >= 0]
+    if not items:
+        return ["  no candidate is left"]
+
+    names = [_name(model, item) for item in items]
+    width = max(map(len, names))
+    lines = []
+    for place, name in enumerate(names):
+        if lists.ratings is not None:
+            answer = f"predicted {lists.ratings[row, place]:.2f}"
+        else:
+            answer = f"score {format_number(float(lists.scores[row, place]))}"
+        lines.append(f"{place + 1:4}  {name:{width}}  {answer}")
     return lines
 
 

@@ -20,13 +20,16 @@ from recbench.benchmarks.models.directory import (
     refuse_place,
     save_model,
 )
-from recbench.benchmarks.models.list_files import write_all_lists
-from recbench.benchmarks.models.model import Model
+from recbench.benchmarks.models.list_files import write_all_lists, write_lists
+from recbench.benchmarks.models.model import Lists, Model
+from recbench.benchmarks.models.new_users import Histories, rank_new_users, read_histories
 from recbench.benchmarks.models.recipes import Order, settle_recipe
 from recbench.benchmarks.models.selection import bar_items_by_option
 from recbench.benchmarks.models.training import Recipe, train_model
 
 __all__ = [
+    "Histories",
+    "Lists",
     "MeasuredRun",
     "Measurement",
     "Model",
@@ -42,10 +45,13 @@ __all__ = [
     "group_rows",
     "holds_model",
     "load_model",
+    "rank_new_users",
     "read_description",
+    "read_histories",
     "refuse_place",
     "save_model",
     "settle_recipe",
     "train_model",
     "write_all_lists",
+    "write_lists",
 ]

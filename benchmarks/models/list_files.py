@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -31,12 +32,25 @@ def write_all_lists(
     predicts ratings. Users stand in the order of their index. The file takes its place at once.
     UsageError for another ending.
     """
+    users = np.arange(len(model.user_ids), dtype=np.int32)
+    blocks = model.rank_in_blocks(users, n, barred=barred, include_rated=include_rated)
+    return _write_blocks(model, model.user_ids, blocks, out)
+
+
+def write_lists(model: Model, user_ids: NDArray[Any], lists: Lists, out: Path) -> int:
+    """Write lists that are made already, those of `user_ids`, as `write_all_lists` does."""
+    users = np.arange(len(user_ids), dtype=np.int32)
+    return _write_blocks(model, user_ids, iter([(users, lists)]), out)
+
+
+def _write_blocks(
+    model: Model, user_ids: NDArray[Any], blocks: Iterator[tuple[Indices, Lists]], out: Path
+) -> int:
+    """Write blocks of lists as they come, and put the file in its place; how many lines it has."""
     pick_name("ending of --out", out.suffix.lower(), ENDINGS)
     out.parent.mkdir(parents=True, exist_ok=True)
-    writer = _ListWriter(model)
-    users = np.arange(len(model.user_ids), dtype=np.int32)
-    lists = model.rank_in_blocks(users, n, barred=barred, include_rated=include_rated)
-    frames = (writer.make_frame(block, of_block) for block, of_block in lists)
+    writer = _ListWriter(model, user_ids)
+    frames = (writer.make_frame(block, lists) for block, lists in blocks)
 
     descriptor, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent)
     os.close(descriptor)
@@ -56,8 +70,8 @@ def write_all_lists(
 class _ListWriter:
     """Makes frames of lists; ids and titles are looked up in columns that are held once."""
 
-    def __init__(self, model: Model) -> None:
-        self._users = pl.Series("user", model.user_ids)
+    def __init__(self, model: Model, user_ids: NDArray[Any]) -> None:
+        self._users = pl.Series("user", user_ids)
         self._items = pl.Series("item", model.items.ids)
         self._titles = pl.Series("title", model.items.names, dtype=pl.String)
         self.schema: dict[str, pl.DataType] = {

@@ -5,7 +5,7 @@ the same candidates and the same ties.
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -186,6 +186,12 @@ class Model:
         scores = check_form(
             self.algorithm.score(users, items), users.shape, self.description.algorithm
         )
+        return self.complete_ratings(scores)
+
+    def complete_ratings(self, scores: Floats) -> Floats:
+        """Scores of who predicts ratings as ratings of the data, of the same shape: the mean where
+        the algorithm has no opinion, and none outside of the scale.
+        """
         ratings = self.units.restore_scores(scores)
         ratings = np.where(np.isnan(ratings), np.float32(self.mean), ratings)
         return np.clip(ratings, *self.description.data.scale).astype(np.float32)
@@ -206,32 +212,10 @@ class Model:
         n_items = len(self.items.ids)
         scores = self.algorithm.score_items(users)
         scores = check_form(scores, (len(users), n_items), self.description.algorithm)
-        return self.rank_scores(users, scores, n, barred=barred, include_rated=include_rated)
-
-    def rank_scores(
-        self,
-        users: Indices,
-        scores: Floats,
-        n: int,
-        *,
-        barred: NDArray[np.bool_] | None = None,
-        include_rated: bool = False,
-    ) -> Lists:
-        """The lists that `scores`, (len(users), n_items), make; see `rank_users`."""
-        listed = self.rated
+        rated = self.rated
         if include_rated:
-            listed = csr_matrix(self.rated.shape, dtype=np.float32)
-        if barred is not None:
-            scores = scores.copy()
-            scores[:, barred] = -np.inf  # behind all others, and then taken out
-
-        seed = self.description.training.seed
-        depth = min(n, scores.shape[1])
-        top, best = top_items(scores, users, listed, depth, seed)
-        if barred is not None:
-            is_out = (top >= 0) & barred[top]
-            top[is_out] = -1
-            best[is_out] = np.nan
+            rated = csr_matrix(self.rated.shape, dtype=np.float32)
+        top, best = self.choose_best(users, scores, rated, n, barred)
 
         ratings = None
         if self.predicts_ratings:
@@ -240,6 +224,32 @@ class Model:
             of_users = np.broadcast_to(users[:, None], top.shape)
             ratings[is_item] = self.rate_pairs(of_users[is_item], top[is_item])
         return Lists(top, best, ratings)
+
+    def choose_best(
+        self,
+        users: Indices,
+        scores: Floats,
+        rated: csr_matrix,
+        n: int,
+        barred: NDArray[np.bool_] | None,
+    ) -> tuple[Indices, Floats]:
+        """The items of the lists that `scores`, (len(users), n_items), make, and their scores.
+
+        What is `barred`, (n_items,), or stands in a user's row of `rated` is no candidate. -1 and
+        NaN stand where candidates run out.
+        """
+        if barred is not None:
+            scores = scores.copy()
+            scores[:, barred] = -np.inf  # behind all others, and then taken out
+
+        seed = self.description.training.seed
+        depth = min(n, scores.shape[1])
+        top, best = top_items(scores, users, rated, depth, seed)
+        if barred is not None:
+            is_out = (top >= 0) & barred[top]
+            top[is_out] = -1
+            best[is_out] = np.nan
+        return top, best
 
     def rank_in_blocks(
         self,
@@ -304,7 +314,7 @@ class Model:
         indices = np.array([self.find_user(user) for user in wanted], np.int32)
         barred = self.bar_items(exclude, only)
         blocks = [
-            self.tabulate(block, lists)
+            self.tabulate(self.user_ids[block], lists)
             for block, lists in self.rank_in_blocks(
                 indices, n, barred=barred, include_rated=include_rated
             )
@@ -312,13 +322,36 @@ class Model:
         columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
         return pandas.DataFrame(columns)
 
-    def tabulate(self, users: Indices, lists: Lists) -> dict[str, NDArray[Any]]:
-        """Lists as columns, a line a recommendation, with the ids of users and items."""
+    def recommend_new(
+        self,
+        rated: Mapping[Id, float],
+        n: int = 10,
+        *,
+        exclude: Collection[Id] = (),
+        only: Collection[Id] | None = None,
+    ) -> "pandas.DataFrame":
+        """The `n` best items of a user who was not in training, from what it has `rated`.
+
+        `rated` has ratings by items, which are named by id or title. A DataFrame like that of
+        `recommend`, without the column user. UsageError if the algorithm cannot answer new users.
+        """
+        import pandas
+
+        from recbench.benchmarks.models.new_users import history_of_one, rank_new_users
+
+        ratings = history_of_one(self, rated)
+        lists = rank_new_users(self, ratings, n, barred=self.bar_items(exclude, only))
+        columns = self.tabulate(np.array([""]), lists)
+        del columns["user"]
+        return pandas.DataFrame(columns)
+
+    def tabulate(self, users: NDArray[Any], lists: Lists) -> dict[str, NDArray[Any]]:
+        """Lists as columns, a line a recommendation; `users` are the ids whose lists they are."""
         is_item = lists.items >= 0
         rows, places = np.nonzero(is_item)
         items = lists.items[is_item]
         columns = {
-            "user": self.user_ids[users[rows]],
+            "user": users[rows],
             "rank": (places + 1).astype(np.int32),
             "item": self.items.ids[items],
             "title": np.array(self.items.names, object)[items],

@@ -130,6 +130,44 @@ def test_an_unknown_user_is_said_and_popularity_is_only_given_if_it_is_asked_for
     assert f"{counts.max()} ratings" in given.output.splitlines()[2]
 
 
+def test_users_of_a_history_are_answered_as_the_same_users_of_training(
+    shop: Shop, tmp_path: Path
+) -> None:
+    rated = pl.read_csv(shop.table).filter(pl.col("user_id").is_in([1003, 1005]))
+    new = rated.with_columns(pl.col("user_id").replace({1003: 7001, 1005: 7002}))
+    unknown = pl.DataFrame(
+        {"user_id": [7001], "item_id": [9999], "rating": [4.0], "timestamp": [1]}
+    )
+    pl.concat([new.cast({"rating": pl.Float64}), unknown]).write_csv(tmp_path / "new.csv")
+
+    directory = shop.model("ease")
+    out = tmp_path / "lists.csv"
+    result = shop.recommend(directory, "--history", tmp_path / "new.csv", "--top", 4, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "1 ratings of items that the model does not know are left out: 9999" in result.output
+    model = recbench.load_model(directory)
+    expected = model.recommend([1003, 1005], 4)
+    lists = pl.read_csv(out)
+    assert lists["user"].unique().sort().to_list() == [7001, 7002]
+    assert lists["item"].to_list() == expected["item"].tolist()
+    np.testing.assert_allclose(lists["score"], expected["score"], atol=1e-5)
+
+    printed = shop.recommend(directory, "--history", tmp_path / "new.csv", "--top", 4).output
+    n_rated = len(rated.filter(pl.col("user_id") == 1003))
+    assert f"for new user 7001, from {n_rated} ratings" in printed
+
+    of_1003 = rated.filter(pl.col("user_id") == 1003)
+    by_item = dict(zip(of_1003["item_id"], of_1003["rating"], strict=True))
+    assert model.recommend_new(by_item, 4)["item"].tolist() == expected["item"].tolist()[:4]
+
+    refused = shop.recommend(
+        shop.model("pure-svd[n_factors=2]"), "--history", tmp_path / "nowhere.csv"
+    )
+    assert refused.exit_code == 2
+    with pytest.raises(UsageError, match=r"can answer only users that it was trained on.* ease"):
+        train_on_board("surprise-svd").recommend_new({"SKU-1": 5.0})
+
+
 def test_all_users_are_written_as_csv_and_parquet_with_the_same_lines(
     shop: Shop, tmp_path: Path
 ) -> None:
@@ -192,7 +230,7 @@ def test_candidates_are_chosen_by_files_and_genres(shop: Shop, tmp_path: Path) -
         (["--user", "1000", "--all-users"], "got --user and --all-users"),
         (["--all-users"], "needs --out FILE"),
         (["--all-users", "--out", "lists.xml"], "ending of --out"),
-        (["--user", "1000", "--out", "lists.csv"], "--out is for --all-users"),
+        (["--user", "1000", "--out", "lists.csv"], "--out is for --all-users and --history"),
         (["--user", "1000", "--similar", "3"], "Name it with --item"),
         (["--item", "no such thing", "--similar", "3"], "item 'no such thing'"),
         (["--user", "1000", "--only", "Comedy"], "these items have no genres"),
