@@ -45,7 +45,8 @@ def test_the_readme_counts_what_the_suites_have_of_others() -> None:
             counts[name, number.dataset] = counts.get((name, number.dataset), 0) + 1
 
     told = read_counts_of_published_numbers()
-    assert {place: published for place, (published, _) in told.items()} == counts
+    told_counts = {place: published for place, (published, _) in told.items()}
+    assert told_counts == counts, "the table below the suites in README.md counts them"
     agreeing = [agree for _, agree in told.values() if agree is not None]
     n_published = sum(published for published, agree in told.values() if agree is not None)
     sentence = f"{sum(agreeing)} of {n_published} come out within their tolerance"
