@@ -33,6 +33,7 @@ from recbench.benchmarks.console import (
     serve,
 )
 from recbench.benchmarks.gating import suspect_rows
+from recbench.benchmarks.metrics import column_of
 from recbench.benchmarks.models import find_best, group_rows
 from recbench.benchmarks.planning import USUAL_SUITE, Request, RunPlan, check_request
 from recbench.benchmarks.records import Cell, Record, Run
@@ -40,6 +41,7 @@ from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError, open_console
 
 SHOWN_METRICS = ("rmse", "ndcg@10")  # in the live table, when the report shows them too
+MOSTLY_COLD = "most test ratings are cold"  # the blind spot with which it shows warm ones, too
 
 
 def run(
@@ -284,6 +286,9 @@ class Progress(Listener):
             self._console.print(f"  blind spot: {spot.sentence}", style="yellow", markup=False)
 
         columns = [column for column in SHOWN_METRICS if column in beginning.columns]
+        if MOSTLY_COLD in self.blind_spots:
+            limited = [column_of("warm", column) for column in columns]
+            columns += [column for column in limited if column is not None]
         self._display = Display(
             self._console,
             beginning.n_waiting,

@@ -10,9 +10,16 @@ from markupsafe import Markup
 
 from recbench.datasets.foundation import make_legible
 from recbench.reports import words
+from recbench.reports.answers import OrderComparison, compare_splits
 from recbench.reports.drawing import Column, Heatmap, Line, Square, accuracy_heatmap, cost_heatmap
+from recbench.reports.rendering import TableLine
 from recbench.reports.results import Results
-from recbench.reports.sections import Agreement, compare_with_published, title_figure
+from recbench.reports.sections import (
+    Agreement,
+    compare_with_published,
+    tabulate_two_splits,
+    title_figure,
+)
 from recbench.reports.several import DatasetComparison
 from recbench.reports.several import title_figure as title_comparison_figure
 
@@ -120,6 +127,8 @@ def tabulate_run(results: Results) -> Iterator[PaperTable]:
             "Wall-clock seconds, mean over the folds, and the greatest memory",
         ),
     )
+    for comparison in compare_splits(results):
+        yield _tabulate_splits(results, comparison)
     agreement = compare_with_published(results)
     if agreement is not None:
         yield _tabulate_published(results, agreement)
@@ -157,6 +166,21 @@ def _add_deviations(results: Results, line: Line, columns: list[Column]) -> Line
             squares.append(replace(square, text=words.plus_minus(spread)))
 
     return replace(line, squares=squares)
+
+
+def _tabulate_splits(results: Results, comparison: OrderComparison) -> PaperTable:
+    """One column under both splits, as its table on the page, but without intervals."""
+    table = tabulate_two_splits(comparison)
+    columns = [Column(str(head.words), "", "") for head in table.heads[1:]]
+    lines = []
+    for row, line in zip(comparison.rows, table.lines, strict=True):
+        cells = line.cells if isinstance(line, TableLine) else ()
+        squares = [Square(str(getattr(cell, "words", words.NONE)), "") for cell in cells]
+        lines.append(Line(row.name, "", squares))
+
+    name = f"splits-{words.slug(comparison.column)}"
+    caption = _join_sentences(title_figure(results, table.label, is_whole=True), table.caption)
+    return PaperTable("division", Heatmap(name, "", columns, lines), caption)
 
 
 def _tabulate_published(results: Results, agreement: Agreement) -> PaperTable:

@@ -1,6 +1,7 @@
 """Records as a table: rows in families, means with their spread, and what has no mean."""
 
 import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -419,32 +420,59 @@ class Results:
     @cached_property
     def _samples(self) -> dict[str, dict[str, UserShares]]:
         """What users add to each row whose answers are there, for each column over users."""
+        return self._read_samples(self.contestants, self.columns)
+
+    def _read_samples(
+        self, rows: Sequence[Row], columns: Sequence[str]
+    ) -> dict[str, dict[str, UserShares]]:
+        """What users add to each of `rows` whose answers are there, for each column over users."""
         whole = {}
-        for row in self.contestants:
+        for row in rows:
             has_answers = all(self.run.has_answers_of(record) for record in row.records)
-            if not row.failures and has_answers:
+            if row.records and not row.failures and has_answers:
                 whole[row.name] = row.records
-        over_users = [column for column in self.columns if find_metric(column).kind != "set"]
+        over_users = [column for column in columns if find_metric(column).kind != "set"]
         return read_user_shares(self.run, whole, over_users)
 
     def unknown(self, column: str) -> str:
         """Why nothing is known of the certainty of `column`; empty if it is known."""
-        by_row = self._samples.get(column)
-        if not by_row:
-            return "no row has all its folds and their raw answers"
-        return explain_too_few_users(min(sample.n_users for sample in by_row.values()))
+        return _explain_unknown(self._samples.get(column))
 
     @cached_property
     def certainty(self) -> dict[str, "Certainty"]:
         """For each column whose users are known and not too few: how sure its differences are."""
-        by_column = {}
-        for column, by_row in self._samples.items():
-            if self.unknown(column):
-                continue
-            rows = [row for row in self.contestants if row.name in by_row]
-            draws = bootstrap_users(find_metric(column), [by_row[row.name] for row in rows])
-            by_column[column] = Certainty(rows, draws)
-        return by_column
+        return _judge_columns(self.contestants, self._samples)
+
+    def contestants_under(self, split: str) -> list[Row]:
+        """The contestants with their cells under the split of the run, or `--also-split`."""
+        if split == self.records[0].cell.split:
+            return self.contestants
+        return [row.elsewhere for row in self.contestants if row.also]
+
+    def certainty_under(self, split: str, columns: Sequence[str]) -> dict[str, "Certainty"]:
+        """As `certainty`, for any columns and under any split of the run."""
+        known = self._certainty_by_split.setdefault(split, {})
+        if split == self.records[0].cell.split and set(columns) & set(self.columns):
+            known |= dict.fromkeys(self.columns) | self.certainty
+
+        unknown = [column for column in columns if column not in known]
+        if unknown:
+            rows = self.contestants_under(split)
+            known |= dict.fromkeys(unknown) | _judge_columns(
+                rows, self._read_samples(rows, unknown)
+            )
+
+        certainty = {}
+        for column in columns:
+            judged = known[column]
+            if judged is not None:
+                certainty[column] = judged
+        return certainty
+
+    @cached_property
+    def _certainty_by_split(self) -> dict[str, dict[str, "Certainty | None"]]:
+        """What was asked for so far, by split and column; None where nothing can be said."""
+        return {}
 
     def constant_error(self, column: str) -> float | None:
         """The error of predicting the mean of the training part for every pair.
@@ -533,11 +561,41 @@ class Certainty:
         losses = self.bootstrap.metric.loss(self.bootstrap.values)
         return [int(place) for place in np.argsort(losses, kind="stable")]
 
+    def difference(self, row: Row, other: Row) -> tuple[float, float, float] | None:
+        """Value of `row` - value of `other`, and the two ends of its 95 % interval.
+
+        None if the answers of either are missing.
+        """
+        if row not in self.rows or other not in self.rows:
+            return None
+        return self.bootstrap.difference(self.rows.index(row), self.rows.index(other))
+
     def interval(self, row: Row) -> tuple[float, float] | None:
         """The 95 % interval of a row's value over users, or None if its answers are missing."""
         if row not in self.rows:
             return None
         return self.bootstrap.interval(self.rows.index(row))
+
+
+def _explain_unknown(sample_by_row: Mapping[str, UserShares] | None) -> str:
+    """Why these samples of one column tell nothing of its certainty; empty if they do."""
+    if not sample_by_row:
+        return "no row has all its folds and their raw answers"
+    return explain_too_few_users(min(sample.n_users for sample in sample_by_row.values()))
+
+
+def _judge_columns(
+    rows: Sequence[Row], samples: Mapping[str, Mapping[str, UserShares]]
+) -> dict[str, Certainty]:
+    """The certainty of each column whose samples, by row, suffice."""
+    by_column = {}
+    for column, sample_by_row in samples.items():
+        if _explain_unknown(sample_by_row):
+            continue
+        known = [row for row in rows if row.name in sample_by_row]
+        draws = bootstrap_users(find_metric(column), [sample_by_row[row.name] for row in known])
+        by_column[column] = Certainty(known, draws)
+    return by_column
 
 
 def _origin_of_equal_defaults(adapter: type[Recommender] | None, record: Record) -> Origin | None:

@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.benchmarks.certainty.bootstrap import FEWEST
-from recbench.benchmarks.metrics import PROTOCOLS, Protocol, find_metric, parse_column
+from recbench.benchmarks.metrics import (
+    PROTOCOLS,
+    Protocol,
+    find_cold_starts,
+    find_metric,
+    parse_column,
+)
 from recbench.benchmarks.records import BlindSpot, Cell
 from recbench.benchmarks.splits import SPLITS, divide, order_in_time, rows_of_histories
 from recbench.datasets.foundation import parse_spec
@@ -342,12 +348,11 @@ def _find_cold_starts(division: _Division) -> Iterator[BlindSpot]:
     n_cold = 0
     n_tested = 0
     for train_rows, test_rows in division.folds:
-        users_known = np.zeros(ratings.n_users, bool)
-        users_known[ratings.users[train_rows]] = True
-        items_known = np.zeros(ratings.n_items, bool)
-        items_known[ratings.items[train_rows]] = True
-        is_warm = users_known[ratings.users[test_rows]] & items_known[ratings.items[test_rows]]
-        n_cold += int((~is_warm).sum())
+        training_users = ratings.users[train_rows]
+        training_items = ratings.items[train_rows]
+        cold = find_cold_starts(training_users, training_items, ratings.n_users, ratings.n_items)
+        is_cold = cold.are_cold(ratings.users[test_rows], ratings.items[test_rows])
+        n_cold += int(is_cold.sum())
         n_tested += len(test_rows)
 
     if n_tested and n_cold >= MOST_COLD * n_tested:
@@ -356,6 +361,6 @@ def _find_cold_starts(division: _Division) -> Iterator[BlindSpot]:
             sentence=(
                 f"Split {division.split}: {n_cold / n_tested:.0%} of the test ratings are of a "
                 "user or an item without any training rating. Errors tell mostly how rows start "
-                "cold, and little of what they have learned."
+                "cold, and little of what they have learned: see the columns over warm ones."
             ),
         )

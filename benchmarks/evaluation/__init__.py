@@ -1,11 +1,12 @@
 """From a fitted algorithm to its raw answers, and from raw answers to metrics.
 
 `questions` decides who is asked and what the candidates are, `ranking` breaks ties, `cell_metrics`
-does fallback and clipping and computes every metric, `slices` groups users and items, `raw_scores`
-says whether predictions are ratings at all, `numbers` does all of it for a cell. Execution comes in
-to ask and to compute, planning and verification to compute again, records and reports for what
-answers, slices and raw scores are. It exports one function for each of these steps and what they
-return; no library's own evaluator is trusted.
+does fallback and clipping and computes every metric, `fallback` recommends to cold-start users in
+columns of its own, `slices` groups users and items, `raw_scores` says whether predictions are
+ratings at all, `numbers` does all of it for a cell. Execution comes in to ask and to compute,
+planning and verification to compute again, records and reports for what answers, slices and raw
+scores are. It exports one function for each of these steps and what they return; no library's own
+evaluator is trusted.
 """
 
 from recbench.benchmarks.evaluation.cell_metrics import (

@@ -1,5 +1,5 @@
-"""From raw answers to metrics: fallback, clipping, relevance, and each user's share in every
-metric.
+"""From raw answers to metrics: fallback, clipping, relevance, warm and cold apart, and each user's
+share in every metric.
 """
 
 import re
@@ -11,19 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
+from recbench.benchmarks.evaluation.fallback import recommend_popular, replace_lists
 from recbench.benchmarks.evaluation.questions import Answers, Lists, user_item_matrix
 from recbench.benchmarks.metrics import (
     METRICS,
     PROTOCOLS,
     STANDARD,
+    ColdStarts,
     Doubles,
     Evaluation,
     Metric,
+    Population,
     Predictions,
     RankedHits,
     RecommendationLists,
     Shares,
     column_name,
+    find_cold_starts,
 )
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -202,23 +206,47 @@ def compute_metrics(
     item.
     """
     metrics = CellMetrics({}, {})
-    _add_rating_metrics(metrics, answers, train, test, predicts_ratings=predicts_ratings)
+    cold = find_cold_starts(train.users, train.items, train.n_users, train.n_items)
+    _add_rating_metrics(metrics, answers, train, test, cold, predicts_ratings=predicts_ratings)
 
     features = _describe_items(catalogue)
+    popular_lists = recommend_popular(train, test, cold.users, evaluation)
     for protocol in evaluation.protocols:
         lists = answers.lists[protocol]
         hits = find_hits(lists, test, protocol)
+        hits_with_fallback = hits
+        if protocol in popular_lists:
+            with_fallback = replace_lists(lists, popular_lists[protocol])
+            hits_with_fallback = find_hits(with_fallback, test, protocol)
         described = describe_lists(lists, train, features)
+
+        is_cold = cold.users[lists.users]
         for metric, name, cutoff in _columns_over_lists(evaluation.ks):
             column = column_name(protocol, name)
             if metric.kind == "set":
                 metrics.add_value(column, metric.function(described, cutoff))
                 continue
-            judged = hits if metric.kind == "ranking" else described
-            values = metric.function(judged, cutoff)
+
+            if metric.kind == "list":
+                values = metric.function(described, cutoff)
+            elif metric.population == "fallback":
+                values = metric.function(hits_with_fallback, cutoff)
+            else:
+                values = metric.function(hits, cutoff)
+            values = np.where(_is_within(metric.population, is_cold), values, np.nan)
             shares = _share_among_users(values, lists.users, test.n_users)
             metrics.add_shares(column, metric, shares)
     return metrics
+
+
+def _is_within(population: Population, is_cold: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of each user or rating, cold or not, whether a metric over the population counts it."""
+    match population:
+        case "warm":
+            return ~is_cold
+        case "cold":
+            return is_cold
+    return np.ones(len(is_cold), np.bool_)
 
 
 def _add_rating_metrics(
@@ -226,17 +254,23 @@ def _add_rating_metrics(
     answers: Answers,
     train: Ratings,
     test: Ratings,
+    cold: ColdStarts,
     *,
     predicts_ratings: bool,
 ) -> None:
     """Add the metrics of predicted ratings to `metrics`."""
     predictions = complete_predictions(answers, test, train.mean)
+    is_cold = cold.are_cold(test.users, test.items)
     for metric in METRICS.values():
         if metric.kind != "rating":
             continue
+
+        judged = predictions
+        if metric.population != "all":
+            judged = predictions.take(_is_within(metric.population, is_cold))
         is_defined = predicts_ratings or not metric.needs_ratings
-        if len(test) > 0 and is_defined:
-            metrics.add_shares(metric.name, metric, metric.function(predictions))
+        if len(judged.users) > 0 and is_defined:
+            metrics.add_shares(metric.name, metric, metric.function(judged))
         else:
             metrics.add_undefined(metric.name)
 

@@ -24,7 +24,7 @@ from recbench.benchmarks.execution.subject import (
     SubjectEnded,
     explain_error,
 )
-from recbench.benchmarks.metrics import PROTOCOLS, STANDARD, Evaluation
+from recbench.benchmarks.metrics import PROTOCOLS, STANDARD, Evaluation, find_cold_starts
 from recbench.benchmarks.records import FoldFacts, Record
 from recbench.benchmarks.splits import (
     asks_new_users,
@@ -187,25 +187,25 @@ def describe_fold(
     is_cut: bool,
 ) -> FoldFacts:
     """The rows and sizes of all parts, the threshold of relevance, and how much of the test part
-    is cold-start; of a cut in time also when the test part begins.
-
-    That is how many users, items and ratings have a user or an item without any training rating.
+    is cold: how many of its users, items and ratings; of a cut in time also when the test part
+    begins.
     """
     begins = None
     if is_cut and test.times is not None:
         begins = int(test.times.min())
     has_histories = len(history_rows) > 0
-    cold_user = np.bincount(train.users, minlength=train.n_users)[test.users] == 0
-    cold_item = np.bincount(train.items, minlength=train.n_items)[test.items] == 0
+    cold = find_cold_starts(train.users, train.items, train.n_users, train.n_items)
+    is_cold_user = cold.users[test.users]
+    is_cold_item = cold.items[test.items]
     return FoldFacts(
         train_rows=fingerprint_rows(train_rows),
         test_rows=fingerprint_rows(test_rows),
         train=len(train),
         test=len(test),
         threshold=PROTOCOLS[STANDARD].threshold(train.scale),
-        cold_users=len(np.unique(test.users[cold_user])),
-        cold_items=len(np.unique(test.items[cold_item])),
-        cold_ratings=int((cold_user | cold_item).sum()),
+        cold_users=len(np.unique(test.users[is_cold_user])),
+        cold_items=len(np.unique(test.items[is_cold_item])),
+        cold_ratings=int(cold.are_cold(test.users, test.items).sum()),
         history=len(history_rows) if has_histories else None,
         history_rows=fingerprint_rows(history_rows) if has_histories else None,
         begins=begins,

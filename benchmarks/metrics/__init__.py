@@ -2,9 +2,10 @@
 
 A metric is a function in any file of this room with a decorator of `registry`; its docstring is the
 definition that reports print. Whoever needs a metric by its column's name comes in, and finds the
-registry, the protocols, and the types that metrics are made from.
+registry, the protocols, the types that metrics are made from, and what a cold start is.
 """
 
+from recbench.benchmarks.metrics.cold_starts import ColdStarts, find_cold_starts
 from recbench.benchmarks.metrics.protocols import (
     CANDIDATES,
     PROTOCOLS,
@@ -21,10 +22,12 @@ from recbench.benchmarks.metrics.registry import (
     METRICS,
     Doubles,
     Metric,
+    Population,
     Predictions,
     RankedHits,
     RecommendationLists,
     Shares,
+    column_of,
     find_metric,
     metric_columns,
 )
@@ -36,15 +39,19 @@ __all__ = [
     "PROTOCOLS",
     "STANDARD",
     "TIES",
+    "ColdStarts",
     "Doubles",
     "Evaluation",
     "Metric",
+    "Population",
     "Predictions",
     "Protocol",
     "RankedHits",
     "RecommendationLists",
     "Shares",
     "column_name",
+    "column_of",
+    "find_cold_starts",
     "find_metric",
     "metric_columns",
     "parse_column",

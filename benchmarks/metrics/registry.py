@@ -10,7 +10,7 @@ is not the bench's own: `rmse`, `precision@10`, `lightfm:auc`.
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -23,7 +23,22 @@ from recbench.datasets.foundation import UsageError, import_all, pick_name
 Doubles = NDArray[np.float64]
 Number = TypeVar("Number", float, NDArray[np.float64])
 Better = Literal["lower", "higher", "zero"]
+Population = Literal["all", "warm", "cold", "fallback"]  # for warm and cold see `cold_starts`
 ARROWS: dict[Better, str] = {"lower": "↓", "higher": "↑", "zero": "→0"}
+
+# How the definition of a metric over a population ends.
+OVER_RATINGS: dict[Population, str] = {
+    "warm": "over the warm test ratings alone, whose user and item both have training ratings",
+    "cold": "over the cold test ratings alone, whose user or item has no training rating",
+}
+OVER_USERS: dict[Population, str] = {
+    "warm": "over the warm users alone, who have training ratings",
+    "cold": "over the cold-start users alone, who have no training rating",
+    "fallback": (
+        "but cold-start users, who have no training rating, get the items with the most training "
+        "ratings in place of the row's own list"
+    ),
+}
 
 # What each user adds to the sum, and to the weight that it is divided by; (n_users,) each.
 Shares = tuple[Doubles, Doubles]
@@ -42,6 +57,16 @@ class Predictions:
     predicted: Doubles
     answered: NDArray[np.bool_]
     n_users: int
+
+    def take(self, is_taken: NDArray[np.bool_]) -> "Predictions":
+        """Those of the ratings for which `is_taken` is True."""
+        return Predictions(
+            users=self.users[is_taken],
+            truth=self.truth[is_taken],
+            predicted=self.predicted[is_taken],
+            answered=self.answered[is_taken],
+            n_users=self.n_users,
+        )
 
     def sum_by_user(self, values: NDArray[Any]) -> Shares:
         """The sum of `values`, one a rating, and the number of ratings; (n_users,) each."""
@@ -113,6 +138,7 @@ class Metric:
     needs_ratings: bool = False  # undefined for algorithms that rank only
     has_cutoff: bool = False
     headline: bool = False  # a column of the report unless others are asked for
+    population: Population = "all"  # whom it is over
     finish: Callable[[Any], Any] = lambda ratio: ratio  # from the ratio of the sums to the value
 
     def columns(self, ks: tuple[int, ...]) -> list[tuple[str, int]]:
@@ -138,18 +164,34 @@ def _register(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator that puts a function into METRICS under `name`, or else under its own name.
 
-    `facts` are fields of `Metric`; the definition is the function's docstring in one line.
+    `facts` are fields of `Metric`; the definition is the function's docstring in one line. A
+    headline metric is there once more for each population, as `warm_rmse`.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         metric_name = name or function.__name__
         definition = " ".join((function.__doc__ or "").split())
-        METRICS[metric_name] = Metric(
-            metric_name, definition=definition, function=function, **facts
-        )
+        metric = Metric(metric_name, definition=definition, function=function, **facts)
+        METRICS[metric_name] = metric
+        if metric.headline:
+            _register_populations(metric)
         return function
 
     return register
+
+
+def _register_populations(metric: Metric) -> None:
+    """Put the metric into METRICS over each population that is not everybody."""
+    endings = OVER_RATINGS if metric.kind == "rating" else OVER_USERS
+    for population, ending in endings.items():
+        name = f"{population}_{metric.name}"
+        METRICS[name] = replace(
+            metric,
+            name=name,
+            definition=f"As {metric.name}, {ending}.",
+            population=population,
+            headline=False,
+        )
 
 
 def rating_metric(
@@ -199,6 +241,19 @@ def find_metric(column: str) -> Metric:
     return metric
 
 
+def column_of(population: Population, column: str) -> str | None:
+    """The column of the same metric over a population; None if there is none.
+
+    >>> column_of("warm", "lightfm:precision@5"), column_of("cold", "auc")
+    ('lightfm:warm_precision@5', None)
+    """
+    protocol, metric = parse_column(column)
+    name = f"{population}_{metric}"
+    if name.partition("@")[0] not in METRICS:
+        return None
+    return column_name(protocol, name)
+
+
 def _is_cutoff(text: str) -> bool:
     """Whether `text` is a whole number from 1 up without leading zeros, in plain digits."""
     return text.isdecimal() and text == str(int(text)) and int(text) > 0
@@ -223,6 +278,13 @@ def metric_columns(
     return columns
 
 
-import_all(sys.modules["recbench.benchmarks.metrics"])
 _KINDS = ("rating", "ranking", "list", "set")
-METRICS = dict(sorted(METRICS.items(), key=lambda item: _KINDS.index(item[1].kind)))
+
+
+def _place_of(metric: Metric) -> tuple[int, bool]:
+    """Sorts metrics by kind, those over everybody first."""
+    return _KINDS.index(metric.kind), metric.population != "all"
+
+
+import_all(sys.modules["recbench.benchmarks.metrics"])
+METRICS = dict(sorted(METRICS.items(), key=lambda item: _place_of(item[1])))

@@ -6,6 +6,18 @@ here draws, so that a terminal need not wait for it.
 
 from recbench.reports.answers.cautions import Caution, describe_run, list_cautions
 from recbench.reports.answers.claims import Claim, list_claims
+from recbench.reports.answers.cold_starts import (
+    Division,
+    OrderComparison,
+    TwoMeans,
+    main_division,
+    other_division,
+)
+from recbench.reports.answers.disagreement import (
+    compare_splits,
+    describe_disagreement,
+    describe_disagreements,
+)
 from recbench.reports.answers.headlines import headline_columns, primary_column
 from recbench.reports.answers.ranking import RankedRow, Ranking, rank_rows
 from recbench.reports.answers.sentences import summarise_run
@@ -14,12 +26,20 @@ from recbench.reports.answers.terminal import write_answers
 __all__ = [
     "Caution",
     "Claim",
+    "Division",
+    "OrderComparison",
     "RankedRow",
     "Ranking",
+    "TwoMeans",
+    "compare_splits",
+    "describe_disagreement",
+    "describe_disagreements",
     "describe_run",
     "headline_columns",
     "list_cautions",
     "list_claims",
+    "main_division",
+    "other_division",
     "primary_column",
     "rank_rows",
     "summarise_run",

@@ -7,6 +7,7 @@ from recbench.benchmarks.gating import suspect_rows
 from recbench.benchmarks.splits import order_in_time
 from recbench.reports import words
 from recbench.reports.answers.claims import list_briefly
+from recbench.reports.answers.disagreement import describe_disagreements
 from recbench.reports.results import Results
 
 
@@ -118,6 +119,12 @@ def _find_future(results: Results) -> Caution | None:
     return None
 
 
+def _find_other_order(results: Results) -> Caution | None:
+    """Whether the split of `--also-split` orders the rows differently, and why."""
+    texts = describe_disagreements(results)
+    return Caution(" ".join(texts), "division") if texts else None
+
+
 def _find_contention(results: Results) -> Caution | None:
     if not any(row.contended for row in results.contestants):
         return None
@@ -142,6 +149,7 @@ FINDERS: tuple[Callable[[Results], Caution | None], ...] = (
     _find_blind_spots,
     _describe_tuning,
     _find_future,
+    _find_other_order,
     _find_contention,
     _find_hosts,
     _find_disagreements,

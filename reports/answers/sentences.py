@@ -6,6 +6,7 @@ from recbench.benchmarks.gating import suspect_rows
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import PHASES
 from recbench.reports import words
+from recbench.reports.answers.disagreement import describe_disagreements
 from recbench.reports.answers.headlines import headline_columns
 from recbench.reports.results import Results, Row
 
@@ -19,6 +20,7 @@ def summarise_run(results: Results) -> list[str]:
     for column in headline_columns(results):
         sentences += _summarise_column(results, column)
         sentences += _name_worse_than_constant(results, column)
+    sentences += describe_disagreements(results)
     sentences += _warn_of_mixed_defaults(results)
     for row, why in suspect_rows(results.records).items():
         sentences.append(f"Too good to be taken on trust (SUSPICIOUS): {row}; {why}")

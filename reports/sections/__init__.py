@@ -4,6 +4,7 @@ The report's builder comes in by the registry, and others for what their pages o
 a section. Nothing here draws or knows of HTML.
 """
 
+from recbench.reports.sections.division import tabulate_two_splits
 from recbench.reports.sections.failures import Failure, describe_failures, list_failures
 from recbench.reports.sections.method import define_metrics, describe_protocol
 from recbench.reports.sections.published import Agreement, compare_with_published
@@ -20,5 +21,6 @@ __all__ = [
     "describe_failures",
     "describe_protocol",
     "list_failures",
+    "tabulate_two_splits",
     "title_figure",
 ]

@@ -1,21 +1,33 @@
-"""The report's warning about random splits of timed ratings, and what another split says."""
+"""The report's warning about random splits of timed ratings, and what another split says.
+
+Cold starts are why two splits may disagree and no algorithm is to blame: so warm and cold stand
+apart in every table of another split.
+"""
 
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from scipy.stats import kendalltau
-
-from recbench.benchmarks.metrics import find_metric
+from recbench.benchmarks.metrics import Population, find_metric
 from recbench.benchmarks.records import FoldFacts
 from recbench.benchmarks.splits import has_cuts, order_in_time
-from recbench.datasets.foundation import Bounds
 from recbench.reports import words
-from recbench.reports.answers import headline_columns
+from recbench.reports.answers import (
+    Division,
+    OrderComparison,
+    TwoMeans,
+    compare_splits,
+    describe_disagreement,
+    headline_columns,
+    main_division,
+    other_division,
+)
 from recbench.reports.rendering import (
+    AnyCell,
     Block,
     Code,
+    MissingCell,
+    Note,
     Paragraph,
     RowName,
     Table,
@@ -23,18 +35,11 @@ from recbench.reports.rendering import (
     TableHead,
     TableLine,
 )
-from recbench.reports.results import Results
+from recbench.reports.results import Results, Row
 from recbench.reports.sections.registry import section
 
-
-@dataclass(frozen=True)
-class TwoMeans:
-    """A row with its mean under the main split and under the other one."""
-
-    row: str
-    main: float
-    other: float
-    bounds: Bounds | None  # the interval of the main one, if it is known
+# The column of means in which cold-start users get the bench's own list.
+FALLBACK_HEAD = "popular items for cold users"
 
 
 @section("Does the split matter?", place=45)
@@ -44,21 +49,24 @@ def division(results: Results) -> list[Block] | None:
 
     None if there is nothing to note, one cut and no other split.
     """
-    main = results.records[0].cell.split
-    other = _other_split(results)
+    main = main_division(results)
+    other = other_division(results)
     blocks: list[Block] = []
     if ignores_times(results):
-        blocks.append(_warn_of_future(main, hints_at_option=other is None))
+        blocks.append(_warn_of_future(main.split, hints_at_option=other is None))
 
-    if has_cuts(main):
+    if has_cuts(main.split):
         blocks.append(_tabulate_cuts(results))
         for column in headline_columns(results):
             blocks.append(_tabulate_by_cut(results, column))
 
     if other is not None:
         blocks.append(_introduce_other(results, other))
-        for column in headline_columns(results):
-            blocks.append(_compare_places(results, column, main, other))
+        blocks += describe_cold_starts(other)
+        for comparison in compare_splits(results):
+            blocks += [Paragraph(text) for text in describe_disagreement(comparison)]
+            blocks.append(tabulate_two_splits(comparison))
+            blocks += note_definitions(other, comparison.column)
 
     return blocks or None
 
@@ -142,12 +150,58 @@ def ignores_times(results: Results) -> bool:
     return is_timed and order_in_time(results.records[0].cell.split) == "none"
 
 
-def _other_split(results: Results) -> str | None:
-    """The split of `--also-split`; None if the run has only one."""
-    for row in results.rows:
-        if row.also:
-            return row.also[0].cell.split
-    return None
+def describe_cold_starts(division: Division) -> list[Block]:
+    """What of a split's test part is cold, and what the columns about it mean; nothing in early
+    records.
+    """
+    ratings = division.ratings
+    users = division.ranked_users
+    if not ratings.n_all:
+        return []
+
+    folds = ", all folds together" if division.n_folds > 1 else ""
+    text = (
+        f": {_share_of(ratings.n_cold, ratings.n_all, 'test rating')} are of a user or an item "
+        f"without any training rating{folds}. These are cold, all others warm."
+    )
+    if not division.has_cold_starts:
+        return [Paragraph(("Split ", Code(division.split), f"{text} So few hardly move a mean."))]
+
+    if users.n_cold:
+        text += (
+            f" Of the users that get a list {_share_of(users.n_cold, users.n_all, 'user')} are "
+            f"cold. In the column {FALLBACK_HEAD!r} these get the items with the most training "
+            "ratings in place of the row's own list, and all others the row's own."
+        )
+    return [Paragraph(("Split ", Code(division.split), text))]
+
+
+def _share_of(part: int, whole: int, one: str) -> str:
+    """Such as `86.0% (17,200 of 20,000 ratings)`."""
+    return f"{words.percent(part, whole)} ({part:,} of {words.count(whole, one)})"
+
+
+def tabulate_cold_starts(division: Division, column: str) -> Table | None:
+    """A row's mean over all, over warm and over cold, under one split; None without cold starts."""
+    populations = division.populations(column)
+    if not division.has_cold_starts or not populations:
+        return None
+
+    lines = []
+    for row in division.rows:
+        if row.mean(column) is None:
+            continue
+        cells = [_mean_cell(division, row, column), *_cells_of_populations(division, row, column)]
+        lines.append(TableLine(RowName(row.name), tuple(cells)))
+
+    members = "ratings" if find_metric(column).kind == "rating" else "users"
+    heads = (
+        TableHead("row", "text"),
+        TableHead(f"all {members}", small=(_count_part(division, column, "all"),)),
+        *_heads_of_populations(division, column),
+    )
+    caption = f"{column} of warm and cold apart, split {division.split}; small: 95 % intervals"
+    return Table(f"{column}, warm and cold", caption, heads, tuple(lines), is_sortable=True)
 
 
 def _warn_of_future(main: str, *, hints_at_option: bool) -> Paragraph:
@@ -164,92 +218,147 @@ def _warn_of_future(main: str, *, hints_at_option: bool) -> Paragraph:
     return Paragraph(words_of_warning + hint)
 
 
-def _introduce_other(results: Results, other: str) -> Paragraph:
-    """How many rows have means with the other split, and what in its test part is cold."""
+def _introduce_other(results: Results, other: Division) -> Paragraph:
+    """How many rows have means with the other split, too."""
     n_means = 0
-    for row in results.contestants:
-        has_mean = any(row.elsewhere.mean(column) is not None for column in results.columns)
-        n_means += has_mean
+    for row in other.rows:
+        n_means += any(row.mean(column) is not None for column in results.columns)
 
     n_rows = words.count(len(results.contestants), "row")
     verb = "has" if n_means == 1 else "have"
     return Paragraph(
         (
             f"Of {n_rows}, {n_means} {verb} means with the split ",
-            Code(other),
-            f" too. {_describe_cold_start(results)}".rstrip(),
+            Code(other.split),
+            " too. Below a mean stands its 95 % interval over users.",
         )
     )
 
 
-def _describe_cold_start(results: Results) -> str:
-    """How many users and items of the other split's test part have no training rating, if known."""
-    for row in results.rows:
-        for record in row.also:
-            fold = record.fold
-            if fold is not None and fold.cold_users is not None and fold.cold_items is not None:
-                users = words.count(fold.cold_users, "user")
-                items = words.count(fold.cold_items, "item")
-                share = words.percent(fold.cold_ratings or 0, fold.test)
-                return (
-                    f"{share} of its test ratings belong to {users} and {items} without any "
-                    "training rating."
-                )
-    return ""
-
-
-def _compare_places(results: Results, column: str, main: str, other: str) -> Table:
-    """The rows that have a mean under both splits, best first, with both ranks."""
-    loss = find_metric(column).loss
-    rows = _list_two_means(results, column)
-    rows.sort(key=lambda row: loss(row.main))
-    order_of_other = sorted(rows, key=lambda row: loss(row.other))
+def tabulate_two_splits(comparison: OrderComparison) -> Table:
+    """The rows that have a mean under both splits, best first, with their ranks."""
+    main = comparison.main
+    other = comparison.other
+    column = comparison.column
+    is_apart = other.has_cold_starts and bool(other.populations(column))
 
     lines = []
-    for rank, row in enumerate(rows, start=1):
-        other_rank = order_of_other.index(row) + 1
-        main_text = words.number(row.main, row.bounds)
-        texts = (main_text, words.number(row.other, row.bounds), str(rank), str(other_rank))
-        lines.append(TableLine(RowName(row.row), tuple(TableCell(text) for text in texts)))
+    for row in comparison.rows:
+        cells: list[AnyCell] = [
+            _mean_cell(main, row.main, column),
+            _mean_cell(other, row.other, column),
+        ]
+        if is_apart:
+            cells += _cells_of_populations(other, row.other, column)
+        cells += [TableCell(str(rank)) for rank in _list_ranks(comparison, row)]
+        lines.append(TableLine(RowName(row.name), tuple(cells)))
+
+    heads = [TableHead("row", "text"), TableHead(main.split), TableHead(other.split)]
+    if is_apart:
+        heads += _heads_of_populations(other, column)
+    heads += [TableHead(f"rank, {main.split}"), TableHead(f"rank, {other.split}")]
+    if comparison.warm_column is not None:
+        heads.append(TableHead(f"rank, {other.split}, warm"))
 
     return Table(
         f"{column} under both splits",
-        f"{column}: {_describe_agreement(rows, column)}",
-        (
-            TableHead("row", "text"),
-            TableHead(main),
-            TableHead(other),
-            TableHead(f"rank, {main}"),
-            TableHead(f"rank, {other}"),
-        ),
+        f"{column}: {_describe_agreement(comparison)}",
+        tuple(heads),
         tuple(lines),
         is_sortable=True,
     )
 
 
-def _list_two_means(results: Results, column: str) -> list[TwoMeans]:
-    """The rows that have a mean under both splits, in the report's order."""
-    rows = []
-    for row in results.contestants:
-        main = row.mean(column)
-        other = row.elsewhere.mean(column)
-        if main is not None and other is not None:
-            rows.append(TwoMeans(row.name, main, other, words.interval(results, row, column)))
-
-    return rows
+def _list_ranks(comparison: OrderComparison, row: TwoMeans) -> list[int]:
+    """A row's ranks under both splits, and among the warm of the other, if there are cold ones."""
+    ranks = [comparison.rank_in_main(row), comparison.rank_in_other(row)]
+    warm_rank = comparison.rank_in_warm(row)
+    if warm_rank is not None:
+        ranks.append(warm_rank)
+    return ranks
 
 
-def _describe_agreement(rows: list[TwoMeans], column: str) -> str:
+def _mean_cell(division: Division, row: Row, column: str) -> AnyCell:
+    """A mean with its interval below; or why there is none."""
+    mean = row.mean(column)
+    if mean is None:
+        return MissingCell(row.missing(column))
+    bounds = division.interval(row, column)
+    return TableCell(words.number(mean, bounds), words.between(bounds), sort_value=mean)
+
+
+def _heads_of_populations(division: Division, column: str) -> list[TableHead]:
+    """The heads of the columns of `_cells_of_populations`."""
+    heads = []
+    for population in division.populations(column):
+        count = _count_part(division, column, population)
+        heads.append(TableHead(_name_population(population, column), small=(count,)))
+    if _shows_abstention(column):
+        heads.append(TableHead("training mean", small=("share of the predictions",)))
+    return heads
+
+
+def _cells_of_populations(division: Division, row: Row, column: str) -> list[AnyCell]:
+    """A row's means over warm and over cold, then what the bench answered in its place.
+
+    Of a ranking that is the mean with popular items for cold-start users, of an error the share of
+    predictions that are the training mean, since the algorithm had none.
+    """
+    cells = []
+    for limited in division.populations(column).values():
+        cells.append(_mean_cell(division, row, limited))
+    if _shows_abstention(column):
+        coverage = row.mean("coverage")
+        share = TableCell(words.NONE) if coverage is None else TableCell(f"{1 - coverage:.1%}")
+        cells.append(share)
+    return cells
+
+
+def _shows_abstention(column: str) -> bool:
+    return find_metric(column).kind == "rating"
+
+
+def _name_population(population: Population, column: str) -> str:
+    """The head of a column."""
+    if population == "fallback":
+        return FALLBACK_HEAD
+    members = "ratings" if find_metric(column).kind == "rating" else "users"
+    return f"{population} {members}"
+
+
+def _count_part(division: Division, column: str, population: Population) -> str:
+    """How many of the ratings or users a column is about, all folds together."""
+    part = division.part_of(column)
+    match population:
+        case "all":
+            return f"{part.n_all:,}"
+        case "warm":
+            return f"{part.n_warm:,} of {part.n_all:,}"
+        case "cold":
+            return f"{part.n_cold:,} of {part.n_all:,}"
+        case "fallback":
+            return f"for {part.n_cold:,} of {part.n_all:,}"
+
+
+def _describe_agreement(comparison: OrderComparison) -> str:
     """How far the two orders of the rows agree, in a sentence."""
-    if len(rows) < 2:
-        return "With fewer than two rows there is no order to compare."
+    if comparison.tau is None:
+        return "With fewer than two different rows there is no order to compare."
 
-    loss = find_metric(column).loss
-    main_losses = [loss(row.main) for row in rows]
-    other_losses = [loss(row.other) for row in rows]
-    tau = kendalltau(main_losses, other_losses).statistic
-
-    return (
-        f"Kendall's tau between the two orders of rows: {tau:.2f} (1: the same, 0: unrelated, -1: "
-        "reversed)."
+    agreement = (
+        f"Kendall's tau between the two orders of rows: {comparison.tau:.2f} (1: the same, 0: "
+        "unrelated, -1: reversed)"
     )
+    if comparison.warm_tau is None:
+        return f"{agreement}."
+    return f"{agreement}; to the order over warm ones {comparison.warm_tau:.2f}."
+
+
+def note_definitions(division: Division, column: str) -> list[Block]:
+    """The definitions of the populations of a column, as far as they are shown."""
+    if not division.has_cold_starts:
+        return []
+    return [
+        Note(f"{name}: {find_metric(name).definition}")
+        for name in division.populations(column).values()
+    ]

@@ -9,6 +9,7 @@ from recbench.benchmarks.evaluation import RANKING_METRICS, Slice
 from recbench.benchmarks.metrics import find_metric
 from recbench.datasets.foundation import Bounds
 from recbench.reports import words
+from recbench.reports.answers import headline_columns, main_division
 from recbench.reports.rendering import (
     AnyCell,
     Block,
@@ -23,6 +24,11 @@ from recbench.reports.rendering import (
     TableLine,
 )
 from recbench.reports.results import Results, Row
+from recbench.reports.sections.division import (
+    describe_cold_starts,
+    note_definitions,
+    tabulate_cold_starts,
+)
 from recbench.reports.sections.registry import section
 
 RECOMMENDED = "recommended"  # the column with each group's share of the recommendations
@@ -100,7 +106,7 @@ def slices(results: Results) -> list[Block] | None:
     if not whole_rows:
         return None
 
-    blocks: list[Block] = [Paragraph(METHOD)]
+    blocks: list[Block] = [Paragraph(METHOD), *_part_cold_starts(results)]
     shown_columns: set[str] = set()
     for kind in KINDS:
         groups = _list_groups(whole_rows, kind)
@@ -111,6 +117,20 @@ def slices(results: Results) -> list[Block] | None:
     # The report defines its own columns elsewhere; slices may have others.
     for column in sorted(shown_columns - {RECOMMENDED, *results.columns}):
         blocks.append(Note(f"{column}: {find_metric(column).definition}"))
+    return blocks
+
+
+def _part_cold_starts(results: Results) -> list[Block]:
+    """Warm and cold apart under the split of the run, if enough of its test part is cold."""
+    division = main_division(results)
+    if not division.has_cold_starts:
+        return describe_cold_starts(division)
+
+    blocks: list[Block] = [Heading("Warm and cold"), *describe_cold_starts(division)]
+    for column in headline_columns(results):
+        table = tabulate_cold_starts(division, column)
+        if table is not None:
+            blocks += [table, *note_definitions(division, column)]
     return blocks
 
 
