@@ -1,10 +1,13 @@
 import csv
+import gc
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,22 +26,73 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 RunBench = Callable[..., "subprocess.CompletedProcess[str]"]
 
+# Container images forbid Python to keep bytecode. Here every worker, and every command that a test
+# runs, would compile the same two hundred modules again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have JAX keep what it compiles for the whole session: the same small models are fitted again
-    and again.
+    """Have JAX compile quickly, and keep it for the session: small models are fitted again and
+    again, each for a moment, so that most of the time would go into optimising their loops.
     """
     directory = tempfile.mkdtemp(prefix="recbench-compiled-")
     config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", directory)
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow whatever starts a real bench, directly or through a fixture of its own."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark as slow whatever starts a real bench or its fork server, directly or through a fixture
+    of its own; and have the workers of pytest-xdist begin with what is slow.
+    """
     for item in items:
-        if {"run_bench", "commands"} & set(getattr(item, "fixturenames", ())):
+        if {"run_bench", "commands", "jobs_of"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+    yield  # to what leaves out tests by their marks
+    items[:] = deal_files(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def pytest_collection_finish() -> None:
+    """Keep Python from looking at all tests and libraries in each of its garbage collections."""
+    gc.collect()
+    gc.freeze()
+
+
+def deal_files(items: list[pytest.Item], n_workers: int) -> list[pytest.Item]:
+    """The tests in an order in which each worker's share begins with slow ones.
+
+    A worker is given every `n_workers`-th part of the list, and takes tests from the end of another
+    one's when it has none left: these should be short, or the last worker runs alone for long. The
+    tests of a file stay together, so that they share what is set up for it.
+    """
+    files = defaultdict(list)
+    for item in items:
+        files[item.path].append(item)
+
+    def count_slow(path: Path) -> int:
+        return sum(item.get_closest_marker("slow") is not None for item in files[path])
+
+    n_slow = {path: count_slow(path) for path in files}
+    with_slow = [path for path in files if n_slow[path]]
+    slowest_first = sorted(with_slow, key=lambda path: n_slow[path], reverse=True)
+    fast = [item for path in files if not n_slow[path] for item in files[path]]
+
+    shares: list[list[pytest.Item]] = [[] for _ in range(n_workers)]
+    n_slow_of_share = [0] * n_workers
+    for path in slowest_first:
+        least = n_slow_of_share.index(min(n_slow_of_share))
+        shares[least] += files[path]
+        n_slow_of_share[least] += n_slow[path]
+
+    size = -(-len(items) // n_workers)
+    for share in shares:
+        room = max(0, size - len(share))
+        share += fast[:room]
+        fast = fast[room:]
+    return [item for share in shares for item in share] + fast
 
 
 @pytest.fixture(scope="session")

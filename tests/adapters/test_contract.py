@@ -30,6 +30,7 @@ OWN = {
     if adapter.__module__.startswith("recbench.adapters.")
 }
 SCALES = [(1.0, 5.0), (0.5, 5.0), (-10.0, 10.0)]
+LARGE = (120, 80)  # users and items
 UNSEEN = 2  # users, and items, at the end of each index space that have no ratings
 
 every = pytest.mark.parametrize("name", OWN)
@@ -106,8 +107,11 @@ def fitted(name: str, train: Ratings) -> Recommender:
 
 @cache
 def learned(name: str) -> tuple[Recommender, Ratings]:
-    """One fit on the plain checkerboard, shared by the tests that only look at it."""
-    train = checkerboard()
+    """One fit at the defaults, shared by the tests that only look at it.
+
+    The board is large enough that none can reproduce it by heart. Its scale is that of half stars.
+    """
+    train = checkerboard(*LARGE, scale=SCALES[1])
     return fitted(name, train), train
 
 
@@ -229,7 +233,7 @@ def test_it_declares_the_origin_of_its_defaults(name: str) -> None:
         assert not [value for value in values.values() if type(value) in (int, float) and value]
 
 
-@every
+@every_fitted
 def test_its_libraries_are_installed(name: str) -> None:
     """The audit: an algorithm that cannot be tried is a failure here, never a skipped test."""
     for module in OWN[name].requires:
@@ -325,8 +329,8 @@ def test_all_items_are_scored_as_pairs_are(name: str) -> None:
 def test_the_same_seed_gives_the_same_numbers_even_from_a_used_instance(name: str) -> None:
     """Fitted once before, to a board on a scale from -10 to 10; its inputs stay as they are."""
     used = create(name)
-    wide = checkerboard(scale=SCALES[2])
-    train = checkerboard()
+    wide = checkerboard(*LARGE, scale=SCALES[2])
+    train = checkerboard(*LARGE, scale=SCALES[1])
     fit(used, wide, seed=1)
     if used.predicts == "ratings":
         assert_near(predict(used, wide), wide.scale)
@@ -349,7 +353,7 @@ def test_the_same_seed_gives_the_same_numbers_even_from_a_used_instance(name: st
 def test_ratings_are_predicted_near_the_scale(name: str) -> None:
     algorithm, train = learned(name)
     if algorithm.predicts == "ratings":
-        assert_near(scores(algorithm, train)[0], train.scale)
+        assert_near(predict(algorithm, train), train.scale)
 
 
 def assert_near(predicted: Floats, scale: tuple[float, float]) -> None:
@@ -384,14 +388,10 @@ def test_it_finds_the_planted_taste(name: str) -> None:
     """Of the pairs that it has not seen, each user's loved ones should rank first: an AUC of 1, of
     .5 by chance.
 
-    At the defaults. The board is larger than the others, for algorithms that reproduce a small one
-    by heart. Its scale is that of half stars.
+    At the defaults.
     """
-    train = checkerboard(120, 80, scale=SCALES[1])
-    algorithm = fitted(name, train)
+    algorithm, train = learned(name)
     _, ranked = scores(algorithm, train)
-    if algorithm.predicts == "ratings":
-        assert_near(predict(algorithm, train), train.scale)
     if algorithm.personal and algorithm.family != "baseline":
         assert area_under_curve(ranked[:-UNSEEN, :-UNSEEN], train) > 0.8
 

@@ -166,6 +166,8 @@ with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
             continue
         for name, some in needles.items():
             found[name] += sum(needle in content for needle in some)
+        if all(found[name] >= len(some) for name, some in needles.items()):
+            break  # there is nothing else to find
 Path(answer).write_text(json.dumps(found))
 """
 

@@ -19,6 +19,8 @@ from recbench.adapters.shared.texts import tfidf_of_items
 from recbench.datasets.foundation.spec import UsageError
 from recbench.datasets.ratings import Catalogue, Ratings
 
+pytestmark = pytest.mark.slow  # most of the tests compile a network
+
 # the last of both are unseen in training
 N_USERS = 40
 N_ITEMS = 20
@@ -63,7 +65,6 @@ def test_all_eight_are_listed() -> None:
     assert [f"keras-{name}" for name in names.split()] == NAMES
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_same_seed_same_numbers_and_one_score_a_pair(name: str) -> None:
     train = parity_taste()
@@ -80,7 +81,6 @@ def test_same_seed_same_numbers_and_one_score_a_pair(name: str) -> None:
     np.testing.assert_array_equal(other.score_items(everyone), scores)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRWISE)
 def test_plain_arrays_give_the_models_answers(name: str) -> None:
     adapter = fitted(name, parity_taste((-10.0, 10.0)), epochs=3)

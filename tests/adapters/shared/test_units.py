@@ -84,8 +84,11 @@ def every_row() -> list[Any]:
     """The names of all; of the networks, which say it in one place, one is fitted in each run."""
     names: list[Any] = []
     for name, adapter in OWN.items():
-        is_slow = adapter.family == "keras" and name != "keras-mf"
-        names.append(pytest.param(name, marks=pytest.mark.proof) if is_slow else name)
+        if adapter.family == "keras":
+            mark = pytest.mark.slow if name == "keras-mf" else pytest.mark.proof
+            names.append(pytest.param(name, marks=mark))
+        else:
+            names.append(name)
     return names
 
 

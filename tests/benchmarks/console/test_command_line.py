@@ -189,6 +189,7 @@ def test_help_says_kinds_of_values_in_words_and_shows_examples() -> None:
     assert "--dataset movielens-100k --suite quick\n" in result.output
 
 
+@pytest.mark.slow
 def test_the_doctor_shows_the_data_directory(own_data: Path) -> None:
     result = CliRunner().invoke(application(doctor.examine), [])
     assert result.exit_code == 0, result.output

@@ -259,7 +259,7 @@ def test_killed_at_any_moment_a_run_ends_as_if_undisturbed(
             if chance.random() < 0.5:
                 path.unlink()  # so that there is always something left to do
     assert cells_killed >= n_kills // 4
-    run_bench(*arguments, check=0)
+    run_bench(*arguments, "--no-report", check=0)
     assert numbers(tmp_path) == numbers(undisturbed)
     assert {p.name for p in tmp_path.glob("records/*")} == {
         p.name for p in undisturbed.glob("records/*")
