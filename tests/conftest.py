@@ -33,14 +33,13 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have JAX compile quickly, and keep it for the session: small models are fitted again and
-    again, each for a moment, so that most of the time would go into optimising their loops.
+    """Have JAX keep what it compiles for the whole session: the same small models are fitted again
+    and again.
     """
     directory = tempfile.mkdtemp(prefix="recbench-compiled-")
     config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", directory)
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 
 @pytest.hookimpl(wrapper=True)

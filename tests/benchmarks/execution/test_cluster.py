@@ -80,6 +80,7 @@ class KillsOnce(Listener):
                 self.killed += 1
 
 
+@pytest.mark.slow
 def test_answers_are_those_of_one_machine_though_workers_are_lost(
     ratings_file: Path, alone: dict[str, str | None], tmp_path: Path
 ) -> None:
@@ -103,6 +104,7 @@ def test_answers_are_those_of_one_machine_though_workers_are_lost(
         assert run.read(record.cell) == record
 
 
+@pytest.mark.slow
 def test_memory_that_no_worker_has_is_refused_before_anything_is_written(
     ratings_file: Path, tmp_path: Path
 ) -> None:
@@ -136,6 +138,7 @@ def start_worker(scheduler: str, path: Path, directory: Path) -> Iterator[None]:
         process.wait()
 
 
+@pytest.mark.slow
 def test_a_worker_with_other_source_is_refused_by_name(ratings_file: Path, tmp_path: Path) -> None:
     def change_ease(directory: Path) -> None:
         path = directory / "adapters" / "linear.py"
