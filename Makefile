@@ -22,8 +22,9 @@ help:            ## show this list
 bench: install   ## run the standard suite on netflix-filtered and print where the report is
 	$(BIN)/python -m benchmarks.run --dataset netflix-filtered
 
+# A third of the time the tests wait, for limits of time and ends of processes: three workers keep two cores busy.
 test: install    ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: lint      ## what to run before a commit: lint, types, and the tests that take no time
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow and not proof"
