@@ -35,7 +35,9 @@ def check_searches(run: Run, cells: list[Cell], ledger: Ledger) -> None:
         ledger.compare("searches", FILE, f"{where}.parameters", history.chosen, cell.parameters)
         n_trials = len(history.trials)
         ledger.compare("searches", FILE, f"{where}.n_trials", n_trials, cell.tuning["n_trials"])
-        ledger.compare("searches", FILE, f"{where}.inner", history.inner, cell.tuning["inner"])
+        for name in ("inner", "metric", "default_trial"):
+            recorded = cell.tuning.get(name, True)  # of before there was a choice of first trials
+            ledger.compare("searches", FILE, f"{where}.{name}", getattr(history, name), recorded)
 
     trials = find_trials(run)
     for history in histories:

@@ -255,8 +255,10 @@ def test_verification_finds_a_search_that_was_touched(tuned: Path, tmp_path: Pat
     content = json.loads((out / "tuning.json").read_text())
     content["searches"][0]["trials"][1]["value"] = 0.5
     content["searches"][2]["trials"][2]["tried"]["regularisation"] = 3.0
+    content["searches"][3]["default_trial"] = False
     (out / "tuning.json").write_text(json.dumps(content))
     findings = "\n".join(verify(out))
+    assert ".default_trial" in findings
     assert "trial 1, value" in findings
     assert "trials not proposed" in findings and "trial 2, tried" in findings
 
