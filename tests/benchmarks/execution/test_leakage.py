@@ -293,6 +293,29 @@ def test_a_split_that_puts_a_row_into_both_parts_is_refused(
         check_rows_are_divided(bench)
 
 
+def check_users_are_held_out(bench: Bench) -> None:
+    """No user of the test part is in training, where the split says so; see also
+    `test_new_users`.
+    """
+    new_users = replace(HOW, split="new-users", n_folds=1)
+    (cell,) = plan.plan_cells(PLANTED, parse_rows(["popularity"]), new_users)
+    record, _ = bench.measure("popularity", cell=cell)
+    assert record.status == "ok", record.reason
+
+
+def test_a_held_out_users_rating_in_training_is_caught(bench: Bench, monkeypatch: Patch) -> None:
+    check_users_are_held_out(bench)
+
+    def leaking(*arguments: Any, **parameters: Any) -> Any:
+        train, test, history = divisions.new_users(*arguments, **parameters)
+        return np.append(train, history[:1]), test, history[1:]
+
+    broken = replace(divisions.SPLITS["new-users"], divide=leaking)
+    monkeypatch.setitem(divisions.SPLITS, "new-users", broken)
+    with pytest.raises(AssertionError, match="1 ratings of users who are held out are in the tr"):
+        check_users_are_held_out(bench)
+
+
 # What an algorithm gets holds nothing but the training part
 
 
