@@ -85,21 +85,21 @@ def _tabulate_costs(results: Results) -> Table:
     for place, (median, name, of_row) in enumerate(sorted(costs), start=1):
         slowest = statistics.fmean(cost.p99_seconds for cost in of_row)
         cells = (
-            TableCell(words.seconds(median), sort_value=place),
-            TableCell(words.seconds(slowest), sort_value=slowest),
+            TableCell(words.duration(median), sort_value=place),
+            TableCell(words.duration(slowest), sort_value=slowest),
             TableCell(words.span(cost.users for cost in of_row)),
         )
         lines.append(TableLine(RowName(name), cells))
 
     return Table(
-        "Seconds to fold in one user",
-        "Seconds from some ratings of one new user to scores of all items, each user asked for "
+        "Time to fold in one user",
+        "The time from some ratings of one new user to scores of all items, each user asked for "
         "alone: the median and the 99th percentile over the users of a fold, mean over the folds. "
-        "All of them together take the seconds of the phase rank.",
+        "All of them together take the time of the phase rank.",
         (
             TableHead("row", "text"),
-            TableHead("p50 s"),
-            TableHead("p99 s"),
+            TableHead("p50"),
+            TableHead("p99"),
             TableHead("users timed"),
         ),
         tuple(lines),

@@ -150,7 +150,7 @@ def test_table_and_report_have_the_cost_of_one_user(finished: Finished, tmp_path
     assert "2 rows cannot answer users they have not seen" in report
     n_told = len(finished.parts[2])
     assert f"In fold 0 {n_told} ratings of 24 users are told and" in report
-    assert "| row | p50 s | p99 s | users timed |" in report
+    assert "| row | p50 | p99 | users timed |" in report
     kinds = [spot.kind for spot in finished.run.read_plan()[1].blind_spots]
     assert "most test ratings are cold" not in kinds
 
