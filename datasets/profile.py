@@ -45,7 +45,7 @@ class Stars(TypedDict):
     counts: list[int]
 
 
-class Times(TypedDict):
+class TimeRange(TypedDict):
     """Ratings in each day, month or year, from that of the first rating to that of the last."""
 
     first: str  # the day of the first rating as YYYY-MM-DD, in UTC
@@ -105,7 +105,7 @@ class Profile(TypedDict):
     ratings: int
     density: float  # the share of all pairs of a user and an item that is rated
     stars: Stars
-    times: Times | None  # None without times
+    times: TimeRange | None  # None without times
     per_user: Activity
     per_item: Activity
     years: Years | None  # None if no item has one
@@ -217,7 +217,7 @@ def _count_values(ratings: Ratings) -> Stars:
     return stars
 
 
-def _count_times(ratings: Ratings) -> Times | None:
+def _count_times(ratings: Ratings) -> TimeRange | None:
     """Ratings by day, or by month or year where the days or the months would be too many.
 
     None if the ratings have no times. Days are those of UTC.
@@ -395,7 +395,7 @@ def _list_best(dataset: Dataset, rated: _RatedItems, scores: NDArray[np.float64]
     for place in best_first[:TOP].tolist():
         best.append(
             {
-                "title": _title_with_year(dataset, int(rated.items[place])),
+                "title": title_with_year(dataset, int(rated.items[place])),
                 "mean": float(rated.means[place]),
                 "weighted": float(rated.weighted_means[place]),
                 "n": int(rated.counts[place]),
@@ -404,7 +404,7 @@ def _list_best(dataset: Dataset, rated: _RatedItems, scores: NDArray[np.float64]
     return best
 
 
-def _title_with_year(dataset: Dataset, item: int) -> str:
+def title_with_year(dataset: Dataset, item: int) -> str:
     """The title of `item` and its year if that is known; "item" and its raw id without a title.
 
     A long title is cut, and what cannot be seen in it is written out, so that the text can be

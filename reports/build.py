@@ -34,7 +34,7 @@ About = TypeVar("About")  # what a section is about: the results of a run, or of
 
 
 @dataclass(frozen=True)
-class Part:
+class DescribedSection:
     """A section that has something to say: its name (and anchor), its heading and its blocks."""
 
     name: str
@@ -43,7 +43,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Subject:
+class Report:
     """What a report is about, one run or several, and how each of its sections is described.
 
     `describe_by_name` has the sections in the order of the report; `embedded` is the JSON inside
@@ -52,7 +52,7 @@ class Subject:
 
     results: Results | DatasetComparison
     title: str
-    describe_by_name: Mapping[str, Callable[[], Part | None]]
+    describe_by_name: Mapping[str, Callable[[], DescribedSection | None]]
     embedded: dict[str, Any]
     tables: Iterable[latex.PaperTable]
 
@@ -128,7 +128,7 @@ def make_files(
     return files | {written_files.LIST: written_files.list_digests(files)}
 
 
-def _read_subject(directories: Sequence[Path], out: Path) -> Subject:
+def _read_subject(directories: Sequence[Path], out: Path) -> Report:
     """One run or several, as what a report is about; UsageError as in `build`."""
     holds_run = (out / "plan.json").exists()
     if holds_run and [path.resolve() for path in directories] != [out.resolve()]:
@@ -140,10 +140,10 @@ def _read_subject(directories: Sequence[Path], out: Path) -> Subject:
     return describe_comparison(DatasetComparison.read(directories, out))
 
 
-def describe_run(results: Results) -> Subject:
+def describe_run(results: Results) -> Report:
     """One run as what a report is about."""
     import_all(reports)  # so that every section is registered
-    return Subject(
+    return Report(
         results,
         words.title(results),
         {name: _defer(section, results) for name, section in SECTIONS.items()},
@@ -152,10 +152,10 @@ def describe_run(results: Results) -> Subject:
     )
 
 
-def describe_comparison(comparison: DatasetComparison) -> Subject:
+def describe_comparison(comparison: DatasetComparison) -> Report:
     """Several runs as what a report is about."""
     import_all(reports)  # so that every section is registered
-    return Subject(
+    return Report(
         comparison,
         title_report(comparison),
         {name: _defer(section, comparison) for name, section in COMPARISON_SECTIONS.items()},
@@ -164,19 +164,19 @@ def describe_comparison(comparison: DatasetComparison) -> Subject:
     )
 
 
-def _defer(section: Section[About], about: About) -> Callable[[], Part | None]:
+def _defer(section: Section[About], about: About) -> Callable[[], DescribedSection | None]:
     """A function that describes the section when it is wanted; None if it has nothing to say."""
 
-    def describe() -> Part | None:
+    def describe() -> DescribedSection | None:
         blocks = section.describe(about)
         if blocks is None:
             return None
-        return Part(section.name, section.heading, blocks)
+        return DescribedSection(section.name, section.heading, blocks)
 
     return describe
 
 
-def describe_sections(subject: Subject, wanted: Collection[str] = ()) -> list[Part]:
+def describe_sections(subject: Report, wanted: Collection[str] = ()) -> list[DescribedSection]:
     """Every section, or those `wanted`, that has something to say, in the order of the report.
 
     UsageError if a wanted one does not exist, or if none of them has anything to say.
@@ -200,7 +200,7 @@ def describe_sections(subject: Subject, wanted: Collection[str] = ()) -> list[Pa
     return parts
 
 
-def render_page(subject: Subject, parts: Sequence[Part], kind: Kind) -> str:
+def render_page(subject: Report, parts: Sequence[DescribedSection], kind: Kind) -> str:
     """The whole page as HTML or Markdown. A value that a template misses is an error, not a gap."""
     sections = []
     for part in parts:

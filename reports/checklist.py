@@ -31,7 +31,7 @@ HEAVY = 0.2  # from which share of ratings dropped on filters are called heavy
 
 
 @dataclass(frozen=True)
-class Answer:
+class ChecklistAnswer:
     """Whether a pitfall is avoided, None where it cannot arise, and what that rests on.
 
     What rests on how the bench is built, and not on the run, begins with `by construction`.
@@ -60,16 +60,16 @@ def answer_checklist(results: Results) -> list[tuple[str, str, str]]:
     return lines
 
 
-def _has_baselines(results: Results) -> Answer:
+def _has_baselines(results: Results) -> ChecklistAnswer:
     present = {row.records[0].cell.algorithm for row in results.rows if not row.failures}
     missing = [kind for kind, names in BASELINES.items() if present.isdisjoint(names)]
     if missing:
-        return Answer(False, f"no row that ran for {words.listed(missing)}")
+        return ChecklistAnswer(False, f"no row that ran for {words.listed(missing)}")
     evidence = "rows for chance, bias, popularity and matrix factorisation are in the table"
-    return Answer(True, evidence)
+    return ChecklistAnswer(True, evidence)
 
 
-def _has_equal_defaults(results: Results) -> Answer:
+def _has_equal_defaults(results: Results) -> ChecklistAnswer:
     """Whether no row has an advantage because its defaults were tuned on the data at hand."""
     data = results.about.data.name
     defaults = results.defaults
@@ -97,15 +97,15 @@ def _has_equal_defaults(results: Results) -> Answer:
         names = _list_names(given)
         evidence += f"; values that were set stand in the row's name: {names}"
     if defaults.unsaid and not defaults.are_mixed:
-        return Answer(None, evidence, is_known=False)
-    return Answer(not defaults.are_mixed, evidence)
+        return ChecklistAnswer(None, evidence, is_known=False)
+    return ChecklistAnswer(not defaults.are_mixed, evidence)
 
 
 def _list_names(rows: Iterable[Row]) -> str:
     return words.listed(row.name for row in rows)
 
 
-def _ranks_whole_catalogue(results: Results) -> Answer:
+def _ranks_whole_catalogue(results: Results) -> ChecklistAnswer:
     return _shows_no_protocol(
         results,
         "rated",
@@ -114,7 +114,7 @@ def _ranks_whole_catalogue(results: Results) -> Answer:
     )
 
 
-def _leaves_out_training_items(results: Results) -> Answer:
+def _leaves_out_training_items(results: Results) -> ChecklistAnswer:
     return _shows_no_protocol(
         results,
         "all",
@@ -123,11 +123,13 @@ def _leaves_out_training_items(results: Results) -> Answer:
     )
 
 
-def _shows_no_protocol(results: Results, candidates: str, *, why_not: str, why: str) -> Answer:
+def _shows_no_protocol(
+    results: Results, candidates: str, *, why_not: str, why: str
+) -> ChecklistAnswer:
     """Whether no shown column has a protocol with these `candidates`; all but errors have one."""
     judged = [column for column in results.columns if find_metric(column).kind != "rating"]
     if not judged:
-        return Answer(None, "no ranking metric is shown")
+        return ChecklistAnswer(None, "no ranking metric is shown")
 
     affected = []
     for column in judged:
@@ -136,17 +138,17 @@ def _shows_no_protocol(results: Results, candidates: str, *, why_not: str, why: 
             affected.append(column)
 
     if affected:
-        return Answer(False, why_not.format(columns=words.listed(affected)))
-    return Answer(True, why)
+        return ChecklistAnswer(False, why_not.format(columns=words.listed(affected)))
+    return ChecklistAnswer(True, why)
 
 
-def _defines_metrics(results: Results) -> Answer:
+def _defines_metrics(results: Results) -> ChecklistAnswer:
     version = results.about.protocol["version"]
     rows = f"one implementation for all rows, protocol version {version}, defined above"
-    return Answer(True, f"by construction: {rows}")
+    return ChecklistAnswer(True, f"by construction: {rows}")
 
 
-def _favours_no_ties(results: Results) -> Answer:
+def _favours_no_ties(results: Results) -> ChecklistAnswer:
     diverged = [
         row.name
         for row in results.rows
@@ -156,34 +158,34 @@ def _favours_no_ties(results: Results) -> Answer:
     if diverged:
         nan = f"NaN made {words.listed(diverged)} fail"
     ties = "by construction, ties are ordered by a seeded hash or counted against the row"
-    return Answer(True, f"{ties}; {nan}")
+    return ChecklistAnswer(True, f"{ties}; {nan}")
 
 
-def _averages_all_folds(results: Results) -> Answer:
+def _averages_all_folds(results: Results) -> ChecklistAnswer:
     evidence = "by construction: the mean of all planned folds is shown, never the best"
     failed = [row.name for row in results.rows if row.failures]
     if failed:
         evidence += f"; {words.listed(failed)} lack a fold and have no mean"
-    return Answer(True, evidence)
+    return ChecklistAnswer(True, evidence)
 
 
-def _hides_test_part(results: Results) -> Answer:
+def _hides_test_part(results: Results) -> ChecklistAnswer:
     evidence = "by construction: an algorithm is given the training part alone"
     if all(record.environment.apart for record in results.records if record.status == "ok"):
         evidence += ", in a process that holds no test rating"
-    return Answer(True, f"{evidence}; Python opens no file of the data while it runs")
+    return ChecklistAnswer(True, f"{evidence}; Python opens no file of the data while it runs")
 
 
-def _hides_future(results: Results) -> Answer:
+def _hides_future(results: Results) -> ChecklistAnswer:
     """Whether what is trained on was rated before what is tested; does not arise without times."""
     if not results.about.data.timed:
-        return Answer(None, "the ratings have no times")
+        return ChecklistAnswer(None, "the ratings have no times")
     if results.has_blind_spot("all times are equal"):
-        return Answer(None, "all ratings share one moment, so none comes before another")
+        return ChecklistAnswer(None, "all ratings share one moment, so none comes before another")
 
     split = results.records[0].cell.split
     if order_in_time(split) == "all":
-        return Answer(True, f"split {split}")
+        return ChecklistAnswer(True, f"split {split}")
 
     evidence = _describe_order(split)
     if results.has_blind_spot("the order in time is not known"):
@@ -191,8 +193,8 @@ def _hides_future(results: Results) -> Answer:
     others = {record.cell.split for row in results.rows for record in row.also}
     by_time = sorted(other for other in others if order_in_time(other) == "all")
     if by_time:
-        return Answer(True, f"{evidence}; split {words.listed(by_time)} stands beside it")
-    return Answer(False, f"{evidence}; --also-split time shows what remains without")
+        return ChecklistAnswer(True, f"{evidence}; split {words.listed(by_time)} stands beside it")
+    return ChecklistAnswer(False, f"{evidence}; --also-split time shows what remains without")
 
 
 def _describe_order(split: str) -> str:
@@ -205,23 +207,23 @@ def _describe_order(split: str) -> str:
     return f"what the split {split}, whose rows are given, does with time is not known"
 
 
-def _judges_differences(results: Results) -> Answer:
+def _judges_differences(results: Results) -> ChecklistAnswer:
     column = results.first_error() or results.first_ranking()
     if column in results.certainty:
-        return Answer(
+        return ChecklistAnswer(
             True,
             "paired bootstrap over users with Holm's correction; deviations over folds are named "
             "as such",
         )
 
     why = results.unknown(column) if column else "no metric is shown"
-    return Answer(False, f"{why}; the deviation over folds is no standard error")
+    return ChecklistAnswer(False, f"{why}; the deviation over folds is no standard error")
 
 
-def _keeps_most_data(results: Results) -> Answer:
+def _keeps_most_data(results: Results) -> ChecklistAnswer:
     steps = results.about.data.steps
     if not steps:
-        return Answer(True, "no filter was applied")
+        return ChecklistAnswer(True, "no filter was applied")
 
     before = steps[0].before["ratings"]
     n_dropped = before - steps[-1].after["ratings"]
@@ -231,29 +233,31 @@ def _keeps_most_data(results: Results) -> Answer:
         f"filters before the split dropped {share} of the ratings, see the table in the data "
         "section"
     )
-    return Answer(n_dropped < HEAVY * before, evidence)
+    return ChecklistAnswer(n_dropped < HEAVY * before, evidence)
 
 
-def _has_real_data(results: Results) -> Answer:
+def _has_real_data(results: Results) -> ChecklistAnswer:
     if results.simulated:
-        return Answer(False, "the ratings are SIMULATED")
-    return Answer(True, "the ratings were given by people")
+        return ChecklistAnswer(False, "the ratings are SIMULATED")
+    return ChecklistAnswer(True, "the ratings were given by people")
 
 
-def _timed_alone(results: Results) -> Answer:
+def _timed_alone(results: Results) -> ChecklistAnswer:
     contended = [row.name for row in results.rows if row.contended]
     if contended:
         names = words.listed(contended)
-        return Answer(False, f"other cells ran at the same time as {names}")
+        return ChecklistAnswer(False, f"other cells ran at the same time as {names}")
 
     doubts = _list_doubts_of_times(results)
     if doubts:
-        return Answer(False, "; ".join(doubts))
+        return ChecklistAnswer(False, "; ".join(doubts))
 
     ran = [record for record in results.records if record.status == "ok"]
     waits = [share for share in map(_waiting_share, ran) if share is not None]
     if not waits:
-        return Answer(None, "the records do not say how long a processor worked", is_known=False)
+        return ChecklistAnswer(
+            None, "the records do not say how long a processor worked", is_known=False
+        )
 
     evidence = (
         "one cell at a time, each in a process of its own; the processor worked in "
@@ -264,7 +268,7 @@ def _timed_alone(results: Results) -> Answer:
         evidence += f", with a load of at most {max(loads):.1f}"
     else:
         evidence += "; the load of the machine was not recorded"
-    return Answer(True, evidence)
+    return ChecklistAnswer(True, evidence)
 
 
 def _list_doubts_of_times(results: Results) -> list[str]:
@@ -321,7 +325,7 @@ def _waiting_share(record: Record) -> float | None:
     return max(0.0, 1 - worked / wall)
 
 
-def _repeats_numbers(results: Results) -> Answer:
+def _repeats_numbers(results: Results) -> ChecklistAnswer:
     varying = []
     unchecked = []
     for row in results.rows:
@@ -338,13 +342,13 @@ def _repeats_numbers(results: Results) -> Answer:
             evidence += (
                 f"; how much means vary over {max(n_seeds)} seeds stands with the differences"
             )
-        return Answer(False, evidence)
+        return ChecklistAnswer(False, evidence)
     if unchecked:
-        return Answer(False, f"not checked for {words.listed(unchecked)}")
-    return Answer(True, "no row gave other scores in a second fit with the same seed")
+        return ChecklistAnswer(False, f"not checked for {words.listed(unchecked)}")
+    return ChecklistAnswer(True, "no row gave other scores in a second fit with the same seed")
 
 
-QUESTIONS: dict[str, Callable[[Results], Answer]] = {
+QUESTIONS: dict[str, Callable[[Results], ChecklistAnswer]] = {
     "Are strong simple baselines in the table?": _has_baselines,
     "Are default and tuned rows kept apart?": _has_equal_defaults,
     "Is the full catalogue ranked?": _ranks_whole_catalogue,

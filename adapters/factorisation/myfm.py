@@ -25,7 +25,7 @@ SCORE_BLOCK = 1 << 24  # factors gathered at a time
 LARGEST_SEED = 0x7FFFFFFF  # the library takes no larger one
 
 
-class Design(NamedTuple):
+class DesignMatrix(NamedTuple):
     """The ratings, and the features of users and items; those of one group share a prior."""
 
     train: Ratings
@@ -83,7 +83,7 @@ class _GibbsFM(Factorised):
     n_kept_samples: int
 
     @abstractmethod
-    def convert(self, train: Ratings, catalogue: Catalogue) -> Design:
+    def convert(self, train: Ratings, catalogue: Catalogue) -> DesignMatrix:
         """The features of users and items."""
 
     @abstractmethod
@@ -109,7 +109,7 @@ class _GibbsFM(Factorised):
 
         return MyFMRegressor(rank=self.rank, random_seed=seed & LARGEST_SEED)
 
-    def fit(self, data: Design, seed: int) -> None:
+    def fit(self, data: DesignMatrix, seed: int) -> None:
         """Sample with the library, and keep the last samples side by side.
 
         The target is centred, since the priors shrink towards 0: ratings far from it would be drawn
@@ -128,7 +128,7 @@ class _GibbsFM(Factorised):
             )
         self._keep_samples(data, mean, model.predictor_.samples)
 
-    def _keep_samples(self, data: Design, mean: float, samples: list[Any]) -> None:
+    def _keep_samples(self, data: DesignMatrix, mean: float, samples: list[Any]) -> None:
         """Leave the factors of all samples side by side, and the means of their biases.
 
         `mean` is what was subtracted from the ratings.
@@ -199,9 +199,9 @@ class MyFMMF(_GibbsFM):
     def _n_features(self, train: Ratings) -> int:
         return train.n_users + train.n_items
 
-    def convert(self, train: Ratings, catalogue: Catalogue) -> Design:
+    def convert(self, train: Ratings, catalogue: Catalogue) -> DesignMatrix:
         """One feature a user, one an item."""
-        return Design(
+        return DesignMatrix(
             train,
             of_users=identity(train.n_users, format="csr"),
             of_items=identity(train.n_items, format="csr"),
@@ -237,7 +237,7 @@ class MyFMFM(_GibbsFM):
             n_of_items += train.n_users
         return n_of_users + n_of_items
 
-    def convert(self, train: Ratings, catalogue: Catalogue) -> Design:
+    def convert(self, train: Ratings, catalogue: Catalogue) -> DesignMatrix:
         """Ids, and who has rated what."""
         rated_items = matrix_of_likes(train, relevant_share=0.0)
         raters = rated_items.T.tocsr()
@@ -246,7 +246,7 @@ class MyFMFM(_GibbsFM):
 
         of_users, user_groups = _ids_and_rated(rated_items)
         of_items, item_groups = _ids_and_rated(raters)
-        return Design(train, of_users, of_items, user_groups + item_groups)
+        return DesignMatrix(train, of_users, of_items, user_groups + item_groups)
 
 
 def _ids_and_rated(rated: csr_matrix) -> tuple[csr_matrix, list[int]]:

@@ -130,6 +130,18 @@ def bytes_of_nearest(n_rows: int, n_columns: int, n_ratings: int, k: int) -> int
     return neighbours + blocks + 4 * n_entries + 24 * n_ratings
 
 
+def reason_to_skip_nearest(
+    n_bytes: int, n_rows: int, kind: str, k: int, memory_mb: float
+) -> str | None:
+    """Why the k nearest of `n_rows` rows, which are of this `kind`, do not fit; None if they do."""
+    return reason_to_skip(
+        n_bytes,
+        memory_mb,
+        purpose=f"the {k:,} nearest of {n_rows:,} {kind}",
+        advice="lower k or filter the data",
+    )
+
+
 def _invert_positive(values: NDArray[np.floating[Any]]) -> Floats:
     """1 / values as float32, and 0 for what is not positive."""
     is_positive = values > 0
@@ -203,12 +215,9 @@ class _AlikeUsers(ScoresWholeRows):
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """The k nearest of every user are kept, beside a block of similarities."""
-        return reason_to_skip(
-            bytes_of_nearest(train.n_users, train.n_items, len(train), self.k),
-            memory_mb,
-            purpose=f"the {self.k:,} nearest of {train.n_users:,} users",
-            advice="lower k or filter the data",
-        )
+        n_rows = train.n_users
+        n_bytes = bytes_of_nearest(n_rows, train.n_items, len(train), self.k)
+        return reason_to_skip_nearest(n_bytes, n_rows, "users", self.k, memory_mb)
 
     def fit(self, data: Ratings, seed: int) -> None:
         """Means of users, residuals to them, then all neighbours; nothing is random.
@@ -429,12 +438,9 @@ class ItemKNN(LearnsFromLikes, ItemItem):
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """The k nearest of every item are kept, beside a block of similarities."""
-        return reason_to_skip(
-            bytes_of_nearest(train.n_items, train.n_users, len(train), self.k),
-            memory_mb,
-            purpose=f"the {self.k:,} nearest of {train.n_items:,} items",
-            advice="lower k or filter the data",
-        )
+        n_rows = train.n_items
+        n_bytes = bytes_of_nearest(n_rows, train.n_users, len(train), self.k)
+        return reason_to_skip_nearest(n_bytes, n_rows, "items", self.k, memory_mb)
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """Weigh the likes, then find each item's neighbours; nothing is random."""
@@ -485,12 +491,9 @@ class UserKNN(LearnsFromLikes, ScoresWholeRows):
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
         """The k nearest of every user are kept, beside a block of similarities."""
-        return reason_to_skip(
-            bytes_of_nearest(train.n_users, train.n_items, len(train), self.k),
-            memory_mb,
-            purpose=f"the {self.k:,} nearest of {train.n_users:,} users",
-            advice="lower k or filter the data",
-        )
+        n_rows = train.n_users
+        n_bytes = bytes_of_nearest(n_rows, train.n_items, len(train), self.k)
+        return reason_to_skip_nearest(n_bytes, n_rows, "users", self.k, memory_mb)
 
     def fit(self, data: csr_matrix, seed: int) -> None:
         """Find each user's neighbours; nothing is random."""

@@ -22,8 +22,9 @@ from recbench.benchmarks.metrics import PROTOCOLS, STANDARD
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.splits import divide, rows_of_histories
 from recbench.command import command_to_type
-from recbench.datasets.foundation import LONGEST_LINE, UsageError, make_legible, parse_json
-from recbench.datasets.ratings import Catalogue, Dataset, Ratings
+from recbench.datasets.foundation import UsageError, parse_json
+from recbench.datasets.profile import title_with_year
+from recbench.datasets.ratings import Dataset, Ratings
 from recbench.datasets.storage import write_atomically
 
 FILE = "examples.json"
@@ -396,20 +397,11 @@ def _name_items(dataset: Dataset, items: Iterable[int]) -> dict[int, str]:
     counts = Counter(dataset.catalogue.titles)
     titles = {}
     for item in sorted(items):
-        title = _title_with_year(dataset.catalogue, item)
+        title = title_with_year(dataset, item)
         if counts[dataset.catalogue.titles[item]] > 1:
             title = f"{title}, id {dataset.item_ids[item]}"
         titles[item] = title
     return titles
-
-
-def _title_with_year(catalogue: Catalogue, item: int) -> str:
-    """Such as `Toy Story (1995)`; the title alone if it has the year in it, or none is known."""
-    title = make_legible(catalogue.titles[item], longest=LONGEST_LINE, keeps_lines=False)
-    year = catalogue.years[item]
-    if year is None or str(year) in title:
-        return title
-    return f"{title} ({year})"
 
 
 def _collect_items(people: Iterable[Person], similar: Similar | None) -> set[int]:

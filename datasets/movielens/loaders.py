@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from recbench.datasets import dataset
-from recbench.datasets.foundation import UsageError
 from recbench.datasets.movielens.assembly import assemble_dataset
 from recbench.datasets.movielens.contents import Contents, read_100k, read_release, read_wheel
 from recbench.datasets.movielens.releases import CITATION, M100K, RELEASES, URL, Release
@@ -22,6 +21,7 @@ from recbench.datasets.storage import (
     download_wheel,
     find_placed,
     load_cached,
+    refuse_other_file,
 )
 from recbench.datasets.transforms import Policy
 
@@ -131,7 +131,7 @@ def _load_cached(
 
     def parse_archive() -> Dataset:
         """What `load_cached` asks for where the cache has nothing."""
-        remarks = _check_digest(release, path, checksum)
+        remarks = _remark_on_other_archive(release, path, checksum)
         with Archive(path) as archive:
             contents = read(archive)
         tmdb_ids.update(contents.links)
@@ -144,28 +144,22 @@ def _load_cached(
     return load_cached(release.name, [path], key, parse_archive, join_overviews)
 
 
-def _check_digest(release: Release, path: Path, checksum: Checksum) -> tuple[str, ...]:
+def _remark_on_other_archive(release: Release, path: Path, checksum: Checksum) -> tuple[str, ...]:
     """Nothing if `path` is the published archive (or wheel), else one remark that it is not.
 
     UsageError instead of the remark for a wheel, and with checksum=error.
     """
     if _is_wheel(path):
-        algorithm = "sha256"
-        expected = WHEEL_SHA256
-    else:
-        algorithm = "md5"
-        expected = release.md5
-
-    digest = digest_of(path, algorithm)
-    if digest == expected:
+        refuse_other_file(path, "sha256", WHEEL_SHA256, URL)
+        return ()
+    if checksum == "error":
+        refuse_other_file(path, "md5", release.md5, URL)
         return ()
 
-    problem = f"expected {algorithm} {expected}, got {digest}"
-    if checksum == "error" or _is_wheel(path):
-        raise UsageError(
-            f"{path}: {problem}. Delete it and run the same command again, or fetch it from {URL}."
-        )
+    digest = digest_of(path, "md5")
+    if digest == release.md5:
+        return ()
     return (
-        f"{path.name} is not the archive that GroupLens published ({problem}): "
-        "do not compare with published numbers",
+        f"{path.name} is not the archive that GroupLens published (expected md5 {release.md5}, "
+        f"got {digest}): do not compare with published numbers",
     )

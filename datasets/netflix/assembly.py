@@ -11,7 +11,7 @@ from recbench.datasets.foundation import UsageError
 from recbench.datasets.netflix.locate import TITLES, NetflixFiles, advise_on_files
 from recbench.datasets.netflix.probe import Probe, find_rows_of_pairs, read_probe
 from recbench.datasets.netflix.ratings_files import Mask, RawRatings, Reader
-from recbench.datasets.netflix.titles import Titles, read_titles
+from recbench.datasets.netflix.titles import MoviesById, read_titles
 from recbench.datasets.parsing import LAST_MOVIE, LAST_USER
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Rows, Step
 from recbench.datasets.storage import MissingData, match_overviews
@@ -43,7 +43,7 @@ class _Texts(NamedTuple):
     """What stands in the files; there may be no probe."""
 
     raw: RawRatings
-    titles: Titles
+    titles: MoviesById
     probe: Probe | None
 
 
@@ -132,7 +132,7 @@ def _read_texts(files: NetflixFiles) -> _Texts:
 
 
 def _build_catalogue(
-    titles: Titles, movies: Mask, metadata: Path | None
+    titles: MoviesById, movies: Mask, metadata: Path | None
 ) -> tuple[Catalogue, list[str]]:
     """Titles and years of `movies` (a mask over raw ids), and overviews if there is `metadata`.
 

@@ -16,16 +16,16 @@ class Movie(NamedTuple):
     year: int | None
 
 
-Titles = dict[int, Movie]  # by raw movie id
+MoviesById = dict[int, Movie]  # by raw movie id
 
 
-def read_titles(content: bytes, name: str) -> Titles:
+def read_titles(content: bytes, name: str) -> MoviesById:
     """Title and year by raw movie id from `movie_titles.csv`: lines id,year,title, latin-1.
 
     Titles are unquoted and may hold commas. UsageError, with the file's `name` and line, for any
     other line or an id given twice.
     """
-    titles: Titles = {}
+    titles: MoviesById = {}
     for number, line in enumerate(content.rstrip(b"\r\n").split(b"\n"), start=1):
         text = line.decode("latin-1").removesuffix("\r")
         match = re.fullmatch(rf"([0-9]{{1,9}}),({NO_YEAR}|[0-9]{{4}}),(.+)", text)

@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from recbench.datasets.foundation import Expansion, UsageError
 
-MAGIC = b"ARROW1"
-LENGTH_BYTES = 4  # of the footer's length, which stands before the second MAGIC
+ARROW_MAGIC = b"ARROW1"
+LENGTH_BYTES = 4  # of the footer's length, which stands before the second ARROW_MAGIC
 BLOCK_BYTES = 24  # of a footer's entry about a batch: offset, length of its head, of its body
 BUFFER_BYTES = 16  # of a head's entry about a buffer: offset, length
 NUMBER_BYTES = 8  # in memory, of a value
@@ -48,10 +48,10 @@ def refuse_arrow_expansion(path: Path, where: str) -> None:
 def _read_blocks(file: BinaryIO) -> list[tuple[int, int]]:
     """Offset, and length of the head, of each batch of the file."""
     size = file.seek(0, 2)
-    file.seek(max(0, size - LENGTH_BYTES - len(MAGIC)))
+    file.seek(max(0, size - LENGTH_BYTES - len(ARROW_MAGIC)))
     (length,) = struct.unpack("<i", file.read(LENGTH_BYTES))
-    start = size - LENGTH_BYTES - len(MAGIC) - length
-    if file.read() != MAGIC or not 0 <= start < size or length > LARGEST_HEAD:
+    start = size - LENGTH_BYTES - len(ARROW_MAGIC) - length
+    if file.read() != ARROW_MAGIC or not 0 <= start < size or length > LARGEST_HEAD:
         raise IndexError("its end is missing")
 
     file.seek(start)

@@ -18,14 +18,14 @@ from typing import IO, cast
 import polars as pl
 
 from recbench.datasets.foundation import Expansion, UsageError
-from recbench.datasets.storage import Archive
+from recbench.datasets.parsing.arrow_buffers import ARROW_MAGIC
+from recbench.datasets.parsing.parquet_pages import PARQUET_MAGIC
+from recbench.datasets.storage import GZIP_MAGIC, Archive
 
 BLOCK_BYTES = 1 << 21
 START_BYTES = 1 << 12  # of a file that are looked at
 DEEPEST = 4  # packings inside each other: .tar.gz has two
 
-PARQUET_START = b"PAR1"
-ARROW_START = b"ARROW1"
 ZIP_STARTS = (b"PK\3\4", b"PK\5\6")  # the second if it is empty
 TAR_MARK = b"ustar"
 TAR_MARK_AT = 257
@@ -119,9 +119,9 @@ def unpacked(file: Path, member: str = "") -> Iterator[Path]:
 def recognise_kind(file: Path, plain: Path) -> Kind:
     """What `plain`, the content of `file` without compression, is."""
     start = _read_start(plain)
-    if start.startswith(PARQUET_START) or file.suffix.lower() in (".parquet", ".pq"):
+    if start.startswith(PARQUET_MAGIC) or file.suffix.lower() in (".parquet", ".pq"):
         return Kind.PARQUET
-    if start.startswith(ARROW_START):
+    if start.startswith(ARROW_MAGIC):
         return Kind.ARROW
     if start.startswith(ZIP_STARTS):
         return Kind.EXCEL
@@ -140,7 +140,7 @@ def _find_packing(file: Path, plain: Path, member: str) -> Unpack | None:
     def with_opener(kind: str, opener: Callable[[Path], IO[bytes]]) -> Unpack:
         return lambda source, target: _unpack_stream(file, kind, opener, source, target)
 
-    if start.startswith(b"\x1f\x8b"):
+    if start.startswith(GZIP_MAGIC):
         return with_opener("gzip", lambda source: cast(IO[bytes], gzip.open(source)))
     if start.startswith(b"BZh"):
         return with_opener("bzip2", bz2.open)

@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from recbench.datasets.foundation import Expansion
 
-MAGIC = b"PAR1"
-LENGTH_BYTES = 4  # of the footer's length, which stands before the second MAGIC
+PARQUET_MAGIC = b"PAR1"
+LENGTH_BYTES = 4  # of the footer's length, which stands before the second PARQUET_MAGIC
 FOOTER_GROWTH = 32  # bytes in memory for a byte of the footer
 NUMBER_BYTES = 8  # in memory, of a number
 TEXT_BYTES = 16  # in memory, of a text beside its letters
@@ -83,10 +83,10 @@ def read_outline(path: Path) -> Outline:
     size = path.stat().st_size
     expansion = Expansion(str(path), size)
     with path.open("rb") as file:
-        file.seek(max(0, size - LENGTH_BYTES - len(MAGIC)))
+        file.seek(max(0, size - LENGTH_BYTES - len(PARQUET_MAGIC)))
         length = int.from_bytes(file.read(LENGTH_BYTES), "little")
-        start = size - LENGTH_BYTES - len(MAGIC) - length
-        if file.read() != MAGIC or start < 0:
+        start = size - LENGTH_BYTES - len(PARQUET_MAGIC) - length
+        if file.read() != PARQUET_MAGIC or start < 0:
             raise DamagedParquet("its end is missing")
 
         expansion.add(FOOTER_GROWTH * length)

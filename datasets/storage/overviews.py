@@ -26,11 +26,11 @@ ARTICLES = (
     "o|os|as"
 )
 
-Titles = dict[str, list["Film"]]
+FilmsByTitle = dict[str, list["DescribedFilm"]]
 
 
 @dataclass(frozen=True)
-class Film:
+class DescribedFilm:
     """A usable row: how often it was voted on, when it came out (None: unknown), and what it is
     about.
     """
@@ -94,7 +94,7 @@ def match_overviews(
     return tuple(overviews), remark
 
 
-def _is_of_other_year(film: Film, year: int | None, most_years_apart: float) -> bool:
+def _is_of_other_year(film: DescribedFilm, year: int | None, most_years_apart: float) -> bool:
     """Whether both years are known, and too far apart for one film."""
     if year is None or film.year is None:
         return False
@@ -142,8 +142,8 @@ def attach_overviews(
 class _FilmTable:
     """The usable films by title and by id; how many rows there are, are used, and are malformed."""
 
-    by_title: Titles = field(default_factory=dict)
-    by_id: dict[int, Film] = field(default_factory=dict)
+    by_title: FilmsByTitle = field(default_factory=dict)
+    by_id: dict[int, DescribedFilm] = field(default_factory=dict)
     n_rows: int = 0
     n_used: int = 0
     n_malformed: int = 0
@@ -223,7 +223,7 @@ def _split_records(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
             yield reader.line_num, fields
 
 
-def _parse_film(row: dict[str, str]) -> Film | None:
+def _parse_film(row: dict[str, str]) -> DescribedFilm | None:
     """The film of a row, or None if the row is malformed.
 
     Its fields may have slipped into other columns, which shows in those of a known form.
@@ -245,7 +245,7 @@ def _parse_film(row: dict[str, str]) -> Film | None:
     overview = row["overview"].strip()
     if overview.lower() in NO_OVERVIEW:
         overview = ""
-    return Film(n_votes, year, overview)
+    return DescribedFilm(n_votes, year, overview)
 
 
 def _normalise_title(title: str) -> str:
@@ -278,7 +278,7 @@ def _list_names(title: str) -> Iterator[str]:
         yield name
 
 
-def _match_film(films: Titles, title: str, year: int | None) -> Film | None:
+def _match_film(films: FilmsByTitle, title: str, year: int | None) -> DescribedFilm | None:
     """The film that `title` means, by the first of its names that `films` has; None if none has.
 
     Of several with that name, the one nearest to `year`, then the one with the most votes.

@@ -112,7 +112,7 @@ def name_columns(records: Records, has_header: bool) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ColumnChoice:
     """Which columns of a table play a role: what they are called, and where they stand.
 
     A role is "user", "item", "rating", "time", "where" or "id", "title", "year", "genres".
@@ -129,7 +129,7 @@ class Choice:
 
 # From the first records of a file, as text, to the columns that play a role; the second says
 # whether the first record is known to be the names
-ChooseColumns = Callable[[Records, bool], Choice]
+ChooseColumns = Callable[[Records, bool], ColumnChoice]
 
 
 class Place(NamedTuple):

@@ -14,13 +14,13 @@ from recbench.datasets.parsing import is_number
 from recbench.datasets.ratings import Catalogue
 from recbench.datasets.table.columns import (
     BLANKS,
-    Choice,
+    ColumnChoice,
     Columns,
     Records,
     name_columns,
     plain_name,
 )
-from recbench.datasets.table.options import Options, Request
+from recbench.datasets.table.options import TableOptions, TableRequest
 from recbench.datasets.table.read import read_columns
 from recbench.datasets.table.values import WHOLE
 
@@ -64,7 +64,7 @@ class ItemFacts(NamedTuple):
 
 
 def read_catalogue(
-    file: Path, item_ids: NDArray[Any], request: Request
+    file: Path, item_ids: NDArray[Any], request: TableRequest
 ) -> tuple[Catalogue, list[str]]:
     """What `file` says about each of `item_ids`, in their order, and remarks on how many it knows.
 
@@ -74,7 +74,7 @@ def read_catalogue(
     """
     texts = [str(item_id) for item_id in item_ids.tolist()]
     asked = request.options
-    options = Options(encoding=asked.encoding, quote=asked.quote)
+    options = TableOptions(encoding=asked.encoding, quote=asked.quote)
     roles = frozenset(USUAL_NAMES)
     items_file = _ItemsFile(file, request, frozenset(texts))
     columns = read_columns(file, items_file.choose, options, roles, is_lenient=True)
@@ -103,12 +103,12 @@ class _ItemsFile:
     """A file about items, and the ids of rated items that are sought in it."""
 
     file: Path
-    request: Request
+    request: TableRequest
     rated: frozenset[str]
     header: list[str] = field(default_factory=list)  # as `choose` has seen it
     rows: Records = ()  # the first of the file
 
-    def choose(self, records: Records, names_known: bool) -> Choice:
+    def choose(self, records: Records, names_known: bool) -> ColumnChoice:
         """The columns of the file; without a header those of movies.dat.
 
         Of several that are called like ids the one with most rated items is taken. UsageError if
@@ -131,7 +131,7 @@ class _ItemsFile:
         if "id" not in positions or "title" not in positions:
             self._refuse(positions)
         remark = self._describe(positions)
-        return Choice(header, positions, int(has_header), (remark,), free_text="title")
+        return ColumnChoice(header, positions, int(has_header), (remark,), free_text="title")
 
     def advise_on_ids(self, column: str) -> str:
         """What to type where `column` has no id of a rated item."""
@@ -215,7 +215,7 @@ class _ItemsFile:
         return f"{remark}."
 
 
-def _given_positions(header: list[str], options: Options) -> dict[str, int]:
+def _given_positions(header: list[str], options: TableOptions) -> dict[str, int]:
     """The columns that the user has named for id and title, by name or by number from 1."""
     positions = {}
     for role, given in (("id", options.items_id), ("title", options.items_title)):
@@ -227,7 +227,7 @@ def _given_positions(header: list[str], options: Options) -> dict[str, int]:
 
 
 def _positions_of_roles(
-    header: list[str], options: Options, by_rated_ids: Iterable[int]
+    header: list[str], options: TableOptions, by_rated_ids: Iterable[int]
 ) -> dict[str, int]:
     """For each role the position of its column: as named, or as ratings call the item, or usual.
 

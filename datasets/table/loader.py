@@ -23,10 +23,10 @@ from recbench.datasets.table.options import (
     Header,
     Ids,
     Layout,
-    Options,
     Overviews,
     Quote,
-    Request,
+    TableOptions,
+    TableRequest,
 )
 from recbench.datasets.table.plausibility import (
     count_levels,
@@ -105,7 +105,7 @@ def table(
     items_file = _existing_file("items=", items) if items else None
     parse_scale(scale)  # refuses a bad one before anything is read
 
-    options = Options(
+    options = TableOptions(
         user=user,
         item=item,
         rating=rating,
@@ -137,7 +137,7 @@ def table(
         f"table:{ratings_file.name}",
         sources,
         {**given, "parser": PARSER},
-        partial(parse_table, ratings_file, items_file, Request(path, options)),
+        partial(parse_table, ratings_file, items_file, TableRequest(path, options)),
         attach_overviews if overviews == "films" else None,
     )
 
@@ -157,7 +157,7 @@ def _existing_file(option: str, path: str, *, may_be_folder: bool = False) -> Pa
     return file
 
 
-def parse_table(ratings_file: Path, items_file: Path | None, request: Request) -> Dataset:
+def parse_table(ratings_file: Path, items_file: Path | None, request: TableRequest) -> Dataset:
     """The data set in `ratings_file`, with the titles of `items_file` if there is one.
 
     Its remarks say what was inferred. UsageError, with file and line, for what does not fit.
@@ -235,7 +235,7 @@ def parse_table(ratings_file: Path, items_file: Path | None, request: Request) -
     )
 
 
-def _read_roles(ratings_file: Path, request: Request) -> Columns:
+def _read_roles(ratings_file: Path, request: TableRequest) -> Columns:
     """The columns of the table that play a role, those of a matrix made into one rating a line."""
     options = request.options
     text_roles = frozenset(("user", "item")) if options.ids == "text" else frozenset[str]()
@@ -246,7 +246,7 @@ def _read_roles(ratings_file: Path, request: Request) -> Columns:
     return read_columns(ratings_file, choose, options, text_roles)
 
 
-def _keep_where(columns: Columns, request: Request, steps: list[Step]) -> Columns:
+def _keep_where(columns: Columns, request: TableRequest, steps: list[Step]) -> Columns:
     """The rows that `where` asks for, and the step that counts the others.
 
     UsageError if there is no such row.
@@ -311,7 +311,7 @@ def _count(columns: Columns) -> dict[str, int]:
 Read = tuple[Columns, NDArray[np.float32], Scale, list[str]]
 
 
-def _read_explicit(columns: Columns, request: Request, steps: list[Step]) -> Read:
+def _read_explicit(columns: Columns, request: TableRequest, steps: list[Step]) -> Read:
     """The rows that have a rating, the ratings, their scale, and remarks.
 
     UsageError for what is no number, what looks like something else, and what lies outside the
@@ -346,7 +346,7 @@ def _read_explicit(columns: Columns, request: Request, steps: list[Step]) -> Rea
 
 
 def _leave_out_missing(
-    columns: Columns, request: Request, steps: list[Step]
+    columns: Columns, request: TableRequest, steps: list[Step]
 ) -> tuple[Columns, RatingNumbers]:
     """The rows that have a rating, and the ratings as numbers.
 
@@ -380,7 +380,7 @@ def _leave_out_missing(
     return kept, read._replace(numbers=numbers.filter(is_kept))
 
 
-def _advise(columns: Columns, request: Request, is_bad: pl.Series) -> str:
+def _advise(columns: Columns, request: TableRequest, is_bad: pl.Series) -> str:
     """What to type where ratings are no numbers: what leaves them out, or takes no ratings."""
     all_texts = columns.series["rating"].cast(pl.String).drop_nulls().unique(maintain_order=True)
     mixture = describe_mixture(all_texts.str.strip_chars())
@@ -402,7 +402,7 @@ def _advise(columns: Columns, request: Request, is_bad: pl.Series) -> str:
     return "Correct them, or leave these lines out."
 
 
-def _read_positives(columns: Columns, request: Request, steps: list[Step]) -> Read:
+def _read_positives(columns: Columns, request: TableRequest, steps: list[Step]) -> Read:
     """The rows of a table without ratings, how often each counts, the span of that, and remarks.
 
     Counts of 0 are left out as a step, and the few below it that goods sent back have. UsageError

@@ -11,14 +11,14 @@ from recbench.datasets.table.columns import (
     BLANKS,
     KNOWN_NAMES,
     USUAL_NAMES,
-    Choice,
+    ColumnChoice,
     Columns,
     Place,
     Records,
     name_columns,
     plain_name,
 )
-from recbench.datasets.table.options import NONE, Request
+from recbench.datasets.table.options import NONE, TableRequest
 
 MATRIX_WIDTH = 4  # columns that a matrix has at least
 MOST_LONG = 5  # columns of a table with one rating a line that has no names
@@ -29,7 +29,7 @@ NOT_RATED = ["", "nan", "NaN", "NA", "N/A", "null", "NULL", "None", "-", "?"]
 
 
 def refuse_matrix(
-    request: Request, file: Path, header: list[str], rows: Records, *, has_header: bool
+    request: TableRequest, file: Path, header: list[str], rows: Records, *, has_header: bool
 ) -> None:
     """UsageError if a table looks like a matrix of users by items."""
     options = request.options
@@ -58,8 +58,8 @@ def refuse_matrix(
 
 
 def choose_wide_columns(
-    request: Request, file: Path, records: Records, names_known: bool
-) -> Choice:
+    request: TableRequest, file: Path, records: Records, names_known: bool
+) -> ColumnChoice:
     """All columns of a matrix of users by items: "user", if one has their ids, and one an item.
 
     The items' roles are "item 0", "item 1" and so on. The first column has the users' ids if all
@@ -109,11 +109,11 @@ def choose_wide_columns(
         header = ["user"] * begin + [str(place + 1) for place in range(len(header) - begin)]
     remark = f"A matrix of {of_lines}s by {len(cell_columns):,} {of_columns}s. {found}; "
     remark += "user=COLUMN or user=none"
-    return Choice(header, positions, int(has_header), (f"{remark} says otherwise.",))
+    return ColumnChoice(header, positions, int(has_header), (f"{remark} says otherwise.",))
 
 
 def _refuse_long(
-    request: Request, file: Path, header: list[str], rows: Records, *, has_header: bool
+    request: TableRequest, file: Path, header: list[str], rows: Records, *, has_header: bool
 ) -> None:
     """UsageError if what is to be read as a matrix has one rating a line.
 
@@ -140,7 +140,7 @@ def _refuse_long(
         )
 
 
-def _as_position(file: Path, request: Request) -> int:
+def _as_position(file: Path, request: TableRequest) -> int:
     """The position that is given for the users of a matrix; UsageError if it is none."""
     given = request.options.user
     if not given.isdecimal() or int(given) < 1:

@@ -19,7 +19,7 @@ COUNT = "count"  # rating=count: counts of plays or purchases, not ratings
 
 
 @dataclass(frozen=True)
-class Options:
+class TableOptions:
     """What the user has given with the file; "" and "auto" leave it to the loader."""
 
     user: str = ""
@@ -52,20 +52,20 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Request:
+class TableRequest:
     """A table as it was asked for: its path as it was typed, and the options."""
 
     path: str
-    options: Options
+    options: TableOptions
 
     def spell(self, **changes: str) -> str:
         """What to type for the same table with these options changed; "" takes one away.
 
-        >>> Request("a.csv", Options(sep=";")).spell(time="none")
+        >>> TableRequest("a.csv", TableOptions(sep=";")).spell(time="none")
         'table:a.csv[sep=;,time=none]'
         """
         given = {**asdict(self.options), **changes}
-        defaults = {field.name: field.default for field in fields(Options)}
+        defaults = {field.name: field.default for field in fields(TableOptions)}
         parameters = {
             name: value for name, value in given.items() if value and value != defaults[name]
         }

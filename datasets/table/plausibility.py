@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import RELEVANT_SHARE, Ratings, share_of_scale
 from recbench.datasets.table.columns import Columns
-from recbench.datasets.table.options import COUNT, NONE, Request
+from recbench.datasets.table.options import COUNT, NONE, TableRequest
 
 # Codes for "not rated"
 HIGH_CODES = (77, 88, 97, 98, 99, 255, 999, 9999)
@@ -83,7 +83,7 @@ def count_levels(ratings: NDArray[np.float32]) -> Levels:
 
 
 def refuse_implausible_ratings(
-    columns: Columns, request: Request, ratings: NDArray[np.float32], levels: Levels
+    columns: Columns, request: TableRequest, ratings: NDArray[np.float32], levels: Levels
 ) -> None:
     """UsageError for ratings that cannot be what was meant, unless the user has said they are.
 
@@ -102,7 +102,7 @@ def refuse_implausible_ratings(
 
 def refuse_outside_scale(
     columns: Columns,
-    request: Request,
+    request: TableRequest,
     ratings: NDArray[np.float32],
     scale: tuple[float, float],
     levels: Levels,
@@ -185,7 +185,7 @@ def _is_code_zero(levels: Levels) -> bool:
 
 
 def _refuse_codes(
-    columns: Columns, request: Request, ratings: NDArray[np.float32], levels: Levels
+    columns: Columns, request: TableRequest, ratings: NDArray[np.float32], levels: Levels
 ) -> None:
     """UsageError, with both things to type, if some ratings look like codes for "not rated"."""
     codes = find_codes(levels)
@@ -215,7 +215,7 @@ def _levels_of_who_rates(columns: Columns, ratings: NDArray[np.float32]) -> Leve
     return count_levels(frame.filter(has_rated)["rating"].to_numpy())
 
 
-def _refuse_times(columns: Columns, request: Request, levels: Levels) -> None:
+def _refuse_times(columns: Columns, request: TableRequest, levels: Levels) -> None:
     """UsageError if the ratings look like times."""
     values = levels.values
     if values[0] >= EARLIEST_TIME and len(values) > 1:
@@ -232,7 +232,7 @@ def _refuse_times(columns: Columns, request: Request, levels: Levels) -> None:
 
 
 def _refuse_errors(
-    columns: Columns, request: Request, ratings: NDArray[np.float32], levels: Levels
+    columns: Columns, request: TableRequest, ratings: NDArray[np.float32], levels: Levels
 ) -> None:
     """UsageError, with the line, if very few ratings lie far from a usual scale of the others."""
     n_ratings = levels.n_ratings
@@ -269,7 +269,7 @@ def _refuse_errors(
     )
 
 
-def remark_on_ratings(ratings: Ratings, column: str, request: Request) -> list[str]:
+def remark_on_ratings(ratings: Ratings, column: str, request: TableRequest) -> list[str]:
     """What is odd about ratings that were taken as they are, and the share that is relevant.
 
     They stand in the `column` so called.
@@ -308,7 +308,7 @@ def remark_on_ratings(ratings: Ratings, column: str, request: Request) -> list[s
     return remarks
 
 
-def _remark_on_lone_ends(levels: Levels, request: Request) -> list[str]:
+def _remark_on_lone_ends(levels: Levels, request: TableRequest) -> list[str]:
     """A remark on a single rating that lies beyond a usual scale, all of which the others use."""
     if request.options.scale or levels.n_ratings < FEWEST_IN_SCALE:
         return []
@@ -324,7 +324,7 @@ def _remark_on_lone_ends(levels: Levels, request: Request) -> list[str]:
     return remarks
 
 
-def _remark_on_few_above(levels: Levels, request: Request) -> list[str]:
+def _remark_on_few_above(levels: Levels, request: TableRequest) -> list[str]:
     """A remark on a few ratings above a usual scale, all of which the others use."""
     if request.options.scale or levels.n_ratings < FEWEST_IN_SCALE:
         return []
@@ -366,7 +366,7 @@ def _look_like_counts(levels: Levels) -> bool:
 
 
 def remark_on_ids(
-    role: str, column: str, raw_ids: NDArray[Any], indices: NDArray[np.int32], request: Request
+    role: str, column: str, raw_ids: NDArray[Any], indices: NDArray[np.int32], request: TableRequest
 ) -> list[str]:
     """What looks damaged about the ids of a role; `indices` are those of the rows."""
     if raw_ids.dtype.kind != "U" and "isbn" not in column.lower():

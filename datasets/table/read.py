@@ -20,7 +20,7 @@ from recbench.datasets.parsing import (
 )
 from recbench.datasets.table.columns import N_SAMPLE, ChooseColumns, Columns, Place
 from recbench.datasets.table.dialect import Dialect, Quoting, recognise_dialect
-from recbench.datasets.table.options import Options
+from recbench.datasets.table.options import TableOptions
 from recbench.datasets.table.text import read_text
 
 # Of a damaged file polars says so in either way; a panic is no Exception.
@@ -52,7 +52,7 @@ def list_parts(folder: Path) -> list[Path]:
 def read_columns(
     file: Path,
     choose: ChooseColumns,
-    options: Options,
+    options: TableOptions,
     text_roles: frozenset[str],
     *,
     is_lenient: bool = False,
@@ -87,7 +87,7 @@ def _read_text(
     text: Path,
     kind: Kind,
     choose: ChooseColumns,
-    options: Options,
+    options: TableOptions,
     text_roles: frozenset[str],
     is_lenient: bool,
 ) -> Columns:

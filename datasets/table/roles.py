@@ -22,14 +22,14 @@ from recbench.datasets.table.columns import (
     ROW_NAMES,
     STEMS,
     USUAL_NAMES,
-    Choice,
+    ColumnChoice,
     Records,
     name_columns,
     plain_name,
 )
 from recbench.datasets.table.dialect import SEPARATORS
 from recbench.datasets.table.matrix import refuse_matrix
-from recbench.datasets.table.options import COUNT, NONE, Options, Request
+from recbench.datasets.table.options import COUNT, NONE, TableOptions, TableRequest
 from recbench.datasets.table.values import YES_AND_NO
 
 ORANGE_HEADER = 3  # records
@@ -58,8 +58,8 @@ RATING_WORDS = ("rating", "score", "stars", "grade", "bewert")  # in names that 
 
 
 def choose_ratings_columns(
-    request: Request, file: Path, records: Records, names_known: bool
-) -> Choice:
+    request: TableRequest, file: Path, records: Records, names_known: bool
+) -> ColumnChoice:
     """The columns of a table of ratings, from its first `records`, and how they were found.
 
     The first record is the names if `names_known`, else if it does not look like what stands below
@@ -116,7 +116,7 @@ def is_header(records: Records) -> bool:
 class _Finding:
     """A table whose columns are to be chosen."""
 
-    request: Request
+    request: TableRequest
     file: Path
     header: list[str]
     n_header: int
@@ -131,11 +131,11 @@ class _Finding:
         return self.n_header > 0
 
     @property
-    def options(self) -> Options:
+    def options(self) -> TableOptions:
         """What the user has given."""
         return self.request.options
 
-    def choose(self) -> Choice:
+    def choose(self) -> ColumnChoice:
         """The choice; UsageError if roles are missing, doubled or not clear."""
         _refuse_other_shapes(self)
         problems: list[str] = []
@@ -170,7 +170,7 @@ class _Finding:
             remarks += self._suggest_filter(positions)
         else:
             positions["where"] = where
-        return Choice(self.header, positions, self.n_header, tuple(remarks))
+        return ColumnChoice(self.header, positions, self.n_header, tuple(remarks))
 
     def _names_given(self) -> dict[str, str]:
         """The name that was given for the column of each role, or ""."""

@@ -17,8 +17,8 @@ from recbench.datasets.table.columns import (
     BLANKS,
     KNOWN_NAMES,
     N_SAMPLE,
-    Choice,
     ChooseColumns,
+    ColumnChoice,
     Columns,
     Place,
     count_places,
@@ -83,7 +83,7 @@ class TextTable:
     file: Path  # the text without compression
     dialect: Dialect
     survey: Survey
-    choice: Choice
+    choice: ColumnChoice
     first: Record  # of the records below the header, if there is one
     text_roles: frozenset[str]  # roles that are never read as numbers
     joiner: SurplusJoiner | None = None  # makes lines fit in which a title has separators
@@ -223,7 +223,9 @@ def _open_table(
     return table, remarks
 
 
-def _learn_joiner(dialect: Dialect, choice: Choice, start: list[Record]) -> SurplusJoiner | None:
+def _learn_joiner(
+    dialect: Dialect, choice: ColumnChoice, start: list[Record]
+) -> SurplusJoiner | None:
     """How lines with too many fields are made to fit; None if that is not clear, or none has.
 
     Nor if a first column seems to have no name, as with the names of rows that R writes: then no

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.table.columns import Columns
-from recbench.datasets.table.options import NONE, Request
+from recbench.datasets.table.options import NONE, TableRequest
 from recbench.datasets.table.values import (
     DistinctTexts,
     distinct_texts,
@@ -68,7 +68,7 @@ class Times(NamedTuple):
     remarks: list[str]
 
 
-def read_times(columns: Columns, request: Request) -> Times:
+def read_times(columns: Columns, request: TableRequest) -> Times:
     """When each rating was given: seconds, their parts, dates in any usual form, or as it was said.
 
     Dates are UTC unless they name a zone. Fractions of a second are dropped. UsageError for
@@ -105,7 +105,7 @@ def read_times(columns: Columns, request: Request) -> Times:
     return _read_other_dates(columns, request, distinct, seconds)
 
 
-def _advise(request: Request) -> str:
+def _advise(request: TableRequest) -> str:
     """What to type where times cannot be read."""
     return (
         f"Correct them, leave times out: {request.spell(time=NONE, time_format='')}; or, if all "
@@ -130,7 +130,7 @@ def _checked(
     return Times(np.floor(numbers).astype(np.int64), [f"Times are {form}."])
 
 
-def _read_numbers(columns: Columns, request: Request, numbers: pl.Series) -> Times:
+def _read_numbers(columns: Columns, request: TableRequest, numbers: pl.Series) -> Times:
     """Times that are numbers: seconds or parts of them, days written 20041129, or a refusal."""
 
     def advise() -> str:
@@ -193,7 +193,11 @@ def _read_written_numbers(
 
 
 def _refuse_years(
-    columns: Columns, request: Request, lowest: float, highest: float, values: NDArray[np.generic]
+    columns: Columns,
+    request: TableRequest,
+    lowest: float,
+    highest: float,
+    values: NDArray[np.generic],
 ) -> None:
     """UsageError for years, and for days as Excel counts them: no seconds since 1970."""
     leaves_out = f"leaves times out: {request.spell(time=NONE)}"
@@ -216,7 +220,7 @@ def _refuse_years(
         )
 
 
-def _remark_on_1970(columns: Columns, request: Request, times: Times) -> Times:
+def _remark_on_1970(columns: Columns, request: TableRequest, times: Times) -> Times:
     """The same, with a remark if all are before 1971, or few are, as where 0 stands for none."""
     n_early = int(np.count_nonzero(times.seconds < FIRST_YEAR_ENDS))
     if 0 < n_early < len(times.seconds) / 2:
@@ -250,7 +254,7 @@ def _remark_on_digits(times: Times) -> Times:
     return times
 
 
-def _read_as_given(columns: Columns, request: Request) -> Times:
+def _read_as_given(columns: Columns, request: TableRequest) -> Times:
     """Times as `time_format` says: a unit, days of Excel, or a form of strptime."""
     given = request.options.time_format
     series = columns.series["time"]
@@ -283,7 +287,7 @@ def _read_as_given(columns: Columns, request: Request) -> Times:
 
 
 def _read_other_dates(
-    columns: Columns, request: Request, distinct: DistinctTexts, iso: pl.Series
+    columns: Columns, request: TableRequest, distinct: DistinctTexts, iso: pl.Series
 ) -> Times:
     """Dates that are not ISO, in the one form that all of them have.
 

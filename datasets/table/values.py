@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.table.columns import BLANKS, Columns
-from recbench.datasets.table.options import Request
+from recbench.datasets.table.options import TableRequest
 
 LONGEST_ID = 256
 
@@ -91,7 +91,7 @@ class Ids(NamedTuple):
     remarks: list[str]
 
 
-def read_ids(columns: Columns, role: str, request: Request) -> Ids:
+def read_ids(columns: Columns, role: str, request: TableRequest) -> Ids:
     """The ids of a role: int64 if all are integers and the user wants no text, else text.
 
     Whole numbers with a point, 1.0, are integers if all are numbers. UsageError for an empty id,
@@ -199,7 +199,7 @@ def _decode(cell: bytes | None) -> str | None:
 
 
 def _integer_ids(
-    columns: Columns, role: str, distinct: DistinctTexts, request: Request
+    columns: Columns, role: str, distinct: DistinctTexts, request: TableRequest
 ) -> tuple[Indices, NDArray[np.int64]]:
     """Each row's dense index, by first appearance, and the integers that the texts stand for.
 
@@ -395,7 +395,7 @@ def _floats_of_group(texts: pl.Series, form: str) -> pl.Series:
 
 
 def infer_scale(
-    columns: Columns, request: Request, levels: NDArray[np.float32], n_ratings: int
+    columns: Columns, request: TableRequest, levels: NDArray[np.float32], n_ratings: int
 ) -> tuple[Scale, str]:
     """The narrowest usual scale that holds all `levels`, the sorted distinct of all ratings.
 
@@ -441,7 +441,7 @@ def infer_scale(
     return scale, remark
 
 
-def _spell_counts(request: Request, name: str) -> str:
+def _spell_counts(request: TableRequest, name: str) -> str:
     """What to type for a column that holds counts."""
     return request.spell(rating="count", count=name)
 

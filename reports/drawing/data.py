@@ -14,7 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from recbench.datasets.profile import Activity, Grid, Stars, Times, Years
+from recbench.datasets.profile import Activity, Grid, Stars, TimeRange, Years
 from recbench.reports import words
 
 # Inches; the height is that below the title.
@@ -58,14 +58,14 @@ def draw_stars(stars: Stars, title: str) -> Figure:
     return figure
 
 
-def period_starts(times: Times) -> NDArray[np.datetime64]:
+def period_starts(times: TimeRange) -> NDArray[np.datetime64]:
     """The first moment of each day, month or year of the times, and of the one after the last."""
     unit = times["step"][0].upper()  # as NumPy calls it: D, M or Y
     first: NDArray[np.datetime64] = np.array(times["first"], dtype=f"datetime64[{unit}]")
     return first + np.arange(len(times["counts"]) + 1)
 
 
-def draw_times(times: Times, title: str) -> Figure:
+def draw_times(times: TimeRange, title: str) -> Figure:
     """Ratings in each day, month or year."""
     figure, axes = _make_canvas(title)
     starts = period_starts(times)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as DrawnFigure
 
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import DataDescription
-from recbench.datasets.profile import Activity, Grid, Profile, Stars, Times, Years
+from recbench.datasets.profile import Activity, Grid, Profile, Stars, TimeRange, Years
 from recbench.datasets.ratings import Quantity, Step
 from recbench.reports import words
 from recbench.reports.drawing import (
@@ -237,7 +237,7 @@ def _name_bars(stars: Stars) -> list[str]:
     return [f"{value:g}" for value in stars["values"] or ()]
 
 
-def _chart_times(times: Times) -> Chart:
+def _chart_times(times: TimeRange) -> Chart:
     """Ratings by day, month or the like: by the `step` of the profile."""
     step = times["step"]
     counts = times["counts"]

@@ -24,7 +24,7 @@ from recbench.datasets.foundation.spec import parse_spec
 from recbench.datasets.table.columns import BLANKS
 from recbench.datasets.table.dialect import Dialect
 from recbench.datasets.table.loader import parse_table
-from recbench.datasets.table.options import Options, Request
+from recbench.datasets.table.options import TableOptions, TableRequest
 from recbench.datasets.table.survey import COMPILE_FROM_BYTES, survey_file
 from tests.conftest import RunBench
 
@@ -525,10 +525,10 @@ def test_mutated_tables_mean_what_the_reference_says_or_are_refused(
     mutate = mutations(rng, separator)
     path = tmp_path / "fuzz.csv"
     agreed = 0
-    options = Options(
+    options = TableOptions(
         "user", "item", "rating", "time", sep=separator, quote="double", scale="-1e300:1e300"
     )
-    request = Request(str(path), options)
+    request = TableRequest(str(path), options)
     for trial in range(500):
         cells = [
             [
