@@ -19,7 +19,14 @@ from recbench.benchmarks.records import embed_records, refuse_foreign_report
 from recbench.datasets.foundation import UsageError, import_all, make_legible, pick_name
 from recbench.datasets.storage import write_atomically
 from recbench.reports import latex, words, written_files
-from recbench.reports.rendering import Block, list_pictures, render_html, render_markdown
+from recbench.reports.rendering import (
+    Appendix,
+    Block,
+    list_appendices,
+    list_pictures,
+    render_html,
+    render_markdown,
+)
 from recbench.reports.results import Results
 from recbench.reports.sections import SECTIONS, Section
 from recbench.reports.several import SECTIONS as COMPARISON_SECTIONS
@@ -123,6 +130,9 @@ def make_files(
             if table.section in names:
                 files[f"tables/{table.drawn.name}.tex"] = table.source().encode()
 
+    for part in parts:
+        for appendix in list_appendices(part.blocks):
+            files[f"{appendix.name}.md"] = _render_appendix(subject, appendix).encode()
     files["report.md"] = render_page(subject, parts, "md").encode()
     files["report.html"] = render_page(subject, parts, "html").encode()
     return files | {written_files.LIST: written_files.list_digests(files)}
@@ -219,6 +229,13 @@ def render_page(subject: Report, parts: Sequence[DescribedSection], kind: Kind) 
         embedded=subject.embedded,
     )
     # Whatever a template has put in by itself; a page has no bound, its pieces do
+    return make_legible(text.rstrip(), longest=len(text)) + "\n"
+
+
+def _render_appendix(subject: Subject, appendix: Appendix) -> str:
+    """A page of Markdown of its own, whose title says of which report it is a part."""
+    heading = f"# {words.markdown(subject.title)}: {words.markdown(appendix.summary.lower())}"
+    text = f"{heading}\n\n{render_markdown(appendix.blocks)}"
     return make_legible(text.rstrip(), longest=len(text)) + "\n"
 
 

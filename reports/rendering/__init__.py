@@ -6,6 +6,7 @@ the pictures that blocks link to. A block that a renderer does not know is an er
 
 from recbench.reports.rendering.blocks import (
     AnyCell,
+    Appendix,
     Beside,
     Block,
     Bullets,
@@ -22,6 +23,7 @@ from recbench.reports.rendering.blocks import (
     FailedCells,
     Figure,
     Gallery,
+    Glossary,
     Heading,
     HeatmapTable,
     IntervalCell,
@@ -45,15 +47,17 @@ from recbench.reports.rendering.blocks import (
     TableLine,
     TableRemark,
     Tag,
+    Term,
     Verbatim,
     Words,
 )
 from recbench.reports.rendering.html import render_html
-from recbench.reports.rendering.linked_pictures import list_pictures
+from recbench.reports.rendering.linked_files import list_appendices, list_pictures
 from recbench.reports.rendering.markdown import render_markdown
 
 __all__ = [
     "AnyCell",
+    "Appendix",
     "Beside",
     "Block",
     "Bullets",
@@ -70,6 +74,7 @@ __all__ = [
     "FailedCells",
     "Figure",
     "Gallery",
+    "Glossary",
     "Heading",
     "HeatmapTable",
     "IntervalCell",
@@ -93,8 +98,10 @@ __all__ = [
     "TableLine",
     "TableRemark",
     "Tag",
+    "Term",
     "Verbatim",
     "Words",
+    "list_appendices",
     "list_pictures",
     "render_html",
     "render_markdown",

@@ -158,6 +158,22 @@ class Definitions:
 
 
 @dataclass(frozen=True)
+class Term:
+    """A word of reports, what it means, and other forms in which it occurs."""
+
+    word: str
+    meaning: str
+    forms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Glossary:
+    """Words with their meanings, to which a page links where they occur."""
+
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
 class Pairs:
     """A table of two columns without a head: what it is, and its value."""
 
@@ -308,6 +324,15 @@ class Details:
 
 
 @dataclass(frozen=True)
+class Appendix:
+    """Blocks that a page folds away below `summary`, and Markdown keeps in `NAME.md` beside it."""
+
+    name: str
+    summary: str
+    blocks: "tuple[Block, ...]"
+
+
+@dataclass(frozen=True)
 class Card:
     """An answer at a glance: the question, who it is, what they reach, and how sure that is."""
 
@@ -373,6 +398,8 @@ Block = (
     | HeatmapTable
     | MatrixTable
     | Details
+    | Appendix
+    | Glossary
     | Cards
     | Cautions
     | Beside

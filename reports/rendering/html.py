@@ -9,6 +9,7 @@ from recbench.datasets.foundation import make_legible
 from recbench.reports.drawing import Column, Gap, Heatmap, Line, Square, colour_key
 from recbench.reports.rendering.blocks import (
     AnyCell,
+    Appendix,
     Beside,
     Block,
     Bullets,
@@ -24,6 +25,7 @@ from recbench.reports.rendering.blocks import (
     FailedCells,
     Figure,
     Gallery,
+    Glossary,
     Heading,
     HeatmapTable,
     IntervalCell,
@@ -101,8 +103,10 @@ def _render_block(block: Block) -> Markup:
             return _render_heatmap(block)
         case MatrixTable():
             return _render_matrix(block)
-        case Details():
+        case Details() | Appendix():
             return _fold(block.summary, render_html(block.blocks))
+        case Glossary():
+            return _render_glossary(block)
         case Cards():
             cards = Markup("\n").join(_render_card(card) for card in block.cards)
             return _fill('<div class="cards">\n{}\n</div>', cards)
@@ -223,6 +227,16 @@ def _render_definitions(block: Definitions) -> Markup:
         lines.append(_fill("<dt>{}</dt>\n<dd>{}{}</dd>", entry.term, meaning, note))
 
     return _fill("<dl>\n{}\n</dl>", Markup("\n").join(lines))
+
+
+def _render_glossary(block: Glossary) -> Markup:
+    """Terms with places to link to; `page.js` links where one of their forms occurs."""
+    lines = []
+    for number, term in enumerate(block.terms, start=1):
+        forms = "|".join((term.word, *term.forms))
+        pattern = '<dt id="term-{}" data-forms="{}">{}</dt>\n<dd>{}</dd>'
+        lines.append(_fill(pattern, number, forms, term.word, term.meaning))
+    return _fill('<dl class="glossary">\n{}\n</dl>', Markup("\n").join(lines))
 
 
 def _render_pairs(block: Pairs) -> Markup:

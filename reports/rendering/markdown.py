@@ -10,6 +10,7 @@ from recbench.reports import words as writing
 from recbench.reports.drawing import Heatmap, Line, Picture, Square
 from recbench.reports.rendering.blocks import (
     AnyCell,
+    Appendix,
     Beside,
     Block,
     Bullets,
@@ -25,6 +26,7 @@ from recbench.reports.rendering.blocks import (
     FailedCells,
     Figure,
     Gallery,
+    Glossary,
     Heading,
     HeatmapTable,
     IntervalCell,
@@ -102,6 +104,11 @@ def _render_block(block: Block) -> str:
             return f"{_link_picture(block.picture)}\n\n{_escape(block.caption)}"
         case Details():
             return _fold(block.summary, render_markdown(block.blocks))
+        case Appendix():
+            return f"[{_escape(block.summary)}]({block.name}.md)"
+        case Glossary():
+            terms = [f"**{_escape(term.word)}**: {_escape(term.meaning)}" for term in block.terms]
+            return "\n\n".join(terms)
         case Cards():
             return "\n".join(_render_card(card) for card in block.cards)
         case Cautions():

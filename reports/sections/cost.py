@@ -57,8 +57,8 @@ def cost(results: Results) -> list[Block]:
 def _explain_times(results: Results) -> str:
     """How often phases are timed, and which rows shared the machine with others meanwhile."""
     explanation = (
-        "A fold's convert and fit seconds are the median of several runs where these take little "
-        "time, and of one where the number has the sign 1×; "
+        "A fold's times to convert and to fit are the median of several runs where these take "
+        "little time, and of one where the number has the sign 1×; "
     )
     rounds = {record.rounds for record in results.records if record.status == "ok"}
     if rounds - {1}:

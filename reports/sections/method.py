@@ -9,6 +9,7 @@ from recbench.benchmarks.records import REPEATABILITIES, DataDescription, Enviro
 from recbench.reports import words
 from recbench.reports.checklist import answer_checklist
 from recbench.reports.rendering import (
+    Appendix,
     Block,
     Code,
     Commands,
@@ -91,7 +92,8 @@ def _describe_algorithms(results: Results) -> list[Block]:
     summary = (
         "Formula, source and defaults of each row, with the libraries behind it and their licences"
     )
-    return [Heading("Algorithms"), Details(summary, (Definitions(tuple(entries), are_long=True),))]
+    definitions = Definitions(tuple(entries), are_long=True)
+    return [Heading("Algorithms"), Appendix("algorithms", summary, (definitions,))]
 
 
 def _rows_in_stars(results: Results) -> list[str]:

@@ -110,7 +110,7 @@ addEventListener("keydown", event => {
 
 // One tab stop a heatmap; the arrow keys go from cell to cell.
 for (const table of document.querySelectorAll("table.heat")) {
-  const grid = () => [...table.rows].map(line => [...line.querySelectorAll("td")]).filter(line => line.length);
+  const grid = () => [...table.rows].filter(line => !line.hidden).map(line => [...line.querySelectorAll("td:not([hidden])")]).filter(line => line.length);
   grid().flat().forEach((cell, index) => { cell.tabIndex = index ? -1 : 0; });
   table.addEventListener("keydown", event => {
     const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
@@ -158,22 +158,132 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
+// The first time that a word of the glossary occurs in a section, it leads there.
+const terms = new Map([...document.querySelectorAll(".glossary dt")].flatMap(term => term.dataset.forms.split("|").map(form => [form, term.id])));
+if (terms.size) {
+  const longestFirst = [...terms.keys()].sort((a, b) => b.length - a.length);
+  const escaped = longestFirst.map(form => form.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const pattern = new RegExp(`(?<![\\w@-])(${escaped.join("|")})(?![\\w-])`);
+  for (const section of document.querySelectorAll("main > section:not(#glossary)")) {
+    const linked = new Set();
+    for (const place of section.querySelectorAll("p, caption, figcaption")) {
+      const texts = document.createTreeWalker(place, NodeFilter.SHOW_TEXT, node => node.parentElement.closest("a, button, code, .card, .cautions") ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
+      for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+        const found = text.data.match(pattern);
+        if (!found || linked.has(terms.get(found[0]))) continue;
+        linked.add(terms.get(found[0]));
+        const rest = text.splitText(found.index).splitText(found[0].length);
+        const link = Object.assign(document.createElement("a"), { className: "term", href: "#" + terms.get(found[0]) });
+        rest.previousSibling.replaceWith(link);
+        link.textContent = found[0];
+        texts.currentNode = link;
+      }
+    }
+  }
+}
+
+// Rows can be filtered by name and by family, in all tables at once, and what was measured can be taken along.
+const make = (tag, parts, ...content) => { const made = Object.assign(document.createElement(tag), parts); made.append(...content); return made; };
+const button = (text, act) => { const made = make("button", { type: "button", className: "button", textContent: text }); made.addEventListener("click", () => act(made)); return made; };
+const embedded = JSON.parse(document.getElementById("records").textContent);
+const nameOf = line => line.querySelector("th[scope=row]")?.textContent.replace(/^\d+ /, "").trim();
+const families = new Map();
+for (const group of document.querySelectorAll("tbody:has(> tr > th[scope=rowgroup])"))
+  for (const line of group.rows) if (nameOf(line)) families.set(nameOf(line), group.rows[0].textContent.trim());
+const lines = [...document.querySelectorAll("tbody tr:has(> th[scope=row])")].filter(line => families.has(nameOf(line)));
+const off = new Set();
+function save(name, type, text) {
+  const link = make("a", { download: name, href: URL.createObjectURL(new Blob([text], { type })) });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+const quote = value => /[",\n\r]/.test(value ?? "") ? `"${String(value).replaceAll('"', '""')}"` : String(value ?? "");
+const csv = table => table.map(line => line.map(quote).join(",")).join("\r\n") + "\r\n";
+function recordsAsTable() {
+  const metrics = [...new Set(embedded.records.flatMap(record => Object.keys(record.metrics ?? {})))];
+  const phases = [...new Set(embedded.records.flatMap(record => Object.keys(record.costs ?? {})))];
+  const cells = embedded.records.map(record => [record.row, record.fold, record.status, ...metrics.map(name => record.metrics?.[name]), ...phases.map(name => record.costs?.[name]?.seconds)]);
+  return [["row", "fold", "status", ...metrics, ...phases.map(name => name + "_seconds")], ...cells];
+}
+if (families.size > 1 && embedded.records) {
+  const filter = make("input", { type: "search", placeholder: "part of a name" });
+  const told = make("span", { ariaLive: "polite" });
+  told.setAttribute("aria-live", "polite");
+  const apply = () => {
+    const wanted = filter.value.trim().toLowerCase();
+    const shows = name => name.toLowerCase().includes(wanted) && !off.has(families.get(name));
+    lines.forEach(line => { line.hidden = !shows(nameOf(line)); });
+    const n = [...families.keys()].filter(shows).length;
+    told.textContent = n < families.size ? `${n} of ${families.size} rows shown` : "";
+  };
+  filter.addEventListener("input", apply);
+  const chips = [...new Set(families.values())].map(family => {
+    const chip = button(family, () => { off.has(family) ? off.delete(family) : off.add(family); chip.setAttribute("aria-pressed", !off.has(family)); apply(); });
+    chip.setAttribute("aria-pressed", "true");
+    return chip;
+  });
+  const tools = make("div", { className: "tools" },
+    make("label", {}, "Rows ", filter), " ", told, make("span", { role: "group", className: "chips" }, "Families ", ...chips),
+    button("all cells as CSV", () => save("results.csv", "text/csv", csv(recordsAsTable()))),
+    button("as JSON", () => save("results.json", "application/json", JSON.stringify(embedded, null, 1))));
+  tools.querySelector(".chips").setAttribute("aria-label", "families shown");
+  document.querySelector("main > section.first")?.after(tools);
+}
+
+// Columns can be hidden, those first in which all rows are equal; a table can be copied as Markdown or saved as CSV.
+for (const table of document.querySelectorAll(".heat.sortable, .lined.sortable")) {
+  const heads = [...table.tHead.rows[0].cells], body = [...table.tBodies].flatMap(group => [...group.rows]);
+  const whole = body.filter(line => line.cells.length === heads.length);
+  const show = (index, shown) => {
+    heads[index].hidden = !shown;
+    for (const line of whole) line.cells[index].hidden = !shown;
+    for (const cell of table.querySelectorAll("td[colspan]")) {
+      cell.dataset.columns ??= cell.colSpan;
+      cell.colSpan = Math.max(1, cell.dataset.columns - heads.slice(1).filter(head => head.hidden).length);
+    }
+  };
+  const texts = () => [table.tHead.rows[0], ...body.filter(line => !line.hidden && line.querySelector("th[scope=row]"))]
+    .map(line => [...line.cells].filter(cell => !cell.hidden).map(cell => cell.innerText.replace(/[↕▴▾]/g, "").trim()));
+  const label = head => (head.querySelector("button") ?? head).textContent.trim();
+  const boxes = heads.slice(1).map((head, at) => {
+    const box = make("input", { type: "checkbox", checked: true });
+    box.addEventListener("change", () => show(at + 1, box.checked));
+    return [box, make("label", {}, box, " " + label(head))];
+  });
+  const choice = make("details", { className: "columns" }, make("summary", { textContent: "columns" }), ...boxes.map(([, name]) => name));
+  const bar = make("div", { className: "tablebar" }, choice,
+    button("copy as Markdown", async made => {
+      const [head, ...rest] = texts().map(line => line.map(text => text.replaceAll("|", "\\|").replace(/\s*\n\s*/g, "<br>")));
+      const markdown = [head, head.map((_, index) => index ? "--:" : ":--"), ...rest].map(line => `| ${line.join(" | ")} |`).join("\n");
+      try { await navigator.clipboard.writeText(markdown); made.textContent = "copied"; } catch { made.textContent = "this browser does not let a page copy"; }
+      setTimeout(() => { made.textContent = "copy as Markdown"; }, 2000);
+    }),
+    button("save as CSV", () => save("table.csv", "text/csv", csv(texts().map(line => line.map(text => text.replace(/\s*\n\s*/g, " ")))))));
+  const constant = heads.slice(1).map((head, at) => [head, at]).filter(([, at]) => {
+    const values = whole.map(line => line.cells[at + 1].dataset.value ?? line.cells[at + 1].textContent.trim());
+    return values.length > 1 && new Set(values).size === 1;
+  });
+  if (constant.length && constant.length < heads.length - 1) {
+    for (const [, at] of constant) { boxes[at][0].checked = false; show(at + 1, false); }
+    const said = constant.map(([head, at]) => `${label(head)} (${whole[0].cells[at + 1].firstChild?.textContent.trim()})`).join(", ");
+    bar.append(make("span", { textContent: `not shown, since equal in all rows: ${said}` }));
+  }
+  table.parentElement.before(bar);
+}
+
 // A button that copies a command, or selects it where the browser does not let a page copy.
 for (const code of document.querySelectorAll("pre, .commands code")) {
-  const text = code.textContent, button = document.createElement("button");
-  button.type = "button";
-  button.className = "copy";
-  button.textContent = "copy";
-  button.ariaLive = "polite";
-  button.addEventListener("click", async () => {
+  const text = code.textContent;
+  const copy = make("button", { type: "button", className: "copy", textContent: "copy", ariaLive: "polite" });
+  copy.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(text);
-      button.textContent = "copied";
+      copy.textContent = "copied";
     } catch {
       getSelection().selectAllChildren(code);
-      button.textContent = "selected";
+      copy.textContent = "selected";
     }
-    setTimeout(() => { button.textContent = "copy"; }, 2000);
+    setTimeout(() => { copy.textContent = "copy"; }, 2000);
   });
-  code.append(" ", button);
+  code.append(" ", copy);
 }

@@ -170,6 +170,37 @@ def test_sections_are_folded_and_one_click_opens_all(browser: Browser, report: R
         expect(page.locator("#accuracy table.heat").first).to_be_visible()
 
 
+def test_rows_and_columns_can_be_hidden_and_cells_taken_along(
+    browser: Browser, report: Report
+) -> None:
+    path = report("normal")
+    records = Results.read(path.parent).records
+    with opened(browser, path) as page:
+        shown = page.locator("#accuracy table.heat").first.locator("tbody tr:visible th[scope=row]")
+        assert shown.count() == len(ROWS)
+        page.locator(".tools input").fill("SVD")
+        assert shown.all_inner_texts() == ["surprise-svd"]
+        expect(page.locator(".tools")).to_contain_text(f"1 of {len(ROWS)} rows shown")
+        page.locator(".tools input").fill("")
+        page.get_by_role("button", name="surprise", exact=True).click()
+        assert shown.count() == len(ROWS) - 2
+
+        bar = page.locator("#accuracy .tablebar").first
+        expect(bar).to_contain_text("not shown, since equal in all rows: coverage (1.0000)")
+        head = page.locator("#accuracy table.heat").first.locator("thead th", has_text="coverage")
+        expect(head).to_be_hidden()
+        bar.locator("summary").click()
+        bar.get_by_label("coverage").check()
+        expect(head).to_be_visible()
+        bar.get_by_role("button", name="copy as Markdown").click()
+        expect(bar).to_contain_text(re.compile("copied|does not let"))
+
+        with page.expect_download() as download:
+            page.get_by_role("button", name="all cells as CSV").click()
+        lines = download.value.path().read_text().splitlines()
+        assert len(lines) == 1 + len(records) and lines[0].startswith("row,fold,status,")
+
+
 def test_views_of_one_thing_are_chosen_by_buttons(browser: Browser, report: Report) -> None:
     with opened(browser, report("normal"), unfolded=False) as page:
         views = page.locator(".choice .view")
@@ -376,7 +407,8 @@ STRUCTURE = """() => ({
     blind: [...document.querySelectorAll('img')].filter(e => !e.alt.trim()).length,
     leads: [...document.querySelectorAll('nav ol a')].map(e => e.hash),
     sections: [...document.querySelectorAll('main > section')].map(e => '#' + e.id),
-    headless: document.querySelectorAll('main > section:not(:has(> h2:first-child))').length,
+    headless: document.querySelectorAll('main > section:not(:has(> h2:first-child,'
+        + ' > details > summary:first-child > h2))').length,
     twins: [...document.querySelectorAll('[id]')].map(e => e.id)
         .filter((id, i, ids) => ids.indexOf(id) !== i),
     handlers: [...document.querySelectorAll('*')].flatMap(e => e.getAttributeNames())

@@ -13,6 +13,7 @@ from recbench.datasets.foundation import import_all
 from recbench.reports import several
 from recbench.reports.drawing import Column, Heatmap, Line, Picture, Square, differences
 from recbench.reports.rendering import (
+    Appendix,
     Beside,
     Block,
     Bullets,
@@ -29,6 +30,7 @@ from recbench.reports.rendering import (
     FailedCells,
     Figure,
     Gallery,
+    Glossary,
     Heading,
     HeatmapTable,
     Link,
@@ -51,6 +53,7 @@ from recbench.reports.rendering import (
     TableLine,
     TableRemark,
     Tag,
+    Term,
     Verbatim,
     list_pictures,
     render_html,
@@ -123,6 +126,8 @@ EXAMPLES: dict[type[Any], Block] = {
     HeatmapTable: HeatmapTable(heatmap(), picture("heat"), HOSTILE, tips="its folds"),
     MatrixTable: MatrixTable(matrix(), picture("matrix"), HOSTILE, tips="its interval"),
     Details: Details(HOSTILE, (Paragraph("inside"), Figure(picture("folded"), "below"))),
+    Appendix: Appendix("more", HOSTILE, (Paragraph("inside"), Figure(picture("apart"), "below"))),
+    Glossary: Glossary((Term("row", HOSTILE, ("rows",)),)),
     Cards: Cards((Card("Best?", (HOSTILE, Tag("tuned", True)), "0.4", "remark"),)),
     Cautions: Cautions("Take care.", (HOSTILE, ("see ", SectionLink("more", "accuracy")))),
     Beside: Beside(Paragraph(HOSTILE), Figure(picture("beside"), "below")),
@@ -200,7 +205,7 @@ def test_numbers_of_a_heatmap_stand_in_both() -> None:
 
 def test_every_picture_is_found_however_deep() -> None:
     names = [picture.name for picture in list_pictures(EXAMPLES.values())]
-    assert names == ["figure", "small", "heat", "matrix", "folded", "beside", "other"]
+    assert names == ["figure", "small", "heat", "matrix", "folded", "apart", "beside", "other"]
 
 
 def test_a_section_has_a_file_of_its_name_and_every_one_is_shown() -> None:

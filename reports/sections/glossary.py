@@ -1,0 +1,98 @@
+"""The words of a report, each with one meaning, in a sentence or two."""
+
+from recbench.reports.rendering import Block, Glossary, Term
+from recbench.reports.results import Results
+from recbench.reports.sections.registry import section
+
+TERMS = (
+    Term("row", "An algorithm with its hyperparameters: one line of a table."),
+    Term("cell", "A row on one fold. Each cell runs in a process of its own.", ("cells",)),
+    Term(
+        "fold",
+        "One division of the ratings into a training part and a test part. A mean over folds is "
+        "the mean of one number from each.",
+        ("folds",),
+    ),
+    Term(
+        "training part",
+        "The ratings that an algorithm learns from. It never sees the others.",
+        ("training parts",),
+    ),
+    Term("test part", "The ratings that are predicted, or looked for in lists, and judged."),
+    Term(
+        "hyperparameters",
+        "Numbers that somebody sets before an algorithm learns, such as how many factors it has.",
+    ),
+    Term(
+        "defaults",
+        "The hyperparameters that a row has if nobody sets others. A library, a paper or a search "
+        "on other data may have chosen them.",
+    ),
+    Term(
+        "tuned",
+        "Hyperparameters were searched for. A search on the data at hand is an advantage over "
+        "rows without one, so it is marked.",
+    ),
+    Term(
+        "RMSE",
+        "Root mean squared error: how far predicted ratings are off, in rating points. Large "
+        "errors weigh more. Lower is better.",
+        ("rmse",),
+    ),
+    Term(
+        "MAE",
+        "Mean absolute error: how far predicted ratings are off on average. Lower is better.",
+        ("mae",),
+    ),
+    Term("relevant", "An item that the user has rated highly in the test part."),
+    Term(
+        "nDCG",
+        "How good a list is, from 0 to 1. Relevant items count the more, the higher they stand; 1 "
+        "is the best possible list. nDCG@10 looks at ten items.",
+        ("ndcg",),
+    ),
+    Term("precision", "The share of a list that is relevant."),
+    Term("recall", "The share of a user's relevant items that the list has."),
+    Term(
+        "coverage",
+        "The share of answers that an algorithm gave itself. The others are a fallback, such as "
+        "the mean rating.",
+    ),
+    Term(
+        "95 % interval",
+        "With other users of the same kind, the mean would lie in this range in about 95 of 100 "
+        "cases. It says nothing of other data or other random starts.",
+        ("95 % intervals",),
+    ),
+    Term(
+        "significantly",
+        "By more than the choice of users explains, at the 5 % level, after a correction for "
+        "comparing many rows. Not significantly different does not mean equal.",
+        ("significant",),
+    ),
+    Term(
+        "total time",
+        "The time of one fold: to convert the data, to fit, to rate the test part, and to rank. "
+        "Imports and compilation are not in it.",
+    ),
+    Term(
+        "contended",
+        "Other cells ran at the same time, so times may be longer than those of a lone cell.",
+    ),
+    Term(
+        "front",
+        "The rows that no other row beats in both accuracy and time (the Pareto front).",
+    ),
+    Term(
+        "blind spot",
+        "Something that the data of a run cannot tell, whatever algorithms answer.",
+        ("blind spots",),
+    ),
+    Term("seed", "The number that fixes every random choice, so that a run can be repeated."),
+)
+
+
+@section("What do the words mean?", place=99)
+def glossary(results: Results) -> list[Block] | None:
+    """The terms that reports use, in the order in which a reader meets them."""
+    return [Glossary(TERMS)]
