@@ -11,11 +11,13 @@ from recbench.benchmarks.console import FAILED, FINE, INCOMPLETE, USAGE, serve
 from recbench.benchmarks.gating import (
     TIMES,
     Outcome,
+    Side,
     Tolerance,
     Verdict,
     conclude,
     explain_idle_tolerances,
     format_markdown,
+    judge_one_run,
     judge_runs,
     list_everything,
     open_wide_console,
@@ -52,6 +54,16 @@ def compare(
     ] = False,
     markdown: Annotated[Path | None, Option(help="write the table for a pull request here")] = None,
     json_file: Annotated[Path | None, Option("--json", help="write every number here")] = None,
+    base_log: Annotated[
+        Path | None,
+        Option(help="what the run of BASE printed: if it left no results, all rows are NEW"),
+    ] = None,
+    head_log: Annotated[
+        Path | None,
+        Option(help="what the run of HEAD printed: if it left no results, all rows CRASHED"),
+    ] = None,
+    base_revision: Annotated[str, Option(help="what BASE measured, for the table")] = "",
+    head_revision: Annotated[str, Option(help="what HEAD measured, for the table")] = "",
 ) -> int:
     """Compare the rows of two runs on the same users.
 
@@ -61,16 +73,22 @@ def compare(
     old = Run(base)
     new = Run(head)
     tolerances = [parse_tolerance(text) for text in fail_on or ()]
-    verdicts = judge_runs(old, new, tolerances or list_everything(old, new), suspicious)
-    if tolerances and verdicts and all(verdict.verdict == "NEW" for verdict in verdicts):
-        raise UsageError(f"{base} has no rows to compare with")
-    idle = explain_idle_tolerances(old, tolerances, verdicts)
+    sides = [
+        _describe_side("base", old, base_revision, base_log),
+        _describe_side("head", new, head_revision, head_log),
+    ]
+    verdicts = _judge(old, new, tolerances, suspicious, sides)
+    idle = ""
+    if all(side.about is not None for side in sides):
+        if tolerances and verdicts and all(verdict.verdict == "NEW" for verdict in verdicts):
+            raise UsageError(f"{base} has no rows to compare with")
+        idle = explain_idle_tolerances(old, tolerances, verdicts)
     outcome = conclude(verdicts, is_idle=bool(idle), fails_on_suspicious=fail_on_suspicious)
 
     console = open_wide_console()
     console.print(tabulate_verdicts(verdicts))
     if markdown:
-        write_atomically(markdown, format_markdown(verdicts, outcome).encode())
+        write_atomically(markdown, format_markdown(verdicts, outcome, sides).encode())
     if json_file:
         write_atomically(json_file, _format_json(verdicts, CODES[outcome]).encode())
     for line in _list_reasons(verdicts):
@@ -82,6 +100,38 @@ def compare(
     if problem and outcome is not Outcome.PASSED:
         console.print(problem, soft_wrap=True)
     return CODES[outcome]
+
+
+def _describe_side(name: str, run: Run, revision: str, log: Path | None) -> Side:
+    """What is known of one of the two runs; UsageError if it has left nothing, and no log says why.
+
+    The revision is that of the bench where no other is given.
+    """
+    if log is not None and not (run.directory / "plan.json").exists():
+        lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+        printed = [line.strip() for line in lines if line.strip()]
+        problem = printed[-1] if printed else "its run printed nothing"
+        return Side(name, revision, None, f"no results: {problem}")
+
+    about = run.read_plan()[1]
+    commit = about.environment.commit or ""
+    return Side(name, revision or (f"recbench {commit[:10]}" if commit else ""), about)
+
+
+def _judge(
+    old: Run, new: Run, tolerances: list[Tolerance], suspicious: float, sides: Sequence[Side]
+) -> list[Verdict]:
+    """The verdicts on two runs, or on the one that has left results."""
+    base, head = sides
+    if base.about is None and head.about is None:
+        raise UsageError(f"neither run has results: {base.text}; {head.text}")
+    if base.about is None:
+        limits = tolerances or list_everything(new, new)
+        return judge_one_run(new, limits, suspicious, absent="base", reason=base.problem)
+    if head.about is None:
+        limits = tolerances or list_everything(old, old)
+        return judge_one_run(old, limits, suspicious, absent="head", reason=head.problem)
+    return judge_runs(old, new, tolerances or list_everything(old, new), suspicious)
 
 
 def _list_reasons(verdicts: Sequence[Verdict]) -> list[str]:

@@ -7,6 +7,7 @@ that compare times, `suspect_rows` whoever shows a single run.
 
 from recbench.benchmarks.gating.gate import (
     explain_idle_tolerances,
+    judge_one_run,
     judge_runs,
     list_everything,
     refuse_absent_columns,
@@ -15,6 +16,7 @@ from recbench.benchmarks.gating.outcome import Outcome, conclude
 from recbench.benchmarks.gating.suspicion import suspect_rows
 from recbench.benchmarks.gating.tolerances import TIMES, Tolerance, parse_tolerance
 from recbench.benchmarks.gating.verdict_table import (
+    Side,
     format_markdown,
     open_wide_console,
     tabulate_verdicts,
@@ -25,11 +27,13 @@ __all__ = [
     "MACHINE_FACTS",
     "TIMES",
     "Outcome",
+    "Side",
     "Tolerance",
     "Verdict",
     "conclude",
     "explain_idle_tolerances",
     "format_markdown",
+    "judge_one_run",
     "judge_runs",
     "list_everything",
     "open_wide_console",

@@ -85,6 +85,31 @@ def judge_runs(
     return judge_rows(old, new, tolerances, suspicious)
 
 
+def judge_one_run(
+    run: Run, tolerances: Sequence[Tolerance], suspicious: float, *, absent: str, reason: str
+) -> list[Verdict]:
+    """The verdicts where only one of the two runs has left anything: `absent` is "base" or "head".
+
+    Without a base all rows are NEW, unless one has no numbers itself. Without a head all have
+    CRASHED, for the `reason` given.
+    """
+    (side,) = read_gated_runs([run], tolerances)
+    columns = _metric_columns_of(tolerances)
+    nothing = GatedRun(
+        rows={},
+        shares={column: {} for column in columns},
+        estimates={column: {} for column in columns},
+        algorithms={},
+    )
+    if absent == "base":
+        refuse_unknown_rows(tolerances, list(side.rows))
+        verdicts = judge_rows(nothing, side, tolerances, suspicious)
+        return [replace(verdict, reason=verdict.reason or reason) for verdict in verdicts]
+
+    verdicts = judge_rows(side, nothing, tolerances, suspicious)
+    return [replace(verdict, verdict="CRASHED", reason=reason) for verdict in verdicts]
+
+
 def read_gated_runs(runs: Sequence[Run], tolerances: Sequence[Tolerance]) -> list[GatedRun]:
     """The runs with what `tolerances` ask of them; their rows' estimates share the draws of
     users.

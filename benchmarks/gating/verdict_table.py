@@ -1,6 +1,7 @@
 """Verdicts as a table: in the terminal, and in Markdown for a pull request."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.console import Console, JustifyMethod
 from rich.table import Table
@@ -8,6 +9,7 @@ from rich.table import Table
 from recbench.benchmarks.gating.outcome import Outcome, summarise_verdicts
 from recbench.benchmarks.gating.tolerances import TIMES
 from recbench.benchmarks.gating.verdicts import Verdict
+from recbench.benchmarks.records import RunDescription
 from recbench.datasets.foundation import (
     LONGEST_LINE,
     escape_markdown,
@@ -29,6 +31,9 @@ STYLES = {
     "SUSPICIOUS": "yellow",
     "WORSE": "yellow",
 }
+
+# Verdicts that a comment folds away: nobody has to do anything.
+QUIET = ("PASS", "NOT GATED")
 
 ABSENT = "–"
 LOG_WIDTH = 160  # columns of what is no terminal
@@ -60,24 +65,78 @@ def tabulate_verdicts(verdicts: Sequence[Verdict]) -> Table:
     return table
 
 
-def format_markdown(verdicts: Sequence[Verdict], outcome: Outcome) -> str:
-    """The verdicts for a pull request: one sentence, the table, the reasons.
+@dataclass(frozen=True)
+class Side:
+    """What a comment says of one of the two runs: its name, what was measured, or why nothing."""
 
-    Everything is escaped that comes from plans, records and exceptions.
+    name: str  # "base" or "head"
+    revision: str  # of the code that was measured, as far as it is known
+    about: RunDescription | None  # None if the run has left nothing
+    problem: str = ""
+
+    @property
+    def text(self) -> str:
+        """On one line: revision, data with their counts, or why there is no run."""
+        parts = [part for part in (self.revision, self.problem) if part]
+        if self.about is not None:
+            data = self.about.data
+            simulated = ", SIMULATED" if data.simulated else ""
+            parts.append(
+                f"{data.name}{simulated}: {data.users:,} users, {data.items:,} items, "
+                f"{data.ratings:,} ratings"
+            )
+        return f"{self.name}: {', '.join(parts)}"
+
+
+def format_markdown(
+    verdicts: Sequence[Verdict], outcome: Outcome, sides: Sequence[Side] = ()
+) -> str:
+    """The verdicts for a pull request: one sentence, the runs, what changed, the rest folded.
+
+    Each reason is said once, with all that it is for. Everything is escaped that comes from plans,
+    records and exceptions.
     """
+    changed = [verdict for verdict in verdicts if verdict.verdict not in QUIET]
+    quiet = [verdict for verdict in verdicts if verdict.verdict in QUIET]
+    parts = ["## recbench", summarise_verdicts(verdicts, outcome)]
+    if sides:
+        parts.append("\n".join(f"- {escape_markdown(side.text)}" for side in sides))
+    if changed:
+        parts.append(_draw_table(changed))
+    reasons = _list_reasons(changed)
+    if reasons:
+        parts.append("\n".join(reasons))
+
+    if quiet:
+        lines = f"{len(quiet)} line" if len(quiet) == 1 else f"{len(quiet)} lines"
+        rest = "\n\n".join([_draw_table(quiet), *_list_reasons(quiet)])
+        summary = f"{lines} without a change that is significant and beyond its limit"
+        parts.append(f"<details>\n<summary>{summary}</summary>\n\n{rest}\n\n</details>")
+    return "\n\n".join(parts) + "\n"
+
+
+def _draw_table(verdicts: Sequence[Verdict]) -> str:
     aligned = [" :-- " if heading in TEXT_COLUMNS else " --: " for heading in HEADINGS]
-    lines = ["## recbench", "", summarise_verdicts(verdicts, outcome), ""]
-    lines.append(f"| {' | '.join(HEADINGS)} |")
-    lines.append(f"|{'|'.join(aligned)}|")
+    lines = [f"| {' | '.join(HEADINGS)} |", f"|{'|'.join(aligned)}|"]
     for verdict in verdicts:
         texts = [escape_markdown(text) for text in _format_verdict(verdict)]
         lines.append(f"| {' | '.join(texts)} |")
-    lines.append("")
+    return "\n".join(lines)
+
+
+def _list_reasons(verdicts: Sequence[Verdict]) -> list[str]:
+    """A line for each verdict and reason, with the rows and columns that it is for."""
+    places: dict[tuple[str, str], dict[str, list[str]]] = {}
     for verdict in verdicts:
         if verdict.reason:
-            place = f"{verdict.row}, {verdict.tolerance.column}: {verdict.reason}"
-            lines.append(f"- {verdict.verdict} {escape_markdown(place)}")
-    return "\n".join(lines).rstrip() + "\n"
+            rows = places.setdefault((verdict.verdict, verdict.reason), {})
+            rows.setdefault(verdict.row, []).append(verdict.tolerance.column)
+
+    lines = []
+    for (word, reason), columns_by_row in places.items():
+        named = "; ".join(f"{row}, {', '.join(cols)}" for row, cols in columns_by_row.items())
+        lines.append(f"- {word} {escape_markdown(f'{named}: {reason}')}")
+    return lines
 
 
 def _format_verdict(verdict: Verdict) -> list[str]:
