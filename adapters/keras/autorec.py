@@ -37,10 +37,12 @@ class KerasAutoRec(Product):
     """
 
     name = "keras-autorec"
-    origin = tuned_on_movielens("Sedhain et al. 2015", "epochs", "regularisation")
+    origin = tuned_on_movielens(
+        "Sedhain et al. 2015", "3 settings of up to 40 epochs", "epochs", "regularisation"
+    )
     n_hidden: Annotated[Count, Search(10, 1000, SEDHAIN_2015, log=True)] = 500
     regularisation: Annotated[NonNegative, Search(0.001, 1000, SEDHAIN_2015, log=True)] = 200.0
-    epochs: Annotated[Count, Search(5, 100, DECADE, log=True)] = 20
+    epochs: Annotated[Count, Search(5, 100, DECADE, log=True)] = 36
     batch_size: Count = 64
     min_batches: Count = 1
 
