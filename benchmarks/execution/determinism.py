@@ -1,17 +1,29 @@
-"""Whether the same seed gives the same numbers: declared, or found by fitting twice."""
+"""Whether the same seed gives the same numbers: declared, or found by fitting twice.
 
+What two fits to a toy have shown is kept in the cache with all that it depends on: code, libraries,
+hyperparameters and machine. As long as these are the same, it need not be shown again.
+"""
+
+import contextlib
+import hashlib
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters import Recommender
 from recbench.adapters.base import Floats
+from recbench.benchmarks.execution.job import Job
 from recbench.benchmarks.records import Certificate, Repeatability
 from recbench.datasets.ratings import Catalogue, Ratings
+from recbench.datasets.storage import cache_directory, write_atomically
 
 TOLERANCE = 1e-4  # of the range of the scores
 N_PAIRS = 4096
+TWO_TOY_FITS = "2 fits to a toy"
 
 Doubles = NDArray[np.float64]
 
@@ -88,3 +100,41 @@ def make_toy(scale: tuple[float, float]) -> tuple[Ratings, Catalogue, Floats]:
     genres = tuple((("Comedy",), ("Drama", "War"))[item % 2] for item in range(n_items))
     truth = np.full((3, n_users, n_items), 0.5, np.float32)
     return ratings, Catalogue(titles, years, genres), truth
+
+
+def find_certificate(job: Job) -> Certificate | None:
+    """What two fits to a toy have shown before of the algorithm of `job` on such a machine, if
+    anything.
+    """
+    path = _place_certificate(job)
+    try:
+        return Certificate(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):  # none, or not what this version writes
+        return None
+
+
+def keep_certificate(job: Job, certificate: Certificate | None) -> None:
+    """Let `find_certificate` find it, if it is of two fits to a toy that both gave scores.
+
+    Where the cache cannot be written, the next cell finds out for itself.
+    """
+    if certificate is None or certificate.checked_on != TWO_TOY_FITS:
+        return
+    if certificate.largest_difference is None or not job.cell.source:
+        return
+    with contextlib.suppress(OSError):
+        write_atomically(_place_certificate(job), json.dumps(asdict(certificate)).encode())
+
+
+def _place_certificate(job: Job) -> Path:
+    """The file for what depends on everything that the scores of a toy depend on."""
+    cell = job.cell
+    machine = job.environment
+    depends_on = (
+        (cell.algorithm, cell.parameters, cell.revision, cell.libraries, cell.source, cell.seed),
+        (cell.threads, job.units, job.data.scale),
+        (machine.python, machine.platform, machine.cpu, machine.versions),
+        Path(__file__).read_text("utf-8"),
+    )
+    digest = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+    return cache_directory() / "certificates" / f"{digest}.json"

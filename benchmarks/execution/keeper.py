@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 import recbench
 from recbench.adapters.base import Floats, Indices
 from recbench.benchmarks.evaluation import check_form
+from recbench.benchmarks.execution.determinism import find_certificate, keep_certificate
 from recbench.benchmarks.execution.forkserver import (
     adopt_orphans,
     die_with,
@@ -74,7 +75,8 @@ Message = dict[str, Any]  # JSON
 def keep_cell(job: Job) -> None:
     """Measure the cell of `job`, with its algorithm in a child process, and write its record."""
     adopt_orphans()
-    measure_cell(job, RemoteSubject(job))
+    record = measure_cell(job, RemoteSubject(job, find_certificate(job)))
+    keep_certificate(job, record.determinism)
 
 
 class SharedFile:
@@ -111,8 +113,8 @@ class SharedFile:
 class RemoteSubject:
     """The algorithm of a job, in a child of this process that was forked before data were read."""
 
-    def __init__(self, job: Job) -> None:
-        """The child begins."""
+    def __init__(self, job: Job, known: Certificate | None = None) -> None:
+        """The child begins. `known` is what two fits to a toy have shown before."""
         self._job = job
         self._deadline = None if job.limits.seconds is None else monotonic() + job.limits.seconds
         self._phase = "start"
@@ -129,7 +131,7 @@ class RemoteSubject:
         if not self._pid:
             self._connection.close()
             files = (self._training, self._scores, self._trace)
-            run_and_leave(lambda: _serve(job, keeper, theirs, *files))
+            run_and_leave(lambda: _serve(job, known, keeper, theirs, *files))
         theirs.close()
 
     @property
@@ -350,6 +352,7 @@ def _view_ratings(
 
 def _serve(
     job: Job,
+    known: Certificate | None,
     keeper: int,
     connection: Connection,
     training: SharedFile,
@@ -365,7 +368,7 @@ def _serve(
     def send(message: Message) -> None:
         connection.send_bytes(json.dumps(message).encode())
 
-    subject = LocalSubject(job, lambda phase: send({"phase": phase}))
+    subject = LocalSubject(job, lambda phase: send({"phase": phase}), known)
     with sealed(Seal(job.dataset, job.closed_files)):
         while True:
             try:

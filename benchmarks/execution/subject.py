@@ -25,7 +25,12 @@ from recbench.adapters import Recommender, available, create
 from recbench.adapters.base import Floats, Indices
 from recbench.adapters.shared.units import Units
 from recbench.benchmarks.evaluation import DivergedError, collect_answers, suggest_remedy
-from recbench.benchmarks.execution.determinism import certify_fits, make_toy, sample_scores
+from recbench.benchmarks.execution.determinism import (
+    TWO_TOY_FITS,
+    certify_fits,
+    make_toy,
+    sample_scores,
+)
 from recbench.benchmarks.execution.job import Job
 from recbench.benchmarks.execution.measure import Meter, kernel_seconds
 from recbench.benchmarks.execution.sealing import Seal, sealed
@@ -114,10 +119,18 @@ class Subject(Protocol):
 class LocalSubject:
     """An algorithm in this process."""
 
-    def __init__(self, job: Job, on_phase: Callable[[str], None] = lambda phase: None) -> None:
-        """`on_phase` hears what begins, such as `fit`, just before its clock starts."""
+    def __init__(
+        self,
+        job: Job,
+        on_phase: Callable[[str], None] = lambda phase: None,
+        known: Certificate | None = None,
+    ) -> None:
+        """`on_phase` hears what begins, such as `fit`, just before its clock starts; `known` is
+        what two fits to a toy have shown before.
+        """
         self._job = job
         self._on_phase = on_phase
+        self._known = known
         self._meter = Meter(on_phase)
         self._truth = _read_truth(job)
         self._closed_files = job.closed_files  # read here, since they are closed later on
@@ -207,7 +220,9 @@ class LocalSubject:
         return scores
 
     def observe(self) -> Observations:
-        """Where one fit took long, a toy is fitted again, to see whether it does the same."""
+        """Where one fit took long, a toy is fitted again, to see whether it does the same, unless
+        that is known.
+        """
         self._on_phase("certify")
         self._samples.append(sample_scores(self._algorithm, self._given))
         certificate = None
@@ -218,6 +233,7 @@ class LocalSubject:
                 reason,
                 self._samples,
                 self._toy_scores,
+                self._known,
                 lambda: _score_toy(self._job.cell, self._given.scale, self._call_on_toy),
             )
         return Observations(
@@ -412,10 +428,11 @@ def _certify_cell(
     reason: str | None,
     samples: list[Floats],
     toy_scores: list[Floats],
+    known: Certificate | None,
     score_toy_again: Callable[[], list[Floats]],
 ) -> Certificate | None:
     """From the fits that were repeated anyway; where one fit took long, from a second fit to the
-    toy, in one fold.
+    toy, in one fold, unless it is `known` what that shows.
     """
     if len(samples) > 1:
         return certify_fits(
@@ -423,7 +440,9 @@ def _certify_cell(
         )
     if cell.fold > 0:  # the toy is the same in all folds
         return certify_fits(reason, [], "no second fit")
-    return certify_fits(reason, toy_scores + score_toy_again(), "2 fits to a toy")
+    if known is not None and known.reason == reason:
+        return known
+    return certify_fits(reason, toy_scores + score_toy_again(), TWO_TOY_FITS)
 
 
 def explain_error(error: Exception, parameters: Mapping[str, Any]) -> tuple[str, str]:

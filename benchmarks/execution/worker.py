@@ -52,9 +52,10 @@ class Fold:
     histories: Ratings | None = None  # told with the questions; None: no user is new
 
 
-def measure_cell(job: Job, subject: Subject | None = None) -> None:
-    """Measure the cell of `job` and write its record. Any exception of the algorithm becomes a
-    status.
+def measure_cell(job: Job, subject: Subject | None = None) -> Record:
+    """Measure the cell of `job`, write its record and return it.
+
+    Any exception of the algorithm becomes a status.
 
     The algorithm is that of `subject`, or one in this process. BdbQuit, and no record, if somebody
     leaves the debugger at a terminal.
@@ -92,6 +93,7 @@ def measure_cell(job: Job, subject: Subject | None = None) -> None:
     if job.log is not None and record.status not in WITHOUT_LOG:
         record = replace(record, log=job.log.name)
     job.run.write(record, answers)
+    return record
 
 
 def _read_fold(job: Job, subject: Subject) -> Fold:

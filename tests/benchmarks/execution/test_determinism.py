@@ -8,6 +8,7 @@ import pytest
 
 from recbench.adapters.base import Floats
 from recbench.benchmarks.execution.determinism import certify_fits, make_toy
+from recbench.benchmarks.records import Certificate
 from recbench.benchmarks.records.record import Record, Run
 from recbench.reports.build import build
 from tests.conftest import RunBench
@@ -161,6 +162,28 @@ def test_records_carry_the_certificate(
         "| noisy-declared | not deterministic; seen in 3 fits, 750 training pairs; threads race |"
         in report
     )
+
+
+@pytest.mark.slow
+def test_what_two_toy_fits_have_shown_is_kept_with_the_code_they_were_made_for(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    """A second look at what draws anew would find another difference."""
+    arguments = ["--dataset", f"table:{ratings_file}", "--split", "holdout", "--folds", 1]
+    arguments += ["--algorithm", "noisy-slow", "--plugin", "noisy_plugin", "--no-report"]
+
+    def certify(directory: str, noise: str) -> Certificate:
+        plugin = PLUGIN.replace("noise = 1.0", f"noise = {noise}")
+        (tmp_path / "noisy_plugin.py").write_text(plugin)
+        run_bench(*arguments, "--out", tmp_path / directory, path=tmp_path)
+        (record,) = Run(tmp_path / directory).records()
+        assert record.determinism is not None
+        return record.determinism
+
+    first = certify("first", "1e-6")
+    assert (first.repeatability, first.checked_on) == ("within tolerance", "2 fits to a toy")
+    assert certify("again", "1e-6") == first
+    assert certify("other", "2e-6") != first
 
 
 def test_a_toy_is_passed_over_twice_and_the_data_as_often_as_asked(
