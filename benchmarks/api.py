@@ -252,6 +252,7 @@ def run(
     cluster: str = "",
     tune: str | int = "",
     default_trial: bool = True,
+    filters: str = "",
     grow: str = "",
     shard: str = "",
 ) -> "Comparison":
@@ -288,6 +289,7 @@ def run(
         plugins=chosen.plugins,
         tune=str(tune),
         default_trial=default_trial,
+        filters=filters,
         grow=grow,
         shard=shard,
     )

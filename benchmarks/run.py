@@ -76,6 +76,15 @@ def run(
             help="divide in this way too, such as time, and show how the order of the rows changes"
         ),
     ] = None,
+    filters: Annotated[
+        str,
+        Option(
+            help="train behind these filters, too, and test on what they keep and drop: 5/20,20/50 "
+            "(items with more than 5 and users with more than 20 ratings, ...)",
+            metavar="ITEMS/USERS,...",
+            show_default=False,
+        ),
+    ] = "",
     grow: Annotated[
         str,
         Option(
@@ -222,6 +231,7 @@ def run(
         plugins=tuple(plugin or ()),
         tune=tune,
         default_trial=not no_default_trial,
+        filters=filters,
         grow=grow,
         shard=shard,
     )

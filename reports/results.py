@@ -20,7 +20,7 @@ from recbench.benchmarks.certainty import (
 )
 from recbench.benchmarks.metrics import STANDARD, Metric, find_metric, parse_column
 from recbench.benchmarks.records import Record, Run, RunDescription, group_by_role
-from recbench.benchmarks.splits import is_seeded, share_of_growth
+from recbench.benchmarks.splits import filter_of_split, is_seeded, share_of_growth
 from recbench.benchmarks.tuning import History, read_histories
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
@@ -56,6 +56,8 @@ class Row:
     initialisations: tuple[Record, ...] = ()
     # The folds of another split; see `--also-split`.
     also: tuple[Record, ...] = ()
+    # Folds trained behind filters; see `--filters`.
+    filtered: tuple[Record, ...] = ()
     # Folds on samples of the users; see `--grow`.
     grown: tuple[Record, ...] = ()
     epochs_hyperparameter: str | None = None
@@ -96,7 +98,7 @@ class Row:
     @cached_property
     def elsewhere(self) -> "Row":
         """The same row under the other split."""
-        return replace(self, records=self.also, initialisations=(), also=(), grown=())
+        return replace(self, records=self.also, initialisations=(), also=(), filtered=(), grown=())
 
     @property
     def planned_epochs(self) -> int | None:
@@ -324,10 +326,15 @@ class Results:
                 origin = described.origin
             main, initialisations, elsewhere = map(tuple, group_by_role(records))
             also: list[Record] = []
+            behind_filters: list[Record] = []
             grown: list[Record] = []
             for record in elsewhere:
-                is_grown = share_of_growth(record.cell.split) is not None
-                (grown if is_grown else also).append(record)
+                if share_of_growth(record.cell.split) is not None:
+                    grown.append(record)
+                elif filter_of_split(record.cell.split) is not None:
+                    behind_filters.append(record)
+                else:
+                    also.append(record)
             rows.append(
                 Row(
                     name=name,
@@ -335,6 +342,7 @@ class Results:
                     records=main,
                     initialisations=initialisations,
                     also=tuple(also),
+                    filtered=tuple(behind_filters),
                     grown=tuple(grown),
                     epochs_hyperparameter=epochs,
                     origin=origin,

@@ -23,6 +23,7 @@ from recbench.benchmarks.splits import (
     PUBLISHED,
     SPLITS,
     canonical_spec,
+    filtered_spec,
     grown_specs,
     order_in_time,
     resolve_n_folds,
@@ -60,6 +61,7 @@ class Request:
     plugins: tuple[str, ...] = ()  # modules with more adapters, imported before
     tune: str = ""  # trials or processor time of each search, as it is typed; "": no row is tuned
     default_trial: bool = True  # whether each search tries the row's own hyperparameters first
+    filters: str = ""  # to train behind, such as 0/0,5/20, as they are typed; "": none
     grow: str = ""  # shares of users to train on, as they are typed; "": the whole data alone
     shard: str = ""  # the part of the plan that is measured here, as it is typed; "": all of it
 
@@ -77,6 +79,7 @@ class RunPlan:
     columns: list[str]  # the metric columns of the report
     evaluation: Evaluation
     tune: TuningDesign | None = None  # of the search of each row on each fold
+    filters: tuple[str, ...] = ()  # splits that train on what a filter keeps, see `--filters`
     grow: tuple[str, ...] = ()  # splits that train on samples of the users, see `--grow`
     shard: Shard | None = None  # the part of the cells that is measured here; None: all
 
@@ -111,7 +114,7 @@ class RunPlan:
             tune=self.tune,
         )
         cells = plan_cells(data, rows, design)
-        more_splits = list(self.grow)
+        more_splits = [*self.grow, *self.filters]
         if self.also_split is not None:
             more_splits.insert(0, self.also_split)
         for split in more_splits:
@@ -201,6 +204,8 @@ class RunPlan:
             words += ["--tune", str(self.tune.budget)]
             if not self.tune.default_trial:
                 words.append("--no-default-trial")
+        if self.request.filters:
+            words += ["--filters", self.request.filters]
         if self.request.grow:
             words += ["--grow", self.request.grow]
         for plugin in self.request.plugins:
@@ -247,6 +252,7 @@ def check_request(request: Request) -> RunPlan:
         columns=columns,
         evaluation=Evaluation(cutoffs, protocols_of_columns(columns)),
         tune=_design_tuning(request, columns),
+        filters=_parse_filters(request.filters) if request.filters else (),
         grow=tuple(grown_specs(_parse_shares(request.grow))) if request.grow else (),
         shard=parse_shard(request.shard) if request.shard else None,
     )
@@ -260,6 +266,23 @@ def _design_tuning(request: Request, columns: Sequence[str]) -> TuningDesign | N
     if not request.default_trial:
         raise UsageError("--no-default-trial: without --tune, such as --tune 50, nothing is tried")
     return None
+
+
+def _parse_filters(text: str) -> tuple[str, ...]:
+    """The splits of `--filters`: that without a filter first, whether it was named or not.
+
+    UsageError for anything but pairs of numbers.
+    """
+    pairs = {(0, 0)}
+    for pair in text.split(","):
+        items, stroke, users = pair.partition("/")
+        if not (stroke and items.strip().isdecimal() and users.strip().isdecimal()):
+            raise UsageError(
+                f"--filters {text}: expected pairs ITEMS/USERS, such as 5/20,20/50: items with "
+                "more than 5 and users with more than 20 ratings are kept"
+            )
+        pairs.add((int(items), int(users)))
+    return tuple(filtered_spec(items, users) for items, users in sorted(pairs))
 
 
 def _parse_shares(text: str) -> list[float]:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from recbench.datasets.foundation import UsageError, format_spec
 from recbench.datasets.ratings import RELEVANT_SHARE, Ratings, Rows, share_of_scale
+from recbench.datasets.transforms import more_than
 
 DivideFunction = Callable[..., tuple[Rows, ...]]
 Folds = Literal["parts", "draws", "one"]
@@ -159,6 +160,32 @@ def grown(
     is_in_training = places < np.ceil(share * ratings.n_users)
     is_in_training[tested] = False
     return np.flatnonzero(is_in_training), np.sort(tested)
+
+
+@register_split("filtered", "draws")
+def filtered(
+    ratings: Ratings,
+    n_folds: int,
+    fold: int,
+    seed: int,
+    items: Annotated[int, Field(ge=0)] = 0,
+    users: Annotated[int, Field(ge=0)] = 0,
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.2,
+) -> tuple[Rows, Rows]:
+    """Train on the ratings that a filter keeps, and test on all, kept or dropped.
+
+    The test part is that of `holdout` with the same seed, whatever the filter. The training part is
+    what is left of the users with more than `users` ratings and the items with more than `items`,
+    both counted before anything is left out. So test ratings of the filter's own are warm, and what
+    it dropped is cold.
+    """
+    train, tested = holdout(ratings, n_folds, fold, seed, test)
+    n_of_user = np.bincount(ratings.users, minlength=ratings.n_users)
+    n_of_item = np.bincount(ratings.items, minlength=ratings.n_items)
+    has_kept_user = more_than(n_of_user, users)[ratings.users]
+    has_kept_item = more_than(n_of_item, items)[ratings.items]
+    is_kept = has_kept_user & has_kept_item
+    return train[is_kept[train]], tested
 
 
 @register_split("last-out", "one", order="user")

@@ -42,6 +42,7 @@ OFFICIAL_ORDERS: dict[str, Order] = {"u": "none", "ua": "none", "ub": "none", "p
 # What every function of a split is given by the bench, so that no user can.
 GIVEN_BY_BENCH = {"ratings", "n_folds", "fold", "seed"}
 
+FILTERED = "filtered"  # the split that trains on what a filter keeps
 GROWN = "grown"  # the split that trains on samples of the users
 
 # Folds of a split into parts, unless a user or a suite wants others.
@@ -213,6 +214,23 @@ def grown_specs(shares: Sequence[float]) -> list[str]:
         canonical_spec(format_spec(GROWN, {"share": share, "smallest": smallest}))
         for share in sorted(shares)
     ]
+
+
+def filter_of_split(spec: str) -> tuple[int, int] | None:
+    """Of a `filtered` split, more than how many ratings it wants of items and of users; else None.
+
+    >>> filter_of_split("filtered[items=5,users=20]"), filter_of_split("kfold")
+    ((5, 20), None)
+    """
+    split = _parse_split(spec)
+    if split.name != FILTERED:
+        return None
+    return int(split.parameters.get("items", 0)), int(split.parameters.get("users", 0))
+
+
+def filtered_spec(items: int, users: int) -> str:
+    """The split that trains on what a filter keeps, and tests on all."""
+    return canonical_spec(format_spec(FILTERED, {"items": items, "users": users}))
 
 
 def refuse_empty_parts(

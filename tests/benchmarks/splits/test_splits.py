@@ -31,7 +31,7 @@ from recbench.datasets.ratings import Catalogue, Provenance, Rows
 SPECS = [
     "kfold", "user-kfold", "holdout", "holdout[test=7]", "holdout[test=0.5]", "last-out",
     "last-out[n=3]", "time",
-    "time[at=0.5]", "recommenders", "recommenders[train=0.5]", "grown",
+    "time[at=0.5]", "recommenders", "recommenders[train=0.5]", "grown", "filtered",
 ]  # fmt: skip
 
 
