@@ -232,7 +232,7 @@ def render_page(subject: Report, parts: Sequence[DescribedSection], kind: Kind) 
     return make_legible(text.rstrip(), longest=len(text)) + "\n"
 
 
-def _render_appendix(subject: Subject, appendix: Appendix) -> str:
+def _render_appendix(subject: Report, appendix: Appendix) -> str:
     """A page of Markdown of its own, whose title says of which report it is a part."""
     heading = f"# {words.markdown(subject.title)}: {words.markdown(appendix.summary.lower())}"
     text = f"{heading}\n\n{render_markdown(appendix.blocks)}"
