@@ -884,6 +884,7 @@ def check_memory_is_clean(found: dict[str, dict[str, int]]) -> None:
         assert kinds["test part"] == kinds["whole"] == 0, f"{phase}: test ratings are in memory"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="searches /proc")
 def test_no_test_rating_is_in_the_process_of_an_algorithm(hidden: Hidden, tmp_path: Path) -> None:
     out = tmp_path / "own process"
