@@ -23,12 +23,12 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, Required, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,44 @@ CLONE_NEWIPC = 0x8000000
 MS_REC_PRIVATE = 0x44000
 SHARED_MEMORY = Path("/dev/shm")
 
-Message = dict[str, Any]  # JSON
+
+class CatalogueFields(TypedDict):
+    """A catalogue as JSON."""
+
+    titles: Sequence[str]
+    years: Sequence[int | None]
+    genres: Sequence[Sequence[str]]
+    overviews: Sequence[str]
+
+
+class Question(TypedDict, total=False):
+    """What the algorithm's process is asked, as JSON; columns follow it as bytes."""
+
+    question: Required[str]  # open, learn, score_items, score, fold_in or observe
+    shape: Sequence[int]  # of the answer's scores; users and items of the ratings that are told
+    n_columns: int  # that follow
+    n_ratings: int
+    scale: tuple[float, float]
+    timed: bool
+    catalogue: CatalogueFields
+
+
+class Reply(TypedDict, total=False):
+    """What the algorithm's process says, as JSON: the phase that begins, how it ended, or answers.
+
+    Costs and the like are the fields of the dataclasses in `Observations`.
+    """
+
+    phase: str
+    status: str
+    reason: str
+    skipped: str | None
+    costs: dict[str, dict[str, Any]]
+    trace: list[dict[str, float | None]]
+    determinism: dict[str, Any] | None
+    kernel_seconds: float | None
+    cold: dict[str, Any] | None
+    fold_in: dict[str, Any] | None
 
 
 def keep_cell(job: Job) -> None:
@@ -170,7 +207,7 @@ class RemoteSubject:
                 "shape": [train.n_users, train.n_items],
                 "scale": train.scale,
                 "timed": train.times is not None,
-                "catalogue": asdict(catalogue),
+                "catalogue": _fields_of_catalogue(catalogue),
             }
         )
         reason = answer["skipped"]
@@ -210,32 +247,38 @@ class RemoteSubject:
         end_children()
 
     def _ask_scores(
-        self, question: str, shape: tuple[int, ...], *columns: NDArray[Any], **facts: Any
+        self,
+        kind: str,
+        shape: tuple[int, ...],
+        *columns: NDArray[Any],
+        scale: tuple[float, float] | None = None,
     ) -> Floats:
         n_scores = int(np.prod(shape))
         self._scores.grow(4 * n_scores)
-        message = {"question": question, "shape": shape, "n_columns": len(columns)}
-        self._ask(message | facts, *columns)
+        question: Question = {"question": kind, "shape": shape, "n_columns": len(columns)}
+        if scale is not None:
+            question["scale"] = scale
+        self._ask(question, *columns)
         return self._scores.floats(n_scores).reshape(shape)
 
-    def _ask(self, message: Message, *columns: NDArray[Any]) -> Message:
+    def _ask(self, question: Question, *columns: NDArray[Any]) -> Reply:
         """The child's answer to a question. SubjectEnded if there is none."""
         try:
-            self._connection.send_bytes(json.dumps(message).encode())
+            self._connection.send_bytes(json.dumps(question).encode())
             for column in columns:
                 self._connection.send_bytes(np.ascontiguousarray(column).data)
             while True:
-                answer = self._receive()
-                if "phase" in answer:
-                    self._phase = str(answer["phase"])
-                elif "status" in answer:
-                    raise SubjectEnded(str(answer["status"]), str(answer["reason"]))
+                reply = self._receive()
+                if "phase" in reply:
+                    self._phase = str(reply["phase"])
+                elif "status" in reply:
+                    raise SubjectEnded(str(reply["status"]), str(reply["reason"]))
                 else:
-                    return answer
+                    return reply
         except (EOFError, OSError, ValueError):  # it has died, or says what cannot be read
             raise self._explain_death() from None
 
-    def _receive(self) -> Message:
+    def _receive(self) -> Reply:
         """The next message. SubjectEnded if the child's time is over, EOFError if it has died."""
         while not self._connection.poll(POLL_SECONDS):
             self._reap_children()
@@ -246,7 +289,7 @@ class RemoteSubject:
         message = json.loads(self._connection.recv_bytes(LONGEST_MESSAGE))
         if not isinstance(message, dict):
             raise ValueError(f"expected an object, got {message!r}")
-        return message
+        return cast(Reply, message)
 
     def _reap_children(self) -> None:
         """Take note of children that have ended: the algorithm's process, or orphans of it."""
@@ -365,8 +408,8 @@ def _serve(
     faulthandler.register(TRACE_SIGNAL, file=trace.descriptor, all_threads=False)
     isolate_shared_memory(job)
 
-    def send(message: Message) -> None:
-        connection.send_bytes(json.dumps(message).encode())
+    def send(reply: Reply) -> None:
+        connection.send_bytes(json.dumps(reply).encode())
 
     subject = LocalSubject(job, lambda phase: send({"phase": phase}), known)
     with sealed(Seal(job.dataset, job.closed_files)):
@@ -385,11 +428,11 @@ def _serve(
 
 def _answer(
     subject: LocalSubject,
-    question: Message,
+    question: Question,
     connection: Connection,
     training: SharedFile,
     scores: SharedFile,
-) -> Message:
+) -> Reply:
     """What the algorithm says to a question; scores go into the shared file."""
     match question["question"]:
         case "open":
@@ -413,7 +456,7 @@ def _answer(
     return {}
 
 
-def _map_training(training: SharedFile, question: Message) -> Ratings:
+def _map_training(training: SharedFile, question: Question) -> Ratings:
     """The training part, mapped so that nobody can write to it."""
     names = [name for name in COLUMNS if name != "times" or question["timed"]]
     n_rows = question["n_ratings"]
@@ -434,7 +477,7 @@ def _map_training(training: SharedFile, question: Message) -> Ratings:
     return Ratings(n_users=n_users, n_items=n_items, scale=(lowest, highest), **views)
 
 
-def _receive_histories(connection: Connection, question: Message) -> Ratings:
+def _receive_histories(connection: Connection, question: Question) -> Ratings:
     """What the keeper tells of new users, column by column."""
     names = list(COLUMNS)[: question["n_columns"]]
     columns: dict[str, Any] = {
@@ -445,7 +488,17 @@ def _receive_histories(connection: Connection, question: Message) -> Ratings:
     return Ratings(n_users=n_users, n_items=n_items, scale=(lowest, highest), **columns)
 
 
-def _read_catalogue(fields: Message) -> Catalogue:
+def _fields_of_catalogue(catalogue: Catalogue) -> CatalogueFields:
+    """The catalogue as it is told."""
+    return {
+        "titles": catalogue.titles,
+        "years": catalogue.years,
+        "genres": catalogue.genres,
+        "overviews": catalogue.overviews,
+    }
+
+
+def _read_catalogue(fields: CatalogueFields) -> Catalogue:
     """The catalogue that JSON has made lists of."""
     return Catalogue(
         titles=tuple(fields["titles"]),
@@ -455,13 +508,13 @@ def _read_catalogue(fields: Message) -> Catalogue:
     )
 
 
-def _write_scores(answered: Any, question: Message, name: str, scores: SharedFile) -> None:
+def _write_scores(answered: Any, question: Question, name: str, scores: SharedFile) -> None:
     """Put the scores where the keeper reads them, as they are."""
     checked = check_form(answered, tuple(question["shape"]), name)
     scores.floats(checked.size)[:] = checked.ravel()
 
 
-def _describe_observations(observed: Observations) -> Message:
+def _describe_observations(observed: Observations) -> Reply:
     """As JSON."""
     certificate = observed.determinism
     return {
