@@ -211,6 +211,8 @@ def _find_one_sided_relevance(division: _Division, columns: Sequence[str]) -> It
                 hides=affected,
             )
         elif n_relevant == n_tested:
+            if _leaves_out_irrelevant(division, threshold):
+                continue  # the split tests likes alone, and what is not liked counts as a miss
             yield BlindSpot(
                 kind="every rating is relevant",
                 sentence=(
@@ -228,6 +230,18 @@ def _find_one_sided_relevance(division: _Division, columns: Sequence[str]) -> It
                     "little of what a user likes."
                 ),
             )
+
+
+def _leaves_out_irrelevant(division: _Division, threshold: float) -> bool:
+    """Whether tested users have ratings below the threshold that are in no part of their fold."""
+    ratings = division.dataset.ratings
+    for known_rows, test_rows in division.folds:
+        is_left_out = np.isin(ratings.users, ratings.users[test_rows])
+        is_left_out[known_rows] = False
+        is_left_out[test_rows] = False
+        if (ratings.values[is_left_out] < threshold).any():
+            return True
+    return False
 
 
 def _list_protocols(columns: Sequence[str]) -> Iterator[tuple[str, Protocol, list[str]]]:

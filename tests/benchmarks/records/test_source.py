@@ -359,7 +359,7 @@ def test_own_modules_are_found_wherever_they_are_imported(
         own = {"", ".adapter", ".inner", ".inner.lazy", ".cycle"}
         assert found == {f"wide_plugin{name}" for name in own} | {
             "beside", "recbench.adapters.base", "recbench.adapters.shared.factors",
-            "recbench.datasets.ratings",
+            "recbench.adapters.shared.likeness", "recbench.datasets.ratings",
         }  # fmt: skip
         assert "wide_plugin.inner.lazy" not in sys.modules, "looking at code must not import it"
 

@@ -1,13 +1,23 @@
 """The division of Liang et al. 2018 against their notebook's own lines, on a small set."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from recbench.benchmarks.certainty import find_blind_spots
 from recbench.benchmarks.evaluation.cell_metrics import find_hits
 from recbench.benchmarks.evaluation.questions import Lists
-from recbench.benchmarks.metrics import METRICS
-from recbench.benchmarks.planning import Request, check_request, read_suite
+from recbench.benchmarks.metrics import METRICS, Evaluation
+from recbench.benchmarks.planning import (
+    Design,
+    Request,
+    check_request,
+    parse_rows,
+    plan_cells,
+    read_suite,
+)
 from recbench.benchmarks.splits import divide, rows_of_histories
 from recbench.benchmarks.tuning import choose_inner_split
 from recbench.datasets import Dataset, Ratings
@@ -140,6 +150,19 @@ def test_a_validation_group_comes_out_of_the_training_users() -> None:
     history = rows_of_histories(DATA, SPLIT, 1, 0, SEED, inner)
     outer_train, _ = divide(DATA, SPLIT, 1, 0, SEED)
     assert sorted([*train, *test, *history]) == outer_train.tolist()
+
+
+def test_a_test_part_of_likes_alone_hides_no_ranking() -> None:
+    """What is not liked is in no part, so it counts as a miss; unless there is nothing else."""
+
+    def kinds(data: Dataset) -> list[str]:
+        design = Design(SPLIT, 1, SEED, Evaluation())
+        cells = plan_cells(data, parse_rows(["popularity"]), design)
+        return [spot.kind for spot in find_blind_spots(data, cells, ["ndcg@10"])]
+
+    assert "every rating is relevant" not in kinds(DATA)
+    likes = DATA.ratings.take(DATA.ratings.values >= 4)
+    assert "every rating is relevant" in kinds(replace(DATA, ratings=likes))
 
 
 def test_the_suite_has_their_seed_their_metrics_and_their_numbers() -> None:
