@@ -73,7 +73,7 @@ published: install ## build reports/published again, as far as `make publish` ha
 	    $(BIN)/python -m reports.build runs/publish/$$run --sections $(AGGREGATES)$$more --out runs/published/$$run && \
 	    cp runs/publish/$$run/results.csv runs/published/$$run && \
 	    rm runs/published/$$run/report.html runs/published/$$run/report.sha256 && \
-	    find runs/published/$$run -name "*.png" ! -name accuracy.png -delete && \
+	    find runs/published/$$run -name "*.png" ! -name accuracy.png ! -name "overview-*.png" -delete && \
 	    rm -rf reports/published/$$run && mv runs/published/$$run reports/published/ || exit 1; \
 	done
 

@@ -15,6 +15,7 @@ from recbench.adapters.base import NOT_SAID
 from recbench.benchmarks.console import FINE, serve
 from recbench.benchmarks.metrics import METRICS
 from recbench.benchmarks.planning import read_suite, suite_names
+from recbench.benchmarks.records import describe_schema
 from recbench.benchmarks.splits import PUBLISHED, SPLITS
 from recbench.datasets.foundation import format_spec, open_console, pick_name
 
@@ -78,6 +79,7 @@ def _list_splits() -> Lines:
     return lines
 
 
+SCHEMA = "schema"
 KINDS: dict[str, Callable[[], Lines]] = {
     "datasets": _list_datasets,
     "algorithms": _list_algorithms,
@@ -88,10 +90,16 @@ KINDS: dict[str, Callable[[], Lines]] = {
 
 
 def list_choices(
-    kind: Annotated[str, Argument(help="datasets, algorithms, metrics, suites or splits")],
+    kind: Annotated[
+        str, Argument(help="datasets, algorithms, metrics, suites or splits; schema: of records")
+    ],
 ) -> int:
-    """List what can be chosen."""
-    heading, *lines = KINDS[pick_name("list", kind, KINDS)]()
+    """List what can be chosen, or print the JSON Schema of the files in `records/`."""
+    if kind == SCHEMA:
+        open_console().print_json(data=describe_schema())
+        return FINE
+
+    heading, *lines = KINDS[pick_name("list", kind, [*KINDS, SCHEMA])]()
     console = open_console()
     if not console.is_terminal:
         _print_lines(console, [heading, *lines])

@@ -7,7 +7,13 @@ Everybody above comes in; this room knows nothing of processes. Yesterday's file
 from recbench.benchmarks.records.arrays import UNREADABLE_ARRAYS, read_arrays
 from recbench.benchmarks.records.cell import PHASES, TUNED, Cell
 from recbench.benchmarks.records.certificate import REPEATABILITIES, Certificate, Repeatability
-from recbench.benchmarks.records.csv_table import csv_row, embed_records, table_values, write_table
+from recbench.benchmarks.records.csv_table import (
+    PROVENANCE,
+    csv_row,
+    embed_records,
+    table_values,
+    write_table,
+)
 from recbench.benchmarks.records.custody import Custody, blame_cell
 from recbench.benchmarks.records.describe import describe_algorithms, describe_data
 from recbench.benchmarks.records.distributions import distributions_by_module
@@ -42,7 +48,13 @@ from recbench.benchmarks.records.ownership import (
     refuse_foreign_files,
     refuse_foreign_report,
 )
-from recbench.benchmarks.records.record import Record, Run, group_by_role, record_not_run
+from recbench.benchmarks.records.record import (
+    Record,
+    Run,
+    describe_schema,
+    group_by_role,
+    record_not_run,
+)
 from recbench.benchmarks.records.schema import unreadable_record_error
 from recbench.benchmarks.records.source import (
     answers_source,
@@ -56,6 +68,7 @@ __all__ = [
     "ENOUGH_TEST_RATINGS",
     "NAMES_BELOW",
     "PHASES",
+    "PROVENANCE",
     "REPEATABILITIES",
     "REPORT_LIST",
     "TUNED",
@@ -86,6 +99,7 @@ __all__ = [
     "csv_row",
     "describe_algorithms",
     "describe_data",
+    "describe_schema",
     "distributions_by_module",
     "embed_records",
     "evaluation_source",

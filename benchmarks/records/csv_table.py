@@ -18,7 +18,28 @@ FILE = "results.csv"
 
 # Columns whose text somebody else has written: a name, a message. Numbers stay as they are, also
 # below zero.
-TEXTS = ("dataset", "split", "algorithm", "params", "defaults", "status", "reason")
+TEXTS = (
+    "dataset",
+    "split",
+    "algorithm",
+    "params",
+    "defaults",
+    "status",
+    "reason",
+    "versions",
+    "determinism",
+    "host",
+)
+# What a stranger needs beside the numbers; tables of earlier versions have none of these columns.
+PROVENANCE = (
+    "hyperparameters",
+    "digest",
+    "started",
+    "commit",
+    "versions",
+    "determinism",
+    "host",
+)
 FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n")  # in a spreadsheet
 COSTS = ("seconds", "cpu_seconds", "peak_mb", "grown_mb")
 OF_A_FOLD = ("train", "test", "threshold")  # what a page holds of a record's facts about the data
@@ -94,7 +115,38 @@ def table_values(record: Record, about: RunDescription = SAYS_NOTHING) -> dict[s
         values["fold_in_p99_seconds"] = record.fold_in.p99_seconds
     values["peak_mb"] = record.peak_mb
     values["contended"] = record.environment.contended
-    return values
+    return values | _describe_provenance(record)
+
+
+def _describe_provenance(record: Record) -> dict[str, Value]:
+    """The columns of `PROVENANCE`: how hyperparameters were chosen, on which data, code, machine.
+
+    `commit` is that of the bench, with a plus sign where files were changed since; `versions` are
+    those of the libraries, `determinism` what is known of a second fit with the same seed.
+    """
+    cell = record.cell
+    environment = record.environment
+    commit = environment.commit
+    if commit and environment.dirty:
+        commit += "+"
+    hyperparameters = "default"
+    if cell.tuning is not None:
+        hyperparameters = "tuned"
+    elif cell.given:
+        hyperparameters = "given"
+
+    certificate = record.determinism
+    versions = ",".join(f"{name}={version}" for name, version in environment.versions.items())
+    values: tuple[Value, ...] = (
+        hyperparameters,
+        cell.digest,
+        record.started,
+        commit or None,
+        versions or None,
+        certificate.repeatability if certificate else None,
+        environment.host or None,
+    )
+    return dict(zip(PROVENANCE, values, strict=True))
 
 
 def _describe_defaults(row: str, about: RunDescription) -> str | None:

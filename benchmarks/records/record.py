@@ -196,6 +196,28 @@ _CELLS = TypeAdapter(list[Cell])
 _FOLD_FACTS = FoldFacts.model_fields.keys()
 
 
+def describe_schema() -> dict[str, Any]:
+    """The JSON Schema of a record's file, made from the classes that read it.
+
+    The facts about the fold stand among those about the data there, and the key beside the cell.
+    """
+    schema = _RECORD.json_schema(mode="validation")
+    properties = schema["properties"]
+    del properties["fold"]
+    properties["key"] = {"type": "string", "description": "the cell's, twelve hexadecimal digits"}
+    properties["status"]["enum"] = list(STATUSES)
+
+    definitions = schema["$defs"]
+    fold_facts = definitions.pop("FoldFacts")["properties"]
+    definitions["DataDescription"]["properties"] |= fold_facts
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "recbench record",
+        **{name: value for name, value in schema.items() if name != "title"},
+        "required": [*schema["required"], "key", "schema"],
+    }
+
+
 def _with_fold_apart(content: dict[str, Any]) -> dict[str, Any]:
     """The content of a record's file with the facts about the fold moved from `data` to `fold`.
 

@@ -13,6 +13,7 @@ from recbench.benchmarks.records.certificate import Certificate
 from recbench.benchmarks.records.describe import describe_algorithms
 from recbench.benchmarks.records.facts import FoldFacts
 from recbench.benchmarks.records.record import Record
+from recbench.reports.build import make_files
 from recbench.reports.checklist import answer_checklist
 from recbench.reports.results import Results
 from recbench.reports.sections.division import division, ignores_times
@@ -178,8 +179,9 @@ def test_every_cell_has_its_key_and_every_row_its_source(tmp_path: Path) -> None
     results = Results.read(directory)
     results.run.write_plan(cells, results.about.replaced(algorithms=described))
     html = page(directory, "html")
-    markdown = page(directory, "md")
-    for text in (html, markdown):
+    files = make_files(directory, sections=["method"])
+    assert "](algorithms.md)" in files["report.md"].decode()
+    for text in (html, files["algorithms.md"].decode()):
         assert "scikit-surprise 1.1.5 (BSD License)" in text
         assert "Koren" in text
 
