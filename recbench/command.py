@@ -19,6 +19,8 @@ COMMANDS = {
     "blend": "recbench.benchmarks.blend",
     "behave": "recbench.benchmarks.behave",
     "train": "recbench.benchmarks.train",
+    "check": "recbench.benchmarks.check",
+    "new-adapter": "recbench.benchmarks.new_adapter",
     "recommend": "recbench.benchmarks.recommend",
     "accept": "recbench.benchmarks.accept",
     "export": "recbench.benchmarks.export",

@@ -25,11 +25,13 @@ COMMANDS = {
     "accept",
     "behave",
     "blend",
+    "check",
     "compare",
     "doctor",
     "export",
     "list",
     "merge",
+    "new_adapter",
     "recommend",
     "run",
     "train",
@@ -205,6 +207,7 @@ BROAD = {
     "command_line.py": 1,  # a bug of the bench itself: traceback and exit code 3
     # a cell that did not even start: traceback in its log; its last flush; and a library's import
     "forkserver.py": 3,
+    "laws.py": 1,  # what an author's algorithm raises breaks a law of the contract
     "keeper.py": 1,  # an algorithm's failure becomes a message to the keeper
     "subject.py": 1,  # what fails on a toy is only noted
     "worker.py": 1,  # an algorithm's failure becomes a status

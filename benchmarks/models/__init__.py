@@ -21,7 +21,7 @@ from recbench.benchmarks.models.directory import (
     save_model,
 )
 from recbench.benchmarks.models.list_files import write_all_lists, write_lists
-from recbench.benchmarks.models.model import Lists, Model
+from recbench.benchmarks.models.model import Lists, Model, probe_scores
 from recbench.benchmarks.models.new_users import Histories, rank_new_users, read_histories
 from recbench.benchmarks.models.recipes import Order, settle_recipe
 from recbench.benchmarks.models.selection import bar_items_by_option
@@ -45,6 +45,7 @@ __all__ = [
     "group_rows",
     "holds_model",
     "load_model",
+    "probe_scores",
     "rank_new_users",
     "read_description",
     "read_histories",

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from recbench.adapters.conformance import checkerboard, describe_items, plant_truth
 from recbench.benchmarks.models import Model, Recipe, train_model
 from recbench.datasets.ratings import Dataset, Provenance
-from tests.adapters.test_contract import checkerboard, described, planted_truth
 from tests.conftest import ROOT
 
 # Loads every model of a folder, and says for each what it answers, or why it is not to be had.
@@ -56,11 +56,11 @@ def board(feedback: Any = "explicit") -> Dataset:
     return Dataset(
         name="board",
         ratings=ratings,
-        catalogue=described(ratings.n_items),
+        catalogue=describe_items(ratings.n_items),
         user_ids=np.arange(ratings.n_users) + 1000,
         item_ids=np.array([f"SKU-{item}" for item in range(ratings.n_items)]),
         provenance=Provenance((), "made up", "nobody"),
-        truth=planted_truth(ratings),
+        truth=plant_truth(ratings),
         feedback=feedback,
     )
 
