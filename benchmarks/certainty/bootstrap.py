@@ -183,7 +183,8 @@ class Bootstrap:
         """Cohen's d for pairs: the mean over users of their own difference, divided by its standard
         deviation.
 
-        For RMSE the users' own numbers are mean squared errors. NaN if no two users have both.
+        For RMSE the users' own numbers are mean squared errors. Equal rows have 0. NaN with fewer
+        than two users who have a number in both rows, and if all of them differ by the same.
         """
         differences = self.per_user[row] - self.per_user[other]
         differences = differences[~np.isnan(differences)]
@@ -193,7 +194,7 @@ class Bootstrap:
         deviation = differences.std(ddof=1)
         if deviation > 0:
             return float(differences.mean() / deviation)
-        return 0.0 if deviation == 0 else float("nan")
+        return 0.0 if not differences.any() else float("nan")
 
 
 def explain_too_few_users(n_users: int) -> str:

@@ -205,7 +205,7 @@ class ForkPool:
         return len(self._running) < self._cells_at_once and not is_alone
 
     def _start(self, job: Job, processors: Processors) -> None:
-        """Have the server fork a process for the cell. ServerDied if it has."""
+        """Have the server fork a process for the cell. ServerDied if the server has died."""
         run = job.run
         run.path(job.cell).parent.mkdir(parents=True, exist_ok=True)
 
@@ -232,7 +232,7 @@ class ForkPool:
             raise self._server_died() from None
 
     def _receive(self) -> list[Message]:
-        """What the server has to say; waits at most WATCH_SECONDS. ServerDied if it has."""
+        """What the server has to say; waits at most WATCH_SECONDS. ServerDied if it has died."""
         assert self._server.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self._server.stdout, selectors.EVENT_READ)

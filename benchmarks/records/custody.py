@@ -93,7 +93,10 @@ class Custody:
 
 
 def blame_cell(run: Run, record: Record, lost: list[Path]) -> Record:
-    """The record, which is written, of a cell that has deleted files of the run."""
+    """`record` as that of a crashed cell, during which the files `lost` of the run were deleted.
+
+    It is written and returned. The caller has restored the files.
+    """
     names = ", ".join(path.name for path in lost[:N_NAMED])
     if len(lost) > N_NAMED:
         names += ", ..."

@@ -27,6 +27,7 @@ from recbench.datasets.foundation import UsageError, parse_json
 from recbench.datasets.ratings import Dataset, Rows
 from recbench.datasets.storage import MissingData, data_directory, download_file, find_placed
 
+LONGEST_NUMBER = 18  # digits of a row: no data have more, and Python reads no endless ones
 FILE = "file:"
 Flags = NDArray[np.bool_]  # one a rating
 
@@ -247,7 +248,8 @@ def _flag_rows(lines: Iterable[_Line], n_ratings: int, path: Path) -> Flags:
     """A flag for each row number. UsageError for one that is no row, or stands there twice."""
     is_test = np.zeros(n_ratings, bool)
     for line in lines:
-        if not line.text.isdecimal() or int(line.text) >= n_ratings:
+        is_number = line.text.isdecimal() and len(line.text) <= LONGEST_NUMBER
+        if not is_number or int(line.text) >= n_ratings:
             raise UsageError(
                 f"{path}, line {line.number}: expected a row from 0 to {n_ratings - 1}, got "
                 f"{line.text[:40]!r}"

@@ -115,7 +115,8 @@ def pick_name(kind: str, name: str, valid: Iterable[str]) -> str:
 def refuse_path(kind: str, name: object) -> None:
     """UsageError unless `name`, wherever it comes from, can begin a file's name and is no path.
 
-    Then it is a printable text of at most 100 bytes; a `kind` is what messages call it.
+    Such a name is a printable text of 1 to 100 bytes. `kind` is what the message calls it, as in
+    "the name of an algorithm".
     """
     if isinstance(name, str) and _is_file_name(name):
         return

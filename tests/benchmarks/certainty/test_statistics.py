@@ -195,6 +195,15 @@ def test_two_copies_of_one_algorithm_are_always_tied() -> None:
     assert found.effect_size(1, 0) > 0.2
 
 
+def test_where_all_users_differ_by_the_same_the_effect_has_no_size() -> None:
+    sums = np.arange(1.0, 31.0)[np.newaxis]
+    weights = np.ones((1, 30))
+    found = bootstrap_users(
+        METRICS["mae"], [UserShares(sums, weights), UserShares(sums + 0.5, weights)]
+    )
+    assert np.isnan(found.effect_size(0, 1))
+
+
 def test_values_are_the_mean_over_folds_of_the_metric() -> None:
     sample = UserShares(np.array([[4.0, 0.0], [2.0, 7.0]]), np.array([[1.0, 0.0], [1.0, 2.0]]))
     assert bootstrap_users(RMSE, [sample]).values[0] == pytest.approx((2 + np.sqrt(3)) / 2)

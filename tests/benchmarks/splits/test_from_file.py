@@ -155,6 +155,7 @@ def test_row_numbers_without_a_sidecar_say_what_to_write(tmp_path: Path) -> None
     ("name", "content", "message"),
     [
         ("rows.txt", "3\n60\n", "line 2: expected a row from 0 to 59, got '60'"),
+        ("rows.txt", f"{'9' * 5000}\n", "line 1: expected a row from 0 to 59, got '999"),
         ("rows.txt", "3\n-1\n", "line 2: expected a row"),
         ("rows.txt", "3\n\n3\n", "line 3: row 3 stands there twice"),
         ("rows.txt", "", "empty"),
