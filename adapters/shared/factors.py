@@ -1,13 +1,15 @@
 """What every factorisation shares: its scores are biases plus a product of two factor matrices."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices, Recommender
 from recbench.adapters.shared.likeness import list_most_similar
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 PAIRS_AT_ONCE = 1 << 16  # bounds the memory of gathered factors: 52 MB for 100 of them
 
@@ -74,7 +76,7 @@ class Factorised(Recommender):
 
 
 def solve_likes(
-    likes: csr_matrix,
+    likes: "csr_matrix",
     items: NDArray[np.float64],
     products: NDArray[np.float64],
     extra: float,

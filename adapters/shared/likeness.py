@@ -2,13 +2,15 @@
 of.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 
 def list_most_similar(similarities: NDArray[Any], item: int, n: int) -> tuple[Indices, Floats]:
@@ -22,7 +24,7 @@ def list_most_similar(similarities: NDArray[Any], item: int, n: int) -> tuple[In
 
 
 def attribute_to_own_items(
-    own_items: Indices, votes: NDArray[Any], ratings: csr_matrix
+    own_items: Indices, votes: NDArray[Any], ratings: "csr_matrix"
 ) -> tuple[Indices, Floats]:
     """What each of a user's own items stands for in the votes of other users for an item.
 
@@ -30,6 +32,8 @@ def attribute_to_own_items(
     the votes of those who have rated it, too: they are why these users are near. The items are
     `own_items` themselves.
     """
+    from scipy.sparse import csr_matrix
+
     voters = np.flatnonzero(votes)
     rated = ratings[voters]
     ones = csr_matrix((np.ones(rated.nnz), rated.indices, rated.indptr), rated.shape)

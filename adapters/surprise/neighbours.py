@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Indices
 from recbench.adapters.shared.likeness import attribute_to_own_items, list_most_similar
@@ -241,6 +240,8 @@ class _Neighbours(SurpriseModel):
         if not self.user_based:
             items = self.items_by_inner_id_[of_y.indices[nearest]]
             return items, np.asarray(votes, np.float32)
+
+        from scipy.sparse import csr_matrix
 
         of_voters = np.zeros(self.residuals_.shape[1])
         of_voters[of_y.indices[nearest]] = votes
