@@ -70,11 +70,17 @@ def _records_within(value: dict[str, Any]) -> list[Any]:
 
     columns = []
     for inside in value.values():
-        columns.append(list(inside.values()) if isinstance(inside, dict) else inside)
+        if isinstance(inside, dict):  # by the number of the row
+            inside = list(inside.values())
+        columns.append(inside)
+
     is_table = len(columns) > 1 and all(isinstance(column, list) for column in columns)
-    if is_table and len({len(column) for column in columns}) == 1:
-        return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
-    return [value]
+    if not is_table or len({len(column) for column in columns}) > 1:
+        return [value]
+    records = []
+    for row in zip(*columns, strict=True):
+        records.append(dict(zip(value, row, strict=True)))
+    return records
 
 
 def _read_values(source: Path, where: str) -> Iterator[tuple[int, Any]]:

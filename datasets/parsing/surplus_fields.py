@@ -67,12 +67,16 @@ class SurplusJoiner:
 
     def _could_belong_behind(self, pieces: Sequence[str], behind: Sequence[str]) -> bool:
         """Whether the surplus may be of the next column: an entry, or a number's thousands."""
-        if any(_entries_of(piece) & self.entries for piece in pieces[1:]):
-            return True
+        for piece in pieces[1:]:
+            if _entries_of(piece) & self.entries:
+                return True
+
         if not behind or self.separator != ",":
             return False
-        is_start = HUNDREDS.fullmatch(pieces[-1].strip(BLANKS)) is not None
-        return is_start and THOUSANDS.fullmatch(behind[0].strip(BLANKS)) is not None
+        before_comma = pieces[-1].strip(BLANKS)
+        behind_comma = behind[0].strip(BLANKS)
+        is_start = HUNDREDS.fullmatch(before_comma) is not None
+        return is_start and THOUSANDS.fullmatch(behind_comma) is not None
 
 
 def learn_joiner(

@@ -52,6 +52,7 @@ GENRES_OF_FLAGS = (
     "Thriller", "War", "Western",
 )  # fmt: skip
 NO_GENRES = "(no genres listed)"
+N_UNUSED_SHOWN = 8  # columns
 N_SHOWN = 3  # ids of the file in a message
 
 
@@ -204,14 +205,22 @@ class _ItemsFile:
 
     def _describe(self, positions: dict[str, int]) -> str:
         """What the columns were taken for, and which are unused."""
-        roles = {role: position for role, position in positions.items() if role in USUAL_NAMES}
-        used = ", ".join(f"{self.header[place]!r} is {role}" for role, place in roles.items())
-        if len(roles) < len(positions):
-            used += f", {FIRST_FLAG + 1} to {len(self.header)} are genres as u.item has them"
-        unused = [name for k, name in enumerate(self.header) if k not in positions.values()]
-        remark = f"Of {self.file.name}, column {used}"
+        used = []
+        for role, position in positions.items():
+            if role in USUAL_NAMES:
+                used.append(f"{self.header[position]!r} is {role}")
+        if len(used) < len(positions):
+            used.append(f"{FIRST_FLAG + 1} to {len(self.header)} are genres as u.item has them")
+        remark = f"Of {self.file.name}, column {', '.join(used)}"
+
+        unused = []
+        for position, name in enumerate(self.header):
+            if position not in positions.values():
+                unused.append(name)
         if unused:
-            remark += f"; unused: {', '.join(unused[:8])}{' ...' if len(unused) > 8 else ''}"
+            remark += f"; unused: {', '.join(unused[:N_UNUSED_SHOWN])}"
+        if len(unused) > N_UNUSED_SHOWN:
+            remark += " ..."
         return f"{remark}."
 
 

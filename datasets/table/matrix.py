@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from recbench.datasets.foundation import UsageError
-from recbench.datasets.parsing import is_number, profile_column
+from recbench.datasets.parsing import ColumnProfile, is_number, profile_column
 from recbench.datasets.table.columns import (
     BLANKS,
     KNOWN_NAMES,
@@ -39,22 +39,41 @@ def refuse_matrix(
     if any(known & set(USUAL_NAMES[role]) for role in ("item", "rating", "time")):
         return
 
-    rows = [["" if field.strip(BLANKS) in NOT_RATED else field for field in row] for row in rows]
-    cells = [profile_column(header[k], [row[k] for row in rows]) for k in range(1, len(header))]
+    # What stands in the cells: the same kind of numbers in all of them
+    cells = _profile_cells(header, rows)
     are_alike = all(profile.numbers or not profile.texts for profile in cells)
     values = frozenset().union(*(profile.numbers for profile in cells))
-    codes = [code for code in ("99", "-1") if float(code) in values]
     ratings = values - {99.0}
     is_narrow = bool(ratings) and max(map(abs, ratings)) <= NARROW
-    has_gaps = any("" in row[1:] for row in rows) or bool(codes)
-    is_matrix = are_alike and is_narrow and (has_gaps or len(header) > 2 * MATRIX_WIDTH)
+
+    # And nothing in some, or a code for it
+    codes = [code for code in ("99", "-1") if float(code) in values]
+    has_blanks = any(profile.has_gaps for profile in cells)
+    has_gaps = has_blanks or bool(codes)
+
+    is_wide = len(header) > 2 * MATRIX_WIDTH
+    is_matrix = are_alike and is_narrow and (has_gaps or is_wide)
     if is_matrix and (has_header or len(header) > MATRIX_WIDTH + 1):
-        missing = codes[0] if codes and not any("" in row[1:] for row in rows) else ""
+        missing = ""
+        if codes and not has_blanks:
+            missing = codes[0]
         raise UsageError(
             f"{file} looks like a matrix, such as a line for each user and a column for each item, "
             f"expected one rating a line. Read it as what it is: "
             f"{request.spell(layout='wide', missing=options.missing or missing)}"
         )
+
+
+def _profile_cells(header: list[str], rows: Records) -> list[ColumnProfile]:
+    """What the columns behind the first look like, where what stands for no rating is nothing."""
+    profiles = []
+    for position in range(1, len(header)):
+        column = []
+        for row in rows:
+            is_rated = row[position].strip(BLANKS) not in NOT_RATED
+            column.append(row[position] if is_rated else "")
+        profiles.append(profile_column(header[position], column))
+    return profiles
 
 
 def choose_wide_columns(

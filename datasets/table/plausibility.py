@@ -55,6 +55,7 @@ SCIENTIFIC = r"^\d([.,]\d+)?[eE]\+?\d+$"
 ERRORS = ("#NAME?", "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!")
 NO_IDS = ("nan", "NaN", "NAN", "None", "null", "NULL", "NA", "N/A", "<NA>", "undefined")
 ISBN_LENGTH = 10
+SHARE_OF_ISBNS = 0.9  # of the ids, where they are ISBNs
 SHORT_SHARE = 0.05  # of the ISBNs that lack a digit
 
 
@@ -170,18 +171,26 @@ def _is_code_zero(levels: Levels) -> bool:
     """Whether the zeros of a table are cut off from its other ratings: a peak beside a valley."""
     n_zeros = int(levels.counts[0])
     others = levels.counts[1:]
+
+    # Far from all others
     gaps = np.diff(levels.values.astype(np.float64))
-    if len(gaps) > 2 and n_zeros >= FEWEST_ZEROS and gaps[0] >= FAR_GAP * gaps[1:].max():
-        return True
+    if len(gaps) > 2 and n_zeros >= FEWEST_ZEROS:
+        widest_other = gaps[1:].max()
+        if gaps[0] >= FAR_GAP * widest_other:
+            return True
     if len(others) < FEWEST_LEVELS or levels.values[1] < 0.5:
         return False
-    is_slider = len(others) > MANY_LEVELS  # from end to end, where many leave it at an end
+
+    # A slider from end to end, which many leave at either end
+    is_slider = len(others) > MANY_LEVELS
     if is_slider and int(others[-1]) >= ZEROS_TO_NEXT * int(others[-2]):
         return False
-    is_frequent = n_zeros >= max(FEWEST_ZEROS, LEAST_SHARE_OF_ZEROS * levels.n_ratings)
-    is_peak = n_zeros >= ZEROS_TO_NEXT * int(others[0])
-    rises_again = int(others[1:].max()) > int(others[0])
-    return is_frequent and is_peak and rises_again
+
+    fewest = max(FEWEST_ZEROS, LEAST_SHARE_OF_ZEROS * levels.n_ratings)
+    lowest_other = int(others[0])
+    is_peak = n_zeros >= max(fewest, ZEROS_TO_NEXT * lowest_other)
+    rises_again = int(others[1:].max()) > lowest_other
+    return is_peak and rises_again
 
 
 def _refuse_codes(
@@ -313,13 +322,19 @@ def _remark_on_lone_ends(levels: Levels, request: TableRequest) -> list[str]:
     if request.options.scale or levels.n_ratings < FEWEST_IN_SCALE:
         return []
     remarks = []
-    for value, count in ((levels.values[k], levels.counts[k]) for k in (0, -1)):
-        rest = levels.without(float(value)).values.astype(np.float64)
-        has_all = bool(np.all(np.diff(rest) == 1)) and (rest[0], rest[-1]) in SCALES_OF_ALL
-        if count == 1 and has_all:
+    for end in (0, -1):
+        if levels.counts[end] != 1:
+            continue
+        value = float(levels.values[end])
+        rest = levels.without(value).values.astype(np.float64)
+        lowest = rest[0]
+        highest = rest[-1]
+        has_all_steps = bool(np.all(np.diff(rest) == 1))
+        if has_all_steps and (lowest, highest) in SCALES_OF_ALL:
+            leave_out = request.spell(missing=f"{value:g}")
             remarks.append(
-                f"1 of {levels.n_ratings:,} ratings is {value:g}, all others are from {rest[0]:g} "
-                f"to {rest[-1]:g}. If it is a typing error: {request.spell(missing=f'{value:g}')}"
+                f"1 of {levels.n_ratings:,} ratings is {value:g}, all others are from {lowest:g} "
+                f"to {highest:g}. If it is a typing error: {leave_out}"
             )
     return remarks
 
@@ -354,14 +369,20 @@ def _look_like_counts(levels: Levels) -> bool:
     is_whole = bool(np.all(np.mod(values, 1) == 0))
     if not is_whole or values[0] < 0:
         return False
-    is_falling = bool(np.all(np.diff(levels.counts[:SURELY_FALLING]) < 0))
-    has_steps = np.array_equal(values[:FEWEST_COUNTS], np.arange(1, FEWEST_COUNTS + 1))
-    if has_steps and is_falling and levels.counts[0] > SHARE_OF_ONES * levels.n_ratings:
+
+    from_one = np.arange(1, FEWEST_COUNTS + 1)
+    has_steps = np.array_equal(values[:FEWEST_COUNTS], from_one)
+    changes = np.diff(levels.counts[:SURELY_FALLING])
+    is_falling = bool(np.all(changes < 0))
+    are_mostly_ones = levels.counts[0] > SHARE_OF_ONES * levels.n_ratings
+    if has_steps and is_falling and are_mostly_ones:
         return True
+
     if len(values) < MANY_LEVELS:
         return False
-    half = levels.n_ratings / 2
-    median = values[int(np.searchsorted(np.cumsum(levels.counts), half))]
+    n_up_to = np.cumsum(levels.counts)
+    middle = int(np.searchsorted(n_up_to, levels.n_ratings / 2))
+    median = values[middle]
     return bool(values[-1] >= SKEW * max(median, 1))
 
 
@@ -408,9 +429,13 @@ def remark_on_ids(
 
 def _have_lost_zeros(texts: pl.Series, *, is_isbn: bool) -> bool:
     """Whether ids look like ISBNs without their leading zeros; `is_isbn` if they are called so."""
-    fitting = texts.str.contains(r"^(\d{7,9}[\dXx]|\d{13})$")
-    is_known = is_isbn or texts.str.contains(r"^\d+[Xx]$").any()
-    if not is_known or fitting.sum() < 0.9 * len(texts) or texts.str.starts_with("0").any():
+    has_check_letters = texts.str.contains(r"^\d+[Xx]$").any()
+    if not (is_isbn or has_check_letters):
+        return False
+
+    n_fitting = int(texts.str.contains(r"^(\d{7,9}[\dXx]|\d{13})$").sum())
+    has_zeros = texts.str.starts_with("0").any()
+    if has_zeros or n_fitting < SHARE_OF_ISBNS * len(texts):
         return False
     n_short = int((texts.str.len_chars() < ISBN_LENGTH).sum())
     return n_short >= SHORT_SHARE * len(texts)

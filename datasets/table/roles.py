@@ -66,13 +66,30 @@ def choose_ratings_columns(
     it. No "time" if there is no such column, and no "rating" if the user says that there is none.
     UsageError that names all roles without a column at once, and what to type.
     """
-    options = request.options
-    has_header = names_known or (options.header == "auto" and is_header(records))
+    has_header = names_known
+    if request.options.header == "auto":
+        has_header = names_known or is_header(records)
     header = name_columns(records, has_header)
-    n_header = _count_header_records(records) if has_header else 0
+    n_header = 0
+    if has_header:
+        n_header = _count_header_records(records)
+
     rows = [fields for fields in records[n_header:] if len(fields) == len(header)]
-    profiles = [profile_column(name, [row[k] for row in rows]) for k, name in enumerate(header)]
-    finding = _Finding(request, file, header, n_header, profiles, rows, records[0], len(records))
+    profiles = []
+    for position, name in enumerate(header):
+        column = [row[position] for row in rows]
+        profiles.append(profile_column(name, column))
+
+    finding = _Finding(
+        request=request,
+        file=file,
+        header=header,
+        n_header=n_header,
+        profiles=profiles,
+        rows=rows,
+        first=records[0],
+        n_records=len(records),
+    )
     return finding.choose()
 
 
@@ -350,15 +367,17 @@ class _Finding:
 
     def _guess_rating(self, rest: list[int], n_ids: int, *, has_time: bool) -> int | None:
         """Which of the `rest` of the columns is the rating; None if that is not clear."""
-        is_count_asked = self.options.rating == COUNT
+        # Two columns of degrees say where something is, not how good
         degrees = [k for k in rest if self.profiles[k].could_be_coordinates]
         if len(degrees) > 1:
             rest = [k for k in rest if k not in degrees]
-        narrow = [k for k in rest if self.profiles[k].could_be_ratings]
-        behind_ids = [k for k in narrow if k in rest[n_ids:]]
-        if is_count_asked:
+
+        if self.options.rating == COUNT:
             counts = [k for k in rest[n_ids:] if self.profiles[k].could_be_counts]
             return counts[-1] if counts else None
+
+        narrow = [k for k in rest if self.profiles[k].could_be_ratings]
+        behind_ids = [k for k in narrow if k in rest[n_ids:]]
         if len(behind_ids) == 1:
             return behind_ids[0]
         if len(narrow) == 1 and len(rest) == n_ids + 1:

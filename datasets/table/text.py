@@ -36,6 +36,7 @@ from recbench.datasets.table.survey import Survey, survey_file
 
 CHUNK_ROWS = 100_000
 BLOCK_BYTES = 1 << 20
+FEWEST_KNOWN_NAMES = 2  # in a comment that has the names of the columns
 FEWEST_NAMED_ROWS = 3  # records that all have one field too many
 LONGEST_SHOWN = 100  # characters of a record in a message
 MOST_LEFT_OUT = 0.01  # of the lines about items, which may have too many or too few fields
@@ -234,9 +235,12 @@ def _learn_joiner(
     width = len(choice.header)
     records = [fields for _, fields in start[choice.n_header :]]
     if _has_row_names(start, choice.header):
-        next_ids = [fields[choice.positions["id"] + 1] for fields in records]
-        if len(set(next_ids)) == len(next_ids) and all(" " not in text for text in next_ids):
+        next_to_id = choice.positions["id"] + 1
+        texts = {fields[next_to_id] for fields in records}
+        could_be_ids = len(texts) == len(records) and not any(" " in text for text in texts)
+        if could_be_ids:
             return None
+
     place = choice.positions[choice.free_text]
     listing = choice.positions.get("genres")
     return learn_joiner(records, width, place, dialect.separator, listing=listing)
@@ -247,15 +251,19 @@ def _find_names_in_comment(plain: Path, dialect: Dialect, first: list[str]) -> l
 
     It has them if it has as many fields as the `first` record, which has none of the usual names.
     """
-    if not dialect.n_comments or any(plain_name(field) in KNOWN_NAMES for field in first):
+    has_names = any(plain_name(field) in KNOWN_NAMES for field in first)
+    if not dialect.n_comments or has_names:
         return []
     encoding = "utf-8-sig" if dialect.encoding == "utf-8" else dialect.encoding
     with plain.open(newline="", encoding=encoding) as text:
         *_, last = islice(text, dialect.n_comments)
 
-    names = dialect.split_line(last.lstrip("".join(COMMENT_MARKS) + BLANKS))
+    marks = "".join(COMMENT_MARKS) + BLANKS
+    names = dialect.split_line(last.lstrip(marks))
     n_known = sum(1 for name in names if plain_name(name) in KNOWN_NAMES)
-    return names if len(names) == len(first) and n_known > 1 else []
+    if len(names) != len(first) or n_known < FEWEST_KNOWN_NAMES:
+        return []
+    return names
 
 
 def _survey(
