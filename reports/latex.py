@@ -171,16 +171,23 @@ def _add_deviations(results: Results, line: Line, columns: list[Column]) -> Line
 def _tabulate_splits(results: Results, comparison: OrderComparison) -> PaperTable:
     """One column under both splits, as its table on the page, but without intervals."""
     table = tabulate_two_splits(comparison)
-    columns = [Column(str(head.words), "", "") for head in table.heads[1:]]
+    columns = []
+    for head in table.heads[1:]:
+        columns.append(Column(str(head.words), "", ""))
+
     lines = []
     for row, line in zip(comparison.rows, table.lines, strict=True):
-        cells = line.cells if isinstance(line, TableLine) else ()
-        squares = [Square(str(getattr(cell, "words", words.NONE)), "") for cell in cells]
+        squares = []
+        if isinstance(line, TableLine):
+            for cell in line.cells:
+                text = str(getattr(cell, "words", words.NONE))
+                squares.append(Square(text, ""))
         lines.append(Line(row.name, "", squares))
 
     name = f"splits-{words.slug(comparison.column)}"
-    caption = _join_sentences(title_figure(results, table.label, is_whole=True), table.caption)
-    return PaperTable("division", Heatmap(name, "", columns, lines), caption)
+    title = title_figure(results, table.label, is_whole=True)
+    heatmap = Heatmap(name, "", columns, lines)
+    return PaperTable("division", heatmap, _join_sentences(title, table.caption))
 
 
 def _tabulate_published(results: Results, agreement: Agreement) -> PaperTable:

@@ -614,10 +614,16 @@ def _origin_of_equal_defaults(adapter: type[Recommender] | None, record: Record)
     if adapter is None:
         return None
     cell = record.cell
-    defaults = {field.name: field.default for field in fields(cast(Any, adapter))}
-    were = {name: value for name, value in cell.parameters.items() if name not in cell.given}
-    are = {name: value for name, value in defaults.items() if name not in cell.given}
-    return adapter.origin if were == are else None
+
+    of_record = {name: value for name, value in cell.parameters.items() if name not in cell.given}
+    of_today = {}
+    for field in fields(cast(Any, adapter)):
+        if field.name not in cell.given:
+            of_today[field.name] = field.default
+
+    if of_record != of_today:
+        return None
+    return adapter.origin
 
 
 def _ranking_order(column: str) -> tuple[bool, bool]:

@@ -91,15 +91,19 @@ def difference_matrix(found: Certainty, column: str) -> Matrix:
     losses = boot.metric.loss(boot.values)
     largest = _largest_difference(found, shown)
 
-    gaps: list[list[Gap | None]] = [[None] * len(shown) for _ in shown]
+    gaps: list[list[Gap | None]] = []
     for y, first in enumerate(shown):
-        for x, second in enumerate(shown[y + 1 :], start=y + 1):
+        gaps_of_row: list[Gap | None] = [None] * len(shown)
+        for x in range(y + 1, len(shown)):
+            second = shown[x]
             estimate = boot.difference(first, second)
             p = float(boot.pairwise_p_values[first, second])
-            shade = min(1.0, abs(estimate[0]) / largest)
-            is_better = bool(losses[first] - losses[second] < 0)
+            is_better = bool(losses[first] < losses[second])
+            size = abs(estimate[0])
+            shade = min(1.0, size / largest)
             tip = _describe_difference(names[y], names[x], column, estimate, p)
-            gaps[y][x] = Gap(tip, *estimate, p, is_better, shade)
+            gaps_of_row[x] = Gap(tip, *estimate, p, is_better, shade)
+        gaps.append(gaps_of_row)
     return Matrix(column, names, gaps, len(found.rows))
 
 
