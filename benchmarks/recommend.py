@@ -14,7 +14,9 @@ from recbench.benchmarks.models import (
     Lists,
     Model,
     bar_items_by_option,
+    describe_latency,
     load_model,
+    measure_latency,
     rank_new_users,
     read_histories,
     write_all_lists,
@@ -51,7 +53,10 @@ def recommend(
             "new.csv[rating=stars]; with --out their lists are written"
         ),
     ] = None,
-    item: Annotated[str | None, Option(help="the title or id of an item, for --similar")] = None,
+    item: Annotated[
+        str | None,
+        Option(help="the title or id of an item, for --similar; or with --user, to be predicted"),
+    ] = None,
     similar: Annotated[int | None, Option(help="how many items like --item", min=1)] = None,
     exclude: Annotated[
         list[str] | None,
@@ -61,6 +66,10 @@ def recommend(
         list[str] | None,
         Option(help="the only candidates: a file with an id on each line, or a genre; repeatable"),
     ] = None,
+    latency: Annotated[
+        bool,
+        Option("--latency", help="how long one user's list takes, and how many users a second"),
+    ] = False,
     include_rated: Annotated[
         bool, Option("--include-rated", help="also what the user has rated")
     ] = False,
@@ -77,12 +86,20 @@ def recommend(
         import_plugin(module)
     if fallback is not None:
         pick_name("--fallback", fallback, [POPULARITY])
-    _refuse_contradiction(user, history, item, all_users=all_users, out=out, similar=similar)
+    _refuse_contradiction(
+        user, history, item, all_users=all_users, out=out, similar=similar, latency=latency
+    )
 
     console = open_console(soft_wrap=True)
     model = load_model(directory)
     barred = bar_items_by_option(model.items, exclude or [], only or [])
     print_lines(console, [_legible(model.description.title)])
+    if latency:
+        print_lines(console, describe_latency(measure_latency(model, top), model))
+        return FINE
+    if item is not None and user:
+        print_lines(console, [_predict(model, name, item) for name in user])
+        return FINE
     if item is not None:
         print_lines(console, _list_similar(model, item, similar or top))
         return FINE
@@ -125,14 +142,18 @@ def _refuse_contradiction(
     all_users: bool,
     out: Path | None,
     similar: int | None,
+    latency: bool,
 ) -> None:
     """UsageError unless exactly one thing is asked for, with all that it needs."""
+    if user and item is not None and similar is None and not (all_users or history or out):
+        return  # a pair
     asked = [
         option
         for option, is_given in (
             ("--user", bool(user)),
             ("--history", history is not None),
             ("--all-users", all_users),
+            ("--latency", latency),
             ("--item", item is not None),
         )
         if is_given
@@ -140,8 +161,9 @@ def _refuse_contradiction(
     if len(asked) != 1:
         got = " and ".join(asked) or "none of them"
         raise UsageError(
-            "what to recommend? Expected one of --user ID, --history FILE, --all-users with --out "
-            f"FILE, and --item TITLE with --similar N, got {got}"
+            "what to recommend? Expected one of --user ID (with --item TITLE: that pair), "
+            "--history FILE, --all-users with --out FILE, --latency, and --item TITLE with "
+            f"--similar N, got {got}"
         )
     if similar is not None and item is None:
         raise UsageError("--similar: like which item? Name it with --item")
@@ -239,6 +261,18 @@ def _list_popular(model: Model, user: str, top: int, barred: NDArray[np.bool_] |
     for place, (item, count) in enumerate(model.rank_by_popularity(top, barred), 1):
         lines.append(f"{place:4}  {_name(model, item)}  {count:,} ratings")
     return lines
+
+
+def _predict(model: Model, user: str, item: str) -> str:
+    """What the model says of one pair, in a line."""
+    index = model.items.find(item)
+    users = np.array([model.find_user(user)], np.int32)
+    items = np.array([index], np.int32)
+    if model.predicts_ratings:
+        answer = f"predicted {model.rate_pairs(users, items)[0]:.4f}"
+    else:
+        answer = f"score {format_number(float(model.algorithm.score(users, items)[0]))}"
+    return f"user {_legible(user)}, {_name(model, index)}: {answer}"
 
 
 def _list_similar(model: Model, item: str, n: int) -> list[str]:

@@ -20,6 +20,7 @@ from recbench.benchmarks.models.directory import (
     refuse_place,
     save_model,
 )
+from recbench.benchmarks.models.latency import Latency, describe_latency, measure_latency
 from recbench.benchmarks.models.list_files import write_all_lists, write_lists
 from recbench.benchmarks.models.model import Lists, Model, probe_scores
 from recbench.benchmarks.models.new_users import Histories, rank_new_users, read_histories
@@ -29,6 +30,7 @@ from recbench.benchmarks.models.training import Recipe, train_model
 
 __all__ = [
     "Histories",
+    "Latency",
     "Lists",
     "MeasuredRun",
     "Measurement",
@@ -41,10 +43,12 @@ __all__ = [
     "check_model",
     "describe_choice",
     "describe_epochs",
+    "describe_latency",
     "find_best",
     "group_rows",
     "holds_model",
     "load_model",
+    "measure_latency",
     "probe_scores",
     "rank_new_users",
     "read_description",

@@ -186,12 +186,23 @@ def plain_json(description: ModelDescription) -> dict[str, Any]:
 
 
 def describe_epochs(trace: Sequence[dict[str, float | None]]) -> list[str]:
-    """A line an epoch: every value of the trace to four decimals, but for the times."""
+    """A line an epoch: every value of the trace to four decimals, but for the times.
+
+    Beside a root of a mean squared error stands its square, which many a notebook prints.
+    """
     lines = []
     for point in trace:
-        values = {name: value for name, value in point.items() if name not in ("epoch", "seconds")}
-        written = "  ".join(
-            f"{name} {'-' if value is None else f'{value:.4f}'}" for name, value in values.items()
-        )
-        lines.append(f"epoch {point['epoch']:g}: {written}")
+        texts = []
+        for name, value in point.items():
+            if name in ("epoch", "seconds"):
+                continue
+            texts.append(f"{name} {_four_decimals(value)}")
+            if name.endswith("rmse"):
+                square = None if value is None else value**2
+                texts.append(f"{name.removesuffix('rmse')}mse {_four_decimals(square)}")
+        lines.append(f"epoch {point['epoch']:g}: {'  '.join(texts)}")
     return lines
+
+
+def _four_decimals(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
