@@ -361,6 +361,9 @@ def _advise_training(directory: Path, records: Sequence[Record]) -> list[str]:
     Nothing for a metric in which the data name no best row.
     """
     _, about = Run(directory).read_plan()
+    if about.shard:
+        return []  # it has some of the cells only
+
     hidden = {column for spot in about.blind_spots for column in spot.hides}
     rows = group_rows(records)
     lines = []

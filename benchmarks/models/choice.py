@@ -16,6 +16,7 @@ from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.models.description import MeasuredNumber, Measurement
 from recbench.benchmarks.planning import dataset_of
 from recbench.benchmarks.records import PHASES, Record, Run, RunDescription, group_by_role
+from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError, pick_name
 
 ORACLE = "oracle"  # the family that takes no part in the contest
@@ -34,6 +35,11 @@ class MeasuredRun:
         """What a run has left; UsageError if it is no run, or damaged."""
         run = Run(directory)
         _, about = run.read_plan()
+        if about.shard:
+            raise UsageError(
+                f"{directory} is the shard {about.shard} of a run, and has some of its cells only: "
+                f"join all shards with `{command_to_type('merge')}`, and train from that"
+            )
         return MeasuredRun(run, about, group_rows(run.records()))
 
     @property

@@ -136,6 +136,14 @@ def test_data_that_have_changed_since_the_run_are_refused(shop: Shop, tmp_path: 
         recbench.train(run=tmp_path, row="ease")
 
 
+def test_a_shard_is_to_be_joined_first(shop: Shop, tmp_path: Path) -> None:
+    plan = json.loads((shop.run / "plan.json").read_text())
+    plan["about"]["shard"] = "1/2"
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(UsageError, match=r"is the shard 1/2 of a run.*merge"):
+        recbench.train(run=tmp_path, row="ease")
+
+
 @pytest.mark.slow
 def test_a_tuned_row_is_searched_again_on_all_ratings_or_takes_the_values_of_a_fold(
     shop: Shop, tmp_path: Path
