@@ -148,7 +148,26 @@ def _tabulate_accuracy(results: Results) -> PaperTable:
 
     if "worse" in marks:
         sentences.append(WORSE)
+    sentences += _describe_terms(results)
     return PaperTable("accuracy", replace(drawn, lines=lines), _join_sentences(*sentences))
+
+
+def _describe_terms(results: Results) -> Iterator[str]:
+    """Where hyperparameters come from, as far as rows differ in it."""
+    tuned = [row for row in results.contestants if row.is_tuned]
+    if tuned:
+        typed = {search.budget for search in results.searches}
+        budgets = [f"{text} trials" if text.isdecimal() else text for text in sorted(typed)]
+        budget = f", with {words.listed(budgets)} each" if budgets else ""
+        yield (
+            "The hyperparameters of rows called (tuned) come from searches on the training part "
+            f"of each fold{budget}"
+        )
+
+    defaults = results.defaults
+    if defaults.are_mixed:
+        names = words.listed(row.name for row in defaults.tuned)
+        yield f"Defaults of {names} were tuned on these data, those of other rows were not"
 
 
 def _add_deviations(results: Results, line: Line, columns: list[Column]) -> Line:

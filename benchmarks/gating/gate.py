@@ -39,6 +39,8 @@ from recbench.datasets.foundation import UsageError
 # Facts of cells, of protocols and of folds in which rows must agree to be compared.
 CELL_FACTS = ("digest", "split", "n_folds", "split_seed", "fold")
 PROTOCOL_FACTS = ("version", "protocols")
+# Of the search of a tuned row: what was asked for. Its space and sampler are code, which is judged.
+SEARCH_FACTS = ("n_trials", "default_trial", "metric")
 FOLD_FACTS = ("train_rows", "test_rows")
 
 # Statuses of a row that cannot run where it is run, and of one that did begin and came to nothing.
@@ -174,6 +176,8 @@ def judge_rows(
             if not tolerance.covers(row):
                 continue
             if obstacle is not None:
+                if _ranks_only(row, tolerance.column, old, new):
+                    continue
                 verdict, reason = obstacle
                 before = mean_over_folds(old.rows.get(row, []), tolerance.column)
                 after = mean_over_folds(new.rows.get(row, []), tolerance.column)
@@ -182,8 +186,18 @@ def judge_rows(
                 verdicts.append(judge_time(row, tolerance, old.rows[row], new.rows[row]))
             elif _has_metric(row, tolerance.column, old, new):
                 verdict_on_metric = _judge_defined(row, tolerance, old, new, suspicious)
-                verdicts.append(_mark_suspicious(verdict_on_metric, new))
+                told = _tell_other_choice(verdict_on_metric, old.rows[row], new.rows[row])
+                verdicts.append(_mark_suspicious(told, new))
     return verdicts
+
+
+def _tell_other_choice(verdict: Verdict, old: Sequence[Record], new: Sequence[Record]) -> Verdict:
+    """A change of a tuned row with the remark that its searches have chosen other values."""
+    n_others = _count_other_choices(old, new)
+    if verdict.verdict not in ("REGRESSED", "WORSE", "IMPROVED") or not n_others:
+        return verdict
+    remark = f"its search chose other values in {n_others} of {len(new)} folds"
+    return replace(verdict, reason=f"{verdict.reason}; {remark}" if verdict.reason else remark)
 
 
 def _mark_suspicious(verdict: Verdict, new: GatedRun) -> Verdict:
@@ -231,6 +245,14 @@ def _judge_defined(
         # No prediction is further off, since all are clipped; early records have no scale.
         worst = highest - lowest or math.inf
     return judge_metric(row, tolerance, old_estimate, new_estimate, suspicious, seeds, worst)
+
+
+def _ranks_only(row: str, column: str, old: GatedRun, new: GatedRun) -> bool:
+    """Whether no run that has the row could have a value: an error, of an algorithm that ranks."""
+    if column in TIMES or not find_metric(column).needs_ratings:
+        return False
+    answers = [side.predicts_ratings(row) for side in (old, new) if row in side.rows]
+    return all(answer is False for answer in answers)
 
 
 def _has_metric(row: str, column: str, old: GatedRun, new: GatedRun) -> bool:
@@ -405,6 +427,10 @@ def _first_difference(old: Sequence[Record], new: Sequence[Record]) -> str:
     if [record.cell.seeded_fold for record in old] != [record.cell.seeded_fold for record in new]:
         return "the divisions have other folds"
 
+    difference = _first_difference_of_searches(old, new)
+    if difference:
+        return difference
+
     for name in PROTOCOL_FACTS:
         was = old[0].cell.protocol[name]
         now = new[0].cell.protocol[name]
@@ -426,6 +452,28 @@ def _first_difference(old: Sequence[Record], new: Sequence[Record]) -> str:
             if is_known and was != now:
                 return f"the folds have other ratings: {name} differ"
     return ""
+
+
+def _first_difference_of_searches(old: Sequence[Record], new: Sequence[Record]) -> str:
+    """In what the searches of a tuned row differ, fold by fold; empty if they do not."""
+    for before, after in zip(old, new, strict=True):
+        if before.cell.tuning is None or after.cell.tuning is None:
+            continue
+        for name in SEARCH_FACTS:
+            was = before.cell.tuning.get(name)
+            now = after.cell.tuning.get(name)
+            if was != now:
+                return f"the search's {name} differs: {was} in the base, {now} in the head"
+    return ""
+
+
+def _count_other_choices(old: Sequence[Record], new: Sequence[Record]) -> int:
+    """In how many folds a tuned row has other values than before; 0 for rows that are not tuned."""
+    n_others = 0
+    for before, after in zip(old, new, strict=True):
+        is_tuned = after.cell.tuning is not None
+        n_others += is_tuned and before.cell.parameters != after.cell.parameters
+    return n_others
 
 
 def _list_values(values: Iterable[object]) -> str:

@@ -211,7 +211,11 @@ def _compare_value_with_best(
 
 def _relative_gap(best: float, mean: float) -> str:
     """How far a mean is from the best one, in percent of it."""
-    return f"{100 * abs(mean - best) / abs(best):.2g} %" if best else words.number(abs(mean - best))
+    gap = abs(mean - best)
+    if not best:
+        return words.number(gap)
+    percent = 100 * gap / abs(best)
+    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %"
 
 
 def _share_of_time(seconds: float, whole: float) -> str:

@@ -80,8 +80,8 @@ def _list_differences(one: Results, other: Results) -> Iterator[Difference]:
     one_rows = _describe_rows(one)
     other_rows = _describe_rows(other)
     if same_data:
-        one_names = {"rows": ", ".join(one_rows)}
-        other_names = {"rows": ", ".join(other_rows)}
+        one_names = {"the list of rows": ", ".join(one_rows)}
+        other_names = {"the list of rows": ", ".join(other_rows)}
         yield from _compare_facts("", one_names, other_names)
 
     for row in one_rows:
@@ -138,9 +138,25 @@ def _describe_rows(results: Results) -> dict[str, Facts]:
     for row in results.rows:
         cells = [record.cell for record in row.records if record.status == "ok"]
         if cells:
-            facts[row.name] = _describe_cell(cells[0])
+            facts[row.name] = _describe_cell(results, cells[0])
     return facts
 
 
-def _describe_cell(cell: Cell) -> Facts:
-    return {"parameters": cell.parameters, "revision": cell.revision, "libraries": cell.libraries}
+def _describe_cell(results: Results, cell: Cell) -> Facts:
+    """What fixes the numbers of a cell; of a tuned one not what its search has chosen, but how."""
+    facts = {"revision": cell.revision, "libraries": cell.libraries}
+    if cell.tuning is None:
+        return facts | {"parameters": cell.parameters}
+
+    space = cell.tuning["space"]
+    kept = {name: value for name, value in cell.parameters.items() if name not in space}
+    return facts | {"parameters": kept, "search": _describe_search(results, cell)}
+
+
+def _describe_search(results: Results, cell: Cell) -> Facts:
+    """How the values of a tuned cell were searched for; a budget of time is no number of trials."""
+    searches = [search for search in results.searches if search.row == cell.untuned_row]
+    budgets = sorted({search.budget for search in searches})
+    tuning = cell.tuning or {}
+    search = {name: value for name, value in tuning.items() if name not in ("n_trials", "seed")}
+    return search | {"budget": ", ".join(budgets) or str(tuning.get("n_trials"))}

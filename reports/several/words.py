@@ -56,7 +56,36 @@ def summarise_runs(comparison: DatasetComparison) -> list[str]:
             continue
         sentences += _name_leaders(comparison, column)
         sentences += _name_first_by_rank(comparison.ranking(column), column)
+    sentences += _warn_of_unequal_terms(comparison)
     return [*sentences, _count_failures(comparison)]
+
+
+def _warn_of_unequal_terms(comparison: DatasetComparison) -> list[str]:
+    """On which data sets rows are tuned and on which they are not, and where the defaults of some
+    rows were tuned on the data and those of others were not.
+    """
+    tuned_on = [
+        label
+        for label, results in comparison.runs.items()
+        if any(row.is_tuned for row in results.contestants)
+    ]
+    untuned_on = [label for label in comparison.runs if label not in tuned_on]
+    sentences = []
+    if tuned_on and untuned_on:
+        sentences.append(
+            f"Not on equal terms: rows were tuned on {words.listed(tuned_on)}, and not on "
+            f"{words.listed(untuned_on)}."
+        )
+
+    for label, results in comparison.runs.items():
+        defaults = results.defaults
+        if defaults.are_mixed:
+            names = words.listed(row.name for row in defaults.tuned)
+            sentences.append(
+                f"Not on equal terms on {label}: the defaults of {names} were tuned on these data, "
+                f"those of {words.listed(row.name for row in defaults.untuned)} were not."
+            )
+    return sentences
 
 
 def _name_hidden(comparison: DatasetComparison, column: str) -> str:

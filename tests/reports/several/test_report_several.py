@@ -533,3 +533,35 @@ def test_latex_tables_have_the_ranks_and_the_errors(three: list[Path], report: P
 def _ranking(directories: list[Path]) -> tuple[list[str], list[float]]:
     ranking = DatasetComparison.read(directories, Path("x")).ranking("rmse")
     return ranking.names, list(ranking.means)
+
+
+def tuned(n_trials: int, damping: float) -> Change:
+    """A change that makes `item-mean` a tuned row, with what its search has chosen."""
+    space = {"damping": {"lowest": 0.1, "highest": 100, "is_whole": False, "log": True}}
+    tuning = {"n_trials": n_trials, "metric": "rmse", "seed": 0, "space": space}
+
+    def change(record: Record) -> Record:
+        if record.cell.algorithm != "item-mean":
+            return record
+        cell = replace(record.cell, parameters={"damping": damping}, tuning=tuning)
+        return replace(record, cell=cell)
+
+    return change
+
+
+def test_tuned_rows_are_compared_by_their_budget_and_not_by_what_was_chosen(tmp_path: Path) -> None:
+    one = on(tmp_path / "one", "movielens-100k", tuned(4, 9.5))
+    other = on(tmp_path / "other", "filmtrust", tuned(4, 60.0))
+    plain = on(tmp_path / "plain", "my-ratings")
+    together = DatasetComparison.read([one, other], tmp_path / "out")
+    assert "item-mean (tuned)" in together.rows
+    assert "Not on equal terms" not in " ".join(comparison_words.summarise_runs(together))
+
+    mixed = DatasetComparison.read([one, plain], tmp_path / "out")
+    text = " ".join(comparison_words.summarise_runs(mixed))
+    assert "rows were tuned on movielens-100k, and not on my-ratings" in text
+
+    smaller = on(tmp_path / "smaller", "filmtrust", tuned(2, 60.0))
+    message = r"row item-mean \(tuned\): search.budget differs: 4 in the first, 2 in the second"
+    with pytest.raises(UsageError, match=message):
+        DatasetComparison.read([one, smaller], tmp_path / "out")
