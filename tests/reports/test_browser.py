@@ -473,7 +473,7 @@ def test_the_list_of_sections_leads_there_and_tells_where_one_is(
 def test_the_first_stop_of_the_keyboard_skips_to_the_report(
     browser: Browser, report: Report
 ) -> None:
-    with opened(browser, report("normal")) as page:
+    with opened(browser, report("normal"), unfolded=False) as page:
         page.keyboard.press("Tab")
         expect(page.locator(".skip")).to_be_focused()
         expect(page.locator(".skip")).to_be_in_viewport(ratio=1)
