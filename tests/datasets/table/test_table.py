@@ -323,8 +323,8 @@ BAD: dict[str, tuple[bytes | str, str]] = {
         "line 3: expected a number in column 'rating', got ''",
     ),
     "decimal comma and point": (
-        "user;item;rating\n1;1;3,5\n1;2;3.5\n",
-        "1 of 2 lines, line 2: expected a number in column 'rating', got '3,5'",
+        "user;item;rating\n1;1;3,5\n1;2;3.5\n1;3;1,234\n",
+        "2 of 3 lines, first line 2: expected a number in column 'rating', got '3,5'",
     ),
     "impossible date": (
         "user,item,rating,time\n1,1,3,2005-02-30\n",
