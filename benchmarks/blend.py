@@ -36,7 +36,7 @@ Kind = Literal["ratings", "lists"]
 
 N_ROUNDS = 25  # of ensemble selection: weights are multiples of 1/25
 RANK_OFFSET = 1.0  # the first place of a list counts 1, the second 1/2
-DEPTH = 20  # places of a blended list, as many as are stored of others
+DEPTH = 20  # places of a blended list, as many as are stored of others; more with a deeper cutoff
 
 LEAST_MEMBERS = 2
 
@@ -151,7 +151,7 @@ def _read_member(
     tests, _, _ = group_by_role(records)
     trials = []
     for test in tests:
-        history = next((each for each in histories if each.fold == test.cell.fold), None)
+        history = next((each for each in histories if _is_search_of(each, test)), None)
         best = history.best if history is not None else None
         if best is None:
             return None
@@ -169,19 +169,30 @@ def _read_member(
     return Member(name, adapter.predicts, trials[0].cell.inner, tuple(trials), tuple(tests))
 
 
+def _is_search_of(history: History, test: Record) -> bool:
+    """Whether the search was made on the training part of this fold.
+
+    A second split and other divisions have folds of the same numbers.
+    """
+    cell = test.cell
+    of_history = (history.split, history.n_folds, history.fold, history.split_seed)
+    return of_history == (cell.split, cell.n_folds, cell.fold, cell.split_seed)
+
+
 def _group_members(members: Sequence[Member]) -> list[list[Member]]:
-    """Members that were validated on the same division and predict the same, two at least each.
+    """Members that were validated on the same folds and predict the same, two at least each.
 
     UsageError if there is no such group.
     """
-    groups: dict[tuple[str, str], list[Member]] = {}
+    groups: dict[tuple[object, ...], list[Member]] = {}
     for member in members:
-        groups.setdefault((member.predicts, member.inner), []).append(member)
+        folds = tuple(test.cell.seeded_fold for test in member.tests)  # a shard lacks some
+        groups.setdefault((member.predicts, member.inner, folds), []).append(member)
     blendable = [group for group in groups.values() if len(group) >= LEAST_MEMBERS]
     if not blendable:
         raise UsageError(
-            "a blend needs two tuned rows that both predict ratings, or both rank only: rows of "
-            "one kind have the same validation parts"
+            "a blend needs two tuned rows that both predict ratings, or both rank only, and that "
+            "are ok on the same folds: rows of one kind then have the same validation parts"
         )
     return blendable
 
@@ -305,7 +316,8 @@ def _blend_answers(
 
 
 def blend_lists(lists: Sequence[NDArray[np.int32]], weights: Doubles) -> NDArray[np.int32]:
-    """The items with the greatest sums of weight over rank, `DEPTH` at most a user, best first.
+    """The items with the greatest sums of weight over rank, best first: at most `DEPTH` a user, or
+    as many as a list has places if that is more.
 
     `lists` are the members', (n_users, depth) each, -1 where candidates ran out, as in what comes
     out. Of equal items that with the lower index comes first. A member without weight adds nothing.
@@ -313,6 +325,7 @@ def blend_lists(lists: Sequence[NDArray[np.int32]], weights: Doubles) -> NDArray
     >>> blend_lists([np.array([[1, 2, 3]]), np.array([[3, 4, -1]])], np.array([1.0, 1.0]))
     array([[3, 1, 2, 4]], dtype=int32)
     """
+    depth = max(DEPTH, *(each.shape[1] for each in lists))
     items = np.concatenate(lists, axis=1)
     points = np.concatenate(
         [
@@ -331,7 +344,7 @@ def blend_lists(lists: Sequence[NDArray[np.int32]], weights: Doubles) -> NDArray
     sums = np.bincount(group, points.ravel())[group].reshape(items.shape)
     sums = np.where(is_first & (items >= 0), sums, 0.0)
 
-    best = np.argsort(-sums, axis=1, kind="stable")[:, :DEPTH]
+    best = np.argsort(-sums, axis=1, kind="stable")[:, :depth]
     top_items = np.take_along_axis(items, best, axis=1)
     has_points = np.take_along_axis(sums, best, axis=1) > 0
     top_items = np.where(has_points, top_items, -1).astype(np.int32)

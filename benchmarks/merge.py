@@ -137,7 +137,7 @@ def _refuse_differences(parts: Sequence[Part]) -> None:
     same code.
     """
     first = parts[0]
-    for other in parts[1:]:
+    for place, other in enumerate(parts[1:], start=1):
         facts = {
             "data": (first.about.data.digest, other.about.data.digest),
             "code of the evaluation": (first.about.evaluation, other.about.evaluation),
@@ -147,7 +147,9 @@ def _refuse_differences(parts: Sequence[Part]) -> None:
         for name, (expected, found) in facts.items():
             if expected != found:
                 raise _difference_error(first, other, name, expected, found)
-        _refuse_other_cells(first, other)
+        # A row that the first lacks may be in two others, as in shards of more parts than folds
+        for earlier in parts[:place]:
+            _refuse_other_cells(earlier, other)
     _refuse_missing_shards(parts)
 
 
@@ -173,6 +175,9 @@ def _refuse_other_cells(first: Part, other: Part) -> None:
     """UsageError if the runs measured one row, or any two rows, in ways that do not compare."""
     by_split = {cell.split: cell for cell in first.cells}
     by_row = {cell.row: cell for cell in first.cells}
+    versions_before: dict[str, str] = {}
+    for cell in first.cells:
+        versions_before |= cell.libraries
     for cell in other.cells:
         of_split = by_split.get(cell.split)
         if of_split is not None:
@@ -182,10 +187,10 @@ def _refuse_other_cells(first: Part, other: Part) -> None:
                 if expected != found:
                     words = f"{name} of the split {cell.split}"
                     raise _difference_error(first, other, words, expected, found)
-            for module in of_split.libraries.keys() & cell.libraries.keys():
-                versions = of_split.libraries[module], cell.libraries[module]
-                if len(set(versions)) > 1:
-                    raise _difference_error(first, other, f"the version of {module}", *versions)
+        for module in versions_before.keys() & cell.libraries.keys():
+            versions = versions_before[module], cell.libraries[module]
+            if len(set(versions)) > 1:
+                raise _difference_error(first, other, f"the version of {module}", *versions)
 
         same_row = by_row.get(cell.row)
         if same_row is not None and cell.tuning is None:
@@ -216,6 +221,26 @@ def _refuse_missing_shards(parts: Sequence[Part]) -> None:
             f"shard {', '.join(missing)} is missing: a table without its cells would compare rows "
             "on different folds; name its directory too"
         )
+    _refuse_torn_rows(parts)
+
+
+def _refuse_torn_rows(parts: Sequence[Part]) -> None:
+    """UsageError if a row lacks a fold: then the shards are of plans with other rows."""
+    folds: dict[tuple[str, str, int, int], set[int]] = {}
+    n_folds: dict[tuple[str, str, int, int], int] = {}
+    for part in parts:
+        for cell in part.cells:
+            division = (cell.row, cell.split, cell.split_seed, cell.seed)
+            folds.setdefault(division, set()).add(cell.fold)
+            n_folds[division] = cell.n_folds
+    for division, of_division in folds.items():
+        row, split, split_seed, seed = division
+        is_usual = split_seed == seed  # initialisations may be measured where they are needed only
+        if is_usual and len(of_division) < n_folds[division]:
+            raise UsageError(
+                f"{row} has {len(of_division)} of {n_folds[division]} folds of {split}: these are "
+                "not the shards of one plan. Measure all with the same options but --shard"
+            )
 
 
 def _in_order(parts: Sequence[Part]) -> list[Part]:
@@ -279,7 +304,7 @@ def _copy_records(parts: Sequence[Part], run: Run) -> Iterator[Disagreement]:
                     taken[cell.name] = part, record
                 continue
             if record.status == "ok" and record.answers != before.answers:
-                folder = run.directory / DIFFERING / part.run.directory.name
+                folder = run.directory / DIFFERING / _name_apart(part, parts)
                 _copy_files(part.run, cell, Run(folder))
                 yield Disagreement(
                     row=cell.row,
@@ -290,6 +315,13 @@ def _copy_records(parts: Sequence[Part], run: Run) -> Iterator[Disagreement]:
 
     for part, record in taken.values():
         _copy_files(part.run, record.cell, run)
+
+
+def _name_apart(part: Part, parts: Sequence[Part]) -> str:
+    """The name of its directory, with its place where another part's is called the same."""
+    name = part.run.directory.resolve().name
+    namesakes = [each for each in parts if each.run.directory.resolve().name == name]
+    return name if len(namesakes) == 1 else f"{name}-{namesakes.index(part) + 1}"
 
 
 def _copy_files(source: Run, cell: Cell, target: Run) -> None:

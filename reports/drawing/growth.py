@@ -60,12 +60,20 @@ def find_crossings(curves: Sequence[Growth], *, higher_is_better: bool) -> list[
 def _cross_curves(one: Growth, other: Growth, *, higher_is_better: bool) -> list[Crossing]:
     """Where two rows change places, between sizes that both have."""
     sizes = sorted(set(one.ratings) & set(other.ratings))
-    gaps = []  # of `one` less `other`: below 0 where `one` is better
+    pairs = []
     for size in sizes:
         first = one.at(size)
         second = other.at(size)
         assert first is not None and second is not None
-        gaps.append(second - first if higher_is_better else first - second)
+        pairs.append((first, second))
+
+    sign = -1 if higher_is_better else 1
+    is_positive = all(value > 0 for pair in pairs for value in pair)
+    gaps = []  # of `one` less `other`: below 0 where `one` is better
+    for first, second in pairs:
+        # Lines are straight where they are drawn, on logarithmic axes
+        gap = np.log(first / second) if is_positive else first - second
+        gaps.append(sign * float(gap))
 
     crossings = []
     for index in range(len(sizes) - 1):

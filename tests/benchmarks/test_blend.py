@@ -52,6 +52,9 @@ def test_blending_one_list_gives_it_back() -> None:
     rng = np.random.default_rng(3)
     lists = np.array([rng.permutation(50)[:20] for _ in range(6)], np.int32)
     np.testing.assert_array_equal(blend_lists([lists], np.array([0.3])), lists)
+    # such as those of a run with --k 50
+    deeper = np.array([rng.permutation(50) for _ in range(6)], np.int32)
+    np.testing.assert_array_equal(blend_lists([deeper], np.array([0.3])), deeper)
 
 
 def test_weights_are_chosen_without_a_test_answer(

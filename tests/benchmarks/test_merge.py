@@ -190,6 +190,58 @@ def test_answers_that_are_not_those_of_the_record_are_refused(
     assert "not the file that its record was made with" in " ".join(result.output.split())
 
 
+def test_parts_beyond_the_first_are_compared_with_each_other(
+    measured: Measured, tmp_path: Path
+) -> None:
+    one, two = measured.copy_shards(tmp_path)
+    three = tmp_path / "three"
+    shutil.copytree(two, three)
+    cells, about = Run(one).read_plan()
+    kept = [cell for cell in cells if cell.row != "popularity"]
+    assert len(kept) < len(cells)
+    Run(one).write_plan(kept, about)
+
+    cells, about = Run(three).read_plan()
+    changed = [
+        replace(cell, source="0" * 64) if cell.row == "popularity" else cell for cell in cells
+    ]
+    Run(three).write_plan(changed, about)
+    result = merge_runs(one, two, three, "--out", tmp_path / "joined")
+    assert result.exit_code == 2
+    assert "they differ in the row popularity: code (" in " ".join(result.output.split())
+
+
+def test_shards_of_plans_with_other_rows_are_refused(measured: Measured, tmp_path: Path) -> None:
+    one, two = measured.copy_shards(tmp_path)
+    cells, about = Run(two).read_plan()
+    Run(two).write_plan([cell for cell in cells if cell.row != "popularity"], about)
+    result = merge_runs(one, two, "--out", tmp_path / "joined")
+    assert result.exit_code == 2
+    printed = " ".join(result.output.split())
+    assert "popularity has" in printed
+    assert "not the shards of one plan" in printed
+    assert not (tmp_path / "joined").exists()
+
+
+def test_differing_records_of_namesakes_are_all_kept(measured: Measured, tmp_path: Path) -> None:
+    cell = measured.whole.read_plan()[0][0]
+    others = []
+    for place in (1, 2):
+        other = tmp_path / f"host-{place}" / measured.whole.directory.name
+        shutil.copytree(measured.whole.directory, other)
+        record = Run(other).read(cell)
+        assert record is not None
+        answers = Run(other).answers(cell)
+        answers["scores"] = answers["scores"] + np.float32(place)
+        Run(other).write(record, answers)
+        others.append(other)
+
+    out = tmp_path / "joined"
+    result = merge_runs(measured.whole.directory, *others, "--out", out, "--no-report")
+    assert result.exit_code == 4, result.output
+    assert len(list((out / "differing").glob("*/records/*.npz"))) == 2
+
+
 def test_results_do_not_go_where_a_run_is(measured: Measured, tmp_path: Path) -> None:
     one, two = measured.copy_shards(tmp_path)
     shutil.copytree(measured.whole.directory, tmp_path / "there")

@@ -1,5 +1,6 @@
 """The report's answer to what a filter does: to the data, to the numbers, to the order of rows."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ class Filter:
     def name(self) -> str:
         """As it is typed; "none" for the one that keeps everything."""
         return f"{self.items}/{self.users}" if self.items or self.users else "none"
+
+
+UNFILTERED = Filter(items=0, users=0)
 
 
 @dataclass(frozen=True)
@@ -198,11 +202,13 @@ def find_effect(
 
 def _describe_effects(means: dict[Filter, list[MeansBehindFilter]], column: str) -> list[str]:
     """For each filter by how much it flatters the rows, and how far it leaves their order alone."""
-    unfiltered, *others = means.items()
+    unfiltered = means.get(UNFILTERED, [])  # none in a shard that has no such cell
     metric = find_metric(column)
     sentences = []
-    for behind, of_filter in others:
-        effect = find_effect(unfiltered[1], of_filter)
+    for behind, of_filter in means.items():
+        if behind == UNFILTERED:
+            continue
+        effect = find_effect(unfiltered, of_filter)
         if effect is None:
             sentences.append(f"{column}, filter {behind.name}: too few rows to compare.")
             continue
@@ -214,9 +220,14 @@ def _describe_effects(means: dict[Filter, list[MeansBehindFilter]], column: str)
             f"{column}: the filter {behind.name} {says}. Over {words.count(effect.n_rows, 'row')} "
             f"the mean is {words.number(effect.kept)} on what it keeps, and "
             f"{words.number(effect.whole)} on all test ratings without a filter. Kendall's tau "
-            f"between both orders of the rows: {effect.tau:.2f}."
+            f"between both orders of the rows: {_format_tau(effect.tau)}."
         )
     return sentences
+
+
+def _format_tau(tau: float) -> str:
+    """With two digits; that there is none, where all rows of an order are equal."""
+    return "none, since all rows are equal in one" if math.isnan(tau) else f"{tau:.2f}"
 
 
 def _tabulate_means(means: dict[Filter, list[MeansBehindFilter]], column: str) -> Table:

@@ -72,14 +72,15 @@ def test_a_power_is_found_again() -> None:
 def test_who_overtakes_whom_and_where() -> None:
     slow = Growth("slow", (100, 10_000), (1.0, 3.0))
     quick = Growth("quick", (100, 10_000), (2.0, 2.0))
-    # equal where both are at 2: half of the way on a logarithmic axis
+    # equal where both are at 2: log 2 / log 3 of the way on logarithmic axes
+    place = 100 * 100 ** (np.log(2) / np.log(3))
     (crossing,) = find_crossings([slow, quick], higher_is_better=False)
     assert (crossing.overtaking, crossing.overtaken) == ("quick", "slow")
-    assert crossing.ratings == pytest.approx(1000)
+    assert crossing.ratings == pytest.approx(place)
 
     (other_way,) = find_crossings([quick, slow], higher_is_better=True)
     assert (other_way.overtaking, other_way.overtaken) == ("slow", "quick")
-    assert other_way.ratings == pytest.approx(1000)
+    assert other_way.ratings == pytest.approx(place)
 
     same = Growth("same", (100, 10_000), (1.0, 3.0))
     assert find_crossings([slow, same], higher_is_better=False) == []
