@@ -74,8 +74,11 @@ def _has_equal_defaults(results: Results) -> ChecklistAnswer:
     data = results.about.data.name
     defaults = results.defaults
     evidence = f"no row has a default that was tuned on {data}"
-    if results.fairly_tuned:
-        evidence = f"no row that is not tuned in this run has a default that was tuned on {data}"
+    paired = [row for row in results.contestants if row.name in results.fairly_tuned]
+    known = [row for row in paired if row.was_tuned_on(data)]
+    if known:
+        evidence = f"defaults of {_list_names(known)} were tuned on {data}, but all rows beside "
+        evidence += "them that can be are tuned in this run, too"
     if defaults.tuned:
         evidence = f"defaults of {_list_names(defaults.tuned)} were tuned on {data}"
     if defaults.are_mixed:
@@ -91,6 +94,11 @@ def _has_equal_defaults(results: Results) -> ChecklistAnswer:
             f"; {rows} with defaults and tuned, under names that say so, all with the budget "
             f"{results.searches[0].budget}"
         )
+
+    not_blind = list(dict.fromkeys(search.row for search in results.searches_not_blind))
+    if not_blind:
+        names = words.listed(not_blind)
+        evidence += f"; searches of {names} chose such defaults, --no-default-trial prevents it"
 
     given = [row for row in results.rows if row.given]
     if given:

@@ -304,6 +304,21 @@ class Results:
         return [one for one in read_histories(self.run.directory) if one.row in tuned]
 
     @cached_property
+    def searches_not_blind(self) -> list[History]:
+        """The searches that chose the row's own hyperparameters, if these were tuned on the data.
+
+        Whoever tuned them saw ratings that are test ratings here, so what they are worth is not
+        known from the training part alone.
+        """
+        data = self.about.data.name
+        tuned_on_data = {row.name for row in self.rows if row.was_tuned_on(data)}
+        return [
+            one
+            for one in self.searches
+            if one.row in tuned_on_data and one.chosen == one.parameters
+        ]
+
+    @cached_property
     def rows(self) -> list[Row]:
         """The rows, families together; families and the rows in them in the plan's order."""
         adapters = available()

@@ -1,6 +1,7 @@
 """The report's answer to how rows were tuned: what was chosen, what it cost, what it was worth."""
 
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 
 from recbench.benchmarks.records import Record
@@ -36,7 +37,7 @@ def tuning(results: Results) -> list[Block] | None:
     if not searches:
         return None
     return [
-        Paragraph(" ".join(_describe_budget(searches))),
+        Paragraph(" ".join([*_describe_budget(searches), *_describe_known(results)])),
         _tabulate_chosen(results, searches),
         Note(
             "Optimism is how much better the chosen values were on the inner test part, by which "
@@ -63,7 +64,7 @@ def _describe_budget(searches: Sequence[History]) -> list[str]:
         "one on each fold, of "
         f"{words.span(counts)} {'trial' if max(counts) == 1 else 'trials'}: {first}, then what the "
         f"tree-structured Parzen estimator proposes ({searches[0].sampler}). Trials divide the "
-        "training part of the fold again, and no search knows more of the data."
+        "training part of the fold again, and are given nothing else of the data."
     ]
 
     short = [search for search in searches if not search.is_over]
@@ -82,6 +83,19 @@ def _describe_budget(searches: Sequence[History]) -> list[str]:
             f"{words.listed(_name_borders(at_border))}."
         )
     return sentences
+
+
+def _describe_known(results: Results) -> list[str]:
+    """One sentence if a search chose what others had tuned on these data; else none."""
+    n_folds = Counter(search.row for search in results.searches_not_blind)
+    if not n_folds:
+        return []
+    names = words.listed(f"{row} ({words.count(n, 'fold')})" for row, n in n_folds.items())
+    return [
+        f"Not blind: the searches of {names} chose the row's own hyperparameters, which were "
+        f"tuned before on {results.about.data.name}, so with ratings that are tested here; "
+        "--no-default-trial leaves them out."
+    ]
 
 
 def _name_folds(searches: Sequence[History]) -> list[str]:

@@ -22,6 +22,7 @@ from recbench.benchmarks.tuning import Budget, Search, TuningDesign, write_histo
 from recbench.reports.answers import list_cautions, summarise_run
 from recbench.reports.checklist import answer_checklist
 from recbench.reports.results import Results
+from recbench.reports.sections.occasional.tuning import tuning
 from tests.reports.invented_runs import COLUMNS, DATA, cell, ok
 from tests.reports.pages import page
 
@@ -146,12 +147,39 @@ def test_rows_that_are_there_tuned_under_one_budget_are_on_equal_terms(tmp_path:
     results = results_of(tmp_path, cells)
     word, why = answer(results)
     assert word == "yes" and "2 rows with defaults and tuned" in why
+    assert why.startswith("defaults of ease were tuned on movielens-100k, but all rows beside")
     assert not [text for text in summarise_run(results) if text.startswith("Not on equal terms")]
     assert results.rows[1].defaults == "tuned in this run, trials on each fold: 1"
 
     unequal = [searches[0], searches[1].model_copy(update={"budget": "2"})]
     write_histories(tmp_path, unequal)
     assert answer(Results.read(tmp_path))[0] == "no"
+
+
+def test_a_search_that_chose_what_was_tuned_on_the_data_is_said_not_to_be_blind(
+    tmp_path: Path,
+) -> None:
+    cells = []
+    searches = []
+    for row, second in zip(planned(["ease", "implicit-als", "als"]), (0.5, 2.0, 0.5), strict=True):
+        search = Search(row, TuningDesign(Budget(trials=2)))
+        for value in (1.0, second):
+            result = ok(search.next_cell, value)
+            search.tell(replace(result, metrics={search.metric: value}), 0.0)
+        cells += [row, search.tune(row)]
+        searches.append(search.history)
+    write_histories(tmp_path, searches)
+    results = results_of(tmp_path, cells)
+
+    assert [search.row for search in results.searches_not_blind] == ["ease"]
+    assert "searches of ease chose such defaults" in answer(results)[1]
+    shown = repr(tuning(results))
+    assert "Not blind: the searches of ease (1 fold) chose the row's own" in shown
+
+    searches[0] = searches[1].model_copy(update={"row": "ease"})
+    write_histories(tmp_path, searches)
+    results = Results.read(tmp_path)
+    assert not results.searches_not_blind and "Not blind" not in repr(tuning(results))
 
 
 def test_the_same_rows_on_other_data_are_on_equal_terms(tmp_path: Path) -> None:
