@@ -6,7 +6,6 @@ whether a long tail is wanted is not for a bench to say.
 """
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from recbench.benchmarks.records import Record, Run, group_by_role
 from recbench.benchmarks.splits import divide
 from recbench.datasets.foundation import UsageError, open_console
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
+from recbench.datasets.storage import write_atomically
 
 N_PERTURBED = 1000  # users whose histories are perturbed
 N_DRAWS = 1000  # of the users, for an interval
@@ -80,7 +80,7 @@ def behave(
         bool,
         Option("--perturb", help="fit each row once more, and leave one rating out of histories"),
     ] = False,
-    as_json: Annotated[bool, Option("--json", help="every number, for programs")] = False,
+    json_file: Annotated[Path | None, Option("--json", help="write every number here")] = None,
     plugin: Annotated[
         list[str] | None, Option(help="module with more adapters; repeatable")
     ] = None,
@@ -100,10 +100,10 @@ def behave(
     if not behaviours:
         raise UsageError(f"{directory} has no row that is ok on all folds and recommends anything")
 
-    if as_json:
+    if json_file is not None:
         content = [asdict(behaviour) for behaviour in behaviours]
-        sys.stdout.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
-        return FINE
+        text = json.dumps(content, indent=1, allow_nan=False)
+        write_atomically(json_file, f"{text}\n".encode())
     _print_behaviours(open_console(soft_wrap=True), behaviours, _cutoff_of(run.records()[0]))
     return FINE
 

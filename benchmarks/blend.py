@@ -7,7 +7,6 @@ ranks with weights from ensemble selection (Caruana et al. 2004).
 """
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from recbench.benchmarks.splits import divide
 from recbench.benchmarks.tuning import History, find_trials, read_histories
 from recbench.datasets.foundation import UsageError, open_console
 from recbench.datasets.ratings import Dataset, Ratings
+from recbench.datasets.storage import write_atomically
 
 Kind = Literal["ratings", "lists"]
 
@@ -77,7 +77,7 @@ def blend(
     dataset: Annotated[
         str | None, Option(help="where the data are now [default: as the run named them]")
     ] = None,
-    as_json: Annotated[bool, Option("--json", help="every number, for programs")] = False,
+    json_file: Annotated[Path | None, Option("--json", help="write every number here")] = None,
     plugin: Annotated[
         list[str] | None, Option(help="module with more adapters; repeatable")
     ] = None,
@@ -98,10 +98,10 @@ def blend(
     blends = []
     for group in _group_members(members):
         blends.append(_blend_group(run, group, data))
-    if as_json:
+    if json_file is not None:
         content = [asdict(each) for each in blends]
-        sys.stdout.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
-        return FINE
+        text = json.dumps(content, indent=1, allow_nan=False)
+        write_atomically(json_file, f"{text}\n".encode())
     _print_blends(open_console(soft_wrap=True), blends)
     return FINE
 

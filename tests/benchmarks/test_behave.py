@@ -109,9 +109,10 @@ def test_a_run_is_described_row_by_row(run: Run, ratings_file: Path) -> None:
     assert popular.low > drawn.high
     assert by_name["random", "long tail"].value > by_name["popularity", "long tail"].value
 
-    result = call(run.directory, "--json")
+    written = run.directory.parent / "behaviour.json"
+    result = call(run.directory, "--json", written)
     assert result.exit_code == 0, result.output
-    assert len(json.loads(result.output)) == len(behaviours)
+    assert len(json.loads(written.read_text())) == len(behaviours)
     printed = call(run.directory)
     assert printed.exit_code == 0
     assert "how unevenly places are spread" in printed.output

@@ -92,10 +92,10 @@ def test_weights_are_chosen_without_a_test_answer(
     assert not np.allclose(before, after)
 
 
-def test_a_run_is_blended_by_kind(tuned: Run) -> None:
-    result = call(tuned.directory, "--json")
+def test_a_run_is_blended_by_kind(tuned: Run, tmp_path: Path) -> None:
+    result = call(tuned.directory, "--json", tmp_path / "blends.json")
     assert result.exit_code == 0, result.output
-    ratings, lists = json.loads(result.output)
+    ratings, lists = json.loads((tmp_path / "blends.json").read_text())
     assert ratings["row"] == "blend[als+user-item-bias]"
     assert lists["row"] == "blend[ease+item-knn]"
     assert ratings["column"] == "rmse" and lists["column"] == "ndcg@10"

@@ -299,7 +299,7 @@ def test_cells_and_what_they_started_do_not_survive_their_server(
         time.sleep(0.1)
     server = psutil.Process(run.pid).children()[0]
     server.kill()
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert not alive
     assert run.wait(timeout=60) == 4, "the run goes on"
     record, *others = Run(tmp_path).records()

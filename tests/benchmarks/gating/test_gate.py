@@ -164,7 +164,7 @@ def test_a_missing_row_is_incomplete_and_a_new_one_is_not(base: Path, head: Path
     run.write_plan([cell for cell in cells if cell.row != "popularity"], about)
     result = compared(base, head)
     assert result.exit_code == 4
-    assert "MISSING popularity, rmse: the head has no such row" in result.output
+    assert "MISSING popularity, precision@10: the head has no such row" in result.output
     back = compared(head, base)
     assert back.exit_code == 0
     assert "NEW popularity" in back.output

@@ -125,7 +125,7 @@ def test_cold_costs_have_a_column_of_their_own_and_are_in_no_other(tmp_path: Pat
     names = [column.name for column in drawn.columns]
     texts = {line.name: line.squares[names.index("cold costs")].text for line in drawn.lines}
     assert texts.pop("random") == "–"  # not measured
-    assert set(texts.values()) == {"7.50"}
+    assert set(texts.values()) == {"7.50 s"}
 
     total = names.index("all phases")
     for row, line in zip(results.rows, drawn.lines, strict=True):
