@@ -14,6 +14,7 @@ from rich.console import Console
 from typer import Argument, Option
 
 from recbench import datasets
+from recbench.adapters import available
 from recbench.benchmarks.api import Comparison
 from recbench.benchmarks.console import FINE, INCOMPLETE, import_plugin, print_lines, serve
 from recbench.benchmarks.planning import Shard, dataset_of, name_changes, parse_shard
@@ -117,6 +118,11 @@ def _read_part(directory: Path) -> Part:
     cells, about = run.read_plan()
     if not cells:
         raise UsageError(f"{directory} holds a plan without cells: nothing is to be joined")
+    for cell in cells:
+        if cell.algorithm not in available():
+            raise UsageError(
+                f"{directory}: {cell.algorithm} is not known here; name its module with --plugin"
+            )
     return Part(run, cells, about)
 
 

@@ -108,10 +108,13 @@ class HostPool:
         """Carry out jobs until one breaks the pool, which is started with the first."""
         job, answer = self._waiting.get()
         try:
-            with ForkPool(job.environment.threads) as pool:
-                while True:
-                    answer.set_result(next(iter(pool.execute([job]))))
-                    job, answer = self._waiting.get()
+            while True:
+                threads = job.environment.threads
+                with ForkPool(threads) as pool:
+                    # A later run may want other threads, which libraries learn at their import
+                    while job.environment.threads == threads:
+                        answer.set_result(next(iter(pool.execute([job]))))
+                        job, answer = self._waiting.get()
         except Exception as error:  # whoever waits for the answer hears of it
             answer.set_exception(error)
 
@@ -339,7 +342,15 @@ class Cluster:
 
         problems = []
         largest_mb = 0.0
-        for address, facts in self._ask_hosts().items():
+        try:
+            answers = self._ask_hosts()
+        except Exception as error:  # whatever a worker raises that cannot import this module
+            raise UsageError(
+                f"--cluster {self._address}: a worker cannot say what it has "
+                f"({type(error).__name__}: {error}). Install recbench and the plug-ins of this run "
+                "there as they are here, and start its worker again"
+            ) from None
+        for address, facts in answers.items():
             difference = find_difference(mine, facts)
             if difference:
                 problems.append(f"{facts.host} ({address}): {difference}")
@@ -389,12 +400,18 @@ class Cluster:
         new = sorted(present - set(self._hosts) - self._refused)
         if new:
             mine = describe_host(*self._question)
-            with contextlib.suppress(OSError):  # it has gone again
-                for address, facts in self._ask_hosts(new).items():
-                    if find_difference(mine, facts):
-                        self._refused.add(address)
-                    else:
-                        self._hosts[address] = Host(address, facts)
+            for address in new:
+                try:
+                    facts = self._ask_hosts([address])[address]
+                except OSError:  # it has gone again
+                    continue
+                except Exception:  # it cannot import this module: no reason to end the run
+                    self._refused.add(address)
+                    continue
+                if find_difference(mine, facts):
+                    self._refused.add(address)
+                else:
+                    self._hosts[address] = Host(address, facts)
             self._name_hosts()
         return self._hosts
 
@@ -470,17 +487,35 @@ class Cluster:
         )
 
     def _send_data(self, dataset: Path, entry: str, host: Host) -> None:
-        """Send the columns of the data to a host that lacks them; their description last."""
+        """Send the columns of the data to a host that lacks them; their description last.
+
+        Nothing to a host that is lost meanwhile, which is seen later.
+        """
+        from distributed.scheduler import KilledWorker
+
         description = (dataset / "about.json").read_bytes()
-        there = {"workers": [host.address], "pure": False}
-        with contextlib.suppress(OSError, futures.CancelledError):  # its loss is seen later
-            if not self._client.submit(has_entry, entry, description, **there).result():
+        with contextlib.suppress(OSError, futures.CancelledError, KilledWorker):
+            if not self._wait_for_answer(host, has_entry, entry, description):
                 names = sorted(path.name for path in dataset.iterdir() if path.is_file())
                 names.remove("about.json")
                 for name in [*names, "about.json"]:
                     content = (dataset / name).read_bytes()
-                    self._client.submit(receive_file, entry, name, content, **there).result()
+                    self._wait_for_answer(host, receive_file, entry, name, content)
             host.has_data.add(entry)
+
+    def _wait_for_answer(
+        self, host: Host, function: Callable[..., object], *arguments: object
+    ) -> object:
+        """What `function` gives there. ConnectionError once the host is gone: its task may wait for
+        ever.
+        """
+        future = self._client.submit(function, *arguments, workers=[host.address], pure=False)
+        while True:
+            with contextlib.suppress(futures.TimeoutError):
+                return future.result(timeout=POLL_SECONDS)
+            if host.address not in self._client.scheduler_info(n_workers=-1)["workers"]:
+                future.cancel()
+                raise ConnectionError(f"{host.address} is gone")
 
     def _list_ended(
         self, running: "dict[Future, Running]", hosts: dict[str, Host]

@@ -223,6 +223,17 @@ def test_shards_of_plans_with_other_rows_are_refused(measured: Measured, tmp_pat
     assert not (tmp_path / "joined").exists()
 
 
+def test_a_row_of_an_absent_plugin_is_refused(measured: Measured, tmp_path: Path) -> None:
+    one, two = measured.copy_shards(tmp_path)
+    cells, about = Run(two).read_plan()
+    Run(two).write_plan([replace(cells[0], algorithm="my-own"), *cells[1:]], about)
+    result = merge_runs(one, two, "--out", tmp_path / "joined")
+    assert result.exit_code == 2
+    assert "my-own is not known here; name its module with --plugin" in " ".join(
+        result.output.split()
+    )
+
+
 def test_differing_records_of_namesakes_are_all_kept(measured: Measured, tmp_path: Path) -> None:
     cell = measured.whole.read_plan()[0][0]
     others = []
