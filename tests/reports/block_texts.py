@@ -7,6 +7,7 @@ from recbench.reports.rendering import (
     Block,
     Details,
     FailedCells,
+    IntervalCell,
     MissingCell,
     RowName,
     Spoken,
@@ -58,6 +59,8 @@ def cell_text(cell: AnyCell) -> str:
         return cell.failure
     if isinstance(cell, MissingCell):
         return cell.reason
+    if isinstance(cell, IntervalCell):
+        return cell.text
     return plain_text(cell.words)
 
 

@@ -18,7 +18,7 @@ BASELINE = ROOT / "reports" / "baselines" / "movielens-100k" / "records"
 
 def test_the_table_says_on_which_data_code_and_machine(tmp_path: Path) -> None:
     machine = ENVIRONMENT.replaced(host="=cmd()", dirty=True)
-    certificate = Certificate("deterministic", 0.0, "2 fits", None)
+    certificate = Certificate("bit-identical", 0.0, "2 fits", None)
     record = replace(
         ok(cell("surprise-svd", 0, n_factors=20), 0.9),
         environment=machine,
@@ -34,7 +34,7 @@ def test_the_table_says_on_which_data_code_and_machine(tmp_path: Path) -> None:
     assert first["started"] == record.started
     assert first["commit"] == f"{machine.commit}+"
     assert first["versions"] == "numpy=2.3.5,scikit-surprise=1.1.5"
-    assert first["determinism"] == "deterministic" and second["determinism"] == ""
+    assert first["determinism"] == "bit-identical" and second["determinism"] == ""
     assert first["host"] == "'=cmd()"  # a spreadsheet takes it for text
 
 

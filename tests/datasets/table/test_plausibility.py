@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,9 @@ def write_ratings(path: Path, ratings: list[object], header: str = "user,item,ra
     return f"table:{path}"
 
 
-def draw(values: list[float], weights: list[float], n: int = 400, seed: int = 0) -> list[object]:
+def draw(
+    values: Sequence[float], weights: Sequence[float], n: int = 400, seed: int = 0
+) -> list[object]:
     """Ratings drawn from `values`, written as short as can be."""
     drawn = random.Random(seed).choices(values, weights, k=n)
     return [f"{value:g}" for value in drawn]
