@@ -24,7 +24,7 @@ from recbench.benchmarks.certainty import Estimate
 from recbench.benchmarks.console import FINE, import_plugin, serve
 from recbench.benchmarks.evaluation import user_item_matrix
 from recbench.benchmarks.metrics import PROTOCOLS, STANDARD, Doubles
-from recbench.benchmarks.planning import division_of, load_data_of
+from recbench.benchmarks.planning import division_of, load_same_data
 from recbench.benchmarks.records import Record, Run, group_by_role
 from recbench.benchmarks.splits import divide
 from recbench.datasets.foundation import UsageError, open_console
@@ -90,12 +90,7 @@ def behave(
         import_plugin(module)
     run = Run(directory)
     _, about = run.read_plan()
-    data = load_data_of(about, dataset, "--dataset says where they are now.")
-    if data.digest != about.data.digest:
-        raise UsageError(
-            f"{data.name} has the digest {data.digest[:8]}, and the run that of "
-            f"{about.data.digest[:8]}: these are other data"
-        )
+    data = load_same_data(about, dataset, "--dataset says where they are now.")
     behaviours = measure_behaviour(run, data, perturb=perturb)
     if not behaviours:
         raise UsageError(f"{directory} has no row that is ok on all folds and recommends anything")
@@ -193,6 +188,7 @@ def perturb_histories(record: Record, data: Dataset) -> Doubles:
     train = data.ratings.take(train_rows)
     units = Units.choose(algorithm, train.scale)
     given = units.convert_ratings(train)
+    algorithm.prepare(given, cell.threads)
     algorithm.fit(algorithm.convert(given, data.catalogue), cell.seed)
 
     rng = np.random.default_rng(cell.seed)

@@ -24,7 +24,7 @@ from recbench.benchmarks.certainty import LEVEL, UserShares, bootstrap_users
 from recbench.benchmarks.console import FINE, import_plugin, serve
 from recbench.benchmarks.evaluation import Answers, complete_predictions, compute_metrics
 from recbench.benchmarks.metrics import STANDARD, Doubles, Evaluation, Shares, find_metric
-from recbench.benchmarks.planning import division_of, load_data_of
+from recbench.benchmarks.planning import division_of, load_same_data
 from recbench.benchmarks.records import Record, Run, group_by_role
 from recbench.benchmarks.splits import divide
 from recbench.benchmarks.tuning import History, find_trials, read_histories
@@ -91,9 +91,7 @@ def blend(
     run = Run(directory)
     _, about = run.read_plan()
     members = find_members(run, row or [])
-    data = load_data_of(about, dataset, "--dataset says where they are now.")
-    if data.digest != about.data.digest:
-        raise UsageError(f"{data.name} is not what {directory} was measured on: other digests")
+    data = load_same_data(about, dataset, "--dataset says where they are now.")
 
     blends = []
     for group in _group_members(members):

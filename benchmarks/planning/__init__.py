@@ -17,6 +17,7 @@ from recbench.benchmarks.planning.destination import (
     describe_replacement,
     files_of,
     load_data_of,
+    load_same_data,
 )
 from recbench.benchmarks.planning.request import (
     USUAL_SUITE,
@@ -65,6 +66,7 @@ __all__ = [
     "hyperparameters_of",
     "library_versions",
     "load_data_of",
+    "load_same_data",
     "name_changes",
     "parse_rows",
     "parse_shard",

@@ -124,6 +124,17 @@ def load_data_of(about: RunDescription, spec: str | None, advice: str) -> Datase
     return dataset
 
 
+def load_same_data(about: RunDescription, spec: str | None, advice: str) -> Dataset:
+    """As `load_data_of`, and UsageError for data that are not those of the run."""
+    dataset = load_data_of(about, spec, advice)
+    if dataset.digest != about.data.digest:
+        raise UsageError(
+            f"{dataset.name} has the digest {dataset.digest[:DIGITS]}, and the run that of "
+            f"{about.data.digest[:DIGITS]}: these are other data. {advice}"
+        )
+    return dataset
+
+
 def replaced_by(cells: Sequence[Cell], run: Run) -> list[str]:
     """In what the plan of `run` differs from `cells`, which are about to replace it, in words.
 

@@ -81,10 +81,13 @@ def _cross_curves(one: Growth, other: Growth, *, higher_is_better: bool) -> list
         after = gaps[index + 1]
         if before * after >= 0:
             continue
-        start, stop = np.log(sizes[index]), np.log(sizes[index + 1])
+        start = np.log(sizes[index])
+        stop = np.log(sizes[index + 1])
         place = float(np.exp(start + (stop - start) * before / (before - after)))
-        overtaking, overtaken = (one, other) if after < 0 else (other, one)
-        crossings.append(Crossing(overtaking.row, overtaken.row, place))
+        if after < 0:
+            crossings.append(Crossing(one.row, other.row, place))
+        else:
+            crossings.append(Crossing(other.row, one.row, place))
     return crossings
 
 
