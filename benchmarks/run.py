@@ -129,9 +129,9 @@ def run(
     tune: Annotated[
         str,
         Option(
-            help="tune each row, too, on an inner division of each fold: 50 (trials), or 10m "
-            "(processor time)",
-            metavar="TRIALS|TIME",
+            help="tune each row, too, on an inner division of each fold: 50 (trials), 10m "
+            "(processor time), or 50,10m (whichever is spent first)",
+            metavar="TRIALS|TIME|TRIALS,TIME",
             show_default=False,
         ),
     ] = "",

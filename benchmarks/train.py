@@ -43,9 +43,10 @@ def train(
     tune: Annotated[
         str,
         Option(
-            help="search the hyperparameters on all ratings: 50 (trials), or 10m (processor time) "
+            help="search the hyperparameters on all ratings: 50 (trials), 10m (processor time), or "
+            "50,10m "
             "[default: a tuned row has the budget of RUN]",
-            metavar="TRIALS|TIME",
+            metavar="TRIALS|TIME|TRIALS,TIME",
             show_default=False,
         ),
     ] = "",

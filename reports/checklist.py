@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from recbench.benchmarks.metrics import PROTOCOLS, find_metric, parse_column
 from recbench.benchmarks.records import Record
 from recbench.benchmarks.splits import order_in_time
+from recbench.benchmarks.tuning import parse_budget
 from recbench.reports import words
 from recbench.reports.results import Results, Row
 
@@ -92,7 +93,7 @@ def _has_equal_defaults(results: Results) -> ChecklistAnswer:
         rows = words.count(len(results.fairly_tuned), "row")
         evidence += (
             f"; {rows} with defaults and tuned, under names that say so, all with the budget "
-            f"{results.searches[0].budget}"
+            f"{parse_budget(results.searches[0].budget).in_words}"
         )
 
     not_blind = list(dict.fromkeys(search.row for search in results.searches_not_blind))

@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from recbench.benchmarks.tuning import parse_budget
 from recbench.datasets.foundation import make_legible
 from recbench.reports import words
 from recbench.reports.answers import OrderComparison, compare_splits
@@ -157,7 +158,7 @@ def _describe_terms(results: Results) -> Iterator[str]:
     tuned = [row for row in results.contestants if row.is_tuned]
     if tuned:
         typed = {search.budget for search in results.searches}
-        budgets = [f"{text} trials" if text.isdecimal() else text for text in sorted(typed)]
+        budgets = [parse_budget(text).in_words for text in sorted(typed)]
         budget = f", with {words.listed(budgets)} each" if budgets else ""
         yield (
             "The hyperparameters of rows called (tuned) come from searches on the training part "

@@ -62,9 +62,9 @@ class Searches:
         numbers = [len(search.trials) + 1 for search in self._list_active()]
         number = min(numbers, default=0)
         budget = self._design.budget
-        if budget.trials is not None:
-            return f"trial {number} of {budget.trials}"
-        return f"trial {number}, for {budget} of processor time each"
+        if budget.trials is None:
+            return f"trial {number}, for {budget.in_words} each"
+        return f"trial {number} of {budget.in_words}".removesuffix(" trials")
 
     def replay(self, is_kept: Callable[[Cell], bool]) -> None:
         """Go on from the trials of an earlier run, as far as their records are kept.

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from recbench.benchmarks.records import Record
-from recbench.benchmarks.tuning import History, Quality, expect_best
+from recbench.benchmarks.tuning import History, Quality, expect_best, parse_budget
 from recbench.reports import words
 from recbench.reports.rendering import (
     AnyCell,
@@ -68,10 +68,9 @@ def _describe_budget(searches: Sequence[History]) -> list[str]:
     ]
 
     short = [search for search in searches if not search.is_over]
-    by_time = not searches[0].budget.isdigit()
     if len(budgets) == 1 and not short:
-        unit = "of processor time" if by_time else "trials"
-        sentences.append(f"All had the same budget: {searches[0].budget} {unit}.")
+        budget = parse_budget(searches[0].budget)
+        sentences.append(f"All had the same budget: {budget.in_words}.")
     else:
         names = words.listed(_name_folds(short or searches))
         sentences.append(f"Budgets are NOT equal: {names}.")

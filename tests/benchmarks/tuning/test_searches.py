@@ -140,7 +140,9 @@ def test_values_near_an_end_are_on_the_border_but_for_an_end_of_zero() -> None:
     assert linear.round(12.3456789) == 12.3457 and linear.round(0.0) == 0.0
 
 
-@pytest.mark.parametrize("text", ["", "0", "-3", "many", "10 trials", "1.5"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "-3", "many", "10 trials", "1.5", "10,20", "5m,5m", "10,", "1,2,3m"]
+)
 def test_a_budget_that_is_none_is_refused_in_words(text: str) -> None:
     with pytest.raises(UsageError, match="--tune"):
         parse_budget(text)
@@ -150,8 +152,18 @@ def test_a_budget_is_a_number_of_trials_or_processor_time() -> None:
     assert parse_budget("50") == Budget(trials=50)
     assert parse_budget("10m") == Budget(seconds=600.0)
     assert str(parse_budget("50")) == "50" and parse_budget(str(Budget(seconds=90.0))).seconds == 90
+    assert parse_budget("30, 5m") == parse_budget("5m,30") == Budget(30, 300.0)
+    assert str(Budget(30, 300.0)) == "30,300s"
     search = Search(make_cell(), design(seconds=3.5))
     assert len(run_search(search).trials) == 4, "one that has begun is finished"
+
+
+@pytest.mark.parametrize(("budget", "n_trials"), [("2,1h", 2), ("50,3.5s", 4)])
+def test_of_two_limits_the_first_that_is_reached_ends_the_search(
+    budget: str, n_trials: int
+) -> None:
+    search = Search(make_cell(), TuningDesign(parse_budget(budget)))
+    assert len(run_search(search).trials) == n_trials
 
 
 @pytest.mark.parametrize(
