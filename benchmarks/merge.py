@@ -85,7 +85,7 @@ def merge(
 
 
 @dataclass(frozen=True)
-class Part:
+class RunToJoin:
     """A run that is to be joined with others."""
 
     run: Run
@@ -112,7 +112,7 @@ class Joined:
     records: list[Record]
 
 
-def _read_part(directory: Path) -> Part:
+def _read_part(directory: Path) -> RunToJoin:
     """UsageError if `directory` holds no run."""
     run = Run(directory)
     cells, about = run.read_plan()
@@ -123,10 +123,10 @@ def _read_part(directory: Path) -> Part:
             raise UsageError(
                 f"{directory}: {cell.algorithm} is not known here; name its module with --plugin"
             )
-    return Part(run, cells, about)
+    return RunToJoin(run, cells, about)
 
 
-def _refuse_place(out: Path, parts: Sequence[Part]) -> None:
+def _refuse_place(out: Path, parts: Sequence[RunToJoin]) -> None:
     """UsageError if the results would go into one of the parts, or a part is named twice."""
     seen: set[Path] = set()
     for part in parts:
@@ -138,7 +138,7 @@ def _refuse_place(out: Path, parts: Sequence[Part]) -> None:
         seen.add(directory)
 
 
-def _refuse_differences(parts: Sequence[Part]) -> None:
+def _refuse_differences(parts: Sequence[RunToJoin]) -> None:
     """UsageError unless all parts answer one question, on one division of the same data, with the
     same code.
     """
@@ -160,7 +160,7 @@ def _refuse_differences(parts: Sequence[Part]) -> None:
 
 
 def _difference_error(
-    first: Part, other: Part, name: str, expected: object, found: object
+    first: RunToJoin, other: RunToJoin, name: str, expected: object, found: object
 ) -> UsageError:
     """The error to raise about two runs that differ in what `name` says."""
     return UsageError(
@@ -177,7 +177,7 @@ def _shorten(value: object) -> str:
     return text[:SHOWN_DIGITS] if is_digest else text
 
 
-def _refuse_other_cells(first: Part, other: Part) -> None:
+def _refuse_other_cells(first: RunToJoin, other: RunToJoin) -> None:
     """UsageError if the runs measured one row, or any two rows, in ways that do not compare."""
     by_split = {cell.split: cell for cell in first.cells}
     by_row = {cell.row: cell for cell in first.cells}
@@ -206,7 +206,7 @@ def _refuse_other_cells(first: Part, other: Part) -> None:
                 raise _difference_error(first, other, differing, same_row.key, cell.key)
 
 
-def _refuse_missing_shards(parts: Sequence[Part]) -> None:
+def _refuse_missing_shards(parts: Sequence[RunToJoin]) -> None:
     """UsageError unless the shards among the parts are of one number of shards, and all there.
 
     With folds missing, the means of two rows would be over different test parts.
@@ -230,7 +230,7 @@ def _refuse_missing_shards(parts: Sequence[Part]) -> None:
     _refuse_torn_rows(parts)
 
 
-def _refuse_torn_rows(parts: Sequence[Part]) -> None:
+def _refuse_torn_rows(parts: Sequence[RunToJoin]) -> None:
     """UsageError if a row lacks a fold: then the shards are of plans with other rows."""
     folds: dict[tuple[str, str, int, int], set[int]] = {}
     n_folds: dict[tuple[str, str, int, int], int] = {}
@@ -249,7 +249,7 @@ def _refuse_torn_rows(parts: Sequence[Part]) -> None:
             )
 
 
-def _in_order(parts: Sequence[Part]) -> list[Part]:
+def _in_order(parts: Sequence[RunToJoin]) -> list[RunToJoin]:
     """Shards by their number, then runs of their own as they were named."""
     shards = sorted(
         (part for part in parts if part.shard is not None),
@@ -258,7 +258,7 @@ def _in_order(parts: Sequence[Part]) -> list[Part]:
     return [*shards, *(part for part in parts if part.shard is None)]
 
 
-def _join_runs(parts: Sequence[Part], out: Path) -> Joined:
+def _join_runs(parts: Sequence[RunToJoin], out: Path) -> Joined:
     """Write plan, records and answers of all parts, searches included, into `out`."""
     run = Run(out)
     cells = _join_cells(parts)
@@ -272,7 +272,7 @@ def _join_runs(parts: Sequence[Part], out: Path) -> Joined:
     return Joined(run, about, records)
 
 
-def _join_cells(parts: Sequence[Part]) -> list[Cell]:
+def _join_cells(parts: Sequence[RunToJoin]) -> list[Cell]:
     """Each planned cell once, in the order of the plan that was divided into shards.
 
     A shard has every n-th cell, so the first ones of all shards come first, then the second ones.
@@ -286,13 +286,13 @@ def _join_cells(parts: Sequence[Part]) -> list[Cell]:
     return list({cell.name: cell for cell in ordered}.values())
 
 
-def _copy_records(parts: Sequence[Part], run: Run) -> Iterator[Disagreement]:
+def _copy_records(parts: Sequence[RunToJoin], run: Run) -> Iterator[Disagreement]:
     """Copy every record that was made, with raw answers and log; of two of one cell the better.
 
     Two that are ok and have other answers are both kept, and said. UsageError for raw answers that
     are not those of their record.
     """
-    taken: dict[str, tuple[Part, Record]] = {}
+    taken: dict[str, tuple[RunToJoin, Record]] = {}
     for part in parts:
         for cell in part.cells:
             record = part.run.read(cell)
@@ -323,7 +323,7 @@ def _copy_records(parts: Sequence[Part], run: Run) -> Iterator[Disagreement]:
         _copy_files(part.run, record.cell, run)
 
 
-def _name_apart(part: Part, parts: Sequence[Part]) -> str:
+def _name_apart(part: RunToJoin, parts: Sequence[RunToJoin]) -> str:
     """The name of its directory, with its place where another part's is called the same."""
     name = part.run.directory.resolve().name
     namesakes = [each for each in parts if each.run.directory.resolve().name == name]
@@ -341,7 +341,7 @@ def _copy_files(source: Run, cell: Cell, target: Run) -> None:
 
 
 def _join_descriptions(
-    parts: Sequence[Part], cells: Sequence[Cell], disagreements: list[Disagreement]
+    parts: Sequence[RunToJoin], cells: Sequence[Cell], disagreements: list[Disagreement]
 ) -> RunDescription:
     """What the joined plan says: as the first, with rows and blind spots of all."""
     algorithms: dict[str, AlgorithmDescription] = {}
@@ -361,7 +361,7 @@ def _join_descriptions(
     )
 
 
-def _join_searches(parts: Sequence[Part], out: Path) -> None:
+def _join_searches(parts: Sequence[RunToJoin], out: Path) -> None:
     """Join the searches of tuned rows, and the trials that they rest on; nothing without any."""
     histories = [history for part in parts for history in read_histories(part.run.directory)]
     if not histories:
@@ -381,7 +381,7 @@ def _join_searches(parts: Sequence[Part], out: Path) -> None:
     run.write_plan(cells, trials[0].about.replaced(disagreements=disagreements))
 
 
-def _write_what_needs_data(joined: Joined, part: Part) -> str:
+def _write_what_needs_data(joined: Joined, part: RunToJoin) -> str:
     """Write profile and examples; "" or, where the data are not here, what is missing for it.
 
     The profile is that of a part. Recommendations are drawn from the records of all.

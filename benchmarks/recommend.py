@@ -11,8 +11,8 @@ from typer import Argument, Option
 from recbench.benchmarks.console import FINE, import_plugin, print_lines, serve
 from recbench.benchmarks.models import (
     Histories,
-    Lists,
     Model,
+    RecommendedLists,
     bar_items_by_option,
     describe_latency,
     load_model,
@@ -224,7 +224,7 @@ def _describe_histories(model: Model, histories: Histories) -> list[str]:
     return lines
 
 
-def _list_for_new_users(model: Model, histories: Histories, lists: Lists) -> list[str]:
+def _list_for_new_users(model: Model, histories: Histories, lists: RecommendedLists) -> list[str]:
     """The lists of all users of a file, as lines."""
     n_rated = np.bincount(histories.ratings.users, minlength=histories.ratings.n_users)
     lines = []
@@ -234,7 +234,7 @@ def _list_for_new_users(model: Model, histories: Histories, lists: Lists) -> lis
     return lines
 
 
-def _list_items(model: Model, lists: Lists, row: int) -> list[str]:
+def _list_items(model: Model, lists: RecommendedLists, row: int) -> list[str]:
     """The items of one list, each with what the model says of it, as lines."""
     items = [int(item) for item in lists.items[row] if item >= 0]
     if not items:

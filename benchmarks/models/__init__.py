@@ -22,7 +22,7 @@ from recbench.benchmarks.models.directory import (
 )
 from recbench.benchmarks.models.latency import Latency, describe_latency, measure_latency
 from recbench.benchmarks.models.list_files import write_all_lists, write_lists
-from recbench.benchmarks.models.model import Lists, Model, probe_scores
+from recbench.benchmarks.models.model import Model, RecommendedLists, probe_scores
 from recbench.benchmarks.models.new_users import Histories, rank_new_users, read_histories
 from recbench.benchmarks.models.recipes import Order, settle_recipe
 from recbench.benchmarks.models.selection import bar_items_by_option
@@ -31,7 +31,6 @@ from recbench.benchmarks.models.training import Recipe, train_model
 __all__ = [
     "Histories",
     "Latency",
-    "Lists",
     "MeasuredRun",
     "Measurement",
     "Model",
@@ -39,6 +38,7 @@ __all__ = [
     "ModelDescription",
     "Order",
     "Recipe",
+    "RecommendedLists",
     "bar_items_by_option",
     "check_model",
     "describe_choice",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from polars.io.plugins import register_io_source
 
 from recbench.adapters.base import Indices
-from recbench.benchmarks.models.model import Lists, Model
+from recbench.benchmarks.models.model import Model, RecommendedLists
 from recbench.datasets.foundation import pick_name
 
 ENDINGS = (".csv", ".parquet")
@@ -37,14 +37,17 @@ def write_all_lists(
     return _write_blocks(model, model.user_ids, blocks, out)
 
 
-def write_lists(model: Model, user_ids: NDArray[Any], lists: Lists, out: Path) -> int:
+def write_lists(model: Model, user_ids: NDArray[Any], lists: RecommendedLists, out: Path) -> int:
     """Write lists that are made already, those of `user_ids`, as `write_all_lists` does."""
     users = np.arange(len(user_ids), dtype=np.int32)
     return _write_blocks(model, user_ids, iter([(users, lists)]), out)
 
 
 def _write_blocks(
-    model: Model, user_ids: NDArray[Any], blocks: Iterator[tuple[Indices, Lists]], out: Path
+    model: Model,
+    user_ids: NDArray[Any],
+    blocks: Iterator[tuple[Indices, RecommendedLists]],
+    out: Path,
 ) -> int:
     """Write blocks of lists as they come, and put the file in its place; how many lines it has."""
     pick_name("ending of --out", out.suffix.lower(), ENDINGS)
@@ -85,7 +88,7 @@ class _ListWriter:
             self.schema["rating"] = pl.Float32()
         self.n_lines = 0
 
-    def make_frame(self, users: Indices, lists: Lists) -> pl.DataFrame:
+    def make_frame(self, users: Indices, lists: RecommendedLists) -> pl.DataFrame:
         """A line for each place of each list that has an item."""
         is_item = lists.items >= 0
         rows, places = np.nonzero(is_item)

@@ -103,7 +103,7 @@ class Reason:
 
 
 @dataclass(frozen=True, eq=False)
-class Lists:
+class RecommendedLists:
     """The best candidates of some users, best first; -1 and NaN where candidates ran out."""
 
     items: Indices  # (n_users, n)
@@ -203,7 +203,7 @@ class Model:
         *,
         barred: NDArray[np.bool_] | None = None,
         include_rated: bool = False,
-    ) -> Lists:
+    ) -> RecommendedLists:
         """The `n` best items of each of `users`.
 
         Candidates are all items but those `barred`, (n_items,), and those that the user has rated,
@@ -223,7 +223,7 @@ class Model:
             is_item = top >= 0
             of_users = np.broadcast_to(users[:, None], top.shape)
             ratings[is_item] = self.rate_pairs(of_users[is_item], top[is_item])
-        return Lists(top, best, ratings)
+        return RecommendedLists(top, best, ratings)
 
     def choose_best(
         self,
@@ -258,7 +258,7 @@ class Model:
         *,
         barred: NDArray[np.bool_] | None = None,
         include_rated: bool = False,
-    ) -> Iterator[tuple[Indices, Lists]]:
+    ) -> Iterator[tuple[Indices, RecommendedLists]]:
         """The lists of `users`, of as many at a time as memory is meant for."""
         n_at_once = max(1, BLOCK_BYTES // (4 * len(self.items.ids)))
         for start in range(0, len(users), n_at_once):
@@ -345,7 +345,7 @@ class Model:
         del columns["user"]
         return pandas.DataFrame(columns)
 
-    def tabulate(self, users: NDArray[Any], lists: Lists) -> dict[str, NDArray[Any]]:
+    def tabulate(self, users: NDArray[Any], lists: RecommendedLists) -> dict[str, NDArray[Any]]:
         """Lists as columns, a line a recommendation; `users` are the ids whose lists they are."""
         is_item = lists.items >= 0
         rows, places = np.nonzero(is_item)

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from recbench import datasets
 from recbench.adapters import available
 from recbench.benchmarks.evaluation import check_form, user_item_matrix
-from recbench.benchmarks.models.model import Id, Lists, Model
+from recbench.benchmarks.models.model import Id, Model, RecommendedLists
 from recbench.datasets.foundation import UsageError, format_spec, parse_spec
 from recbench.datasets.ratings import Ratings
 
@@ -96,7 +96,7 @@ def rank_new_users(
     *,
     barred: NDArray[np.bool_] | None = None,
     include_rated: bool = False,
-) -> Lists:
+) -> RecommendedLists:
     """The `n` best items of each user of `ratings`, none of which was in training.
 
     Candidates are as those of `Model.rank_users`; what a user has rated is in `ratings`. UsageError
@@ -123,4 +123,4 @@ def rank_new_users(
         of_users = np.broadcast_to(users[:, None], top.shape)
         answers = scores[of_users, np.maximum(top, 0)]
         predicted = np.where(top >= 0, model.complete_ratings(answers), np.float32(np.nan))
-    return Lists(top, best, predicted)
+    return RecommendedLists(top, best, predicted)

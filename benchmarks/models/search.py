@@ -14,7 +14,7 @@ from recbench.benchmarks.records import Run, evaluation_source, is_of_session
 from recbench.benchmarks.splits import resolve_n_folds
 from recbench.benchmarks.tuning import (
     History,
-    Search,
+    RowSearch,
     Trial,
     TuningDesign,
     choose_inner_split,
@@ -55,7 +55,7 @@ def search_on_all(
         threads=threads,
     )
     first_fold = plan_cells(data, [PlannedRow(algorithm, dict(given))], design)[0]
-    search = Search(first_fold, tuning, is_on_all=True)
+    search = RowSearch(first_fold, tuning, is_on_all=True)
 
     with (
         TemporaryDirectory(prefix="recbench-search-") as directory,

@@ -6,7 +6,7 @@ reports and verification for the `History` that a run keeps of its searches. Not
 here.
 """
 
-from recbench.benchmarks.tuning.budget import Budget, parse_budget
+from recbench.benchmarks.tuning.budget import TuningBudget, parse_budget
 from recbench.benchmarks.tuning.design import TuningDesign
 from recbench.benchmarks.tuning.history import (
     FILE,
@@ -18,7 +18,7 @@ from recbench.benchmarks.tuning.history import (
 from recbench.benchmarks.tuning.inner_split import choose_inner_split
 from recbench.benchmarks.tuning.quality import Quality, expect_best
 from recbench.benchmarks.tuning.search import (
-    Search,
+    RowSearch,
     describe_search,
     find_replay_errors,
 )
@@ -27,13 +27,13 @@ from recbench.benchmarks.tuning.spaces import Dimension, find_space
 
 __all__ = [
     "FILE",
-    "Budget",
     "Dimension",
     "History",
     "Quality",
-    "Search",
+    "RowSearch",
     "Searches",
     "Trial",
+    "TuningBudget",
     "TuningDesign",
     "choose_inner_split",
     "describe_search",

@@ -8,7 +8,7 @@ OPTION = "--tune"
 
 
 @dataclass(frozen=True)
-class Budget:
+class TuningBudget:
     """What the search of a row on one fold may spend; a limit that is None does not hold.
 
     A trial that begins before `seconds` of processor time are spent is finished and counts.
@@ -45,7 +45,7 @@ class Budget:
         return ",".join(limits)
 
 
-def parse_budget(text: str) -> Budget:
+def parse_budget(text: str) -> TuningBudget:
     """`50`, a number of trials; `10m`, processor time; or `50,10m`, whichever is spent first.
 
     UsageError for anything else.
@@ -53,14 +53,14 @@ def parse_budget(text: str) -> Budget:
     written = [part.strip() for part in text.split(",")]
     if len(written) == 1:
         if _is_number(written[0]):
-            return Budget(trials=_parse_trials(text, written[0]))
-        return Budget(seconds=_parse_time(text, written[0]))
+            return TuningBudget(trials=_parse_trials(text, written[0]))
+        return TuningBudget(seconds=_parse_time(text, written[0]))
 
     numbers = [part for part in written if _is_number(part)]
     times = [part for part in written if not _is_number(part)]
     if len(numbers) != 1 or len(times) != 1:
         raise UsageError(_explain(text))
-    return Budget(_parse_trials(text, numbers[0]), _parse_time(text, times[0]))
+    return TuningBudget(_parse_trials(text, numbers[0]), _parse_time(text, times[0]))
 
 
 def _is_number(written: str) -> bool:

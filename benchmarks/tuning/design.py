@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recbench.benchmarks.metrics import Evaluation, find_metric, protocols_of_columns
-from recbench.benchmarks.tuning.budget import Budget
+from recbench.benchmarks.tuning.budget import TuningBudget
 
 Predicts = Literal["ratings", "order"]
 
@@ -17,7 +17,7 @@ KINDS = {"ratings": ("rating", "ranking"), "order": ("ranking",)}  # in the orde
 class TuningDesign:
     """What the searches of all rows have in common, so that they are on equal terms."""
 
-    budget: Budget
+    budget: TuningBudget
     columns: tuple[str, ...] = ()  # the metric columns of the report
     default_trial: bool = True  # whether the row's own hyperparameters are the first trial
 

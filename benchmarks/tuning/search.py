@@ -29,7 +29,7 @@ HOPELESS = ("skipped", "not_installed")  # no other hyperparameters would help
 
 
 @dataclass
-class Search:
+class RowSearch:
     """The search for the hyperparameters of a row on one fold."""
 
     cell: Cell  # of the row itself on this fold

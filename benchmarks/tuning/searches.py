@@ -10,7 +10,7 @@ from dataclasses import replace
 from recbench.benchmarks.records import Cell, Record, Run, RunDescription
 from recbench.benchmarks.tuning.design import TuningDesign
 from recbench.benchmarks.tuning.history import History, read_histories, write_histories
-from recbench.benchmarks.tuning.search import Search
+from recbench.benchmarks.tuning.search import RowSearch
 
 DIRECTORY = "tuning"  # of the trials, in that of the run
 # Failures of a trial that another try would not change: they are kept with their records
@@ -38,13 +38,13 @@ class Searches:
         remembered = {_place_of(history): history for history in read_histories(run.directory)}
 
         # Other initialisations of a division have the search of the first
-        self._searches: dict[Place, Search] = {}
+        self._searches: dict[Place, RowSearch] = {}
         for cell in cells:
             if cell.tuning is not None:
                 default = replace(cell, tuning=None)
                 place = _place_of(default)
                 if place not in self._searches:
-                    search = Search(default, design, remembered=remembered.get(place))
+                    search = RowSearch(default, design, remembered=remembered.get(place))
                     self._searches[place] = search
 
     @property
@@ -52,7 +52,7 @@ class Searches:
         """How many searches go on."""
         return len(self._list_active())
 
-    def _list_active(self) -> list[Search]:
+    def _list_active(self) -> list[RowSearch]:
         searches = self._searches.values()
         return [search for search in searches if not search.is_over and not search.is_stopped]
 

@@ -19,17 +19,17 @@ from recbench.reports.answers.disagreement import (
     describe_disagreements,
 )
 from recbench.reports.answers.headlines import headline_columns, primary_column
-from recbench.reports.answers.ranking import RankedRow, Ranking, rank_rows
+from recbench.reports.answers.ranking import BestRows, RankedRow, rank_rows
 from recbench.reports.answers.sentences import summarise_run
 from recbench.reports.answers.terminal import write_answers
 
 __all__ = [
+    "BestRows",
     "Caution",
     "Claim",
     "Division",
     "OrderComparison",
     "RankedRow",
-    "Ranking",
     "TwoMeans",
     "compare_splits",
     "describe_disagreement",

@@ -21,7 +21,7 @@ ALIKE = 0.5
 
 
 @dataclass(frozen=True)
-class Part:
+class ColdCount:
     """A number of things, and how many of them are cold."""
 
     n_all: int
@@ -64,14 +64,14 @@ class Division:
         return len(self._whole_row)
 
     @cached_property
-    def ratings(self) -> Part:
+    def ratings(self) -> ColdCount:
         """The test ratings of all folds; cold are those of a cold user or item."""
         folds = [record.fold for record in self._whole_row if record.fold is not None]
         n_cold = sum(fold.cold_ratings or 0 for fold in folds)
-        return Part(sum(fold.test for fold in folds), n_cold)
+        return ColdCount(sum(fold.test for fold in folds), n_cold)
 
     @cached_property
-    def ranked_users(self) -> Part:
+    def ranked_users(self) -> ColdCount:
         """The users of all folds that are asked for a ranking, each once a fold."""
         n_all = 0
         n_cold = 0
@@ -82,14 +82,14 @@ class Division:
                 n_all += group.n_lists or 0
                 if group.group == "cold":
                     n_cold += group.n_lists or 0
-        return Part(n_all, n_cold)
+        return ColdCount(n_all, n_cold)
 
     @property
     def has_cold_starts(self) -> bool:
         """Whether enough of the test part is cold to be looked at apart."""
         return max(self.ratings.share, self.ranked_users.share) >= FEWEST_COLD
 
-    def part_of(self, column: str) -> Part:
+    def part_of(self, column: str) -> ColdCount:
         """What the populations of a column part: test ratings, or users asked for a ranking."""
         is_of_ratings = find_metric(column).kind == "rating"
         return self.ratings if is_of_ratings else self.ranked_users

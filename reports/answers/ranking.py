@@ -33,7 +33,7 @@ class RankedRow:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class BestRows:
     """The best rows of a column, best first, and how many others there are."""
 
     column: str
@@ -48,7 +48,7 @@ class Ranking:
         return min(ends), max(ends)
 
 
-def rank_rows(results: Results, column: str, most: int = MOST_ROWS) -> Ranking:
+def rank_rows(results: Results, column: str, most: int = MOST_ROWS) -> BestRows:
     """The contestants with a mean of `column`, at most so many; equal ones in their order."""
     metric = find_metric(column)
     known = []
@@ -76,4 +76,4 @@ def rank_rows(results: Results, column: str, most: int = MOST_ROWS) -> Ranking:
         )
 
     without = [row for row in results.contestants if row.mean(column) is None]
-    return Ranking(column, ranked, len(known) - len(ranked), without)
+    return BestRows(column, ranked, len(known) - len(ranked), without)

@@ -4,9 +4,9 @@ from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import PHASES
 from recbench.reports import words
 from recbench.reports.answers import (
+    BestRows,
     Claim,
     RankedRow,
-    Ranking,
     describe_run,
     headline_columns,
     list_cautions,
@@ -124,7 +124,7 @@ def _show_ranking(results: Results, column: str) -> Option:
     return Option(name, (Beside(table, Figure(picture, caption)),))
 
 
-def _tabulate_ranking(results: Results, ranking: Ranking) -> Table:
+def _tabulate_ranking(results: Results, ranking: BestRows) -> Table:
     name = words.field_name(ranking.column)
     n_shown = len(ranking.rows)
     caption = f"{name}: the {words.count(n_shown, 'best row')}"
@@ -146,7 +146,7 @@ def _tabulate_ranking(results: Results, ranking: Ranking) -> Table:
     return Table(f"Rows ranked by {name}", caption, heads, lines, is_brief=True)
 
 
-def _ranked_line(results: Results, ranking: Ranking, ranked: RankedRow) -> TableLine:
+def _ranked_line(results: Results, ranking: BestRows, ranked: RankedRow) -> TableLine:
     sign = "≈ " if ranked.is_near else ""
     interval: AnyCell = MissingCell("not known")
     if ranked.bounds is not None:

@@ -12,7 +12,7 @@ from recbench.adapters import available
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.facts import BlindSpot
 from recbench.benchmarks.records.record import Record, Run
-from recbench.benchmarks.tuning import Budget, Search, TuningDesign, write_histories
+from recbench.benchmarks.tuning import RowSearch, TuningBudget, TuningDesign, write_histories
 from recbench.reports import words
 from recbench.reports.answers import (
     Claim,
@@ -255,7 +255,7 @@ def tuned_run(directory: Path, budgets: tuple[int, ...]) -> Results:
         defaults = {field.name: field.default for field in fields(cast(Any, available()[name]))}
         rows.append(replace(cell(name, 0, 1), parameters=defaults))
     for row, trials in zip(rows, budgets, strict=True):
-        search = Search(row, TuningDesign(Budget(trials=trials)))
+        search = RowSearch(row, TuningDesign(TuningBudget(trials=trials)))
         while not search.is_over:
             search.tell(ok(search.next_cell, 1.0), 0.0)
         records += [ok(row, 1.0), ok(search.tune(row), 0.9)]

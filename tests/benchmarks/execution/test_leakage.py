@@ -52,7 +52,7 @@ from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.splits import built_in as divisions
 from recbench.benchmarks.splits import folds
 from recbench.benchmarks.splits.folds import divide
-from recbench.benchmarks.tuning import Budget, Search, TuningDesign
+from recbench.benchmarks.tuning import RowSearch, TuningBudget, TuningDesign
 from recbench.datasets import UsageError
 from recbench.datasets.ratings import Catalogue, Dataset, Provenance, Ratings, Source
 from recbench.datasets.storage.cache import reopen_entry, save_entry
@@ -450,7 +450,7 @@ SEARCHED = ["user-item-bias", "ease"]
 def search_inside(bench: Bench, spec: str, dataset: Dataset = PLANTED) -> list[dict[str, Any]]:
     """What the trials of a search on the first of two folds tried, and got, in their order."""
     cell = plan.plan_cells(dataset, parse_rows([spec]), HOW)[0]
-    search = Search(cell, TuningDesign(Budget(trials=3)))
+    search = RowSearch(cell, TuningDesign(TuningBudget(trials=3)))
     trials = []
     while not search.is_over:
         record, answers = bench.measure(spec, dataset=dataset, cell=search.next_cell)

@@ -13,11 +13,11 @@ from recbench.benchmarks.metrics import Evaluation, parse_column
 from recbench.benchmarks.records import Cell, Record, Run
 from recbench.benchmarks.records.facts import DataDescription, Environment, PhaseCost
 from recbench.benchmarks.tuning import (
-    Budget,
     History,
-    Search,
+    RowSearch,
     Searches,
     Trial,
+    TuningBudget,
     TuningDesign,
     choose_inner_split,
     describe_search,
@@ -32,7 +32,7 @@ from recbench.datasets import UsageError
 
 def design(trials: int | None = None, seconds: float | None = None, **more: Any) -> TuningDesign:
     """What searches of so many trials, or so long, have in common."""
-    return TuningDesign(Budget(trials, seconds), **more)
+    return TuningDesign(TuningBudget(trials, seconds), **more)
 
 
 def make_cell(algorithm: str = "ease", **changes: Any) -> Cell:
@@ -81,7 +81,7 @@ def near_a_thousand(cell: Cell) -> float:
     return 1 - abs(math.log10(cell.parameters["regularisation"]) - 3) / 10
 
 
-def run_search(search: Search, n_trials: int = 1000) -> Search:
+def run_search(search: RowSearch, n_trials: int = 1000) -> RowSearch:
     """Answer the next trials of a search, as far as its budget goes."""
     for _ in range(n_trials):
         if search.is_over:
@@ -149,12 +149,15 @@ def test_a_budget_that_is_none_is_refused_in_words(text: str) -> None:
 
 
 def test_a_budget_is_a_number_of_trials_or_processor_time() -> None:
-    assert parse_budget("50") == Budget(trials=50)
-    assert parse_budget("10m") == Budget(seconds=600.0)
-    assert str(parse_budget("50")) == "50" and parse_budget(str(Budget(seconds=90.0))).seconds == 90
-    assert parse_budget("30, 5m") == parse_budget("5m,30") == Budget(30, 300.0)
-    assert str(Budget(30, 300.0)) == "30,300s"
-    search = Search(make_cell(), design(seconds=3.5))
+    assert parse_budget("50") == TuningBudget(trials=50)
+    assert parse_budget("10m") == TuningBudget(seconds=600.0)
+    assert (
+        str(parse_budget("50")) == "50"
+        and parse_budget(str(TuningBudget(seconds=90.0))).seconds == 90
+    )
+    assert parse_budget("30, 5m") == parse_budget("5m,30") == TuningBudget(30, 300.0)
+    assert str(TuningBudget(30, 300.0)) == "30,300s"
+    search = RowSearch(make_cell(), design(seconds=3.5))
     assert len(run_search(search).trials) == 4, "one that has begun is finished"
 
 
@@ -162,7 +165,7 @@ def test_a_budget_is_a_number_of_trials_or_processor_time() -> None:
 def test_of_two_limits_the_first_that_is_reached_ends_the_search(
     budget: str, n_trials: int
 ) -> None:
-    search = Search(make_cell(), TuningDesign(parse_budget(budget)))
+    search = RowSearch(make_cell(), TuningDesign(parse_budget(budget)))
     assert len(run_search(search).trials) == n_trials
 
 
@@ -186,10 +189,10 @@ def test_the_inner_split_is_as_the_outer_one_and_the_row(
 def test_the_default_comes_first_then_fifteen_at_random_then_the_estimator_that_finds_more() -> (
     None
 ):
-    search = run_search(Search(make_cell(), design(30)))
+    search = run_search(RowSearch(make_cell(), design(30)))
     tried = [float(trial.tried["regularisation"] or 0) for trial in search.trials]
     assert tried[0] == 500.0 and len(set(tried)) == 30
-    first = Search(make_cell(), design(1)).next_cell
+    first = RowSearch(make_cell(), design(1)).next_cell
     assert first.row == "ease" and first.inner == "user-kfold" and first.place.endswith(first.inner)
 
     distance = [abs(math.log10(value) - 3) for value in tried]
@@ -201,16 +204,16 @@ def test_the_default_comes_first_then_fifteen_at_random_then_the_estimator_that_
 
 
 def test_a_search_that_is_taken_up_after_trial_23_goes_on_as_it_would_have() -> None:
-    whole = run_search(Search(make_cell(), design(26)))
-    begun = run_search(Search(make_cell(), design(26)), 23)
-    again = Search(make_cell(), design(26), trials=list(begun.trials))
+    whole = run_search(RowSearch(make_cell(), design(26)))
+    begun = run_search(RowSearch(make_cell(), design(26)), 23)
+    again = RowSearch(make_cell(), design(26), trials=list(begun.trials))
     assert run_search(again).trials == whole.trials
-    recalled = Search(make_cell(), design(26), remembered=begun.history)
+    recalled = RowSearch(make_cell(), design(26), remembered=begun.history)
     assert run_search(recalled).trials == whole.trials
     assert find_replay_errors(whole.history) == []
 
 
-def prefer_dice(search: Search, n_trials: int) -> Search:
+def prefer_dice(search: RowSearch, n_trials: int) -> RowSearch:
     """Answer as if dice, normalised, were the best, whatever the numbers are."""
     for _ in range(n_trials):
         tried = search.next_cell.parameters
@@ -220,7 +223,7 @@ def prefer_dice(search: Search, n_trials: int) -> Search:
 
 
 def test_words_and_truths_are_searched_and_found() -> None:
-    search = prefer_dice(Search(make_cell("item-knn"), design(40)), 40)
+    search = prefer_dice(RowSearch(make_cell("item-knn"), design(40)), 40)
     words = [str(trial.tried["similarity"]) for trial in search.trials]
     assert set(words[1 : N_RANDOM + 1]) == {"cosine", "dice", "jaccard"}
     assert search.trials[0].tried["weighting"] == "tf-idf"
@@ -239,7 +242,7 @@ def test_words_and_truths_are_searched_and_found() -> None:
 
 def test_without_the_default_trial_a_search_begins_at_random() -> None:
     plan = design(26, default_trial=False)
-    search = run_search(Search(make_cell(), plan))
+    search = run_search(RowSearch(make_cell(), plan))
     tried = [float(trial.tried["regularisation"] or 0) for trial in search.trials]
     assert 500.0 not in tried and len(search.trials) == 26
     distance = [abs(math.log10(value) - 3) for value in tried]
@@ -250,10 +253,12 @@ def test_without_the_default_trial_a_search_begins_at_random() -> None:
     assert not history.default_trial and find_replay_errors(history) == []
     assert find_replay_errors(history.model_copy(update={"default_trial": True}))
     assert all("regularisation" in cell.given for cell in search.trial_cells)
-    begun = run_search(Search(make_cell(), plan), 20)
-    assert run_search(Search(make_cell(), plan, remembered=begun.history)).trials == search.trials
+    begun = run_search(RowSearch(make_cell(), plan), 20)
+    assert (
+        run_search(RowSearch(make_cell(), plan, remembered=begun.history)).trials == search.trials
+    )
 
-    skipped = Search(make_cell(), plan)
+    skipped = RowSearch(make_cell(), plan)
     skipped.tell(answer(skipped.next_cell, None, "skipped"), 0.1)
     assert not skipped.is_over, "other values may need less memory"
 
@@ -274,7 +279,7 @@ def test_a_search_goes_by_the_headline_metric_of_its_row(
     shown = design(1, columns=columns)
     assert shown.choose_metric("ratings") == of_raters
     assert shown.choose_metric("order") == of_rankers
-    assert Search(make_cell(), shown).metric == of_rankers
+    assert RowSearch(make_cell(), shown).metric == of_rankers
     for metric in shown.metrics:
         protocol, _ = parse_column(metric)
         assert protocol in shown.evaluation.protocols
@@ -283,20 +288,20 @@ def test_a_search_goes_by_the_headline_metric_of_its_row(
 
 
 def test_trials_that_the_sampler_did_not_propose_are_found() -> None:
-    history = run_search(Search(make_cell(), design(4))).history
+    history = run_search(RowSearch(make_cell(), design(4))).history
     trials = list(history.trials)
     trials[2] = trials[2].model_copy(update={"tried": {"regularisation": 5.0}})
     assert find_replay_errors(history.model_copy(update={"trials": trials})) == [2]
 
 
 def test_another_seed_tries_something_else() -> None:
-    mine = run_search(Search(make_cell(), design(3))).trials
-    theirs = run_search(Search(make_cell(seed=1), design(3))).trials
+    mine = run_search(RowSearch(make_cell(), design(3))).trials
+    theirs = run_search(RowSearch(make_cell(seed=1), design(3))).trials
     assert mine[0].tried == theirs[0].tried and mine[1].tried != theirs[1].tried
 
 
 def test_a_failure_is_a_trial_and_is_never_chosen() -> None:
-    search = Search(make_cell(), design(3))
+    search = RowSearch(make_cell(), design(3))
     search.tell(answer(search.next_cell, None, "diverged"), 2.5)
     search.tell(answer(search.next_cell, 0.1), 0.0)
     search.tell(answer(search.next_cell, None), 0.0)
@@ -309,26 +314,26 @@ def test_a_failure_is_a_trial_and_is_never_chosen() -> None:
 
 
 def test_nothing_can_come_of_a_row_that_is_skipped_and_what_does_not_run_stops_a_search() -> None:
-    skipped = Search(make_cell(), design(9))
+    skipped = RowSearch(make_cell(), design(9))
     skipped.tell(answer(skipped.next_cell, None, "skipped"), 0.1)
     assert skipped.is_over and skipped.history.chosen == skipped.cell.parameters
-    stopped = Search(make_cell(), design(9))
+    stopped = RowSearch(make_cell(), design(9))
     stopped.tell(answer(stopped.next_cell, None, "not_run"), 0.0)
     assert stopped.is_stopped and not stopped.is_over and not stopped.trials
 
 
 def test_values_set_on_purpose_are_kept_and_defaults_outside_of_the_space_are_tried_first() -> None:
     row = make_cell("item-knn", given={"k": 20, "similarity": "dice"})
-    search = Search(row, design(2))
+    search = RowSearch(row, design(2))
     assert list(search.space) == ["shrink", "weighting", "normalise"]
-    sliced = Search(make_cell("slim"), design(2))
+    sliced = RowSearch(make_cell("slim"), design(2))
     sliced.tell(answer(sliced.next_cell, 0.1), 0.0)
     assert sliced.trials[0].tried["n_neighbours"] is None
     assert isinstance(sliced.next_cell.given["n_neighbours"], int)
 
 
 def test_one_search_for_several_folds_is_refused() -> None:
-    search = run_search(Search(make_cell(), design(2)))
+    search = run_search(RowSearch(make_cell(), design(2)))
     tuned = search.tune(make_cell(seed=3))
     assert tuned.row == "ease (tuned)" and tuned.untuned_row == "ease"
     with pytest.raises(ValueError, match="the others' test ratings"):
@@ -379,7 +384,7 @@ def test_searches_go_side_by_side_and_fill_in_only_what_is_over(tmp_path: Any) -
 
 
 def test_a_trial_keeps_the_epochs_that_early_stopping_allowed() -> None:
-    search = Search(make_cell(), design(1))
+    search = RowSearch(make_cell(), design(1))
     record = replace(answer(search.next_cell, 0.1), trace=[{"epoch": 1.0}, {"epoch": 2.0}])
     search.tell(record, 0.0)
     assert isinstance(search.trials[0], Trial) and search.trials[0].epochs == 2

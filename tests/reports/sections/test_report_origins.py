@@ -18,7 +18,7 @@ from recbench.benchmarks.records.csv_table import write_table
 from recbench.benchmarks.records.describe import describe_algorithms
 from recbench.benchmarks.records.facts import DataDescription, RunDescription
 from recbench.benchmarks.records.record import Run
-from recbench.benchmarks.tuning import Budget, Search, TuningDesign, write_histories
+from recbench.benchmarks.tuning import RowSearch, TuningBudget, TuningDesign, write_histories
 from recbench.reports.answers import list_cautions, summarise_run
 from recbench.reports.checklist import answer_checklist
 from recbench.reports.results import Results
@@ -139,7 +139,7 @@ def test_rows_that_are_there_tuned_under_one_budget_are_on_equal_terms(tmp_path:
     cells = []
     searches = []
     for row in planned(["ease", "surprise-svd"]):
-        search = Search(row, TuningDesign(Budget(trials=1)))
+        search = RowSearch(row, TuningDesign(TuningBudget(trials=1)))
         search.tell(ok(search.next_cell, 1.0), 0.0)
         cells += [row, search.tune(row)]
         searches.append(search.history)
@@ -162,7 +162,7 @@ def test_a_search_that_chose_what_was_tuned_on_the_data_is_said_not_to_be_blind(
     cells = []
     searches = []
     for row, second in zip(planned(["ease", "implicit-als", "als"]), (0.5, 2.0, 0.5), strict=True):
-        search = Search(row, TuningDesign(Budget(trials=2)))
+        search = RowSearch(row, TuningDesign(TuningBudget(trials=2)))
         for value in (1.0, second):
             result = ok(search.next_cell, value)
             search.tell(replace(result, metrics={search.metric: value}), 0.0)
