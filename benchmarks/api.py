@@ -57,6 +57,7 @@ from recbench.benchmarks.planning import (
 )
 from recbench.benchmarks.records import (
     PHASES,
+    AlgorithmDescription,
     BlindSpot,
     Cell,
     Custody,
@@ -251,6 +252,7 @@ def run(
     real_only: bool = False,
     cluster: str = "",
     tune: str | int = "",
+    parameters: str = "",
     default_trial: bool = True,
     filters: str = "",
     grow: str = "",
@@ -288,6 +290,7 @@ def run(
         users=_list_texts(show_users),
         plugins=chosen.plugins,
         tune=str(tune),
+        parameters=parameters,
         default_trial=default_trial,
         filters=filters,
         grow=grow,
@@ -575,13 +578,23 @@ def _describe_run(
         evaluation=evaluation_source(),
         published=plan.published_numbers(data, cells[0]),
         data=describe_data(data),
-        algorithms=describe_algorithms(cells),
+        algorithms=_describe_rows(plan, cells),
         environment=executor.environment,
         blind_spots=find_blind_spots(data, cells, plan.columns),
     )
     if plan.shard is not None:
         described = described.replaced(shard=str(plan.shard))
     return described
+
+
+def _describe_rows(plan: RunPlan, cells: Sequence[Cell]) -> dict[str, AlgorithmDescription]:
+    """By row: its algorithm, and where its values come from if they were found elsewhere."""
+    descriptions = describe_algorithms(cells)
+    for row in plan.suite.rows:
+        if row.values_from is not None and row.name in descriptions:
+            described = descriptions[row.name]
+            descriptions[row.name] = described.replaced(values_from=row.values_from)
+    return descriptions
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 from rich.console import Console
@@ -15,9 +16,15 @@ from recbench.adapters.base import NOT_SAID
 from recbench.benchmarks.console import FINE, serve
 from recbench.benchmarks.metrics import METRICS
 from recbench.benchmarks.planning import read_suite, suite_names
-from recbench.benchmarks.records import describe_schema
+from recbench.benchmarks.records import Run, describe_schema
 from recbench.benchmarks.splits import PUBLISHED, SPLITS
-from recbench.datasets.foundation import format_spec, open_console, pick_name
+from recbench.benchmarks.tuning import (
+    SHIPPED,
+    collect_found_values,
+    read_found_values,
+    shipped_names,
+)
+from recbench.datasets.foundation import UsageError, format_spec, open_console, pick_name
 
 # The headings, then the lines of a table.
 Lines = list[tuple[str, ...]]
@@ -79,22 +86,47 @@ def _list_splits() -> Lines:
     return lines
 
 
+def _list_parameters() -> Lines:
+    lines: Lines = [("name", "found on", "rows")]
+    for name in shipped_names():
+        found = read_found_values(f"{SHIPPED}{name}")
+        place = f"{found.dataset}, {found.split}, fold {found.fold}, {found.budget} a search"
+        lines.append((f"{SHIPPED}{name}", place, ", ".join(found.rows)))
+    return lines
+
+
 SCHEMA = "schema"
+PARAMETERS = "parameters"
 KINDS: dict[str, Callable[[], Lines]] = {
     "datasets": _list_datasets,
     "algorithms": _list_algorithms,
     "metrics": _list_metrics,
     "suites": _list_suites,
     "splits": _list_splits,
+    PARAMETERS: _list_parameters,
 }
 
 
 def list_choices(
     kind: Annotated[
-        str, Argument(help="datasets, algorithms, metrics, suites or splits; schema: of records")
+        str,
+        Argument(
+            help="datasets, algorithms, metrics, suites, splits or parameters; schema: of records"
+        ),
     ],
+    run: Annotated[
+        Path | None,
+        Argument(
+            help="after parameters: a tuned run, whose values are printed as a file that "
+            "--parameters takes",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
     """List what can be chosen, or print the JSON Schema of the files in `records/`."""
+    if run is not None:
+        return _print_found_values(kind, run)
+
     if kind == SCHEMA:
         open_console().print_json(data=describe_schema())
         return FINE
@@ -111,6 +143,17 @@ def list_choices(
     for line in lines:
         table.add_row(*line)
     console.print(table)
+    return FINE
+
+
+def _print_found_values(kind: str, directory: Path) -> int:
+    """For a file: the values that the searches of a run have found."""
+    if kind != PARAMETERS:
+        raise UsageError(f"list {kind} {directory}: a run is for `list {PARAMETERS} RUN` alone")
+
+    _, about = Run(directory).read_plan()
+    found = collect_found_values(directory, about)
+    open_console().print(found.to_toml(), markup=False, soft_wrap=True, end="")
     return FINE
 
 

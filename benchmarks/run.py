@@ -142,6 +142,15 @@ def run(
             help="leave the row's own hyperparameters out of what --tune tries",
         ),
     ] = False,
+    parameters: Annotated[
+        str,
+        Option(
+            help="give rows the values that searches have found elsewhere: tuned:movielens-100k, "
+            f"or a TOML file, see `{command_to_type('list')} parameters`",
+            metavar="tuned:DATASET|FILE",
+            show_default=False,
+        ),
+    ] = "",
     shard: Annotated[
         str,
         Option(
@@ -230,6 +239,7 @@ def run(
         users=tuple(show_user or ()),
         plugins=tuple(plugin or ()),
         tune=tune,
+        parameters=parameters,
         default_trial=not no_default_trial,
         filters=filters,
         grow=grow,

@@ -63,6 +63,8 @@ class Row:
     epochs_hyperparameter: str | None = None
     # Where the defaults of its hyperparameters come from; None: not said.
     origin: Origin | None = None
+    # Where the values come from that were given, see `--parameters`; None: nobody says.
+    values_from: Origin | None = None
 
     @property
     def given(self) -> list[str]:
@@ -85,12 +87,16 @@ class Row:
         said = self.origin.text if self.origin else NOT_SAID
         if not self.given:
             return said
+        if self.values_from is not None:
+            return f"{self.values_from.text}; others {said}"
         return f"given: {', '.join(self.given)}; others {said}"
 
     def was_tuned_on(self, dataset: str) -> bool:
         """Whether any value that it has by default was tuned on this data set."""
         if self.is_tuned:
             return False  # on nothing but the training part of each fold
+        if self.values_from is not None and self.values_from.was_tuned_on(dataset):
+            return True
         if self.origin is None or not self.origin.was_tuned_on(dataset):
             return False
         return not set(self.origin.chosen) <= set(self.given)
@@ -235,6 +241,7 @@ class DefaultsByOrigin:
     untuned: list[Row]  # the defaults were chosen without these data
     given: list[Row]  # hyperparameters were set, and no default that is left was tuned on the data
     unsaid: list[Row]  # nobody says where the defaults come from
+    found: list[Row]  # values were given that searches have found, see `--parameters`
 
     @property
     def are_mixed(self) -> bool:
@@ -339,6 +346,7 @@ class Results:
                 epochs = described.epochs_hyperparameter
             if described is not None and described.says("origin"):
                 origin = described.origin
+            values_from = described.values_from if described is not None else None
             main, initialisations, elsewhere = map(tuple, group_by_role(records))
             also: list[Record] = []
             behind_filters: list[Record] = []
@@ -361,6 +369,7 @@ class Results:
                     grown=tuple(grown),
                     epochs_hyperparameter=epochs,
                     origin=origin,
+                    values_from=values_from,
                 )
             )
         order = list(dict.fromkeys(row.family for row in rows))
@@ -398,12 +407,14 @@ class Results:
 
         Without the rows that are there tuned, too, under a budget that was the same for all.
         """
-        by_origin = DefaultsByOrigin([], [], [], [])
+        by_origin = DefaultsByOrigin([], [], [], [], [])
         for row in self.contestants:
             is_told_apart = row.is_tuned or row.name in self.fairly_tuned
             if not row.records[0].cell.parameters or is_told_apart:
                 continue
-            if row.was_tuned_on(self.about.data.name):
+            if row.values_from is not None:
+                by_origin.found.append(row)
+            elif row.was_tuned_on(self.about.data.name):
                 by_origin.tuned.append(row)
             elif row.given:
                 by_origin.given.append(row)

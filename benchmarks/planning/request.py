@@ -5,7 +5,7 @@ Whatever can be wrong is refused here, before anything is loaded or written.
 
 import shlex
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recbench.adapters import available
 from recbench.benchmarks.certainty import name_moment
@@ -17,7 +17,14 @@ from recbench.benchmarks.metrics import (
 )
 from recbench.benchmarks.planning.cells import Design, plan_cells
 from recbench.benchmarks.planning.shard import Shard, parse_shard
-from recbench.benchmarks.planning.suite import Suite, parse_rows, read_suite, with_truth_seers
+from recbench.benchmarks.planning.suite import (
+    PlannedRow,
+    Suite,
+    parse_rows,
+    read_suite,
+    with_found_values,
+    with_truth_seers,
+)
 from recbench.benchmarks.records import TUNED, Cell, PublishedNumber, find_users
 from recbench.benchmarks.splits import (
     PUBLISHED,
@@ -28,7 +35,7 @@ from recbench.benchmarks.splits import (
     order_in_time,
     resolve_n_folds,
 )
-from recbench.benchmarks.tuning import TuningDesign, find_space, parse_budget
+from recbench.benchmarks.tuning import TuningDesign, find_space, parse_budget, read_found_values
 from recbench.command import command_to_type
 from recbench.datasets import check_spec
 from recbench.datasets.foundation import UsageError, pick_name
@@ -60,6 +67,7 @@ class Request:
     users: tuple[str, ...] = ()  # whose recommendations are shown, by their ids
     plugins: tuple[str, ...] = ()  # modules with more adapters, imported before
     tune: str = ""  # trials or processor time of each search, as it is typed; "": no row is tuned
+    parameters: str = ""  # where found values come from, as it is typed; "": defaults
     default_trial: bool = True  # whether each search tries the row's own hyperparameters first
     filters: str = ""  # to train behind, such as 0/0,5/20, as they are typed; "": none
     grow: str = ""  # shares of users to train on, as they are typed; "": the whole data alone
@@ -223,6 +231,8 @@ def check_request(request: Request) -> RunPlan:
         suite = Suite(name="", description="", rows=parse_rows(request.algorithms))
     else:
         suite = read_suite(request.suite)
+    if request.parameters:
+        suite = replace(suite, rows=_take_found_values(suite.rows, request))
 
     split = canonical_spec(request.split or suite.split or USUAL_SPLIT)
     also_split = canonical_spec(request.also_split) if request.also_split else None
@@ -256,6 +266,16 @@ def check_request(request: Request) -> RunPlan:
         grow=tuple(grown_specs(_parse_shares(request.grow))) if request.grow else (),
         shard=parse_shard(request.shard) if request.shard else None,
     )
+
+
+def _take_found_values(rows: tuple[PlannedRow, ...], request: Request) -> tuple[PlannedRow, ...]:
+    """`rows` with the values of `--parameters`; UsageError beside `--tune`, which finds others."""
+    if request.tune:
+        raise UsageError(
+            f"--parameters {request.parameters} and --tune {request.tune}: values that are given "
+            "are not searched for; leave one of the two out"
+        )
+    return with_found_values(rows, read_found_values(request.parameters), request.parameters)
 
 
 def _design_tuning(request: Request, columns: Sequence[str]) -> TuningDesign | None:

@@ -3,14 +3,16 @@
 import json
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
 from recbench.adapters import Recommender, available, create
+from recbench.adapters.base import Origin
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.planning.published import read_published_numbers
 from recbench.benchmarks.records import PublishedNumber
+from recbench.benchmarks.tuning import FoundValues
 from recbench.datasets.foundation import UsageError, format_spec, parse_spec, pick_name
 from recbench.datasets.ratings import Dataset
 
@@ -23,6 +25,7 @@ class PlannedRow:
 
     algorithm: str
     given: dict[str, Any]
+    values_from: Origin | None = None  # of what is given; None: whoever asked for the row
 
     @property
     def name(self) -> str:
@@ -98,6 +101,34 @@ def parse_rows(specs: Iterable[str]) -> tuple[PlannedRow, ...]:
             )
         rows[with_defaults] = row
     return tuple(rows.values())
+
+
+def with_found_values(
+    rows: tuple[PlannedRow, ...], found: FoundValues, typed: str
+) -> tuple[PlannedRow, ...]:
+    """`rows`, those that `found` names with the values found for them; `typed` says where.
+
+    Rows that already have values of their own stay as they are. UsageError if no row is named, and
+    for values that an algorithm does not take.
+    """
+    changed: list[PlannedRow] = []
+    for row in rows:
+        values = found.rows.get(row.name)
+        if not values:
+            changed.append(row)
+            continue
+        try:
+            (valued,) = parse_rows([format_spec(row.algorithm, values)])
+        except UsageError as error:
+            raise UsageError(f"--parameters {typed}: {error}") from None
+        changed.append(replace(valued, values_from=found.describe_origin(row.name)))
+
+    if not any(row.values_from for row in changed):
+        raise UsageError(
+            f"--parameters {typed} has values for {', '.join(found.rows)}, and none of these is a "
+            "row here; rows with values in their name keep those"
+        )
+    return tuple(changed)
 
 
 def hyperparameters_of(algorithm: Recommender) -> dict[str, Any]:

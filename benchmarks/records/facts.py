@@ -173,6 +173,7 @@ class AlgorithmDescription(Facts):
     family: str | None = None  # None: the plan is older
     epochs_hyperparameter: str | None = None
     origin: Origin | None = None  # of the defaults; None: not said, or the plan is older
+    values_from: Origin | None = None  # of found values, see `--parameters`; None: there are none
 
 
 @dataclass(frozen=True)

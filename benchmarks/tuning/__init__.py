@@ -8,6 +8,13 @@ here.
 
 from recbench.benchmarks.tuning.budget import TuningBudget, parse_budget
 from recbench.benchmarks.tuning.design import TuningDesign
+from recbench.benchmarks.tuning.found_values import (
+    SHIPPED,
+    FoundValues,
+    collect_found_values,
+    read_found_values,
+    shipped_names,
+)
 from recbench.benchmarks.tuning.history import (
     FILE,
     History,
@@ -27,7 +34,9 @@ from recbench.benchmarks.tuning.spaces import Dimension, find_space
 
 __all__ = [
     "FILE",
+    "SHIPPED",
     "Dimension",
+    "FoundValues",
     "History",
     "Quality",
     "RowSearch",
@@ -36,12 +45,15 @@ __all__ = [
     "TuningBudget",
     "TuningDesign",
     "choose_inner_split",
+    "collect_found_values",
     "describe_search",
     "expect_best",
     "find_replay_errors",
     "find_space",
     "find_trials",
     "parse_budget",
+    "read_found_values",
     "read_histories",
+    "shipped_names",
     "write_histories",
 ]

@@ -1,6 +1,6 @@
 """What to be wary of before any number is read, and what was compared on which data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from recbench.benchmarks.gating import suspect_rows
@@ -8,7 +8,7 @@ from recbench.benchmarks.splits import order_in_time
 from recbench.reports import words
 from recbench.reports.answers.claims import list_briefly
 from recbench.reports.answers.disagreement import describe_disagreements
-from recbench.reports.results import Results
+from recbench.reports.results import Results, Row
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,9 @@ def _describe_tuning(results: Results) -> Caution:
             sentence += ", and not with the same budget"
         sentences.append(f"{sentence}.")
 
+    if defaults.found:
+        sentences.append(f"{_describe_found(defaults.found, n_rows, results.about.data.name)}.")
+
     if defaults.are_mixed:
         sentences.append(
             f"Not on equal terms: {len(defaults.tuned)} of {n_rows} with defaults that were tuned "
@@ -105,6 +108,16 @@ def _describe_tuning(results: Results) -> Caution:
     if defaults.are_mixed and not tuned:
         sentences.append("--tune 50 tunes all rows alike.")
     return Caution(" ".join(sentences), "accuracy")
+
+
+def _describe_found(found: Sequence[Row], n_rows: str, dataset: str) -> str:
+    """How many rows have values that searches elsewhere have found, and whether on these data."""
+    origins = [row.values_from for row in found if row.values_from is not None]
+    data = words.listed(dict.fromkeys(name for origin in origins for name in origin.data))
+    sentence = f"{len(found)} of {n_rows} with values that searches have found on {data}"
+    if any(origin.was_tuned_on(dataset) for origin in origins):
+        sentence += ", so perhaps with ratings that are tested here"
+    return sentence
 
 
 def _find_future(results: Results) -> Caution | None:

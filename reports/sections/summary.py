@@ -171,6 +171,8 @@ def _tag_origin(results: Results, row: Row) -> Words:
         return Tag("this run's search")
     if row.was_tuned_on(results.about.data.name):
         return Tag("these data", stands_out=True)
+    if row.values_from is not None:
+        return Tag("other data")
     if row.given:
         return Tag("given")
     if not row.records[0].cell.parameters or (row.origin and row.origin.kind == "none"):
