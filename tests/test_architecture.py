@@ -216,6 +216,7 @@ BROAD = {
 }
 
 
+@pytest.mark.slow
 def test_exceptions_are_caught_by_name_but_for_a_few_places() -> None:
     found: dict[str, int] = {}
     for path in SOURCES.values():

@@ -65,6 +65,7 @@ def wrapped() -> set[str]:
         ("the command `run`", SELDOM),
     ],
 )
+@pytest.mark.slow
 def test_it_does_without(stage: str, absent: set[str], loaded: dict[str, set[str]]) -> None:
     assert not absent & loaded[stage]
 

@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 from recbench.benchmarks.records.record import Run
 from tests.benchmarks.console.test_command_line import bench
 from tests.conftest import ROOT, RunBench
@@ -29,6 +31,7 @@ def test_the_algorithm_of_the_readme_is_one_file_and_runs(
     assert len(source.splitlines()) <= 25
 
 
+@pytest.mark.slow
 def test_every_command_of_the_readme_is_accepted(ratings_file: Path, tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text().replace("\\\n", " ")
     commands = re.findall(r"^python -m benchmarks\.run (.*?)(?: +#.*)?$", readme, re.M)

@@ -213,6 +213,7 @@ BOUNDS = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.slow
 def test_bounds_of_the_librarys_own_tests(loss: str, movielens: Dataset) -> None:
     ratings, train, test = matrices(movielens, movielens.splits["ua"][0])
     algorithm: Any = create(f"lightfm-{loss}", {"no_components": 10, "epochs": 10})

@@ -55,6 +55,7 @@ def test_ease_stays_exact_where_single_precision_does_not() -> None:
     )
 
 
+@pytest.mark.slow
 def test_ease_beats_popularity_as_published(movielens: Dataset) -> None:
     """nDCG@10 .2905 against .1361 on another split of the same data (Ferrari Dacrema et al.
 

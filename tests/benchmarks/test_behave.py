@@ -91,6 +91,7 @@ def call(*arguments: object) -> Result:
     return CliRunner().invoke(application(behave), [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_a_run_is_described_row_by_row(run: Run, ratings_file: Path) -> None:
     data = datasets.load(f"table:{ratings_file}")
     behaviours = measure_behaviour(run, data)
@@ -135,6 +136,7 @@ def test_other_data_are_refused(run: Run, tmp_path_factory: pytest.TempPathFacto
     assert "these are other data" in " ".join(result.output.split())
 
 
+@pytest.mark.slow
 def test_one_rating_less_changes_the_lists_of_who_has_learned_from_it(
     run: Run, ratings_file: Path
 ) -> None:

@@ -57,6 +57,7 @@ def test_blending_one_list_gives_it_back() -> None:
     np.testing.assert_array_equal(blend_lists([deeper], np.array([0.3])), deeper)
 
 
+@pytest.mark.slow
 def test_weights_are_chosen_without_a_test_answer(
     tuned: Run, ratings_file: Path, tmp_path: Path
 ) -> None:
@@ -92,6 +93,7 @@ def test_weights_are_chosen_without_a_test_answer(
     assert not np.allclose(before, after)
 
 
+@pytest.mark.slow
 def test_a_run_is_blended_by_kind(tuned: Run, tmp_path: Path) -> None:
     result = call(tuned.directory, "--json", tmp_path / "blends.json")
     assert result.exit_code == 0, result.output
@@ -120,6 +122,7 @@ def test_a_run_is_blended_by_kind(tuned: Run, tmp_path: Path) -> None:
     assert "its best member on the test parts" in printed.output
 
 
+@pytest.mark.slow
 def test_what_cannot_be_blended_is_refused(tuned: Run, ratings_file: Path, tmp_path: Path) -> None:
     one_of_each = call(tuned.directory, "--row", "als", "--row", "ease")
     assert one_of_each.exit_code == 2

@@ -34,6 +34,7 @@ def read_file(path: Path) -> pl.DataFrame:
     return pl.read_csv(path)
 
 
+@pytest.mark.slow
 def test_the_rows_are_those_of_a_run(ratings_file: Path, tmp_path: Path) -> None:
     name = f"table:{ratings_file}"
     result = export_folds(name, "--folds", 3, "--out", tmp_path / "folds")

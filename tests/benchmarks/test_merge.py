@@ -57,6 +57,7 @@ def merge_runs(*arguments: object) -> Result:
     return CliRunner().invoke(application(merge), [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_shards_joined_are_the_run_of_one_machine(measured: Measured, tmp_path: Path) -> None:
     one, two = measured.shards
     joined = Run(tmp_path / "joined")
@@ -139,6 +140,7 @@ def test_what_differs_is_refused_by_name(
     assert not (tmp_path / "joined").exists()
 
 
+@pytest.mark.slow
 def test_of_two_records_that_should_be_equal_both_are_kept(
     measured: Measured, tmp_path: Path
 ) -> None:

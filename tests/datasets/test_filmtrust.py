@@ -40,6 +40,7 @@ def place(data: Path, monkeypatch: pytest.MonkeyPatch, text: bytes = TXT) -> Non
     (data / "filmtrust" / "ratings.txt").write_bytes(text)
 
 
+@pytest.mark.slow
 def test_the_real_set_has_its_known_facts(fetched: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECBENCH_DATA", str(fetched))
     last = datasets.load("filmtrust")

@@ -274,6 +274,7 @@ def test_unrated_items_are_in_no_list_and_break_nothing() -> None:
     assert found["prior"] == 1 and math.isclose(found["density"], 1 / 12)
 
 
+@pytest.mark.slow
 def test_a_profile_is_small_however_many_there_are() -> None:
     rng = np.random.default_rng(0)
     n = 200_000

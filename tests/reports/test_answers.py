@@ -106,6 +106,7 @@ def claims_of(results: Results) -> dict[str, Claim]:
     return {claim.question: claim for claim in list_claims(results)}
 
 
+@pytest.mark.slow
 def test_the_best_are_those_with_the_best_means(results: Results) -> None:
     claims = claims_of(results)
     for question, column, choose in (
@@ -195,6 +196,7 @@ def test_failures_are_counted_and_named(results: Results) -> None:
         assert all(row in said[0] for row in lost)
 
 
+@pytest.mark.slow
 def test_the_terminal_and_the_page_say_the_same(results: Results) -> None:
     lines = " ".join(write_answers(results))
     markdown = page(results.run.directory, "md", ["summary"]).replace("\\", "")
@@ -221,6 +223,7 @@ def test_data_that_name_no_best_row_name_none(tmp_path: Path) -> None:
     assert not any("nDCG@10 0" in line for line in write_answers(blind))
 
 
+@pytest.mark.slow
 def test_what_was_not_tested_is_not_called_worse(tmp_path: Path) -> None:
     write(tmp_path, normal())
     best = min(LEVELS, key=lambda row: LEVELS[row])

@@ -30,6 +30,7 @@ def marks(results: Results) -> dict[str, str]:
     return {line.name: line.squares[0].mark for line in lines if line.squares}
 
 
+@pytest.mark.slow
 def test_rows_worse_than_the_row_global_mean_are_marked_and_named(tmp_path: Path) -> None:
     results = Results.read(write(tmp_path, with_constant()))
     found = marks(results)
@@ -62,6 +63,7 @@ def test_without_that_row_the_records_say_what_a_constant_does(tmp_path: Path) -
     assert "Not better than" in " ".join(summarise_run(results))
 
 
+@pytest.mark.slow
 def test_the_best_row_is_not_praised_for_an_error_above_that_of_a_constant(tmp_path: Path) -> None:
     results = Results.read(write(tmp_path, with_constant(level=0.9)))
     assert marks(results)["surprise-svd"] == "worse"

@@ -37,6 +37,7 @@ def questions(directory: Path) -> list[str]:
     return re.findall(r"^## (.*)$", (directory / "report.md").read_text(), re.M)
 
 
+@pytest.mark.slow
 def test_only_the_sections_that_are_asked_for_in_the_order_of_the_report(
     run: Path, tmp_path: Path
 ) -> None:
@@ -95,6 +96,7 @@ def test_a_report_from_before_there_was_a_list_keeps_its_figures(run: Path, tmp_
     assert (tmp_path / "figures" / "old.svg").exists()
 
 
+@pytest.mark.slow
 def test_the_list_of_files_is_one_for_sha256sum(run: Path, tmp_path: Path) -> None:
     build(run, out=tmp_path, tex=True, sections=["accuracy", "cost"])
     checked = subprocess.run(
@@ -151,6 +153,7 @@ def check_source(source: str) -> list[list[str]]:
     return [cells_of(line) for line in lines]
 
 
+@pytest.mark.slow
 def test_latex_tables_have_the_numbers_and_the_marks(run: Path, tmp_path: Path) -> None:
     build(run, out=tmp_path, tex=True, sections=["accuracy", "cost"])
     results = Results.read(run)
@@ -183,6 +186,7 @@ def test_latex_tables_have_the_numbers_and_the_marks(run: Path, tmp_path: Path) 
     )
 
 
+@pytest.mark.slow
 def test_latex_of_failures_simulated_data_and_published_numbers(tmp_path: Path) -> None:
     directory = write(tmp_path, half_failed(), **SIMULATED)
     for table in latex.tabulate_run(Results.read(directory)):
@@ -214,6 +218,7 @@ def test_latex_of_failures_simulated_data_and_published_numbers(tmp_path: Path) 
     assert r"A\_B, 100\% \& more" in source
 
 
+@pytest.mark.slow
 def test_latex_captions_keep_the_name_of_the_data(tmp_path: Path) -> None:
     for table in latex.tabulate_run(Results.read(write(tmp_path, normal()))):
         assert r"\caption{movielens-100k: " in table.source()

@@ -121,6 +121,7 @@ def plain(text: str) -> str:
     return re.sub(r"\\([^A-Za-z0-9\s])", r"\1", text)
 
 
+@pytest.mark.slow
 def test_every_kind_of_run_gives_a_page_that_loads_nothing(directory: Path) -> None:
     html, page, _ = read(directory)
     assert [tag for tag, _ in page.tags].count("script") == 2  # the records and the page's own
@@ -139,6 +140,7 @@ def test_every_kind_of_run_gives_a_page_that_loads_nothing(directory: Path) -> N
     }
 
 
+@pytest.mark.slow
 def test_every_kind_of_run_asks_the_same_questions(directory: Path) -> None:
     _, page, markdown = read(directory)
     questions = re.findall(r"^## (.*)$", markdown, re.M)
@@ -195,6 +197,7 @@ def test_same_records_same_bytes(tmp_path: Path) -> None:
     assert contents[0] == contents[1]
 
 
+@pytest.mark.slow
 def test_the_sentences_agree_with_the_records(tmp_path: Path) -> None:
     records = normal()
     _, page, markdown = read(write(tmp_path, records))
@@ -257,6 +260,7 @@ def without_answers(directory: Path, rows: tuple[str, ...]) -> Results:
     return Results.read(directory)
 
 
+@pytest.mark.slow
 def test_what_was_not_tested_is_not_said_to_be_told_apart(tmp_path: Path) -> None:
     best = min(LEVELS, key=lambda row: LEVELS[row])
     text = " ".join(summarise_run(without_answers(tmp_path / "best", (best,))))
@@ -310,6 +314,7 @@ def test_a_row_with_a_failed_fold_has_no_mean(tmp_path: Path) -> None:
     assert again in page.text and again in markdown
 
 
+@pytest.mark.slow
 def test_a_single_algorithm_is_compared_with_nothing(tmp_path: Path) -> None:
     _, page, _ = read(KINDS["single"](tmp_path))
     assert (
@@ -320,11 +325,13 @@ def test_a_single_algorithm_is_compared_with_nothing(tmp_path: Path) -> None:
     assert not re.search("Lowest mean|Highest mean|separated|★|Fastest", page.text)
 
 
+@pytest.mark.slow
 def test_one_fold_has_no_spread(tmp_path: Path) -> None:
     _, page, _ = read(KINDS["one fold"](tmp_path))
     assert page.text.count("±") == 1 and "Mean ± fold deviation" in page.text
 
 
+@pytest.mark.slow
 def test_who_only_ranks_has_no_error(tmp_path: Path) -> None:
     _, page, markdown = read(KINDS["order only"](tmp_path))
     assert "No row has a mean rmse. Without rmse, because they rank only: popularity." in page.text
@@ -352,6 +359,7 @@ def test_simulated_data_say_so(tmp_path: Path) -> None:
     assert "SIMULATED" not in real.text + real.title
 
 
+@pytest.mark.slow
 def test_markup_stays_text(tmp_path: Path) -> None:
     build(KINDS["markup"](tmp_path))
     html, page, markdown = read(tmp_path)
@@ -386,6 +394,7 @@ def test_the_best_of_a_column_is_marked_in_words(tmp_path: Path) -> None:
     assert sorted(marked) == sorted(best)
 
 
+@pytest.mark.slow
 def test_contended_times_are_greyed_and_named(tmp_path: Path) -> None:
     records = [
         replace(record, environment=ENVIRONMENT.replaced(contended=True)) for record in normal()
@@ -395,6 +404,7 @@ def test_contended_times_are_greyed_and_named(tmp_path: Path) -> None:
     assert "Contended times" in markdown and "times are contended" in markdown
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_told(tmp_path: Path) -> None:
     records = normal()
     certificate = Certificate("not deterministic", 0.25, "2 fits to a toy", "threads race")
@@ -442,6 +452,7 @@ def test_the_command_line_needs_results(commands: Commands, tmp_path: Path) -> N
     assert built.stdout.strip() == (tmp_path / "report.html").resolve().as_uri()
 
 
+@pytest.mark.slow
 def test_an_old_plan_and_an_unwritable_directory_are_refused(tmp_path: Path) -> None:
     run = Run(tmp_path / "old")
     run.write_plan([cell("random", 0)], RunDescription(metrics=COLUMNS))

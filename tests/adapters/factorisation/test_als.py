@@ -116,6 +116,7 @@ def test_a_pair_rated_twice_counts_twice() -> None:
     np.testing.assert_allclose(als.score_items(everybody(train)), [[3, 3], [4, 2]], atol=0.01)
 
 
+@pytest.mark.slow
 def test_sparks_configuration_comes_out_as_published(movielens: Dataset) -> None:
     """Spark's ALS with rank 10, 20 iterations and .05 has an RMSE of .963 and .967 in two runs on
     such a split.

@@ -87,6 +87,7 @@ def test_without_likes_all_scores_are_zero(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_the_console_stays_silent(name: str) -> None:
     code = f"""
 import numpy as np

@@ -66,6 +66,7 @@ def random_ratings(n_rows: int = 600, scale: tuple[float, float] = (1.0, 5.0)) -
 
 
 @BOTH
+@pytest.mark.slow
 def test_the_literal_order_gives_the_notebooks_twenty_errors_and_five_titles(
     name: str, movielens: Dataset
 ) -> None:

@@ -55,6 +55,7 @@ DRAWN = pytest.mark.parametrize(
 
 
 @DRAWN
+@pytest.mark.slow
 def test_intervals_cover_about_95_percent(column: str, drawn: Callable[..., UserShares]) -> None:
     """300 studies have a standard error of 1.3 percent, so three of them are allowed below."""
     assert 0.91 <= coverage(column, drawn, 200, n_studies=300) <= 0.99
@@ -148,6 +149,7 @@ def test_p_values_are_the_levels_at_which_intervals_end_at_zero() -> None:
             assert min(abs(low), abs(high)) < 0.05 * gap.standard_error
 
 
+@pytest.mark.slow
 def test_pairs_that_do_not_differ_are_told_apart_as_often_as_they_should() -> None:
     wrong = []
     for study in range(1000):
@@ -166,6 +168,7 @@ def test_users_are_counted_in_the_fold_that_has_the_fewest() -> None:
     assert UserShares(weights, weights).n_users == 7
 
 
+@pytest.mark.slow
 def test_intervals_of_differences_cover_and_pairs_are_sharper_than_single_rows() -> None:
     rng = np.random.default_rng(1)
     covered = []

@@ -139,6 +139,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(ratings_file: Path, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_two_runs_cannot_share_a_directory(ratings_file: Path, tmp_path: Path) -> None:
     import fcntl
 

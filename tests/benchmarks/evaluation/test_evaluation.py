@@ -60,6 +60,7 @@ def test_kfold_is_surprises_row_for_row(n: int, folds: int, seed: int) -> None:
         assert (ours[0].tolist(), ours[1].tolist()) == (train, test)
 
 
+@pytest.mark.slow
 def test_kfold_of_movielens_has_the_published_check_values(movielens: Dataset) -> None:
     train, test = kfold(movielens.ratings, 5, 0, 0)
     assert test[:8].tolist() == [3582, 60498, 53227, 21333, 3885, 51521, 84261, 10685]

@@ -89,6 +89,7 @@ def slow_candidates(protocol: Protocol, user: int, train: Ratings, test: Ratings
 @pytest.mark.parametrize("name", PROTOCOLS)
 @given(st.integers(0, 10**6), st.booleans(), st.integers(1, 30))
 @settings(max_examples=30, deadline=None)
+@pytest.mark.slow
 def test_every_protocol_equals_its_slow_definition(
     name: str, seed: int, ties: bool, k: int
 ) -> None:

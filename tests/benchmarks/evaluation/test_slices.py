@@ -257,6 +257,7 @@ def sliced(record: Record, level: float) -> Record:
     return replace(record, slices=[Slice(**entry) for entry in entries])
 
 
+@pytest.mark.slow
 def test_nothing_is_averaged_over_some_folds_and_old_records_have_no_section(
     tmp_path: Path,
 ) -> None:
@@ -280,6 +281,7 @@ def test_nothing_is_averaged_over_some_folds_and_old_records_have_no_section(
     assert "For whom?" not in text
 
 
+@pytest.mark.slow
 def test_metrics_that_no_column_shows_are_defined_below_the_tables(tmp_path: Path) -> None:
     directory = write(tmp_path, [sliced(record, 0.9) for record in normal()])
     results = Results.read(directory)

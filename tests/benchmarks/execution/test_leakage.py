@@ -252,6 +252,7 @@ def validate_on_test(patch: Patch) -> None:
 
 
 @pytest.mark.parametrize("spec", [*LEARNERS, "global-mean", "cheats-early-stopper"])
+@pytest.mark.slow
 def test_answers_do_not_depend_on_the_test_part(bench: Bench, spec: str) -> None:
     check_blind(bench, spec)
 
@@ -266,6 +267,7 @@ def test_answers_do_not_depend_on_the_test_part(bench: Bench, spec: str) -> None
         ("cheats-early-stopper", validate_on_test),
     ],
 )
+@pytest.mark.slow
 def test_a_harness_that_leaks_the_test_part_is_caught(
     bench: Bench, monkeypatch: Patch, spec: str, broken: Callable[[Patch], None]
 ) -> None:
@@ -499,6 +501,7 @@ def judge_trials_by_the_test_part(patch: Patch) -> None:
 
 
 @pytest.mark.parametrize("spec", SEARCHED)
+@pytest.mark.slow
 def test_a_search_does_not_depend_on_the_test_part(bench: Bench, spec: str) -> None:
     check_search_is_blind(bench, spec)
 
@@ -507,6 +510,7 @@ def test_a_search_does_not_depend_on_the_test_part(bench: Bench, spec: str) -> N
 @pytest.mark.parametrize(
     "broken", [let_test_rows_into_the_inner_part, judge_trials_by_the_test_part]
 )
+@pytest.mark.slow
 def test_a_harness_that_lets_a_search_see_the_test_part_is_caught(
     bench: Bench, monkeypatch: Patch, spec: str, broken: Callable[[Patch], None]
 ) -> None:
@@ -589,6 +593,7 @@ def check_means(directory: Path) -> None:
             assert value == pytest.approx(np.mean(known), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_best_fold_and_the_mean_of_survivors_are_caught(
     tmp_path: Path, monkeypatch: Patch
 ) -> None:
@@ -638,6 +643,7 @@ def sample_the_test_part(patch: Patch) -> None:
 
 
 @pytest.mark.parametrize("broken", [rate_first, sample_the_test_part])
+@pytest.mark.slow
 def test_test_pairs_told_before_the_ranking_are_caught(
     bench: Bench, monkeypatch: Patch, broken: Callable[[Patch], None]
 ) -> None:
@@ -691,6 +697,7 @@ def check_alone_as_in_company(bench: Bench, spec: str, forget: Callable[[], None
     ), "a fold depends on what ran before"
 
 
+@pytest.mark.slow
 def test_an_algorithm_that_remembers_in_a_file_is_found_out(bench: Bench, tmp_path: Path) -> None:
     check_alone_as_in_company(bench, "numpy-sgd[n_epochs=2]", lambda: None)
     file = tmp_path / "hoard"

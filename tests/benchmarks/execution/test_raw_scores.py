@@ -69,6 +69,7 @@ class Shifted(Recommender):
         return (signs * self.answer).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_stars_times_twenty_give_the_same_errors_times_twenty(measure: Measure) -> None:
     """Hyperparameters act in rating points, so als and numba-sgd fell behind a constant."""
     rows = ["global-mean", "als", "numba-sgd[n_factors=10]", "surprise-svd", "surprise-slope-one"]
@@ -90,6 +91,7 @@ def test_stars_times_twenty_give_the_same_errors_times_twenty(measure: Measure) 
         assert times_twenty.fold and times_twenty.fold.threshold == 80, "relevance is the data's"
 
 
+@pytest.mark.slow
 def test_a_plugin_keeps_its_data(measure: Measure) -> None:
     (record,) = measure(["shifted[answer=60]"], a=20)
     assert record.units == "data"
@@ -97,6 +99,7 @@ def test_a_plugin_keeps_its_data(measure: Measure) -> None:
 
 
 @pytest.mark.parametrize("answer", [1e30, 40.0])
+@pytest.mark.slow
 def test_finite_nonsense_has_diverged(measure: Measure, answer: float) -> None:
     """Clipped, plus and minus 1e30 had a RMSE of 2.68 and the status ok."""
     (record,) = measure([f"shifted[answer={answer}]"])
@@ -107,6 +110,7 @@ def test_finite_nonsense_has_diverged(measure: Measure, answer: float) -> None:
     assert record.raw_scores and record.raw_scores.highest == pytest.approx(answer)
 
 
+@pytest.mark.slow
 def test_a_record_keeps_the_range_and_the_clipped_share(measure: Measure) -> None:
     (record,) = measure(["shifted[answer=3.5]"])
     assert record.status == "ok"

@@ -104,6 +104,7 @@ def candidates(train: Ratings, user: int) -> NDArray[np.int64]:
 
 @given(st.integers(0, 10**6))
 @settings(max_examples=10, deadline=None)
+@pytest.mark.slow
 def test_scores_without_ties_have_scikit_learns_numbers(seed: int) -> None:
     train, test, scores = scenario(seed, ties=False)
     answers = collect_answers(Fixed(scores), train, test, Evaluation(KS), 0, direct)

@@ -9,6 +9,7 @@ from recbench.benchmarks.models import Latency, describe_latency, measure_latenc
 from tests.benchmarks.models.conftest import Shop
 
 
+@pytest.mark.slow
 def test_one_user_at_a_time_and_all_in_bulk(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("N_DRAWN", "N_IN_BULK"):
         monkeypatch.setattr(f"recbench.benchmarks.models.latency.{name}", 50)

@@ -13,6 +13,7 @@ from recbench.reports.results import Results
 from tests.benchmarks.models.conftest import Shop
 
 
+@pytest.mark.slow
 def test_a_row_of_a_run_says_what_it_was_worth_there(shop: Shop) -> None:
     described = read_description(shop.model("pure-svd[n_factors=2]"))
     assert described.parameters["n_factors"] == 2

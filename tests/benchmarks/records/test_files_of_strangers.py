@@ -99,6 +99,7 @@ CONTENTS: dict[str, bytes | None] = {
 
 @pytest.mark.parametrize("kind", CONTENTS)
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.slow
 def test_whatever_stands_in_a_file_no_command_breaks(
     runs: Path, odd: Path, name: str, kind: str
 ) -> None:
@@ -132,6 +133,7 @@ FIELDS: list[tuple[str, tuple[Any, ...], object]] = [
 
 
 @pytest.mark.parametrize(("name", "place", "value"), FIELDS)
+@pytest.mark.slow
 def test_whatever_a_field_holds_no_command_breaks(
     runs: Path, odd: Path, name: str, place: tuple[Any, ...], value: object
 ) -> None:

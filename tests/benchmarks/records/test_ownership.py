@@ -325,6 +325,7 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "name", ["report.md", "report.html", "report.sha256", "figures/accuracy.svg"]
 )
+@pytest.mark.slow
 def test_a_report_does_not_replace_a_strangers(name: str, invented: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / name).parent.mkdir(parents=True)

@@ -369,6 +369,7 @@ def three_parts(
 
 @given(st.integers(30, 300), st.floats(0.1, 0.9), st.floats(0.05, 0.95), st.integers(0, 1000))
 @settings(max_examples=50, deadline=None)
+@pytest.mark.slow
 def test_new_users_are_held_out_whole(n: int, share: float, told: float, seed: int) -> None:
     data = dataset(n, seed)
     users = data.ratings.users

@@ -222,6 +222,7 @@ def prefer_dice(search: RowSearch, n_trials: int) -> RowSearch:
     return search
 
 
+@pytest.mark.slow
 def test_words_and_truths_are_searched_and_found() -> None:
     search = prefer_dice(RowSearch(make_cell("item-knn"), design(40)), 40)
     words = [str(trial.tried["similarity"]) for trial in search.trials]

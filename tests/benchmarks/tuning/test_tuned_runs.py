@@ -68,6 +68,7 @@ def tuned(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_every_row_with_numbers_is_there_twice(tuned: Path) -> None:
     records = Run(tuned).records()
     rows = list(dict.fromkeys(record.cell.row for record in records))
@@ -112,6 +113,7 @@ def test_trials_are_cells_on_the_training_part_of_their_own_fold(tuned: Path) ->
     assert metrics == {"user-item-bias": "rmse", "ease": "ndcg@10"}
 
 
+@pytest.mark.slow
 def test_a_second_run_keeps_everything_and_more_trials_go_on_from_there(
     bench: Bench, tuned: Path, tmp_path: Path
 ) -> None:
@@ -185,6 +187,7 @@ def outcome(out: Path) -> list[tuple[History, float | None]]:
     return outcomes
 
 
+@pytest.mark.slow
 def test_a_kill_at_trial_23_and_a_resume_give_the_same_best(bench: Bench, tmp_path: Path) -> None:
     request = bench.request("user-item-bias", tune="26", split="holdout", folds=None)
     bench.tune(tmp_path / "whole", request)

@@ -25,6 +25,7 @@ def latest_small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
             pytest.skip(f"{NAME} cannot be had here: {error}")
 
 
+@pytest.mark.slow
 def test_the_counts_are_the_published_ones(latest_small: Dataset) -> None:
     ratings = latest_small.ratings
     assert (len(ratings), ratings.n_users, ratings.n_items) == (100_004, 671, 9066)
@@ -35,6 +36,7 @@ def test_the_counts_are_the_published_ones(latest_small: Dataset) -> None:
     assert [source.sha256 for source in latest_small.provenance.sources] == [PACKAGE_SHA256]
 
 
+@pytest.mark.slow
 def test_films_have_titles_years_and_genres(latest_small: Dataset) -> None:
     catalogue = latest_small.catalogue
     place = latest_small.item_ids.tolist().index(1)

@@ -466,6 +466,7 @@ def test_mutated_users_are_parsed_as_the_reference_does_or_refused(
 # The real MovieLens 100k.
 
 
+@pytest.mark.slow
 def test_movielens_is_the_same_from_the_archive_and_from_the_wheel(
     movielens: Dataset,
     tmp_path: Path,

@@ -177,6 +177,7 @@ def default_twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return write_simulated_netflix(0.06, 0)
 
 
+@pytest.mark.slow
 def test_the_twin_is_within_its_tolerances(default_twin: Path) -> None:
     rows = compute_calibration(default_twin, 0.06)
     off = [
@@ -197,6 +198,7 @@ def test_the_twin_is_within_its_tolerances(default_twin: Path) -> None:
     assert 0.06 * next(row.simulated for row in rows if row.name == "filtered ratings") > 200_000
 
 
+@pytest.mark.slow
 def test_the_truth_is_unbiased(default_twin: Path) -> None:
     raw = read_ratings([default_twin / "combined_data_1.txt"])
     users, movies, stars, _ = raw.select(raw.user_counts >= 0, raw.movie_counts >= 0)
@@ -206,6 +208,7 @@ def test_the_truth_is_unbiased(default_twin: Path) -> None:
         assert abs(float((stars[near] - expected[near]).mean())) < 0.03
 
 
+@pytest.mark.slow
 def test_the_twin_has_the_oddities_of_the_real_data(default_twin: Path) -> None:
     raw = read_ratings([default_twin / "combined_data_1.txt"])
     users, _, stars, days = raw.select(raw.user_counts >= 0, raw.movie_counts >= 0)
@@ -235,6 +238,7 @@ def test_the_twin_has_the_oddities_of_the_real_data(default_twin: Path) -> None:
         (default_twin / "movie_titles.csv").read_bytes().decode()
 
 
+@pytest.mark.slow
 def test_overviews_follow_the_planted_factors(default_twin: Path) -> None:
     twin = Twin.load(default_twin)
     titles = movie_texts(default_twin)
@@ -306,6 +310,7 @@ def test_absent_files_are_simulated_once_and_said_to_be(data: Path) -> None:
     assert other.digest != found.digest
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     contents = []
     for name in ("a", "b"):
@@ -315,6 +320,7 @@ def test_the_same_seed_gives_the_same_bytes(data: Path, monkeypatch: pytest.Monk
     assert contents[0] == contents[1]
 
 
+@pytest.mark.slow
 def test_two_writers_write_once(data: Path) -> None:
     found: list[tuple[Path, int]] = []
 

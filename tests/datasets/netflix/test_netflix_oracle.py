@@ -29,6 +29,7 @@ def data(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
+@pytest.mark.slow
 def test_the_truth_is_that_of_the_pairs_and_mapped_from_the_cache(data: Path) -> None:
     found = load(SMALL)
     assert isinstance(found.truth, np.memmap) and not found.truth.flags.writeable
@@ -53,6 +54,7 @@ def test_the_truth_is_that_of_the_pairs_and_mapped_from_the_cache(data: Path) ->
         assert abs(float((found.ratings.values[near] >= 4).mean() - likely[near].mean())) < 0.03
 
 
+@pytest.mark.slow
 def test_too_many_pairs_have_no_truth_but_a_remark(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

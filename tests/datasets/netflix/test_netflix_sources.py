@@ -154,6 +154,7 @@ def test_every_form_gives_the_same_ratings(folder: Path, place: Place) -> None:
 
 
 @pytest.mark.parametrize("place", [place_zip, place_movies])
+@pytest.mark.slow
 def test_a_changed_file_is_read_again(folder: Path, place: Place) -> None:
     place(folder)
     before = load("netflix").digest
@@ -415,6 +416,7 @@ def fast_probe(text: bytes) -> list[tuple[int, int, int]]:
         ),
     ],
 )
+@pytest.mark.slow
 def test_mutated_texts_give_what_a_slow_parser_gives_or_an_error(
     good: bytes, alphabet: bytes, fast: Callable[[bytes], object], slow: Callable[[bytes], object]
 ) -> None:

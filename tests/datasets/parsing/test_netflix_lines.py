@@ -50,6 +50,7 @@ def test_the_parser_agrees_with_a_slow_one(
     assert parsed(path) == reference(text)
 
 
+@pytest.mark.slow
 def test_mutated_files_give_the_slow_parsers_rows_or_an_error(tmp_path: Path) -> None:
     good = b"1:\n12,3,2005-09-06\n345,5,2004-12-31\n2:\r\n12,1,2000-02-29\r\n7,4,2003-01-01"
     rng = random.Random(0)

@@ -91,6 +91,7 @@ RATING_FORMATS = {
 
 
 @pytest.mark.parametrize("kind", RATING_FORMATS)
+@pytest.mark.slow
 def test_mutated_ratings_are_parsed_as_the_reference_does_or_refused(kind: str) -> None:
     text, line_format = RATING_FORMATS[kind]
     assert parse_lines(text, line_format) == reference_lines(text, line_format)
@@ -110,6 +111,7 @@ def test_mutated_ratings_are_parsed_as_the_reference_does_or_refused(kind: str) 
     assert min(outcomes.values()) > 400
 
 
+@pytest.mark.slow
 def test_lines_that_span_blocks(tmp_path: Path) -> None:
     lines = [b"%d,%d,%.1f,%d\n" % (k % 900 + 1, k + 1, k % 9 / 2 + 0.5, k) for k in range(400_000)]
     text = CSV[:33] + b"".join(lines)

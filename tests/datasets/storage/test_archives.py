@@ -98,6 +98,7 @@ def test_links_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a.zip", "a.tar.gz"])
+@pytest.mark.slow
 def test_bombs_are_refused_before_they_burst(tmp_path: Path, kind: str) -> None:
     path = pack(tmp_path / kind, {"ratings.csv": bytes(ALWAYS_FINE + 1)})
     assert path.stat().st_size < 200_000
@@ -286,6 +287,7 @@ def test_in_one_pass_the_tar_inside_a_tar_is_read_and_inspected(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_truncated_and_damaged_archives_are_refused(tmp_path: Path, kind: str) -> None:
     """Cut or changed anywhere: the right content, or the loader's own error."""
     packed = pack(tmp_path / kind).read_bytes()
@@ -388,6 +390,7 @@ def test_a_wrong_checksum_leaves_nothing_behind(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_what_cannot_be_reached_or_is_not_there_is_missing_data(tmp_path: Path) -> None:
     with pytest.raises(MissingData, match=r"ml-1m\.zip cannot be reached \(ConnectionError\)"):
         download_file("http://127.0.0.1:9/ml-1m.zip", None, tmp_path / "ml-1m.zip")

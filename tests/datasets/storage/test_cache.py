@@ -272,6 +272,7 @@ def test_processes_that_want_the_same_data_parse_it_once(tmp_path: Path) -> None
     assert (tmp_path / "parsed").read_text() == "x"
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_process_that_is_killed_while_it_writes_takes_over(tmp_path: Path) -> None:
     (tmp_path / "source").write_text("source")
     doomed = SPAWN.Process(target=parse_slowly, args=(str(tmp_path),), kwargs={"crash": True})
@@ -442,6 +443,7 @@ def test_entries_of_versions_without_a_mark_are_known_by_their_form(tmp_path: Pa
     assert not entry.exists()
 
 
+@pytest.mark.slow
 def test_what_a_killed_writer_of_the_simulated_netflix_left_goes_and_nothing_else(
     tmp_path: Path,
 ) -> None:

@@ -224,6 +224,7 @@ def slow_reference(text: bytes) -> tuple[list[str], int]:
     return [best[title][2] if title in best else "" for title in TITLES], malformed
 
 
+@pytest.mark.slow
 def test_mutated_metadata_means_what_the_reference_says_or_is_refused(tmp_path: Path) -> None:
     """2,000 mutations."""
     rng = random.Random(0)

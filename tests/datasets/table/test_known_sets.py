@@ -219,6 +219,7 @@ def test_the_table_has_enough_sets_and_each_of_these() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.slow
 def test_what_the_readme_says_reads_the_set(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,6 +56,7 @@ REFUSED: dict[str, list[str]] = {
 
 
 @pytest.mark.parametrize("case", [*REFUSED, *CODES])
+@pytest.mark.slow
 def test_every_suggestion_can_be_typed_and_goes_on(tmp_path: Path, case: str) -> None:
     """Each is read, or refused for another reason whose suggestions are then read."""
     if case in CODES:
@@ -153,6 +154,7 @@ def test_given_options_stay_in_what_is_proposed(tmp_path: Path) -> None:
     assert is_read(suggestion)
 
 
+@pytest.mark.slow
 def test_fuzzed_files_of_every_kind_are_read_or_refused(tmp_path: Path) -> None:
     """Whatever is cut out of a file or written into it: it is read or refused, no traceback."""
     rng = random.Random(7)

@@ -517,6 +517,7 @@ def mutations(rng: random.Random, separator: str) -> Callable[[bytes], bytes]:
 
 
 @pytest.mark.parametrize("separator", [",", "\t", ";", "|", "::"])
+@pytest.mark.slow
 def test_mutated_tables_mean_what_the_reference_says_or_are_refused(
     tmp_path: Path, separator: str
 ) -> None:
@@ -566,6 +567,7 @@ def test_mutated_tables_mean_what_the_reference_says_or_are_refused(
 
 
 @pytest.mark.parametrize("dialect", ["plain", "quoted", "iso", "colons", "hashed"])
+@pytest.mark.slow
 def test_long_tables_are_read_fast_and_mean_the_same(
     tmp_path: Path, dialect: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -651,6 +653,7 @@ def test_a_parquet_page_that_becomes_gigabytes_is_refused_before_it_is_read(tmp_
         datasets.load(f"table:{tmp_path / 't.parquet'}")
 
 
+@pytest.mark.slow
 def test_damaged_parquet_is_refused_in_words(tmp_path: Path) -> None:
     """Cut or changed anywhere: the ratings, or the loader's own error; also lies about its size."""
     path = tmp_path / "t.parquet"

@@ -53,6 +53,7 @@ def figures(found: dict[str, Any]) -> dict[str, Figure]:
 
 
 @pytest.mark.parametrize("kind", ODD)
+@pytest.mark.slow
 def test_labels_are_whole_and_do_not_collide(kind: str) -> None:
     ratings, how = ODD[kind]
     found = profile_of(dataset(ratings, **how))

@@ -54,6 +54,7 @@ def test_the_front_is_what_nothing_beats_ties_included(
     assert [point.time for point in best] == sorted(point.time for point in best)
 
 
+@pytest.mark.slow
 def test_the_words_name_the_front_and_never_the_oracle(tmp_path: Path, whole: Results) -> None:
     (said,) = scatter.describe_front(whole, "rmse")
     best = scatter.pareto_front(scatter.find_points(whole, "rmse"), find_metric("rmse"))
@@ -79,6 +80,7 @@ def test_the_words_where_there_is_little_to_say(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("phase", ["convert", "rank"])
+@pytest.mark.slow
 def test_work_outside_of_fit_counts(tmp_path: Path, phase: str) -> None:
     """A row that is worse, and slow in a phase that is not fit, was on the front."""
     records = []
@@ -122,5 +124,6 @@ def overlapping(seed: int, n: int) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_names_beside_points_lie_on_nothing(seed: int) -> None:
     assert overlapping(seed, 48) == []

@@ -22,6 +22,7 @@ def measure(out: Path, file: Path, split: str) -> list[Record]:
 
 
 @pytest.mark.parametrize("split", ["time[folds=3]", "time[at=0.5,folds=2,window=1d]", "time"])
+@pytest.mark.slow
 def test_each_cut_is_a_fold_with_its_counts(ratings_file: Path, tmp_path: Path, split: str) -> None:
     records = measure(tmp_path / "run", ratings_file, split)
     n_cuts = int(re.findall(r"folds=(\d)", f"{split}folds=1")[0])

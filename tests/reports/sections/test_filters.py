@@ -72,6 +72,7 @@ def test_an_identity_has_tau_one_and_a_reversal_minus_one() -> None:
     assert find_effect(plain, kept[:1]) is None
 
 
+@pytest.mark.slow
 def test_the_report_has_the_means_of_the_records(ratings_file: Path, tmp_path: Path) -> None:
     name = f"table:{ratings_file}"
     rows = ("item-mean", "user-item-bias", "ease")

@@ -89,6 +89,7 @@ def test_who_overtakes_whom_and_where() -> None:
     assert nothing == []
 
 
+@pytest.mark.slow
 def test_the_report_has_the_points_of_the_records(ratings_file: Path, tmp_path: Path) -> None:
     name = f"table:{ratings_file}"
     rows = ("item-mean", "user-item-bias", "ease")

@@ -35,6 +35,7 @@ from tests.reports.invented_runs import (
 from tests.reports.pages import page
 
 
+@pytest.mark.slow
 def test_no_answers_no_interval(tmp_path: Path) -> None:
     directory = write(tmp_path, normal())
     for path in directory.glob("records/*.npz"):
@@ -46,6 +47,7 @@ def test_no_answers_no_interval(tmp_path: Path) -> None:
     build(directory)
 
 
+@pytest.mark.slow
 def test_too_few_users_are_said_to_be_too_few(tmp_path: Path) -> None:
     """Of twelve users nothing is said: no interval, no tie, no best within uncertainty, and never a
     nan.
@@ -69,6 +71,7 @@ def test_too_few_users_are_said_to_be_too_few(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_markdown_has_the_numbers_of_its_pictures(half: Results) -> None:
     markdown = page(half.run.directory, "md")
     part = markdown.partition("## How accurate?")[2].partition("\n## ")[0]
@@ -91,6 +94,7 @@ def test_markdown_has_the_numbers_of_its_pictures(half: Results) -> None:
     assert "Below a number: its 95 % interval over users." in part
 
 
+@pytest.mark.slow
 def test_only_the_first_folds_are_shown_and_it_is_said(tmp_path: Path) -> None:
     records = [
         ok(cell(name, fold, 15), LEVELS[name])
@@ -103,6 +107,7 @@ def test_only_the_first_folds_are_shown_and_it_is_said(tmp_path: Path) -> None:
     assert "Of 15 folds the first 12 are shown" in page(directory, "html")
 
 
+@pytest.mark.slow
 def test_pairs_are_tested_all_together() -> None:
     """Twelve equal algorithms: in 19 of 20 studies none of the 66 pairs is told apart; one far off
     always is.
@@ -180,6 +185,7 @@ def test_the_headline_ranking_is_of_the_standard_protocol(
     assert replace(whole, about=whole.about.replaced(metrics=columns)).first_ranking() == first
 
 
+@pytest.mark.slow
 def test_the_summary_doubts_a_row_as_good_as_the_oracle(tmp_path: Path) -> None:
     """Without another run to compare with: nothing but the truth is as good as the truth."""
     oracle = [ok(cell("oracle", fold), min(LEVELS.values())) for fold in range(5)]

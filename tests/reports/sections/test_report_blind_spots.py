@@ -32,6 +32,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return Results.read(write(tmp_path_factory.mktemp("run"), normal(), timed=True))
 
 
+@pytest.mark.slow
 def test_no_winner_where_the_data_name_none(results: Results) -> None:
     hidden = hide(results, "every rating is relevant", "precision@10", "recall@10", "ndcg@10")
     said = " ".join(summarise_run(hidden))
@@ -56,6 +57,7 @@ def test_no_winner_where_the_data_name_none(results: Results) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_run_without_blind_spots_has_no_section_of_them(results: Results) -> None:
     names = [part.name for part in describe_sections(describe_run(results))]
     assert "blind_spots" not in names
@@ -73,6 +75,7 @@ def test_equal_times_are_no_future_that_could_be_kept_out(results: Results) -> N
     assert not ignores_times(hidden)
 
 
+@pytest.mark.slow
 def test_a_run_on_equal_ratings_says_so_first_and_last(tmp_path: Path) -> None:
     lines = ["user,item,rating"]
     for user in range(24):

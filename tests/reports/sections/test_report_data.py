@@ -47,6 +47,7 @@ def run(directory: Path, found: dict[str, Any] | None, **data: Any) -> tuple[str
     return in_html[0], in_markdown[1]
 
 
+@pytest.mark.slow
 def test_without_a_profile_the_section_says_what_is_missing(tmp_path: Path) -> None:
     html, markdown = run(tmp_path, None)
     for text in (html, markdown):
@@ -60,6 +61,7 @@ def test_without_a_profile_the_section_says_what_is_missing(tmp_path: Path) -> N
     assert not list((tmp_path / "figures").glob("data-*"))
 
 
+@pytest.mark.slow
 def test_filters_stand_with_the_data_and_nowhere_else(tmp_path: Path) -> None:
     _, markdown = run(tmp_path, known())
     assert "1,000 → 943" in markdown and "No filter" not in markdown
@@ -68,6 +70,7 @@ def test_filters_stand_with_the_data_and_nowhere_else(tmp_path: Path) -> None:
     assert "No filter was applied." in markdown
 
 
+@pytest.mark.slow
 def test_with_a_profile_numbers_and_pictures_are_its_own(tmp_path: Path) -> None:
     found = known()
     html, markdown = run(tmp_path, found)
@@ -94,6 +97,7 @@ def test_with_a_profile_numbers_and_pictures_are_its_own(tmp_path: Path) -> None
         assert (tmp_path / f"figures/{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_captions_name_the_highest_bar(tmp_path: Path) -> None:
     stars = {
         "values": [1.0, 2.5, 3.0],
@@ -136,6 +140,7 @@ def test_same_profile_same_bytes(tmp_path: Path) -> None:
         ), one.name
 
 
+@pytest.mark.slow
 def test_simulated_data_say_so_in_every_picture(tmp_path: Path) -> None:
     quantity = {"name": "mean", "target": 1234.0, "tolerance": 0.05, "simulated": 3.61}
     html, markdown = run(tmp_path, known(), **SIMULATED, calibration=[quantity])
@@ -155,6 +160,7 @@ def test_a_profile_of_other_data_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["one rating", "no times", "wide scale"])
+@pytest.mark.slow
 def test_odd_data_have_a_section_too(kind: str, tmp_path: Path) -> None:
     ratings, how = ODD[kind]
     _, markdown = run(tmp_path, profile_of(dataset(ratings, **how)) | {"digest": DATA["digest"]})

@@ -130,6 +130,7 @@ def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
         ("time[at=0.9]", "yes", "split time[at=0.9]"),
     ],
 )
+@pytest.mark.slow
 def test_whether_the_future_is_kept_out_goes_by_the_split(
     split: str, answer: str, because: str, tmp_path: Path
 ) -> None:
@@ -162,6 +163,7 @@ def test_protocols_of_others_are_named(column: str, question: str, tmp_path: Pat
     assert column in found[question][1]
 
 
+@pytest.mark.slow
 def test_every_cell_has_its_key_and_every_row_its_source(tmp_path: Path) -> None:
     records = [ok(cell("surprise-svd", fold), 0.934) for fold in range(5)]
     cells = [replace(record.cell, libraries={"surprise": "1.1.5"}) for record in records]
@@ -222,6 +224,7 @@ def test_each_split_has_its_own_sizes(two_splits: Results) -> None:
     assert pairs["users in ranking metrics a fold"] == "930 of 943"
 
 
+@pytest.mark.slow
 def test_a_failure_elsewhere_names_its_split(two_splits: Results) -> None:
     (entry,) = list_failures(two_splits)
     assert (entry.row, entry.folds) == ("random", ("time fold 0",))

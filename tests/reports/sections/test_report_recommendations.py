@@ -6,6 +6,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from recbench.benchmarks.records.examples import (
     FILE,
     Answer,
@@ -218,6 +220,7 @@ def test_failed_cells_and_users_about_whom_nothing_was_asked(tmp_path: Path) -> 
         assert "No descriptions of the titles are known, so none are compared." in text
 
 
+@pytest.mark.slow
 def test_the_best_rated_titles_are_shown_where_the_profile_has_them(tmp_path: Path) -> None:
     entry = {"title": EVIL, "mean": 4.5, "n": 1234}
     entry |= {"weighted": 4.25}
@@ -253,6 +256,7 @@ def keras(
     return traced(ok(planned, 0.99), errors, validation)
 
 
+@pytest.mark.slow
 def test_learning_curves_in_words_and_numbers(tmp_path: Path) -> None:
     records = [
         record for record in normal() if record.cell.row in ("random", "item-mean", "surprise-svd")

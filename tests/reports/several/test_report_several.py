@@ -221,6 +221,7 @@ def test_bars_join_what_lies_within_the_critical_difference_and_never_overlap() 
     )
 
 
+@pytest.mark.slow
 def test_the_heatmaps_have_the_numbers_of_the_runs(three: list[Path], report: Path) -> None:
     markdown = (report / "report.md").read_text()
     html = (report / "report.html").read_text()
@@ -244,6 +245,7 @@ def test_the_heatmaps_have_the_numbers_of_the_runs(three: list[Path], report: Pa
     assert {row[0]: row[2] for row in times[1:]} == spent
 
 
+@pytest.mark.slow
 def test_mean_ranks_are_those_of_scipy(three: list[Path], report: Path) -> None:
     rows = table_below((report / "report.md").read_text(), "Mean rank over the data sets")
     for column, sign in (("rmse", 1), ("ndcg@10", -1)):
@@ -259,6 +261,7 @@ def test_mean_ranks_are_those_of_scipy(three: list[Path], report: Path) -> None:
         assert shown.get("popularity", "–") == "–" or column == "ndcg@10"
 
 
+@pytest.mark.slow
 def test_no_row_is_called_best_everywhere_unless_it_is(
     three: list[Path], report: Path, tmp_path: Path
 ) -> None:
@@ -290,6 +293,7 @@ def test_no_row_is_called_best_everywhere_unless_it_is(
     )
 
 
+@pytest.mark.slow
 def test_two_data_sets_have_no_diagram_and_say_why(three: list[Path], tmp_path: Path) -> None:
     build(*three[:2], out=tmp_path)
     assert "2 data sets are too few for a test of 4 rows" in (tmp_path / "report.md").read_text()
@@ -301,6 +305,7 @@ def test_two_data_sets_have_no_diagram_and_say_why(three: list[Path], tmp_path: 
     }
 
 
+@pytest.mark.slow
 def test_each_number_leads_to_its_run(three: list[Path], report: Path) -> None:
     build(three[0], sections=["failures"])
     html = build(*three, out=report, tex=True).read_text()
@@ -327,6 +332,7 @@ def test_same_runs_same_bytes(three: list[Path], tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_failed_and_absent_rows(three: list[Path], tmp_path: Path) -> None:
     def broken(record: Record) -> Record:
         lost = record.cell.algorithm == "item-mean" and record.cell.fold == 1
@@ -501,6 +507,7 @@ def test_a_report_on_several_does_not_overwrite_that_of_a_run(three: list[Path])
         build(three[1], out=three[0])
 
 
+@pytest.mark.slow
 def test_the_command_line(three: list[Path], tmp_path: Path) -> None:
     def run(*arguments: object) -> tuple[int, str]:
         result = CliRunner().invoke(application(main), [*map(str, arguments)])
@@ -551,6 +558,7 @@ def tuned(n_trials: int, damping: float) -> Change:
     return change
 
 
+@pytest.mark.slow
 def test_tuned_rows_are_compared_by_their_budget_and_not_by_what_was_chosen(tmp_path: Path) -> None:
     one = on(tmp_path / "one", "movielens-100k", tuned(4, 9.5))
     other = on(tmp_path / "other", "filmtrust", tuned(4, 60.0))
