@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 
 from recbench.adapters import Recommender, available, create
 from recbench.benchmarks.metrics import Evaluation
@@ -10,10 +9,11 @@ from recbench.benchmarks.planning.suite import PlannedRow, hyperparameters_of
 from recbench.benchmarks.records import (
     Cell,
     Run,
-    answers_source,
+    answers_sources,
     distributions_by_module,
     is_plugin,
     plugin_source,
+    version_of,
 )
 from recbench.benchmarks.splits import digest_of_split, is_seeded, refuse_empty_parts
 from recbench.benchmarks.tuning import (
@@ -54,10 +54,7 @@ def library_versions(adapter: type[Recommender]) -> dict[str, str]:
 
     for module in ("numpy", "scipy", *adapter.requires):
         distribution = owners.get(module, [module])[0]
-        try:
-            versions[module] = version(distribution)
-        except PackageNotFoundError:
-            versions[module] = ""
+        versions[module] = version_of(distribution)
     return versions
 
 
@@ -73,6 +70,7 @@ def plan_cells(dataset: Dataset, rows: Iterable[PlannedRow], design: Design) -> 
     seeds = _seeds_of(design)
     _refuse_empty_parts(dataset, rows, design, [split_seed for split_seed, _ in seeds])
 
+    sources = answers_sources(available()[row.algorithm] for row in rows)
     digest = digest_of_split(dataset, design.split)
     protocol = design.evaluation.to_json()
     cells = []
@@ -80,7 +78,6 @@ def plan_cells(dataset: Dataset, rows: Iterable[PlannedRow], design: Design) -> 
         adapter = available()[row.algorithm]
         parameters = hyperparameters_of(create(row.algorithm, row.given))
         libraries = library_versions(adapter)
-        source = answers_source(adapter)
         of_row: list[Cell] = []
         for split_seed, seed in seeds:
             of_row += [
@@ -99,7 +96,7 @@ def plan_cells(dataset: Dataset, rows: Iterable[PlannedRow], design: Design) -> 
                     protocol=protocol,
                     threads=design.threads,
                     split_seed=split_seed,
-                    source=source,
+                    source=sources[adapter],
                 )
                 for fold in range(design.n_folds)
             ]

@@ -16,7 +16,7 @@ from recbench.benchmarks.records.csv_table import (
 )
 from recbench.benchmarks.records.custody import Custody, blame_cell
 from recbench.benchmarks.records.describe import describe_algorithms, describe_data
-from recbench.benchmarks.records.distributions import distributions_by_module
+from recbench.benchmarks.records.distributions import distributions_by_module, version_of
 from recbench.benchmarks.records.examples import (
     ENOUGH_TEST_RATINGS,
     Answer,
@@ -58,6 +58,7 @@ from recbench.benchmarks.records.record import (
 from recbench.benchmarks.records.schema import unreadable_record_error
 from recbench.benchmarks.records.source import (
     answers_source,
+    answers_sources,
     evaluation_source,
     is_of_session,
     is_plugin,
@@ -94,6 +95,7 @@ __all__ = [
     "Run",
     "RunDescription",
     "answers_source",
+    "answers_sources",
     "blame_cell",
     "claim_directory",
     "csv_row",
@@ -117,6 +119,7 @@ __all__ = [
     "refuse_foreign_report",
     "table_values",
     "unreadable_record_error",
+    "version_of",
     "write_examples",
     "write_table",
 ]

@@ -5,6 +5,7 @@ So a report needs nothing but the run's directory.
 
 import inspect
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from importlib.metadata import metadata
 
 from recbench.adapters import Recommender, available
@@ -73,12 +74,15 @@ def _describe_libraries(
         version = versions.get(module)
         if version:
             distribution = owners[module][0]
-            libraries.append(f"{distribution} {version} ({_licence_of(distribution)})")
+            libraries.append(f"{distribution} {version} ({_licence_of(distribution, version)})")
     return libraries
 
 
-def _licence_of(distribution: str) -> str:
+@lru_cache(maxsize=256)
+def _licence_of(distribution: str, version: str) -> str:
     """The licence of an installed distribution, as its metadata say, or that they say none.
+
+    Read once for each `version`, which is the one that is installed.
 
     That is the expression, the classifier, or the first line of what stands there.
     """

@@ -82,9 +82,16 @@ def answers_source(adapter: type[Recommender]) -> str:
 
     UsageError if its module has no file that could be read.
     """
-    digests = _digest_modules([*QUESTIONS, *PARTS], None, PARTS)
-    digests |= _digest_adapter(adapter)
-    return _hash_digests(digests)
+    return answers_sources([adapter])[adapter]
+
+
+def answers_sources(adapters: Iterable[type[Recommender]]) -> dict[type[Recommender], str]:
+    """`answers_source` of each of the adapters; the harness's own code is read once for all.
+
+    UsageError if the module of one has no file that could be read.
+    """
+    harness = _digest_modules([*QUESTIONS, *PARTS], None, PARTS)
+    return {adapter: _hash_digests(harness | _digest_adapter(adapter)) for adapter in adapters}
 
 
 def is_plugin(adapter: type[Recommender]) -> bool:

@@ -58,7 +58,13 @@ def file_of(spec: ModuleSpec | None) -> Path | None:
     """The file of a module, resolved; None if it has none."""
     if spec is None or spec.origin is None or not spec.has_location:
         return None
-    return Path(spec.origin).resolve()
+    return _resolve(spec.origin)
+
+
+@lru_cache(maxsize=4096)
+def _resolve(origin: str) -> Path:
+    """The path without links: it is asked for thousands of times, and links stay what they are."""
+    return Path(origin).resolve()
 
 
 @dataclass(frozen=True)
