@@ -14,6 +14,7 @@ from recbench.benchmarks.models import (
     Model,
     RecommendedLists,
     bar_items_by_option,
+    compare_own_ratings,
     describe_latency,
     load_model,
     measure_latency,
@@ -66,6 +67,13 @@ def recommend(
         list[str] | None,
         Option(help="the only candidates: a file with an id on each line, or a genre; repeatable"),
     ] = None,
+    closeness: Annotated[
+        bool,
+        Option(
+            "--closeness",
+            help="what is predicted for what --user has rated, the closest first",
+        ),
+    ] = False,
     latency: Annotated[
         bool,
         Option("--latency", help="how long one user's list takes, and how many users a second"),
@@ -89,6 +97,8 @@ def recommend(
     _refuse_contradiction(
         user, history, item, all_users=all_users, out=out, similar=similar, latency=latency
     )
+    if closeness and (not user or item is not None):
+        raise UsageError("--closeness: of whom? Name users with --user, and no --item")
 
     console = open_console(soft_wrap=True)
     model = load_model(directory)
@@ -123,6 +133,11 @@ def recommend(
             print_lines(console, [f"{n_lines:,} recommendations for {n_users:,} users: {out}"])
         else:
             print_lines(console, _list_for_new_users(model, histories, lists))
+        return FINE
+
+    if closeness:
+        for name in user or []:
+            print_lines(console, _list_by_closeness(model, name, top))
         return FINE
 
     for name in user or []:
@@ -273,6 +288,29 @@ def _predict(model: Model, user: str, item: str) -> str:
     else:
         answer = f"score {format_number(float(model.algorithm.score(users, items)[0]))}"
     return f"user {_legible(user)}, {_name(model, index)}: {answer}"
+
+
+def _list_by_closeness(model: Model, user: str, top: int) -> list[str]:
+    """What is predicted for a user's own ratings, the closest first, as lines."""
+    compared = compare_own_ratings(model, model.find_user(user))
+    if not compared:
+        return [f"user {_legible(user)} has rated nothing"]
+
+    shown = compared[:top]
+    lines = [
+        f"predictions for what user {_legible(user)} has rated, the closest first: {len(shown)} of "
+        f"{len(compared)}; the model has learned from these ratings, so others are further off"
+    ]
+    names = [_name(model, one.item) for one in shown]
+    width = max(map(len, names))
+    for place, (name, one) in enumerate(zip(names, shown, strict=True), 1):
+        lines.append(
+            f"{place:4}  {name:{width}}  rated {one.rating:g}  predicted {one.predicted:.4f}  "
+            f"off {one.error:.4f}"
+        )
+    mean_error = sum(one.error for one in compared) / len(compared)
+    lines.append(f"  off by {mean_error:.4f} on average, by {compared[-1].error:.4f} at most")
+    return lines
 
 
 def _list_similar(model: Model, item: str, n: int) -> list[str]:

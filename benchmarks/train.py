@@ -8,7 +8,12 @@ from typer import Argument, Option
 
 from recbench.benchmarks import api
 from recbench.benchmarks.console import FINE, import_plugin, print_lines, serve
-from recbench.benchmarks.models import Model, describe_choice, describe_epochs
+from recbench.benchmarks.models import (
+    Model,
+    describe_choice,
+    describe_epochs,
+    measure_training_precision,
+)
 from recbench.benchmarks.tuning import Trial
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError, format_seconds, make_legible, open_console
@@ -57,6 +62,14 @@ def train(
     trace: Annotated[
         bool, Option("--trace", help="print what the algorithm says of its epochs")
     ] = False,
+    training_precision: Annotated[
+        int | None,
+        Option(
+            help="print precision@K on the training ratings themselves, all items being candidates",
+            metavar="K",
+            min=1,
+        ),
+    ] = None,
     plugin: Annotated[
         list[str] | None, Option(help="module with more adapters; repeatable")
     ] = None,
@@ -95,8 +108,20 @@ def train(
     )
     if trace:
         print_lines(console, describe_epochs(model.description.training.trace))
+    if training_precision is not None:
+        print_lines(console, [_describe_training_precision(model, training_precision)])
     print_lines(console, _summarise(model, out))
     return FINE
+
+
+def _describe_training_precision(model: Model, k: int) -> str:
+    """The number, and what it is of, in a line."""
+    precision = measure_training_precision(model, k)
+    return (
+        f"training precision@{k} {precision:.4f}: of the {k} items that each user would be shown, "
+        "the share that the user has rated, all items being candidates and every rating counting; "
+        "it says what was learned by heart, and nothing of ratings to come"
+    )
 
 
 def _summarise(model: Model, out: Path) -> list[str]:

@@ -200,6 +200,16 @@ def _has_its_libraries(student: Student) -> None:
 
 
 @_law(
+    "with its defaults it breaks no law on purpose",
+    "make the mistake a value of a hyperparameter that is not its default, see `broken_law`",
+)
+def _breaks_no_law_by_default(student: Student) -> None:
+    broken = student.make().broken_law()
+    if broken is not None:
+        raise Broken(broken)
+
+
+@_law(
     "scores are float32, one a pair and one an item, finite, for every user and item",
     "end `score` with np.asarray(scores, np.float32); answer for users and items without ratings "
     "too; `abstains = True` if NaN means that there is no opinion",

@@ -24,6 +24,10 @@ from recbench.benchmarks.models.latency import Latency, describe_latency, measur
 from recbench.benchmarks.models.list_files import write_all_lists, write_lists
 from recbench.benchmarks.models.model import Model, RecommendedLists, probe_scores
 from recbench.benchmarks.models.new_users import Histories, rank_new_users, read_histories
+from recbench.benchmarks.models.own_ratings import (
+    compare_own_ratings,
+    measure_training_precision,
+)
 from recbench.benchmarks.models.recipes import Order, settle_recipe
 from recbench.benchmarks.models.selection import bar_items_by_option
 from recbench.benchmarks.models.training import Recipe, train_model
@@ -41,6 +45,7 @@ __all__ = [
     "RecommendedLists",
     "bar_items_by_option",
     "check_model",
+    "compare_own_ratings",
     "describe_choice",
     "describe_epochs",
     "describe_latency",
@@ -49,6 +54,7 @@ __all__ = [
     "holds_model",
     "load_model",
     "measure_latency",
+    "measure_training_precision",
     "probe_scores",
     "rank_new_users",
     "read_description",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import metadata
 
-from recbench.adapters import Recommender, available
+from recbench.adapters import Recommender, available, create
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.distributions import distributions_by_module
 from recbench.benchmarks.records.facts import AlgorithmDescription, DataDescription
@@ -54,7 +54,7 @@ def describe_algorithms(cells: Iterable[Cell]) -> dict[str, AlgorithmDescription
     for cell in cells:
         if cell.row not in descriptions:
             adapter = adapters[cell.algorithm]
-            descriptions[cell.row] = AlgorithmDescription(
+            description = AlgorithmDescription(
                 definition=inspect.getdoc(adapter) or "not described",
                 libraries=_describe_libraries(adapter, cell.libraries, owners),
                 predicts=adapter.predicts,
@@ -62,6 +62,10 @@ def describe_algorithms(cells: Iterable[Cell]) -> dict[str, AlgorithmDescription
                 epochs_hyperparameter=adapter.epochs_hyperparameter,
                 origin=adapter.origin,
             )
+            broken = create(cell.algorithm, cell.parameters).broken_law()
+            if broken is not None:  # said only then, so that others stay what they were
+                description = description.replaced(broken_law=broken)
+            descriptions[cell.row] = description
     return descriptions
 
 

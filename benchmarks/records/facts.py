@@ -174,6 +174,9 @@ class AlgorithmDescription(Facts):
     epochs_hyperparameter: str | None = None
     origin: Origin | None = None  # of the defaults; None: not said, or the plan is older
     values_from: Origin | None = None  # of found values, see `--parameters`; None: there are none
+    # which law of the contract it breaks with these hyperparameters, as its adapter says; written
+    # only where there is one
+    broken_law: str | None = None
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,19 @@ def _find_suspects(results: Results) -> Caution | None:
     return Caution(f"Too good to be taken on trust (SUSPICIOUS): {names}.")
 
 
+def _find_broken_laws(results: Results) -> Caution | None:
+    """Rows that are measured with a mistake which somebody has made, as their adapter says."""
+    broken = {
+        name: described.broken_law
+        for name, described in results.about.algorithms.items()
+        if described.broken_law is not None
+    }
+    if not broken:
+        return None
+    texts = [f"{name}: {law}" for name, law in broken.items()]
+    return Caution(f"Measured with its mistake: {'; '.join(texts)}.", "method")
+
+
 def _find_failures(results: Results) -> Caution | None:
     if not results.n_failures:
         return None
@@ -158,6 +171,7 @@ def _find_disagreements(results: Results) -> Caution | None:
 
 FINDERS: tuple[Callable[[Results], Caution | None], ...] = (
     _find_suspects,
+    _find_broken_laws,
     _find_failures,
     _find_blind_spots,
     _describe_tuning,

@@ -83,6 +83,8 @@ def _describe_algorithms(results: Results) -> list[Block]:
     for row, algorithm in algorithms.items():
         libraries = "; ".join(algorithm.libraries)
         notes = [f"Libraries: {libraries}"] if libraries else []
+        if algorithm.broken_law is not None:
+            notes.append(f"BREAKS A LAW ON PURPOSE: {algorithm.broken_law}")
         if row in in_stars:
             notes.append(UNITS_OF_SCALE)
         if row in defaults_by_row:

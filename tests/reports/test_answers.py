@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from recbench.adapters import available
+from recbench.benchmarks.records import describe_algorithms
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.facts import BlindSpot
 from recbench.benchmarks.records.record import Record, Run
@@ -23,6 +24,7 @@ from recbench.reports.answers import (
     write_answers,
 )
 from recbench.reports.results import Results
+from recbench.reports.sections.method import method
 from tests.reports.invented_runs import (
     ENVIRONMENT,
     LEVELS,
@@ -278,3 +280,14 @@ def test_tuned_rows_are_counted(tmp_path: Path, budgets: tuple[int, ...], is_fai
 def test_rows_without_hyperparameters_are_not_called_tuned(tmp_path: Path) -> None:
     texts = [caution.text for caution in list_cautions(Results.read(write(tmp_path, normal())))]
     assert "No row has hyperparameters, so none is tuned." in texts
+
+
+def test_a_row_that_breaks_a_law_on_purpose_is_named_first(tmp_path: Path) -> None:
+    row = cell("keras-recommender-net", 0, 1, dot="tensordot", epochs=1)
+    described = describe_algorithms([row, cell("item-mean", 0, 1)])
+    assert not described["item-mean"].says("broken_law")
+    results = Results.read(write(tmp_path, [ok(row, 0.9), ok(cell("item-mean", 0, 1), 1.0)]))
+    results = replace(results, about=results.about.replaced(algorithms=described))
+    text = list_cautions(results)[0].text
+    assert text.startswith(f"Measured with its mistake: {row.row}: the score of a pair depends on")
+    assert "BREAKS A LAW ON PURPOSE" in str(method(results))

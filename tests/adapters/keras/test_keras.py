@@ -217,26 +217,29 @@ def test_linear_layers_on_embeddings_side_by_side_know_no_taste() -> None:
     assert np.ptp(scores - scores[:, :1], axis=0).max() > 1e-3
 
 
-def test_the_notebooks_tensordot_gave_every_pair_of_a_batch_one_number() -> None:
-    """tensordot over two axes sums over the batch too, so a prediction depends on its batch
-    mates.
+def test_the_notebooks_tensordot_gives_every_pair_of_a_batch_one_number() -> None:
+    """tensordot over two axes sums over the batch too, so a prediction depends on its batch mates;
+    the row says so.
     """
     from keras import ops
 
-    adapter = fitted("keras-recommender-net", parity_taste())
-    users, items = all_pairs()
-    p = adapter.P_[users, :75]
-    q = adapter.Q_[items, :75]
-    theirs = float(ops.convert_to_numpy(ops.tensordot(p[:8], q[:8], 2)))
-    ours = np.einsum("jf,jf->j", p, q)
-    assert theirs == pytest.approx(
-        ours[:8].sum(), abs=1e-5
-    )  # one number for eight pairs: the sum of all their products
-    assert float(ops.convert_to_numpy(ops.tensordot(p[:4], q[:4], 2))) != pytest.approx(
-        theirs, abs=1e-4
-    )
+    adapter = fitted("keras-recommender-net", parity_taste(), dot="tensordot")
+    users, items = (column[:8] for column in all_pairs())
+    p = adapter.P_[users]
+    q = adapter.Q_[items]
+    theirs = float(ops.convert_to_numpy(ops.tensordot(p[:, :-2], q[:, :-2], 2)))
+    shares = 1 / (1 + np.exp(-(theirs + p[:, -2] + q[:, -1])))
+    np.testing.assert_allclose(adapter.score(users, items), 1 + 4 * shares, rtol=1e-5)
+
     alone = np.concatenate([adapter.score(users[[j]], items[[j]]) for j in range(8)])
-    np.testing.assert_allclose(alone, adapter.score(users[:8], items[:8]), rtol=1e-6)
+    assert np.abs(alone - adapter.score(users, items)).max() > 1e-4
+    whole = adapter.score_items(users[:1])[0]  # all 20 items of a user are one batch
+    of_one_user = np.full(N_ITEMS, users[0])
+    every_item = np.arange(N_ITEMS, dtype=np.int32)
+    np.testing.assert_allclose(whole, adapter.score(of_one_user, every_item), rtol=1e-5)
+
+    assert "depends on the 32 that are asked together" in adapter.broken_law()
+    assert create("keras-recommender-net").broken_law() is None
 
 
 def test_recommender_nets_loss_is_the_cross_entropy_of_shares() -> None:

@@ -253,3 +253,28 @@ def test_items_like_one(shop: Shop) -> None:
     refused = shop.recommend(shop.model("item-mean"), "--item", "7", "--similar", 3)
     assert refused.exit_code == 2
     assert "knows no similarity of items" in " ".join(refused.output.split())
+
+
+def test_a_users_own_ratings_by_the_closeness_of_their_predictions(shop: Shop) -> None:
+    result = shop.recommend(
+        shop.model("user-item-bias"), "--user", 1003, "--closeness", "--top", 99
+    )
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    table = [line.split() for line in lines if " rated " in line and " off " in line]
+    model = recbench.load_model(shop.model("user-item-bias"))
+    rated = dict(model.find_best_rated(model.find_user(1003), 1000))
+
+    items = [model.items.find(cells[1]) for cells in table]
+    assert sorted(items) == sorted(rated)
+    assert [float(cells[3]) for cells in table] == [rated[item] for item in items]
+    predicted = model.predict(1003, [cells[1] for cells in table])
+    assert [cells[5] for cells in table] == [f"{value:.4f}" for value in predicted]
+    errors = [float(cells[7]) for cells in table]
+    assert errors == sorted(errors)
+    assert "has learned from these ratings" in lines[1]
+    assert f"off by {np.mean(errors):.3f}" in lines[-1]
+
+    refused = shop.recommend(shop.model("ease"), "--user", 1003, "--closeness")
+    assert refused.exit_code == 2 and "ranks only" in refused.output
+    assert shop.recommend(shop.model("ease"), "--latency", "--closeness").exit_code == 2

@@ -7,9 +7,15 @@ import numpy as np
 import pytest
 
 import recbench
-from recbench.benchmarks.models import MeasuredRun, read_description
+from recbench.benchmarks.models import (
+    MeasuredRun,
+    measure_training_precision,
+    read_description,
+)
 from recbench.datasets import UsageError
 from recbench.reports.results import Results
+from tests.adapters.test_lightfm import in_the_library
+from tests.benchmarks.models.boards import train_on_board
 from tests.benchmarks.models.conftest import Shop
 
 
@@ -164,3 +170,19 @@ def test_a_tuned_row_is_searched_again_on_all_ratings_or_takes_the_values_of_a_f
     assert of_fold.description.parameters == records[1].cell.parameters
     with pytest.raises(UsageError, match="has the folds 0, 1"):
         recbench.train(run=tmp_path / "run", row=row, parameters_of=2)
+
+
+def test_precision_on_the_training_part_is_that_of_lightfm(shop: Shop, tmp_path: Path) -> None:
+    """The fifth notebook's .9568: rated items are candidates, and every rating counts."""
+    from lightfm.evaluation import precision_at_k
+
+    model = train_on_board("lightfm-warp", {"positives": "raw-ratings"})
+    theirs = precision_at_k(in_the_library(model.algorithm, 20), model.rated, k=7).mean()
+    assert measure_training_precision(model, 7) == pytest.approx(float(theirs), abs=1e-6)
+
+    out = tmp_path / "model"
+    options = ("--row", "popularity", "--training-precision", 20)
+    result = shop.train(shop.run, *options, "--out", out)
+    assert result.exit_code == 0, result.output
+    precision = measure_training_precision(recbench.load_model(out), 20)
+    assert f"training precision@20 {precision:.4f}: " in result.output
