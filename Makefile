@@ -15,7 +15,7 @@ MOVIELENS_LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-0.006
 AGGREGATES := summary,accuracy,cost,certainty,division,slices,learning,data,published,failures,method
 TUNED := runs/publish/movielens-100k-tuned
 
-.PHONY: help bench test check proof gate accept-baseline install browser lint format peers publish publish-tuned published cluster speed page same lock clean
+.PHONY: help bench test check proof gate accept-baseline history install browser lint format peers publish publish-tuned published cluster speed page same lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 18
@@ -49,6 +49,17 @@ accept-baseline: install ## make the present numbers of suite ci the baseline, a
 	$(BENCH) --dataset movielens-100k --out runs/ci-movielens
 	$(BIN)/python -m benchmarks.accept runs/ci-simulated reports/baselines/simulated $(LIMITS)
 	$(BIN)/python -m benchmarks.accept runs/ci-movielens reports/baselines/movielens-100k $(MOVIELENS_LIMITS)
+
+# Each version of a baseline that was ever accepted, by its commit, and what the last gate has measured.
+history: install ## draw the numbers of suite ci over the commits that changed a baseline, and find what drifts
+	@for commit in $$(git log --format=%h -- reports/baselines); do \
+	    for name in simulated movielens-100k; do \
+	        run=runs/baselines/$$name-$$commit; \
+	        git cat-file -e $$commit:reports/baselines/$$name/plan.json 2> /dev/null && [ ! -d $$run ] || continue; \
+	        mkdir -p $$run && git archive $$commit reports/baselines/$$name | tar -x --strip-components=3 -C $$run || exit 1; \
+	    done; \
+	done
+	$(BIN)/python -m benchmarks.history runs/baselines $$(ls -d runs/ci-simulated runs/ci-movielens 2> /dev/null)
 
 publish: install ## remake reports/published, whose heatmap the README shows; takes half an hour
 	rm -rf runs/publish

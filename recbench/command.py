@@ -14,6 +14,7 @@ import recbench
 COMMANDS = {
     "run": "recbench.benchmarks.run",
     "compare": "recbench.benchmarks.compare",
+    "history": "recbench.benchmarks.history",
     "verify": "recbench.benchmarks.verify",
     "merge": "recbench.benchmarks.merge",
     "blend": "recbench.benchmarks.blend",

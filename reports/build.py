@@ -3,10 +3,12 @@
 `python -m reports.build DIR`, or `DIR DIR ...` for several data sets in one report.
 """
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
@@ -15,6 +17,7 @@ from markupsafe import Markup
 
 from recbench import reports
 from recbench.benchmarks.console import FAILED, FINE, serve
+from recbench.benchmarks.gating import History
 from recbench.benchmarks.records import embed_records, refuse_foreign_report
 from recbench.datasets.foundation import UsageError, import_all, make_legible, pick_name
 from recbench.datasets.storage import write_atomically
@@ -29,8 +32,14 @@ from recbench.reports.rendering import (
 )
 from recbench.reports.results import Results
 from recbench.reports.sections import SECTIONS, Section
+from recbench.reports.several import (
+    HISTORY_SECTIONS,
+    DatasetComparison,
+    HistoryPage,
+    export_history,
+    title_report,
+)
 from recbench.reports.several import SECTIONS as COMPARISON_SECTIONS
-from recbench.reports.several import DatasetComparison, title_report
 
 TEMPLATES = Path(__file__).parent / "templates"
 SECTION_START = re.compile(r'^<section id="([\w-]+)" ', re.MULTILINE)  # in the template
@@ -51,13 +60,13 @@ class DescribedSection:
 
 @dataclass(frozen=True)
 class Report:
-    """What a report is about, one run or several, and how each of its sections is described.
+    """What a report is about (a run, several, a history), and how its sections are described.
 
     `describe_by_name` has the sections in the order of the report; `embedded` is the JSON inside
     the page.
     """
 
-    results: Results | DatasetComparison
+    results: Results | DatasetComparison | HistoryPage
     title: str
     describe_by_name: Mapping[str, Callable[[], DescribedSection | None]]
     embedded: dict[str, Any]
@@ -80,6 +89,32 @@ def build(
     """
     target = out or choose_destination(directories)
     files = make_files(*directories, out=target, sections=sections, tex=tex, results=results)
+    return _write_report(target, files)
+
+
+def build_history(history: History, out: Path) -> Path:
+    """Write the report of a history, `history.json` and `exports/`; the path of the HTML.
+
+    UsageError if it cannot be written, would replace what no build wrote, or if `out` holds a run.
+    """
+    if (out / "plan.json").exists():
+        raise UsageError(f"--out {out} holds a run, whose report would be lost: name another")
+    import_all(reports)  # so that every section is registered
+    page = HistoryPage(history)
+    subject = Report(
+        page,
+        page.title,
+        {name: _defer(section, page) for name, section in HISTORY_SECTIONS.items()},
+        page.embedded(),
+        (),
+    )
+    numbers = json.dumps(subject.embedded, indent=1, allow_nan=False) + "\n"
+    more = export_history(history) | {"history.json": numbers.encode()}
+    return _write_report(out, _render_files(subject, (), more=more))
+
+
+def _write_report(target: Path, files: Mapping[str, bytes]) -> Path:
+    """Write the files of a report, in place of those of an earlier one; the path of the HTML."""
     refuse_foreign_report(target, files)
     try:
         written_files.remove_stale_files(target, files)
@@ -116,9 +151,19 @@ def make_files(
         subject = _read_subject(directories, out or choose_destination(directories))
     else:
         subject = describe_run(results)
-    parts = describe_sections(subject, sections)
+    return _render_files(subject, sections, tex=tex)
 
-    files: dict[str, bytes] = {}
+
+def _render_files(
+    subject: Report,
+    sections: Collection[str],
+    *,
+    tex: bool = False,
+    more: Mapping[str, bytes] = MappingProxyType({}),
+) -> dict[str, bytes]:
+    """The files of a report by name: `more`, then figures and tables, the pages, their digests."""
+    parts = describe_sections(subject, sections)
+    files = dict(more)
     for part in parts:
         for picture in list_pictures(part.blocks):
             for name, content in picture.files.items():
@@ -239,7 +284,7 @@ def _render_appendix(subject: Report, appendix: Appendix) -> str:
     return make_legible(text.rstrip(), longest=len(text)) + "\n"
 
 
-def _shorten_notice(results: Results | DatasetComparison) -> str:
+def _shorten_notice(results: Results | DatasetComparison | HistoryPage) -> str:
     """What is said of simulated data, without the folders of the machine; empty of real data."""
     if not results.simulated:
         return ""

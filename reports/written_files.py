@@ -10,7 +10,9 @@ from recbench.benchmarks.records import REPORT_LIST, read_report_digests
 LIST = REPORT_LIST  # the file with the digests of all others
 
 # Only files that a build writes under such names may be taken away.
-REMOVABLE = re.compile(r"(figures/[\w.@-]+\.(svg|png)|tables/[\w.@-]+\.tex)", re.ASCII)
+REMOVABLE = re.compile(
+    r"(figures/[\w.@-]+\.(svg|png)|tables/[\w.@-]+\.tex|exports/[\w.@-]+\.json)", re.ASCII
+)
 
 
 def list_digests(files: Mapping[str, bytes]) -> bytes:

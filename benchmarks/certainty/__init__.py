@@ -1,5 +1,6 @@
 """How sure the numbers are: users' shares in a metric, the paired bootstrap over users, intervals,
-corrections; and the blind spots, what the data of a run cannot tell at all.
+corrections, drifts in a sequence of runs; and the blind spots, what the data of a run cannot tell
+at all.
 
 The gate and reports come in, for an `Estimate` of a value or a difference, and for which rows are
 not significantly different; a run, its plan and verification for blind spots; verification and the
@@ -13,18 +14,28 @@ from recbench.benchmarks.certainty.bootstrap import (
     explain_too_few_users,
     longest_alike_groups,
 )
+from recbench.benchmarks.certainty.drift import (
+    ALARM_LEVEL,
+    Drift,
+    count_values_needed,
+    find_drifts,
+)
 from recbench.benchmarks.certainty.estimate import LEVEL, Estimate
 from recbench.benchmarks.certainty.user_shares import SHARE_ARRAYS, UserShares, read_user_shares
 
 __all__ = [
+    "ALARM_LEVEL",
     "LEVEL",
     "SHARE_ARRAYS",
     "Bootstrap",
+    "Drift",
     "Estimate",
     "UserShares",
     "bootstrap_users",
+    "count_values_needed",
     "explain_too_few_users",
     "find_blind_spots",
+    "find_drifts",
     "longest_alike_groups",
     "name_moment",
     "read_user_shares",

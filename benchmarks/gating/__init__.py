@@ -1,8 +1,9 @@
 """Whether a run is worse than another by more than is tolerated, for any choice of users.
 
 The commands `compare` and `accept` come in: for tolerances as they are typed, one verdict for each
-row and tolerance, what they come to, and the verdicts as a table. `MACHINE_FACTS` serves reports
-that compare times, `suspect_rows` whoever shows a single run.
+row and tolerance, what they come to, and the verdicts as a table. The command `history` and its
+report come in for lines over many runs. `MACHINE_FACTS` serves reports that compare times,
+`suspect_rows` whoever shows a single run.
 """
 
 from recbench.benchmarks.gating.gate import (
@@ -11,6 +12,15 @@ from recbench.benchmarks.gating.gate import (
     judge_runs,
     list_everything,
     refuse_absent_columns,
+)
+from recbench.benchmarks.gating.history import (
+    Break,
+    DatedRun,
+    History,
+    HistoryLine,
+    Move,
+    Point,
+    read_history,
 )
 from recbench.benchmarks.gating.outcome import Outcome, conclude
 from recbench.benchmarks.gating.suspicion import suspect_rows
@@ -26,7 +36,13 @@ from recbench.benchmarks.gating.verdicts import MACHINE_FACTS, Verdict
 __all__ = [
     "MACHINE_FACTS",
     "TIMES",
+    "Break",
+    "DatedRun",
+    "History",
+    "HistoryLine",
+    "Move",
     "Outcome",
+    "Point",
     "Side",
     "Tolerance",
     "Verdict",
@@ -38,6 +54,7 @@ __all__ = [
     "list_everything",
     "open_wide_console",
     "parse_tolerance",
+    "read_history",
     "refuse_absent_columns",
     "suspect_rows",
     "tabulate_verdicts",

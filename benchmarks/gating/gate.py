@@ -118,7 +118,7 @@ def read_gated_runs(runs: Sequence[Run], tolerances: Sequence[Tolerance]) -> lis
     """
     columns = _metric_columns_of(tolerances)
     records_of_runs = [run.records() for run in runs]
-    rows_of_runs = [_group_by_row(records) for records in records_of_runs]
+    rows_of_runs = [group_by_row(records) for records in records_of_runs]
     shares_of_runs = [
         read_user_shares(run, rows, columns) for run, rows in zip(runs, rows_of_runs, strict=True)
     ]
@@ -309,7 +309,7 @@ def _explain_idle(tolerance: Tolerance, verdicts: Iterable[Verdict]) -> str:
 
 
 def _describe_absence(run: Run, columns: str) -> str:
-    known = ", ".join(_list_columns(run)) or "none"
+    known = ", ".join(list_columns(run.records())) or "none"
     return (
         f"no row of {run.directory} can be gated by {columns}. "
         f"Columns there, with their cutoffs and protocols: {known}."
@@ -321,7 +321,7 @@ def refuse_absent_columns(run: Run, tolerances: Sequence[Tolerance]) -> None:
 
     And for one on a row that it has not.
     """
-    rows = _group_by_row(run.records())
+    rows = group_by_row(run.records())
     refuse_unknown_rows(tolerances, rows)
     shares = read_user_shares(run, rows, _metric_columns_of(tolerances))
     absent = [column for column, by_row in shares.items() if not by_row]
@@ -329,10 +329,10 @@ def refuse_absent_columns(run: Run, tolerances: Sequence[Tolerance]) -> None:
         raise UsageError(_describe_absence(run, ", ".join(absent)))
 
 
-def _list_columns(run: Run) -> list[str]:
-    """The metrics by which a row of `run` can be gated, each once."""
+def list_columns(records: Iterable[Record]) -> list[str]:
+    """The metrics by which a row of these records can be gated, each once."""
     known: dict[str, None] = {}
-    for record in run.records():
+    for record in records:
         for column, value in record.metrics.items():
             if value is not None and find_metric(column).kind != "set":
                 known[column] = None
@@ -347,7 +347,7 @@ def list_everything(base: Run, head: Run) -> list[Tolerance]:
     columns: dict[str, None] = {}
     for run in (base, head):
         _, about = run.read_plan()
-        for column in about.metrics or _list_columns(run):
+        for column in about.metrics or list_columns(run.records()):
             if find_metric(column).kind != "set":
                 columns[column] = None
     metrics = [Tolerance(column, column, math.inf, relative=False) for column in columns]
@@ -355,7 +355,7 @@ def list_everything(base: Run, head: Run) -> list[Tolerance]:
     return [*metrics, *times]
 
 
-def _group_by_row(records: Iterable[Record]) -> dict[str, list[Record]]:
+def group_by_row(records: Iterable[Record]) -> dict[str, list[Record]]:
     """The records of each row, and of each row under another split, by division and fold."""
     rows: dict[str, list[Record]] = {}
     for name, of_name in _group_by_name(records).items():
@@ -399,7 +399,7 @@ def _obstacle(old: list[Record] | None, new: list[Record] | None) -> tuple[str, 
     if failed_before is not None:
         return "INCOMPARABLE", f"base: {_describe_failed(failed_before)}"
 
-    difference = _first_difference(old, new)
+    difference = explain_difference(old, new)
     if difference:
         return "INCOMPARABLE", difference
     return None
@@ -415,7 +415,7 @@ def _describe_failed(record: Record) -> str:
     return f"{record.status} in {record.cell.place}: {reason}"
 
 
-def _first_difference(old: Sequence[Record], new: Sequence[Record]) -> str:
+def explain_difference(old: Sequence[Record], new: Sequence[Record]) -> str:
     """In what the two rows measured something else; empty if they measured the same."""
     for name in CELL_FACTS:
         there = {getattr(record.cell, name) for record in old}

@@ -219,7 +219,7 @@ def judge_time(
     """
     phase = tolerance.column.removesuffix("_seconds")
     changes = _changes_of_times(phase, "seconds", old, new)
-    obstacle = _obstacle_to_times(old, new)
+    obstacle = explain_other_machine(old, new)
     if not obstacle and len(changes) < len(old):
         obstacle = "a cell has no time, or none of the kernel"
 
@@ -280,7 +280,7 @@ def _judge_range(
     return verdict
 
 
-def _obstacle_to_times(old: Sequence[Record], new: Sequence[Record]) -> str:
+def explain_other_machine(old: Sequence[Record], new: Sequence[Record]) -> str:
     """Why times of these records say nothing about each other; empty if they do."""
     if any(record.environment.contended for record in [*old, *new]):
         return "contended: other cells ran at the same time"
@@ -317,14 +317,14 @@ def _changes_of_times(
     """Ratios - 1 of a phase's times, in multiples of the kernel, of the folds that have them."""
     changes = []
     for before, after in zip(old, new, strict=True):
-        old_time = _time_in_kernels(before, phase, clock)
-        new_time = _time_in_kernels(after, phase, clock)
+        old_time = time_in_kernels(before, phase, clock)
+        new_time = time_in_kernels(after, phase, clock)
         if old_time and new_time:
             changes.append(new_time / old_time - 1)
     return changes
 
 
-def _time_in_kernels(
+def time_in_kernels(
     record: Record, phase: str, clock: Literal["seconds", "cpu_seconds"]
 ) -> float | None:
     """The time of a phase as a multiple of the kernel's; None if either is absent or 0."""

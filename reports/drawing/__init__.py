@@ -1,4 +1,4 @@
-"""What a report draws: heatmaps, scatter plots, intervals, data, each from plain numbers.
+"""What a report draws: heatmaps, scatter plots, intervals, histories, data; from plain numbers.
 
 Sections come in, renderers for what they show, and who shows a run elsewhere: in LaTeX, in a
 notebook. Pictures are the same bytes for the same numbers.
@@ -31,6 +31,7 @@ from recbench.reports.drawing.heatmap import (
     colour_key,
     cost_heatmap,
 )
+from recbench.reports.drawing.history_lines import HistoryPanel, draw_history
 from recbench.reports.drawing.learning_curves import (
     PARTS,
     Curves,
@@ -60,6 +61,7 @@ __all__ = [
     "Gap",
     "Growth",
     "Heatmap",
+    "HistoryPanel",
     "Line",
     "Matrix",
     "Picture",
@@ -76,6 +78,7 @@ __all__ = [
     "draw_grid",
     "draw_growth",
     "draw_heatmap",
+    "draw_history",
     "draw_matrix",
     "draw_overview",
     "draw_ranks",

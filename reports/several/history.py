@@ -1,0 +1,384 @@
+"""The sections of a report on one table over many runs: what moved, the lines, what broke them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+from recbench.benchmarks.certainty import ALARM_LEVEL
+from recbench.benchmarks.gating import DatedRun, History, HistoryLine, Move
+from recbench.benchmarks.metrics import find_metric
+from recbench.benchmarks.records import DataDescription, RunDescription
+from recbench.reports import words
+from recbench.reports.drawing import HistoryPanel, Picture, draw_history
+from recbench.reports.rendering import (
+    AnyCell,
+    Block,
+    Code,
+    Figure,
+    Heading,
+    Note,
+    Paragraph,
+    References,
+    RowName,
+    Table,
+    TableCell,
+    TableHead,
+    TableLine,
+)
+from recbench.reports.sections import Sections
+
+LITERATURE = (
+    "H. B. Mann, D. R. Whitney. On a Test of Whether One of Two Random Variables is Stochastically "
+    "Larger than the Other. Annals of Mathematical Statistics 18(1), 1947, 50–60",
+    "A. N. Pettitt. A Non-Parametric Approach to the Change-Point Problem. Applied Statistics "
+    "28(2), 1979, 126–135",
+    "S. Holm. A Simple Sequentially Rejective Multiple Test Procedure. Scandinavian Journal of "
+    "Statistics 6, 1979, 65–70",
+    "L. Ju. Vostrikova. Detecting “Disorder” in Multidimensional Random Processes. Soviet "
+    "Mathematics Doklady 24, 1981, 55–59",
+)
+METHOD = (
+    "Neighbours with the same result count as one measurement. In each line the values before a "
+    "place are compared with those after it by the rank-sum test of Mann and Whitney, at some 16 "
+    "places, as in Pettitt's scan; the p-values are exact, and adjusted for all places and for all "
+    "lines of this page (Bonferroni, Holm). The parts beside a change are searched again (binary "
+    "segmentation). The size is the mean after it less the mean before it; its 95 % interval is "
+    "over users (paired bootstrap) and over the unrest of the line."
+)
+
+HISTORY_SECTIONS = Sections["HistoryPage"]()
+section = HISTORY_SECTIONS.section
+
+
+@dataclass(frozen=True)
+class HistoryPage:
+    """A history, as what a report is about."""
+
+    history: History
+
+    @property
+    def imitations(self) -> list[str]:
+        """The data sets that are simulated, each once."""
+        names = [run.about.data.name for run in self.history.runs if run.about.data.simulated]
+        return list(dict.fromkeys(names))
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any of the data are simulated."""
+        return bool(self.imitations)
+
+    @property
+    def about(self) -> RunDescription:
+        """What the page's head says of its data."""
+        notices: dict[str, None] = {}
+        for run in self.history.runs:
+            data = run.about.data
+            if data.simulated:
+                notices[f"{data.name}: {data.notice.removeprefix('SIMULATED: ')}"] = None
+        data = DataDescription(
+            name=words.listed(dict.fromkeys(run.about.data.name for run in self.history.runs)),
+            simulated=self.simulated,
+            notice="\n".join(notices),
+        )
+        return RunDescription(data=data)
+
+    @property
+    def title(self) -> str:
+        """What the report is called; the word SIMULATED is part of it where data are."""
+        runs = words.count(len(self.history.runs), "run")
+        title = f"{self.about.data.name} over {runs}"
+        if self.simulated:
+            return f"{title} (SIMULATED data: {words.listed(self.imitations)})"
+        return title
+
+    @property
+    def groups(self) -> dict[tuple[str, str], list[HistoryLine]]:
+        """(data set, column) -> its lines, metrics first."""
+        lines = sorted(self.history.lines, key=lambda line: (line.is_time, line.dataset))
+        found: dict[tuple[str, str], list[HistoryLine]] = {}
+        for line in lines:
+            found.setdefault((line.dataset, line.column), []).append(line)
+        return found
+
+    def embedded(self) -> dict[str, Any]:
+        """What the page holds as JSON, and `history.json` too: every number unrounded."""
+        runs = [_describe_run(run) for run in self.history.runs]
+        return {
+            "alarm_level": ALARM_LEVEL,
+            "ordered_by": "commit" if self.history.is_by_commit else "start",
+            "runs": runs,
+            "lines": [asdict(line) for line in self.history.lines],
+            "breaks": [asdict(one) for one in self.history.breaks],
+        }
+
+
+def _describe_run(run: DatedRun) -> dict[str, Any]:
+    return {
+        "name": run.name,
+        "commit": run.commit,
+        "committed": run.committed.isoformat() if run.committed else None,
+        "subject": run.subject,
+        "started": run.started.isoformat(),
+        "data": run.about.data.name,
+        "digest": run.about.data.digest,
+        "simulated": run.about.data.simulated,
+        "host": run.about.environment.host,
+        "cpu": run.about.environment.cpu,
+    }
+
+
+@section("What moved?", place=10)
+def moved(page: HistoryPage) -> list[Block]:
+    """What moved and stayed away, in a sentence and a table, and what could not have been seen."""
+    history = page.history
+    blocks: list[Block] = [Paragraph(" ".join(summarise_history(history)))]
+    if history.moves:
+        blocks.append(_tabulate_moves(history))
+    return [*blocks, Note(_say_what_is_seen(history))]
+
+
+def summarise_history(history: History) -> list[str]:
+    """What was looked at, how much of it moved, and what of that no pair of neighbours shows."""
+    first = history.runs[0]
+    last = history.runs[-1]
+    runs = words.count(len(history.runs), "run")
+    lines = words.count(len(history.lines), "line")
+    looked = f"{runs} from {first.label} to {last.label}: {lines} of a row in a metric or a time."
+
+    worse = [move for _, move in history.moves if move.is_worse]
+    better = len(history.moves) - len(worse)
+    slow = [move for move in worse if move.is_slow]
+    if not history.moves:
+        return [looked, "Nothing moved and stayed away."]
+    sentences = [
+        looked,
+        f"{len(worse)} times a line got worse and stayed so, {better} times better.",
+    ]
+    if slow:
+        sentences.append(
+            f"{len(slow)} of the {len(worse)} are slow drifts, which no pair of neighbours shows."
+        )
+    return sentences
+
+
+def _say_what_is_seen(history: History) -> str:
+    """The rate of false alarms, and how long a line must be for anything to be found."""
+    needed = history.n_values_needed
+    longest = max((_count_values(line) for line in history.lines), default=0)
+    rate = f"{ALARM_LEVEL:.1%}"
+    seen = (
+        "If nothing changes but for chance, a page like this names something with a chance of "
+        f"less than {rate}, over all its lines together. Noise that lasts for several runs counts "
+        "as a change."
+    )
+    if longest < needed:
+        return (
+            f"{seen} With so many lines, a line needs {needed} different results before any drift "
+            f"can be found, and the longest has {longest}: compare the newest run with the first, "
+            "in the tables below."
+        )
+    return seen
+
+
+def _count_values(line: HistoryLine) -> int:
+    """How many different results neighbours of a line have."""
+    values = [point.value for point in line.points]
+    return 1 + sum(one != other for one, other in pairwise(values))
+
+
+def _tabulate_moves(history: History) -> Table:
+    heads = (
+        TableHead("row", "text"),
+        TableHead("column", "word"),
+        TableHead("data", "text"),
+        TableHead("last run before", "word"),
+        TableHead("first run after", "word"),
+        TableHead("before"),
+        TableHead("change", small=("95 % interval",)),
+        TableHead("p, adjusted"),
+        TableHead("what it is", "text"),
+    )
+    lines = tuple(_tabulate_move(history, line, move) for line, move in history.moves)
+    caption = (
+        "What moved and stayed away. Between the two runs it went from one level to the other; a "
+        "pair of neighbours shows it if its own 95 % interval excludes 0."
+    )
+    return Table("What moved", caption, heads, lines, is_sortable=True)
+
+
+def _tabulate_move(history: History, line: HistoryLine, move: Move) -> TableLine:
+    bounds = (move.low, move.high)
+    change = words.signed(move.size, bounds)
+    low, high = (words.signed(end, bounds) for end in bounds)
+    kind = "a slow drift: no pair of neighbours shows it"
+    if not move.is_slow:
+        kind = f"shown by {move.n_visible} of {words.count(move.n_pairs, 'pair')} of neighbours"
+    direction = "worse" if move.is_worse else "better"
+    cells: tuple[AnyCell, ...] = (
+        TableCell(line.column),
+        TableCell(line.dataset),
+        TableCell(Code(history.runs[move.first].label)),
+        TableCell(Code(history.runs[move.last].label)),
+        TableCell(words.number(move.before), sort_value=move.before),
+        TableCell(change, small=f"[{low}, {high}]", sort_value=move.size),
+        TableCell(words.chance(move.p_value), sort_value=move.p_value),
+        TableCell(f"{direction}, {kind}"),
+    )
+    return TableLine(RowName(line.row), cells, stands_out=move.is_worse)
+
+
+@section("How accurate, over the runs?", place=20)
+def accuracy(page: HistoryPage) -> list[Block] | None:
+    """A figure and a table for each metric of each data set."""
+    return _show_groups(page, are_times=False)
+
+
+@section("How fast, over the runs?", place=30)
+def times(page: HistoryPage) -> list[Block] | None:
+    """The same for times; None without any."""
+    return _show_groups(page, are_times=True)
+
+
+def _show_groups(page: HistoryPage, *, are_times: bool) -> list[Block] | None:
+    blocks: list[Block] = []
+    if are_times:
+        blocks.append(
+            Note(
+                "Times of one host and processor alone, as multiples of a kernel timed in the same "
+                "cell, in seconds of the line's usual speed. The band is the range of the folds."
+            )
+        )
+    n_before = len(blocks)
+    for (dataset, column), lines in page.groups.items():
+        if lines[0].is_time is are_times:
+            blocks.append(Heading(f"{column}, {dataset}"))
+            blocks.append(_draw_group(page, dataset, column, lines))
+            blocks.append(_tabulate_newest(page, column, lines))
+    return blocks if len(blocks) > n_before else None
+
+
+def _draw_group(
+    page: HistoryPage, dataset: str, column: str, lines: Sequence[HistoryLine]
+) -> Figure:
+    title = f"{column} over the runs, {dataset}"
+    if dataset in page.imitations:
+        title = f"SIMULATED data, {title}"
+    panels = [_make_panel(line) for line in lines]
+    n_runs = len(page.history.runs)
+    picture = Picture(
+        name=f"history-{words.slug(f'{dataset}-{column}')}",
+        alternative=f"{title}: {words.count(len(lines), 'line')}",
+        draw=lambda: draw_history(panels, n_runs, title),
+    )
+    caption = (
+        "The runs in their order, from left to right; the band is the 95 % interval over users. "
+        "Shaded is what moved: red for the worse, green for the better."
+    )
+    return Figure(picture, caption)
+
+
+def _make_panel(line: HistoryLine) -> HistoryPanel:
+    bounds: list[tuple[float, float] | None] = []
+    for point in line.points:
+        is_known = point.low is not None and point.high is not None
+        bounds.append((point.low, point.high) if is_known else None)  # type: ignore[arg-type]
+    return HistoryPanel(
+        title=line.row,
+        places=tuple(point.place for point in line.points),
+        values=tuple(point.value for point in line.points),
+        bounds=tuple(bounds),
+        moves=tuple((move.first, move.last, move.is_worse) for move in line.moves),
+    )
+
+
+def _tabulate_newest(page: HistoryPage, column: str, lines: Sequence[HistoryLine]) -> Table:
+    """Where each line stands now, and how far that is from its first run."""
+    is_higher_better = not lines[0].is_time and find_metric(column).better == "higher"
+    heads = (
+        TableHead("row", "text"),
+        TableHead("runs"),
+        TableHead("newest", small=("95 % interval",), higher_is_better=is_higher_better),
+        TableHead("since the first", small=("95 % interval",)),
+        TableHead("first to newest", "word"),
+    )
+    tabulated = []
+    for line in lines:
+        newest = line.points[-1]
+        change, low, high = line.since_first
+        interval = ""
+        of_change = ""
+        if newest.low is not None and newest.high is not None:
+            interval = words.bracketed((newest.low, newest.high))
+        if low is not None and high is not None:
+            of_change = f"[{words.signed(low)}, {words.signed(high)}]"
+        ends = [page.history.runs[point.place].label for point in (line.points[0], newest)]
+        cells = (
+            TableCell(str(len(line.points))),
+            TableCell(words.number(newest.value), small=interval, sort_value=newest.value),
+            TableCell(words.signed(change), small=of_change, sort_value=change),
+            TableCell(Code(f"{ends[0]} … {ends[1]}")),
+        )
+        tabulated.append(TableLine(RowName(line.row), cells))
+    caption = (
+        "The newest run of each line, and its difference to the first one of the line. These "
+        "intervals cover the choice of users alone, and are not adjusted for the number of rows."
+    )
+    return Table(f"{column}, newest", caption, heads, tuple(tabulated), is_sortable=True)
+
+
+@section("Where do lines break?", place=40)
+def breaks(page: HistoryPage) -> list[Block] | None:
+    """Where a row has no number or begins a new line, and why; None if nowhere."""
+    history = page.history
+    if not history.breaks:
+        return None
+    rows_by_reason: dict[tuple[int, str], list[str]] = {}
+    for one in history.breaks:
+        rows_by_reason.setdefault((one.place, one.reason), []).append(one.row)
+
+    heads = (TableHead("run", "word"), TableHead("rows", "text"), TableHead("why", "reason"))
+    lines = []
+    for (place, reason), rows in rows_by_reason.items():
+        cells = (TableCell(words.listed(rows)), TableCell(reason))
+        lines.append(TableLine(Code(history.runs[place].label), cells))
+    caption = (
+        "Numbers of other data, divisions, protocols or machines do not stand on one line: a new "
+        "one begins there. A run in which a row failed is left out of its line."
+    )
+    return [Table("Where lines break", caption, heads, tuple(lines))]
+
+
+@section("Which runs, and how were they compared?", place=90)
+def method(page: HistoryPage) -> list[Block]:
+    """The runs in their order, and how drifts are found."""
+    history = page.history
+    order = "the dates of their commits"
+    if not history.is_by_commit:
+        order = "when they were measured, since not every commit is known"
+    heads = (
+        TableHead("run", "word"),
+        TableHead("directory", "text"),
+        TableHead("commit", "text"),
+        TableHead("measured", "word"),
+        TableHead("data", "text"),
+        TableHead("machine", "text"),
+    )
+    lines = []
+    for place, run in enumerate(history.runs):
+        environment = run.about.environment
+        cells = (
+            TableCell(Code(run.name)),
+            TableCell(f"{run.commit[:8]} {run.subject}".strip() or words.NONE),
+            TableCell(f"{run.started:%Y-%m-%d %H:%M}"),
+            TableCell(f"{run.about.data.name} {run.about.data.digest[:8]}"),
+            TableCell(f"{environment.host or '?'}, {environment.cpu}"),
+        )
+        lines.append(TableLine(str(place + 1), cells))
+    caption = f"The runs, ordered by {order}."
+    return [
+        Paragraph(METHOD),
+        Table("The runs", caption, heads, tuple(lines)),
+        Heading("Literature"),
+        References(LITERATURE),
+    ]
