@@ -83,10 +83,10 @@ published: install ## build reports/published again, as far as `make publish` ha
 	for run in $$(ls runs/publish); do \
 	    case $$run in *-simulated) more=,recommendations;; *-tuned) more=,tuning;; *-new-users) more=,new_users;; *) more=;; esac; \
 	    rm -rf runs/published/$$run && \
-	    $(BIN)/python -m reports.build runs/publish/$$run --sections $(AGGREGATES)$$more --out runs/published/$$run && \
+	    $(BIN)/python -m reports.build runs/publish/$$run --sections $(AGGREGATES)$$more --out runs/published/$$run \
+	        --png "accuracy,overview-*" && \
 	    cp runs/publish/$$run/results.csv runs/published/$$run && \
 	    rm runs/published/$$run/report.html runs/published/$$run/report.sha256 && \
-	    find runs/published/$$run -name "*.png" ! -name accuracy.png ! -name "overview-*.png" -delete && \
 	    rm -rf reports/published/$$run && mv runs/published/$$run reports/published/ || exit 1; \
 	done
 

@@ -3,6 +3,7 @@
 `python -m reports.build DIR`, or `DIR DIR ...` for several data sets in one report.
 """
 
+import fnmatch
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -22,6 +23,7 @@ from recbench.benchmarks.records import embed_records, refuse_foreign_report
 from recbench.datasets.foundation import UsageError, import_all, make_legible, pick_name
 from recbench.datasets.storage import write_atomically
 from recbench.reports import latex, words, written_files
+from recbench.reports.drawing import Picture, draw_pictures
 from recbench.reports.rendering import (
     Appendix,
     Block,
@@ -78,17 +80,22 @@ def build(
     out: Path | None = None,
     sections: Collection[str] = (),
     tex: bool = False,
+    png: Collection[str] = (),
     results: Results | None = None,
 ) -> Path:
     """Write `report.md`, `report.html` and `figures/` from the records; the path of the HTML.
 
-    `sections` are all if none is named; `tex` adds `tables/`. Figures and tables of an earlier
-    report that this one has not are removed. UsageError if a directory holds no results, if several
-    are not comparable, or if the report cannot be written or would replace a file that no build
-    wrote. `results` are those of the one directory, if they have been read already.
+    `sections` are all if none is named; `tex` adds `tables/`; `png` has names of figures, or
+    patterns such as `overview-*`, that are to be there as PNG beside their SVG: those that are so
+    already if it has none. Figures and tables of an earlier report that this one has not are
+    removed. UsageError if a directory holds no results, if several are not comparable, or if the
+    report cannot be written or would replace a file that no build wrote. `results` are those of the
+    one directory, if they have been read already.
     """
     target = out or choose_destination(directories)
-    files = make_files(*directories, out=target, sections=sections, tex=tex, results=results)
+    files = make_files(
+        *directories, out=target, sections=sections, tex=tex, png=png, results=results
+    )
     return _write_report(target, files)
 
 
@@ -110,7 +117,7 @@ def build_history(history: History, out: Path) -> Path:
     )
     numbers = json.dumps(subject.embedded, indent=1, allow_nan=False) + "\n"
     more = export_history(history) | {"history.json": numbers.encode()}
-    return _write_report(out, _render_files(subject, (), more=more))
+    return _write_report(out, _render_files(subject, (), out, more=more))
 
 
 def _write_report(target: Path, files: Mapping[str, bytes]) -> Path:
@@ -141,34 +148,35 @@ def make_files(
     out: Path | None = None,
     sections: Collection[str] = (),
     tex: bool = False,
+    png: Collection[str] = (),
     results: Results | None = None,
 ) -> dict[str, bytes]:
     """The report of the records in `directories`, its files by name: figures first, pages last.
 
     The same records give the same bytes. UsageError as in `build`.
     """
+    target = out or choose_destination(directories)
     if results is None:
-        subject = _read_subject(directories, out or choose_destination(directories))
+        subject = _read_subject(directories, target)
     else:
         subject = describe_run(results)
-    return _render_files(subject, sections, tex=tex)
+    return _render_files(subject, sections, target, tex=tex, png=png)
 
 
 def _render_files(
     subject: Report,
     sections: Collection[str],
+    target: Path,
     *,
     tex: bool = False,
+    png: Collection[str] = (),
     more: Mapping[str, bytes] = MappingProxyType({}),
 ) -> dict[str, bytes]:
-    """The files of a report by name: `more`, then figures and tables, the pages, their digests."""
+    """The files of a report for `target` by name: `more`, then figures and tables, the pages, their
+    digests.
+    """
     parts = describe_sections(subject, sections)
-    files = dict(more)
-    for part in parts:
-        for picture in list_pictures(part.blocks):
-            for name, content in picture.files.items():
-                files[f"figures/{name}"] = content
-
+    files = dict(more) | _draw_figures(parts, png, target)
     if tex:
         names = {part.name for part in parts}
         for table in subject.tables:
@@ -181,6 +189,48 @@ def _render_files(
     files["report.md"] = render_page(subject, parts, "md").encode()
     files["report.html"] = render_page(subject, parts, "html").encode()
     return files | {written_files.LIST: written_files.list_digests(files)}
+
+
+def _draw_figures(
+    parts: Sequence[DescribedSection], png: Collection[str], target: Path
+) -> dict[str, bytes]:
+    """The figures of the sections by file name: SVG, and PNG of those that `png` names.
+
+    If it names none, of those that stand in `target` as PNG. UsageError for a pattern that is that
+    of no figure.
+    """
+    pictures: dict[str, Picture] = {}
+    for part in parts:
+        for picture in list_pictures(part.blocks):
+            pictures[picture.name] = picture
+
+    if png:
+        png_names = _match_names(pictures, png)
+    else:
+        png_names = {name for name in pictures if (target / f"figures/{name}.png").is_file()}
+
+    draw_pictures(list(pictures.values()), png_names)
+    files = {}
+    for name, picture in pictures.items():
+        files[f"figures/{name}.svg"] = picture.svg
+        if name in png_names:
+            files[f"figures/{name}.png"] = picture.png
+    return files
+
+
+def _match_names(names: Iterable[str], patterns: Iterable[str]) -> set[str]:
+    """The names of figures that match a pattern. UsageError for a pattern that none matches."""
+    known = sorted(names)
+    chosen: set[str] = set()
+    for pattern in patterns:
+        matching = fnmatch.filter(known, pattern)
+        if not matching:
+            raise UsageError(
+                f"--png {pattern}: no figure of this report is called so. "
+                f"Valid: {', '.join(known) or 'none, since it has no figures'}"
+            )
+        chosen.update(matching)
+    return chosen
 
 
 def _read_subject(directories: Sequence[Path], out: Path) -> Report:
@@ -343,6 +393,12 @@ def main(
     tex: Annotated[
         bool, typer.Option("--latex", help="write tables/*.tex too, for LaTeX with booktabs")
     ] = False,
+    png: Annotated[
+        str,
+        typer.Option(
+            help="these figures as PNG too, as in accuracy,overview-* [default: those that are]"
+        ),
+    ] = "",
     check: Annotated[
         bool, typer.Option("--check", help="write nothing; exit code 1 if a file would differ")
     ] = False,
@@ -351,19 +407,25 @@ def main(
 
     What is checked are the sections that the page has, unless some are named.
     """
-    wanted = [name.strip() for name in sections.split(",") if name.strip()]
+    wanted = _split_names(sections)
+    as_png = _split_names(png)
     if not check:
-        page = build(*directories, out=out, sections=wanted, tex=tex)
+        page = build(*directories, out=out, sections=wanted, tex=tex, png=as_png)
         typer.echo(page.resolve().as_uri())
         return FINE
 
     target = out or choose_destination(directories)
     shown = wanted or list_shown_sections(target)
-    files = make_files(*directories, out=target, sections=shown, tex=tex)
+    files = make_files(*directories, out=target, sections=shown, tex=tex, png=as_png)
     differing = list_differing_files(target, files)
     for name in differing:
         typer.echo(f"{target / name}: not what the records give")
     return FAILED if differing else FINE
+
+
+def _split_names(text: str) -> list[str]:
+    """The names in a list with commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ from recbench.reports.drawing.learning_curves import (
     read_curves,
 )
 from recbench.reports.drawing.picture import Picture, draw_heatmap
+from recbench.reports.drawing.processes import draw_pictures
 from recbench.reports.drawing.scatter import (
     COST_IN_WORDS,
     Point,
@@ -81,6 +82,7 @@ __all__ = [
     "draw_history",
     "draw_matrix",
     "draw_overview",
+    "draw_pictures",
     "draw_ranks",
     "draw_scatter",
     "draw_stars",

@@ -1,4 +1,4 @@
-"""Figures for papers and for Markdown: SVG with real text, and PNG.
+"""Figures for papers and for Markdown: SVG with real text, and PNG where it is asked for.
 
 The same records give the same bytes.
 """
@@ -80,11 +80,15 @@ class Picture:
         return _save_figure(self._figure, "svg", {"Date": None, "Creator": None})
 
     @cached_property
-    def files(self) -> dict[str, bytes]:
-        """File name -> content, SVG and PNG, with nothing that changes from build to build."""
-        svg = self.svg
-        png = _save_figure(self._figure, "png", {"Software": None})
-        return {f"{self.name}.svg": svg, f"{self.name}.png": png}
+    def png(self) -> bytes:
+        """The picture as PNG, with nothing that changes from build to build."""
+        return _save_figure(self._figure, "png", {"Software": None})
+
+    def keep(self, svg: bytes, png: bytes | None) -> None:
+        """Take what another process has drawn of it; None where it has drawn no PNG."""
+        self.__dict__["svg"] = svg
+        if png is not None:
+            self.__dict__["png"] = png
 
     @property
     def uri(self) -> str:

@@ -67,7 +67,7 @@ def test_a_build_takes_away_what_an_earlier_one_wrote_and_nothing_else(
     run: Path, tmp_path: Path
 ) -> None:
     sections = ["accuracy", "cost"]
-    build(run, out=tmp_path, tex=True, sections=sections)
+    build(run, out=tmp_path, tex=True, sections=sections, png=["accuracy", "cost"])
     figures = tmp_path / "figures"
     tables = tmp_path / "tables"
     assert {path.name for path in tables.iterdir()} == {"accuracy.tex", "cost.tex"}
@@ -87,6 +87,19 @@ def test_a_build_takes_away_what_an_earlier_one_wrote_and_nothing_else(
     assert (tmp_path / "precious.svg").read_text() == "mine too"
     build(run, out=tmp_path, sections=sections)
     assert (figures / "cost.svg").exists() and (figures / "mine.svg").exists()
+
+
+def test_figures_are_png_where_they_are_asked_for_and_stay_so(run: Path, tmp_path: Path) -> None:
+    build(run, out=tmp_path, sections=["accuracy"], png=["acc*"])
+    figures = tmp_path / "figures"
+    assert [path.name for path in figures.glob("*.png")] == ["accuracy.png"]
+    assert (figures / "accuracy.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(UsageError, match=r"--png cost: no figure .* Valid: accuracy, folds"):
+        build(run, out=tmp_path, sections=["accuracy"], png=["cost"])
+    arguments = [str(run), "--out", str(tmp_path), "--check"]
+    assert CliRunner().invoke(application(main), arguments).exit_code == 0
+    (figures / "accuracy.png").write_bytes(b"retouched")
+    assert CliRunner().invoke(application(main), arguments).exit_code == 1
 
 
 def test_a_report_from_before_there_was_a_list_keeps_its_figures(run: Path, tmp_path: Path) -> None:

@@ -284,11 +284,11 @@ def test_learning_curves_in_words_and_numbers(tmp_path: Path) -> None:
         in lines
     )
     (picture,) = list_pictures(found["learning"])
-    svg = picture.files["learning.svg"].decode()
+    svg = picture.svg.decode()
     assert all(
         text in svg for text in ("keras-mf", "inner validation", "epoch", "RMSE (rating points)")
     )
-    assert svg == next(list_pictures(shown(tmp_path)[0]["learning"])).files["learning.svg"].decode()
+    assert svg == next(list_pictures(shown(tmp_path)[0]["learning"])).svg.decode()
 
 
 def test_learning_with_a_failed_fold_or_numbers_that_are_none_has_no_mean(tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_learning_with_a_failed_fold_or_numbers_that_are_none_has_no_mean(tmp_pa
     assert "numba-sgd: 2 epochs in the 4 folds of 5 with a record of it." in page.text
     assert "| numba-sgd | 2 | – (no mean: timeout in 1 of 5 folds) | – | – |" in markdown
     assert "| als | 2 | – | – | – |" in markdown and "inner validation" not in page.text
-    assert next(list_pictures(found["learning"])).files["learning.svg"]
+    assert next(list_pictures(found["learning"])).svg
 
 
 def test_without_traces_there_is_nothing_on_learning(tmp_path: Path) -> None:
