@@ -15,7 +15,7 @@ MOVIELENS_LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-0.006
 AGGREGATES := summary,accuracy,cost,certainty,division,slices,learning,data,published,failures,method
 TUNED := runs/publish/movielens-100k-tuned
 
-.PHONY: help bench test check proof gate accept-baseline history install browser lint format peers publish publish-tuned published cluster speed page same lock clean
+.PHONY: help bench test check proof gate accept-baseline history install browser lint format peers publish publish-tuned published cluster spark speed page same lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 18
@@ -124,6 +124,10 @@ peers: install   ## compile recometrics (needs a C++ compiler): tests compare me
 cluster: install ## install Dask's distributed, for benchmarks.run --cluster
 	$(BIN)/python -c "import distributed" 2> /dev/null || \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock distributed
+
+spark: install   ## install pyspark, for the row spark-als; it needs Java 17 (Debian: openjdk-17-jre-headless)
+	$(BIN)/python -c "import pyspark" 2> /dev/null || \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pyspark>=4"
 
 speed: peers     ## compare speeds as ratios in one run; takes some minutes on a quiet machine
 	$(BIN)/python -m pytest tests/proof/test_speed.py tests/proof/test_speed_data.py tests/proof/test_speed_sgd.py tests/proof/test_speed_metrics.py --benchmark-only -s

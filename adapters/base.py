@@ -143,6 +143,8 @@ class Recommender(Servable, ABC):
     predicts: ClassVar[Literal["ratings", "order"]]
     # modules it needs; imported only inside methods
     requires: ClassVar[tuple[str, ...]] = ()
+    # how to install these, of an optional row, whose libraries `make install` leaves out
+    install: ClassVar[str | None] = None
     # raise it when the numbers should change
     revision: ClassVar[int] = 1
     # True: a NaN score means "no opinion"; otherwise NaN is divergence

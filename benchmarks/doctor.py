@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 
@@ -41,7 +42,10 @@ def examine() -> int:
             "everything."
         )
         return INCOMPLETE
-    _print_facts(console, {"algorithms": f"all {len(available())} can run"})
+    absent = _list_absent_options()
+    n_usable = len(available()) - len(absent)
+    _print_facts(console, {"algorithms": f"all {n_usable} of the usual installation can run"})
+    _print_facts(console, {f"optional {name}": f"absent: {how}" for name, how in absent.items()})
     return FINE
 
 
@@ -100,13 +104,24 @@ def _describe_machine(environment: Environment) -> dict[str, str]:
 
 def _find_broken_libraries() -> dict[str, str]:
     """Why modules that adapters require cannot be imported, by module; empty if all can."""
-    required = {module for adapter in available().values() for module in adapter.requires}
+    absent = _list_absent_options()
+    usual = [adapter for name, adapter in available().items() if name not in absent]
+    required = {module for adapter in usual for module in adapter.requires}
     problems = {}
     for module in sorted(required):
         problem = explain_broken_library(module)
         if problem is not None:
             problems[module] = problem
     return problems
+
+
+def _list_absent_options() -> dict[str, str]:
+    """How to install what optional rows need and have not, by the row's name."""
+    absent = {}
+    for name, adapter in available().items():
+        if adapter.install is not None and not all(map(find_spec, adapter.requires)):
+            absent[name] = adapter.install
+    return absent
 
 
 if __name__ == "__main__":

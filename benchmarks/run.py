@@ -1,5 +1,6 @@
 """The command line of the bench: flags are parsed, `api` does the work, and progress is shown."""
 
+import os
 import shlex
 import sys
 from collections import Counter
@@ -11,6 +12,7 @@ from typing import Annotated, Self
 from rich.console import Console
 from typer import Option
 
+from recbench.adapters.spark import MASTER
 from recbench.benchmarks.api import (
     USUAL_TIME_LIMIT,
     Beginning,
@@ -151,6 +153,15 @@ def run(
             show_default=False,
         ),
     ] = "",
+    spark_master: Annotated[
+        str,
+        Option(
+            help="where the row spark-als computes, such as spark://HOST:7077 [default: in its "
+            "cell's process family, with --threads]",
+            metavar="ADDRESS",
+            show_default=False,
+        ),
+    ] = "",
     shard: Annotated[
         str,
         Option(
@@ -246,6 +257,8 @@ def run(
         shard=shard,
     )
     plan = check_request(request)
+    if spark_master:
+        os.environ[MASTER] = spark_master  # inherited by the processes of cells
     limits = parse_limits(time_limit, memory_limit, budget)
     settings = Settings(
         run=find_run(dataset, out),

@@ -178,6 +178,7 @@ class ForkPool:
                             watched = running.pop(message.cell)
                             budget.book_seconds(watched.job.cell.row, watched.seconds)
                             processors.give_back(watched.share)
+                            watched.remove_temporary_files()
                             yield _close_cell(watched, message.code)
                 except ServerDied as death:
                     lost = self._restart_server(death, processors)
@@ -267,6 +268,7 @@ class ForkPool:
         self._running.clear()
         for watched in lost:
             watched.kill_family()
+            watched.remove_temporary_files()
             processors.give_back(watched.share)
 
         self._end_server()

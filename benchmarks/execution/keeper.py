@@ -52,6 +52,7 @@ from recbench.benchmarks.execution.subject import (
     SubjectEnded,
     explain_error,
 )
+from recbench.benchmarks.execution.watch import prefix_of_temporary
 from recbench.benchmarks.execution.worker import measure_cell
 from recbench.benchmarks.records import Certificate, ColdStart, FoldInCost, PhaseCost
 from recbench.datasets.ratings import Catalogue, Ratings, Rows
@@ -159,14 +160,16 @@ class RemoteSubject:
         self._scores = SharedFile("scores")
         self._trace = SharedFile("trace")
         self._exit_code: int | None = None
-
         keeper = os.getpid()
+        # What the algorithm and its libraries leave there, the pool removes when the cell has ended
+        temporary = tempfile.mkdtemp(prefix=prefix_of_temporary(keeper))
         self._connection, theirs = Pipe()
         sys.stdout.flush()
         sys.stderr.flush()
         self._pid = os.fork()
         if not self._pid:
             self._connection.close()
+            _keep_temporary_files_in(temporary)
             files = (self._training, self._scores, self._trace)
             run_and_leave(lambda: _serve(job, known, keeper, theirs, *files))
         theirs.close()
@@ -391,6 +394,12 @@ def _view_ratings(
 
 
 # The child
+
+
+def _keep_temporary_files_in(directory: str) -> None:
+    """Have this process, and all that it will start, write temporary files into `directory`."""
+    os.environ["TMPDIR"] = directory
+    tempfile.tempdir = directory
 
 
 def _serve(

@@ -165,7 +165,7 @@ class LocalSubject:
         self._algorithm = create(self._job.cell.algorithm, self._job.cell.arguments)
         begun = perf_counter()
         for module in self._algorithm.requires:
-            _require_library(module)
+            require_library(module, self._algorithm.install)
         self._import_seconds = self._job.import_seconds + perf_counter() - begun
 
     def learn(self, train: Ratings, catalogue: Catalogue) -> str | None:
@@ -314,8 +314,9 @@ def _read_truth(job: Job) -> Truth:
     return truth
 
 
-def _require_library(module: str) -> None:
+def require_library(module: str, install: str | None) -> None:
     """Import a library that the adapter wraps. MissingLibrary, with what to do, if that fails."""
+    advice = install or "Install it, for example with `make install`"
     try:
         with chdir(Path.cwd()):
             importlib.import_module(module)
@@ -323,9 +324,7 @@ def _require_library(module: str) -> None:
         text = f"{type(error).__name__}: {error}"
         if isinstance(error, ImportError):
             text = str(error)
-        raise MissingLibrary(
-            f"cannot import {module}: {text}. Install it, for example with `make install`."
-        ) from error
+        raise MissingLibrary(f"cannot import {module}: {text}. {advice}.") from error
 
 
 def _fit_repeatedly(

@@ -2,8 +2,11 @@
 
 import contextlib
 import os
+import shutil
 import signal
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 
 import psutil
@@ -16,6 +19,11 @@ KEEPER_SECONDS = 10.0  # that a cell's keeper may take to hold the time limit it
 END_SECONDS = 10.0  # for the server to say that a killed cell has ended
 KILL_ROUNDS = 20  # until all that a family has started meanwhile is dead too
 BUDGET_GRACE = 1.05
+
+
+def prefix_of_temporary(pid: int) -> str:
+    """How the name of the directory begins that a cell has for temporary files, by its process."""
+    return f"recbench-cell-{pid}-"
 
 
 class Budget:
@@ -109,6 +117,13 @@ class Watched:
         self.killed = Killed(status, reason)
         self.killed_since = monotonic()
         self.kill_family()
+
+    def remove_temporary_files(self) -> None:
+        """Remove what the cell, whose processes have ended, has left in its own directory."""
+        if not self.pid:
+            return
+        for left in Path(tempfile.gettempdir()).glob(f"{prefix_of_temporary(self.pid)}*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def kill_family(self) -> None:
         """Kill the cell's descendants, and then its process: till then it is their last parent.

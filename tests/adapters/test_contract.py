@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from recbench.adapters import Recommender, available, create
+from recbench.adapters import Recommender, create
 from recbench.adapters.base import Floats
 from recbench.adapters.conformance import (
     LARGE,
@@ -33,13 +33,10 @@ from recbench.adapters.shared.units import Units
 from recbench.benchmarks.tuning.spaces import Interval, find_space, list_types
 from recbench.datasets.foundation.spec import UsageError
 from recbench.datasets.ratings import Ratings
+from tests.adapters.own import own_adapters
 from tests.conftest import ROOT
 
-OWN = {
-    name: adapter
-    for name, adapter in available().items()
-    if adapter.__module__.startswith("recbench.adapters.")
-}
+OWN = own_adapters()
 every = pytest.mark.parametrize("name", OWN)
 
 
@@ -206,13 +203,15 @@ def test_its_libraries_are_installed(name: str) -> None:
 
 
 def test_no_test_is_skipped_because_a_library_of_an_adapter_is_missing() -> None:
-    required = {module for adapter in OWN.values() for module in adapter.requires}
+    usual = [adapter for adapter in OWN.values() if adapter.install is None]
+    required = {module for adapter in usual for module in adapter.requires}
     shortcut = re.compile(r"import" + r"orskip\(\W*(\w*)")
     skipping = {
         path.name: set(shortcut.findall(path.read_text()))
         for path in sorted((ROOT / "tests").rglob("*.py"))
     }
-    assert {"distributed"} >= set().union(*skipping.values()), "what `make cluster` installs"
+    optional = {"distributed", "pyspark"}  # what `make cluster` and `make spark` install
+    assert optional >= set().union(*skipping.values())
     assert not [name for name, modules in skipping.items() if modules & required]
 
 

@@ -6,16 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recbench.adapters import Recommender, available, create
+from recbench.adapters import Recommender, create
 from recbench.adapters.base import Floats
 from recbench.adapters.shared.units import STARS, Units
 from recbench.datasets.ratings import Catalogue, Ratings
+from tests.adapters.own import own_adapters
 
-OWN = {
-    name: adapter
-    for name, adapter in available().items()
-    if adapter.__module__.startswith("recbench.adapters.") and not adapter.sees_truth
-}
+OWN = {name: adapter for name, adapter in own_adapters().items() if not adapter.sees_truth}
 N_USERS = 30
 N_ITEMS = 24
 N_TRAINING = 360

@@ -86,8 +86,15 @@ def undisturbed(
 
 
 def test_every_fault_has_its_status_and_harms_nobody(
-    ratings_file: Path, run_bench: RunBench, undisturbed: Path, tmp_path: Path
+    ratings_file: Path,
+    run_bench: RunBench,
+    undisturbed: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(temporary))
     rows = [SOUND[0], *list(FAULTS)[:5], *SOUND[1:3], *list(FAULTS)[5:], SOUND[3]]
     limits = ["--time-limit", "8s", "--memory-limit", "700M", *PLUGIN]
     dataset = f"table:{ratings_file}"
@@ -108,6 +115,7 @@ def test_every_fault_has_its_status_and_harms_nobody(
         for p in psutil.process_iter(["cmdline"])
         if "time.sleep(321)" in " ".join(p.info.get("cmdline") or [])
     ]
+    assert list(temporary.glob("recbench-cell-*")) == [], "what cells left goes with them"
     failed = next(r for r in records if r.cell.row == "faulty-raises")
     assert "faulty.py" in (failed.reason or ""), "a failure names its last frames"
     crashed = next(r for r in records if r.cell.row == "faulty-segfaults")
