@@ -15,7 +15,7 @@ MOVIELENS_LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-0.006
 AGGREGATES := summary,accuracy,cost,certainty,division,slices,learning,data,published,failures,method
 TUNED := runs/publish/movielens-100k-tuned
 
-.PHONY: help bench test check proof gate accept-baseline history install browser lint format peers publish publish-tuned published cluster spark speed page same lock clean
+.PHONY: help bench test check proof gate accept-baseline history install browser lint format peers publish publish-tuned published cluster spark speed calibrate page same lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 18
@@ -131,6 +131,9 @@ spark: install   ## install pyspark, for the row spark-als; it needs Java 17 (De
 
 speed: peers     ## compare speeds as ratios in one run; takes some minutes on a quiet machine
 	$(BIN)/python -m pytest tests/proof/test_speed.py tests/proof/test_speed_data.py tests/proof/test_speed_sgd.py tests/proof/test_speed_metrics.py --benchmark-only -s
+
+calibrate: install ## measure what algorithms cost, for --dry-run, and write benchmarks/planning/costs.toml; on a quiet machine
+	$(BIN)/python -m tests.proof.calibrate runs/calibration
 
 page: install    ## print how the pages of the source read, beside eight good houses; more with python -m tests.proof.page
 	$(BIN)/python -m tests.proof.page

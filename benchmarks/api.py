@@ -13,6 +13,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -26,9 +27,13 @@ from recbench.adapters import Recommender, available
 from recbench.benchmarks.certainty import find_blind_spots
 from recbench.benchmarks.execution import (
     Executor,
+    Job,
     Limits,
+    keep_record,
+    kernel_seconds,
     make_jobs,
     open_executor,
+    record_ending,
     remove_logs,
 )
 from recbench.benchmarks.models import (
@@ -42,13 +47,16 @@ from recbench.benchmarks.models import (
     train_model,
 )
 from recbench.benchmarks.planning import (
+    Estimator,
     Request,
+    RowCosts,
     RunPlan,
     State,
     add_seeds,
     check_request,
     choose_directory,
     describe_replacement,
+    estimate_rows,
     files_of,
     load_data_of,
     resume_plan,
@@ -111,6 +119,7 @@ __all__ = [
     "train",
 ]
 
+KERNEL_TRIES = 50  # of the fixed piece of work that tells how fast the machine is, when it is free
 USUAL_NAME = "dataframe"  # of a frame
 USUAL_TIME_LIMIT = "10m"  # for each cell
 USUAL_SHARE_OF_MEMORY = 0.8  # of the machine, for each cell
@@ -130,6 +139,14 @@ class Settings:
     debug: bool = False
     cluster: str = ""  # where a Dask scheduler is; "": on this machine, without Dask
     real_only: bool = False  # never stand in simulated data
+    skips: bool = True  # cells whose estimate is above a limit are not tried
+    is_reported: bool = False  # a report is built afterwards, for which the budget leaves time
+    begun: float = field(default_factory=perf_counter)  # when the budget began to run
+
+    @property
+    def are_limits_held(self) -> bool:
+        """Whether cells run here under limits, so that estimates can say which of them are kept."""
+        return not self.debug and not self.cluster
 
     @property
     def one_at_a_time(self) -> bool:
@@ -257,6 +274,7 @@ def run(
     filters: str = "",
     grow: str = "",
     shard: str = "",
+    no_skip: bool = False,
 ) -> "Comparison":
     """Compare algorithms on `data`, each fold in a process of its own.
 
@@ -304,6 +322,7 @@ def run(
         rounds=rounds,
         cluster=cluster,
         real_only=real_only,
+        skips=not no_skip,
     )
     command = f"recbench.run({spec!r}, {[*chosen.specs] or chosen.suite!r}, ...)"
     measure_plan(plan, settings, command)
@@ -478,6 +497,8 @@ class Preview:
 
     states: list[tuple[Cell, State]]
     replacement: list[str]  # what of an earlier run would go, a line each
+    rows: list[RowCosts]  # what is to be measured, and what it will take
+    other_seconds: float  # what it takes before the first cell and after the last
 
 
 def preview_plan(plan: RunPlan, settings: Settings) -> Preview:
@@ -488,10 +509,24 @@ def preview_plan(plan: RunPlan, settings: Settings) -> Preview:
     data = datasets.load(plan.request.dataset, real_only=settings.real_only)
     cells, _ = _settle_cells(plan, data, settings.run)
     states = _states_of(cells, plan, settings.run, evaluation_source())
+    estimator = _make_estimator(data, settings)
+    waiting = [cell for cell in cells if states[cell.name] == "to run"]
+    other_seconds = estimator.start_seconds
+    if settings.is_reported:
+        other_seconds += estimator.estimate_report(len({cell.row for cell in cells}))
     return Preview(
         states=[(cell, states[cell.name]) for cell in cells],
         replacement=describe_replacement(cells, settings.run),
+        rows=estimate_rows(estimator, waiting, settings.limits.seconds, settings.limits.memory_mb),
+        other_seconds=other_seconds,
     )
+
+
+def _make_estimator(data: Dataset, settings: Settings) -> Estimator:
+    """What tells how long cells on `data` will take here, corrected by the records of the run."""
+    estimator = Estimator.for_machine(data, kernel_seconds(KERNEL_TRIES))
+    estimator.learn(settings.run.every_record())
+    return estimator
 
 
 def _settle_cells(plan: RunPlan, data: Dataset, run: Run) -> tuple[list[Cell], Searches | None]:
@@ -557,7 +592,10 @@ def measure_plan(
         run.write_plan(cells, about)
         write_profile(run.directory / "profile.json", data)
         custody = stack.enter_context(Custody(run))
-        measuring = _Measurement(executor, plan, settings, data, about, listener, custody, searches)
+        estimator = _make_estimator(data, settings)
+        measuring = _Measurement(
+            executor, plan, settings, data, about, listener, custody, estimator, searches
+        )
         measuring.measure_plan(cells, states)
 
     records = run.records()
@@ -608,8 +646,8 @@ class _Measurement:
     about: RunDescription
     listener: Listener
     custody: Custody
+    estimator: Estimator
     searches: Searches | None = None  # None: no row is tuned
-    begun: float = field(default_factory=perf_counter)
 
     def measure_plan(self, cells: Sequence[Cell], states: Mapping[str, State]) -> None:
         """Measure those of the planned cells that are not kept, which `states` says by their names.
@@ -634,7 +672,7 @@ class _Measurement:
             )
         )
         self.custody.hold(cell for cell in settled if cell not in waiting)
-        for record in self._measure(waiting, run, self.settings.limits):
+        for record in self._measure(waiting, run, self._limits_left()):
             self._take_in(record)
 
         if self.searches is not None:
@@ -797,15 +835,45 @@ class _Measurement:
             limits=limits,
             plugins=self.plan.request.plugins,
         )
-        jobs = [replace(job, is_timed=is_timed) for job in jobs]
-        yield from executor.execute(jobs, self.listener.on_start)
+        jobs = [self._with_estimate(job, is_timed=is_timed) for job in jobs]
+        allowed = []
+        for job in jobs:
+            refusal = self._explain_refusal(job) if is_usual and is_timed else None
+            if refusal is None:
+                allowed.append(job)
+            else:
+                job = replace(job, started=datetime.now(UTC).isoformat())
+                yield keep_record(job, record_ending(job, "skipped", refusal))
+        yield from executor.execute(allowed, self.listener.on_start)
+
+    def _with_estimate(self, job: Job, *, is_timed: bool) -> Job:
+        """The job with what its cell will take, where somebody asks for it."""
+        if job.limits.budget_seconds is None:
+            return replace(job, is_timed=is_timed)
+        costs = self.estimator.estimate(job.cell)
+        seconds = None if costs is None else costs.seconds.value
+        return replace(job, is_timed=is_timed, expected_seconds=seconds)
+
+    def _explain_refusal(self, job: Job) -> str | None:
+        """Why the cell would exceed a limit, in words; None if it may keep them, or is to be tried
+        all the same.
+        """
+        if not self.settings.skips or not self.settings.are_limits_held:
+            return None
+        limits = job.limits
+        return self.estimator.explain_refusal(job.cell, limits.seconds, limits.memory_mb)
 
     def _limits_left(self) -> Limits:
-        """The limits of a later pass over cells: the budget is for all of the measurement."""
+        """The limits of a pass over cells: the budget is for all of the run, from the command's
+        beginning to its report.
+        """
         limits = self.settings.limits
         if limits.budget_seconds is None:
             return limits
-        seconds_left = limits.budget_seconds - (perf_counter() - self.begun)
+        seconds_left = limits.budget_seconds - (perf_counter() - self.settings.begun)
+        if self.settings.is_reported:
+            n_rows = len(self.plan.suite.rows)
+            seconds_left -= self.estimator.estimate_report(n_rows)
         return replace(limits, budget_seconds=round(max(0.0, seconds_left), 1))
 
 

@@ -6,9 +6,10 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, time
 from typing import Annotated, Self
 
+from psutil import Process
 from rich.console import Console
 from typer import Option
 
@@ -30,6 +31,7 @@ from recbench.benchmarks.console import (
     Display,
     announce_run,
     import_plugin,
+    print_estimates,
     print_lines,
     print_plan,
     serve,
@@ -42,6 +44,7 @@ from recbench.benchmarks.records import Cell, Record, Run
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError, open_console
 
+SECONDS_OF_IMPORTS = 30.0  # that a command takes at most before it does anything
 SHOWN_METRICS = ("rmse", "ndcg@10")  # in the live table, when the report shows them too
 MOSTLY_COLD = "most test ratings are cold"  # the blind spot with which it shows warm ones, too
 
@@ -176,8 +179,13 @@ def run(
         str | None, Option(help="per cell: 512M, 8G [default: 80 % of the machine]")
     ] = None,
     budget: Annotated[
-        str | None, Option(help="for the whole run; cells without room are not run")
+        str | None,
+        Option(help="for the whole run with its report; rows that have no room are not run"),
     ] = None,
+    no_skip: Annotated[
+        bool,
+        Option("--no-skip", help="run cells, too, whose estimate is above a limit"),
+    ] = False,
     out: Annotated[Path | None, Option(help="where results go [default: runs/DATASET]")] = None,
     force: Annotated[
         list[str] | None, Option(help="measure this row again although it is there; repeatable")
@@ -190,7 +198,9 @@ def run(
         Option(help="this user's recommendations go into the report [default: three drawn users']"),
     ] = None,
     real_only: Annotated[bool, Option("--real-only", help="never stand in simulated data")] = False,
-    dry_run: Annotated[bool, Option("--dry-run", help="print the plan and leave")] = False,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="print the plan and what it will take, and leave")
+    ] = False,
     debug: Annotated[
         bool,
         Option(
@@ -211,7 +221,7 @@ def run(
       --dataset movielens-100k --suite quick
       --dataset table:ratings.csv --algorithm ease --algorithm "als[factors=20]" --folds 3
     """
-    started = perf_counter()
+    started = _begun_at()
     console = open_console(soft_wrap=True)
 
     for module in plugin or []:
@@ -268,6 +278,9 @@ def run(
         debug=debug,
         cluster=cluster,
         real_only=real_only,
+        skips=not no_skip,
+        is_reported=not no_report,
+        begun=started,
     )
     if dry_run:
         return _show_preview(console, plan, settings)
@@ -288,6 +301,15 @@ def run(
     print_lines(console, _advise_training(settings.run.directory, records))
     is_complete = all(record.status == "ok" for record in records)
     return FINE if is_complete else INCOMPLETE
+
+
+def _begun_at() -> float:
+    """When the command began, on the clock of `perf_counter`: Python and imports count.
+
+    The present, in a process that has done something else before.
+    """
+    age = time() - Process().create_time()
+    return perf_counter() - age if age < SECONDS_OF_IMPORTS else perf_counter()
 
 
 class Progress(Listener):
@@ -352,6 +374,7 @@ def _show_preview(console: Console, plan: RunPlan, settings: Settings) -> int:
     previewed = preview_plan(plan, settings)
     print_lines(console, previewed.replacement)
     print_plan(console, previewed.states, settings.run.directory)
+    print_estimates(console, previewed.rows, previewed.other_seconds, skips=settings.skips)
     return FINE
 
 

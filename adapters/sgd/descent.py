@@ -222,19 +222,38 @@ def _bounds_of_groups(groups: Indices) -> Rows:
     return np.column_stack([starts, stops])
 
 
-class _Batch(NamedTuple):
-    """Some ratings grouped by user; their users and items are numbered anew, from 0."""
+class _Side(NamedTuple):
+    """The users of a batch, or its items, numbered anew, from 0; and how a step moves them."""
 
-    users: Indices  # the user behind each new number
-    items: Indices  # the item behind each new number
-    owners: Indices  # the new number of each rating's user
+    who: Indices  # the user or item behind each new number
+    numbers: Indices  # the new number of each rating's
+    keep: Floats  # what regularisation leaves of each one's parameters in a step
+    rate: Floats  # how far a step goes
+
+
+class _Batch(NamedTuple):
+    """Some ratings grouped by user."""
+
+    users: _Side
+    items: _Side
     values: Reals  # the ratings minus the mean
     errors: csr_matrix  # users x items; its data are filled in by each step
     by_item: Any  # the transpose of `errors`, which shares its data
 
 
-def _make_batch(users: Indices, items: Indices, values: Reals) -> _Batch:
-    """The batch of these ratings, whose `values` are centred."""
+def _make_side(who: Indices, numbers: Indices, keep: np.float32, rate: np.float32) -> _Side:
+    """Users or items whose step is the sum of those of their ratings, which go so far each."""
+    counts = np.bincount(numbers).astype(np.float32)
+    damping = np.minimum(1, LARGEST_STEP / counts)
+    return _Side(who, numbers, 1 - (1 - keep) * counts * damping, rate * damping)
+
+
+def _make_batch(
+    users: Indices, items: Indices, values: Reals, keep: np.float32, rate: np.float32
+) -> _Batch:
+    """The batch of these ratings, whose `values` are centred; `keep` and `rate` are those of the
+    step of a single rating.
+    """
     by_user = np.argsort(users, kind="stable")
     sorted_users = users[by_user]
     distinct_users, starts, counts = np.unique(sorted_users, return_index=True, return_counts=True)
@@ -248,7 +267,13 @@ def _make_batch(users: Indices, items: Indices, values: Reals) -> _Batch:
     bounds = np.append(starts, len(users)).astype(np.int32)
     shape = (len(distinct_users), len(distinct_items))
     errors = csr_matrix((no_errors, columns, bounds), shape)
-    return _Batch(distinct_users, distinct_items, owners, values[by_user], errors, errors.T)
+    return _Batch(
+        users=_make_side(distinct_users, owners, keep, rate),
+        items=_make_side(distinct_items, errors.indices, keep, rate),
+        values=values[by_user],
+        errors=errors,
+        by_item=errors.T,
+    )
 
 
 class _Level(NamedTuple):
@@ -307,12 +332,12 @@ class NumpySGD(_Descent):
                 users = data.users[part]
                 items = data.items[part]
                 centred = data.values[part] - self.mean_
-                yield _make_batch(users, items, centred)
+                yield _make_batch(users, items, centred, self.keep_, self.rate_)
 
     def _move_batch(self, batch: _Batch) -> float:
         """One step of all ratings of a batch; returns the sum of squared errors before it."""
-        P = self.P_[batch.users]
-        Q = self.Q_[batch.items]
+        P = self.P_.take(batch.users.who, axis=0)
+        Q = self.Q_.take(batch.items.who, axis=0)
         errors = self._fill_in_errors(batch, P, Q)
 
         # both from the values before the step
@@ -320,24 +345,18 @@ class NumpySGD(_Descent):
         item_steps = batch.by_item @ P
 
         user_biases, item_biases = self.biases_
-        places = batch.errors.indices
-        for who, own, steps, factors, biases, numbers in (
-            (batch.users, P, user_steps, self.P_, user_biases, batch.owners),
-            (batch.items, Q, item_steps, self.Q_, item_biases, places),
+        for side, own, steps, factors, biases in (
+            (batch.users, P, user_steps, self.P_, user_biases),
+            (batch.items, Q, item_steps, self.Q_, item_biases),
         ):
-            counts = np.bincount(numbers).astype(np.float32)
-            damping = np.minimum(1, LARGEST_STEP / counts)
-            keep = 1 - (1 - self.keep_) * counts * damping
-            rate = self.rate_ * damping
-
-            own *= keep[:, None]
-            steps *= rate[:, None]
+            own *= side.keep[:, None]
+            steps *= side.rate[:, None]
             own += steps
-            factors[who] = own
+            factors[side.who] = own
 
             if self.biased:
-                sums_of_errors = np.bincount(numbers, errors)
-                biases[who] = keep * biases[who] + rate * sums_of_errors
+                sums_of_errors = np.bincount(side.numbers, errors)
+                biases[side.who] = side.keep * biases[side.who] + side.rate * sums_of_errors
         return float(errors @ errors)
 
     def _fill_in_errors(self, batch: _Batch, P: Reals, Q: Reals) -> Reals:
@@ -345,18 +364,18 @@ class NumpySGD(_Descent):
 
         P and Q are the factors of its users and items.
         """
-        owners = batch.owners
-        places = batch.errors.indices
+        owners = batch.users.numbers
+        places = batch.items.numbers
         errors: Reals = batch.errors.data
         for start in range(0, len(errors), PAIRS_AT_ONCE):
             part = slice(start, start + PAIRS_AT_ONCE)
-            user_factors = P[owners[part]]
-            item_factors = Q[places[part]]
+            user_factors = P.take(owners[part], axis=0)  # a third faster than P[owners[part]]
+            item_factors = Q.take(places[part], axis=0)
             np.einsum("jf,jf->j", user_factors, item_factors, out=errors[part])
 
         user_biases, item_biases = self.biases_
-        errors += user_biases[batch.users][owners]
-        errors += item_biases[batch.items][places]
+        errors += user_biases[batch.users.who].take(owners)
+        errors += item_biases[batch.items.who].take(places)
         np.subtract(batch.values, errors, out=errors)
         return errors
 

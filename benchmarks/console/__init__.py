@@ -12,6 +12,7 @@ from recbench.benchmarks.console.command_line import (
     serve,
 )
 from recbench.benchmarks.console.display import Display, announce_run, print_lines, print_plan
+from recbench.benchmarks.console.estimates import print_estimates
 
 __all__ = [
     "FAILED",
@@ -21,6 +22,7 @@ __all__ = [
     "Display",
     "announce_run",
     "import_plugin",
+    "print_estimates",
     "print_lines",
     "print_plan",
     "serve",

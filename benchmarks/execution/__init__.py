@@ -11,8 +11,8 @@ library does when it is imported, and command lines what it is like when an exec
 from recbench.benchmarks.execution.executor import Executor, open_executor
 from recbench.benchmarks.execution.fork_pool import HarnessError, explain_broken_library
 from recbench.benchmarks.execution.job import Job, Limits, make_jobs
-from recbench.benchmarks.execution.measure import describe_environment
-from recbench.benchmarks.execution.outcome import remove_logs
+from recbench.benchmarks.execution.measure import describe_environment, kernel_seconds
+from recbench.benchmarks.execution.outcome import keep_record, record_ending, remove_logs
 from recbench.benchmarks.execution.worker import describe_fold
 
 __all__ = [
@@ -23,7 +23,10 @@ __all__ = [
     "describe_environment",
     "describe_fold",
     "explain_broken_library",
+    "keep_record",
+    "kernel_seconds",
     "make_jobs",
     "open_executor",
+    "record_ending",
     "remove_logs",
 ]

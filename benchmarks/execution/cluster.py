@@ -426,7 +426,7 @@ class Cluster:
         waiting.reverse()  # the next one is popped from the end
         running: dict[Future, Running] = {}
         attempts: Counter[str] = Counter()
-        budget = Budget()
+        budget = Budget(waiting, max(1, len(self._find_hosts())))
         alone_since = monotonic()
         try:
             while waiting or running:

@@ -158,7 +158,7 @@ class ForkPool:
         running = self._running
         suspects: set[str] = set()  # ran when a server died, with others: now each runs alone
         processors = Processors(self._threads, self._cells_at_once)
-        budget = Budget()
+        budget = Budget(waiting, self._cells_at_once)
         try:
             while waiting or running:
                 try:

@@ -56,7 +56,8 @@ class InProcess:
 
         KeyboardInterrupt, with no record of the cell, if the user leaves the debugger.
         """
-        budget = Budget()
+        jobs = list(jobs)
+        budget = Budget(jobs)
         gc.freeze()  # the collections before each call skip what this process has had before
         try:
             for job in jobs:

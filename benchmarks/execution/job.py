@@ -54,6 +54,7 @@ class Job:
     requires: tuple[str, ...] = ()  # libraries of the adapter, by the names they are imported by
     folds_in: bool = False  # whether it can answer users that it has not seen
     is_timed: bool = True  # warmed up on a toy first, and short fits repeated
+    expected_seconds: float | None = None  # that the whole cell will take; None: nobody knows
     started: str = ""  # ISO 8601, UTC
     processors: tuple[int, ...] = ()  # the cell is bound to these; empty: to none
     import_seconds: float = 0.0  # what it took the executor to import what the adapter requires

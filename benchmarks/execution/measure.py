@@ -4,6 +4,7 @@ import contextlib
 import gc
 import os
 import platform
+import resource
 import statistics
 import subprocess
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import psutil
 
 import recbench
 from recbench.benchmarks.execution.processors import can_bind
-from recbench.benchmarks.records import Environment, PhaseCost
+from recbench.benchmarks.records import CellCost, Environment, PhaseCost
 
 PACKAGES = (
     "numpy",
@@ -167,6 +168,27 @@ def _summarise_samples(samples: list[_Sample]) -> PhaseCost:
         samples=[sample.seconds for sample in samples],
         cpu_samples=[sample.cpu_seconds for sample in samples],
     )
+
+
+class Stopwatch:
+    """What this process and those that it has started and waited for have used since it began."""
+
+    def __init__(self) -> None:
+        self._begun = perf_counter()
+        self._cpu_begun = _family_cpu_seconds()
+
+    def read(self) -> CellCost:
+        """Until now."""
+        return CellCost(
+            seconds=perf_counter() - self._begun,
+            cpu_seconds=_family_cpu_seconds() - self._cpu_begun,
+        )
+
+
+def _family_cpu_seconds() -> float:
+    """Processor time, that of the system included, of this process and of its ended children."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -27,12 +28,22 @@ def prefix_of_temporary(pid: int) -> str:
 
 
 class Budget:
-    """How much time all cells of an execution have had, and whether another one has room."""
+    """How much time all cells of an execution have had, and whether another one has room.
 
-    def __init__(self) -> None:
-        """The clock starts now."""
+    A row that has not begun has room if all its cells have: one with a fold missing has no mean.
+    """
+
+    def __init__(self, jobs: Iterable[Job] = (), cells_at_once: int = 1) -> None:
+        """The clock starts now. `jobs` are all that wait, of which so many run at a time."""
         self._begun = monotonic()
+        self._cells_at_once = cells_at_once
         self._seconds_by_row: dict[str, float] = {}
+        self._expected_by_row: dict[str, float] = {}
+        self._begun_rows: set[str] = set()
+        for job in jobs:
+            row = job.cell.row
+            expected = self._expected_by_row.get(row, 0.0) + (job.expected_seconds or 0.0)
+            self._expected_by_row[row] = expected
 
     @property
     def seconds_used(self) -> float:
@@ -44,14 +55,32 @@ class Budget:
         self._seconds_by_row[row] = seconds
 
     def explain_refusal(self, job: Job) -> str | None:
-        """Why `job` should not start, in words; None if it has room."""
+        """Why `job` should not start, in words; None if it has room, and then it is to start."""
         seconds = job.limits.budget_seconds
         if seconds is None:
             return None
-        expected = self._seconds_by_row.get(job.cell.row, 0.0)
-        if seconds - self.seconds_used < expected:
-            return f"the budget of {seconds:g} s has no room"
+
+        row = job.cell.row
+        left = max(0.0, seconds - self.seconds_used)
+        expected = self._expect_seconds(job)
+        if left < expected or not left:
+            what = "the next cell" if row in self._begun_rows else "the row"
+            return (
+                f"the budget has no room: {left:.0f} s are left, and {what} would take about "
+                f"{expected:.0f} s"
+            )
+        self._begun_rows.add(row)
         return None
+
+    def _expect_seconds(self, job: Job) -> float:
+        """What has to be left for `job` to start: its own time or, if it begins a row, the row's.
+
+        What another cell of the row has taken tells more than what was expected.
+        """
+        row = job.cell.row
+        if row in self._begun_rows:
+            return self._seconds_by_row.get(row, job.expected_seconds or 0.0)
+        return self._expected_by_row.get(row, 0.0) / self._cells_at_once
 
 
 @dataclass(frozen=True)
@@ -152,7 +181,7 @@ class Watched:
 
         budget = limits.budget_seconds
         if budget is not None and seconds_used > budget * BUDGET_GRACE:
-            self.kill("not_run", f"stopped when the budget of {budget:g} s was used up")
+            self.kill("not_run", f"stopped when the {budget:g} s that the budget left were used up")
             return
 
         # the keeper does so itself, and knows the place: unless it was stopped, or computes

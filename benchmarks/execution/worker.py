@@ -16,7 +16,7 @@ import numpy as np
 from recbench.adapters.shared.units import Units
 from recbench.benchmarks.evaluation import collect_answers, evaluate_answers, suggest_remedy
 from recbench.benchmarks.execution.job import Job
-from recbench.benchmarks.execution.measure import Surroundings
+from recbench.benchmarks.execution.measure import Stopwatch, Surroundings
 from recbench.benchmarks.execution.outcome import WITHOUT_LOG
 from recbench.benchmarks.execution.subject import (
     LocalSubject,
@@ -60,6 +60,7 @@ def measure_cell(job: Job, subject: Subject | None = None) -> Record:
     The algorithm is that of `subject`, or one in this process. BdbQuit, and no record, if somebody
     leaves the debugger at a terminal.
     """
+    stopwatch = Stopwatch()
     requested = datetime.fromisoformat(job.started)
     outline = Record(
         cell=job.cell,
@@ -89,7 +90,7 @@ def measure_cell(job: Job, subject: Subject | None = None) -> Record:
         subject.close()
 
     if record.status == "ok":
-        record = replace(record, evaluation=job.evaluation)
+        record = replace(record, evaluation=job.evaluation, whole=stopwatch.read())
     if job.log is not None and record.status not in WITHOUT_LOG:
         record = replace(record, log=job.log.name)
     job.run.write(record, answers)

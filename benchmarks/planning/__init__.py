@@ -1,8 +1,9 @@
 """From what the user asked for to the cells that answer it.
 
-Here are the request and its plan, suites and rows, published numbers, where results go, and what is
-kept of an earlier run. Commands and `api` come in with a `Request`, verification with a `Cell`, the
-command `list` for suites. Everything is checked here, before any long work; nothing is measured.
+Here are the request and its plan, suites and rows, published numbers, where results go, what is
+kept of an earlier run, and what the rest will take. Commands and `api` come in with a `Request`,
+verification with a `Cell`, the command `list` for suites. Everything is checked here, before any
+long work; nothing is measured.
 """
 
 from recbench.benchmarks.planning.cells import (
@@ -18,6 +19,13 @@ from recbench.benchmarks.planning.destination import (
     files_of,
     load_data_of,
     load_same_data,
+)
+from recbench.benchmarks.planning.estimate import (
+    Estimator,
+    Likely,
+    RowCosts,
+    add_likely,
+    estimate_rows,
 )
 from recbench.benchmarks.planning.request import (
     USUAL_SUITE,
@@ -49,18 +57,23 @@ __all__ = [
     "USUAL_SUITE",
     "Design",
     "DivisionId",
+    "Estimator",
+    "Likely",
     "PlannedRow",
     "Request",
+    "RowCosts",
     "RunPlan",
     "Shard",
     "State",
     "Suite",
+    "add_likely",
     "add_seeds",
     "check_request",
     "choose_directory",
     "dataset_of",
     "describe_replacement",
     "division_of",
+    "estimate_rows",
     "files_of",
     "find_misfits",
     "hyperparameters_of",

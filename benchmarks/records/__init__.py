@@ -30,6 +30,7 @@ from recbench.benchmarks.records.examples import (
 from recbench.benchmarks.records.facts import (
     AlgorithmDescription,
     BlindSpot,
+    CellCost,
     ColdStart,
     DataDescription,
     Disagreement,
@@ -78,6 +79,7 @@ __all__ = [
     "Answer",
     "BlindSpot",
     "Cell",
+    "CellCost",
     "Certificate",
     "ColdStart",
     "Custody",

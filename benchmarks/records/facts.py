@@ -155,6 +155,15 @@ class ColdStart(Facts):
         return self.import_seconds + self.warm_up_seconds
 
 
+class CellCost(Facts):
+    """What a cell takes from its first line to its record: imports that no other cell has made,
+    loading, warm-up, all samples of all phases, statistics.
+    """
+
+    seconds: float
+    cpu_seconds: float | None = None  # of its processes; None where that is not measured
+
+
 class FoldInCost(Facts):
     """What it costs to fold in one user who was not in training, each asked for alone."""
 

@@ -1,5 +1,6 @@
 """Records, and the directory of a run: its plan, one JSON a cell, and the raw answers beside it."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -18,6 +19,7 @@ from recbench.benchmarks.records.arrays import UNREADABLE_ARRAYS, read_arrays
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.certificate import Certificate
 from recbench.benchmarks.records.facts import (
+    CellCost,
     ColdStart,
     DataDescription,
     Environment,
@@ -68,6 +70,7 @@ class Record:
     kernel_seconds: float | None = None
     cold: ColdStart | None = None  # None: not warmed up, or older than the fact
     fold_in: FoldInCost | None = None  # None: no user was new, or nobody asked for times
+    whole: CellCost | None = None  # of the first round; None: older than the fact
     rounds: int = 1  # how often all phases were measured, see `--rounds`
     lost_round: str | None = None  # why a later round has given no times
     answers: str | None = None  # sha256 of the file with its raw answers
@@ -150,6 +153,7 @@ class Record:
         content["costs"] = {phase: cost.to_json() for phase, cost in self.costs.items()}
         content["cold"] = self.cold.to_json() if self.cold else None
         content["fold_in"] = self.fold_in.to_json() if self.fold_in else None
+        content["whole"] = self.whole.to_json() if self.whole else None
         content["slices"] = [group.to_json() for group in self.slices]
         if self.raw_scores is not None:
             content["raw_scores"] = self.raw_scores.to_json()
@@ -371,6 +375,14 @@ class Run:
         records = [_record_of_plan(cell, record, about) for cell, record in by_cell]
         _refuse_mixed_folds(records)
         return records
+
+    def every_record(self) -> list[Record]:
+        """All records of the directory that can be read, of its plan or of an earlier one."""
+        found = []
+        for path in sorted((self.directory / "records").glob("*.json")):
+            with contextlib.suppress(OSError, ValueError):  # who plans the cell is told
+                found.append(Record.from_json(path.read_bytes()))
+        return found
 
     def _refuse_mixed_data(
         self, by_cell: Iterable[tuple[Cell, Record | None]], about: RunDescription

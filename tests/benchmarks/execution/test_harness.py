@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,9 @@ import numpy as np
 import psutil
 import pytest
 
+from recbench.benchmarks.execution.fork_pool import ForkPool
 from recbench.benchmarks.records.record import Record, Run
+from tests.benchmarks.execution.conftest import MakeJobs
 from tests.conftest import ROOT, RunBench
 
 LONGEST_WAIT = 60  # seconds, on a busy machine
@@ -184,23 +187,15 @@ def test_parallel_cells_give_the_same_numbers_and_are_marked_contended(
     assert all(record.environment.contended for record in Run(tmp_path).records())
 
 
-def test_a_budget_leaves_not_run_cells(
-    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+def test_a_budget_ends_what_exceeds_it_and_leaves_the_rest(
+    pool: ForkPool, jobs_of: MakeJobs
 ) -> None:
-    arguments = [
-        "--plugin",
-        "faulty",
-        *options(["random", "faulty-sleeps"]),
-        "--budget",
-        "4s",
-        "--no-report",
-    ]
+    """Of the executor: in a run the budget has begun with the command, however long that took."""
+    jobs = jobs_of("random", "faulty-sleeps", folds=slice(2))
+    jobs = [replace(job, limits=replace(job.limits, budget_seconds=6.0)) for job in jobs]
     begun = time.monotonic()
-    run_bench(
-        "--dataset", f"table:{ratings_file}", "--folds", 2, *arguments, "--out", tmp_path, check=4
-    )
+    statuses = [record.status for record in pool.execute(jobs)]
     assert time.monotonic() - begun < 30
-    statuses = [record.status for record in Run(tmp_path).records()]
     assert statuses == ["ok", "ok", "not_run", "not_run"]
 
 

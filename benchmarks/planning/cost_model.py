@@ -1,0 +1,213 @@
+"""What an algorithm costs on data of a size: sums of powers, whose coefficients `costs.toml` has.
+
+`python -m tests.proof.calibrate` measures and writes that file; where it comes from stands in it. A
+term is a coefficient times powers of the size of the data and of hyperparameters, so that what
+grows with the third power of the items is told from what grows with the ratings.
+"""
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+COSTS = Path(__file__).with_name("costs.toml")
+WIDENED_BY_DECADE = 1.5  # the factor of error, where data are ten times as large as any measured
+FITS = 3  # of a short fit, see `execution.subject`
+FITTED_AGAIN_BELOW_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a cell is: ratings, users and items of its training part, and the ratings tested.
+
+    Users and items are those who have a rating.
+    """
+
+    ratings: int
+    users: int
+    items: int
+    tested: int
+
+    @property
+    def quantities(self) -> dict[str, float]:
+        """By the names that powers have in `costs.toml`."""
+        asked = min(self.users, self.tested)
+        return {
+            "ratings": float(self.ratings),
+            "users": float(self.users),
+            "items": float(self.items),
+            "tested": float(self.tested),
+            "asked": float(asked),
+        }
+
+
+@dataclass(frozen=True)
+class Likely:
+    """What is expected of a quantity: that nine times of ten it is at most `factor` times as much
+    or as little.
+    """
+
+    value: float
+    factor: float
+
+    @property
+    def low(self) -> float:
+        """The least to be expected."""
+        return self.value / self.factor
+
+    @property
+    def high(self) -> float:
+        """The most to be expected."""
+        return self.value * self.factor
+
+    def scaled(self, ratio: float) -> "Likely":
+        """So many times as much, as uncertain as before."""
+        return Likely(self.value * ratio, self.factor)
+
+    def widened(self, factor: float) -> "Likely":
+        """The same, more uncertain by this factor."""
+        return Likely(self.value, self.factor * factor)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a cell is expected to take: seconds from its first line to its record, and the greatest
+    memory peak of all phases in MB.
+    """
+
+    seconds: Likely
+    peak_mb: Likely
+
+
+class _Written(BaseModel):
+    """A table of `costs.toml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Term(_Written):
+    """A coefficient times powers of quantities and hyperparameters; a constant has no powers."""
+
+    coefficient: float
+    powers: dict[str, float] = {}
+
+    def evaluate(self, quantities: Mapping[str, float]) -> float:
+        """The term's value; what `quantities` do not name counts as 1."""
+        value = self.coefficient
+        for name, power in self.powers.items():
+            value *= quantities.get(name, 1.0) ** power
+        return value
+
+
+class AlgorithmCosts(_Written):
+    """The terms of one algorithm: seconds of one fit with its conversion, of all scores of the
+    catalogue and of the tested ratings; of the warm-up; and the memory peak.
+    """
+
+    warm_up_seconds: float
+    fit: list[Term]
+    rank: list[Term]
+    rate: list[Term]
+    peak_mb: list[Term]
+    seconds_factor: float  # nine of ten measured costs are within this factor of the terms
+    memory_factor: float
+
+
+class BenchCosts(_Written):
+    """Seconds that the bench itself takes: in each cell, before the first one, and for a report."""
+
+    cell: list[Term]
+    start_seconds: float
+    report: list[Term]  # by rows and users
+
+
+class Provenance(_Written):
+    """Where the coefficients were measured."""
+
+    cpu: str
+    cores: int
+    kernel_seconds: float  # of the fixed piece of work that tells how fast the machine is
+    commit: str
+    dated: str
+    data: list[str]
+    largest: dict[str, float]  # the largest size that was measured, by quantity
+
+
+class CostModel(_Written):
+    """All of `costs.toml`."""
+
+    origin: Provenance
+    bench: BenchCosts
+    algorithms: dict[str, AlgorithmCosts]
+
+    def estimate_cell(
+        self, algorithm: str, hyperparameters: Mapping[str, Any], size: Size, speed: float = 1.0
+    ) -> Costs | None:
+        """What a cell will take on a machine that is `speed` times as fast as the calibrated one.
+
+        None for an algorithm that was not calibrated, such as one of a plug-in.
+        """
+        costs = self.algorithms.get(algorithm)
+        if costs is None:
+            return None
+
+        quantities = _numbers_among(hyperparameters) | size.quantities
+        fit = add_terms(costs.fit, quantities) / speed
+        others = add_terms([*costs.rank, *costs.rate, *self.bench.cell], quantities) / speed
+        seconds = fit * count_fits(fit) + others + costs.warm_up_seconds / speed
+        widening = self._widen_beyond_calibration(size)
+        return Costs(
+            seconds=Likely(seconds, costs.seconds_factor * widening),
+            peak_mb=Likely(add_terms(costs.peak_mb, quantities), costs.memory_factor * widening),
+        )
+
+    def estimate_report(self, n_rows: int, users: int, speed: float = 1.0) -> float:
+        """Seconds of a report with so many rows on data with so many users."""
+        return add_terms(self.bench.report, {"rows": n_rows, "users": users}) / speed
+
+    def _widen_beyond_calibration(self, size: Size) -> float:
+        """By which factor an estimate is less certain, since the data are larger than any that was
+        measured.
+        """
+        decades = 0.0
+        for name, value in size.quantities.items():
+            largest = self.origin.largest.get(name)
+            if largest is not None and value > largest:
+                decades = max(decades, math.log10(value / largest))
+        return float(WIDENED_BY_DECADE**decades)
+
+
+def add_terms(terms: Sequence[Term], quantities: Mapping[str, float]) -> float:
+    """The sum of the terms."""
+    return sum(term.evaluate(quantities) for term in terms)
+
+
+def count_fits(seconds: float) -> int:
+    """How often a fit of so many seconds is repeated in a timed cell.
+
+    >>> [count_fits(seconds) for seconds in (0.01, 0.3, 2.0)]
+    [3, 2, 1]
+    """
+    if seconds <= 0:
+        return FITS
+    return min(FITS, 1 + math.floor(FITTED_AGAIN_BELOW_SECONDS / seconds))
+
+
+@cache
+def read_cost_model() -> CostModel:
+    """The calibration that ships with the package."""
+    return CostModel.model_validate(tomllib.loads(COSTS.read_text()))
+
+
+def _numbers_among(hyperparameters: Mapping[str, Any]) -> dict[str, float]:
+    """Those hyperparameters that are positive numbers, and so can have a power."""
+    return {
+        name: float(value)
+        for name, value in hyperparameters.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    }
