@@ -103,6 +103,7 @@ $(INSTALLED): requirements.lock requirements-build.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . \
 	    --config-settings editable_mode=compat
+	-$(BIN)/python -m benchmarks.doctor --compile # else the first run and its cells would, one after the other
 	@touch $@
 
 browser:         ## install Chromium, in which the tests open the report

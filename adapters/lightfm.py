@@ -213,6 +213,7 @@ class LightFMHybrid(LightFMWarp):
     """
 
     name = "lightfm-hybrid"
+    requires = (*LightFMWarp.requires, "sklearn")
     max_features: Count | None = None
 
     def _item_features(self, catalogue: Catalogue) -> csr_matrix:

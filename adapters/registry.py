@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import chdir
 from dataclasses import fields, is_dataclass
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Any, ClassVar, get_origin, get_type_hints
 from weakref import WeakSet
@@ -100,8 +100,18 @@ def _field_names(adapter: type[Recommender]) -> set[str]:
 
 @cache
 def import_own() -> None:
-    """Import every adapter of this package, once."""
+    """Import every adapter of this package, once, and find out which plug-ins are installed.
+
+    None of these is imported: cells that are forked from here do so themselves, but need not look.
+    """
     import_all(sys.modules["recbench.adapters"])
+    _find_installed()
+
+
+@cache
+def _find_installed() -> EntryPoints:
+    """What installed distributions name as their plug-ins."""
+    return entry_points(group=PLUGINS)
 
 
 @cache
@@ -110,7 +120,7 @@ def _import_installed() -> None:
 
     UsageError if one cannot be imported; it names the distribution whose it is.
     """
-    for point in entry_points(group=PLUGINS):
+    for point in _find_installed():
         try:
             with chdir(Path.cwd()):
                 point.load()
@@ -136,9 +146,7 @@ def _refuse_fields_of_the_contract(adapter: type[Recommender]) -> None:
 
     That is what `name: str = "mine"` does in a dataclass, where `name = "mine"` is meant.
     """
-    declared = get_type_hints(Recommender)
-    of_the_class = {name for name, type_ in declared.items() if get_origin(type_) is ClassVar}
-    mistaken = sorted(of_the_class & _field_names(adapter))
+    mistaken = sorted(_names_of_the_class() & _field_names(adapter))
     if mistaken:
         name = mistaken[0]
         raise UsageError(
@@ -146,6 +154,13 @@ def _refuse_fields_of_the_contract(adapter: type[Recommender]) -> None:
             f"because a field of a dataclass has a type: write `{name} = ...` instead of "
             f"`{name}: ... = ...`"
         )
+
+
+@cache
+def _names_of_the_class() -> frozenset[str]:
+    """What the contract declares of classes, and not of their instances."""
+    declared = get_type_hints(Recommender)
+    return frozenset(name for name, type_ in declared.items() if get_origin(type_) is ClassVar)
 
 
 def _refuse_second_of_a_name(adapter: type[Recommender], first: type[Recommender]) -> None:

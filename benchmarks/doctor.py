@@ -1,30 +1,57 @@
-"""Whether the bench can work here: directories, versions, libraries, memory, the fork server."""
+"""Whether the bench can work here: directories, versions, libraries, memory, the fork server.
 
+With `--compile` it makes all machine code that the first run would otherwise wait for.
+"""
+
+import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
+from typing import Annotated
 
 from rich.console import Console
+from typer import Option
 
-from recbench.adapters import available
+from recbench import datasets
+from recbench.adapters import available, create
 from recbench.benchmarks.console import FINE, INCOMPLETE, serve
+from recbench.benchmarks.evaluation import collect_answers
 from recbench.benchmarks.execution import (
     describe_environment,
     explain_broken_library,
+    make_toy,
     open_executor,
 )
+from recbench.benchmarks.metrics import Evaluation
 from recbench.benchmarks.records import Environment
 from recbench.datasets.foundation import open_console
 from recbench.datasets.storage import cache_directory, data_directory
 
 N_NAMED = 5  # files of Netflix in the data directory
+STARS = (1.0, 5.0)
+SMALL_TWIN = "netflix-filtered[simulated_users=0.005]"
+XLA = "keras"  # who needs it compiles for the shapes of its data, which are not yet known
 
 
-def examine() -> int:
+def examine(
+    compiles: Annotated[
+        bool, Option("--compile", help="only compile all loops, so that no run waits for that")
+    ] = False,
+) -> int:
     """Show where files lie, what is installed, and whether each library can be imported."""
     console = open_console(soft_wrap=True)
+    if compiles:
+        begun = perf_counter()
+        n_compiled = compile_loops()
+        seconds = perf_counter() - begun
+        _print_facts(console, {"compiled": f"{n_compiled} algorithms, in {seconds:.1f} s"})
+        return FINE
+
     _print_facts(console, _describe_directories())
     _print_facts(console, _describe_machine(describe_environment(threads=1, cells_at_once=1)))
 
@@ -122,6 +149,49 @@ def _list_absent_options() -> dict[str, str]:
         if adapter.install is not None and not all(map(find_spec, adapter.requires)):
             absent[name] = adapter.install
     return absent
+
+
+def compile_loops() -> int:
+    """Have all loops compiled, on all processors, by those who call them: how many algorithms did.
+
+    What fails, for want of a library perhaps, is left to its cells.
+    """
+    tasks: list[Callable[[], bool]] = [_load_small_twin]
+    for name, adapter in available().items():
+        is_optional = adapter.install is not None
+        if XLA not in adapter.requires and not is_optional:
+            tasks.append(partial(_fit_toy, name))
+
+    # Forked, so that what one task imports or sets is nobody else's
+    with ProcessPoolExecutor(os.cpu_count(), get_context("fork")) as pool:
+        done = [pool.submit(task) for task in tasks]
+    return sum(future.exception() is None and future.result() for future in done)
+
+
+def _load_small_twin() -> bool:
+    """Make simulated data and read them, in a directory that goes again; it is no algorithm."""
+    with tempfile.TemporaryDirectory() as directory:
+        # Of this process, which afterwards fits toys only: they read no data
+        os.environ |= {"RECBENCH_DATA": directory, "RECBENCH_CACHE": directory}
+        datasets.load(SMALL_TWIN)
+    return False
+
+
+def _fit_toy(name: str) -> bool:
+    """Fit an algorithm to a toy and ask it all that a cell asks."""
+    ratings, catalogue, truth = make_toy(STARS)
+    algorithm = create(name, {})
+    if algorithm.sees_truth:
+        algorithm.truth_ = truth
+    algorithm.prepare(ratings, 1)
+    algorithm.fit(algorithm.convert(ratings, catalogue), 0)
+    collect_answers(algorithm, ratings, ratings, Evaluation(), 0, _call_directly)
+    return True
+
+
+def _call_directly(phase: str, function: Callable[..., object], *arguments: object) -> object:
+    """Nobody wants to know what this takes."""
+    return function(*arguments)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ share in every metric.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -117,11 +118,9 @@ def _describe_items(catalogue: Catalogue) -> csr_matrix | None:
         words_by_item = [_distinct_words(text) for text in catalogue.overviews]
 
     # Each word's column, in the order in which words come first.
-    columns_of_words: dict[str, int] = {}
-    columns = []
-    for words in words_by_item:
-        for word in words:
-            columns.append(columns_of_words.setdefault(word, len(columns_of_words)))
+    every_word = list(chain.from_iterable(words_by_item))
+    columns_of_words = {word: column for column, word in enumerate(dict.fromkeys(every_word))}
+    columns = [columns_of_words[word] for word in every_word]
     n_items = len(words_by_item)
     n_words = len(columns_of_words)
 

@@ -1,15 +1,21 @@
-"""Whether the same seed gives the same numbers: declared, or found by fitting twice.
+"""The toy that algorithms are fitted to; and whether the same seed gives the same numbers, declared
+or found by fitting twice.
 
 What two fits to a toy have shown is kept in the cache with all that it depends on: code, libraries,
-hyperparameters and machine. As long as these are the same, it need not be shown again.
+hyperparameters and machine. As long as these are the same, it need not be shown again. So is the
+machine code that JAX makes for the toy: a cell is a process, and each would compile it again.
 """
 
 import contextlib
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+import platform
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +23,23 @@ from numpy.typing import NDArray
 from recbench.adapters import Recommender
 from recbench.adapters.base import Floats
 from recbench.benchmarks.execution.job import Job
-from recbench.benchmarks.records import Certificate, Repeatability
+from recbench.benchmarks.records import Cell, Certificate, Repeatability
 from recbench.datasets.ratings import Catalogue, Ratings
 from recbench.datasets.storage import cache_directory, write_atomically
 
 TOLERANCE = 1e-4  # of the range of the scores
 N_PAIRS = 4096
 TWO_TOY_FITS = "2 fits to a toy"
+
+# What JAX is told to take programs from a directory: all of them, however small, and to keep no
+# caches but that one
+CACHE_OF_JAX = {
+    "jax_compilation_cache_dir": None,
+    "jax_persistent_cache_min_compile_time_secs": 0.0,
+    "jax_persistent_cache_min_entry_size_bytes": -1,
+    "jax_persistent_cache_enable_xla_caches": "none",
+}
+PROCESSOR = Path("/proc/cpuinfo")
 
 Doubles = NDArray[np.float64]
 
@@ -138,3 +154,78 @@ def _place_certificate(job: Job) -> Path:
     )
     digest = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
     return cache_directory() / "certificates" / f"{digest}.json"
+
+
+@dataclass
+class KeptPrograms:
+    """What machine code a warm-up has found in the cache, and what it has added."""
+
+    n_found: int = 0
+    n_added: int = 0
+
+    @property
+    def are_complete(self) -> bool:
+        """Whether all that was needed was there, left by an earlier cell."""
+        return self.n_found > 0 and self.n_added == 0
+
+
+@contextlib.contextmanager
+def keep_programs(cell: Cell) -> Iterator[KeptPrograms]:
+    """While this lasts, JAX takes machine code from the cache, and what it compiles is kept there.
+
+    What is told is complete when it is over. Nothing happens where JAX is not imported, or where
+    its user has given it a directory for all that it compiles. It is for the toy only: programs for
+    the data are compiled within the fit that needs them, so its time does not depend on who came
+    first. JAX writes its files in place, so a cell that is killed would leave half of one: it
+    writes into a directory of this process, and whole files are kept.
+    """
+    programs = KeptPrograms()
+    jax = sys.modules.get("jax")
+    if jax is None or jax.config.jax_compilation_cache_dir is not None:
+        yield programs
+        return
+
+    from jax.experimental.compilation_cache import compilation_cache
+
+    kept = _place_programs(cell)
+    with TemporaryDirectory(prefix="recbench-programs-") as directory:
+        own = Path(directory)
+        for path in kept.glob("[!.]*"):
+            (own / path.name).symlink_to(path)
+            programs.n_found += 1
+
+        before = {name: getattr(jax.config, name) for name in CACHE_OF_JAX}
+        settings = CACHE_OF_JAX | {"jax_compilation_cache_dir": str(own)}
+        try:
+            _configure_jax(jax.config, settings)
+            compilation_cache.reset_cache()
+            yield programs
+        finally:
+            _configure_jax(jax.config, before)
+            compilation_cache.reset_cache()
+
+        for path in own.iterdir():
+            if path.is_file() and not path.is_symlink():
+                programs.n_added += 1
+                with contextlib.suppress(OSError):  # then the next cell compiles it again
+                    write_atomically(kept / path.name, path.read_bytes())
+
+
+def _configure_jax(config: Any, settings: Mapping[str, Any]) -> None:
+    """Set what JAX is to do."""
+    for name, value in settings.items():
+        config.update(name, value)
+
+
+def _place_programs(cell: Cell) -> Path:
+    """The directory for machine code that runs on this processor, from these libraries.
+
+    JAX knows by its own names which program each file is.
+    """
+    processor = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = PROCESSOR.read_text().splitlines()
+        processor = "".join(line for line in lines if line.startswith(("model name", "flags")))
+    depends_on = (cell.algorithm, cell.libraries, processor, platform.platform(), sys.version)
+    digest = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+    return cache_directory() / "programs" / digest[:24]

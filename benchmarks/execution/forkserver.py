@@ -259,7 +259,7 @@ def serve(run: int, patience: float) -> NoReturn:
 
     importlib.import_module("recbench.benchmarks.execution.keeper")
     _import_adapters()
-    _compile_ranking()
+    _compile_evaluation()
     gc.collect()
     gc.freeze()
     server.send(event="ready", pid=os.getpid())
@@ -380,18 +380,30 @@ def _import_adapters() -> None:
     import_own()
 
 
-def _compile_ranking() -> None:
-    """Have the ranking kernels compiled once, here, instead of in every cell."""
+def _compile_evaluation() -> None:
+    """Have the loops of ranking and of metrics compiled, or loaded, once, here, instead of in every
+    cell.
+
+    What is read-only is another type to the compiler, so users come as they do in a cell.
+    """
     import numpy as np
     from scipy.sparse import csr_matrix
 
     from recbench.benchmarks.evaluation import auc_by_user, top_items
+    from recbench.benchmarks.metrics import METRICS, Predictions
 
     scores = np.zeros((1, 2), np.float32)
     users = np.zeros(1, np.int32)
+    users.flags.writeable = False
     none = csr_matrix((1, 2), dtype=np.bool_)
     top_items(scores, users, none, 1, 0)
     auc_by_user(scores, users, none, none)
+
+    value = np.ones(1)
+    predictions = Predictions(users, value, value, value > 0, n_users=1)
+    for metric in METRICS.values():
+        if metric.kind == "rating":
+            metric.function(predictions)
 
 
 def _become_cell(job: "Job", server: int, close: tuple[int, ...]) -> None:

@@ -28,6 +28,7 @@ from recbench.benchmarks.evaluation import DivergedError, collect_answers, sugge
 from recbench.benchmarks.execution.determinism import (
     TWO_TOY_FITS,
     certify_fits,
+    keep_programs,
     make_toy,
     sample_scores,
 )
@@ -191,9 +192,12 @@ class LocalSubject:
 
         if self._job.is_timed:
             begun = perf_counter()
-            self._toy_scores = _score_toy(cell, given.scale, self._call_on_toy, warm_up=True)
+            with keep_programs(cell) as programs:
+                self._toy_scores = _score_toy(cell, given.scale, self._call_on_toy, warm_up=True)
             self._cold = ColdStart(
-                import_seconds=self._import_seconds, warm_up_seconds=perf_counter() - begun
+                import_seconds=self._import_seconds,
+                warm_up_seconds=perf_counter() - begun,
+                code_was_kept=programs.are_complete,
             )
         self._kernel_seconds = kernel_seconds()
         self._algorithm, self._samples = _fit_repeatedly(

@@ -81,13 +81,16 @@ def _count_concordant_pairs(starts: Any, truth: Any, predicted: Any) -> Any:
     concordant = np.zeros(n_users)
     n_pairs = np.zeros(n_users)
     for user in range(n_users):
+        # In registers: sums in memory would be written for every pair
+        n_concordant = 0
+        n_different = 0
         for i in range(starts[user], starts[user + 1]):
             for j in range(i + 1, starts[user + 1]):
-                if truth[i] == truth[j]:
-                    continue
-                n_pairs[user] += 1
-                if (truth[i] - truth[j]) * (predicted[i] - predicted[j]) > 0:
-                    concordant[user] += 1
+                gap = truth[i] - truth[j]
+                n_different += gap != 0
+                n_concordant += gap * (predicted[i] - predicted[j]) > 0
+        concordant[user] = n_concordant
+        n_pairs[user] = n_different
     return concordant, n_pairs
 
 

@@ -148,6 +148,8 @@ class ColdStart(Facts):
 
     import_seconds: float  # of the libraries it wraps, where they were imported first
     warm_up_seconds: float  # of a fit to a toy, and of all questions about it
+    # Whether an earlier cell had left the machine code of its warm-up in the cache
+    code_was_kept: bool = False
 
     @property
     def seconds(self) -> float:

@@ -198,6 +198,15 @@ def test_the_doctor_shows_the_data_directory(own_data: Path) -> None:
     assert "all" in result.output
 
 
+def test_the_doctor_compiles_what_can_be_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    mean = doctor.available()["item-mean"]
+    monkeypatch.setattr(doctor, "available", lambda: {"item-mean": mean, "no-such-row": mean})
+    monkeypatch.setattr(doctor, "SMALL_TWIN", "no-such-data")
+    result = CliRunner().invoke(application(doctor.examine), ["--compile"])
+    assert result.exit_code == 0, result.output
+    assert "1 algorithms, in" in result.output and "python" not in result.output
+
+
 def test_a_harness_error_is_exit_code_3() -> None:
     def broken() -> int:
         raise HarnessError("the fork server ended")

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from recbench.adapters.base import Floats
-from recbench.benchmarks.execution.determinism import certify_fits, make_toy
+from recbench.benchmarks.execution.determinism import certify_fits, keep_programs, make_toy
 from recbench.benchmarks.records import Certificate
 from recbench.benchmarks.records.record import Record, Run
 from recbench.reports.build import build
 from tests.conftest import RunBench
+from tests.reports.invented_runs import cell
 
 SCORES = np.array([1, 2, 5, np.nan], np.float32)
 
@@ -117,6 +118,37 @@ def test_the_toy_covers_all_users_and_items_and_both_ends_of_the_scale() -> None
     )
     assert set(ratings.values.tolist()) == {-10.0, 10.0} and 0.4 < len(ratings) / 1200 < 0.6
     assert len(catalogue.titles) == 30 and truth.shape == (3, 40, 30)
+
+
+def test_machine_code_for_a_toy_is_kept_and_that_for_the_data_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    jax = pytest.importorskip("jax")
+    monkeypatch.setenv("RECBENCH_CACHE", str(tmp_path))
+    directory_of_tests = jax.config.jax_compilation_cache_dir
+    request.addfinalizer(lambda: jax.config.update("jax_compilation_cache_dir", directory_of_tests))
+    jax.config.update("jax_compilation_cache_dir", None)
+
+    def compile_program(factor: float) -> None:
+        jax.jit(lambda number: number * factor)(2.0)
+
+    with keep_programs(cell("keras-mf", 0)) as first:
+        compile_program(3.5)
+    assert (first.n_found, first.are_complete) == (0, False)
+    kept = {path.name: path.read_bytes() for path in tmp_path.rglob("*-cache")}
+    assert len(kept) == first.n_added > 0
+
+    compile_program(4.5)  # for the data
+    with keep_programs(cell("keras-mf", 0)) as second:
+        compile_program(3.5)
+    assert (second.n_found, second.are_complete) == (first.n_added, True)
+    assert {path.name: path.read_bytes() for path in tmp_path.rglob("*-cache")} == kept
+    assert jax.config.jax_compilation_cache_dir is None
+
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path / "of the user"))
+    with keep_programs(cell("keras-mf", 0)) as unused:
+        compile_program(3.5)
+    assert (unused.n_found, unused.are_complete) == (0, False)
 
 
 def test_records_carry_the_certificate(
