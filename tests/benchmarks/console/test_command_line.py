@@ -199,7 +199,7 @@ def test_the_doctor_shows_the_data_directory(own_data: Path) -> None:
 
 
 def test_the_doctor_compiles_what_can_be_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
-    mean = doctor.available()["item-mean"]
+    mean = available()["item-mean"]
     monkeypatch.setattr(doctor, "available", lambda: {"item-mean": mean, "no-such-row": mean})
     monkeypatch.setattr(doctor, "SMALL_TWIN", "no-such-data")
     result = CliRunner().invoke(application(doctor.examine), ["--compile"])
