@@ -34,19 +34,19 @@ from recbench.benchmarks.execution import (
     make_jobs,
     open_executor,
     record_ending,
-    remove_logs,
+    remove_leftovers,
 )
 from recbench.benchmarks.models import (
     MeasuredRun,
     Model,
-    Order,
     load_model,
     refuse_place,
     save_model,
-    settle_recipe,
     train_model,
 )
+from recbench.benchmarks.models.searching import Order, settle_recipe
 from recbench.benchmarks.planning import (
+    TO_MEASURE,
     Estimator,
     Request,
     RowCosts,
@@ -275,6 +275,7 @@ def run(
     grow: str = "",
     shard: str = "",
     no_skip: bool = False,
+    latency: bool = False,
 ) -> "Comparison":
     """Compare algorithms on `data`, each fold in a process of its own.
 
@@ -313,6 +314,7 @@ def run(
         filters=filters,
         grow=grow,
         shard=shard,
+        latency=latency,
     )
     plan = check_request(request)
     settings = Settings(
@@ -510,7 +512,7 @@ def preview_plan(plan: RunPlan, settings: Settings) -> Preview:
     cells, _ = _settle_cells(plan, data, settings.run)
     states = _states_of(cells, plan, settings.run, evaluation_source())
     estimator = _make_estimator(data, settings)
-    waiting = [cell for cell in cells if states[cell.name] == "to run"]
+    waiting = [cell for cell in cells if states[cell.name] in TO_MEASURE]
     other_seconds = estimator.start_seconds
     if settings.is_reported:
         other_seconds += estimator.estimate_report(len({cell.row for cell in cells}))
@@ -552,7 +554,10 @@ def _settle_cells(plan: RunPlan, data: Dataset, run: Run) -> tuple[list[Cell], S
 def _states_of(cells: Sequence[Cell], plan: RunPlan, run: Run, evaluation: str) -> dict[str, State]:
     """What is to be done about each cell, by its name; rows of the session are always measured."""
     forced_rows = {cell.row for cell in cells if _is_of_session(cell)} | plan.forced_rows
-    return {cell.name: state_of(run, cell, forced_rows, evaluation) for cell in cells}
+    return {
+        cell.name: state_of(run, cell, forced_rows, evaluation, is_served=plan.is_served(cell))
+        for cell in cells
+    }
 
 
 def _is_of_session(cell: Cell) -> bool:
@@ -660,7 +665,7 @@ class _Measurement:
         settled = [cell for cell in cells if not cell.is_untuned]
         resumed = resume_plan(run, settled, states, self.data, self.about.evaluation or "")
         waiting = resumed.waiting
-        remove_logs(run, [cell for cell in settled if cell not in waiting])
+        remove_leftovers(run, [cell for cell in settled if cell not in waiting])
         self.listener.on_beginning(
             Beginning(
                 data=self.data,
@@ -823,7 +828,8 @@ class _Measurement:
     ) -> Iterator[Record]:
         """The records of some of the cells, as they end, measured by this executor.
 
-        What is not timed is fitted once and not warmed up.
+        What is not timed is fitted once and not warmed up. Latency is measured in the run itself,
+        and neither in trials nor in later rounds.
         """
         is_usual = executor is self.executor  # whose environment takes a while to ask for
         jobs = make_jobs(
@@ -835,7 +841,14 @@ class _Measurement:
             limits=limits,
             plugins=self.plan.request.plugins,
         )
-        jobs = [self._with_estimate(job, is_timed=is_timed) for job in jobs]
+        is_own_run = run == self.settings.run
+        jobs = [
+            replace(
+                self._with_estimate(job, is_timed=is_timed),
+                is_served=is_own_run and self.plan.is_served(job.cell),
+            )
+            for job in jobs
+        ]
         allowed = []
         for job in jobs:
             refusal = self._explain_refusal(job) if is_usual and is_timed else None
@@ -910,8 +923,9 @@ class Comparison:
         users in `rmse_low` and `rmse_high`; NaN stands where a fold is missing, or an interval
         cannot be known. `defaults` says where the hyperparameters come from; `status` is ok, or
         what happened instead; `fit_seconds` is the mean over the folds, `seconds` that of all
-        phases together. `simulated` says whether the ratings are; it is also in the frame's
-        `attrs`, with `blind_spots`, what these data cannot tell.
+        phases together. A run that was asked for `latency` has the `latency_p50_seconds` and
+        `latency_p99_seconds` of one user's top ten. `simulated` says whether the ratings are; it is
+        also in the frame's `attrs`, with `blind_spots`, what these data cannot tell.
         """
         import pandas
 
@@ -978,5 +992,9 @@ def _table_row(results: "Results", row: "Row") -> dict[str, Any]:
     values["status"] = row.failure or "ok"
     values["fit_seconds"] = row.seconds("fit")
     values["seconds"] = row.seconds(*PHASES)
+    if row.serving is not None:
+        cost = row.serving.cost
+        values["latency_p50_seconds"] = cost.p50_seconds if cost else None
+        values["latency_p99_seconds"] = cost.p99_seconds if cost else None
     values["simulated"] = results.simulated
     return values

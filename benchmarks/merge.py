@@ -287,7 +287,8 @@ def _join_cells(parts: Sequence[RunToJoin]) -> list[Cell]:
 
 
 def _copy_records(parts: Sequence[RunToJoin], run: Run) -> Iterator[Disagreement]:
-    """Copy every record that was made, with raw answers and log; of two of one cell the better.
+    """Copy every record that was made, with raw answers and log; of two of one cell the better,
+    which is the one that is ok or, of two with the same answers, the one that knows its latency.
 
     Two that are ok and have other answers are both kept, and said. UsageError for raw answers that
     are not those of their record.
@@ -318,6 +319,8 @@ def _copy_records(parts: Sequence[RunToJoin], run: Run) -> Iterator[Disagreement
                     kept=earlier.name,
                     other=part.name,
                 )
+            elif record.serving is not None and before.serving is None:
+                taken[cell.name] = part, record  # the same answers, and what serving would cost
 
     for part, record in taken.values():
         _copy_files(part.run, record.cell, run)

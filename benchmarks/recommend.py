@@ -105,7 +105,7 @@ def recommend(
     barred = bar_items_by_option(model.items, exclude or [], only or [])
     print_lines(console, [_legible(model.description.title)])
     if latency:
-        print_lines(console, describe_latency(measure_latency(model, top), model))
+        print_lines(console, describe_latency(measure_latency(model, top)))
         return FINE
     if item is not None and user:
         print_lines(console, [_predict(model, name, item) for name in user])

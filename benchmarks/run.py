@@ -207,6 +207,14 @@ def run(
             "--debug", help="in this process: prints, breakpoint(), whole tracebacks; no limits"
         ),
     ] = False,
+    latency: Annotated[
+        bool,
+        Option(
+            "--latency",
+            help="what serving each row would cost, too: its model of the first fold is saved, "
+            "loaded from disk and asked for top tens",
+        ),
+    ] = False,
     no_report: Annotated[
         bool,
         Option(
@@ -235,6 +243,10 @@ def run(
         raise UsageError(
             f"--jobs {jobs} --debug: to be debugged, cells run one after the other in this "
             "process; leave --jobs out"
+        )
+    if debug and latency:
+        raise UsageError(
+            "--latency --debug: in this process nothing is timed as in a run; leave one of them out"
         )
 
     if cluster and (debug or jobs > 1):
@@ -265,6 +277,7 @@ def run(
         filters=filters,
         grow=grow,
         shard=shard,
+        latency=latency,
     )
     plan = check_request(request)
     if spark_master:

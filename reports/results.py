@@ -19,7 +19,7 @@ from recbench.benchmarks.certainty import (
     read_user_shares,
 )
 from recbench.benchmarks.metrics import STANDARD, Metric, find_metric, parse_column
-from recbench.benchmarks.records import Record, Run, RunDescription, group_by_role
+from recbench.benchmarks.records import Record, Run, RunDescription, Serving, group_by_role
 from recbench.benchmarks.splits import filter_of_split, is_seeded, share_of_growth
 from recbench.benchmarks.tuning import History, read_histories
 from recbench.command import command_to_type
@@ -201,6 +201,15 @@ class Row:
         if len(cold) < len(self.records) or self.failures:
             return None
         return max(cold)
+
+    @cached_property
+    def serving(self) -> Serving | None:
+        """What serving it would cost, or why nobody knows; None if nobody asked, see `--latency`.
+
+        One fold of a row says it.
+        """
+        said = [record.serving for record in self.records if record.serving is not None]
+        return said[0] if said else None
 
     def samples(self, phase: str) -> list[int]:
         """How often the phase was timed in a fold: the different counts, in order."""

@@ -140,7 +140,7 @@ def print_plan(console: Console, plan: Sequence[tuple[Cell, str]], directory: Pa
     n_waiting = 0
     for cell, state in plan:
         console.print(f"{cell.key}  {cell.row}  {cell.place}  {state}", markup=False)
-        if state == "to run":
+        if state not in ("kept", "to evaluate"):
             n_waiting += 1
 
     console.print(f"{len(plan)} cells, {n_waiting} to run, into {directory}", markup=False)

@@ -3,10 +3,10 @@
 `questions` decides who is asked and what the candidates are, `ranking` breaks ties, `cell_metrics`
 does fallback and clipping and computes every metric, `fallback` recommends to cold-start users in
 columns of its own, `slices` groups users and items, `raw_scores` says whether predictions are
-ratings at all, `numbers` does all of it for a cell. Execution comes in to ask and to compute,
-planning and verification to compute again, records and reports for what answers, slices and raw
-scores are. It exports one function for each of these steps and what they return; no library's own
-evaluator is trusted.
+ratings at all, `numbers` does all of it for a cell. `stopwatch` times single questions. Execution
+comes in to ask and to compute, planning and verification to compute again, models to rank and to be
+timed, records and reports for what answers, slices and raw scores are. It exports one function for
+each of these steps and what they return; no library's own evaluator is trusted.
 """
 
 from recbench.benchmarks.evaluation.cell_metrics import (
@@ -25,6 +25,7 @@ from recbench.benchmarks.evaluation.questions import (
 from recbench.benchmarks.evaluation.ranking import auc_by_user, top_items
 from recbench.benchmarks.evaluation.raw_scores import RawScores, suggest_remedy
 from recbench.benchmarks.evaluation.slices import RANKING_METRICS, Slice, compute_slices
+from recbench.benchmarks.evaluation.stopwatch import time_questions
 
 __all__ = [
     "RANKING_METRICS",
@@ -42,6 +43,7 @@ __all__ = [
     "compute_slices",
     "evaluate_answers",
     "suggest_remedy",
+    "time_questions",
     "top_items",
     "user_item_matrix",
 ]

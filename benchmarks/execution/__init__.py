@@ -13,7 +13,7 @@ from recbench.benchmarks.execution.executor import Executor, open_executor
 from recbench.benchmarks.execution.fork_pool import HarnessError, explain_broken_library
 from recbench.benchmarks.execution.job import Job, Limits, make_jobs
 from recbench.benchmarks.execution.measure import describe_environment, kernel_seconds
-from recbench.benchmarks.execution.outcome import keep_record, record_ending, remove_logs
+from recbench.benchmarks.execution.outcome import keep_record, record_ending, remove_leftovers
 from recbench.benchmarks.execution.worker import describe_fold
 
 __all__ = [
@@ -30,5 +30,5 @@ __all__ = [
     "make_toy",
     "open_executor",
     "record_ending",
-    "remove_logs",
+    "remove_leftovers",
 ]

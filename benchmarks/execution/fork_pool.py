@@ -25,7 +25,8 @@ from recbench.benchmarks.execution.outcome import (
     describe_exit,
     keep_record,
     record_ending,
-    tidy_log,
+    rescue_record,
+    tidy_up,
 )
 from recbench.benchmarks.execution.processors import Processors
 from recbench.benchmarks.execution.watch import Budget, Watched
@@ -345,9 +346,11 @@ def _close_cell(watched: Watched, code: int) -> Record:
     watched.kill_family()  # what a cell leaves behind ends with it
     job = watched.job
 
-    record = None
     if watched.killed is None:
         record = job.run.read(job.cell)
+    else:
+        killed = watched.killed
+        record = rescue_record(job, f"{killed.status}: {killed.reason}")
 
     if record is None or record.started != job.started:  # it has written none this time
         if watched.killed is None:
@@ -356,7 +359,7 @@ def _close_cell(watched: Watched, code: int) -> Record:
             record = record_ending(job, watched.killed.status, watched.killed.reason)
         keep_record(job, record)
 
-    tidy_log(job)
+    tidy_up(job)
     return record
 
 
@@ -368,5 +371,5 @@ def _close_lost_cell(watched: Watched, death: ServerDied) -> Record:
     else:
         record = record_ending(job, watched.killed.status, watched.killed.reason)
     keep_record(job, record)
-    tidy_log(job)
+    tidy_up(job)
     return record

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from recbench.benchmarks.execution.job import Job, Limits
 from recbench.benchmarks.execution.measure import describe_environment
-from recbench.benchmarks.execution.outcome import keep_record, record_ending, remove_logs
+from recbench.benchmarks.execution.outcome import keep_record, record_ending, remove_leftovers
 from recbench.benchmarks.execution.watch import Budget
 from recbench.benchmarks.execution.worker import measure_cell
 from recbench.benchmarks.records import Cell, Environment, Record
@@ -85,7 +85,7 @@ class InProcess:
             reason = f"the algorithm left the process: SystemExit: {leaving.code}"
             keep_record(job, record_ending(job, "crashed", reason))
 
-        remove_logs(job.run, [job.cell])  # of an attempt in a process of its own
+        remove_leftovers(job.run, [job.cell])  # of an attempt in a process of its own
         record = job.run.read(job.cell)
         assert record is not None, "a measured cell has written its record"
         return record

@@ -15,6 +15,8 @@ from recbench.benchmarks.splits import files_of_split
 from recbench.datasets.ratings import Dataset, Source
 from recbench.datasets.storage import digest_of
 
+MODEL_ENDING = ".model"
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -55,6 +57,7 @@ class Job:
     folds_in: bool = False  # whether it can answer users that it has not seen
     is_timed: bool = True  # warmed up on a toy first, and short fits repeated
     expected_seconds: float | None = None  # that the whole cell will take; None: nobody knows
+    is_served: bool = False  # saved in the end, loaded from disk and asked, see `--latency`
     started: str = ""  # ISO 8601, UTC
     processors: tuple[int, ...] = ()  # the cell is bound to these; empty: to none
     import_seconds: float = 0.0  # what it took the executor to import what the adapter requires
@@ -77,6 +80,11 @@ class Job:
     def run(self) -> Run:
         """The run that the cell belongs to."""
         return Run(self.directory)
+
+    @property
+    def model_directory(self) -> Path:
+        """Where the fitted algorithm is saved while its latency is measured."""
+        return self.run.path(self.cell, MODEL_ENDING)
 
     @property
     def closed_files(self) -> tuple[Source, ...]:

@@ -47,6 +47,7 @@ from recbench.benchmarks.execution.job import Job
 from recbench.benchmarks.execution.outcome import describe_crash
 from recbench.benchmarks.execution.sealing import Seal, sealed
 from recbench.benchmarks.execution.subject import (
+    Ids,
     LocalSubject,
     Observations,
     SubjectEnded,
@@ -54,7 +55,7 @@ from recbench.benchmarks.execution.subject import (
 )
 from recbench.benchmarks.execution.watch import prefix_of_temporary
 from recbench.benchmarks.execution.worker import measure_cell
-from recbench.benchmarks.records import Certificate, ColdStart, FoldInCost, PhaseCost
+from recbench.benchmarks.records import Certificate, ColdStart, FoldInCost, PhaseCost, Serving
 from recbench.datasets.ratings import Catalogue, Ratings, Rows
 
 POLL_SECONDS = 0.2
@@ -83,13 +84,15 @@ class CatalogueFields(TypedDict):
 class Question(TypedDict, total=False):
     """What the algorithm's process is asked, as JSON; columns follow it as bytes."""
 
-    question: Required[str]  # open, learn, score_items, score, fold_in or observe
+    question: Required[str]  # open, learn, score_items, score, fold_in, observe or serve
     shape: Sequence[int]  # of the answer's scores; users and items of the ratings that are told
     n_columns: int  # that follow
     n_ratings: int
     scale: tuple[float, float]
     timed: bool
     catalogue: CatalogueFields
+    user_ids: Sequence[str | int]
+    item_ids: Sequence[str | int]
 
 
 class Reply(TypedDict, total=False):
@@ -108,6 +111,7 @@ class Reply(TypedDict, total=False):
     kernel_seconds: float | None
     cold: dict[str, Any] | None
     fold_in: dict[str, Any] | None
+    serving: dict[str, Any]
 
 
 def keep_cell(job: Job) -> None:
@@ -243,6 +247,20 @@ class RemoteSubject:
             cold=None if answer["cold"] is None else ColdStart(**answer["cold"]),
             fold_in=None if answer["fold_in"] is None else FoldInCost(**answer["fold_in"]),
         )
+
+    def serve(self, user_ids: Ids, item_ids: Ids) -> Serving:
+        """As the child says; or why it did not, if it has died or its time is over."""
+        question: Question = {
+            "question": "serve",
+            "user_ids": user_ids.tolist(),
+            "item_ids": item_ids.tolist(),
+        }
+        try:
+            return Serving.model_validate(self._ask(question)["serving"])
+        except SubjectEnded as ending:
+            return Serving(reason=f"{ending.status}: {ending.reason}")
+        except (KeyError, ValueError) as error:
+            return Serving(reason=f"crashed: its process says what cannot be read: {error}")
 
     def close(self) -> None:
         """End the child, and all that it has started."""
@@ -462,7 +480,17 @@ def _answer(
             _write_scores(subject.fold_in(told), question, subject.name, scores)
         case "observe":
             return _describe_observations(subject.observe())
+        case "serve":
+            serving = subject.serve(
+                _read_ids(question["user_ids"]), _read_ids(question["item_ids"])
+            )
+            return {"serving": serving.to_json()}
     return {}
+
+
+def _read_ids(told: Sequence[str | int]) -> Ids:
+    """Ids as a data set has them: texts as objects, which take what they need."""
+    return np.array(told, object if told and isinstance(told[0], str) else None)
 
 
 def _map_training(training: SharedFile, question: Question) -> Ratings:

@@ -1,10 +1,12 @@
 """What becomes of a cell that could not say so itself: its record, and what of its log is kept."""
 
+import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
-from recbench.benchmarks.execution.job import Job
-from recbench.benchmarks.records import Cell, Record, Run
+from recbench.benchmarks.execution.job import MODEL_ENDING, Job
+from recbench.benchmarks.records import Cell, Record, Run, Serving
 
 LOG_SHOWN = 600  # characters of a crashed cell's output that go into its reason
 LOG_KEPT = 1 << 16  # bytes of it that stay in its log
@@ -41,10 +43,28 @@ def keep_record(job: Job, record: Record) -> Record:
     return record
 
 
-def tidy_log(job: Job) -> None:
-    """Remove the log of a cell that has ended unless its record names it; cut what has grown long
-    to its end.
+def rescue_record(job: Job, ending: str) -> Record | None:
+    """The record of a cell that was killed while its latency was measured; None of any other.
+
+    What was measured before stays, and `ending` is why there is no latency.
     """
+    record = job.run.read(job.cell)
+    if not job.is_served or record is None or record.started != job.started:
+        return None
+    if record.status != "ok":
+        return None
+    if record.serving is None or record.serving.cost is None:
+        record = replace(record, serving=Serving(reason=ending))
+        job.run.rewrite(record)
+    return record
+
+
+def tidy_up(job: Job) -> None:
+    """Remove the log of a cell that has ended unless its record names it, cut what has grown long
+    to its end, and remove the model of a cell that was killed before it could.
+    """
+    if job.is_served:
+        shutil.rmtree(job.model_directory, ignore_errors=True)
     if job.log is None or not job.log.exists():
         return
     record = job.run.read(job.cell)
@@ -54,12 +74,13 @@ def tidy_log(job: Job) -> None:
         job.log.write_bytes(_read_end(job.log))
 
 
-def remove_logs(run: Run, cells: list[Cell]) -> None:
-    """Remove logs that cells with an ok record still have: of a run that was killed before it
-    could.
+def remove_leftovers(run: Run, cells: list[Cell]) -> None:
+    """Remove logs and models that cells with an ok record still have: of a run that was killed
+    before it could.
     """
     for cell in cells:
         run.path(cell, ".log").unlink(missing_ok=True)
+        shutil.rmtree(run.path(cell, MODEL_ENDING), ignore_errors=True)
 
 
 def describe_exit(code: int) -> str:

@@ -5,11 +5,11 @@ the training part, and users and items that are asked for. `worker` asks. It doe
 all happens in one process, and through `keeper` where the algorithm has a process of its own.
 """
 
-import gc
 import importlib
 import math
 import os
 import random
+import shutil
 import traceback
 from bdb import BdbQuit
 from collections.abc import Callable, Mapping
@@ -20,11 +20,17 @@ from time import perf_counter
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recbench.adapters import Recommender, available, create
 from recbench.adapters.base import Floats, Indices
 from recbench.adapters.shared.units import Units
-from recbench.benchmarks.evaluation import DivergedError, collect_answers, suggest_remedy
+from recbench.benchmarks.evaluation import (
+    DivergedError,
+    collect_answers,
+    suggest_remedy,
+    time_questions,
+)
 from recbench.benchmarks.execution.determinism import (
     TWO_TOY_FITS,
     certify_fits,
@@ -36,7 +42,14 @@ from recbench.benchmarks.execution.job import Job
 from recbench.benchmarks.execution.measure import Meter, kernel_seconds
 from recbench.benchmarks.execution.sealing import Seal, sealed
 from recbench.benchmarks.metrics import Evaluation
-from recbench.benchmarks.records import Cell, Certificate, ColdStart, FoldInCost, PhaseCost
+from recbench.benchmarks.records import (
+    Cell,
+    Certificate,
+    ColdStart,
+    FoldInCost,
+    PhaseCost,
+    Serving,
+)
 from recbench.benchmarks.splits import asks_new_users
 from recbench.datasets.ratings import Catalogue, Ratings, Rows
 
@@ -48,6 +61,7 @@ SECONDS_ALONE = 10.0  # how long at most, but for the last of them
 TRUTH = "truth.npy"  # of a cache entry, see `Dataset.truth`
 
 Truth = Floats | None  # `Dataset.truth`, for an algorithm that sees it
+Ids = NDArray[Any]  # of users or items, as the user wrote them
 Timed = Callable[..., Any]  # like a Meter: `timed(phase, function, *arguments)`
 
 
@@ -111,7 +125,13 @@ class Subject(Protocol):
         """
 
     def observe(self) -> Observations:
-        """What was measured. There are no questions after this one."""
+        """What was measured. Only `serve` may come after this."""
+
+    def serve(self, user_ids: Ids, item_ids: Ids) -> Serving:
+        """What serving the fitted algorithm would cost, or why nobody knows; it never fails.
+
+        Users and items are called so in the model that is saved for it.
+        """
 
     def close(self) -> None:
         """Let go of the algorithm, also when it has failed."""
@@ -179,6 +199,8 @@ class LocalSubject:
         self._units = Units.choose(self._algorithm, train.scale)
         given = self._units.convert_ratings(train)
         self._given = given
+        self._train = train
+        self._catalogue = catalogue
         self._stack.enter_context(sealed(Seal(self._job.dataset, self._closed_files)))
         # an adapter may leave it; whatever comes later begins where the cell began
         self._stack.enter_context(chdir(Path.cwd()))
@@ -258,22 +280,37 @@ class LocalSubject:
             return None
         self._on_phase("fold_in of users one by one")
         told = split_users(self._told, MOST_ALONE)
-        gc.collect()
-        gc.disable()
-        seconds: list[float] = []
-        try:
-            while len(seconds) < len(told) and sum(seconds) < SECONDS_ALONE:
-                of_user = told[len(seconds)]
-                begun = perf_counter()
-                self._algorithm.fold_in(of_user)
-                seconds.append(perf_counter() - begun)
-        finally:
-            gc.enable()
+        seconds = time_questions(self._algorithm.fold_in, told, SECONDS_ALONE)
         return FoldInCost(
             users=len(seconds),
             p50_seconds=float(np.percentile(seconds, 50)),
             p99_seconds=float(np.percentile(seconds, 99)),
         )
+
+    def serve(self, user_ids: Ids, item_ids: Ids) -> Serving:
+        """The model stands in the directory of the run meanwhile."""
+        from recbench.benchmarks.models import FittedRow, measure_serving
+
+        self._on_phase("serve")
+        directory = self._job.model_directory
+        fitted = FittedRow(
+            algorithm=self._algorithm,
+            cell=self._job.cell,
+            costs=self._meter.costs(),
+            train=self._train,
+            data=self._job.data,
+            catalogue=self._catalogue,
+            user_ids=user_ids,
+            item_ids=item_ids,
+        )
+        try:
+            return measure_serving(fitted, directory / "model")
+        except Exception as error:  # what the cell has measured before is none the worse for it
+            traceback.print_exc()
+            status, reason = explain_error(error, self._job.cell.parameters)
+            return Serving(reason=f"{status}: {reason}")
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
 
     def close(self) -> None:
         """Open the data again, and be where the cell began."""

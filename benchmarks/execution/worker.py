@@ -7,6 +7,7 @@ algorithm is, in this process or in one of its own, only its `Subject` knows.
 import traceback
 from bdb import BdbQuit
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -71,29 +72,40 @@ def measure_cell(job: Job, subject: Subject | None = None) -> Record:
         environment=job.environment,
         start_seconds=(datetime.now(UTC) - requested).total_seconds(),
     )
-    subject = subject or LocalSubject(job)
-    try:
-        subject.open()
-        fold = _read_fold(job, subject)
-        outline = replace(outline, fold=fold.facts)
-        record, answers = _measure_algorithm(job, subject, fold, outline)
-        record.to_json()  # what cannot be written is the algorithm's failure too
-    except Exception as error:  # the one place where an algorithm's failure becomes a status
-        if isinstance(error, BdbQuit) and job.is_attended:
-            raise
-        status, reason = explain_error(error, job.cell.parameters)
-        if not isinstance(error, SubjectEnded):  # else its own process has printed what there is
-            traceback.print_exc()
-        record = replace(outline, status=status, reason=reason)
-        answers = None
-    finally:
-        subject.close()
+    with closing(subject or LocalSubject(job)) as asked:
+        fold: Fold | None = None
+        try:
+            asked.open()
+            fold = _read_fold(job, asked)
+            outline = replace(outline, fold=fold.facts)
+            record, answers = _measure_algorithm(job, asked, fold, outline)
+            record.to_json()  # what cannot be written is the algorithm's failure too
+        except Exception as error:  # the one place where an algorithm's failure becomes a status
+            if isinstance(error, BdbQuit) and job.is_attended:
+                raise
+            status, reason = explain_error(error, job.cell.parameters)
+            if not isinstance(
+                error, SubjectEnded
+            ):  # else its own process has printed what there is
+                traceback.print_exc()
+            record = replace(outline, status=status, reason=reason)
+            answers = None
+            asked.close()
 
-    if record.status == "ok":
-        record = replace(record, evaluation=job.evaluation, whole=stopwatch.read())
-    if job.log is not None and record.status not in WITHOUT_LOG:
-        record = replace(record, log=job.log.name)
-    job.run.write(record, answers)
+        if record.status == "ok":
+            whole = stopwatch.read()
+            if job.is_served:  # the process of the algorithm has not ended, so it is not counted
+                whole = whole.replaced(cpu_seconds=None)
+            record = replace(record, evaluation=job.evaluation, whole=whole)
+        if job.log is not None and record.status not in WITHOUT_LOG:
+            record = replace(record, log=job.log.name)
+        record = job.run.write(record, answers)
+
+        # Last, so that whatever becomes of it costs the cell nothing
+        if job.is_served and record.status == "ok" and fold is not None:
+            serving = asked.serve(fold.dataset.user_ids, fold.dataset.item_ids)
+            record = replace(record, serving=serving)
+            job.run.rewrite(record)
     return record
 
 
@@ -144,7 +156,8 @@ def _measure_algorithm(
         subject, train, test, evaluation, cell.seed, _call_directly, fold.histories
     )
     observed = subject.observe()
-    subject.close()
+    if not job.is_served:
+        subject.close()
     outline = replace(
         outline,
         cold=observed.cold,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from recbench.benchmarks.records import DataDescription
 from recbench.benchmarks.tuning import History
 from recbench.datasets.foundation import format_number
-from recbench.datasets.ratings import RELEVANT_SHARE, Dataset, share_of_scale
+from recbench.datasets.ratings import RELEVANT_SHARE, share_of_scale
 
 FORMAT = 1  # of the directory; a later version of the bench may write another
 KIND = "recbench model"  # so that no other JSON is mistaken for one
@@ -98,9 +98,9 @@ class ModelDescription(Said):
         return f"{self.row}, trained on {self.data.name}{simulated}"
 
 
-def relevance_threshold(dataset: Dataset) -> float:
+def relevance_threshold(scale: tuple[float, float]) -> float:
     """The rating from which on an item is relevant under the standard protocol."""
-    return share_of_scale(dataset.ratings.scale, RELEVANT_SHARE)
+    return share_of_scale(scale, RELEVANT_SHARE)
 
 
 def write_card(

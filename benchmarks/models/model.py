@@ -21,6 +21,7 @@ from recbench.adapters.shared.units import Units
 from recbench.benchmarks.evaluation import check_form, top_items
 from recbench.benchmarks.models.description import ModelDescription
 from recbench.datasets.foundation import UsageError, pick_name
+from recbench.datasets.ratings import Catalogue
 
 if TYPE_CHECKING:
     import pandas
@@ -42,6 +43,11 @@ class KnownItems:
     titles: tuple[str, ...]
     years: tuple[int | None, ...]
     genres: tuple[tuple[str, ...], ...]
+
+    @staticmethod
+    def of_catalogue(item_ids: NDArray[Any], catalogue: Catalogue) -> "KnownItems":
+        """All items of a catalogue."""
+        return KnownItems(item_ids, catalogue.titles, catalogue.years, catalogue.genres)
 
     def name(self, item: int) -> str:
         """The title, with the year if that is not in it; the id where there is no title."""

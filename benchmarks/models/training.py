@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recbench.adapters import Recommender, create
@@ -26,7 +27,7 @@ from recbench.benchmarks.models.description import (
 )
 from recbench.benchmarks.models.model import KnownItems, Model, probe_scores
 from recbench.benchmarks.planning import hyperparameters_of, library_versions
-from recbench.benchmarks.records import answers_source, describe_data
+from recbench.benchmarks.records import DataDescription, answers_source, describe_data
 from recbench.benchmarks.tuning import History
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset, Ratings
@@ -46,6 +47,30 @@ class Recipe:
     threads: int = 1
     search: History | None = None
     measured: Measurement | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedFrom:
+    """What an algorithm has learned from, and who and what is in it."""
+
+    ratings: Ratings
+    data: DataDescription
+    user_ids: NDArray[Any]  # as the user wrote them
+    items: KnownItems
+    dataset: str  # how the data were named, to find them again
+
+
+@dataclass(frozen=True)
+class Code:
+    """What makes the scores of a model: the hash of our code, and what else is installed."""
+
+    source: str
+    versions: dict[str, str]  # of Python, recbench, NumPy and what the algorithm needs
+
+    @staticmethod
+    def of_adapter(adapter: type[Recommender]) -> "Code":
+        """As it is now."""
+        return Code(answers_source(adapter), _versions_of(adapter))
 
 
 def train_model(data: Dataset, recipe: Recipe, dataset: str = "") -> Model:
@@ -87,12 +112,30 @@ def train_model(data: Dataset, recipe: Recipe, dataset: str = "") -> Model:
         threads=recipe.threads,
         trace=_read_trace(algorithm, units),
     )
-    description = _describe_model(data, dataset, recipe, algorithm, training)
-    items = KnownItems(
-        data.item_ids, data.catalogue.titles, data.catalogue.years, data.catalogue.genres
+    learned = LearnedFrom(
+        ratings=ratings,
+        data=describe_data(data),
+        user_ids=data.user_ids,
+        items=KnownItems.of_catalogue(data.item_ids, data.catalogue),
+        dataset=dataset or data.name,
     )
-    model = Model(description, algorithm, data.user_ids, items, matrix_of_ratings(ratings))
+    code = Code.of_adapter(type(algorithm))
+    model = make_model(algorithm, learned, recipe, training, code)
     _refuse_divergence(model)
+    return model
+
+
+def make_model(
+    algorithm: Recommender,
+    learned: LearnedFrom,
+    recipe: Recipe,
+    training: Training,
+    code: Code,
+) -> Model:
+    """A fitted algorithm as a model of what it has learned from."""
+    description = _describe_model(algorithm, learned, recipe, training, code)
+    rated = matrix_of_ratings(learned.ratings)
+    model = Model(description, algorithm, learned.user_ids, learned.items, rated)
     model.description = description.model_copy(update={"probe": probe_scores(model)})
     return model
 
@@ -148,18 +191,22 @@ def _read_trace(algorithm: Recommender, units: Units) -> list[dict[str, float | 
 
 
 def _describe_model(
-    data: Dataset, spec: str, recipe: Recipe, algorithm: Recommender, training: Training
+    algorithm: Recommender,
+    learned: LearnedFrom,
+    recipe: Recipe,
+    training: Training,
+    code: Code,
 ) -> ModelDescription:
     """All that `model.json` says, but for what only writing it tells."""
     adapter = type(algorithm)
-    described = describe_data(data)
-    threshold = relevance_threshold(data)
+    described = learned.data
+    threshold = relevance_threshold(described.scale)
     parameters = hyperparameters_of(algorithm)
     definition = inspect.getdoc(adapter) or "not described"
-    units = Units.choose(algorithm, data.ratings.scale)
+    units = Units.choose(algorithm, described.scale)
     simulated = " (SIMULATED)" if described.simulated else ""
     card = write_card(
-        title=f"{recipe.row}, trained on {data.name}{simulated}",
+        title=f"{recipe.row}, trained on {described.name}{simulated}",
         definition=definition,
         parameters=parameters,
         parameters_from=recipe.parameters_from,
@@ -178,10 +225,10 @@ def _describe_model(
         search=recipe.search,
         definition=definition,
         revision=adapter.revision,
-        source=answers_source(adapter),
-        versions=_versions_of(adapter),
+        source=code.source,
+        versions=code.versions,
         data=described,
-        dataset=spec or data.name,
+        dataset=learned.dataset,
         threshold=threshold,
         units="scale" if units.differ else "data",
         training=training,

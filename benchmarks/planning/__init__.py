@@ -34,6 +34,7 @@ from recbench.benchmarks.planning.request import (
     check_request,
 )
 from recbench.benchmarks.planning.resume import (
+    TO_MEASURE,
     DivisionId,
     State,
     division_of,
@@ -54,6 +55,7 @@ from recbench.benchmarks.planning.suite import (
 )
 
 __all__ = [
+    "TO_MEASURE",
     "USUAL_SUITE",
     "Design",
     "DivisionId",

@@ -72,6 +72,7 @@ class Request:
     filters: str = ""  # to train behind, such as 0/0,5/20, as they are typed; "": none
     grow: str = ""  # shares of users to train on, as they are typed; "": the whole data alone
     shard: str = ""  # the part of the plan that is measured here, as it is typed; "": all of it
+    latency: bool = False  # whether it is measured what serving each row would cost
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,18 @@ class RunPlan:
             )
             cells += plan_cells(data, rows, further)
         return cells
+
+    def is_served(self, cell: Cell) -> bool:
+        """Whether it is measured what serving the cell's model would cost: on one fold of a row.
+
+        That is the first one of the run's own split, with its first seeds; all models of a row cost
+        about the same.
+        """
+        request = self.request
+        split_seed = self.seed if request.split_seed is None else request.split_seed
+        is_first = (cell.split, cell.fold) == (self.split, 0)
+        has_first_seeds = (cell.seed, cell.split_seed) == (self.seed, split_seed)
+        return request.latency and is_first and has_first_seeds and not cell.inner
 
     def pick_cells(self, cells: Sequence[Cell]) -> list[Cell]:
         """Those of the planned `cells` that are measured here: all, or those of a shard.
@@ -212,6 +225,8 @@ class RunPlan:
             words += ["--tune", str(self.tune.budget)]
             if not self.tune.default_trial:
                 words.append("--no-default-trial")
+        if self.request.latency:
+            words.append("--latency")
         if self.request.filters:
             words += ["--filters", self.request.filters]
         if self.request.grow:

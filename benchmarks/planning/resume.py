@@ -1,7 +1,8 @@
 """What a run keeps, what it evaluates again, and what it measures again.
 
-A cell whose key has changed is measured again; one whose key is the same but whose numbers were
-made by other code is evaluated again, from its raw answers, without a fit.
+A cell whose key has changed is measured again, and so is one whose latency is asked for and was not
+measured; one whose key is the same but whose numbers were made by other code is evaluated again,
+from its raw answers, without a fit.
 """
 
 import itertools
@@ -22,7 +23,9 @@ from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset, Ratings
 
 DivisionId = tuple[str, int, int, int, str]
-State = Literal["kept", "to evaluate", "to run"]
+State = Literal["kept", "to evaluate", "to serve", "to run"]
+
+TO_MEASURE: tuple[State, ...] = ("to serve", "to run")
 
 # What may differ between two records of one row and place, and how a message calls it.
 CHANGES = {
@@ -90,17 +93,27 @@ def find_misfits(
             yield f"shape of {name}", expected, shape
 
 
-def state_of(run: Run, cell: Cell, forced_rows: Collection[str], evaluation: str) -> State:
+def state_of(
+    run: Run,
+    cell: Cell,
+    forced_rows: Collection[str],
+    evaluation: str,
+    *,
+    is_served: bool = False,
+) -> State:
     """What is to be done about a planned cell whose numbers the code `evaluation` should make.
 
     It is kept, or evaluated again, if it has an ok record and the raw answers that this was written
-    with, to the bit, and its row is not one of `forced_rows`. UsageError for a damaged record.
+    with, to the bit, its row is not one of `forced_rows`, and its latency was measured if that
+    `is_served`. UsageError for a damaged record.
     """
     record = run.read(cell)
     if record is None or record.status != "ok":
         return "to run"
     if cell.row in forced_rows or not run.has_answers_of(record):
         return "to run"
+    if is_served and record.serving is None:
+        return "to serve"
     if record.evaluation != evaluation:
         return "to evaluate"
     return "kept"
@@ -124,7 +137,7 @@ def resume_plan(
     """
     stale = [cell for cell in cells if states[cell.name] == "to evaluate"]
     lost = _evaluate_stale(run, stale, dataset, evaluation)
-    waiting = [cell for cell in cells if states[cell.name] == "to run" or cell.name in lost]
+    waiting = [cell for cell in cells if states[cell.name] in TO_MEASURE or cell.name in lost]
 
     remarks = []
     n_evaluated = len(stale) - len(lost)
@@ -136,7 +149,7 @@ def resume_plan(
 
     n_by_row_and_reason: Counter[tuple[str, str]] = Counter()
     for cell in waiting:
-        reason = _reason_to_measure(run, cell, lost)
+        reason = _reason_to_measure(run, cell, states[cell.name], lost)
         if reason:
             n_by_row_and_reason[cell.row, reason] += 1
     for (row, reason), n_cells in n_by_row_and_reason.items():
@@ -144,13 +157,15 @@ def resume_plan(
     return Resumed(waiting, remarks)
 
 
-def _reason_to_measure(run: Run, cell: Cell, lost: Collection[str]) -> str:
+def _reason_to_measure(run: Run, cell: Cell, state: State, lost: Collection[str]) -> str:
     """Why a cell is measured again, in words; "" if it is new, or was not ok, or is forced.
 
     An ok one that has lost its raw answers says so, also if it is forced.
     """
     if cell.name in lost:
         return "the code of the evaluation has changed, and the raw answers do not serve"
+    if state == "to serve":
+        return "its latency is asked for, and was not measured"
 
     record = run.read(cell)
     if record is not None:

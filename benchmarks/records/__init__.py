@@ -40,6 +40,8 @@ from recbench.benchmarks.records.facts import (
     PhaseCost,
     PublishedNumber,
     RunDescription,
+    Serving,
+    ServingCost,
 )
 from recbench.benchmarks.records.leftovers import NAMES_BELOW
 from recbench.benchmarks.records.ownership import (
@@ -96,6 +98,8 @@ __all__ = [
     "Repeatability",
     "Run",
     "RunDescription",
+    "Serving",
+    "ServingCost",
     "answers_source",
     "answers_sources",
     "blame_cell",

@@ -9,7 +9,7 @@ from typing import Any
 from recbench.adapters.base import NOT_SAID
 from recbench.benchmarks.metrics import metric_columns
 from recbench.benchmarks.records.cell import PHASES
-from recbench.benchmarks.records.facts import RunDescription
+from recbench.benchmarks.records.facts import RunDescription, Serving
 from recbench.benchmarks.records.record import Record
 from recbench.datasets.foundation import make_legible
 from recbench.datasets.storage import write_atomically
@@ -29,6 +29,7 @@ TEXTS = (
     "versions",
     "determinism",
     "host",
+    "latency_reason",
 )
 # What a stranger needs beside the numbers; tables of earlier versions have none of these columns.
 PROVENANCE = (
@@ -113,9 +114,28 @@ def table_values(record: Record, about: RunDescription = SAYS_NOTHING) -> dict[s
         values["fold_in_users"] = record.fold_in.users
         values["fold_in_p50_seconds"] = record.fold_in.p50_seconds
         values["fold_in_p99_seconds"] = record.fold_in.p99_seconds
+    values |= _describe_serving(record.serving)
     values["peak_mb"] = record.peak_mb
     values["contended"] = record.environment.contended
     return values | _describe_provenance(record)
+
+
+def _describe_serving(serving: Serving | None) -> dict[str, Value]:
+    """The columns of what serving would cost, or why nobody knows; none if it was not asked for."""
+    if serving is None:
+        return {}
+    cost = serving.cost
+    return {
+        "latency_p50_seconds": cost.p50_seconds if cost else None,
+        "latency_p99_seconds": cost.p99_seconds if cost else None,
+        "latency_steady": cost.is_steady if cost else None,
+        "latency_users": cost.users if cost else None,
+        "latency_load": cost.load if cost else None,
+        "users_per_second": cost.users_per_second if cost else None,
+        "model_load_seconds": cost.load_seconds if cost else None,
+        "model_mb": cost.megabytes if cost else None,
+        "latency_reason": serving.reason,
+    }
 
 
 def _describe_provenance(record: Record) -> dict[str, Value]:

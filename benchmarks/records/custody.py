@@ -113,6 +113,7 @@ def blame_cell(run: Run, record: Record, lost: list[Path]) -> Record:
         raw_scores=None,
         cold=None,
         fold_in=None,
+        serving=None,
         answers=None,
         evaluation=None,
     )

@@ -10,13 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from recbench.adapters.base import Origin
+from recbench.datasets.foundation import make_legible
 from recbench.datasets.ratings import Quantity, Source, Step
 
 # Users and items have int32 indices: who names more of them has no such data.
 IndexCount = Annotated[int, Field(ge=0, le=2**31 - 1)]
+# What was measured: seconds, megabytes or a number a second
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+STEADY = 0.2  # the p99 of all rounds may differ by this share of their median
 
 
 class Facts(BaseModel):
@@ -172,6 +176,36 @@ class FoldInCost(Facts):
     users: int  # how many were timed
     p50_seconds: float  # the median over them
     p99_seconds: float
+
+
+class ServingCost(Facts):
+    """What it costs to serve lists from a model that was loaded from disk.
+
+    Users are drawn with the seed of the cell, the same ones in all rounds and of all rows.
+    """
+
+    users: int = Field(ge=1)  # who were asked for, one at a time, in each round
+    items: int = Field(ge=1)  # of a list
+    p50_seconds: Amount  # medians over the rounds
+    p99_seconds: Amount
+    p99_of_rounds: tuple[Amount, ...] = Field(min_length=1)
+    users_per_second: Amount  # many users in one question
+    load_seconds: Amount  # from the directory to a model that can be asked
+    megabytes: Amount  # of the directory on disk
+    load: Amount | None = None  # load average of the minute before, of the whole machine
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether the p99 of all rounds lie within a fifth of their median."""
+        furthest = max(abs(p99 - self.p99_seconds) for p99 in self.p99_of_rounds)
+        return furthest <= STEADY * self.p99_seconds
+
+
+class Serving(Facts):
+    """What came of measuring the cost to serve a row: one of the two is there."""
+
+    cost: ServingCost | None = None
+    reason: Annotated[str, AfterValidator(make_legible)] = ""  # why it has none
 
 
 class AlgorithmDescription(Facts):

@@ -27,6 +27,7 @@ from recbench.benchmarks.records.facts import (
     FoldInCost,
     PhaseCost,
     RunDescription,
+    Serving,
 )
 from recbench.benchmarks.records.schema import (
     SCHEMA,
@@ -71,6 +72,7 @@ class Record:
     cold: ColdStart | None = None  # None: not warmed up, or older than the fact
     fold_in: FoldInCost | None = None  # None: no user was new, or nobody asked for times
     whole: CellCost | None = None  # of the first round; None: older than the fact
+    serving: Serving | None = None  # None: nobody asked for it, see `--latency`
     rounds: int = 1  # how often all phases were measured, see `--rounds`
     lost_round: str | None = None  # why a later round has given no times
     answers: str | None = None  # sha256 of the file with its raw answers
@@ -154,6 +156,7 @@ class Record:
         content["cold"] = self.cold.to_json() if self.cold else None
         content["fold_in"] = self.fold_in.to_json() if self.fold_in else None
         content["whole"] = self.whole.to_json() if self.whole else None
+        content["serving"] = self.serving.to_json() if self.serving else None
         content["slices"] = [group.to_json() for group in self.slices]
         if self.raw_scores is not None:
             content["raw_scores"] = self.raw_scores.to_json()
@@ -259,8 +262,8 @@ class Run:
         """Where the cell's record (.json), raw answers (.npz) or log (.log) is."""
         return self.directory / "records" / f"{cell.name}{ending}"
 
-    def write(self, record: Record, answers: Mapping[str, Any] | None = None) -> None:
-        """Keep `record`; its raw answers first, since a record promises them.
+    def write(self, record: Record, answers: Mapping[str, Any] | None = None) -> Record:
+        """Keep `record`, as it comes back; its raw answers first, since a record promises them.
 
         Without `answers`, those of an earlier record of the cell go.
         """
@@ -274,6 +277,7 @@ class Run:
             write_atomically(path, content)
             record = replace(record, answers=hashlib.sha256(content).hexdigest())
         write_atomically(self.path(record.cell), record.to_json())
+        return record
 
     def rewrite(self, record: Record) -> None:
         """Keep `record` beside the raw answers that its cell has already."""

@@ -194,7 +194,23 @@ def _check_record(
         median = statistics.median(costs.samples or [math.nan])
         ledger.compare("costs", file, f"costs.{phase}.seconds", median, costs.seconds)
 
+    _check_serving(file, record, ledger)
     _check_answers_file(run, cell, record, ledger)
+
+
+def _check_serving(file: str, record: Record, ledger: Ledger) -> None:
+    """Whether what is said of latency is of an ok cell, and follows from its rounds."""
+    if record.serving is None:
+        return
+    ledger.compare("costs", file, "status of a cell that was served", "ok", record.status)
+    cost = record.serving.cost
+    if cost is None:
+        ledger.compare("costs", file, "serving.reason", True, bool(record.serving.reason))
+        return
+    median = statistics.median(cost.p99_of_rounds)
+    ledger.compare("costs", file, "serving.cost.p99_seconds", median, cost.p99_seconds)
+    is_ordered = cost.p50_seconds <= max(cost.p99_of_rounds)
+    ledger.compare("costs", file, "serving.cost: p50 is below a p99", True, is_ordered)
 
 
 def _check_answers_file(run: Run, cell: Cell, record: Record, ledger: Ledger) -> None:

@@ -42,7 +42,11 @@ from recbench.reports.drawing.learning_curves import (
 from recbench.reports.drawing.picture import Picture, draw_heatmap
 from recbench.reports.drawing.processes import draw_pictures
 from recbench.reports.drawing.scatter import (
-    COST_IN_WORDS,
+    LATENCY,
+    TOTAL,
+    TRAINING,
+    WORK,
+    Cost,
     Point,
     describe_front,
     draw_overview,
@@ -53,10 +57,14 @@ from recbench.reports.drawing.scatter import (
 
 __all__ = [
     "ALL_PHASES",
-    "COST_IN_WORDS",
+    "LATENCY",
     "MOST_FOLDS",
     "PARTS",
+    "TOTAL",
+    "TRAINING",
+    "WORK",
     "Column",
+    "Cost",
     "Crossing",
     "Curves",
     "Gap",

@@ -14,7 +14,16 @@ from recbench.benchmarks.metrics import ARROWS, Metric
 from recbench.benchmarks.records import PHASES
 from recbench.datasets.foundation import Bounds
 from recbench.reports.results import Results, Row, metrics
-from recbench.reports.words import NONE, between, duration, interval, megabytes, number, plus_minus
+from recbench.reports.words import (
+    NONE,
+    amount,
+    between,
+    duration,
+    interval,
+    megabytes,
+    number,
+    plus_minus,
+)
 
 # Safe for colour-blind eyes; grows evenly darker, so it works in grey print too.
 COLOURS = colormaps["YlGnBu"]
@@ -331,6 +340,9 @@ def cost_heatmap(results: Results) -> Heatmap:
     shown.append((Column(ALL_PHASES, "time", "↓"), _total_squares(results)))
     for memory, label in MEMORY_COLUMNS.items():
         shown.append((Column(label, "MB", "↓"), _memory_squares(results, memory)))
+    if any(row.serving is not None for row in results.rows):
+        shown.append((Column("top ten, p99", "time", "↓"), _latency_squares(results)))
+        shown.append((Column("model on disk", "MB", "↓"), _size_squares(results)))
 
     columns = []
     by_row: dict[str, list[Square]] = {row.name: [] for row in results.rows}
@@ -405,6 +417,47 @@ def _memory_squares(results: Results, memory: str) -> list[Square]:
         tip = f"{row.name}, {label}: {megabytes(megabyte)} MB, {meaning}"
         squares.append(Square(megabytes(megabyte), tip, megabyte, shade))
     return squares
+
+
+def _latency_squares(results: Results) -> list[Square]:
+    """One square a row: the p99 of one user's list; grey, without a colour, if it is not steady."""
+    costs = [row.serving.cost if row.serving else None for row in results.rows]
+    times = [cost.p99_seconds if cost else None for cost in costs]
+    shades = scale_to_shades(times, log=True)
+    squares = []
+    for row, cost, time, shade in zip(results.rows, costs, times, shades, strict=True):
+        tip = f"{row.name}, one user's list: {_why_not_served(row)}"
+        is_grey = False
+        if cost is not None:
+            is_grey = row.contended or not cost.is_steady
+            doubt = "" if cost.is_steady else "; not steady"
+            tip = (
+                f"{row.name}, one user's list: p50 {duration(cost.p50_seconds)}, p99 "
+                f"{duration(time)} of {cost.users:,} users{doubt}"
+            )
+        colour = None if is_grey else shade
+        squares.append(Square(duration(time), tip, time, colour, grey=is_grey))
+    return squares
+
+
+def _size_squares(results: Results) -> list[Square]:
+    """One square a row: megabytes of its model on disk."""
+    costs = [row.serving.cost if row.serving else None for row in results.rows]
+    sizes = [cost.megabytes if cost else None for cost in costs]
+    shades = scale_to_shades(sizes, log=True)
+    squares = []
+    for row, size, shade in zip(results.rows, sizes, shades, strict=True):
+        tip = f"{row.name}, model on disk: {_why_not_served(row)}"
+        if size is not None:
+            tip = f"{row.name}, model on disk: {amount(size)} MB"
+        text = NONE if size is None else amount(size)
+        squares.append(Square(text, tip, size, shade))
+    return squares
+
+
+def _why_not_served(row: Row) -> str:
+    """Why nobody knows what serving a row would cost, in words."""
+    return row.serving.reason if row.serving else "not measured"
 
 
 def _describe_samples(row: Row, phase: str) -> str:

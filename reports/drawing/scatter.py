@@ -2,8 +2,9 @@
 
 import itertools
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -12,9 +13,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from recbench.benchmarks.metrics import ARROWS, Metric, find_metric
+from recbench.benchmarks.records import PHASES
 from recbench.reports.drawing.heatmap import outlier_fence
 from recbench.reports.drawing.labels import Label, Spot, place_labels
-from recbench.reports.results import Results
+from recbench.reports.results import Results, Row
 from recbench.reports.words import (
     count,
     duration,
@@ -29,10 +31,6 @@ from recbench.reports.words import (
 # white; every family has a shape of its own too, so that nothing hangs on colour alone.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#56b4e9", "#b07d00")
 SHAPES = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8")
-# What a row costs: whoever does the work while converting, or when asked, has no cheaper fit. To
-# rank means to score all pairs, so those of the test part would count twice.
-COST = ("convert", "fit", "rank")
-COST_IN_WORDS = "time to convert, fit and rank"
 FRONT = "#0b6e4f"  # of the overview
 OTHERS = "#7d8b98"
 MOST_LABELS = 12
@@ -43,8 +41,56 @@ Styles = dict[str, tuple[str, str]]  # family -> colour and shape
 
 
 @dataclass(frozen=True)
+class Cost:
+    """A time that rows are drawn against."""
+
+    in_words: str
+    seconds_of: Callable[[Row], float | None]
+    axis: str = ""  # what the axis says, if not `in_words` and that it is a mean
+    is_doubtful: Callable[[Row], bool] = attrgetter("contended")
+    doubt: str = "contended"  # what a hollow point means
+    why_doubtful: str = "are contended: other cells ran at the same time"
+
+
+def _sum_of_phases(*phases: str) -> Callable[[Row], float | None]:
+    """A function that gives a row's seconds of these phases together."""
+    return lambda row: row.seconds(*phases)
+
+
+def _tail_of_row(row: Row) -> float | None:
+    """The p99 of one user's list; None if it was not measured."""
+    return row.serving.cost.p99_seconds if row.serving and row.serving.cost else None
+
+
+def _has_doubtful_tail(row: Row) -> bool:
+    """Whether the tail of a row has not repeated itself, or was measured beside other cells."""
+    cost = row.serving.cost if row.serving else None
+    return row.contended or (cost is not None and not cost.is_steady)
+
+
+# What a row costs: whoever does the work while converting, or when asked, has no cheaper fit. To
+# rank means to score all pairs, so those of the test part would count twice.
+WORK = Cost("time to convert, fit and rank", _sum_of_phases("convert", "fit", "rank"))
+TOTAL = Cost(
+    "total time",
+    _sum_of_phases(*PHASES),
+    axis="total time of a fold: convert + fit + rate + rank",
+)
+TRAINING = Cost("training time", _sum_of_phases("convert", "fit"), axis="training: convert + fit")
+LATENCY = Cost(
+    "p99 of one user's top ten",
+    _tail_of_row,
+    axis="latency: p99 of one user's top ten",
+    is_doubtful=_has_doubtful_tail,
+    doubt="not steady",
+    why_doubtful="are not steady: the p99 differed between rounds, or other cells ran at the same "
+    "time",
+)
+
+
+@dataclass(frozen=True)
 class Point:
-    """A row that has both a value and a time, in seconds, of the phases that `COST` names.
+    """A row that has both a value and a time, in seconds, of a `Cost`.
 
     `low` and `high` bound the value's 95 % interval; both are the value where that is not known.
     """
@@ -55,7 +101,7 @@ class Point:
     value: float
     low: float
     high: float
-    contended: bool
+    is_doubtful: bool  # its time is
 
     @property
     def text(self) -> str:
@@ -68,16 +114,17 @@ class Point:
         return max(self.time, SHORTEST)
 
 
-def find_points(results: Results, column: str, phases: Sequence[str] = COST) -> list[Point]:
-    """All contestants with a mean of `column` and a time of `phases`, in the order of the rows."""
+def find_points(results: Results, column: str, cost: Cost = WORK) -> list[Point]:
+    """All contestants with a mean of `column` and a time, in the order of the rows."""
     found = []
     for row in results.contestants:
-        time = row.seconds(*phases)
+        time = cost.seconds_of(row)
         value = row.mean(column)
         if time is None or value is None:
             continue
         low, high = interval(results, row, column) or (value, value)
-        found.append(Point(row.name, row.family, time, value, low, high, row.contended))
+        is_doubtful = cost.is_doubtful(row)
+        found.append(Point(row.name, row.family, time, value, low, high, is_doubtful))
     return found
 
 
@@ -102,9 +149,9 @@ def pareto_front(found: Sequence[Point], metric: Metric) -> list[Point]:
     return kept
 
 
-def describe_front(results: Results, column: str) -> list[str]:
+def describe_front(results: Results, column: str, cost: Cost = WORK) -> list[str]:
     """What the picture says, in words; true for any number of points and for ties."""
-    found = find_points(results, column)
+    found = find_points(results, column, cost)
     beginning = "The oracle apart, n" if results.oracle else "N"
     if not found:
         return [f"{beginning}o row has both a mean {column} and a time."]
@@ -116,13 +163,12 @@ def describe_front(results: Results, column: str) -> list[str]:
         f"{point.name} ({_value_and_time(point)})"
         for point in pareto_front(found, find_metric(column))
     ]
-    unbeaten = f"in mean {column} or in {COST_IN_WORDS} without being worse in the other"
+    unbeaten = f"in mean {column} or in {cost.in_words} without being worse in the other"
     paragraphs = [f"{beginning}o row beats these {unbeaten}: {listed(best)}."]
 
-    n_contended = sum(point.contended for point in found)
-    if n_contended:
-        rows = count(n_contended, "row")
-        paragraphs.append(f"Times of {rows} are contended: other cells ran at the same time.")
+    n_doubtful = sum(point.is_doubtful for point in found)
+    if n_doubtful:
+        paragraphs.append(f"Times of {count(n_doubtful, 'row')} {cost.why_doubtful}.")
     return paragraphs
 
 
@@ -162,7 +208,7 @@ def draw_scatter(
     styles = _styles_of_families(families)
     for point, height in zip(found, heights, strict=True):
         _draw_point(axes, point, height, *styles[point.family])
-    _set_axes(axes, found, heights, column)
+    _set_axes(axes, found, heights, column, WORK)
 
     best = pareto_front(found, metric)
     corners = [(point.x, heights[found.index(point)]) for point in best]
@@ -173,7 +219,7 @@ def draw_scatter(
     return figure
 
 
-def draw_overview(found: Sequence[Point], column: str, title: str) -> Figure:
+def draw_overview(found: Sequence[Point], column: str, title: str, cost: Cost = TOTAL) -> Figure:
     """The points, the front in green, and the names of the front and of the best, at most twelve.
 
     Each of these names has a place; all other points are grey and have none.
@@ -190,7 +236,7 @@ def draw_overview(found: Sequence[Point], column: str, title: str) -> Figure:
     for point, height in zip(found, heights, strict=True):
         colour = FRONT if point in best else OTHERS
         _draw_point(axes, point, height, colour, "o")
-    _set_axes(axes, found, heights, column, "total time of a fold: convert + fit + rate + rank")
+    _set_axes(axes, found, heights, column, cost)
 
     corners = [(point.x, heights[found.index(point)]) for point in best]
     steps = _draw_steps(axes, corners, worst_is_up=metric.better != "higher", colour=FRONT)
@@ -226,11 +272,11 @@ def _styles_of_families(families: Sequence[str]) -> Styles:
 
 
 def _draw_point(axes: Axes, point: Point, height: float, colour: str, shape: str) -> None:
-    """A point, hollow if its time is contended, and its interval unless it stands at the border."""
+    """A point, hollow if its time is doubtful, and its interval unless it stands at the border."""
     if height == point.value:
         line: dict[str, Any] = {"color": colour, "linewidth": 0.7, "alpha": 0.4, "zorder": 2}
         axes.plot((point.x, point.x), (point.low, point.high), **line)
-    face = "white" if point.contended else colour
+    face = "white" if point.is_doubtful else colour
     axes.plot(point.x, height, shape, color=colour, markerfacecolor=face, markersize=5, zorder=3)
 
 
@@ -259,12 +305,13 @@ def _set_axes(
     found: Sequence[Point],
     heights: Sequence[float],
     column: str,
-    time: str = f"{COST_IN_WORDS}, mean over folds",
+    cost: Cost,
 ) -> None:
     """Axes with room around the points, and what they count."""
     _set_heights(axes, found, heights, find_metric(column))
     _set_times(axes, found)
     metric = find_metric(column)
+    time = cost.axis or f"{cost.in_words}, mean over folds"
     axes.set_xlabel(f"{time} (logarithmic)")
     axes.set_ylabel(f"mean {field_name(column)} ({metric.unit}) {ARROWS[metric.better]}")
     axes.spines[["top", "right"]].set_visible(False)
@@ -357,10 +404,10 @@ def _draw_legend(axes: Axes, found: Sequence[Point], styles: Styles) -> None:
     if any(point.low < point.high for point in found):
         bar: dict[str, Any] = {"marker": "|", "linestyle": "", "markersize": 9}
         entries.append(Line2D([], [], color="#444444", label="95 % interval", **bar))
-    if any(point.contended for point in found):
+    if any(point.is_doubtful for point in found):
         hollow: dict[str, Any] = {"marker": "o", "markerfacecolor": "white"}
         hollow |= {"linestyle": "", "markersize": 5}
-        entries.append(Line2D([], [], color="#444444", label="hollow: contended", **hollow))
+        entries.append(Line2D([], [], color="#444444", label=f"hollow: {WORK.doubt}", **hollow))
 
     corner = (1.01, 1)
     axes.legend(

@@ -4,7 +4,7 @@ from recbench.benchmarks.metrics import find_metric
 from recbench.reports import words
 from recbench.reports.answers import headline_columns
 from recbench.reports.drawing import (
-    COST_IN_WORDS,
+    WORK,
     Picture,
     Point,
     cost_heatmap,
@@ -95,7 +95,7 @@ def _compare_with_time(results: Results, column: str) -> list[Block]:
         return blocks
 
     caption = (
-        f"Means over the folds against the {COST_IN_WORDS}, all three together, since work that "
+        f"Means over the folds against the {WORK.in_words}, all three together, since work that "
         "is not done in fit is done in another phase; thin lines are 95 % intervals over users, "
         "the grey line joins the rows named above. Points at the border lie beyond it, with their "
         "value beside the name."
@@ -106,7 +106,7 @@ def _compare_with_time(results: Results, column: str) -> list[Block]:
 
 
 def _draw_points(results: Results, points: list[Point], column: str, sentences: str) -> Picture:
-    title = title_figure(results, f"{column} against {COST_IN_WORDS}")
+    title = title_figure(results, f"{column} against {WORK.in_words}")
     families = list(dict.fromkeys(row.family for row in results.rows))
     return Picture(
         f"{words.slug(column)}-against-time",
@@ -127,7 +127,7 @@ def _tabulate_points(points: list[Point], column: str) -> Table:
 
     return Table(
         f"{column} and time",
-        f"{column} and {COST_IN_WORDS}, the fastest first; on the front are the rows named above",
+        f"{column} and {WORK.in_words}, the fastest first; on the front are the rows named above",
         (
             TableHead("row", "text"),
             TableHead(f"mean {column}", higher_is_better=find_metric(column).better == "higher"),

@@ -84,7 +84,9 @@ def title_figure(results: Results, what: str, *, is_whole: bool = False) -> str:
 
     A figure of the whole data, before any split, does not name one.
     """
-    title = f"{results.about.data.name}: {what[0].lower()}{what[1:]}"
+    if not what[:2].isupper():  # an abbreviation such as RMSE
+        what = what[0].lower() + what[1:]
+    title = f"{results.about.data.name}: {what}"
     if not is_whole:
         title += f", {words.split(results)}"
     if results.simulated:

@@ -1,7 +1,6 @@
 """The report's first screen: who is best, at what cost, and what to be wary of."""
 
 from recbench.benchmarks.metrics import find_metric
-from recbench.benchmarks.records import PHASES
 from recbench.reports import words
 from recbench.reports.answers import (
     BestRows,
@@ -15,7 +14,7 @@ from recbench.reports.answers import (
     rank_rows,
     summarise_run,
 )
-from recbench.reports.drawing import Picture, draw_overview, find_points
+from recbench.reports.drawing import TOTAL, Picture, draw_overview, find_points
 from recbench.reports.rendering import (
     AnyCell,
     Beside,
@@ -106,7 +105,7 @@ def _show_ranking(results: Results, column: str) -> Option:
     ranking = rank_rows(results, column)
     table = _tabulate_ranking(results, ranking)
     name = words.field_name(column)
-    points = find_points(results, column, PHASES)
+    points = find_points(results, column, TOTAL)
     if not points:
         return Option(name, (table,))
 

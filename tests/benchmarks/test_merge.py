@@ -13,7 +13,7 @@ from recbench.benchmarks.api import Settings, find_run, measure_plan, parse_limi
 from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.merge import merge
 from recbench.benchmarks.planning import Request, Shard, check_request, parse_shard
-from recbench.benchmarks.records import Run
+from recbench.benchmarks.records import Run, Serving
 from recbench.datasets.foundation import UsageError
 
 ROWS = ["global-mean", "item-mean", "popularity"]
@@ -97,6 +97,25 @@ def test_a_missing_shard_is_named(measured: Measured, tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "shard 2/2 is missing" in " ".join(result.output.split())
     assert not (tmp_path / "joined").exists()
+
+
+def test_of_two_records_with_the_same_answers_the_one_with_latency_is_taken(
+    measured: Measured, tmp_path: Path
+) -> None:
+    other = Run(tmp_path / "other")
+    shutil.copytree(measured.whole.directory, other.directory)
+    cells, _ = other.read_plan()
+    record = other.read(cells[0])
+    assert record is not None
+    served = replace(record, serving=Serving(reason="it cannot be saved"))
+    other.rewrite(served)
+
+    joined = Run(tmp_path / "joined")
+    runs = (measured.whole.directory, other.directory)
+    result = merge_runs(*runs, "--out", joined.directory, "--no-report")
+    assert result.exit_code == 0, result.output
+    assert joined.read(cells[0]) == served
+    assert not joined.read_plan()[1].disagreements
 
 
 def spoil_evaluation(run: Run) -> None:

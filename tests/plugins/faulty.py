@@ -346,3 +346,36 @@ class Hangs(_Faulty):
     def _wait_for_ever(self) -> None:
         while not self.is_toy_:
             time.sleep(60)
+
+
+@dataclass(eq=False)
+class Unservable(_Faulty):
+    """Answers like others, and fails when its model is saved."""
+
+    name = "faulty-unservable"
+    way: str = "raises"
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        """There is nothing to be learned."""
+
+    def state(self) -> dict[str, object]:
+        match self.way:
+            case "raises":
+                raise RuntimeError("nothing to remember")
+            case "exits":
+                os._exit(7)
+            case "hangs":
+                time.sleep(600)
+            case "devours":
+                self.hoard_ = np.ones(1 << 28)  # 2 GB
+        return super().state()
+
+
+@dataclass(eq=False)
+class Forgets(_Faulty):
+    """Keeps what it has learned under a name that no model holds."""
+
+    name = "faulty-forgets"
+
+    def fit(self, data: Ratings, seed: int) -> None:
+        self.memory = data.n_items

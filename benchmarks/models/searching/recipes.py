@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from recbench.benchmarks.execution import Limits
-from recbench.benchmarks.models.choice import MeasuredRun
-from recbench.benchmarks.models.search import search_on_all
-from recbench.benchmarks.models.training import Recipe
+from recbench.benchmarks.models import MeasuredRun, Recipe
+from recbench.benchmarks.models.searching.search import search_on_all
 from recbench.benchmarks.planning import PlannedRow, parse_rows
 from recbench.benchmarks.records import Record
 from recbench.benchmarks.tuning import History, Trial, TuningDesign, parse_budget, read_histories
