@@ -48,11 +48,12 @@ def rescue_record(job: Job, ending: str) -> Record | None:
 
     What was measured before stays, and `ending` is why there is no latency.
     """
+    if not job.is_served:
+        return None
     record = job.run.read(job.cell)
-    if not job.is_served or record is None or record.started != job.started:
+    if record is None or record.started != job.started or record.status != "ok":
         return None
-    if record.status != "ok":
-        return None
+
     if record.serving is None or record.serving.cost is None:
         record = replace(record, serving=Serving(reason=ending))
         job.run.rewrite(record)

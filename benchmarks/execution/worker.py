@@ -84,9 +84,8 @@ def measure_cell(job: Job, subject: Subject | None = None) -> Record:
             if isinstance(error, BdbQuit) and job.is_attended:
                 raise
             status, reason = explain_error(error, job.cell.parameters)
-            if not isinstance(
-                error, SubjectEnded
-            ):  # else its own process has printed what there is
+            has_printed = isinstance(error, SubjectEnded)  # its own process, what there is
+            if not has_printed:
                 traceback.print_exc()
             record = replace(outline, status=status, reason=reason)
             answers = None
