@@ -8,38 +8,44 @@ import pytest
 
 from recbench.benchmarks.api import Comparison, Settings, measure_plan, parse_limits
 from recbench.benchmarks.execution.fork_pool import ForkPool
+from recbench.benchmarks.execution.in_process import InProcess
+from recbench.benchmarks.execution.job import Job
 from recbench.benchmarks.models import latency, serving
 from recbench.benchmarks.planning import Request, check_request
 from recbench.benchmarks.records import Record, Run, Serving
 from recbench.benchmarks.verification import Ledger, check_files
 from tests.benchmarks.execution.conftest import MakeJobs
 
-WAYS = {
-    "faulty-unservable": "failed: RuntimeError: nothing to remember",
+MURDERS = {
     "faulty-unservable[way=exits]": "crashed: in serve: the process left with exit code 7",
     "faulty-unservable[way=devours]": "out_of_memory: used ",
+}
+FAILURES = {
+    "faulty-unservable": "failed: RuntimeError: nothing to remember",
     "faulty-forgets": "faulty-forgets cannot be saved: fit has left memory",
 }
 
 
-def served(pool: ForkPool, jobs_of: MakeJobs, *rows: str, **limits: float) -> list[Record]:
-    jobs = [replace(job, is_served=True) for job in jobs_of(*rows, **limits)]
-    return list(pool.execute(jobs))
+def served(jobs_of: MakeJobs, *rows: str, **limits: float) -> list[Job]:
+    return [replace(job, is_served=True) for job in jobs_of(*rows, **limits)]
+
+
+def check_cell(record: Record, reason: str) -> None:
+    """Its numbers stay, with the reason why there is no latency."""
+    assert (record.status, record.reason) == ("ok", None)
+    assert record.metrics and record.costs
+    assert record.serving is not None and record.serving.cost is None
+    assert record.serving.reason.startswith(reason)
 
 
 @pytest.mark.slow
-def test_what_becomes_of_the_model_costs_the_cell_nothing(
+def test_a_process_that_dies_while_it_is_served_costs_the_cell_nothing(
     pool: ForkPool, jobs_of: MakeJobs, tmp_path: Path
 ) -> None:
-    """Its numbers stay, whatever happens, with the reason why there is no latency."""
-    records = served(pool, jobs_of, *WAYS, "item-mean", memory_mb=1500)
+    records = list(pool.execute(served(jobs_of, *MURDERS, "item-mean", memory_mb=1500)))
     by_row = {record.cell.row: record for record in records}
-    for row, reason in WAYS.items():
-        record = by_row[row]
-        assert (record.status, record.reason) == ("ok", None)
-        assert record.metrics and record.costs
-        assert record.serving is not None and record.serving.cost is None
-        assert record.serving.reason.startswith(reason)
+    for row, reason in MURDERS.items():
+        check_cell(by_row[row], reason)
 
     good = by_row["item-mean"]
     assert good.serving is not None and good.serving.cost is not None
@@ -52,14 +58,20 @@ def test_what_becomes_of_the_model_costs_the_cell_nothing(
     assert endings == {".json", ".npz"}, "no model is left"
 
 
-@pytest.mark.slow
+def test_a_row_that_cannot_be_saved_says_why(jobs_of: MakeJobs) -> None:
+    records = list(InProcess(threads=1).execute(served(jobs_of, *FAILURES)))
+    for record, reason in zip(records, FAILURES.values(), strict=True):
+        check_cell(record, reason)
+
+
+@pytest.mark.proof
 def test_a_model_that_hangs_ends_with_the_time_limit_of_its_cell(
     pool: ForkPool, jobs_of: MakeJobs
 ) -> None:
-    [record] = served(pool, jobs_of, "faulty-unservable[way=hangs]", seconds=5)
-    assert record.status == "ok" and record.serving is not None
-    beginning = "timeout: took longer than the time limit of 5 s, in serve"
-    assert record.serving.reason.startswith(beginning)
+    [job] = served(jobs_of, "faulty-unservable[way=hangs]", seconds=30)
+    [record] = pool.execute([job])
+    beginning = "timeout: took longer than the time limit of 30 s, in serve, at faulty.py:"
+    check_cell(record, beginning)
 
 
 # A run that is repeated
