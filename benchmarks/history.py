@@ -48,11 +48,16 @@ def history(
             f"a history needs two runs or more, and {named} holds {len(directories)}: name more "
             f"directories that `{command_to_type('run')} --out` has written"
         )
-    read = read_history([date_run(directory, repository) for directory in directories])
+
+    dated = [date_run(directory, repository) for directory in directories]
+    read = read_history(dated)
     page = build_history(read, out)
+
     console = open_console()
-    for text in (*summarise_history(read), *_describe_moves(read), page.resolve().as_uri()):
+    printed = [*summarise_history(read), *_describe_moves(read), page.resolve().as_uri()]
+    for text in printed:
         console.print(text, soft_wrap=True, markup=False)
+
     is_worse = any(move.is_worse for _, move in read.moves)
     return FAILED if fail_on_drift and is_worse else FINE
 
@@ -85,6 +90,7 @@ def date_run(directory: Path, repository: Path) -> DatedRun:
     if not starts:
         raise UsageError(f"{directory}: no cell has begun, so it has no place in a history")
 
+    # The commit by which it is named, of the code that was measured; else that of the bench
     name = directory.resolve().name
     places = [(repository, token) for token in HASH.findall(name)]
     if HASH.fullmatch(about.environment.commit):  # a plan may be a stranger's
@@ -105,6 +111,7 @@ def _look_up_commit(repository: Path, token: str) -> tuple[str, datetime | None,
         )
     except FileNotFoundError:
         return token, None, ""
+
     lines = done.stdout.splitlines()
     if done.returncode or len(lines) < 2:
         return token, None, ""
@@ -120,9 +127,11 @@ def _describe_moves(read: History) -> list[str]:
         direction = "worse" if move.is_worse else "better"
         seen = f"seen in {move.n_visible} of {move.n_pairs} pairs"
         kind = "a slow drift, seen in no pair" if move.is_slow else seen
+
+        interval = f"[{move.low:+.4f}, {move.high:+.4f}]"
         described.append(
             f"{direction}: {line.row} on {line.dataset}, {line.column} {move.before:.4f} "
-            f"{move.size:+.4f} [{move.low:+.4f}, {move.high:+.4f}] from {first} to {last}, {kind}"
+            f"{move.size:+.4f} {interval} from {first} to {last}, {kind}"
         )
     return described
 

@@ -54,6 +54,15 @@ class Drift:
 
 
 @dataclass(frozen=True)
+class _Part:
+    """A part of one of several sequences."""
+
+    index: int  # of the sequence
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
 class _Ramp:
     """Where a sequence changes: the last place of one level, the first of the other."""
 
@@ -68,31 +77,39 @@ def find_drifts(sequences: Sequence[Doubles], level: float = ALARM_LEVEL) -> lis
     If nothing changes in any of them, the chance of finding something anywhere is below `level`.
     """
     found: list[list[_Ramp]] = [[] for _ in sequences]
-    parts = [(index, 0, len(values)) for index, values in enumerate(sequences)]
+    parts = [_Part(index, 0, len(values)) for index, values in enumerate(sequences)]
     while parts:
-        searched = [sequences[index][start:stop] for index, start, stop in parts]
+        searched = [sequences[part.index][part.start : part.stop] for part in parts]
         p_values = adjust_by_holm(p_values_of_changes(searched).tolist())
-        next_parts = []
-        for (index, start, stop), p_value in zip(parts, p_values, strict=True):
+
+        # What lies beside a change is searched again, with all other such parts
+        beside: list[_Part] = []
+        for part, values, p_value in zip(parts, searched, p_values, strict=True):
             if p_value >= level:
                 continue
-            first, last = _fit_ramp(sequences[index][start:stop])
-            ramp = _Ramp(start + first, start + last, float(p_value))
-            found[index].append(ramp)
-            next_parts += [(index, start, ramp.first + 1), (index, ramp.last, stop)]
-        parts = next_parts
-    return [
-        _measure_ramps(values, sorted(ramps, key=lambda ramp: ramp.first))
-        for values, ramps in zip(sequences, found, strict=True)
-    ]
+            first, last = _fit_ramp(values)
+            ramp = _Ramp(part.start + first, part.start + last, float(p_value))
+            found[part.index].append(ramp)
+            beside.append(_Part(part.index, part.start, ramp.first + 1))
+            beside.append(_Part(part.index, ramp.last, part.stop))
+        parts = beside
+
+    drifts = []
+    for values, ramps in zip(sequences, found, strict=True):
+        ramps.sort(key=lambda ramp: ramp.first)
+        drifts.append(_measure_ramps(values, ramps))
+    return drifts
 
 
 def count_values_needed(n_sequences: int, level: float = ALARM_LEVEL) -> int:
     """How many values a sequence needs among `n_sequences` for any change in it to be found."""
     n_values = 2 * FEWEST_BESIDE
     while True:
-        rarest = min(2 / comb(n_values, place) for place in _list_places(n_values))
-        if rarest * len(_list_places(n_values)) * n_sequences < level:
+        places = _list_places(n_values)
+        # Of all orders of the values, those that put the lowest before the place, or the highest
+        rarest = min(2 / comb(n_values, place) for place in places)
+        n_tests = len(places) * n_sequences
+        if rarest * n_tests < level:
             return n_values
         n_values += 1
 
@@ -102,38 +119,50 @@ def p_values_of_changes(sequences: Sequence[Doubles]) -> Doubles:
     changed; 1 for those that are too short to tell.
     """
     p_values = np.ones(len(sequences))
-    lengths = np.array([len(values) for values in sequences], np.int64)
-    for n_values in np.unique(lengths).tolist():
+    indices_by_length: dict[int, list[int]] = {}
+    for index, values in enumerate(sequences):
+        indices_by_length.setdefault(len(values), []).append(index)
+
+    for n_values, indices in indices_by_length.items():
         places = _list_places(n_values)
         if not places:
             continue
-        chosen = np.flatnonzero(lengths == n_values).tolist()
-        ranks = rankdata(np.array([sequences[index] for index in chosen]), axis=1)
-        sums = np.cumsum(ranks, axis=1)
+
+        stacked = np.array([sequences[index] for index in indices])
+        sums = np.cumsum(rankdata(stacked, axis=1), axis=1)
+        smallest = np.ones(len(indices))
         for place in places:
-            n_below = sums[:, place - 1] - place * (place + 1) / 2
-            of_place = len(places) * _p_values_of_rank_sums(n_below, place, n_values)
-            p_values[chosen] = np.minimum(p_values[chosen], of_place)
+            lowest_sum = place * (place + 1) / 2
+            n_below = sums[:, place - 1] - lowest_sum
+            of_place = _p_values_of_rank_sums(n_below, place, n_values)
+            smallest = np.minimum(smallest, of_place)
+
+        p_values[indices] = np.minimum(1.0, len(places) * smallest)
     return p_values
 
 
 def _list_places(n_values: int) -> list[int]:
     """How many values stand before each of the places where a change is looked for."""
     step = max(1, n_values // MOST_PLACES)
-    return list(range(FEWEST_BESIDE, n_values - FEWEST_BESIDE + 1, step))
+    last = n_values - FEWEST_BESIDE
+    return list(range(FEWEST_BESIDE, last + 1, step))
 
 
 def _p_values_of_rank_sums(n_below: Doubles, n_before: int, n_values: int) -> Doubles:
     """Two-sided, of Mann and Whitney's U, the number of pairs in which the later value is lower."""
     n_pairs = n_before * (n_values - n_before)
-    fewest = np.ceil(np.minimum(n_below, n_pairs - n_below))
+    fewest = np.minimum(n_below, n_pairs - n_below)
+    fewest = np.ceil(fewest)  # ties make halves
+
     if n_values <= LONGEST_EXACT:
-        at_most = np.cumsum(_distributions_of_u(n_values)[n_before])
+        chances = _distributions_of_u(n_values)[n_before]
+        at_most = np.cumsum(chances)
         return np.asarray(2 * at_most[fewest.astype(np.int64)])
 
     # Its tails are longer than those of U, so this errs on the side of no alarm
-    deviation = np.sqrt(n_pairs * (n_values + 1) / 12)
-    return np.asarray(2 * ndtr((fewest + 0.5 - n_pairs / 2) / deviation))
+    variance = n_pairs * (n_values + 1) / 12
+    below_mean = fewest + 0.5 - n_pairs / 2
+    return np.asarray(2 * ndtr(below_mean / np.sqrt(variance)))
 
 
 @cache
@@ -143,16 +172,19 @@ def _distributions_of_u(n_values: int) -> list[Doubles]:
     for n in range(1, n_values + 1):
         longer = []
         for n_before in range(n + 1):
-            chances = np.zeros(n_before * (n - n_before) + 1)
+            n_after = n - n_before
+            chances = np.zeros(n_before * n_after + 1)
+
             # The greatest of n values stands before the place, above all that stand after it ...
             if n_before:
                 shorter = rows[n_before - 1]
-                start = n - n_before
-                chances[start : start + len(shorter)] += n_before / n * shorter
+                stop = n_after + len(shorter)
+                chances[n_after:stop] += n_before / n * shorter
             # ... or after it, and adds nothing
-            if n_before < n:
+            if n_after:
                 shorter = rows[n_before]
-                chances[: len(shorter)] += (n - n_before) / n * shorter
+                chances[: len(shorter)] += n_after / n * shorter
+
             longer.append(chances)
         rows = longer
     return rows
@@ -163,8 +195,10 @@ def _fit_ramp(values: Doubles) -> tuple[int, int]:
     first, last = np.triu_indices(len(values), 1)
     ramps = _draw_ramps(first, last, len(values))
     centred = ramps - ramps.mean(axis=1, keepdims=True)
-    squares = (centred**2).sum(axis=1)
-    best = int(np.argmax((centred @ values) ** 2 / squares))
+
+    lengths = (centred**2).sum(axis=1)
+    explained = (centred @ values) ** 2 / lengths
+    best = int(np.argmax(explained))
     return int(first[best]), int(last[best])
 
 
@@ -172,12 +206,14 @@ def _measure_ramps(values: Doubles, ramps: Sequence[_Ramp]) -> list[Drift]:
     """The drifts of a sequence: each between its own levels, which end where the next begins."""
     if not ramps:
         return []
-    starts = [0, *(ramp.last for ramp in ramps)]
-    stops = [*(ramp.first + 1 for ramp in ramps), len(values)]
-    levels = [slice(start, stop) for start, stop in zip(starts, stops, strict=True)]
-    squares = sum(float(((values[level] - values[level].mean()) ** 2).sum()) for level in levels)
-    freedom = max(1, sum(level.stop - level.start - 1 for level in levels))
-    noise = float(np.sqrt(squares / freedom))
+
+    levels = []
+    start = 0
+    for ramp in ramps:
+        levels.append(slice(start, ramp.first + 1))
+        start = ramp.last
+    levels.append(slice(start, len(values)))
+    noise, freedom = _measure_unrest([values[level] for level in levels])
 
     drifts = []
     for ramp, before, after in zip(ramps, levels[:-1], levels[1:], strict=True):
@@ -186,17 +222,31 @@ def _measure_ramps(values: Doubles, ramps: Sequence[_Ramp]) -> list[Drift]:
         weights = np.zeros(len(values))
         weights[before] = -1 / n_before
         weights[after] = 1 / n_after
+
+        share = np.sqrt(1 / n_before + 1 / n_after)
         drift = Drift(
             first=ramp.first,
             last=ramp.last,
             size=float(weights @ values),
             p_value=ramp.p_value,
             weights=weights,
-            deviation=noise * float(np.sqrt(1 / n_before + 1 / n_after)),
+            deviation=noise * float(share),
             freedom=freedom,
         )
         drifts.append(drift)
     return drifts
+
+
+def _measure_unrest(levels: Sequence[Doubles]) -> tuple[float, int]:
+    """The deviation of values from the means of their levels, and its degrees of freedom."""
+    squares = 0.0
+    freedom = 0
+    for values in levels:
+        squares += float(((values - values.mean()) ** 2).sum())
+        freedom += len(values) - 1
+
+    freedom = max(1, freedom)
+    return float(np.sqrt(squares / freedom)), freedom
 
 
 def _draw_ramps(first: NDArray[np.intp], last: NDArray[np.intp], n_values: int) -> Doubles:

@@ -7,12 +7,14 @@ Intervals are those of the paired bootstrap over users, with the same draws for 
 line. Drifts are looked for by `benchmarks.certainty` in all lines together.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from itertools import groupby
 from statistics import fmean, median
+from typing import TypeAlias
 
 import numpy as np
 
@@ -42,6 +44,8 @@ from recbench.benchmarks.records import Record, Run, RunDescription
 
 # A pair of neighbours shows a change by itself if the gate, without a limit, says one of these.
 VISIBLE = ("WORSE", "IMPROVED")
+
+Interval: TypeAlias = tuple[float, float] | tuple[None, None]
 
 
 @dataclass(frozen=True)
@@ -152,34 +156,58 @@ class History:
         return count_values_needed(max(1, len(self.lines)))
 
 
+@dataclass(frozen=True)
+class _Member:
+    """The records of a row in one run."""
+
+    place: int  # of the run
+    records: list[Record]
+
+
 @dataclass(frozen=True, eq=False)
 class _Track:
-    """The records of a row in runs that can be compared: (place, records) in their order."""
+    """A row in runs that can be compared, in their order."""
 
     row: str
     dataset: str
-    members: list[tuple[int, list[Record]]] = field(default_factory=list)
+    members: list[_Member]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Sequence:
-    """A track in one column: the values of its runs, (n_runs,), and their ranges over folds."""
+    """A track in one column, as far as its runs have a value: the values, (n_members,).
+
+    Times, which have no users, also have the ranges over the folds.
+    """
 
     track: _Track
     column: str
+    members: list[_Member]
     values: Doubles
-    ranges: list[tuple[float, float]]  # lowest and highest fold; of times, which have no users
+    ranges: list[tuple[float, float]]
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it is a time, and not a metric."""
+        return self.column in TIMES
 
     @cached_property
     def starts(self) -> list[int]:
         """The first of each group of neighbours with the same result, which is one measurement."""
-        different = np.flatnonzero(np.diff(self.values) != 0) + 1
-        return [0, *different.tolist()]
+        differs = np.diff(self.values) != 0
+        later = np.flatnonzero(differs) + 1
+        return [0, *later.tolist()]
 
     @cached_property
     def ends(self) -> list[int]:
         """The last of each of these groups."""
-        return [*(start - 1 for start in self.starts[1:]), len(self.values) - 1]
+        last = len(self.values) - 1
+        return [*(start - 1 for start in self.starts[1:]), last]
+
+    @property
+    def states(self) -> Doubles:
+        """The value of each group."""
+        return self.values[self.starts]
 
 
 def order_runs(runs: Iterable[DatedRun]) -> tuple[list[DatedRun], bool]:
@@ -188,7 +216,9 @@ def order_runs(runs: Iterable[DatedRun]) -> tuple[list[DatedRun], bool]:
     dates = [run.committed for run in listed if run.committed is not None]
     if len(dates) < len(listed):
         return listed, False
-    by_commit = sorted(zip(dates, listed, strict=True), key=lambda entry: entry[0])
+
+    dated = zip(dates, listed, strict=True)
+    by_commit = sorted(dated, key=lambda entry: entry[0])
     return [run for _, run in by_commit], True
 
 
@@ -204,27 +234,25 @@ def read_history(runs: Iterable[DatedRun]) -> History:
     breaks: list[Break] = []
     sequences = []
     for track in _follow_rows(ordered, explain_difference, breaks):
-        for column in _list_metrics(ordered, track):
-            sequences.append(_trace_metric(track, column))
-
+        sequences += _trace_metrics(ordered, track)
     for track in _follow_rows(ordered, _explain_times, breaks):
-        for column in TIMES:
-            sequence = _trace_time(track, column)
-            if sequence is not None:
-                sequences.append(sequence)
+        sequences += _trace_times(track)
+    drifts = find_drifts([sequence.states for sequence in sequences])
 
-    drifts = find_drifts([sequence.values[sequence.starts] for sequence in sequences])
-    moving = list(zip(sequences, drifts, strict=True))
     lines = []
+    moving = zip(sequences, drifts, strict=True)
     for track, of_track in groupby(moving, key=lambda entry: entry[0].track):
         found = list(of_track)
-        columns = [sequence.column for sequence, _ in found if sequence.column not in TIMES]
+        columns = [sequence.column for sequence, _ in found if not sequence.is_time]
         shares = _read_shares(ordered, track, columns)
+
         for sequence, of_sequence in found:
-            estimates = _estimate_states(sequence, shares.get(sequence.column, []))
+            estimates = _estimate_states(sequence, shares)
             lines.append(_draw_line(sequence, of_sequence, estimates))
-    told = dict.fromkeys(sorted(breaks, key=lambda one: one.place))
-    return History(ordered, lines, list(told), is_by_commit)
+
+    # Metrics and times may break for the same reason
+    breaks.sort(key=lambda one: one.place)
+    return History(ordered, lines, list(dict.fromkeys(breaks)), is_by_commit)
 
 
 def _follow_rows(
@@ -238,107 +266,141 @@ def _follow_rows(
     tracks: list[_Track] = []
     for place, dated in enumerate(runs):
         for row, records in group_by_row(dated.records).items():
-            failed = next((record for record in records if record.status != "ok"), None)
-            if failed is not None:
-                reason = f"{failed.status} in {failed.cell.place}: {failed.reason}"
-                breaks.append(Break(place, row, reason))
+            failure = _describe_failure(records)
+            if failure:
+                breaks.append(Break(place, row, failure))
                 continue
 
+            member = _Member(place, records)
             earlier = [track for track in reversed(tracks) if track.row == row]
-            obstacles = [explain(track.members[-1][1], records) for track in earlier]
+            obstacles = [explain(track.members[-1].records, records) for track in earlier]
             if "" in obstacles:
-                earlier[obstacles.index("")].members.append((place, records))
+                track = earlier[obstacles.index("")]
+                track.members.append(member)
                 continue
-            tracks.append(_Track(row, dated.about.data.name, [(place, records)]))
-            is_same_data = earlier and earlier[0].dataset == dated.about.data.name
-            if is_same_data:
-                base = runs[earlier[0].members[-1][0]].label
-                breaks.append(Break(place, row, f"with {base} as the base, {obstacles[0]}"))
+
+            dataset = dated.about.data.name
+            tracks.append(_Track(row, dataset, [member]))
+            if earlier and earlier[0].dataset == dataset:
+                base = runs[earlier[0].members[-1].place]
+                reason = f"with {base.label} as the base, {obstacles[0]}"
+                breaks.append(Break(place, row, reason))
     return tracks
+
+
+def _describe_failure(records: Sequence[Record]) -> str:
+    """What became of the first cell that is not ok; empty if all are."""
+    for record in records:
+        if record.status != "ok":
+            return f"{record.status} in {record.cell.place}: {record.reason}"
+    return ""
 
 
 def _explain_times(old: Sequence[Record], new: Sequence[Record]) -> str:
     """Why times of a row cannot be compared; empty if they can."""
     hosts = {record.environment.host for record in (*old, *new)}
     if len(hosts) > 1:
-        return f"times of another host: {' and '.join(sorted(host or '?' for host in hosts))}"
+        named = sorted(host or "an unknown one" for host in hosts)
+        return f"times of another host: {' and '.join(named)}"
     return explain_difference(old, new) or explain_other_machine(old, new)
 
 
-def _list_metrics(runs: Sequence[DatedRun], track: _Track) -> list[str]:
-    """The metrics that a plan of the track's runs shows and that the row has in all of them."""
+def _trace_metrics(runs: Sequence[DatedRun], track: _Track) -> list[_Sequence]:
+    """A sequence for each metric that a plan of the track's runs shows, where the row has it."""
     shown: dict[str, None] = {}
-    for place, _ in track.members:
-        for column in runs[place].about.metrics or list_columns(runs[place].records):
-            shown[column] = None
+    for member in track.members:
+        run = runs[member.place]
+        for column in run.about.metrics or list_columns(run.records):
+            if find_metric(column).kind != "set":
+                shown[column] = None
 
-    kept = []
+    sequences = []
     for column in shown:
-        means = [mean_over_folds(records, column) for _, records in track.members]
-        if find_metric(column).kind != "set" and None not in means:
-            kept.append(column)
-    return kept
+        members = []
+        values = []
+        for member in track.members:
+            value = mean_over_folds(member.records, column)
+            if value is not None:
+                members.append(member)
+                values.append(value)
+        if members:
+            sequences.append(_Sequence(track, column, members, np.array(values), []))
+    return sequences
 
 
-def _trace_metric(track: _Track, column: str) -> _Sequence:
-    values = [mean_over_folds(records, column) for _, records in track.members]
-    return _Sequence(track, column, np.array(values, np.float64), [])
+def _trace_times(track: _Track) -> list[_Sequence]:
+    """A sequence for each phase that takes long enough to say anything."""
+    records = [record for member in track.members for record in member.records]
+    if any(record.environment.contended for record in records):
+        return []
+    kernels = [record.kernel_seconds for record in records if record.kernel_seconds]
+    if len(kernels) < len(records):
+        return []
+
+    sequences = []
+    for column in TIMES:
+        means = [mean_over_folds(member.records, column) for member in track.members]
+        known = [mean for mean in means if mean is not None]
+        if len(known) < len(means) or max(known) < SHORTEST_SECONDS:
+            continue
+        sequences.append(_trace_time(track, column, median(kernels)))
+    return sequences
 
 
-def _trace_time(track: _Track, column: str) -> _Sequence | None:
-    """The times of a phase; None if a run has none, or all are too short to say anything."""
+def _trace_time(track: _Track, column: str, usual_kernel: float) -> _Sequence:
+    """The times of a phase, of records that all have them."""
     phase = column.removesuffix("_seconds")
-    by_run = []
-    kernels = []
-    seconds = []
-    for _, records in track.members:
-        by_run.append([time_in_kernels(record, phase, "seconds") for record in records])
-        kernels += [record.kernel_seconds or 0.0 for record in records]
-        seconds.append(mean_over_folds(records, column) or 0.0)
-        if any(record.environment.contended for record in records):
-            return None
-    if max(seconds) < SHORTEST_SECONDS:
-        return None
-
-    usual = median(kernels)
-    times = [[usual * time for time in of_run if time] for of_run in by_run]
-    if any(len(of_run) < len(by_run[0]) for of_run in times):
-        return None
-    values = np.array([fmean(of_run) for of_run in times])
-    ranges = [(min(of_run), max(of_run)) for of_run in times]
-    return _Sequence(track, column, values, ranges)
+    values = []
+    ranges = []
+    for member in track.members:
+        times = [
+            usual_kernel * (time_in_kernels(record, phase, "seconds") or 0.0)
+            for record in member.records
+        ]
+        values.append(fmean(times))
+        ranges.append((min(times), max(times)))
+    return _Sequence(track, column, track.members, np.array(values), ranges)
 
 
 def _read_shares(
     runs: Sequence[DatedRun], track: _Track, columns: Sequence[str]
-) -> dict[str, list[UserShares | None]]:
-    """By column what the users add to it in each run of a track; None where a run has not kept it.
+) -> dict[int, dict[str, UserShares]]:
+    """By the place of the run, and by column, what the users add to it, where that is kept.
 
     Baselines keep those columns that are gated, and whoever archives runs may keep records alone.
     """
-    shares: dict[str, list[UserShares | None]] = {column: [] for column in columns}
+    shares: dict[int, dict[str, UserShares]] = {}
     if not columns:
         return shares
-    for place, records in track.members:
-        run = runs[place].run
-        is_kept = all(run.has_answers(record.cell) for record in records)
-        of_run = read_user_shares(run, {track.row: records} if is_kept else {}, columns)
-        for column in columns:
-            shares[column].append(of_run[column].get(track.row))
+
+    for member in track.members:
+        run = runs[member.place].run
+        rows: dict[str, list[Record]] = {}
+        if all(run.has_answers(record.cell) for record in member.records):
+            rows[track.row] = member.records
+
+        by_column = read_user_shares(run, rows, columns)
+        shares[member.place] = {
+            column: by_row[track.row] for column, by_row in by_column.items() if by_row
+        }
     return shares
 
 
-def _estimate_states(sequence: _Sequence, shares: Sequence[UserShares | None]) -> list[Estimate]:
+def _estimate_states(
+    sequence: _Sequence, shares: Mapping[int, Mapping[str, UserShares]]
+) -> list[Estimate]:
     """An estimate for each group of runs with the same result, all with the same draws of users.
 
-    Empty where there are too few users, and where a run has not kept their shares.
+    Empty for times, where there are too few users, and where a run has not kept their shares.
     """
-    known = [shares[start] for start in sequence.starts] if shares else []
-    of_states = [of_run for of_run in known if of_run is not None]
-    if len(of_states) < len(sequence.starts):
-        return []
-    if explain_too_few_users(min(of_state.n_users for of_state in of_states)):
-        return []
+    of_states = []
+    for start in sequence.starts:
+        place = sequence.members[start].place
+        of_state = shares.get(place, {}).get(sequence.column)
+        if of_state is None or explain_too_few_users(of_state.n_users):
+            return []
+        of_states.append(of_state)
+
     draws = bootstrap_users(find_metric(sequence.column), of_states)
     return [draws.estimate(state) for state in range(len(of_states))]
 
@@ -347,33 +409,41 @@ def _draw_line(
     sequence: _Sequence, drifts: Sequence[Drift], estimates: Sequence[Estimate]
 ) -> HistoryLine:
     """The points of a sequence with their intervals, and what moved."""
-    points = []
-    for state, (start, end) in enumerate(zip(sequence.starts, sequence.ends, strict=True)):
-        bounds: tuple[float, float] | tuple[None, None] = (None, None)
-        if estimates:
-            bounds = estimates[state].interval()
-        for index in range(start, end + 1):
-            if sequence.ranges:
-                bounds = sequence.ranges[index]
-            place = sequence.track.members[index][0]
-            points.append(Point(place, float(sequence.values[index]), *bounds))
-
     change = float(sequence.values[-1] - sequence.values[0])
-    low, high = None, None
+    bounds: Interval = (None, None)
     if len(estimates) > 1:
-        low, high = Estimate.of(np.subtract, estimates[-1], estimates[0]).interval()
+        difference = Estimate.of(np.subtract, estimates[-1], estimates[0])
+        bounds = difference.interval()
+
     return HistoryLine(
         dataset=sequence.track.dataset,
         row=sequence.track.row,
         column=sequence.column,
-        points=points,
+        points=_draw_points(sequence, estimates),
         moves=[_describe_move(sequence, drift, estimates) for drift in drifts],
-        since_first=(change, low, high),
+        since_first=(change, *bounds),
     )
 
 
+def _draw_points(sequence: _Sequence, estimates: Sequence[Estimate]) -> list[Point]:
+    """A point for each run, with the interval of its group; a time has the range of its folds."""
+    intervals: list[Interval] = list(sequence.ranges)
+    if not intervals:
+        for state, start in enumerate(sequence.starts):
+            interval: Interval = (None, None)
+            if estimates:
+                interval = estimates[state].interval()
+            n_alike = sequence.ends[state] - start + 1
+            intervals += [interval] * n_alike
+
+    points = []
+    for member, value, bounds in zip(sequence.members, sequence.values, intervals, strict=True):
+        points.append(Point(member.place, float(value), *bounds))
+    return points
+
+
 def _describe_move(sequence: _Sequence, drift: Drift, estimates: Sequence[Estimate]) -> Move:
-    """A drift between two places of the sequence's groups, as a change between two runs.
+    """A drift between two groups of a sequence, as a change between two runs.
 
     Its interval covers the choice of users and the unrest of the line itself.
     """
@@ -384,14 +454,16 @@ def _describe_move(sequence: _Sequence, drift: Drift, estimates: Sequence[Estima
             return np.tensordot(drift.weights, np.array(values), axes=1)
 
         bounds = Estimate.of(weigh_states, *estimates).interval()
-    low, high = SeedVariance(drift.deviation, drift.freedom).widen(drift.size, bounds)
+    unrest = SeedVariance(drift.deviation, drift.freedom)
+    low, high = unrest.widen(drift.size, bounds)
 
+    is_before = drift.weights < 0
+    before = float(sequence.states[is_before].mean())
     first = sequence.ends[drift.first]
     last = sequence.starts[drift.last]
-    before = float(sequence.values[sequence.starts][drift.weights < 0].mean())
     return Move(
-        first=sequence.track.members[first][0],
-        last=sequence.track.members[last][0],
+        first=sequence.members[first].place,
+        last=sequence.members[last].place,
         before=before,
         size=drift.size,
         low=low,
@@ -414,17 +486,18 @@ def _count_visible_pairs(sequence: _Sequence, drift: Drift, estimates: Sequence[
     """How many pairs of neighbours on the way show a change by themselves, as the gate judges."""
     column = sequence.column
     row = sequence.track.row
-    tolerance = Tolerance(column, column, float("inf"), relative=column in TIMES)
+    tolerance = Tolerance(column, column, math.inf, relative=sequence.is_time)
+
     n_visible = 0
     for state in range(drift.first, drift.last):
-        _, old = sequence.track.members[sequence.ends[state]]
-        _, new = sequence.track.members[sequence.starts[state + 1]]
-        if column in TIMES:
+        old = sequence.members[sequence.ends[state]].records
+        new = sequence.members[sequence.starts[state + 1]].records
+        if sequence.is_time:
             verdict = judge_time(row, tolerance, old, new)
         elif estimates:
-            seeds = estimate_seed_effect(column, old, new, [], [])
             before, after = estimates[state : state + 2]
-            verdict = judge_metric(row, tolerance, before, after, float("inf"), seeds)
+            seeds = estimate_seed_effect(column, old, new, [], [])
+            verdict = judge_metric(row, tolerance, before, after, math.inf, seeds)
         else:
             continue
         n_visible += verdict.verdict in VISIBLE

@@ -42,6 +42,7 @@ def draw_history(panels: Sequence[HistoryPanel], n_runs: int, title: str) -> Fig
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     lines = "\n".join(textwrap.wrap(title, LETTERS))
     figure.suptitle(lines, fontsize=10, fontweight="bold", x=0.01, ha="left")
+
     grid = figure.subplots(n_lines, PANELS_ACROSS, squeeze=False)
     all_axes = grid.ravel().tolist()
     for axes, panel in zip(all_axes, panels, strict=False):
@@ -53,15 +54,16 @@ def draw_history(panels: Sequence[HistoryPanel], n_runs: int, title: str) -> Fig
 
 def _draw_panel(axes: Axes, panel: HistoryPanel, n_runs: int) -> None:
     places = [place + 1 for place in panel.places]
-    known = [
-        (place, bounds)
-        for place, bounds in zip(places, panel.bounds, strict=True)
-        if bounds is not None
-    ]
-    if known:
-        lows = [bounds[0] for _, bounds in known]
-        highs = [bounds[1] for _, bounds in known]
-        axes.fill_between([place for place, _ in known], lows, highs, color=LINE, alpha=0.15, lw=0)
+    known_places = []
+    lows = []
+    highs = []
+    for place, bounds in zip(places, panel.bounds, strict=True):
+        if bounds is not None:
+            known_places.append(place)
+            lows.append(bounds[0])
+            highs.append(bounds[1])
+
+    axes.fill_between(known_places, lows, highs, color=LINE, alpha=0.15, linewidth=0)
     axes.plot(places, panel.values, color=LINE, linewidth=1.0, marker="o", markersize=1.8)
     for first, last, is_worse in panel.moves:
         colour = WORSE if is_worse else BETTER

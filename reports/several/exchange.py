@@ -49,6 +49,7 @@ def export_history(history: History) -> dict[str, bytes]:
     github-action-benchmark, which knows no numbers that are best at 0.
     """
     numbers = _group_by_run(history)
+
     files: dict[str, Any] = {}
     for place, run in enumerate(history.runs):
         name = f"{FOLDER}/bencher-{place + 1:04}-{words.slug(run.label)[:40]}.json"
@@ -61,6 +62,7 @@ def export_history(history: History) -> dict[str, bytes]:
             _format_suite(run, of_run, better)
             for run, of_run in zip(history.runs, numbers, strict=True)
         ]
+
     content = {name: _write(value) for name, value in files.items()}
     data = {"lastUpdate": _milliseconds(history.runs[-1]), "repoUrl": "", "entries": entries}
     content[f"{FOLDER}/data.js"] = SCRIPT_PREFIX.encode() + _write(data)
@@ -83,6 +85,7 @@ def _format_bencher(numbers: list[_Number]) -> dict[str, dict[str, dict[str, flo
         metric = {"value": point.value}
         if point.low is not None and point.high is not None:
             metric |= {"lower_value": point.low, "upper_value": point.high}
+
         measures = benchmarks.setdefault(number.benchmark[:LONGEST_BENCHMARK], {})
         measures[number.line.column[:LONGEST_MEASURE]] = metric
     return benchmarks
@@ -94,6 +97,7 @@ def _list_benches(numbers: list[_Number], better: str) -> list[dict[str, Any]]:
     for number in numbers:
         if number.better != better:
             continue
+
         point = number.point
         bench: dict[str, Any] = {
             "name": f"{number.benchmark}, {number.line.column}",
@@ -104,6 +108,7 @@ def _list_benches(numbers: list[_Number], better: str) -> list[dict[str, Any]]:
             bench["range"] = f"{point.low:.6g} to {point.high:.6g}"
             kind = "range of the folds" if number.line.is_time else "95 % interval over users"
             bench["extra"] = f"range: {kind}"
+
         benches.append(bench)
     return benches
 

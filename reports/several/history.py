@@ -47,6 +47,11 @@ METHOD = (
     "over users (paired bootstrap) and over the unrest of the line."
 )
 
+ABOUT_TIMES = (
+    "Times of one host and processor alone, as multiples of a kernel timed in the same cell, in "
+    "seconds of the line's usual speed. The band is the range of the folds."
+)
+
 HISTORY_SECTIONS = Sections["HistoryPage"]()
 section = HISTORY_SECTIONS.section
 
@@ -60,7 +65,8 @@ class HistoryPage:
     @property
     def imitations(self) -> list[str]:
         """The data sets that are simulated, each once."""
-        names = [run.about.data.name for run in self.history.runs if run.about.data.simulated]
+        described = [run.about.data for run in self.history.runs]
+        names = [data.name for data in described if data.simulated]
         return list(dict.fromkeys(names))
 
     @property
@@ -71,13 +77,17 @@ class HistoryPage:
     @property
     def about(self) -> RunDescription:
         """What the page's head says of its data."""
+        names: dict[str, None] = {}
         notices: dict[str, None] = {}
         for run in self.history.runs:
             data = run.about.data
+            names[data.name] = None
             if data.simulated:
-                notices[f"{data.name}: {data.notice.removeprefix('SIMULATED: ')}"] = None
+                notice = data.notice.removeprefix("SIMULATED: ")
+                notices[f"{data.name}: {notice}"] = None
+
         data = DataDescription(
-            name=words.listed(dict.fromkeys(run.about.data.name for run in self.history.runs)),
+            name=words.listed(names),
             simulated=self.simulated,
             notice="\n".join(notices),
         )
@@ -88,6 +98,7 @@ class HistoryPage:
         """What the report is called; the word SIMULATED is part of it where data are."""
         runs = words.count(len(self.history.runs), "run")
         title = f"{self.about.data.name} over {runs}"
+
         if self.simulated:
             return f"{title} (SIMULATED data: {words.listed(self.imitations)})"
         return title
@@ -96,6 +107,7 @@ class HistoryPage:
     def groups(self) -> dict[tuple[str, str], list[HistoryLine]]:
         """(data set, column) -> its lines, metrics first."""
         lines = sorted(self.history.lines, key=lambda line: (line.is_time, line.dataset))
+
         found: dict[tuple[str, str], list[HistoryLine]] = {}
         for line in lines:
             found.setdefault((line.dataset, line.column), []).append(line)
@@ -146,26 +158,25 @@ def summarise_history(history: History) -> list[str]:
     lines = words.count(len(history.lines), "line")
     looked = f"{runs} from {first.label} to {last.label}: {lines} of a row in a metric or a time."
 
-    worse = [move for _, move in history.moves if move.is_worse]
-    better = len(history.moves) - len(worse)
-    slow = [move for move in worse if move.is_slow]
     if not history.moves:
         return [looked, "Nothing moved and stayed away."]
-    sentences = [
-        looked,
-        f"{len(worse)} times a line got worse and stayed so, {better} times better.",
-    ]
-    if slow:
-        sentences.append(
-            f"{len(slow)} of the {len(worse)} are slow drifts, which no pair of neighbours shows."
-        )
-    return sentences
+
+    worse = [move for _, move in history.moves if move.is_worse]
+    n_better = len(history.moves) - len(worse)
+    counted = f"{len(worse)} times a line got worse and stayed so, {n_better} times better."
+
+    n_slow = sum(move.is_slow for move in worse)
+    if not n_slow:
+        return [looked, counted]
+    slow = f"{n_slow} of the {len(worse)} are slow drifts, which no pair of neighbours shows."
+    return [looked, counted, slow]
 
 
 def _say_what_is_seen(history: History) -> str:
     """The rate of false alarms, and how long a line must be for anything to be found."""
     needed = history.n_values_needed
-    longest = max((_count_values(line) for line in history.lines), default=0)
+    lengths = [_count_values(line) for line in history.lines]
+    longest = max(lengths, default=0)
     rate = f"{ALARM_LEVEL:.1%}"
     seen = (
         "If nothing changes but for chance, a page like this names something with a chance of "
@@ -210,18 +221,22 @@ def _tabulate_moves(history: History) -> Table:
 def _tabulate_move(history: History, line: HistoryLine, move: Move) -> TableLine:
     bounds = (move.low, move.high)
     change = words.signed(move.size, bounds)
-    low, high = (words.signed(end, bounds) for end in bounds)
+    interval = f"[{words.signed(move.low, bounds)}, {words.signed(move.high, bounds)}]"
+    first = history.runs[move.first]
+    last = history.runs[move.last]
+
     kind = "a slow drift: no pair of neighbours shows it"
     if not move.is_slow:
-        kind = f"shown by {move.n_visible} of {words.count(move.n_pairs, 'pair')} of neighbours"
+        n_pairs = words.count(move.n_pairs, "pair")
+        kind = f"shown by {move.n_visible} of {n_pairs} of neighbours"
     direction = "worse" if move.is_worse else "better"
     cells: tuple[AnyCell, ...] = (
         TableCell(line.column),
         TableCell(line.dataset),
-        TableCell(Code(history.runs[move.first].label)),
-        TableCell(Code(history.runs[move.last].label)),
+        TableCell(Code(first.label)),
+        TableCell(Code(last.label)),
         TableCell(words.number(move.before), sort_value=move.before),
-        TableCell(change, small=f"[{low}, {high}]", sort_value=move.size),
+        TableCell(change, small=interval, sort_value=move.size),
         TableCell(words.chance(move.p_value), sort_value=move.p_value),
         TableCell(f"{direction}, {kind}"),
     )
@@ -242,20 +257,16 @@ def times(page: HistoryPage) -> list[Block] | None:
 
 def _show_groups(page: HistoryPage, *, are_times: bool) -> list[Block] | None:
     blocks: list[Block] = []
-    if are_times:
-        blocks.append(
-            Note(
-                "Times of one host and processor alone, as multiples of a kernel timed in the same "
-                "cell, in seconds of the line's usual speed. The band is the range of the folds."
-            )
-        )
-    n_before = len(blocks)
     for (dataset, column), lines in page.groups.items():
-        if lines[0].is_time is are_times:
-            blocks.append(Heading(f"{column}, {dataset}"))
-            blocks.append(_draw_group(page, dataset, column, lines))
-            blocks.append(_tabulate_newest(page, column, lines))
-    return blocks if len(blocks) > n_before else None
+        if lines[0].is_time is not are_times:
+            continue
+        blocks.append(Heading(f"{column}, {dataset}"))
+        blocks.append(_draw_group(page, dataset, column, lines))
+        blocks.append(_tabulate_newest(page, column, lines))
+
+    if not blocks:
+        return None
+    return [Note(ABOUT_TIMES), *blocks] if are_times else blocks
 
 
 def _draw_group(
@@ -264,6 +275,7 @@ def _draw_group(
     title = f"{column} over the runs, {dataset}"
     if dataset in page.imitations:
         title = f"SIMULATED data, {title}"
+
     panels = [_make_panel(line) for line in lines]
     n_runs = len(page.history.runs)
     picture = Picture(
@@ -281,8 +293,11 @@ def _draw_group(
 def _make_panel(line: HistoryLine) -> HistoryPanel:
     bounds: list[tuple[float, float] | None] = []
     for point in line.points:
-        is_known = point.low is not None and point.high is not None
-        bounds.append((point.low, point.high) if is_known else None)  # type: ignore[arg-type]
+        interval = None
+        if point.low is not None and point.high is not None:
+            interval = (point.low, point.high)
+        bounds.append(interval)
+
     return HistoryPanel(
         title=line.row,
         places=tuple(point.place for point in line.points),
@@ -302,29 +317,34 @@ def _tabulate_newest(page: HistoryPage, column: str, lines: Sequence[HistoryLine
         TableHead("since the first", small=("95 % interval",)),
         TableHead("first to newest", "word"),
     )
-    tabulated = []
-    for line in lines:
-        newest = line.points[-1]
-        change, low, high = line.since_first
-        interval = ""
-        of_change = ""
-        if newest.low is not None and newest.high is not None:
-            interval = words.bracketed((newest.low, newest.high))
-        if low is not None and high is not None:
-            of_change = f"[{words.signed(low)}, {words.signed(high)}]"
-        ends = [page.history.runs[point.place].label for point in (line.points[0], newest)]
-        cells = (
-            TableCell(str(len(line.points))),
-            TableCell(words.number(newest.value), small=interval, sort_value=newest.value),
-            TableCell(words.signed(change), small=of_change, sort_value=change),
-            TableCell(Code(f"{ends[0]} … {ends[1]}")),
-        )
-        tabulated.append(TableLine(RowName(line.row), cells))
+    tabulated = tuple(_tabulate_line(page.history, line) for line in lines)
     caption = (
         "The newest run of each line, and its difference to the first one of the line. These "
         "intervals cover the choice of users alone, and are not adjusted for the number of rows."
     )
-    return Table(f"{column}, newest", caption, heads, tuple(tabulated), is_sortable=True)
+    return Table(f"{column}, newest", caption, heads, tabulated, is_sortable=True)
+
+
+def _tabulate_line(history: History, line: HistoryLine) -> TableLine:
+    first = line.points[0]
+    newest = line.points[-1]
+    interval = ""
+    if newest.low is not None and newest.high is not None:
+        interval = words.bracketed((newest.low, newest.high))
+
+    change, low, high = line.since_first
+    of_change = ""
+    if low is not None and high is not None:
+        of_change = f"[{words.signed(low)}, {words.signed(high)}]"
+
+    ends = f"{history.runs[first.place].label} … {history.runs[newest.place].label}"
+    cells = (
+        TableCell(str(len(line.points))),
+        TableCell(words.number(newest.value), small=interval, sort_value=newest.value),
+        TableCell(words.signed(change), small=of_change, sort_value=change),
+        TableCell(Code(ends)),
+    )
+    return TableLine(RowName(line.row), cells)
 
 
 @section("Where do lines break?", place=40)
@@ -333,6 +353,7 @@ def breaks(page: HistoryPage) -> list[Block] | None:
     history = page.history
     if not history.breaks:
         return None
+
     rows_by_reason: dict[tuple[int, str], list[str]] = {}
     for one in history.breaks:
         rows_by_reason.setdefault((one.place, one.reason), []).append(one.row)
