@@ -278,7 +278,9 @@ def test_what_python_m_itself_imports_holds_no_state(package: str) -> None:
 
 @pytest.mark.slow
 def test_the_wheel_holds_one_name_and_every_file(wheel: Path) -> None:
-    expected = {"recbench/__init__.py", "recbench/command.py", "recbench/py.typed"}
+    expected = {
+        f"recbench/{name}" for name in ("__init__.py", "command.py", "py.typed", "pytest_plugin.py")
+    }
     for package in recbench.PACKAGES:
         for path in (ROOT / package).rglob("*"):
             inside = path.relative_to(ROOT)
@@ -316,6 +318,14 @@ def test_beside_another_package_called_datasets(
     assert about["reproduce"].startswith("recbench run --dataset")
     report = (tmp_path / "out" / "report.md").read_text()
     assert "python -m" not in report and "\nrecbench verify DIR --rerun KEY\n" in report
+
+    # The fixture is there for any project; without bytecode of pytest's, which pip does not know.
+    test = "def test_mine(recbench_gate): recbench_gate('x', 'mine', fail_on='rmse:+1%')\n"
+    (tmp_path / "test_mine.py").write_text(test)
+    gated = scratch.run("python", "-B", "-m", "pytest", "-p", "no:cacheprovider", "test_mine.py")
+    assert gated.exit_code == 1, gated.text
+    assert "recbench_gate: there is no baseline at" in gated.text
+    assert "pytest test_mine.py::test_mine --recbench-update" in gated.text
 
     theirs = {name: scratch.packages / name for name in THEIR_FILES}
     scratch.uninstall("recbench")

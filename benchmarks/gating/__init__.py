@@ -1,17 +1,22 @@
 """Whether a run is worse than another by more than is tolerated, for any choice of users.
 
 The commands `compare` and `accept` come in: for tolerances as they are typed, one verdict for each
-row and tolerance, what they come to, and the verdicts as a table. The command `history` and its
-report come in for lines over many runs. `MACHINE_FACTS` serves reports that compare times,
-`suspect_rows` whoever shows a single run.
+row and tolerance, what they come to, and the verdicts as a table; for baselines also the plug-in
+of pytest. The command `history` and its report come in for lines over many runs. `MACHINE_FACTS`
+serves reports that compare times, `suspect_rows` whoever shows a single run.
 """
 
+from recbench.benchmarks.gating.baseline import (
+    Judgement,
+    judge_against_baseline,
+    refuse_baseline,
+    write_baseline,
+)
 from recbench.benchmarks.gating.gate import (
     explain_idle_tolerances,
     judge_one_run,
     judge_runs,
     list_everything,
-    refuse_absent_columns,
 )
 from recbench.benchmarks.gating.history import (
     Break,
@@ -40,6 +45,7 @@ __all__ = [
     "DatedRun",
     "History",
     "HistoryLine",
+    "Judgement",
     "Move",
     "Outcome",
     "Point",
@@ -49,13 +55,15 @@ __all__ = [
     "conclude",
     "explain_idle_tolerances",
     "format_markdown",
+    "judge_against_baseline",
     "judge_one_run",
     "judge_runs",
     "list_everything",
     "open_wide_console",
     "parse_tolerance",
     "read_history",
-    "refuse_absent_columns",
+    "refuse_baseline",
     "suspect_rows",
     "tabulate_verdicts",
+    "write_baseline",
 ]
