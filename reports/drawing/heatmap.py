@@ -16,7 +16,6 @@ from recbench.datasets.foundation import Bounds
 from recbench.reports.results import Results, Row, metrics
 from recbench.reports.words import (
     NONE,
-    amount,
     between,
     duration,
     interval,
@@ -342,7 +341,6 @@ def cost_heatmap(results: Results) -> Heatmap:
         shown.append((Column(label, "MB", "↓"), _memory_squares(results, memory)))
     if any(row.serving is not None for row in results.rows):
         shown.append((Column("top ten, p99", "time", "↓"), _latency_squares(results)))
-        shown.append((Column("model on disk", "MB", "↓"), _size_squares(results)))
 
     columns = []
     by_row: dict[str, list[Square]] = {row.name: [] for row in results.rows}
@@ -437,21 +435,6 @@ def _latency_squares(results: Results) -> list[Square]:
             )
         colour = None if is_grey else shade
         squares.append(Square(duration(time), tip, time, colour, grey=is_grey))
-    return squares
-
-
-def _size_squares(results: Results) -> list[Square]:
-    """One square a row: megabytes of its model on disk."""
-    costs = [row.serving.cost if row.serving else None for row in results.rows]
-    sizes = [cost.megabytes if cost else None for cost in costs]
-    shades = scale_to_shades(sizes, log=True)
-    squares = []
-    for row, size, shade in zip(results.rows, sizes, shades, strict=True):
-        tip = f"{row.name}, model on disk: {_why_not_served(row)}"
-        if size is not None:
-            tip = f"{row.name}, model on disk: {amount(size)} MB"
-        text = NONE if size is None else amount(size)
-        squares.append(Square(text, tip, size, shade))
     return squares
 
 

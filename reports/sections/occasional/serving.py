@@ -16,10 +16,10 @@ from recbench.reports.drawing import (
 )
 from recbench.reports.rendering import (
     AnyCell,
-    Beside,
     Block,
     Details,
     Figure,
+    Gallery,
     Heading,
     MissingCell,
     Note,
@@ -145,11 +145,13 @@ def _compare_with_latency(results: Results, column: str) -> list[Block]:
     if not find_points(results, column, LATENCY):
         return []
     return [
-        Heading(f"What does {column} cost when it is asked for?"),
+        Heading(f"What does {column} cost in latency?"),
         Paragraph(" ".join(describe_front(results, column, LATENCY))),
-        Beside(
-            _draw_against(results, column, LATENCY, "latency"),
-            _draw_against(results, column, TRAINING, "training"),
+        Gallery(
+            (
+                _draw_against(results, column, LATENCY, "latency"),
+                _draw_against(results, column, TRAINING, "training time"),
+            )
         ),
         Details("Every point in numbers", (_tabulate_points(results, column),)),
     ]
@@ -158,10 +160,10 @@ def _compare_with_latency(results: Results, column: str) -> list[Block]:
 def _draw_against(results: Results, column: str, cost: Cost, name: str) -> Figure:
     """A column against one of the two times."""
     points = find_points(results, column, cost)
-    title = title_figure(results, f"{words.field_name(column)} against {cost.in_words}")
+    title = title_figure(results, f"{words.field_name(column)} against {name}")
     alternative = f"Scatter plot. {title}. {' '.join(describe_front(results, column, cost))}"
     picture = Picture(
-        f"{words.slug(column)}-against-{name}",
+        f"{words.slug(column)}-against-{words.slug(name)}",
         alternative,
         lambda: draw_overview(points, column, title, cost),
     )
