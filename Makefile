@@ -14,8 +14,16 @@ MOVIELENS_LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-0.006
 # What may be published of data whose licence forbids to pass them on: all but the ratings of single users.
 AGGREGATES := summary,accuracy,cost,serving,certainty,division,slices,learning,data,published,failures,method
 TUNED := runs/publish/movielens-100k-tuned
+# The league: which data, and which rows by default and tuned; with fewer rows it is tried out, as in
+# make publish-league LEAGUE_ROWS="--algorithm item-mean --algorithm ease" TUNED_ROWS="--algorithm ease --folds 2" TRIALS=2
+LEAGUE := movielens-100k movielens-latest-small-2016 filmtrust netflix-filtered
+LEAGUE_RUNS := runs/publish-league
+LEAGUE_ROWS := --suite standard
+TUNED_ROWS := --suite quick
+TRIALS := 20
 
 .PHONY: help bench test check proof gate accept-baseline history install browser lint format peers publish publish-tuned published cluster spark speed calibrate page same lock clean
+.PHONY: publish-league published-league
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 18
@@ -88,6 +96,33 @@ published: install ## build reports/published again, as far as `make publish` ha
 	    cp runs/publish/$$run/results.csv runs/published/$$run && \
 	    rm runs/published/$$run/report.html runs/published/$$run/report.sha256 && \
 	    rm -rf reports/published/$$run && mv runs/published/$$run reports/published/ || exit 1; \
+	done
+
+# Of data without times or texts some rows are skipped, which is exit code 4. Tuned rows are measured twice, as above.
+publish-league: install ## remake reports/published/league and league-tuned, four data sets each; takes an hour and a half
+	rm -rf $(LEAGUE_RUNS)
+	for data in $(LEAGUE); do \
+	    $(BIN)/python -m benchmarks.run --dataset $$data $(LEAGUE_ROWS) --no-report --out $(LEAGUE_RUNS)/default/$$data \
+	        || test $$? -eq 4 || exit 1; \
+	    $(BIN)/python -m benchmarks.run --dataset $$data $(TUNED_ROWS) --tune $(TRIALS) --jobs 2 --no-report \
+	        --out $(LEAGUE_RUNS)/tuned/$$data || test $$? -eq 4 || exit 1; \
+	    rm -r $(LEAGUE_RUNS)/tuned/$$data/records; \
+	    $(BIN)/python -m benchmarks.run --dataset $$data $(TUNED_ROWS) --tune $(TRIALS) --no-report \
+	        --out $(LEAGUE_RUNS)/tuned/$$data || test $$? -eq 4 || exit 1; \
+	done
+	$(MAKE) published-league
+
+published-league: install ## build reports/published/league and league-tuned again from what publish-league has left
+	for kind in default tuned; do \
+	    case $$kind in default) league=league;; *) league=league-tuned;; esac; \
+	    rm -rf runs/published/$$league && \
+	    $(BIN)/python -m reports.build $(addprefix $(LEAGUE_RUNS)/$$kind/,$(LEAGUE)) --out runs/published/$$league \
+	        --png "league-*" && \
+	    for data in $(LEAGUE); do \
+	        cp $(LEAGUE_RUNS)/$$kind/$$data/results.csv runs/published/$$league/results-$$data.csv || exit 1; \
+	    done && \
+	    rm runs/published/$$league/report.html runs/published/$$league/report.sha256 && \
+	    rm -rf reports/published/$$league && mv runs/published/$$league reports/published/ || exit 1; \
 	done
 
 install: $(INSTALLED) ## create .venv with the pinned versions

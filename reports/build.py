@@ -1,6 +1,7 @@
 """From the records in a directory, or in several, to report.md, report.html and figures.
 
-`python -m reports.build DIR`, or `DIR DIR ...` for several data sets in one report.
+`python -m reports.build DIR`, or `DIR DIR ...` for several data sets in one report, or for two runs
+on one.
 """
 
 import fnmatch
@@ -35,13 +36,19 @@ from recbench.reports.rendering import (
 from recbench.reports.results import Results
 from recbench.reports.sections import SECTIONS, Section
 from recbench.reports.several import (
+    COMPARISON_SECTIONS,
     HISTORY_SECTIONS,
+    PAIR_SECTIONS,
     DatasetComparison,
     HistoryPage,
+    TwoRuns,
+    are_two_of_one_data_set,
     export_history,
+    title_pair,
     title_report,
+    write_league_answers,
+    write_pair_answers,
 )
-from recbench.reports.several import SECTIONS as COMPARISON_SECTIONS
 
 TEMPLATES = Path(__file__).parent / "templates"
 SECTION_START = re.compile(r'^<section id="([\w-]+)" ', re.MULTILINE)  # in the template
@@ -68,11 +75,12 @@ class Report:
     the page.
     """
 
-    results: Results | DatasetComparison | HistoryPage
+    results: Results | DatasetComparison | TwoRuns | HistoryPage
     title: str
     describe_by_name: Mapping[str, Callable[[], DescribedSection | None]]
     embedded: dict[str, Any]
     tables: Iterable[latex.PaperTable]
+    write_answers: Callable[[], list[str]] = list  # of several runs: the answers for a terminal
 
 
 def build(
@@ -242,7 +250,10 @@ def _read_subject(directories: Sequence[Path], out: Path) -> Report:
         )
     if len(directories) == 1:
         return describe_run(Results.read(directories[0]))
-    return describe_comparison(DatasetComparison.read(directories, out))
+    runs = [Results.read(directory) for directory in directories]
+    if are_two_of_one_data_set(runs):
+        return describe_pair(TwoRuns.of(runs, out))
+    return describe_comparison(DatasetComparison.of(runs, out))
 
 
 def describe_run(results: Results) -> Report:
@@ -266,6 +277,20 @@ def describe_comparison(comparison: DatasetComparison) -> Report:
         {name: _defer(section, comparison) for name, section in COMPARISON_SECTIONS.items()},
         comparison.embedded(),
         latex.tabulate_comparison(comparison),
+        lambda: write_league_answers(comparison),
+    )
+
+
+def describe_pair(two: TwoRuns) -> Report:
+    """Two runs on the same data as what a report is about."""
+    import_all(reports)  # so that every section is registered
+    return Report(
+        two,
+        title_pair(two),
+        {name: _defer(section, two) for name, section in PAIR_SECTIONS.items()},
+        two.embedded(),
+        latex.tabulate_pair(two),
+        lambda: write_pair_answers(two),
     )
 
 
@@ -334,7 +359,7 @@ def _render_appendix(subject: Report, appendix: Appendix) -> str:
     return make_legible(text.rstrip(), longest=len(text)) + "\n"
 
 
-def _shorten_notice(results: Results | DatasetComparison | HistoryPage) -> str:
+def _shorten_notice(results: Results | DatasetComparison | TwoRuns | HistoryPage) -> str:
     """What is said of simulated data, without the folders of the machine; empty of real data."""
     if not results.simulated:
         return ""
@@ -364,7 +389,7 @@ def list_shown_sections(target: Path) -> list[str]:
         return []
 
     import_all(reports)  # so that every section is registered
-    known = SECTIONS.keys() | COMPARISON_SECTIONS.keys()
+    known = SECTIONS.keys() | COMPARISON_SECTIONS.keys() | PAIR_SECTIONS.keys()
     shown = SECTION_START.findall(page.read_text(errors="replace"))
     return [name for name in shown if name in known]
 
@@ -403,14 +428,21 @@ def main(
         bool, typer.Option("--check", help="write nothing; exit code 1 if a file would differ")
     ] = False,
 ) -> int:
-    """Build report.md, report.html and figures from DIR, or from several data sets together.
+    """Build report.md, report.html and figures from DIR, or from several.
+
+    Runs on several data sets become a league, two runs on one data set a comparison user by user.
 
     What is checked are the sections that the page has, unless some are named.
     """
     wanted = _split_names(sections)
     as_png = _split_names(png)
     if not check:
-        page = build(*directories, out=out, sections=wanted, tex=tex, png=as_png)
+        target = out or choose_destination(directories)
+        subject = _read_subject(directories, target)
+        files = _render_files(subject, wanted, target, tex=tex, png=as_png)
+        page = _write_report(target, files)
+        for line in subject.write_answers():
+            typer.echo(line)
         typer.echo(page.resolve().as_uri())
         return FINE
 

@@ -1,7 +1,7 @@
 """Tables for a paper: LaTeX with booktabs, made from the heatmaps that the pages show."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from recbench.reports.sections import (
     tabulate_two_splits,
     title_figure,
 )
-from recbench.reports.several import DatasetComparison
+from recbench.reports.several import DatasetComparison, PairedDifference, TwoRuns
 from recbench.reports.several import title_figure as title_comparison_figure
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -260,6 +260,37 @@ def _tabulate_mean_ranks(comparison: DatasetComparison) -> PaperTable:
     subject = f"mean ranks over {words.listed(comparison.runs)}"
     caption = _join_sentences(title_comparison_figure(comparison, subject), "1 is the best")
     return PaperTable("ranks", Heatmap("ranks", "", columns, lines), caption)
+
+
+def tabulate_pair(two: TwoRuns) -> Iterator[PaperTable]:
+    """The differences of all pairs in the headline metrics, by kind of pair."""
+    for kind, pairs in two.pairs.items():
+        for column in two.headline if pairs else []:
+            yield _tabulate_differences(two.compare(kind, column), column, kind, two)
+
+
+def _tabulate_differences(
+    found: Sequence[PairedDifference], column: str, kind: str, two: TwoRuns
+) -> PaperTable:
+    """One metric of one kind of pair: both means, the difference with its interval, the verdict."""
+    lines = []
+    for one in found:
+        low, high = one.bounds or (None, None)
+        texts = [words.number(value, one.bounds) for value in (one.before, one.after)]
+        for value in (one.difference, low, high):
+            texts.append(words.NONE if value is None else words.signed(value, one.bounds))
+        squares = [Square(text, "") for text in [*texts, one.verdict]]
+        lines.append(Line(one.pair.name, one.pair.first.family, squares))
+
+    heads = ("before", "after", "difference", "from", "to", "verdict")
+    columns = [Column(head, "", "") for head in heads]
+    name = f"changes-{words.slug(kind)}-{words.slug(column)}"
+    subject = f"{column}, {kind}: {two.labels[0]} and {two.labels[1]}"
+    title = title_figure(two.first, subject)
+    interval = "the 95 % interval of the difference is over users"
+    return PaperTable(
+        "summary", Heatmap(name, "", columns, lines), _join_sentences(title, interval)
+    )
 
 
 def _join_sentences(*sentences: str) -> str:

@@ -465,6 +465,10 @@ class Results:
         """What users add to each row whose answers are there, for each column over users."""
         return self._read_samples(self.contestants, self.columns)
 
+    def user_shares(self, column: str) -> dict[str, UserShares]:
+        """What users add to `column`, of each contestant whose answers are there."""
+        return self._samples.get(column, {})
+
     def _read_samples(
         self, rows: Sequence[Row], columns: Sequence[str]
     ) -> dict[str, dict[str, UserShares]]:

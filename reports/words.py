@@ -143,6 +143,18 @@ def rank(value: float) -> str:
     return f"{value:.2f}"
 
 
+def bracketed_ranks(bounds: Bounds) -> str:
+    """An interval of mean ranks as `[1.00, 2.25]`."""
+    low, high = bounds
+    return f"[{rank(low)}, {rank(high)}]"
+
+
+def share_of_best(gap: float) -> str:
+    """How far a mean is from the best one, as a percentage of it: `0.34 %`, `12 %`."""
+    percentage = 100 * gap
+    return f"{percentage:.0f} %" if percentage >= 10 else f"{percentage:.2g} %"
+
+
 def p_value(value: float) -> str:
     """`= 0.0123`, or `< 0.0001`."""
     text = chance(value)

@@ -10,6 +10,7 @@ command `accept` for the arrays that shares are kept in. Nothing here decides wh
 from recbench.benchmarks.certainty.blind_spots import find_blind_spots, name_moment
 from recbench.benchmarks.certainty.bootstrap import (
     Bootstrap,
+    adjust_by_holm,
     bootstrap_users,
     explain_too_few_users,
     longest_alike_groups,
@@ -31,6 +32,7 @@ __all__ = [
     "Drift",
     "Estimate",
     "UserShares",
+    "adjust_by_holm",
     "bootstrap_users",
     "count_values_needed",
     "explain_too_few_users",

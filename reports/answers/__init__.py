@@ -5,7 +5,14 @@ here draws, so that a terminal need not wait for it.
 """
 
 from recbench.reports.answers.cautions import Caution, describe_run, list_cautions
-from recbench.reports.answers.claims import Claim, list_claims
+from recbench.reports.answers.claims import (
+    VALUE,
+    VALUE_TOLERANCE,
+    Claim,
+    list_claims,
+    list_names,
+    name_best,
+)
 from recbench.reports.answers.cold_starts import (
     Division,
     OrderComparison,
@@ -24,6 +31,8 @@ from recbench.reports.answers.sentences import summarise_run
 from recbench.reports.answers.terminal import write_answers
 
 __all__ = [
+    "VALUE",
+    "VALUE_TOLERANCE",
     "BestRows",
     "Caution",
     "Claim",
@@ -38,7 +47,9 @@ __all__ = [
     "headline_columns",
     "list_cautions",
     "list_claims",
+    "list_names",
     "main_division",
+    "name_best",
     "other_division",
     "primary_column",
     "rank_rows",

@@ -46,11 +46,11 @@ def list_claims(results: Results) -> list[Claim]:
     claims = []
     error = results.first_error()
     if error is not None:
-        claims.append(_claim_best(results, error, RATINGS))
+        claims.append(_claim_best(results, error, name_best(error)))
 
     ranking = results.first_ranking()
     if ranking is not None:
-        claims.append(_claim_best(results, ranking, name_ranking(ranking)))
+        claims.append(_claim_best(results, ranking, name_best(ranking)))
 
     column = primary_column(results)
     if column is not None:
@@ -58,18 +58,25 @@ def list_claims(results: Results) -> list[Claim]:
     return claims
 
 
-def name_ranking(column: str) -> str:
-    """`Best at top-10 lists` of a metric with a cutoff of 10."""
+def name_best(column: str) -> str:
+    """`Best at predicting ratings` of an error, `Best at top-10 lists` of a cutoff of 10."""
+    if find_metric(column).better == "lower":
+        return RATINGS
     _, _, cutoff = column.partition("@")
     return f"Best at top-{cutoff} lists" if cutoff else "Best at ranking"
 
 
 def list_briefly(rows: Sequence[Row], most: int = MOST_NAMES) -> str:
     """The names of the first rows, and how many others there are: `a, b, c and 5 more`."""
-    names = [row.name for row in rows]
-    if len(names) > most:
-        names = [*names[: most - 1], f"{len(names) - most + 1} more"]
-    return words.listed(names)
+    return list_names([row.name for row in rows], most)
+
+
+def list_names(names: Sequence[str], most: int = MOST_NAMES) -> str:
+    """The first names, and how many others there are: `a, b, c and 5 more`."""
+    shown = list(names)
+    if len(shown) > most:
+        shown = [*shown[: most - 1], f"{len(shown) - most + 1} more"]
+    return words.listed(shown)
 
 
 def _value_with_interval(results: Results, row: Row, column: str) -> str:
@@ -214,8 +221,7 @@ def _relative_gap(best: float, mean: float) -> str:
     gap = abs(mean - best)
     if not best:
         return words.number(gap)
-    percent = 100 * gap / abs(best)
-    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %"
+    return words.share_of_best(gap / abs(best))
 
 
 def _share_of_time(seconds: float, whole: float) -> str:

@@ -4,6 +4,7 @@ Sections come in, renderers for what they show, and who shows a run elsewhere: i
 notebook. Pictures are the same bytes for the same numbers.
 """
 
+from recbench.reports.drawing.changes import Change, draw_changes
 from recbench.reports.drawing.data import (
     draw_activity,
     draw_grid,
@@ -49,6 +50,7 @@ from recbench.reports.drawing.scatter import (
     Cost,
     Point,
     describe_front,
+    draw_distances,
     draw_overview,
     draw_scatter,
     find_points,
@@ -63,6 +65,7 @@ __all__ = [
     "TOTAL",
     "TRAINING",
     "WORK",
+    "Change",
     "Column",
     "Cost",
     "Crossing",
@@ -83,7 +86,9 @@ __all__ = [
     "describe_front",
     "difference_matrix",
     "draw_activity",
+    "draw_changes",
     "draw_curves",
+    "draw_distances",
     "draw_grid",
     "draw_growth",
     "draw_heatmap",

@@ -5,14 +5,14 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from recbench.benchmarks.metrics import ARROWS, Metric, find_metric
+from recbench.benchmarks.metrics import ARROWS, find_metric
 from recbench.benchmarks.records import PHASES
 from recbench.reports.drawing.heatmap import outlier_fence
 from recbench.reports.drawing.labels import Label, Spot, place_labels
@@ -38,6 +38,27 @@ ALWAYS_NAMED = 10  # so many of the best have a name, and those on the front
 SHORTEST = 1e-7  # seconds; less has no place on a logarithmic axis
 
 Styles = dict[str, tuple[str, str]]  # family -> colour and shape
+
+
+class Judge(Protocol):
+    """What says which of two values is better, as a `Metric` does."""
+
+    @property
+    def better(self) -> str:
+        """`lower`, `higher`, or `zero` for what is best there."""
+
+    def loss(self, value: float) -> float:
+        """A value as something that is better the lower it is."""
+
+
+class Distance:
+    """Judges distances to the best: the lower, the better."""
+
+    better = "lower"
+
+    def loss(self, value: float) -> float:
+        """The distance itself."""
+        return value
 
 
 @dataclass(frozen=True)
@@ -76,6 +97,7 @@ TOTAL = Cost(
     _sum_of_phases(*PHASES),
     axis="total time of a fold: convert + fit + rate + rank",
 )
+TOTAL_OF_DATA_SETS = replace(TOTAL, axis="total time of a fold, geometric mean over data sets")
 TRAINING = Cost("training time", _sum_of_phases("convert", "fit"), axis="training: convert + fit")
 LATENCY = Cost(
     "p99 of one user's top ten",
@@ -93,6 +115,7 @@ class Point:
     """A row that has both a value and a time, in seconds, of a `Cost`.
 
     `low` and `high` bound the value's 95 % interval; both are the value where that is not known.
+    `in_words` is the value as it is written, where that is no metric's.
     """
 
     name: str
@@ -102,11 +125,12 @@ class Point:
     low: float
     high: float
     is_doubtful: bool  # its time is
+    in_words: str = ""
 
     @property
     def text(self) -> str:
         """The value, with the digits that its interval carries."""
-        return number(self.value, (self.low, self.high))
+        return self.in_words or number(self.value, (self.low, self.high))
 
     @property
     def x(self) -> float:
@@ -128,7 +152,7 @@ def find_points(results: Results, column: str, cost: Cost = WORK) -> list[Point]
     return found
 
 
-def pareto_front(found: Sequence[Point], metric: Metric) -> list[Point]:
+def pareto_front(found: Sequence[Point], metric: Judge) -> list[Point]:
     """The Pareto front: points that no other beats in mean or time without losing in the other.
 
     Fastest first; equal points are all on it.
@@ -208,7 +232,7 @@ def draw_scatter(
     styles = _styles_of_families(families)
     for point, height in zip(found, heights, strict=True):
         _draw_point(axes, point, height, *styles[point.family])
-    _set_axes(axes, found, heights, column, WORK)
+    _set_axes(axes, found, heights, metric, _label_column(column), WORK)
 
     best = pareto_front(found, metric)
     corners = [(point.x, heights[found.index(point)]) for point in best]
@@ -224,7 +248,18 @@ def draw_overview(found: Sequence[Point], column: str, title: str, cost: Cost = 
 
     Each of these names has a place; all other points are grey and have none.
     """
-    metric = find_metric(column)
+    return _draw_front(found, find_metric(column), title, _label_column(column), cost)
+
+
+def draw_distances(found: Sequence[Point], label: str, title: str) -> Figure:
+    """As `draw_overview`, of rows over several data sets: distances to the best."""
+    return _draw_front(found, Distance(), title, label, TOTAL_OF_DATA_SETS)
+
+
+def _draw_front(
+    found: Sequence[Point], metric: Judge, title: str, label: str, cost: Cost
+) -> Figure:
+    """The picture of `draw_overview`, with what its axes count."""
     figure = Figure(figsize=(5.9, 3.7))
     title_lines = textwrap.wrap(title, 84)
     top = 0.93 - 0.04 * len(title_lines)
@@ -236,7 +271,7 @@ def draw_overview(found: Sequence[Point], column: str, title: str, cost: Cost = 
     for point, height in zip(found, heights, strict=True):
         colour = FRONT if point in best else OTHERS
         _draw_point(axes, point, height, colour, "o")
-    _set_axes(axes, found, heights, column, cost)
+    _set_axes(axes, found, heights, metric, label, cost)
 
     corners = [(point.x, heights[found.index(point)]) for point in best]
     steps = _draw_steps(axes, corners, worst_is_up=metric.better != "higher", colour=FRONT)
@@ -249,7 +284,13 @@ def draw_overview(found: Sequence[Point], column: str, title: str, cost: Cost = 
     return figure
 
 
-def _heights_of_points(found: Sequence[Point], metric: Metric) -> list[float]:
+def _label_column(column: str) -> str:
+    """What the upright axis counts, with the direction that is better."""
+    metric = find_metric(column)
+    return f"mean {field_name(column)} ({metric.unit}) {ARROWS[metric.better]}"
+
+
+def _heights_of_points(found: Sequence[Point], metric: Judge) -> list[float]:
     """Where each point stands: at its value, or at the border if that is beyond the `fence`."""
     losses = [metric.loss(point.value) for point in found]
     worst = outlier_fence(losses)
@@ -281,7 +322,7 @@ def _draw_point(axes: Axes, point: Point, height: float, colour: str, shape: str
 
 
 def _labels_in_order(
-    found: Sequence[Point], heights: Sequence[float], best: Sequence[Point], metric: Metric
+    found: Sequence[Point], heights: Sequence[float], best: Sequence[Point], metric: Judge
 ) -> list[Label]:
     """The names, those on the front first, then the better before the worse."""
     others = [point for point in found if point not in best]
@@ -304,23 +345,23 @@ def _set_axes(
     axes: Axes,
     found: Sequence[Point],
     heights: Sequence[float],
-    column: str,
+    metric: Judge,
+    label: str,
     cost: Cost,
 ) -> None:
     """Axes with room around the points, and what they count."""
-    _set_heights(axes, found, heights, find_metric(column))
+    _set_heights(axes, found, heights, metric)
     _set_times(axes, found)
-    metric = find_metric(column)
     time = cost.axis or f"{cost.in_words}, mean over folds"
     axes.set_xlabel(f"{time} (logarithmic)")
-    axes.set_ylabel(f"mean {field_name(column)} ({metric.unit}) {ARROWS[metric.better]}")
+    axes.set_ylabel(label)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e6e6e6", linewidth=0.5)
     axes.set_axisbelow(True)
 
 
 def _set_heights(
-    axes: Axes, found: Sequence[Point], heights: Sequence[float], metric: Metric
+    axes: Axes, found: Sequence[Point], heights: Sequence[float], metric: Judge
 ) -> None:
     """The limits of the values; no number stands where points at the border are."""
     pairs = zip(found, heights, strict=True)

@@ -9,18 +9,25 @@ from recbench.reports.sections.failures import Failure, describe_failures, list_
 from recbench.reports.sections.method import define_metrics, describe_protocol
 from recbench.reports.sections.published import Agreement, compare_with_published
 from recbench.reports.sections.registry import SECTIONS, Section, Sections, title_figure
+from recbench.reports.sections.slices import GroupBest, find_best_of_groups, slices
+from recbench.reports.sections.summary import explain_metrics, tag_origin
 
 __all__ = [
     "SECTIONS",
     "Agreement",
     "Failure",
+    "GroupBest",
     "Section",
     "Sections",
     "compare_with_published",
     "define_metrics",
     "describe_failures",
     "describe_protocol",
+    "explain_metrics",
+    "find_best_of_groups",
     "list_failures",
+    "slices",
     "tabulate_two_splits",
+    "tag_origin",
     "title_figure",
 ]

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from recbench.benchmarks.evaluation import RANKING_METRICS, Slice
@@ -92,17 +93,61 @@ class Group:
         return f"on average {members}, {ratings} a fold"
 
 
+@dataclass(frozen=True)
+class GroupBest:
+    """The contestants with the best mean of a column for one group of users or items."""
+
+    kind: Kind
+    column: str
+    group: str
+    rows: list[str]
+    value: float
+
+
+def find_best_of_groups(results: Results) -> list[GroupBest]:
+    """Who is best for each group in each column that `slices` tabulates as one to be good at.
+
+    Columns in which these data name no best row are left out.
+    """
+    whole_rows = _list_whole_rows(results)
+    contestants = [row for row in results.contestants if row in whole_rows]
+    if not contestants:
+        return []
+
+    found = []
+    for kind in KINDS:
+        groups = _list_groups(whole_rows, kind)
+        for column in _shown_columns(results, whole_rows, groups, kind):
+            if column == RECOMMENDED or results.hidden_by(column):
+                continue
+            found += _find_best_of_column(contestants, groups, kind, column)
+    return found
+
+
+def _find_best_of_column(
+    contestants: list[Row], groups: list[Group], kind: Kind, column: str
+) -> list[GroupBest]:
+    """The best rows of each group in which any has a mean."""
+    highest = find_metric(column).better == "higher"
+    found = []
+    for group in groups:
+        best = _find_extreme(contestants, partial(_mean_of_group, group, column), highest=highest)
+        if best is not None:
+            found.append(GroupBest(kind, column, group.name, *best))
+    return found
+
+
+def _mean_of_group(group: Group, column: str, row: Row) -> float | None:
+    return group.mean(row.name, column)
+
+
 @section("For whom?", place=50)
 def slices(results: Results) -> list[Block] | None:
     """Users, then items: a sentence, and tables of the headline error and ranking, rows by groups.
 
     None if no row has all its folds with slices.
     """
-    whole_rows = [
-        row
-        for row in results.rows
-        if not row.failures and all(record.slices for record in row.records)
-    ]
+    whole_rows = _list_whole_rows(results)
     if not whole_rows:
         return None
 
@@ -118,6 +163,15 @@ def slices(results: Results) -> list[Block] | None:
     for column in sorted(shown_columns - {RECOMMENDED, *results.columns}):
         blocks.append(Note(f"{column}: {find_metric(column).definition}"))
     return blocks
+
+
+def _list_whole_rows(results: Results) -> list[Row]:
+    """The rows that have all their folds, and slices of each."""
+    whole_rows = []
+    for row in results.rows:
+        if not row.failures and all(record.slices for record in row.records):
+            whole_rows.append(row)
+    return whole_rows
 
 
 def _part_cold_starts(results: Results) -> list[Block]:

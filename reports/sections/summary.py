@@ -72,7 +72,7 @@ def summary(results: Results) -> list[Block]:
         blocks.append(Choice("rows ranked by", tuple(options)))
 
     if options:
-        blocks.append(Note(_explain_metrics(results)))
+        blocks.append(Note(explain_metrics(results)))
     sentences = Paragraph(" ".join(summarise_run(results)))
     blocks.append(Details("The same in sentences, with all names", (sentences,)))
     return blocks
@@ -159,12 +159,12 @@ def _ranked_line(results: Results, ranking: BestRows, ranked: RankedRow) -> Tabl
         time = TableCell(words.duration(ranked.seconds), sort_value=ranked.seconds)
 
     head = (f"{ranked.rank} ", RowName(ranked.row.name))
-    origin = TableCell(_tag_origin(results, ranked.row))
+    origin = TableCell(tag_origin(results, ranked.row))
     cells = (TableCell(f"{sign}{ranked.text}"), interval, time, origin)
     return TableLine(head, cells, stands_out=ranked.is_best)
 
 
-def _tag_origin(results: Results, row: Row) -> Words:
+def tag_origin(results: Results, row: Row) -> Words:
     """In a word or two, where the values of its hyperparameters come from."""
     if row.is_tuned:
         return Tag("this run's search")
@@ -183,7 +183,7 @@ def _tag_origin(results: Results, row: Row) -> Words:
     return Tag(row.origin.kind)
 
 
-def _explain_metrics(results: Results) -> str:
+def explain_metrics(results: Results) -> str:
     """Which of the shown metrics is for which use."""
     kinds = {find_metric(column).kind for column in results.columns}
     error = results.first_error()

@@ -1,7 +1,8 @@
-"""Which runs can stand beside each other in one report: the same experiment, on different data.
+"""Which runs can stand beside each other in one report: the same experiment, on different data,
+or two runs on the same data, whose rows are then compared user by user.
 
-The gate asks whether two runs on the same users differ (`benchmarks/gating`); here the data have to
-differ, and everything that fixes the numbers otherwise has to be the same.
+The gate asks whether two runs on the same users differ by more than is tolerated
+(`benchmarks/gating`); here nothing is tolerated or failed, all is shown.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,31 @@ class Difference:
         return f"{self.key} differs: {self.first} in the first, {self.second} in the second"
 
 
+def are_two_of_one_data_set(runs: Sequence[Results]) -> bool:
+    """Whether these are two runs on the same ratings."""
+    return len(runs) == 2 and _has_same_data(*runs)
+
+
+def refuse_unlike_pair(first: Results, second: Results) -> None:
+    """UsageError, naming the key, unless two runs on the same data asked for the same answers.
+
+    The divisions of the data and the protocol must be equal; hyperparameters, libraries and code
+    may differ, for these are what is compared.
+    """
+    pair = f"{first.run.directory} and {second.run.directory}"
+    if first.run.directory.resolve() == second.run.directory.resolve():
+        raise UsageError(f"{first.run.directory} is named twice: name two runs, or it once")
+
+    one_design = _describe_design(first, is_pair=True)
+    other_design = _describe_design(second, is_pair=True)
+    difference = next(_compare_facts("", one_design, other_design), None)
+    if difference is not None:
+        raise UsageError(
+            f"{pair} are two runs on {_name_data(first)}, whose users cannot be compared: "
+            f"{difference}. Run one of them again like the other."
+        )
+
+
 def refuse_mixture(runs: Sequence[Results]) -> None:
     """UsageError, naming two runs and a key, unless all are one experiment on different data."""
     for place, later in enumerate(runs):
@@ -44,9 +70,12 @@ def _refuse_pair(earlier: Results, later: Results) -> None:
     differ: how the runs were made, and the hyperparameters of rows that both have.
     """
     pair = f"{earlier.run.directory} and {later.run.directory}"
-    difference = next(_list_differences(earlier, later), None)
     if _has_same_data(earlier, later):
-        raise UsageError(f"{pair} {_describe_same_data(earlier, difference)}")
+        raise UsageError(
+            f"{pair} are both runs on {_name_data(earlier)}. Two runs on one data set are compared "
+            "user by user in a report of their own: name only these two."
+        )
+    difference = next(_list_differences(earlier, later), None)
     if difference is not None:
         raise UsageError(
             f"{pair} cannot be compared: {difference}. Run one of them again like the other."
@@ -57,33 +86,24 @@ def _has_same_data(one: Results, other: Results) -> bool:
     return one.about.data.digest == other.about.data.digest
 
 
-def _describe_same_data(results: Results, difference: Difference | None) -> str:
-    """What to say of two runs with the same digest, whether or not they differ otherwise."""
+def _name_data(results: Results) -> str:
     described = results.about.data
-    data = f"{described.name} (digest {described.digest[:12]})"
-    if difference is None:
-        return f"are the same run twice: {data}, measured in the same way. Name it once."
+    return f"{described.name} (digest {described.digest[:12]})"
 
-    return (
-        f"are not two data sets, but {data} measured in two ways: {difference}. Report them one at "
-        "a time."
-    )
+
+def list_changes(first: Facts, second: Facts) -> list[Difference]:
+    """What fixes the numbers of a row and is not the same in two runs, from `describe_rows`."""
+    return list(_compare_facts("", first, second))
 
 
 def _list_differences(one: Results, other: Results) -> Iterator[Difference]:
-    """First how the runs were made, then row by row; on the same data seeds and rows count too."""
-    same_data = _has_same_data(one, other)
-    one_design = _describe_design(one, with_seeds=same_data)
-    other_design = _describe_design(other, with_seeds=same_data)
+    """First how the runs were made, then row by row; seeds may differ."""
+    one_design = _describe_design(one, is_pair=False)
+    other_design = _describe_design(other, is_pair=False)
     yield from _compare_facts("", one_design, other_design)
 
-    one_rows = _describe_rows(one)
-    other_rows = _describe_rows(other)
-    if same_data:
-        one_names = {"the list of rows": ", ".join(one_rows)}
-        other_names = {"the list of rows": ", ".join(other_rows)}
-        yield from _compare_facts("", one_names, other_names)
-
+    one_rows = describe_rows(one)
+    other_rows = describe_rows(other)
     for row in one_rows:
         if row in other_rows:
             yield from _compare_facts(f"row {row}: ", one_rows[row], other_rows[row])
@@ -105,10 +125,10 @@ def _show(value: object) -> object:
     return ABSENT if value == "" else value
 
 
-def _describe_design(results: Results, *, with_seeds: bool) -> Facts:
+def _describe_design(results: Results, *, is_pair: bool) -> Facts:
     """What is the same in all cells of the main split.
 
-    The seeds only where they are to be compared.
+    Of two runs on one data set the seed of the divisions, too, so that they test the same ratings.
     """
     records = [record for row in results.rows for record in row.records]
     cell = records[0].cell
@@ -119,9 +139,8 @@ def _describe_design(results: Results, *, with_seeds: bool) -> Facts:
         "repeats": len({record.cell.split_seed for record in records}),
         "protocol": cell.protocol,
     }
-    if with_seeds:
+    if is_pair:
         design["split_seed"] = _list_values(records, "split_seed")
-        design["seed"] = _list_values(records, "seed")
 
     return design
 
@@ -132,7 +151,7 @@ def _list_values(records: Sequence[Record], name: str) -> str:
     return ", ".join(str(value) for value in sorted(values))
 
 
-def _describe_rows(results: Results) -> dict[str, Facts]:
+def describe_rows(results: Results) -> dict[str, Facts]:
     """What fixes the numbers of each row that has any."""
     facts = {}
     for row in results.rows:

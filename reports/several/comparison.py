@@ -12,7 +12,7 @@ import numpy as np
 
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import PHASES, DataDescription, RunDescription
-from recbench.datasets.foundation import UsageError
+from recbench.datasets.foundation import Bounds, UsageError
 from recbench.reports import words
 from recbench.reports.drawing import (
     ALL_PHASES,
@@ -26,6 +26,12 @@ from recbench.reports.drawing import (
 from recbench.reports.results import Results, Row
 from recbench.reports.several.comparable import refuse_mixture
 from recbench.reports.several.critical_difference import Ranking
+from recbench.reports.several.standings import (
+    Standing,
+    bound_mean_ranks,
+    mean_seconds,
+    stand_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -59,21 +65,21 @@ class DatasetComparison:
     @staticmethod
     def read(directories: Sequence[Path], out: Path) -> "DatasetComparison":
         """The results in `directories`; UsageError, naming the key, if they are not comparable."""
-        runs = [Results.read(directory) for directory in directories]
+        return DatasetComparison.of([Results.read(directory) for directory in directories], out)
+
+    @staticmethod
+    def of(runs: Sequence[Results], out: Path) -> "DatasetComparison":
+        """From several runs; UsageError, naming the key, if they are not comparable."""
         refuse_mixture(runs)
-        common = [
-            column
-            for column in runs[0].columns
-            if all(column in results.columns for results in runs)
-        ]
+        common = list_common_columns(runs)
         if not common:
-            named = words.listed(map(str, directories))
+            named = words.listed(str(results.run.directory) for results in runs)
             raise UsageError(
                 f"{named} show no metric in common (metrics): run one again with --metric"
             )
 
         cut = [replace(results, about=results.about.replaced(metrics=common)) for results in runs]
-        return DatasetComparison(dict(zip(_label_runs(runs), cut, strict=True)), out)
+        return DatasetComparison(dict(zip(label_runs(runs), cut, strict=True)), out)
 
     @property
     def first(self) -> Results:
@@ -158,6 +164,41 @@ class DatasetComparison:
 
         Others are left out, see `rows_without_rank`; it may be empty.
         """
+        if column not in self._rankings:
+            self._rankings[column] = self._rank_rows(column)
+        return self._rankings[column]
+
+    def standings(self, column: str) -> dict[str, Standing]:
+        """How each contestant with a mean on any data set stands on all of them."""
+        if column not in self._standings:
+            self._standings[column] = stand_rows(self.runs, self.contestants, column)
+        return self._standings[column]
+
+    def rank_bounds(self, column: str) -> dict[str, Bounds]:
+        """The 95 % interval of each mean rank in `ranking`; empty where it is not known."""
+        if column not in self._rank_bounds:
+            ranking = self.ranking(column)
+            self._rank_bounds[column] = bound_mean_ranks(self.runs, ranking, column)
+        return self._rank_bounds[column]
+
+    def mean_seconds(self, name: str) -> float | None:
+        """A row's seconds of all phases, geometric mean over the data sets; None without one."""
+        return mean_seconds(rows.get(name) for rows in self.by_run.values())
+
+    # What was asked for so far, by column.
+    @cached_property
+    def _rankings(self) -> dict[str, Ranking]:
+        return {}
+
+    @cached_property
+    def _standings(self) -> dict[str, dict[str, Standing]]:
+        return {}
+
+    @cached_property
+    def _rank_bounds(self) -> dict[str, dict[str, Bounds]]:
+        return {}
+
+    def _rank_rows(self, column: str) -> Ranking:
         loss = find_metric(column).loss
         names = []
         losses = []
@@ -273,11 +314,26 @@ class DatasetComparison:
         return {"runs": runs, "means": means, "seconds": self.seconds()}
 
 
-def _label_runs(runs: Sequence[Results]) -> list[str]:
+def list_common_columns(runs: Sequence[Results]) -> list[str]:
+    """The metrics that all runs show, in the first one's order."""
+    first = runs[0]
+    return [
+        column for column in first.columns if all(column in results.columns for results in runs)
+    ]
+
+
+def label_runs(runs: Sequence[Results], *, by_folder: bool = False) -> list[str]:
     """A name for each run: that of its data, with that of its directory where these are alike.
 
-    Directories are named by their last part, or, where that is alike too, as they were given.
+    Directories are named by their last part, or, where that is alike too, as they were given. With
+    `by_folder` without the data, which are the same.
     """
+
+    def name_folder_alone(results: Results) -> str:
+        return results.run.directory.resolve().name
+
+    def name_directory_alone(results: Results) -> str:
+        return str(results.run.directory)
 
     def name_data(results: Results) -> str:
         return results.about.data.name
@@ -289,6 +345,8 @@ def _label_runs(runs: Sequence[Results]) -> list[str]:
         return f"{name_data(results)} ({results.run.directory})"
 
     ways: tuple[Callable[[Results], str], ...] = (name_data, name_folder, name_directory)
+    if by_folder:
+        ways = (name_folder_alone, name_directory_alone)
     labels: list[str] = []
     for name_run in ways:
         labels = [name_run(results) for results in runs]

@@ -90,6 +90,15 @@ class Ranking:
             return float("inf")
         return float((n_data_sets - 1) * between / rest)
 
+    @property
+    def concordance(self) -> float:
+        """Kendall's W, corrected for ties: 1 if all data sets order the rows alike, 0 at least."""
+        n_rows, n_data_sets = self.ranks.shape
+        middle = (n_rows + 1) / 2
+        total = float(((self.ranks - middle) ** 2).sum())
+        between = n_data_sets * float(((self.means - middle) ** 2).sum())
+        return between / total if total else 0.0
+
     @cached_property
     def p(self) -> float:
         """The chance of so large an F if no row were better than another.

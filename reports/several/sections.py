@@ -3,6 +3,7 @@
 from typing import Any
 
 from recbench.benchmarks.gating import MACHINE_FACTS
+from recbench.datasets.foundation import Bounds
 from recbench.reports import words
 from recbench.reports.drawing import Picture, draw_heatmap
 from recbench.reports.rendering import (
@@ -35,6 +36,13 @@ from recbench.reports.sections import (
 from recbench.reports.several import words as comparison_words
 from recbench.reports.several.comparison import DatasetComparison, Overview
 from recbench.reports.several.critical_difference import Ranking, draw_diagram
+from recbench.reports.several.details import (
+    describe_checklist,
+    describe_groups,
+    describe_memory,
+    describe_standings,
+)
+from recbench.reports.several.first_screen import describe_first_screen
 
 LITERATURE = (
     "J. Demšar. Statistical Comparisons of Classifiers over Multiple Data Sets. JMLR 7, 2006, 1–30",
@@ -50,7 +58,10 @@ RANKS_METHOD = (
     "ranks differ at all; Nemenyi's critical difference is by how much two of them have to differ "
     "(Demšar 2006), at the 5 % level. The data sets count as drawn from many alike, which a few "
     "chosen ones are not; and whether two rows differ depends on which others are ranked with them "
-    "(Benavoli et al. 2016)."
+    "(Benavoli et al. 2016). Intervals of mean ranks are quantiles of 4,000 draws: each "
+    "draws the data sets again, and of each the users; with few data sets they are too "
+    "narrow, since the same ones are drawn again and again. Kendall's W says how far the data sets "
+    "agree: 1 where all order the rows alike, 0 where orders have nothing in common."
 )
 
 SECTIONS = Sections[DatasetComparison]()
@@ -59,8 +70,8 @@ section = SECTIONS.section
 
 @section("What came out?", place=10)
 def summary(comparison: DatasetComparison) -> list[Block]:
-    """The runs in sentences."""
-    return [Paragraph(" ".join(comparison_words.summarise_runs(comparison)))]
+    """Answers, cautions, the lowest mean ranks beside a picture, and the same in sentences."""
+    return describe_first_screen(comparison)
 
 
 @section("How accurate?", place=20)
@@ -97,7 +108,8 @@ def cost(comparison: DatasetComparison) -> list[Block]:
         "colours on a logarithmic scale for each column, brighter is less."
     )
     heatmap = HeatmapTable(drawn, _draw_overview(comparison, drawn), caption)
-    return [heatmap, *(Note(remark) for remark in _list_doubts_of_times(comparison))]
+    notes = [Note(remark) for remark in _list_doubts_of_times(comparison)]
+    return [heatmap, *notes, describe_memory(comparison)]
 
 
 def _list_doubts_of_times(comparison: DatasetComparison) -> list[str]:
@@ -174,6 +186,7 @@ def _tabulate_tests(rankings: dict[str, Ranking]) -> Table:
         can_differ = n_rows > 1 and ranking.f > 0
         cells = (
             TableCell(str(n_rows)),
+            TableCell(f"{ranking.concordance:.2f}" if can_differ else words.NONE),
             TableCell(ranking.test if can_differ else words.NONE),
             TableCell(words.rank(ranking.difference) if n_rows > 1 else words.NONE),
             TableCell(_count_different_pairs(ranking)),
@@ -188,6 +201,7 @@ def _tabulate_tests(rankings: dict[str, Ranking]) -> Table:
         (
             TableHead("metric", "text"),
             TableHead("rows"),
+            TableHead("Kendall's W", higher_is_better=True),
             TableHead("do they differ?", "word"),
             TableHead("critical difference"),
             TableHead("which", "reason"),
@@ -212,30 +226,36 @@ def _count_different_pairs(ranking: Ranking) -> str:
 def _tabulate_mean_ranks(comparison: DatasetComparison, rankings: dict[str, Ranking]) -> Table:
     """Each row's mean rank by each metric, in the order of the first metrics' rankings."""
     names = dict.fromkeys(name for ranking in rankings.values() for name in ranking.names)
+    bounds_by_column = {column: comparison.rank_bounds(column) for column in rankings}
     lines = []
     for name in names:
-        cells = tuple(_mean_rank_cell(ranking, name) for ranking in rankings.values())
-        lines.append(TableLine(RowName(name), cells))
+        cells = []
+        for column, ranking in rankings.items():
+            cells.append(_mean_rank_cell(ranking, name, bounds_by_column[column].get(name)))
+        lines.append(TableLine(RowName(name), tuple(cells)))
 
     data_sets = words.listed(comparison.runs)
     return Table(
         "Mean ranks",
-        f"Mean rank over the data sets, and below it the rank on {data_sets}; only rows that have "
-        "a mean on all of them.",
+        f"Mean rank over the data sets, its 95 % interval where that is known, and below them the "
+        f"rank on {data_sets}; only rows that have a mean on all of them.",
         (TableHead("row", "text"), *(TableHead(column) for column in rankings)),
         tuple(lines),
         is_sortable=True,
     )
 
 
-def _mean_rank_cell(ranking: Ranking, name: str) -> TableCell:
+def _mean_rank_cell(ranking: Ranking, name: str, bounds: Bounds | None) -> TableCell:
     """A mean rank, and below it the rank on each data set; a dash for a row without a mean rank."""
     if name not in ranking.names:
         return TableCell(words.NONE)
     place = ranking.names.index(name)
     mean = float(ranking.means[place])
     each = ", ".join(f"{value:g}" for value in ranking.ranks[place])
-    return TableCell(words.rank(mean), each, sort_value=mean)
+    text = words.rank(mean)
+    if bounds is not None:
+        text += f" {words.bracketed_ranks(bounds)}"
+    return TableCell(text, each, sort_value=mean)
 
 
 def _list_left_out(comparison: DatasetComparison) -> list[str]:
@@ -253,6 +273,18 @@ def _list_left_out(comparison: DatasetComparison) -> list[str]:
             sentences.append(f"Without a mean rank by {column}: {each}.")
 
     return sentences
+
+
+@section("How do rows stand on each data set?", place=35)
+def standings(comparison: DatasetComparison) -> list[Block]:
+    """Wins, ties and losses against the best of each data set, and distances to it."""
+    return describe_standings(comparison)
+
+
+@section("For whom?", place=50)
+def slices(comparison: DatasetComparison) -> list[Block] | None:
+    """The best row for each group of users and items, and all rows below."""
+    return describe_groups(comparison)
 
 
 @section("What did not run?", place=90)
@@ -289,6 +321,7 @@ def method(comparison: DatasetComparison) -> list[Block]:
         define_metrics(metrics(comparison.first)),
         Heading("Protocol"),
         protocol,
+        *describe_checklist(comparison),
         Heading("Literature"),
         References(LITERATURE),
     ]

@@ -26,13 +26,13 @@ def title_report(comparison: DatasetComparison) -> str:
 
 def title_figure(comparison: DatasetComparison, what: str) -> str:
     """The title of a figure that shows `what`, with the split, and which data are simulated."""
-    title = f"{what}, {_describe_split(comparison)}"
+    title = f"{what}, {describe_split(comparison)}"
     if comparison.simulated:
         return f"SIMULATED data ({words.listed(comparison.imitations)}), {title}"
     return title
 
 
-def _describe_split(comparison: DatasetComparison) -> str:
+def describe_split(comparison: DatasetComparison) -> str:
     """How the data were split; without seeds where these differ."""
     splits = list(dict.fromkeys(words.split(results) for results in comparison.runs.values()))
     if len(splits) == 1:
@@ -40,7 +40,8 @@ def _describe_split(comparison: DatasetComparison) -> str:
     return splits[0].rpartition(", seed")[0]
 
 
-def _name_all_data(comparison: DatasetComparison) -> str:
+def name_all_data(comparison: DatasetComparison) -> str:
+    """`both data sets`, or `all 4 data sets`."""
     if len(comparison.runs) == 2:
         return "both data sets"
     return f"all {len(comparison.runs)} data sets"
@@ -50,28 +51,24 @@ def summarise_runs(comparison: DatasetComparison) -> list[str]:
     """What was compared, who leads where, whether anyone leads everywhere, and what failed."""
     sentences = [_describe_data(comparison)]
     for column in comparison.headline.values():
-        hidden = _name_hidden(comparison, column)
+        hidden = name_hidden(comparison, column)
         if hidden:
             sentences.append(hidden)
             continue
         sentences += _name_leaders(comparison, column)
         sentences += _name_first_by_rank(comparison.ranking(column), column)
-    sentences += _warn_of_unequal_terms(comparison)
-    return [*sentences, _count_failures(comparison)]
+    sentences += warn_of_unequal_terms(comparison)
+    return [*sentences, count_failures(comparison)]
 
 
-def _warn_of_unequal_terms(comparison: DatasetComparison) -> list[str]:
+def warn_of_unequal_terms(comparison: DatasetComparison) -> list[str]:
     """On which data sets rows are tuned and on which they are not, and where the defaults of some
     rows were tuned on the data and those of others were not.
     """
-    tuned_on = [
-        label
-        for label, results in comparison.runs.items()
-        if any(row.is_tuned for row in results.contestants)
-    ]
-    untuned_on = [label for label in comparison.runs if label not in tuned_on]
     sentences = []
-    if tuned_on and untuned_on:
+    parts = name_tuned_and_untuned(comparison)
+    if parts is not None:
+        tuned_on, untuned_on = parts
         sentences.append(
             f"Not on equal terms: rows were tuned on {words.listed(tuned_on)}, and not on "
             f"{words.listed(untuned_on)}."
@@ -88,7 +85,18 @@ def _warn_of_unequal_terms(comparison: DatasetComparison) -> list[str]:
     return sentences
 
 
-def _name_hidden(comparison: DatasetComparison, column: str) -> str:
+def name_tuned_and_untuned(comparison: DatasetComparison) -> tuple[list[str], list[str]] | None:
+    """The data sets on which rows are tuned and those on which none is; None if it is the same."""
+    tuned_on = [
+        label
+        for label, results in comparison.runs.items()
+        if any(row.is_tuned for row in results.contestants)
+    ]
+    untuned_on = [label for label in comparison.runs if label not in tuned_on]
+    return (tuned_on, untuned_on) if tuned_on and untuned_on else None
+
+
+def name_hidden(comparison: DatasetComparison, column: str) -> str:
     """Which data sets name no best row in `column`, and why; empty if all do."""
     reasons = []
     for label, results in comparison.runs.items():
@@ -110,7 +118,7 @@ def _describe_data(comparison: DatasetComparison) -> str:
     sizes = [_describe_size(label, results) for label, results in comparison.runs.items()]
     each = "; ".join(sizes)
     rows = words.count(n_rows, "recommender")
-    split = _describe_split(comparison)
+    split = describe_split(comparison)
     return f"{rows} on {len(comparison.runs)} data sets{shared}, {split}: {each}."
 
 
@@ -142,7 +150,7 @@ def _name_leaders(comparison: DatasetComparison, column: str) -> list[str]:
         return [f"No two rows on one data set have a mean {column}, so none of them leads."]
 
     extreme = EXTREMES[find_metric(column).better]
-    everywhere = _name_all_data(comparison)
+    everywhere = name_all_data(comparison)
     leaders = [
         name
         for name in comparison.contestants
@@ -152,16 +160,17 @@ def _name_leaders(comparison: DatasetComparison, column: str) -> list[str]:
         verb = "has" if len(leaders) == 1 else "have"
         leading = f"{words.listed(leaders)} {verb} the {extreme} mean {column} on {everywhere}."
     else:
-        where = _name_leaders_by_run(best_by_run)
+        where = name_leaders_by_run(comparison, column)
         leading = f"No row has the {extreme} mean {column} on {everywhere}: {where}."
 
     return [leading, *_name_never_behind(comparison, column, leaders)]
 
 
-def _name_leaders_by_run(best_by_run: dict[str, list[str]]) -> str:
-    """Who leads on which data sets, in words."""
+def name_leaders_by_run(comparison: DatasetComparison, column: str) -> str:
+    """Which rows have the best mean of a column on which data sets, in words."""
     labels_by_leaders: dict[str, list[str]] = {}
-    for label, names in best_by_run.items():
+    for label, results in comparison.runs.items():
+        names = [row.name for row in results.best(column)]
         leaders = words.listed(names) if names else "no row"
         labels_by_leaders.setdefault(leaders, []).append(label)
 
@@ -188,7 +197,7 @@ def _name_never_behind(comparison: DatasetComparison, column: str, leaders: list
         name for name in comparison.contestants if all(name in close for close in close_by_run)
     ]
 
-    everywhere = _name_all_data(comparison)
+    everywhere = name_all_data(comparison)
     if not never_behind:
         return [f"On {everywhere} no row is the best or not significantly different from it."]
     if never_behind == leaders:
@@ -229,7 +238,7 @@ def _name_first_by_rank(ranking: Ranking, column: str) -> list[str]:
     return [f"{sentence}; not significantly different from it by mean ranks: {named}."]
 
 
-def _count_failures(comparison: DatasetComparison) -> str:
+def count_failures(comparison: DatasetComparison) -> str:
     """How many cells of all runs are not ok, and in which rows of which runs."""
     n_cells = sum(len(results.records) for results in comparison.runs.values())
     n_failures = sum(results.n_failures for results in comparison.runs.values())
