@@ -12,7 +12,7 @@ LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-2.5%
 # less than the amount cannot lose it, and is not gated.
 MOVIELENS_LIMITS := --fail-on rmse:+0.5% --fail-on precision@10:-0.006
 # What may be published of data whose licence forbids to pass them on: all but the ratings of single users.
-AGGREGATES := summary,accuracy,cost,serving,certainty,division,slices,learning,data,published,failures,method
+AGGREGATES := summary,accuracy,cost,serving,certainty,division,slices,variety,learning,data,published,failures,method
 TUNED := runs/publish/movielens-100k-tuned
 # The league: which data, and which rows by default and tuned; with fewer rows it is tried out, as in
 # make publish-league LEAGUE_ROWS="--algorithm item-mean --algorithm ease" TUNED_ROWS="--algorithm ease --folds 2" TRIALS=2

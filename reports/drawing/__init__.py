@@ -4,7 +4,8 @@ Sections come in, renderers for what they show, and who shows a run elsewhere: i
 notebook. Pictures are the same bytes for the same numbers.
 """
 
-from recbench.reports.drawing.changes import Change, draw_changes
+from recbench.reports.drawing.boxes import Box, draw_boxes
+from recbench.reports.drawing.bump import RankLine, draw_ranks_by_metric
 from recbench.reports.drawing.data import (
     draw_activity,
     draw_grid,
@@ -14,9 +15,11 @@ from recbench.reports.drawing.data import (
     period_starts,
 )
 from recbench.reports.drawing.differences import (
+    Change,
     Gap,
     Matrix,
     difference_matrix,
+    draw_changes,
     draw_matrix,
     draw_ranks,
 )
@@ -56,6 +59,7 @@ from recbench.reports.drawing.scatter import (
     find_points,
     tabulate_points,
 )
+from recbench.reports.drawing.variety import VarietyPoint, draw_variety
 
 __all__ = [
     "ALL_PHASES",
@@ -65,6 +69,7 @@ __all__ = [
     "TOTAL",
     "TRAINING",
     "WORK",
+    "Box",
     "Change",
     "Column",
     "Cost",
@@ -78,14 +83,17 @@ __all__ = [
     "Matrix",
     "Picture",
     "Point",
+    "RankLine",
     "RowCurves",
     "Square",
+    "VarietyPoint",
     "accuracy_heatmap",
     "colour_key",
     "cost_heatmap",
     "describe_front",
     "difference_matrix",
     "draw_activity",
+    "draw_boxes",
     "draw_changes",
     "draw_curves",
     "draw_distances",
@@ -97,9 +105,11 @@ __all__ = [
     "draw_overview",
     "draw_pictures",
     "draw_ranks",
+    "draw_ranks_by_metric",
     "draw_scatter",
     "draw_stars",
     "draw_times",
+    "draw_variety",
     "draw_years",
     "find_crossings",
     "find_points",

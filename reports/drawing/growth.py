@@ -8,10 +8,12 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
 
 WIDTH = 8.6  # inches
-HEIGHT = 3.6
+PANEL_HEIGHT = 2.4
+LEGEND_COLUMNS = 4
+FEW_SIZES = 200.0  # of the largest to the smallest: up to this ratio ticks stand at 1, 2 and 5
 LETTERS = 100  # of a title's line
 NARROW_RATIO = 3.0  # of the highest value to the lowest: powers of ten would give no ticks
 FEWEST_SIZES = 2  # through which a power can be fitted
@@ -23,7 +25,7 @@ class Growth:
     """One quantity of a row at each size of the training part, smallest first."""
 
     row: str
-    ratings: tuple[int, ...]  # of the training part; the mean over the folds
+    ratings: tuple[int, ...]  # of the training part, the mean over the folds; or trials
     values: tuple[float, ...]  # a mean error, or seconds
 
     @property
@@ -91,15 +93,30 @@ def _cross_curves(one: Growth, other: Growth, *, higher_is_better: bool) -> list
     return crossings
 
 
-def draw_growth(panels: Sequence[tuple[str, Sequence[Growth]]], title: str) -> Figure:
-    """A panel for each quantity, by its name; one colour a row, named once below."""
-    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-    lines = "\n".join(textwrap.wrap(title, LETTERS))
-    figure.suptitle(lines, fontsize=10, fontweight="bold", x=0.01, ha="left")
-    all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
+def draw_growth(
+    panels: Sequence[tuple[str, Sequence[Growth]]],
+    title: str,
+    size: str = "ratings of the training part",
+) -> Figure:
+    """A panel for each quantity, by its name; one colour a row, named once below.
+
+    `size` is what stands on the level axis.
+    """
     rows = list(dict.fromkeys(curve.row for _, curves in panels for curve in curves))
+    lines = textwrap.wrap(title, LETTERS)
+    above = 0.3 + 0.18 * len(lines)  # inches, as below
+    below = 0.6 + 0.15 * -(-len(rows) // LEGEND_COLUMNS)
+    height = PANEL_HEIGHT + above + below
+    figure = Figure(figsize=(WIDTH, height))
+    heading = "\n".join(lines)
+    figure.text(0.01, 1 - 0.08 / height, heading, va="top", fontsize=10, fontweight="bold")
+    all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    figure.subplots_adjust(
+        left=0.06, right=0.99, top=1 - above / height, bottom=below / height, wspace=0.17
+    )
     for axes, (name, curves) in zip(all_axes, panels, strict=True):
         _draw_panel(axes, name, curves, rows)
+        axes.set_xlabel(size, fontsize=8)
 
     handles: dict[str, Artist] = {}
     for axes in all_axes:
@@ -108,8 +125,8 @@ def draw_growth(panels: Sequence[tuple[str, Sequence[Growth]]], title: str) -> F
     figure.legend(
         handles=list(handles.values()),
         labels=list(handles),
-        loc="outside lower left",
-        ncols=4,
+        loc="lower left",
+        ncols=LEGEND_COLUMNS,
         fontsize=7,
         frameon=False,
     )
@@ -130,14 +147,16 @@ def _draw_panel(axes: Axes, name: str, curves: Sequence[Growth], rows: Sequence[
             label=curve.row,
         )
     axes.set_title(name, fontsize=8.5, loc="left")
-    axes.set(xscale="log", yscale="log", xlabel="ratings of the training part")
+    axes.set(xscale="log", yscale="log")
     axes.xaxis.set_major_formatter(EngFormatter())
+    sizes = [size for curve in curves for size in curve.ratings]
+    if sizes and max(sizes) < FEW_SIZES * min(sizes):
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     values = [value for curve in curves for value in curve.values if value > 0]
     is_narrow = bool(values) and max(values) < NARROW_RATIO * min(values)
     axes.yaxis.set_major_locator(MaxNLocator(6) if is_narrow else LogLocator(subs=(1, 2, 3, 5)))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.label.set_fontsize(8)
+    axes.minorticks_off()
     axes.tick_params(labelsize=7, length=2)
     axes.grid(linewidth=0.4, color="#bbbbbb", alpha=0.6)
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,20 +1,29 @@
 """The report's answer to how accurate the rows are: over all folds, by fold, and their spread."""
 
+from collections.abc import Mapping
+
+from scipy.stats import rankdata
+
+from recbench.benchmarks.metrics import STANDARD, find_metric, parse_column
 from recbench.reports import words
 from recbench.reports.answers import headline_columns
 from recbench.reports.drawing import (
     MOST_FOLDS,
     Heatmap,
     Picture,
+    RankLine,
     accuracy_heatmap,
     draw_heatmap,
+    draw_ranks_by_metric,
     heatmap_by_fold,
     list_folds,
 )
 from recbench.reports.rendering import (
     AnyCell,
     Block,
+    Details,
     FailedCells,
+    Figure,
     Heading,
     HeatmapTable,
     MissingCell,
@@ -27,6 +36,9 @@ from recbench.reports.rendering import (
 )
 from recbench.reports.results import Results, Row
 from recbench.reports.sections.registry import section, title_figure
+
+KINDS_OF_METRICS = {"rating": "metric of ratings", "ranking": "metric of lists"}
+MOST_FOLLOWED = 10  # rows whose ranks are followed through all metrics
 
 
 @section("How accurate?", place=20)
@@ -42,6 +54,7 @@ def accuracy(results: Results) -> list[Block]:
             tips="its folds",
         ),
         *_note_mixed_defaults(results),
+        *_draw_ranks(results),
         *_describe_folds(results),
         Heading("What are the means and their spread?"),
         _tabulate_spread(results),
@@ -66,6 +79,108 @@ def picture_of_heatmap(results: Results, drawn: Heatmap, kind: str) -> Picture:
     title = title_figure(results, drawn.title)
     alternative = f"{kind} {title}. The table has the same numbers."
     return Picture(drawn.name, alternative, lambda: draw_heatmap(drawn, title))
+
+
+def _draw_ranks(results: Results) -> list[Block]:
+    """The rank of each row under every error, and under every ranking metric; as far as there are
+    two of a kind that rank two rows.
+    """
+    blocks: list[Block] = []
+    headline = headline_columns(results)
+    for kind, subject in KINDS_OF_METRICS.items():
+        columns = [name for name in _list_accuracy_columns(results) if _kind_of(name) == kind]
+        # Who predicts ratings can be asked for lists, and hardly the other way round.
+        others = [name for name in headline if kind == "rating" and _kind_of(name) != kind]
+        ranks_by_column = {}
+        for column in [*columns, *others]:
+            ranks = _rank_contestants(results, column)
+            if len(ranks) > 1 and not results.hidden_by(column):
+                ranks_by_column[column] = ranks
+        if len(ranks_by_column.keys() & set(columns)) > 1:
+            first = next(name for name in [*headline, *columns] if name in set(columns))
+            blocks += _draw_bumps(results, subject, ranks_by_column, first)
+    if not blocks:
+        return []
+    return [Heading("Does the metric matter?"), *blocks]
+
+
+def _kind_of(column: str) -> str:
+    return find_metric(column).kind
+
+
+def _draw_bumps(
+    results: Results, subject: str, ranks_by_column: Mapping[str, Mapping[str, float]], first: str
+) -> list[Block]:
+    """A bump chart and its numbers, the rows in the order of the column `first`."""
+    lines = []
+    for row in results.contestants:
+        ranks = tuple(ranks.get(row.name) for ranks in ranks_by_column.values())
+        if any(rank is not None for rank in ranks):
+            lines.append(RankLine(row.name, ranks))
+    order = ranks_by_column.get(first, {})
+    lines.sort(key=lambda line: order.get(line.row, float("inf")))
+
+    names = [words.field_name(column) for column in ranks_by_column]
+    title = title_figure(results, f"Ranks under every {subject}")
+    picture = Picture(
+        f"ranks-by-{words.slug(subject)}",
+        f"Bump chart. {title}. The table below has the same numbers.",
+        lambda: draw_ranks_by_metric(names, lines[:MOST_FOLLOWED], lines[MOST_FOLLOWED:], title),
+    )
+    caption = (
+        f"The {len(lines[:MOST_FOLLOWED])} best rows by {words.field_name(first)} through all "
+        "other metrics, 1 at the top, with their first and last rank. Where lines cross, the "
+        "choice of the metric decides. Ranks below 20 are drawn as one; other rows are grey."
+    )
+    heads = (TableHead("row", "text"), *(TableHead(name) for name in names))
+    table_lines = tuple(_list_ranks(line) for line in lines)
+    table = Table(f"Ranks by {subject}", title, heads, table_lines, is_sortable=True)
+    return [
+        Figure(picture, caption, region=f"Ranks by {subject}"),
+        Details(f"The ranks under every {subject} in numbers", (table,)),
+    ]
+
+
+def _list_accuracy_columns(results: Results) -> list[str]:
+    """Errors first, then rankings, of all that the records have at the first cutoff.
+
+    Without those of cold and warm parts, of other protocols, and what is no accuracy.
+    """
+    known: dict[str, None] = dict.fromkeys(results.columns)
+    for row in results.contestants:
+        for record in row.records:
+            known |= dict.fromkeys(record.metrics)
+
+    cutoff = str(results.about.protocol["ks"][0])
+    columns = []
+    for kind in ("rating", "ranking"):
+        for column in known:
+            protocol, name = parse_column(column)
+            metric = find_metric(column)
+            is_whole = metric.population == "all" and metric.better != "zero"
+            has_cutoff = name.partition("@")[2] in ("", cutoff)
+            if metric.kind == kind and protocol == STANDARD and is_whole and has_cutoff:
+                columns.append(column)
+    return [column for column in columns if column != "coverage"]
+
+
+def _rank_contestants(results: Results, column: str) -> dict[str, float]:
+    """The rank of each contestant with a mean; equal ones share the mean of their ranks."""
+    metric = find_metric(column)
+    means = {row.name: row.mean(column) for row in results.contestants}
+    losses = {name: metric.loss(mean) for name, mean in means.items() if mean is not None}
+    ranks = rankdata(list(losses.values())) if losses else []
+    return dict(zip(losses, (float(rank) for rank in ranks), strict=True))
+
+
+def _list_ranks(line: RankLine) -> TableLine:
+    cells: list[AnyCell] = []
+    for rank in line.ranks:
+        if rank is None:
+            cells.append(TableCell(words.NONE))
+        else:
+            cells.append(TableCell(f"{rank:g}", sort_value=rank))
+    return TableLine(RowName(line.row), tuple(cells))
 
 
 def _describe_folds(results: Results) -> list[Block]:

@@ -2,7 +2,7 @@
 
 import itertools
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -13,9 +13,17 @@ from recbench.benchmarks.records import Record
 from recbench.benchmarks.splits import is_seeded
 from recbench.reports import words
 from recbench.reports.answers import headline_columns
-from recbench.reports.drawing import Picture, difference_matrix, draw_matrix, draw_ranks
+from recbench.reports.drawing import (
+    Box,
+    Picture,
+    difference_matrix,
+    draw_boxes,
+    draw_matrix,
+    draw_ranks,
+)
 from recbench.reports.rendering import (
     Block,
+    Details,
     Figure,
     Heading,
     MatrixTable,
@@ -28,6 +36,8 @@ from recbench.reports.rendering import (
 )
 from recbench.reports.results import Certainty, Results, Row
 from recbench.reports.sections.registry import section, title_figure
+
+MOST_BOXES = 15  # rows whose users are drawn
 
 METHOD = (
     "Users are drawn again 4,000 times, all rows and folds with the same draw, ratings of one user "
@@ -92,7 +102,49 @@ def _describe_column(results: Results, column: str) -> list[Block]:
         blocks += _draw_pairs(results, found, column)
 
     blocks.append(_tabulate_rows(found, column))
+    blocks += _draw_users(results, found, column)
     return blocks
+
+
+def _draw_users(results: Results, found: Certainty, column: str) -> list[Block]:
+    """Box plots of the users' own numbers, of the best rows; nothing if no user has one."""
+    boot = found.bootstrap
+    boxes = []
+    for index in found.order[:MOST_BOXES]:
+        users = boot.metric.finish(boot.per_user[index])
+        if not np.isnan(users).all():
+            boxes.append(Box.of(found.rows[index].name, users, float(boot.values[index])))
+    if not boxes:
+        return []
+
+    name = words.field_name(column)
+    extent = "all rows" if len(boxes) == len(found.rows) else f"best {len(boxes)} rows"
+    title = title_figure(results, f"Users' own {name}, {extent}")
+    picture = Picture(
+        f"users-{words.slug(column)}",
+        f"Box plots. {title}. The table below has the same numbers.",
+        lambda: draw_boxes(boxes, f"{name} of a user, over all folds", title),
+    )
+    caption = (
+        "Each user's own number: half of the users lie inside the box, whose line is the median, "
+        "and nine of ten on the line through it; the dot is the mean of the row. What rows differ "
+        "by is small beside what users differ by, which is why rows are compared user by user."
+    )
+    return [
+        Figure(picture, caption),
+        Details("The boxes in numbers", (_tabulate_boxes(boxes, name),)),
+    ]
+
+
+def _tabulate_boxes(boxes: Sequence[Box], name: str) -> Table:
+    shares = ("5 %", "25 %", "median", "75 %", "95 %")
+    lines = []
+    for box in boxes:
+        cells = tuple(TableCell(words.number(value)) for value in box.quantiles)
+        lines.append(TableLine(RowName(box.row), cells))
+    caption = f"{name} of single users: which value so many of them lie below"
+    heads = (TableHead("row", "text"), *(TableHead(share) for share in shares))
+    return Table(f"{name} of single users", caption, heads, tuple(lines))
 
 
 def _draw_pairs(results: Results, found: Certainty, column: str) -> list[Block]:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from recbench.benchmarks.records import Record
 from recbench.benchmarks.tuning import History, Quality, expect_best, parse_budget
 from recbench.reports import words
+from recbench.reports.drawing import Growth, Picture, draw_growth
 from recbench.reports.rendering import (
     AnyCell,
     Block,
+    Figure,
     MissingCell,
     Note,
     Paragraph,
@@ -20,7 +22,7 @@ from recbench.reports.rendering import (
     TableLine,
 )
 from recbench.reports.results import Results
-from recbench.reports.sections.registry import section
+from recbench.reports.sections.registry import section, title_figure
 
 BORDER = "on the border"
 NUMBERS_OF_TRIALS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -46,6 +48,7 @@ def tuning(results: Results) -> list[Block] | None:
             "users have fewer relevant items in the inner test part. Seconds of a search are the "
             "processor time of all calls of its trials, those that early stopping ended included."
         ),
+        *_draw_quality(results, searches),
         _tabulate_quality(searches),
         _tabulate_spaces(searches),
     ]
@@ -202,6 +205,50 @@ def _list_values(search: History) -> str:
     return ", ".join(texts)
 
 
+def _draw_quality(results: Results, searches: Sequence[History]) -> list[Block]:
+    """The best value to be expected of so many trials, a panel for each metric; or nothing."""
+    panels: dict[str, list[Growth]] = {}
+    for row, of_row in _group_by_row(searches).items():
+        curve = _trace_quality(row, of_row)
+        if curve is not None:
+            panels.setdefault(of_row[0].metric, []).append(curve)
+    if not panels:
+        return []
+
+    title = title_figure(results, "Best validation value to be expected against trials")
+    picture = Picture(
+        "quality-against-trials",
+        f"Curves. {title}. The table below has the same numbers.",
+        lambda: draw_growth(list(panels.items()), title, "trials of a search"),
+    )
+    caption = (
+        "How good the best of so many trials is on the inner test part, mean over the folds, both "
+        "axes logarithmic: where a line is level, more trials brought nothing."
+    )
+    return [Figure(picture, caption)]
+
+
+def _group_by_row(searches: Sequence[History]) -> dict[str, list[History]]:
+    by_row: dict[str, list[History]] = {}
+    for search in searches:
+        by_row.setdefault(search.row, []).append(search)
+    return by_row
+
+
+def _trace_quality(row: str, searches: Sequence[History]) -> Growth | None:
+    """The expected best of 1, 2, 5, ... trials of a row; None if a fold has no value."""
+    most = max(len(search.trials) for search in searches)
+    numbers = [number for number in NUMBERS_OF_TRIALS if number < most] + [most]
+    values = []
+    for number in numbers:
+        qualities = [expect_best(search, number) for search in searches]
+        known = [quality.expected for quality in qualities if quality is not None]
+        if len(known) < len(searches):
+            return None
+        values.append(statistics.fmean(known))
+    return Growth(row, tuple(numbers), tuple(values))
+
+
 def _tabulate_quality(searches: Sequence[History]) -> Table:
     """For each row the best validation value that so many trials can be expected to find."""
     most = max(len(search.trials) for search in searches)
@@ -209,11 +256,8 @@ def _tabulate_quality(searches: Sequence[History]) -> Table:
     heads = [TableHead("row", "text"), TableHead("metric", "word")]
     heads += [TableHead(words.count(number, "trial")) for number in numbers]
 
-    by_row: dict[str, list[History]] = {}
-    for search in searches:
-        by_row.setdefault(search.row, []).append(search)
     lines = []
-    for row, of_row in by_row.items():
+    for row, of_row in _group_by_row(searches).items():
         cells: list[AnyCell] = [TableCell(of_row[0].metric)]
         for number in numbers:
             cells.append(_show_quality([expect_best(search, number) for search in of_row]))
