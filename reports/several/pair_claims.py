@@ -145,8 +145,8 @@ def list_pair_cautions(two: TwoRuns) -> list[Caution]:
 
     changed = [pair for pair in two.pairs["same row"] if pair.changes]
     if changed:
-        names = list_names([pair.name for pair in changed])
-        text = f"What fixes the numbers differs in {words.count(len(changed), 'row')}: {names}."
+        briefly = list_names([pair.name for pair in changed])
+        text = f"What fixes the numbers differs in {words.count(len(changed), 'row')}: {briefly}."
         cautions.append(Caution(text, "changes"))
     cautions += _compare_environments(two)
     for label, names in two.unmatched.items():

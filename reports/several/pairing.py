@@ -95,9 +95,13 @@ class TwoRuns:
         if not columns:
             names = f"{first.run.directory} and {second.run.directory}"
             raise UsageError(f"{names} show no metric in common: run one again with --metric")
-        cut = [replace(one, about=one.about.replaced(metrics=columns)) for one in runs]
         one, other = label_runs(runs, by_folder=True)
-        return TwoRuns(*cut, (one, other), out)
+        return TwoRuns(
+            first=replace(first, about=first.about.replaced(metrics=columns)),
+            second=replace(second, about=second.about.replaced(metrics=columns)),
+            labels=(one, other),
+            out=out,
+        )
 
     @property
     def runs(self) -> dict[str, Results]:

@@ -29,9 +29,11 @@ from tests.reports.several.test_report_several import LEVELS, ROWS, on, unchange
 
 COLUMNS = {"rmse": 1, "ndcg@10": -1}  # and the sign that makes a loss of it
 PHASES = ("convert", "fit", "rate", "rank")
-WON = dict.fromkeys(LEVELS, (1.52, 1.02, 0.945, 0.85, 1.4))
+Levels = dict[str, tuple[float, ...]]
+
+WON: Levels = dict.fromkeys(LEVELS, (1.52, 1.02, 0.945, 0.85, 1.4))
 # On each data set another of two rows has the best mean, by less than users vary
-TIED = {
+TIED: Levels = {
     "movielens-100k": (1.52, 1.02, 0.9352, 0.935, 1.4),
     "filmtrust": (1.50, 0.98, 0.800, 0.8002, 1.2),
     "my-ratings": (1.60, 1.03, 0.9002, 0.900, 1.3),
@@ -47,10 +49,10 @@ def lose_a_fold(record: Record) -> Record:
     return record
 
 
-KINDS: dict[str, tuple[dict[str, tuple[float, ...]], Callable[[Record], Record]]] = {
+KINDS: dict[str, tuple[Levels, Callable[[Record], Record]]] = {
     "won": (WON, unchanged),
     "tied": (TIED, unchanged),
-    "disagreeing": (LEVELS, unchanged),
+    "disagreeing": (dict(LEVELS), unchanged),
     "missing cell": (WON, lose_a_fold),
 }
 
