@@ -16,7 +16,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 COSTS = Path(__file__).with_name("costs.toml")
-WIDENED_BY_DECADE = 1.5  # the factor of error, where data are ten times as large as any measured
+# The factor of error grows by this where data are ten times as large as any that was measured
+SECONDS_WIDENED = 1.5
+MEMORY_WIDENED = 3.0  # small peaks are mostly what a process has before it has any data
 FITS = 3  # of a short fit, see `execution.subject`
 FITTED_AGAIN_BELOW_SECONDS = 0.5
 
@@ -160,26 +162,27 @@ class CostModel(_Written):
         fit = add_terms(costs.fit, quantities) / speed
         others = add_terms([*costs.rank, *costs.rate, *self.bench.cell], quantities) / speed
         seconds = fit * count_fits(fit) + others + costs.warm_up_seconds / speed
-        widening = self._widen_beyond_calibration(size)
+        peak_mb = add_terms(costs.peak_mb, quantities)
+        decades = self._decades_beyond_calibration(size)
         return Costs(
-            seconds=Likely(seconds, costs.seconds_factor * widening),
-            peak_mb=Likely(add_terms(costs.peak_mb, quantities), costs.memory_factor * widening),
+            seconds=Likely(seconds, costs.seconds_factor * SECONDS_WIDENED**decades),
+            peak_mb=Likely(peak_mb, costs.memory_factor * MEMORY_WIDENED**decades),
         )
 
     def estimate_report(self, n_rows: int, users: int, speed: float = 1.0) -> float:
         """Seconds of a report with so many rows on data with so many users."""
         return add_terms(self.bench.report, {"rows": n_rows, "users": users}) / speed
 
-    def _widen_beyond_calibration(self, size: Size) -> float:
-        """By which factor an estimate is less certain, since the data are larger than any that was
-        measured.
+    def _decades_beyond_calibration(self, size: Size) -> float:
+        """How many times ten times as large the data are as any that was measured, in the quantity
+        in which they are most.
         """
         decades = 0.0
         for name, value in size.quantities.items():
             largest = self.origin.largest.get(name)
             if largest is not None and value > largest:
                 decades = max(decades, math.log10(value / largest))
-        return float(WIDENED_BY_DECADE**decades)
+        return decades
 
 
 def add_terms(terms: Sequence[Term], quantities: Mapping[str, float]) -> float:
