@@ -166,7 +166,7 @@ spark: install   ## install pyspark, for the row spark-als; it needs Java 17 (De
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pyspark>=4"
 
 speed: peers     ## compare speeds as ratios in one run; takes some minutes on a quiet machine
-	$(BIN)/python -m pytest tests/proof/test_speed.py tests/proof/test_speed_data.py tests/proof/test_speed_sgd.py tests/proof/test_speed_metrics.py --benchmark-only -s
+	$(BIN)/python -m pytest tests/proof/test_speed.py tests/proof/test_speed_data.py tests/proof/test_speed_sgd.py tests/proof/test_speed_metrics.py tests/proof/test_speed_ranking.py --benchmark-only -s
 
 calibrate: install ## measure what algorithms cost, for --dry-run, and write benchmarks/planning/costs.toml; on a quiet machine
 	$(BIN)/python -m tests.proof.calibrate runs/calibration

@@ -12,6 +12,7 @@ from recbench.benchmarks.planning.cells import (
     library_versions,
     plan_cells,
 )
+from recbench.benchmarks.planning.cost_model import Likely
 from recbench.benchmarks.planning.destination import (
     choose_directory,
     dataset_of,
@@ -22,7 +23,6 @@ from recbench.benchmarks.planning.destination import (
 )
 from recbench.benchmarks.planning.estimate import (
     Estimator,
-    Likely,
     RowCosts,
     add_likely,
     estimate_rows,

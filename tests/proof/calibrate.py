@@ -57,9 +57,11 @@ REPORT = (4.0, 0.05, 2e-6)
 
 # The hyperparameter that counts factors or neighbours, in half of which the power is measured
 SIZES = ("n_factors", "factors", "rank", "no_components", "n_hidden")
-SIZED = ("als", "bpr", "implicit-als", "implicit-bpr", "pure-svd", "myfm-mf", "numpy-sgd")
-SIZED += ("numba-sgd", "surprise-nmf", "surprise-svd", "surprise-svdpp")
-SIZED += ("lightfm-warp", "lightfm-bpr", "lightfm-logistic", "lightfm-warp-kos")
+SIZED = (
+    *("als", "bpr", "implicit-als", "implicit-bpr", "pure-svd", "myfm-mf", "numpy-sgd"),
+    *("numba-sgd", "surprise-nmf", "surprise-svd", "surprise-svdpp"),
+    *("lightfm-warp", "lightfm-bpr", "lightfm-logistic", "lightfm-warp-kos"),
+)
 
 # Terms are written as products of powers. Those with a third power, or with products of two large
 # quantities, stand only where the algorithm has such a step: they decide what is extrapolated.

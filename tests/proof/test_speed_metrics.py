@@ -1,6 +1,5 @@
 """How fast recommendations become metrics, as ratios to others in one run; for `make speed`."""
 
-import time
 from importlib.util import find_spec
 
 import numpy as np
@@ -19,6 +18,7 @@ from recbench.benchmarks.splits.folds import divide
 from recbench.datasets import Dataset, Ratings
 from tests.adapters.planted import direct
 from tests.benchmarks.evaluation.test_protocols import Fixed, matrix
+from tests.proof.speed import print_processor, race
 
 ALL = Evaluation((5, 10, 20))
 
@@ -27,6 +27,7 @@ class Factors(Fixed):
     """Scores as products of factors."""
 
     def __init__(self, users: Floats, items: Floats) -> None:
+        self.__dict__["name"] = "factors"  # no adapter, so its class has none
         self.users_ = users
         self.items_ = items
 
@@ -35,17 +36,6 @@ class Factors(Fixed):
 
     def score_items(self, users: Indices) -> Floats:
         return np.asarray(self.users_[users] @ self.items_.T)
-
-
-def seconds(function: object, *arguments: object, tries: int = 3) -> float:
-    """The shortest of some timings."""
-    assert callable(function)
-    found = []
-    for _ in range(tries):
-        begun = time.process_time()
-        function(*arguments)
-        found.append(time.process_time() - begun)
-    return min(found)
 
 
 def ours(algorithm: Fixed, train: Ratings, test: Ratings) -> None:
@@ -58,7 +48,7 @@ def ours(algorithm: Fixed, train: Ratings, test: Ratings) -> None:
                 metric.function(recommendations, k)
 
 
-def test_all_metrics_take_less_than_lightfms_precision(
+def test_all_metrics_take_at_most_two_thirds_of_lightfms_precision(
     benchmark: BenchmarkFixture, movielens: Dataset
 ) -> None:
     """On ML-100k, of the same model, for the same users: everything here against one metric
@@ -71,16 +61,22 @@ def test_all_metrics_take_less_than_lightfms_precision(
     algorithm = Factors(model.user_embeddings, model.item_embeddings)
     ours(algorithm, train, test)  # compiles
     benchmark.pedantic(ours, (algorithm, train, test))  # type: ignore[no-untyped-call]
-    mine = seconds(ours, algorithm, train, test)
-    theirs = seconds(lambda: precision_at_k(model, test_matrix, train_matrix, k=10, num_threads=1))
+    contestants = {
+        "ours": lambda: ours(algorithm, train, test),
+        "theirs": lambda: precision_at_k(model, test_matrix, train_matrix, k=10, num_threads=1),
+    }
+    found = race(contestants, rounds=7)
+    mine = found["ours"]
+    theirs = found["theirs"]
+    print_processor()
     print(
-        f"ML-100k: all metrics at 3 cutoffs {mine:.3f} s, precision_at_k {theirs:.3f} s, "
-        f"{theirs / mine:.1f} x"
+        f"ML-100k: all metrics at 3 cutoffs {mine:.3f} s, precision_at_k {theirs:.3f} s: "
+        f"{mine / theirs:.2f} of it"
     )
-    assert mine < theirs
+    assert mine <= theirs * 2 / 3
 
 
-def test_all_metrics_take_no_longer_than_recometrics(benchmark: BenchmarkFixture) -> None:
+def test_all_metrics_take_at_most_two_thirds_of_recometrics(benchmark: BenchmarkFixture) -> None:
     """20,000 users and 5,000 items, 50 factors, one thread, every metric that both have, all
     cutoffs up to 20.
     """
@@ -105,20 +101,23 @@ def test_all_metrics_take_no_longer_than_recometrics(benchmark: BenchmarkFixture
     A, B = (rng.normal(size=(n, 50)).astype(np.float32) for n in (n_users, n_items))
     algorithm = Factors(A, B)
     benchmark.pedantic(ours, (algorithm, train, test))  # type: ignore[no-untyped-call]
-    mine = seconds(ours, algorithm, train, test)
     matrices = [csr_matrix(matrix(part, 1), dtype=np.float32) for part in (train, test)]
     metrics = dict.fromkeys(
         ("precision", "recall", "average_precision", "ndcg", "hit", "rr", "roc_auc"), True
     )
     others = dict.fromkeys(("trunc_precision", "trunc_average_precision", "pr_auc"), False)
-    theirs = seconds(
-        lambda: calc_reco_metrics(
+    contestants = {
+        "ours": lambda: ours(algorithm, train, test),
+        "theirs": lambda: calc_reco_metrics(
             *matrices, A, B, 20, None, False, cumulative=True, nthreads=1, **metrics, **others
         ),
-        tries=1,
-    )
+    }
+    found = race(contestants, rounds=2)
+    mine = found["ours"]
+    theirs = found["theirs"]
+    print_processor()
     print(
         f"20,000 x 5,000: all metrics {mine:.2f} s, recometrics {theirs:.2f} s: "
-        f"{theirs / mine:.1f} x"
+        f"{mine / theirs:.2f} of it"
     )
-    assert mine < theirs
+    assert mine <= theirs * 2 / 3

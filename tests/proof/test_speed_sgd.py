@@ -23,6 +23,7 @@ from recbench.benchmarks.splits.built_in import kfold
 from recbench.datasets import Dataset
 from recbench.datasets.ratings import Catalogue, Ratings
 from tests.conftest import ROOT
+from tests.proof.speed import print_processor
 
 SIZE = {"n_factors": 100, "n_epochs": 20}
 NAMES = ["surprise-svd", "numpy-sgd", "numba-sgd"]
@@ -78,6 +79,7 @@ def compared(ratings: Ratings, n_folds: int, seeds: int) -> Measured:
             min(seconds for seconds, _ in results),
             float(np.mean([rmse for _, rmse in results])),
         )
+    print_processor()
     theirs, _ = found["surprise-svd"]
     for name, (seconds, rmse) in found.items():
         print(
@@ -91,7 +93,7 @@ def test_on_a_hundred_thousand_ratings(benchmark: BenchmarkFixture, movielens: D
     arguments = (movielens.ratings, 5, 7)
     found: Measured = benchmark.pedantic(compared, arguments, rounds=1)  # type: ignore[no-untyped-call]
     (theirs, their_rmse), (_, numpy_rmse), (seconds, rmse) = (found[name] for name in NAMES)
-    assert theirs > 10 * seconds
+    assert theirs >= 10 * seconds
     assert max(rmse, numpy_rmse) <= their_rmse
 
 
@@ -105,8 +107,8 @@ def test_on_four_million_ratings(
     (theirs, their_rmse), (numpy_seconds, numpy_rmse), (seconds, rmse) = (
         found[name] for name in NAMES
     )
-    assert theirs > 10 * seconds
-    assert theirs > numpy_seconds
+    assert theirs >= 10 * seconds
+    assert theirs >= 1.3 * numpy_seconds
     assert max(rmse, numpy_rmse) <= their_rmse
 
 

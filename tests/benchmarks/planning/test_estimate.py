@@ -186,14 +186,14 @@ def test_sizes_are_those_of_the_parts_also_without_dividing(data: Dataset) -> No
     assert grown.users < data.ratings.n_users and grown.tested > 0
 
 
-def record_of(cell: Cell, data: Dataset, seconds: float, **more: object) -> Record:
+def record_of(cell: Cell, data: Dataset, seconds: float, *, contended: bool = False) -> Record:
     return Record(
         cell=cell,
         status="ok",
         reason=None,
         started="2026-01-01T00:00:00+00:00",
         data=DataDescription(name=data.name, users=80, items=50, digest=data.digest),
-        environment=Environment(**more),
+        environment=Environment(contended=contended),
         costs={"fit": PhaseCost(seconds=seconds, peak_mb=321.0)},
         whole=CellCost(seconds=seconds),
         fold=FoldFacts(train=750, test=750, threshold=4.0),
