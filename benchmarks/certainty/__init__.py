@@ -18,6 +18,7 @@ from recbench.benchmarks.certainty.bootstrap import (
 from recbench.benchmarks.certainty.drift import (
     ALARM_LEVEL,
     Drift,
+    can_be_searched,
     count_values_needed,
     find_drifts,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "UserShares",
     "adjust_by_holm",
     "bootstrap_users",
+    "can_be_searched",
     "count_values_needed",
     "explain_too_few_users",
     "find_blind_spots",

@@ -78,6 +78,8 @@ def find_drifts(sequences: Sequence[Doubles], level: float = ALARM_LEVEL) -> lis
     """
     found: list[list[_Ramp]] = [[] for _ in sequences]
     parts = [_Part(index, 0, len(values)) for index, values in enumerate(sequences)]
+    # Those in which nothing can be found make no test of the others stricter
+    parts = [part for part in parts if can_be_searched(part.stop - part.start)]
     while parts:
         searched = [sequences[part.index][part.start : part.stop] for part in parts]
         p_values = adjust_by_holm(p_values_of_changes(searched).tolist())
@@ -99,6 +101,11 @@ def find_drifts(sequences: Sequence[Doubles], level: float = ALARM_LEVEL) -> lis
         ramps.sort(key=lambda ramp: ramp.first)
         drifts.append(_measure_ramps(values, ramps))
     return drifts
+
+
+def can_be_searched(n_values: int) -> bool:
+    """Whether a sequence has any place where a change is looked for."""
+    return bool(_list_places(n_values))
 
 
 def count_values_needed(n_sequences: int, level: float = ALARM_LEVEL) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, pairwise
 from statistics import fmean, median
 from typing import TypeAlias
 
@@ -23,6 +23,7 @@ from recbench.benchmarks.certainty import (
     Estimate,
     UserShares,
     bootstrap_users,
+    can_be_searched,
     count_values_needed,
     explain_too_few_users,
     find_drifts,
@@ -121,6 +122,12 @@ class HistoryLine:
         """Whether it is a time, and not a metric."""
         return self.column in TIMES
 
+    @property
+    def n_results(self) -> int:
+        """How many different results its runs have, one after the other."""
+        values = [point.value for point in self.points]
+        return 1 + sum(one != other for one, other in pairwise(values))
+
 
 @dataclass(frozen=True)
 class Break:
@@ -153,7 +160,8 @@ class History:
     @property
     def n_values_needed(self) -> int:
         """How many different results a line needs for any drift in it to be found."""
-        return count_values_needed(max(1, len(self.lines)))
+        n_searched = sum(can_be_searched(line.n_results) for line in self.lines)
+        return count_values_needed(max(1, n_searched))
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,10 @@ def _draw_panel(axes: Axes, panel: HistoryPanel, n_runs: int) -> None:
         colour = WORSE if is_worse else BETTER
         axes.axvspan(first + 1, last + 1, color=colour, alpha=0.25, linewidth=0)
 
-    axes.set_title(textwrap.shorten(panel.title, PANEL_LETTERS), fontsize=7.5, loc="left")
+    title = panel.title
+    if len(title) > PANEL_LETTERS:
+        title = f"{title[: PANEL_LETTERS - 1]}…"
+    axes.set_title(title, fontsize=7.5, loc="left")
     axes.set_xlim(0.5, n_runs + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any
 
 from recbench.benchmarks.certainty import ALARM_LEVEL
@@ -17,6 +16,7 @@ from recbench.reports.rendering import (
     Code,
     Figure,
     Heading,
+    MissingCell,
     Note,
     Paragraph,
     References,
@@ -175,7 +175,7 @@ def summarise_history(history: History) -> list[str]:
 def _say_what_is_seen(history: History) -> str:
     """The rate of false alarms, and how long a line must be for anything to be found."""
     needed = history.n_values_needed
-    lengths = [_count_values(line) for line in history.lines]
+    lengths = [line.n_results for line in history.lines]
     longest = max(lengths, default=0)
     rate = f"{ALARM_LEVEL:.1%}"
     seen = (
@@ -185,17 +185,11 @@ def _say_what_is_seen(history: History) -> str:
     )
     if longest < needed:
         return (
-            f"{seen} With so many lines, a line needs {needed} different results before any drift "
+            f"{seen} A line needs {needed} different results before any drift "
             f"can be found, and the longest has {longest}: compare the newest run with the first, "
             "in the tables below."
         )
     return seen
-
-
-def _count_values(line: HistoryLine) -> int:
-    """How many different results neighbours of a line have."""
-    values = [point.value for point in line.points]
-    return 1 + sum(one != other for one, other in pairwise(values))
 
 
 def _tabulate_moves(history: History) -> Table:
@@ -261,7 +255,8 @@ def _show_groups(page: HistoryPage, *, are_times: bool) -> list[Block] | None:
         if lines[0].is_time is not are_times:
             continue
         blocks.append(Heading(f"{column}, {dataset}"))
-        blocks.append(_draw_group(page, dataset, column, lines))
+        if any(len(line.points) > 1 for line in lines):
+            blocks.append(_draw_group(page, dataset, column, lines))
         blocks.append(_tabulate_newest(page, column, lines))
 
     if not blocks:
@@ -333,15 +328,18 @@ def _tabulate_line(history: History, line: HistoryLine) -> TableLine:
         interval = words.bracketed((newest.low, newest.high))
 
     change, low, high = line.since_first
-    of_change = ""
+    since_first: AnyCell = MissingCell("one run")
+    if len(line.points) > 1:
+        since_first = TableCell(words.signed(change), sort_value=change)
     if low is not None and high is not None:
         of_change = f"[{words.signed(low)}, {words.signed(high)}]"
+        since_first = TableCell(words.signed(change), small=of_change, sort_value=change)
 
     ends = f"{history.runs[first.place].label} … {history.runs[newest.place].label}"
     cells = (
         TableCell(str(len(line.points))),
         TableCell(words.number(newest.value), small=interval, sort_value=newest.value),
-        TableCell(words.signed(change), small=of_change, sort_value=change),
+        since_first,
         TableCell(Code(ends)),
     )
     return TableLine(RowName(line.row), cells)

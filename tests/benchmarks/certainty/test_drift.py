@@ -86,6 +86,12 @@ def test_a_short_line_cannot_show_anything_and_a_flat_one_does_not() -> None:
     assert count_values_needed(100) > n_needed
 
 
+def test_lines_that_are_too_short_make_the_others_no_harder_to_find() -> None:
+    rising: NDArray[np.float64] = np.arange(count_values_needed(1), dtype=np.float64)
+    found = find_drifts([rising, *(rising[:9] for _ in range(100))])
+    assert [len(drifts) for drifts in found] == [1] + [0] * 100
+
+
 def test_p_values_are_those_of_mann_and_whitney() -> None:
     rng = np.random.default_rng(4)
     for _ in range(20):

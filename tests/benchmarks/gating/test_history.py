@@ -247,6 +247,18 @@ def dated(record: Record, number: int, rmse: float) -> DatedRun:
     return DatedRun(f"run-{number}", Run(Path("/nowhere")), about, [changed], started)
 
 
+def test_a_metric_that_came_later_has_a_line_from_there() -> None:
+    record = invented_runs.ok(invented_runs.cell("item-mean", 0, 1), 1.0)
+    runs = [dated(record, number, 1.0) for number in range(3)]
+    (newest,) = runs[2].records
+    newest.metrics["mae"] = 0.7
+    found = read_history(
+        [*runs[:2], replace(runs[2], about=RunDescription(metrics=["rmse", "mae"]))]
+    )
+    lines = {line.column: [point.place for point in line.points] for line in found.lines}
+    assert lines == {"rmse": [0, 1, 2], "mae": [2]}
+
+
 def test_what_is_no_history_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     one = write_run(tmp_path / "one", 0, flat(0))
