@@ -62,7 +62,7 @@ BOLD = "Bold is the best mean"
 WORSE = "† marks what is significantly worse than predicting the mean of the training part"
 NEAR = (
     "≈ marks what is not significantly different from it by a paired bootstrap over users at the "
-    "5 % level after Holm's correction"
+    "5 % level, corrected for all pairs of rows"
 )
 
 

@@ -17,6 +17,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
 
 from recbench.benchmarks.certainty.estimate import LEVEL, Estimate
 from recbench.benchmarks.certainty.user_shares import UserShares
@@ -24,6 +25,7 @@ from recbench.benchmarks.metrics import Doubles, Metric
 
 DRAWS = 4000
 BLOCK = 1 << 24  # drawn users held at a time
+NO_DEVIATION = 1e-12  # what rounding makes of none
 
 # Users with a value in every fold: of fewer nothing is said, and a draw might hold none of them.
 FEWEST = 20
@@ -64,94 +66,76 @@ class Bootstrap:
         """Value of `row` - value of `other`."""
         return Estimate.of(np.subtract, self.estimate(row), self.estimate(other))
 
-    def difference(self, row: int, other: int, level: float = LEVEL) -> tuple[float, float, float]:
-        """Value of `row` - value of `other`, and the two ends of this difference's interval."""
-        difference = self.estimate_difference(row, other)
-        low, high = difference.interval(level)
-        return difference.value, low, high
+    def difference(self, row: int, other: int) -> tuple[float, float, float]:
+        """Value of `row` - value of `other`, and the two ends of this difference's interval.
 
-    def p_value(self, row: int, other: int) -> float:
-        """The two-sided p-value of the difference between two rows, not adjusted."""
-        return self.estimate_difference(row, other).p_value()
-
-    @cached_property
-    def p_values_against_best(self) -> Doubles:
-        """The p-value of each row's difference to the best, adjusted by Holm's step-down (1979); 1
-        for the best.
-
-        The best is chosen by the same data, so each step counts all pairs of the rows that are not
-        yet significantly different from it: counting the rows alone, one of twelve equal rows would
-        be called different from the best in every fifth study.
+        Adjusted for all pairs of all rows, as `pairwise_p_values` are: it leaves out 0 where p is
+        below `LEVEL`, and nowhere else. NaN if a draw has no value.
         """
-        n_rows = len(self.values)
-        others = [row for row in range(n_rows) if row != self.best_row]
-        p_values = [self.p_value(row, self.best_row) for row in others]
+        value = float(self.values[row] - self.values[other])
+        margin = self._max_t.critical_distance * float(self._max_t.errors[row, other])
+        return value, value - margin, value + margin
 
-        # In each step: the rows that are left with the best among them, and all their pairs.
-        n_left = np.arange(n_rows, 1, -1)
-        n_pairs = n_left * (n_left - 1) / 2
-        adjusted = np.ones(n_rows)
-        adjusted[others] = adjust_by_holm(p_values, n_pairs)
-        return adjusted
+    @property
+    def p_values_against_best(self) -> Doubles:
+        """The p-value of each row's difference to the best, adjusted as `pairwise_p_values`; 1 for
+        the best.
+
+        The best is chosen by the same data, which counting all pairs makes up for: counting the
+        rows alone, one of twelve equal rows would be called different from the best in every fifth
+        study.
+        """
+        p_values: Doubles = self.pairwise_p_values[self.best_row]
+        return p_values
 
     @property
     def tied_with_best(self) -> list[int]:
-        """The rows not significantly different from the best after Holm's correction, at `LEVEL`.
+        """The rows not significantly different from the best, all pairs tested, at `LEVEL`.
 
         The best is among them.
         """
-        rows = range(len(self.values))
-        return [row for row in rows if self._is_tied_with_best(row)]
-
-    def _is_tied_with_best(self, row: int) -> bool:
-        return row == self.best_row or bool(self.p_values_against_best[row] >= LEVEL)
+        return [int(row) for row in np.flatnonzero(self.p_values_against_best >= LEVEL)]
 
     def rows_worse_than(self, other: int) -> list[int]:
-        """The rows significantly worse than `other`, a row that was not chosen by the data.
-
-        At `LEVEL`, after Holm's correction for all rows with a worse value.
-        """
+        """The rows significantly worse than `other`, all pairs tested, at `LEVEL`."""
         losses = self.metric.loss(self.values)
-        worse = [int(row) for row in np.flatnonzero(losses > losses[other])]
-        adjusted = adjust_by_holm([self.p_value(row, other) for row in worse])
-        return [row for row, p in zip(worse, adjusted, strict=True) if p < LEVEL]
+        is_worse = losses > losses[other]
+        is_significant = self.pairwise_p_values[other] < LEVEL
+        return [int(row) for row in np.flatnonzero(is_worse & is_significant)]
 
-    @cached_property
+    @property
     def pairwise_p_values(self) -> Doubles:
         """The p-value of each pair's difference, (n_rows, n_rows), adjusted for testing all pairs.
 
         Single-step max-T (Westfall & Young 1993): the share of draws in which any pair is as many
-        of its standard deviations away from its own difference as this pair is from zero. Holm's
-        factors would need more draws than there are pairs to call anything significant. A pair that
-        differs equally in all draws gets 1.
+        of its standard errors away from its own difference as this pair is from zero. A correction
+        by factors would need more draws than there are pairs to call anything significant. Rows
+        that are equal in all draws have 1.
         """
-        n_rows = len(self.values)
-        gaps = np.zeros((n_rows, n_rows))
-        deviations = np.zeros((n_rows, n_rows))
-        largest = np.zeros(self.drawn.shape[1])  # of each draw: the furthest of any pair
+        return self._max_t.p_values
+
+    @cached_property
+    def _max_t(self) -> "_MaxT":
+        """What all tests of pairs rest on."""
+        n_rows, n_draws = self.drawn.shape
+        gaps = np.abs(self.values[:, None] - self.values)
+        errors = np.zeros((n_rows, n_rows))
+        furthest = np.zeros(n_draws)  # in each draw, of any pair
         for row, value in enumerate(self.values):
-            # Of each other row: its difference, and how far draws of that lie from it.
-            gaps_of_row = value - self.values
+            # Of each other row: how far the draws of its difference lie from that.
             drawn_gaps = self.drawn[row] - self.drawn
-            around = np.abs(drawn_gaps - gaps_of_row[:, None])
-            deviation = np.sqrt((around**2).mean(axis=1))
+            around = np.abs(drawn_gaps - (value - self.values)[:, None])
+            deviations = np.sqrt((around**2).mean(axis=1))
 
-            varies = deviation > 1e-12
-            gaps[row, varies] = np.abs(gaps_of_row[varies])
-            deviations[row, varies] = deviation[varies]
+            varies = deviations > NO_DEVIATION
+            errors[row] = np.where(deviations <= NO_DEVIATION, 0.0, deviations)
             if varies.any():
-                in_deviations = around[varies] / deviation[varies, None]
-                furthest = in_deviations.max(axis=0)
-                largest = np.maximum(largest, furthest)
+                in_deviations = around[varies] / deviations[varies, None]
+                furthest = np.maximum(furthest, in_deviations.max(axis=0))
 
-        distance = np.zeros_like(gaps)
-        np.divide(gaps, deviations, out=distance, where=deviations > 0)
-
-        # The value itself counts as one more draw, so that no p is 0.
-        n_draws = len(largest)
-        n_below = np.searchsorted(np.sort(largest), distance)
-        p_values = (1 + n_draws - n_below) / (1 + n_draws)
-        return np.asarray(np.where(distance > 0, p_values, 1.0))
+        # Few users: Student's t, and draws that vary too little, as in the intervals of one value.
+        n_users = self.without.shape[1]
+        return _MaxT(gaps, errors, np.sort(stretch_for_few_users(furthest, n_users)))
 
     @cached_property
     def _ranks(self) -> Doubles:
@@ -195,6 +179,55 @@ class Bootstrap:
         if deviation > 0:
             return float(differences.mean() / deviation)
         return 0.0 if not differences.any() else float("nan")
+
+
+@dataclass(frozen=True)
+class _MaxT:
+    """The differences of all pairs of rows, and how far chance takes any of them."""
+
+    gaps: Doubles  # (n_rows, n_rows), without a sign
+    errors: Doubles  # (n_rows, n_rows): their standard deviations over the draws; 0: they are fixed
+    furthest: Doubles  # (n_draws,), ascending: how many of these any pair is off, for few users too
+
+    @cached_property
+    def p_values(self) -> Doubles:
+        """Of each pair, see `Bootstrap.pairwise_p_values`."""
+        # A difference that no draw changes is certain, unless it is but rounding
+        is_certain = (self.errors == 0) & (self.gaps > NO_DEVIATION)
+        distances = np.where(is_certain, np.inf, 0.0)
+        np.divide(self.gaps, self.errors, out=distances, where=self.errors > 0)
+
+        # The value itself counts as one more draw, so that no p is 0.
+        n_draws = len(self.furthest)
+        n_below = np.searchsorted(self.furthest, distances)
+        p_values = (1 + n_draws - n_below) / (1 + n_draws)
+        return np.asarray(np.where(distances > 0, p_values, 1.0))
+
+    @cached_property
+    def critical_distance(self) -> float:
+        """From beyond how many standard deviations on p is below `LEVEL`."""
+        n_draws = len(self.furthest)
+        n_at_least = np.arange(n_draws, 0, -1)  # draws no nearer than each
+        is_enough = n_at_least / (1 + n_draws) < LEVEL
+        if not is_enough.any():
+            return float("inf")
+        return float(self.furthest[np.argmax(is_enough)])
+
+
+def stretch_for_few_users(distances: Doubles, n_users: int) -> Doubles:
+    """Distances in standard deviations of draws of so many users, made as much greater as these
+    vary too little, and as Student's t is wider than the normal distribution (Hesterberg 2015).
+
+    >>> stretch_for_few_users(np.array([0.0, 1.96]), 20).round(2)
+    array([0.  , 2.15])
+    """
+    if n_users < 2:
+        return np.full(distances.shape, np.inf)
+    widening = np.sqrt(n_users / (n_users - 1))
+    tails = ndtr(-distances)
+    stretched = -widening * stdtrit(n_users - 1, tails)
+    # Beyond what a tail can be told from 0
+    return np.asarray(np.maximum(np.where(np.isfinite(stretched), stretched, distances), distances))
 
 
 def explain_too_few_users(n_users: int) -> str:
@@ -291,21 +324,3 @@ def longest_alike_groups(alike: NDArray[np.bool_]) -> list[tuple[int, int]]:
         if last > first and not is_inside_another:
             groups.append((first, last))
     return groups
-
-
-def adjust_by_holm(p_values: Sequence[float], factors: Doubles | None = None) -> Doubles:
-    """Holm's step-down adjustment: the smallest p times n, the next times n - 1, ..., never below
-    an earlier one.
-
-    With `factors`, the smallest p times the first of them, and so on.
-    """
-    order = np.argsort(p_values, kind="stable")
-    if factors is None:
-        factors = np.arange(len(order), 0, -1).astype(np.float64)
-    ascending = np.asarray(p_values, float)[order]
-    never_falling = np.maximum.accumulate(ascending * factors)
-    stepped = np.minimum(1, never_falling)
-
-    adjusted = np.empty(len(order))
-    adjusted[order] = stepped
-    return adjusted

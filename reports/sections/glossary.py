@@ -60,8 +60,8 @@ TERMS = (
     ),
     Term(
         "95 % interval",
-        "With other users of the same kind, the mean would lie in this range in about 95 of 100 "
-        "cases. It says nothing of other data or other random starts.",
+        "A range that is made so that, in about 95 of 100 studies with users drawn alike, it holds "
+        "the mean over all such users. It says nothing of other data or other random starts.",
         ("95 % intervals",),
     ),
     Term(
