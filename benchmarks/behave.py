@@ -26,7 +26,7 @@ from recbench.benchmarks.evaluation import user_item_matrix
 from recbench.benchmarks.metrics import PROTOCOLS, STANDARD, Doubles
 from recbench.benchmarks.planning import division_of, load_same_data
 from recbench.benchmarks.records import Record, Run, group_by_role
-from recbench.benchmarks.splits import divide
+from recbench.benchmarks.splits import divide, rows_of_histories
 from recbench.datasets.foundation import UsageError, open_console
 from recbench.datasets.ratings import Catalogue, Dataset, Ratings
 from recbench.datasets.storage import write_atomically
@@ -173,8 +173,9 @@ class Background:
 
 
 def perturb_histories(record: Record, data: Dataset) -> Doubles:
-    """For users of the fold's training part, which share of their first places changes when one of
-    their ratings is left out; empty for an algorithm that cannot be given a history.
+    """For users of the fold's training part, or where users are new for these, which share of their
+    first places changes when one of their ratings is left out; empty for an algorithm that cannot
+    be given a history.
 
     The row is fitted again; up to `N_PERTURBED` users with two ratings or more are drawn, and of
     each a rating. Lists hold no item of the whole history.
@@ -184,18 +185,24 @@ def perturb_histories(record: Record, data: Dataset) -> Doubles:
     if not algorithm.folds_in():
         return np.empty(0)
 
-    train_rows, _ = divide(data, *division_of(cell))
+    division = division_of(cell)
+    train_rows, _ = divide(data, *division)
     train = data.ratings.take(train_rows)
     units = Units.choose(algorithm, train.scale)
     given = units.convert_ratings(train)
     algorithm.prepare(given, cell.threads)
     algorithm.fit(algorithm.convert(given, data.catalogue), cell.seed)
 
+    told = given
+    history_rows = rows_of_histories(data, *division)
+    if len(history_rows):
+        told = units.convert_ratings(data.ratings.take(history_rows))
+
     rng = np.random.default_rng(cell.seed)
-    n_ratings = np.bincount(given.users, minlength=given.n_users)
+    n_ratings = np.bincount(told.users, minlength=told.n_users)
     candidates = np.flatnonzero(n_ratings > 1)
     users = np.sort(rng.permutation(candidates)[:N_PERTURBED])
-    history = _renumber_users(given, users)
+    history = _renumber_users(told, users)
     left_out = _draw_a_row_of_each(history, rng)
     kept = np.ones(len(history), bool)
     kept[left_out] = False

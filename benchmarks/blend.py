@@ -8,7 +8,7 @@ ranks with weights from ensemble selection (Caruana et al. 2004).
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,12 +22,24 @@ from typer import Argument, Option
 from recbench.adapters import available
 from recbench.benchmarks.certainty import LEVEL, UserShares, bootstrap_users
 from recbench.benchmarks.console import FINE, import_plugin, serve
-from recbench.benchmarks.evaluation import Answers, complete_predictions, compute_metrics
+from recbench.benchmarks.evaluation import (
+    Answers,
+    KnownRatings,
+    complete_predictions,
+    compute_metrics,
+)
 from recbench.benchmarks.metrics import STANDARD, Doubles, Evaluation, Shares, find_metric
 from recbench.benchmarks.planning import division_of, load_same_data
 from recbench.benchmarks.records import Record, Run, group_by_role
-from recbench.benchmarks.splits import divide
-from recbench.benchmarks.tuning import History, find_trials, read_histories
+from recbench.benchmarks.splits import divide, rows_of_histories
+from recbench.benchmarks.tuning import (
+    Blend,
+    History,
+    find_trials,
+    read_histories,
+    write_blends,
+)
+from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError, open_console
 from recbench.datasets.ratings import Dataset, Ratings
 from recbench.datasets.storage import write_atomically
@@ -39,23 +51,6 @@ RANK_OFFSET = 1.0  # the first place of a list counts 1, the second 1/2
 DEPTH = 20  # places of a blended list, as many as are stored of others; more with a deeper cutoff
 
 LEAST_MEMBERS = 2
-
-
-@dataclass(frozen=True)
-class Blend:
-    """A blend, judged on the test parts of all folds."""
-
-    row: str  # blend[members]
-    kind: Kind
-    column: str
-    weights: list[dict[str, float]]  # by fold, of each member
-    value: float
-    interval: tuple[float, float]
-    best_member: str  # on the test parts
-    best_value: float
-    difference: tuple[float, float, float]  # value less best value, and its interval
-    p_value: float
-    beats_best: bool  # better, and significantly different
 
 
 @dataclass(frozen=True)
@@ -85,6 +80,7 @@ def blend(
     """Blend the tuned rows of RUN, and say whether that beats the best of them on the test parts.
 
     Nothing is fitted: the weights come from the answers of the best trials on the validation parts.
+    What comes out is kept in RUN as blends.json, and the next report of RUN shows it.
     """
     for module in plugin or []:
         import_plugin(module)
@@ -97,10 +93,14 @@ def blend(
     for group in _group_members(members):
         blends.append(_blend_group(run, group, data))
     if json_file is not None:
-        content = [asdict(each) for each in blends]
+        content = [each.model_dump(mode="json") for each in blends]
         text = json.dumps(content, indent=1, allow_nan=False)
         write_atomically(json_file, f"{text}\n".encode())
-    _print_blends(open_console(soft_wrap=True), blends)
+
+    console = open_console(soft_wrap=True)
+    _print_blends(console, blends)
+    path = write_blends(directory, blends)
+    console.print(f"kept as {path}, which {command_to_type('report')} shows", markup=False)
     return FINE
 
 
@@ -221,7 +221,7 @@ def _blend_group(run: Run, members: Sequence[Member], data: Dataset) -> Blend:
     bootstrap = bootstrap_users(metric, shares_of_rows)
     losses = [metric.loss(value) for value in bootstrap.values]
     best = 1 + int(np.argmin(losses[1:]))
-    p_value = bootstrap.p_value(0, best)
+    p_value = float(bootstrap.pairwise_p_values[0, best])
     return Blend(
         row=f"blend[{'+'.join(member.row for member in members)}]",
         kind=kind,
@@ -234,6 +234,7 @@ def _blend_group(run: Run, members: Sequence[Member], data: Dataset) -> Blend:
         difference=bootstrap.difference(0, best),
         p_value=p_value,
         beats_best=bool(losses[0] < losses[best] and p_value < LEVEL),
+        answers=[test.answers or "" for member in members for test in member.tests],
     )
 
 
@@ -351,9 +352,12 @@ def blend_lists(lists: Sequence[NDArray[np.int32]], weights: Doubles) -> NDArray
 
 
 def _parts_of(record: Record, data: Dataset) -> tuple[Ratings, Ratings]:
-    """What the cell was trained and judged on."""
-    train_rows, test_rows = divide(data, *division_of(record.cell))
-    return data.ratings.take(train_rows), data.ratings.take(test_rows)
+    """What the bench knew when it asked, with what was told of new users, and what it asked."""
+    division = division_of(record.cell)
+    train_rows, test_rows = divide(data, *division)
+    history_rows = rows_of_histories(data, *division)
+    known = data.ratings.take(np.concatenate([train_rows, history_rows]))
+    return KnownRatings.of(known, len(history_rows)), data.ratings.take(test_rows)
 
 
 def _answers_of(run: Run, record: Record) -> Answers:

@@ -2,10 +2,12 @@
 
 `api` runs `Searches`: these say which cells they want measured next and are told the records, so
 that trials are ordinary cells. Planning comes in for the budget and for what there is to tune,
-reports and verification for the `History` that a run keeps of its searches. Nothing is measured
+reports and verification for the `History` that a run keeps of its searches, and for
+its `Blend`s. Nothing is measured
 here.
 """
 
+from recbench.benchmarks.tuning.blends import Blend, read_blends, write_blends
 from recbench.benchmarks.tuning.budget import TuningBudget, parse_budget
 from recbench.benchmarks.tuning.design import TuningDesign
 from recbench.benchmarks.tuning.found_values import (
@@ -35,6 +37,7 @@ from recbench.benchmarks.tuning.spaces import Dimension, find_space
 __all__ = [
     "FILE",
     "SHIPPED",
+    "Blend",
     "Dimension",
     "FoundValues",
     "History",
@@ -52,8 +55,10 @@ __all__ = [
     "find_space",
     "find_trials",
     "parse_budget",
+    "read_blends",
     "read_found_values",
     "read_histories",
     "shipped_names",
+    "write_blends",
     "write_histories",
 ]

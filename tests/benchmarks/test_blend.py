@@ -10,12 +10,18 @@ from typer.testing import CliRunner, Result
 
 from recbench import datasets
 from recbench.benchmarks.api import Settings, find_run, measure_plan, parse_limits
+from recbench.benchmarks.behave import measure_behaviour, perturb_histories
 from recbench.benchmarks.blend import Kind, blend, blend_lists, choose_weights, find_members
 from recbench.benchmarks.console.command_line import application
-from recbench.benchmarks.metrics import Evaluation
+from recbench.benchmarks.metrics import Evaluation, find_metric
 from recbench.benchmarks.planning import Request, check_request
 from recbench.benchmarks.records import Run
-from recbench.benchmarks.tuning import find_trials
+from recbench.benchmarks.tuning import find_trials, read_blends
+from recbench.benchmarks.tuning.blends import BLENDS_FILE
+from recbench.datasets.foundation import UsageError
+from recbench.reports.build import build
+from recbench.reports.results import Results
+from recbench.reports.sections.occasional.blends import blends as describe_blends
 
 RATERS = ("als", "user-item-bias")
 RANKERS = ("ease", "item-knn")
@@ -26,6 +32,22 @@ def tuned(ratings_file: Path, own_data: Path, tmp_path_factory: pytest.TempPathF
     name = f"table:{ratings_file}"
     request = Request(name, algorithms=RATERS + RANKERS, split="holdout", folds=2, tune="2")
     out = tmp_path_factory.mktemp("tuned") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECBENCH_DATA", str(own_data))
+        settings = Settings(find_run(name, out), parse_limits("60s", None, None), debug=True)
+        measure_plan(check_request(request), settings, "a test")
+    return Run(out)
+
+
+@pytest.fixture(scope="module")
+def of_new_users(
+    ratings_file: Path, own_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    """A tuned run whose tested users are in no training part."""
+    name = f"table:{ratings_file}"
+    split = "new-users[share=.3,given=.7]"
+    request = Request(name, algorithms=RATERS + RANKERS, split=split, tune="2")
+    out = tmp_path_factory.mktemp("new-users") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECBENCH_DATA", str(own_data))
         settings = Settings(find_run(name, out), parse_limits("60s", None, None), debug=True)
@@ -139,3 +161,71 @@ def test_what_cannot_be_blended_is_refused(tuned: Run, ratings_file: Path, tmp_p
     untuned = call(tmp_path)
     assert untuned.exit_code == 2
     assert "run again with --tune 20" in " ".join(untuned.output.split())
+
+
+@pytest.mark.parametrize("split", ["holdout", "new-users"])
+def test_a_report_has_the_blends_as_rows_until_its_records_change(
+    request: pytest.FixtureRequest, tmp_path: Path, split: str
+) -> None:
+    run: Run = request.getfixturevalue("tuned" if split == "holdout" else "of_new_users")
+    copy = Run(tmp_path / "copy")
+    shutil.copytree(run.directory, copy.directory)
+    (copy.directory / BLENDS_FILE).unlink(missing_ok=True)
+    assert describe_blends(Results.read(copy.directory)) is None
+
+    result = call(copy.directory)
+    assert result.exit_code == 0, result.output
+    assert f"kept as {copy.directory / BLENDS_FILE}" in result.output.replace("\n", "")
+    ratings, lists = read_blends(copy.directory)
+    # a member is worth what the run's own record says
+    for blended, column in ((ratings, "rmse"), (lists, "ndcg@10")):
+        of_member = [
+            record.metrics[column] or 0.0
+            for record in copy.records()
+            if record.cell.row == f"{blended.best_member} (tuned)"
+        ]
+        assert blended.best_value == pytest.approx(np.mean(of_member), abs=1e-6)
+
+    build(copy.directory, out=tmp_path / "out", sections=["blends"])
+    report = (tmp_path / "out" / "report.md").read_text().replace("\\", "")
+    for blended in (ratings, lists):
+        (line,) = [line for line in report.splitlines() if line.startswith(f"| {blended.row} |")]
+        assert f"| {blended.value:.4f}<br>" in line
+        assert f"| {blended.best_value:.4f}<br>{blended.best_member} |" in line
+        _, low, high = blended.difference
+        losses = [find_metric(blended.column).loss(end) for end in (low, high)]
+        assert blended.beats_best == (max(losses) < 0)
+    assert "fitted to the answers of the best trials on the validation part" in report
+
+    # other records than those that were blended
+    file = json.loads((copy.directory / BLENDS_FILE).read_text())
+    file["blends"][0]["answers"][0] = "0" * 64
+    (copy.directory / BLENDS_FILE).write_text(json.dumps(file))
+    build(copy.directory, out=tmp_path / "stale", sections=["blends"])
+    stale = (tmp_path / "stale" / "report.md").read_text().replace("\\", "")
+    assert "There are blends of other records" in stale
+    assert ratings.row not in stale and lists.row in stale
+
+
+def test_a_damaged_file_of_blends_is_named(tmp_path: Path) -> None:
+    (tmp_path / BLENDS_FILE).write_text("{}")
+    with pytest.raises(UsageError, match=r"blends\.json cannot be read.*blend again"):
+        read_blends(tmp_path)
+
+
+def test_the_behaviour_of_tuned_rows_to_new_users_is_described(
+    of_new_users: Run, ratings_file: Path
+) -> None:
+    """Who is perturbed are the new users, by what is told of them."""
+    data = datasets.load(f"table:{ratings_file}")
+    (record,) = [one for one in of_new_users.records() if one.cell.row == "ease (tuned)"]
+    changes = perturb_histories(record, data)
+    assert record.fold is not None and len(changes) <= (record.fold.cold_users or 0)
+    assert 0 < changes.mean() < 1
+
+    described = measure_behaviour(of_new_users, data)
+    rows = {behaviour.row for behaviour in described}
+    assert {"ease (tuned)", "als (tuned)", "ease"} <= rows
+    assert {behaviour.n_users for behaviour in described if behaviour.measure == "gini"} <= set(
+        range(1, 1 + (record.fold.cold_users or 0))
+    )
