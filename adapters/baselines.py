@@ -46,7 +46,7 @@ class Random(Recommender):
         return np.float32(lowest) + np.float32(highest - lowest) * shares
 
     def fold_in(self, ratings: Ratings) -> Floats:
-        """As many draws; in place of the index of a new user stands a hash of the rated items."""
+        """Random numbers, with a hash of the told items in place of the user's index."""
         bits = mix_bits(ratings.items.astype(np.uint64) + np.uint64(1)) >> np.uint64(33)
         hashes = np.zeros(ratings.n_users, np.uint64)
         np.bitwise_xor.at(hashes, ratings.users, bits)
@@ -75,7 +75,7 @@ class GlobalMean(Recommender):
         return np.full(len(users), self.mean_, np.float32)
 
     def fold_in(self, ratings: Ratings) -> Floats:
-        """The same number for new users."""
+        """The same number for everybody, whatever is told."""
         return np.full((ratings.n_users, ratings.n_items), self.mean_, np.float32)
 
 
@@ -93,7 +93,7 @@ class _ByItem(Recommender):
         return np.tile(self.scores_, (len(users), 1))
 
     def fold_in(self, ratings: Ratings) -> Floats:
-        """The same row for every new user, whatever the ratings."""
+        """The same scores for everybody, whatever is told."""
         return np.tile(self.scores_, (ratings.n_users, 1))
 
 
@@ -161,7 +161,7 @@ class UserMean(Recommender):
         return (self.mean_ + offset).astype(np.float32)
 
     def fold_in(self, ratings: Ratings) -> Floats:
-        """The means of the new users, once for each item."""
+        """The mean of what is told, once for each item."""
         return np.repeat(self._means_of(ratings)[:, None], ratings.n_items, axis=1)
 
     def score(self, users: Indices, items: Indices) -> Floats:
@@ -248,7 +248,7 @@ class UserItemBias(Recommender):
         return _shrink_means(without_items, ratings.users, ratings.n_users, self.damping_users)
 
     def fold_in(self, ratings: Ratings) -> Floats:
-        """The biases of new users by the closed form of the last half step, the items' fixed."""
+        """The user's bias in closed form, that of the last half step, the items' fixed."""
         user_biases = self._solve_users(ratings, ratings.values - self.mean_)
         scores = self.mean_ + user_biases[:, None] + self.item_biases_
         return scores.astype(np.float32)

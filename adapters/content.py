@@ -87,7 +87,7 @@ class TfidfContent(ScoresWholeRows):
         return self._compare_profiles(self.weights_[users])
 
     def fold_in(self, ratings: Ratings) -> Floats:
-        """The same for new users: what items are about is known without them."""
+        """Cosines of all texts with the profile of the told items' texts, as for everybody."""
         return self._compare_profiles(self._weigh_ratings(ratings))
 
     def _compare_profiles(self, weights: csr_matrix) -> Floats:

@@ -124,11 +124,14 @@ def _ranks_whole_catalogue(results: Results) -> ChecklistAnswer:
 
 
 def _leaves_out_training_items(results: Results) -> ChecklistAnswer:
+    why = "by construction: the user's training items are no candidates"
+    if results.asks_new_users:
+        why = "by construction: new users have none, and what is told of them is no candidate"
     return _shows_no_protocol(
         results,
         "all",
         why_not="they stay among the candidates in {columns}, under names that say so",
-        why="by construction: the user's training items are no candidates",
+        why=why,
     )
 
 
@@ -172,9 +175,12 @@ def _favours_no_ties(results: Results) -> ChecklistAnswer:
 
 def _averages_all_folds(results: Results) -> ChecklistAnswer:
     evidence = "by construction: the mean of all planned folds is shown, never the best"
-    failed = [row.name for row in results.rows if row.failures]
+    silent = [row for row in results.rows if row.cannot_fold_in]
+    if silent:
+        evidence += f"; {words.count(len(silent), 'row')} cannot answer new users and have no mean"
+    failed = [row for row in results.rows if row.failures and not row.cannot_fold_in]
     if failed:
-        evidence += f"; {words.listed(failed)} lack a fold and have no mean"
+        evidence += f"; {_list_names(failed)} lack a fold and have no mean"
     return ChecklistAnswer(True, evidence)
 
 
@@ -182,6 +188,8 @@ def _hides_test_part(results: Results) -> ChecklistAnswer:
     evidence = "by construction: an algorithm is given the training part alone"
     if all(record.environment.apart for record in results.records if record.status == "ok"):
         evidence += ", in a process that holds no test rating"
+    if results.asks_new_users:
+        evidence += "; of new users it is told the histories, with the questions"
     return ChecklistAnswer(True, f"{evidence}; Python opens no file of the data while it runs")
 
 
@@ -203,7 +211,8 @@ def _hides_future(results: Results) -> ChecklistAnswer:
     by_time = sorted(other for other in others if order_in_time(other) == "all")
     if by_time:
         return ChecklistAnswer(True, f"{evidence}; split {words.listed(by_time)} stands beside it")
-    return ChecklistAnswer(False, f"{evidence}; --also-split time shows what remains without")
+    other = words.split_by_time(results)
+    return ChecklistAnswer(False, f"{evidence}; --also-split {other} shows what remains without")
 
 
 def _describe_order(split: str) -> str:
@@ -221,8 +230,8 @@ def _judges_differences(results: Results) -> ChecklistAnswer:
     if column in results.certainty:
         return ChecklistAnswer(
             True,
-            "paired bootstrap over users with Holm's correction; deviations over folds are named "
-            "as such",
+            "paired bootstrap over users, corrected for all pairs of rows; deviations over folds "
+            "are named as such",
         )
 
     why = results.unknown(column) if column else "no metric is shown"
@@ -270,7 +279,7 @@ def _timed_alone(results: Results) -> ChecklistAnswer:
 
     evidence = (
         "one cell at a time, each in a process of its own; the processor worked in "
-        f"{1 - max(waits):.0%} of the time or more"
+        f"{_describe_busy_share(1 - max(waits))}"
     )
     loads = [record.environment.load for record in ran if record.environment.load is not None]
     if loads:
@@ -278,6 +287,12 @@ def _timed_alone(results: Results) -> ChecklistAnswer:
     else:
         evidence += "; the load of the machine was not recorded"
     return ChecklistAnswer(True, evidence)
+
+
+def _describe_busy_share(share: float) -> str:
+    """Such as `at least 97% of the time`."""
+    text = f"{share:.0%}"
+    return "all of the time" if text == "100%" else f"at least {text} of the time"
 
 
 def _list_doubts_of_times(results: Results) -> list[str]:
@@ -339,7 +354,8 @@ def _repeats_numbers(results: Results) -> ChecklistAnswer:
     unchecked = []
     for row in results.rows:
         certificates = [record.determinism for record in row.records if record.determinism]
-        if not certificates:
+        has_run = any(record.status == "ok" for record in row.records)
+        if has_run and not certificates:
             unchecked.append(row.name)
         if any(certificate.repeatability == "not deterministic" for certificate in certificates):
             varying.append(row.name)

@@ -19,8 +19,20 @@ from recbench.benchmarks.certainty import (
     read_user_shares,
 )
 from recbench.benchmarks.metrics import STANDARD, Metric, find_metric, parse_column
-from recbench.benchmarks.records import Record, Run, RunDescription, Serving, group_by_role
-from recbench.benchmarks.splits import filter_of_split, is_seeded, share_of_growth
+from recbench.benchmarks.records import (
+    Record,
+    Run,
+    RunDescription,
+    Serving,
+    describe_fold_in,
+    group_by_role,
+)
+from recbench.benchmarks.splits import (
+    asks_new_users,
+    filter_of_split,
+    is_seeded,
+    share_of_growth,
+)
 from recbench.benchmarks.tuning import History, read_histories
 from recbench.command import command_to_type
 from recbench.datasets.foundation import UsageError
@@ -40,6 +52,9 @@ ABOUT = (
 
 # The row that predicts the mean of the training part for every pair: what an error has to beat.
 CONSTANT = "global-mean"
+
+# Of the reason why a row without `fold_in` is skipped where users are new.
+UNSEEN = "has not seen"
 
 # Of two errors: what rounding makes of equal ones.
 SAME = 1e-6
@@ -65,6 +80,7 @@ class Row:
     origin: Origin | None = None
     # Where the values come from that were given, see `--parameters`; None: nobody says.
     values_from: Origin | None = None
+    how_it_folds_in: str = ""  # how it answers a new user, in words; empty: not said
 
     @property
     def given(self) -> list[str]:
@@ -113,6 +129,14 @@ class Row:
             return None
         n_epochs = self.records[0].cell.parameters.get(self.epochs_hyperparameter)
         return n_epochs if isinstance(n_epochs, int) else None
+
+    @property
+    def cannot_fold_in(self) -> bool:
+        """Whether it was skipped because it cannot answer users that it has not seen."""
+        return any(
+            record.status == "skipped" and UNSEEN in (record.reason or "")
+            for record in self.records
+        )
 
     @cached_property
     def failures(self) -> tuple[Record, ...]:
@@ -356,6 +380,9 @@ class Results:
             if described is not None and described.says("origin"):
                 origin = described.origin
             values_from = described.values_from if described is not None else None
+            how = describe_fold_in(adapter) if adapter else ""
+            if described is not None and described.says("folds_in"):
+                how = described.folds_in or ""
             main, initialisations, elsewhere = map(tuple, group_by_role(records))
             also: list[Record] = []
             behind_filters: list[Record] = []
@@ -379,6 +406,7 @@ class Results:
                     epochs_hyperparameter=epochs,
                     origin=origin,
                     values_from=values_from,
+                    how_it_folds_in=how,
                 )
             )
         order = list(dict.fromkeys(row.family for row in rows))
@@ -411,13 +439,28 @@ class Results:
         return [row for row in self.rows if row is not self.oracle]
 
     @cached_property
+    def compared(self) -> list[Row]:
+        """The contestants that ran to the end on all planned folds: they alone have means."""
+        return [row for row in self.contestants if not row.failures]
+
+    @property
+    def asks_new_users(self) -> bool:
+        """Whether the users of the test part are in no training part of the main split."""
+        return asks_new_users(self.records[0].cell.split)
+
+    @property
+    def has_one_fold(self) -> bool:
+        """Whether every mean is that of a single fold."""
+        return all(len(row.records) == 1 for row in self.rows)
+
+    @cached_property
     def defaults(self) -> DefaultsByOrigin:
-        """The contestants by where the values of their hyperparameters come from.
+        """The rows that are compared by where the values of their hyperparameters come from.
 
         Without the rows that are there tuned, too, under a budget that was the same for all.
         """
         by_origin = DefaultsByOrigin([], [], [], [], [])
-        for row in self.contestants:
+        for row in self.compared:
             is_told_apart = row.is_tuned or row.name in self.fairly_tuned
             if not row.records[0].cell.parameters or is_told_apart:
                 continue
@@ -594,11 +637,11 @@ class Certainty:
 
     @property
     def tied(self) -> list[Row]:
-        """The best row, and those not significantly different from it after Holm's correction."""
+        """The best row, and those not significantly different from it, all pairs tested."""
         return [self.rows[index] for index in self.bootstrap.tied_with_best]
 
     def worse_than(self, row: Row) -> list[Row]:
-        """The rows significantly worse than `row`, which the data have not chosen."""
+        """The rows significantly worse than `row`, all pairs tested."""
         places = self.bootstrap.rows_worse_than(self.rows.index(row))
         return [self.rows[place] for place in places]
 
@@ -609,7 +652,8 @@ class Certainty:
         return [int(place) for place in np.argsort(losses, kind="stable")]
 
     def difference(self, row: Row, other: Row) -> tuple[float, float, float] | None:
-        """Value of `row` - value of `other`, and the two ends of its 95 % interval.
+        """Value of `row` - value of `other`, and the two ends of its 95 % interval, which is
+        adjusted for all pairs.
 
         None if the answers of either are missing.
         """

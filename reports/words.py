@@ -8,10 +8,12 @@ import math
 import re
 import shlex
 from collections.abc import Iterable
+from inspect import signature
 
 from markupsafe import Markup
 
 from recbench.benchmarks.records import TUNED
+from recbench.benchmarks.splits import SPLITS, asks_new_users
 from recbench.datasets.foundation import (
     LONGEST_TEXT,
     Bounds,
@@ -22,6 +24,7 @@ from recbench.datasets.foundation import (
     format_seconds,
     longest_run_of_ticks,
     make_legible,
+    parse_spec,
 )
 from recbench.reports.fold_spread import Spread
 from recbench.reports.results import Results, Row
@@ -241,11 +244,23 @@ def verify_command(results: Results) -> str:
     return f"{verify} DIR --rerun KEY"
 
 
+def count_compared(results: Results) -> str:
+    """`48 recommenders`, or `19 of 48 recommenders` where the others have no mean."""
+    n_planned = len(results.contestants)
+    n_compared = len(results.compared)
+    planned = count(n_planned, "recommender")
+    return planned if n_compared == n_planned else f"{n_compared} of {planned}"
+
+
+def over_folds(results: Results, words_for_several: str) -> str:
+    """`words_for_several`, such as ` over the folds`; nothing where there is one fold."""
+    return "" if results.has_one_fold else words_for_several
+
+
 def title(results: Results) -> str:
     """What the report is called; the word SIMULATED is part of it where the data are."""
-    n = len(results.contestants)
-    done = "compared" if n > 1 else "measured"
-    name = f"{results.about.data.name}: {count(n, 'recommender')} {done}"
+    done = "compared" if len(results.contestants) > 1 else "measured"
+    name = f"{results.about.data.name}: {count_compared(results)} {done}"
     return f"{name} (SIMULATED data)" if results.simulated else name
 
 
@@ -266,6 +281,44 @@ def split(results: Results) -> str:
     seeds = sorted({cell.split_seed for cell in cells})
     noun = "seed" if len(seeds) == 1 else "seeds"
     return f"{described}, {noun} {listed(map(str, seeds))}"
+
+
+def split_by_time(results: Results) -> str:
+    """The split to lay beside a random one, which leaves the future out."""
+    return "new-users-by-time" if results.asks_new_users else "time"
+
+
+def explain_split(spec: str) -> str:
+    """What a split of new users holds out and tells, in words; empty for every other split.
+
+    >>> explain_split("new-users[given=0.8,share=0.25]")
+    "25% of the users are held out whole; 80% of each one's ratings are told, the rest are tested"
+    """
+    name, given = parse_spec(spec)
+    if not asks_new_users(spec):
+        return ""
+
+    parameters = signature(SPLITS[name].divide).parameters.values()
+    values = {each.name: each.default for each in parameters} | given
+    match name:
+        case "new-users":
+            return (
+                f"{100 * float(values['share']):g}% of the users are held out whole; "
+                f"{100 * float(values['given']):g}% of each one's ratings are told, the rest are "
+                "tested"
+            )
+        case "new-users-by-time":
+            return (
+                f"users whose first rating comes at the moment {values['at']} or later are held "
+                f"out whole; the first {values['given']} ratings of each are told, the rest are "
+                "tested"
+            )
+        case "liang-2018":
+            return (
+                f"{int(values['users']):,} users with five likes or more are held out whole; four "
+                "fifths of each one's likes are told, the rest are tested"
+            )
+    return "users are held out whole; some of their ratings are told, the rest are tested"
 
 
 def interval(results: Results, row: Row, column: str) -> Bounds | None:

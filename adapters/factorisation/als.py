@@ -91,7 +91,7 @@ class ALS(Factorised):
         self._keep_factors(data, users, items)
 
     def fold_in(self, ratings: Ratings) -> Floats:
-        """One more half step for the new users, exact, with factors and biases of items fixed.
+        """One half step in closed form: the user's factors and bias, those of the items fixed.
 
         It is not the last one that `fit` makes, which is that of the items. Without ratings: as a
         user without any in training.

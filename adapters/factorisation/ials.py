@@ -80,7 +80,7 @@ class IALS(LearnsFromLikes, Factorised):
         self.products_ = items.T @ items
 
     def fold_in(self, ratings: Ratings) -> Floats:
-        """One more half step for the new users, exact, with the factors of the items as they are.
+        """One half step in closed form: the user's factors, those of the items fixed.
 
         It is not the last one that `fit` makes, which is that of the items.
         """

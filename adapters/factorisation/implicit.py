@@ -95,9 +95,10 @@ class ImplicitALS(_Implicit):
         self.products_ = items.T @ items
 
     def fold_in(self, ratings: Ratings) -> Floats:
-        """A half step for the new users, exact also with `use_cg`, the items' factors fixed.
+        """One half step in closed form: the user's factors, those of the items fixed.
 
-        It is what the library's `recalculate_user` computes, in double precision.
+        Exact also with `use_cg`; it is what the library's `recalculate_user` computes, in double
+        precision.
         """
         likes = self.profiles_of(ratings)
         items = self.Q_.astype(np.float64)

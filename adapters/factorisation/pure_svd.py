@@ -60,7 +60,7 @@ class PureSVD(Factorised):
         self.P_ = np.asarray(data @ self.Q_, np.float32)
 
     def fold_in(self, ratings: Ratings) -> Floats:
-        """r_u Q Q', the projection of a new user's row, exactly as for those in training."""
+        """Projection: r_u Q Q' of the row of what is told, as for the users in training."""
         factors = np.asarray(self._matrix_of(ratings) @ self.Q_, np.float32)
         return np.asarray(factors @ self.Q_.T, np.float32)
 

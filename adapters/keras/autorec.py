@@ -30,9 +30,11 @@ class KerasAutoRec(Product):
     vectors that learns from the squared errors of known ratings plus regularisation / 2 (|W|^2 +
     |V|^2). 500 sigmoid units and a linear output are the paper's; ratings are stars from 1 on, so
     that none is mistaken for an unknown one. Default epochs and regularisation were chosen on
-    held-out ratings of MovieLens 100k for Adam; the paper has resilient propagation. A user unseen
-    in training gets the mean user's weights and an unseen item the mean hidden units: in effect the
-    item's, or the user's, mean. Rating vectors are dense, so data are limited by users times items.
+    held-out ratings of MovieLens 100k for Adam; the paper has resilient propagation. A user of whom
+    no rating is known gets the mean user's weights and an unseen item the mean hidden units: in
+    effect the item's, or the user's, mean. A new user with a history gets weights of their own, by
+    ridge regression on the hidden units. Rating vectors are dense, so data are limited by users
+    times items.
     `min_batches` is 1: an epoch is a pass over items, not ratings.
     """
 
@@ -156,10 +158,10 @@ class KerasAutoRec(Product):
         return of_users, of_items
 
     def fold_in(self, ratings: Ratings) -> Floats:
-        """The output weights and bias that are best for each new user, the hidden units fixed.
+        """Ridge regression of what is told on the hidden units of the items, which stay fixed.
 
-        In closed form: ridge regression of the user's ratings on the hidden units of the items,
-        with regularisation / 2 |v|^2 and a free bias. Without ratings the mean user's.
+        It gives the best output weights and bias of each new user in closed form, with
+        regularisation / 2 |v|^2 and a free bias. Without ratings the mean user's.
         """
         hidden = self.Q_[:, :-1].astype(np.float64)
         penalty = self.regularisation / 2

@@ -239,7 +239,7 @@ class _AlikeUsers(ScoresWholeRows):
         return self._predict_ratings(self.neighbours_[users], self.means_[users])
 
     def fold_in(self, ratings: Ratings) -> Floats:
-        """The same for new users, whose neighbours are among the users of the training part.
+        """Neighbours of what is told, by cosine, among the users of the training part.
 
         Exactly what a fit to the training part and one new user says of that one, as long as
         somebody in training has rated each of the items.

@@ -103,7 +103,7 @@ class ItemItem(ScoresWholeRows):
         return self._score_profiles(self.X_[users])
 
     def fold_in(self, ratings: Ratings) -> Floats:
-        """The same from the profiles of new users; the weights stay."""
+        """History times matrix: the profile of what is told, times the item weights of the fit."""
         return self._score_profiles(self.profiles_of(ratings))
 
     @abstractmethod

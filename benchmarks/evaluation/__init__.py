@@ -14,6 +14,7 @@ from recbench.benchmarks.evaluation.cell_metrics import (
     complete_predictions,
     compute_metrics,
 )
+from recbench.benchmarks.evaluation.known import KnownRatings
 from recbench.benchmarks.evaluation.numbers import Numbers, evaluate_answers
 from recbench.benchmarks.evaluation.questions import (
     Answers,
@@ -32,6 +33,7 @@ __all__ = [
     "Answers",
     "CellMetrics",
     "DivergedError",
+    "KnownRatings",
     "Numbers",
     "RawScores",
     "Slice",

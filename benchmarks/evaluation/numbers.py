@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recbench.benchmarks.evaluation.cell_metrics import CellMetrics, compute_metrics
+from recbench.benchmarks.evaluation.known import KnownRatings
 from recbench.benchmarks.evaluation.questions import Answers
 from recbench.benchmarks.evaluation.raw_scores import RawScores, describe_raw_scores
 from recbench.benchmarks.evaluation.slices import Slice, compute_slices
@@ -36,8 +37,8 @@ def evaluate_answers(
     """Every metric of a cell, every user's share in it, and the slices, from its raw answers.
 
     `train` and `test` are the parts of its fold, `predicts` is what its algorithm says of itself.
-    Where users are new, what was told of them stands in `train` too. The slices are made at the
-    first cutoff of `evaluation`.
+    Where users are new, what was told of them stands in `train` too, which then are `KnownRatings`.
+    The slices are made at the first cutoff of `evaluation`.
     """
     predicts_ratings = predicts == "ratings"
     scored = compute_metrics(
@@ -45,8 +46,20 @@ def evaluate_answers(
     )
 
     first_cutoff = evaluation.ks[0]
+    histories = None
+    learned_from = train
+    if isinstance(train, KnownRatings) and train.n_told:
+        histories = train.histories
+        learned_from = train.training
+
     slices = compute_slices(
-        answers, scored, train, test, first_cutoff, predicts_ratings=predicts_ratings
+        answers,
+        scored,
+        learned_from,
+        test,
+        first_cutoff,
+        predicts_ratings=predicts_ratings,
+        histories=histories,
     )
     raw_scores = describe_raw_scores(answers.scores, train, test, predicts)
     return Numbers(scored, slices, raw_scores)

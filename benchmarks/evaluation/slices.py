@@ -1,6 +1,7 @@
 """For whom the numbers hold: metrics of groups of users, by activity, and of items, by popularity.
 
-Activity and popularity are counted in ratings of the training part.
+Activity and popularity are counted in ratings of the training part; the activity of new users, who
+have none there, in what is told of them.
 """
 
 from collections.abc import Callable
@@ -38,9 +39,11 @@ class Slice(BaseModel):
 
     kind: Literal["users", "items"]
     group: str
-    lowest: int | None = None  # training ratings of who has the fewest of them
+    lowest: int | None = None  # ratings, as `counted`, of who has the fewest of them
     highest: int | None = None
     size: int = 0  # users or items in the group
+    # What is counted of users: where they are new, those who are tested, by what is told of them
+    counted: Literal["training", "told"] = "training"
     n_test: int = 0  # test ratings
     fallback: float | None = None  # which part of these got the training mean
     rmse: float | None = None
@@ -71,8 +74,12 @@ def compute_slices(
     k: int,
     *,
     predicts_ratings: bool,
+    histories: Ratings | None = None,
 ) -> list[Slice]:
     """Four groups of users by activity, then four groups of items by popularity.
+
+    Where users are new, `histories` are what is told of them: then groups are of the users who are
+    tested, by how much that is, and nobody else is counted.
 
     A slice says its `kind` and `group`; the fewest and the most training ratings in it (`lowest`,
     `highest`; None if it is empty); how many users or items it has (`size`) and how many test
@@ -84,12 +91,19 @@ def compute_slices(
     """
     n_ratings_of_user = np.bincount(train.users, minlength=train.n_users)
     n_ratings_of_item = np.bincount(train.items, minlength=train.n_items)
+    is_counted = np.ones(train.n_users, bool)
+    if histories is not None:
+        is_counted = np.bincount(test.users, minlength=train.n_users) > 0
+        n_told_of_user = np.bincount(histories.users, minlength=train.n_users)
+        n_ratings_of_user = np.where(is_counted, n_told_of_user, 0)
 
     # Thirds of the users, but of the ratings of items: the head is few items with many ratings.
     group_of_user = group_by_thirds(n_ratings_of_user, n_ratings_of_user > 0)
     group_of_item = group_by_thirds(n_ratings_of_item, n_ratings_of_item)
 
-    slices = _slice_users(metrics, group_of_user, n_ratings_of_user, k)
+    slices = _slice_users(metrics, group_of_user, n_ratings_of_user, is_counted, k)
+    if histories is not None:
+        slices = [part.model_copy(update={"counted": "told"}) for part in slices]
     slices += _slice_items(
         answers,
         group_of_item,
@@ -127,6 +141,7 @@ def _slice_users(
     metrics: CellMetrics,
     group_of_user: NDArray[np.int64],
     n_ratings_of_user: NDArray[np.int64],
+    is_counted: NDArray[np.bool_],
     k: int,
 ) -> list[Slice]:
     """The groups of users; each number is made from the users' own shares in it."""
@@ -153,7 +168,8 @@ def _slice_users(
 
     slices = []
     for group, name in enumerate(USERS):
-        lowest, highest, size = _measure_group(n_ratings_of_user[group_of_user == group])
+        is_member = is_counted & (group_of_user == group)
+        lowest, highest, size = _measure_group(n_ratings_of_user[is_member])
         slices.append(
             Slice(
                 kind="users",

@@ -15,7 +15,12 @@ from typing import Any
 import numpy as np
 
 from recbench.adapters.shared.units import Units
-from recbench.benchmarks.evaluation import collect_answers, evaluate_answers, suggest_remedy
+from recbench.benchmarks.evaluation import (
+    KnownRatings,
+    collect_answers,
+    evaluate_answers,
+    suggest_remedy,
+)
 from recbench.benchmarks.execution.job import Job
 from recbench.benchmarks.execution.measure import Stopwatch, Surroundings
 from recbench.benchmarks.execution.outcome import WITHOUT_LOG
@@ -51,6 +56,13 @@ class Fold:
     facts: FoldFacts
     known: Ratings  # what the bench knows when it asks: `train`, and the histories of new users
     histories: Ratings | None = None  # told with the questions; None: no user is new
+
+    def __post_init__(self) -> None:
+        # Numbers need to know which of the known ratings were told and which learned from. It is
+        # said here, since the lines that divide and ask are hashed into the keys of all cells.
+        if self.histories is not None:
+            known = KnownRatings.of(self.known, len(self.histories))
+            object.__setattr__(self, "known", known)
 
 
 def measure_cell(job: Job, subject: Subject | None = None) -> Record:

@@ -15,7 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters import available
-from recbench.benchmarks.evaluation import Answers, evaluate_answers, user_item_matrix
+from recbench.benchmarks.evaluation import (
+    Answers,
+    KnownRatings,
+    evaluate_answers,
+    user_item_matrix,
+)
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, column_name
 from recbench.benchmarks.records import Cell, Record, Run
 from recbench.benchmarks.splits import divide, rows_of_histories
@@ -237,7 +242,8 @@ def _evaluate_stale(run: Run, cells: Iterable[Cell], dataset: Dataset, source: s
     for division, group in itertools.groupby(by_division, division_of):
         train_rows, test_rows = divide(dataset, *division)
         history_rows = rows_of_histories(dataset, *division)
-        train = dataset.ratings.take(np.concatenate([train_rows, history_rows]))
+        known = dataset.ratings.take(np.concatenate([train_rows, history_rows]))
+        train = KnownRatings.of(known, len(history_rows))
         test = dataset.ratings.take(test_rows)
 
         for cell in group:

@@ -15,7 +15,11 @@ from recbench.benchmarks.records.csv_table import (
     write_table,
 )
 from recbench.benchmarks.records.custody import Custody, blame_cell
-from recbench.benchmarks.records.describe import describe_algorithms, describe_data
+from recbench.benchmarks.records.describe import (
+    describe_algorithms,
+    describe_data,
+    describe_fold_in,
+)
 from recbench.benchmarks.records.distributions import distributions_by_module, version_of
 from recbench.benchmarks.records.examples import (
     ENOUGH_TEST_RATINGS,
@@ -107,6 +111,7 @@ __all__ = [
     "csv_row",
     "describe_algorithms",
     "describe_data",
+    "describe_fold_in",
     "describe_schema",
     "distributions_by_module",
     "embed_records",

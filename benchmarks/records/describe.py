@@ -61,12 +61,21 @@ def describe_algorithms(cells: Iterable[Cell]) -> dict[str, AlgorithmDescription
                 family=adapter.family,
                 epochs_hyperparameter=adapter.epochs_hyperparameter,
                 origin=adapter.origin,
+                folds_in=describe_fold_in(adapter),
             )
             broken = create(cell.algorithm, cell.parameters).broken_law()
             if broken is not None:  # said only then, so that others stay what they were
                 description = description.replaced(broken_law=broken)
             descriptions[cell.row] = description
     return descriptions
+
+
+def describe_fold_in(adapter: type[Recommender]) -> str:
+    """How it answers a new user: the first sentence of its `fold_in`; empty if it has none."""
+    if not adapter.folds_in():
+        return ""
+    first, _, _ = (inspect.getdoc(adapter.fold_in) or "not described").partition("\n\n")
+    return " ".join(first.split()).removesuffix(".")
 
 
 def _describe_libraries(

@@ -222,6 +222,7 @@ class AlgorithmDescription(Facts):
     # which law of the contract it breaks with these hyperparameters, as its adapter says; written
     # only where there is one
     broken_law: str | None = None
+    folds_in: str | None = None  # how it answers a new user; empty: it cannot, None: older
 
 
 @dataclass(frozen=True)

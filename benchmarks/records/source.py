@@ -64,6 +64,7 @@ PARTS = {
 }
 NUMBERS = (
     f"{HARNESS}.evaluation.cell_metrics",
+    f"{HARNESS}.evaluation.known",
     f"{HARNESS}.evaluation.numbers",
     f"{HARNESS}.evaluation.slices",
     f"{HARNESS}.metrics.protocols",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recbench.adapters import available
 from recbench.benchmarks.certainty import SHARE_ARRAYS, find_blind_spots
-from recbench.benchmarks.evaluation import Answers, CellMetrics, evaluate_answers
+from recbench.benchmarks.evaluation import Answers, CellMetrics, KnownRatings, evaluate_answers
 from recbench.benchmarks.execution import describe_fold
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, find_metric
 from recbench.benchmarks.planning import DivisionId, division_of, find_misfits
@@ -75,7 +75,8 @@ def recompute_metrics(
         history_rows = rows_of_histories(dataset, *division)
         train = dataset.ratings.take(train_rows)
         test = dataset.ratings.take(test_rows)
-        known = dataset.ratings.take(np.concatenate([train_rows, history_rows]))
+        known_rows = np.concatenate([train_rows, history_rows])
+        known = KnownRatings.of(dataset.ratings.take(known_rows), len(history_rows))
         split, *_, inner = division
         is_cut = has_cuts(split) and not inner
         fold = describe_fold(train, train_rows, test, test_rows, history_rows, is_cut=is_cut)

@@ -28,6 +28,7 @@ from recbench.reports.answers.disagreement import (
 from recbench.reports.answers.headlines import headline_columns, primary_column
 from recbench.reports.answers.ranking import BestRows, RankedRow, rank_rows
 from recbench.reports.answers.sentences import summarise_run
+from recbench.reports.answers.short_histories import describe_short_histories
 from recbench.reports.answers.terminal import write_answers
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "describe_disagreement",
     "describe_disagreements",
     "describe_run",
+    "describe_short_histories",
     "headline_columns",
     "list_cautions",
     "list_claims",

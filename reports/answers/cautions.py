@@ -8,6 +8,7 @@ from recbench.benchmarks.splits import order_in_time
 from recbench.reports import words
 from recbench.reports.answers.claims import list_briefly
 from recbench.reports.answers.disagreement import describe_disagreements
+from recbench.reports.answers.short_histories import describe_short_histories
 from recbench.reports.results import Results, Row
 
 
@@ -26,13 +27,20 @@ def describe_run(results: Results) -> str:
     n_ok = len(results.records) - results.n_failures
     kind = "simulated ratings" if results.simulated else "ratings"
     facts = (
-        words.count(len(results.contestants), "recommender"),
+        words.count_compared(results) + (" compared" if results.n_failures else ""),
         f"{data.ratings:,} {kind} ({lowest:g} to {highest:g}) of "
         f"{words.count(data.users, 'user')} on {words.count(data.items, 'item')}",
-        words.split(results),
+        _name_split(results),
         f"{n_ok:,} of {words.count(len(results.records), 'cell')} ran",
     )
     return " · ".join(facts)
+
+
+def _name_split(results: Results) -> str:
+    """How the data were split; where users are new, in words too."""
+    explained = words.explain_split(results.records[0].cell.split)
+    name = words.split(results)
+    return f"{name} ({explained})" if explained else name
 
 
 def list_cautions(results: Results) -> list[Caution]:
@@ -73,7 +81,10 @@ def _find_failures(results: Results) -> Caution | None:
     verb = "is" if results.n_failures == 1 else "are"
     cells = words.count(len(results.records), "cell")
     text = f"{results.n_failures} of {cells} {verb} not ok."
-    failed = [row for row in results.rows if row.failures]
+    silent = [row for row in results.rows if row.cannot_fold_in]
+    if silent:
+        text += f" Skipped, since they cannot answer new users: {list_briefly(silent)}."
+    failed = [row for row in results.rows if row.failures and not row.cannot_fold_in]
     if failed:
         text += f" Without a mean: {list_briefly(failed)}."
     return Caution(text, "failures")
@@ -88,8 +99,8 @@ def _find_blind_spots(results: Results) -> Caution | None:
 
 def _describe_tuning(results: Results) -> Caution:
     """Whether rows are tuned, and whether they are on equal terms."""
-    rows = results.contestants
-    tunable = [row for row in rows if row.records[0].cell.parameters]
+    rows = results.compared
+    tunable = [row for row in results.contestants if row.records[0].cell.parameters]
     if not tunable:
         return Caution("No row has hyperparameters, so none is tuned.")
 
@@ -139,10 +150,22 @@ def _find_future(results: Results) -> Caution | None:
         return None
     order = order_in_time(results.records[0].cell.split)
     if order == "none":
+        if results.asks_new_users:
+            return Caution(
+                "Tested users are drawn at random: training parts hold other users' ratings from "
+                "after the tested ones, and nobody is new to the time.",
+                "new_users",
+            )
         return Caution("Folds are random: training parts hold ratings from after the tested ones.")
     if order == "user":
         return Caution("Other users' ratings from after the tested ones are in the training part.")
     return None
+
+
+def _find_short_histories(results: Results) -> Caution | None:
+    """Whether another row than the best leads where little is told of new users."""
+    texts = describe_short_histories(results)
+    return Caution(" ".join(texts), "slices") if texts else None
 
 
 def _find_other_order(results: Results) -> Caution | None:
@@ -176,6 +199,7 @@ FINDERS: tuple[Callable[[Results], Caution | None], ...] = (
     _find_blind_spots,
     _describe_tuning,
     _find_future,
+    _find_short_histories,
     _find_other_order,
     _find_contention,
     _find_hosts,

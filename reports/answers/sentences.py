@@ -40,12 +40,15 @@ def _describe_data(results: Results) -> str:
     data = results.about.data
     kind = "simulated ratings" if results.simulated else "ratings"
     lowest, highest = data.scale
+    explained = words.explain_split(results.records[0].cell.split)
+    if explained:
+        explained = f": {explained}"
 
     return (
-        f"{words.count(len(results.contestants), 'recommender')} on {data.name}: "
+        f"{words.count_compared(results)} on {data.name}: "
         f"{data.ratings:,} {kind} from {lowest:g} to {highest:g} by "
         f"{words.count(data.users, 'user')} of {words.count(data.items, 'item')}; "
-        f"{words.split(results)}."
+        f"{words.split(results)}{explained}."
     )
 
 
@@ -194,7 +197,7 @@ def _name_fastest(results: Results, column: str) -> list[str]:
 
     # Of rows that are equally fast the first one counts, so names are not compared.
     seconds, fastest = min(timed, key=lambda pair: pair[0])
-    duration = f"{words.duration(seconds)} on average over the folds"
+    duration = f"{words.duration(seconds)}{words.over_folds(results, ' on average over the folds')}"
     if len(timed) == 1:
         return [f"{fastest} takes {duration} for all phases."]
     return [f"Fastest of these {len(timed)} in all phases: {fastest}, with {duration}."]
@@ -210,8 +213,13 @@ def _summarise_failures(results: Results) -> list[str]:
 
     verb = "is" if results.n_failures == 1 else "are"
     sentences = [f"{results.n_failures} of {words.count(n_cells, 'cell')} {verb} not ok."]
-    failed = [row for row in results.rows if row.failures]
+    silent = [row for row in results.rows if row.cannot_fold_in]
+    failed = [row for row in results.rows if row.failures and not row.cannot_fold_in]
     failed_elsewhere = [row for row in results.rows if row.elsewhere.failures]
+    if silent:
+        names = _list_names(silent)
+        sentences.append(f"Skipped, because they cannot answer users they have not seen: {names}.")
+
     if failed:
         names = _list_names(failed)
         sentences.append(f"Without a mean, because a fold is missing: {names}.")

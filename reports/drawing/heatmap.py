@@ -21,6 +21,7 @@ from recbench.reports.words import (
     interval,
     megabytes,
     number,
+    over_folds,
     plus_minus,
 )
 
@@ -261,7 +262,8 @@ def accuracy_heatmap(results: Results) -> Heatmap:
             by_row[row.name].append(square)
 
     lines = _lines_of_rows(results, by_row)
-    return Heatmap("accuracy", "Mean over folds", columns, lines)
+    title = "Accuracy" if results.has_one_fold else "Mean over folds"
+    return Heatmap("accuracy", title, columns, lines)
 
 
 def _mean_squares(results: Results, column: str, metric: Metric) -> list[Square]:
@@ -349,7 +351,8 @@ def cost_heatmap(results: Results) -> Heatmap:
         for row, square in zip(results.rows, squares, strict=True):
             by_row[row.name].append(square)
 
-    title = "Time (mean over folds) and memory"
+    averaged = over_folds(results, " (mean over folds)")
+    title = f"Time{averaged} and memory"
     lines = _lines_of_rows(results, by_row)
     return Heatmap("cost", title, columns, lines)
 
@@ -360,7 +363,8 @@ def _time_squares(results: Results, phase: str) -> list[Square]:
     shades = scale_to_shades(times, log=True)
     squares = []
     for row, time, shade in zip(results.rows, times, shades, strict=True):
-        average = f"{row.name}, {phase}: {duration(time)} on average over the folds"
+        averaged = over_folds(results, " on average over the folds")
+        average = f"{row.name}, {phase}: {duration(time)}{averaged}"
         tip = f"{average}\n{_describe_samples(row, phase)}"
 
         # A time that should be a median, and is not, is marked.
@@ -381,8 +385,10 @@ def _cold_squares(results: Results) -> list[Square]:
     shades = scale_to_shades(times, log=True)
     squares = []
     for row, time, shade in zip(results.rows, times, shades, strict=True):
-        meaning = "the most of any fold" if time is not None else "not measured"
-        tip = f"{row.name}, {COLD_COSTS}: {duration(time)}, {meaning}"
+        meaning = over_folds(results, ", the most of any fold")
+        if time is None:
+            meaning = ", not measured"
+        tip = f"{row.name}, {COLD_COSTS}: {duration(time)}{meaning}"
         is_grey = row.contended and time is not None
         colour = None if is_grey else shade
         squares.append(Square(duration(time), tip, time, colour, grey=is_grey))
@@ -395,7 +401,8 @@ def _total_squares(results: Results) -> list[Square]:
     shades = scale_to_shades(times, log=True)
     squares = []
     for row, time, shade in zip(results.rows, times, shades, strict=True):
-        tip = f"{row.name}, {ALL_PHASES}: {duration(time)} on average over the folds"
+        averaged = over_folds(results, " on average over the folds")
+        tip = f"{row.name}, {ALL_PHASES}: {duration(time)}{averaged}"
         is_grey = row.contended and time is not None
         colour = None if is_grey else shade
         squares.append(Square(duration(time), tip, time, colour, grey=is_grey))

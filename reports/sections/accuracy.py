@@ -49,16 +49,27 @@ def accuracy(results: Results) -> list[Block]:
         HeatmapTable(
             drawn,
             picture_of_heatmap(results, drawn, "Error heatmap."),
-            "Mean of each metric over all planned folds; brighter is better, each column on its "
-            "own scale, where hopeless outliers share the last colour.",
+            f"{_name_values(results)}; brighter is better, each column on its own scale, where "
+            "hopeless outliers share the last colour.",
             tips="its folds",
         ),
         *_note_mixed_defaults(results),
         *_draw_ranks(results),
         *_describe_folds(results),
-        Heading("What are the means and their spread?"),
+        Heading(
+            "Where do hyperparameters come from?"
+            if results.has_one_fold
+            else "What are the means and their spread?"
+        ),
         _tabulate_spread(results),
     ]
+
+
+def _name_values(results: Results) -> str:
+    """What the numbers of the heatmap are."""
+    if results.has_one_fold:
+        return "Each metric on the one fold of this split"
+    return "Mean of each metric over all planned folds"
 
 
 def _note_mixed_defaults(results: Results) -> list[Block]:
@@ -69,7 +80,7 @@ def _note_mixed_defaults(results: Results) -> list[Block]:
     return [
         Note(
             f"Defaults that were tuned on these data: {names}. Those of other rows were not; the "
-            "last column of the means below says where each row's come from."
+            "last column of the table below says where each row's come from."
         )
     ]
 
@@ -188,6 +199,9 @@ def _describe_folds(results: Results) -> list[Block]:
 
     Nothing where there is none.
     """
+    if results.has_one_fold:
+        return []
+
     views: list[Block] = []
     for column in headline_columns(results):
         view = heatmap_by_fold(results, column)
@@ -218,6 +232,8 @@ def _tabulate_spread(results: Results) -> Table:
     heads.append(TableHead("folds"))
     heads.append(TableHead("hyperparameters", "text"))
 
+    if results.has_one_fold:
+        return _tabulate_origins(results)
     return Table(
         "Means and spread",
         "Mean ± fold deviation, and below it the lowest and the highest fold. The fold deviation "
@@ -228,6 +244,26 @@ def _tabulate_spread(results: Results) -> Table:
         tuple(heads),
         tuple(_spread_line(results, row) for row in results.rows),
     )
+
+
+def _tabulate_origins(results: Results) -> Table:
+    """Where each row's hyperparameters come from: all there is to add to the means of one fold."""
+    lines = []
+    for row in results.rows:
+        n_ran = TableCell(f"{0 if row.failures else 1} of 1")
+        lines.append(TableLine(RowName(row.name), (n_ran, _cell_of_origin(results, row))))
+    return Table(
+        "Hyperparameters",
+        "One fold was planned, so there is no spread over folds: the intervals above are over "
+        "users. The last column marks defaults that were tuned on these data.",
+        (TableHead("row", "text"), TableHead("folds"), TableHead("hyperparameters", "text")),
+        tuple(lines),
+    )
+
+
+def _cell_of_origin(results: Results, row: Row) -> TableCell:
+    mark = "tuned on these data" if row.was_tuned_on(results.about.data.name) else ""
+    return TableCell(row.defaults, mark)
 
 
 def _spread_line(results: Results, row: Row) -> TableLine:
@@ -243,8 +279,7 @@ def _spread_line(results: Results, row: Row) -> TableLine:
 
     n_folds = len(row.records)
     cells.append(TableCell(f"{n_folds - len(row.failures)} of {n_folds}"))
-    mark = "tuned on these data" if row.was_tuned_on(results.about.data.name) else ""
-    cells.append(TableCell(row.defaults, mark))
+    cells.append(_cell_of_origin(results, row))
     return TableLine(RowName(row.name), tuple(cells))
 
 

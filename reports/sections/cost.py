@@ -36,15 +36,18 @@ from recbench.reports.sections.registry import section, title_figure
 def cost(results: Results) -> list[Block]:
     """The heatmap of seconds and megabytes, and accuracy against the time they take."""
     drawn = cost_heatmap(results)
+    averaged = words.over_folds(results, ", mean over the folds")
+    phases = "phases" + words.over_folds(results, " and folds")
+    most = words.over_folds(results, "the most of any fold, ")
     blocks: list[Block] = [
         HeatmapTable(
             drawn,
             picture_of_heatmap(results, drawn, "Heatmap of seconds and megabytes."),
-            "Wall-clock seconds of each phase, mean over the folds, and memory, the greatest of "
-            "all phases and folds; colours on a logarithmic scale, brighter is less. Nothing but "
-            "the algorithm's own calls is timed. Cold costs, which are in no other number: to "
-            "import the libraries, and to fit and ask a toy, which compiles what is compiled; the "
-            "most of any fold, less where something compiled was kept from before.",
+            f"Wall-clock seconds of each phase{averaged}, and memory, the greatest of all "
+            f"{phases}; colours on a logarithmic scale, brighter is less. Nothing but the "
+            "algorithm's own calls is timed. Cold costs, which are in no other number: to "
+            "import the libraries, and to fit and ask a toy, which compiles what is compiled; "
+            f"{most}less where something compiled was kept from before.",
         ),
         Note(_explain_times(results)),
     ]
@@ -95,14 +98,19 @@ def _compare_with_time(results: Results, column: str) -> list[Block]:
         return blocks
 
     caption = (
-        f"Means over the folds against the {WORK.in_words}, all three together, since work that "
-        "is not done in fit is done in another phase; thin lines are 95 % intervals over users, "
-        "the grey line joins the rows named above. Points at the border lie beyond it, with their "
-        "value beside the name."
+        f"{_name_means(results, column)} against the {WORK.in_words}, all three together, since "
+        "work that is not done in fit is done in another phase; thin lines are 95 % intervals over "
+        "users, the grey line joins the rows named above. Points at the border lie beyond it, with "
+        "their value beside the name."
     )
     blocks.append(Figure(_draw_points(results, points, column, sentences), caption))
     blocks.append(Details("Every point in numbers", (_tabulate_points(points, column),)))
     return blocks
+
+
+def _name_means(results: Results, column: str) -> str:
+    """What the heights of the points are."""
+    return f"The {column}" if results.has_one_fold else "Means over the folds"
 
 
 def _draw_points(results: Results, points: list[Point], column: str, sentences: str) -> Picture:

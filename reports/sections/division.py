@@ -53,7 +53,8 @@ def division(results: Results) -> list[Block] | None:
     other = other_division(results)
     blocks: list[Block] = []
     if ignores_times(results):
-        blocks.append(_warn_of_future(main.split, hints_at_option=other is None))
+        hint = words.split_by_time(results) if other is None else ""
+        blocks.append(_warn_of_future(main.split, hint))
 
     if has_cuts(main.split):
         blocks.append(_tabulate_cuts(results))
@@ -204,17 +205,19 @@ def tabulate_cold_starts(division: Division, column: str) -> Table | None:
     return Table(f"{column}, warm and cold", caption, heads, tuple(lines), is_sortable=True)
 
 
-def _warn_of_future(main: str, *, hints_at_option: bool) -> Paragraph:
+def _warn_of_future(main: str, split_by_time: str) -> Paragraph:
+    """That the future is trained on, and which other split to lay beside it, if any is named."""
     words_of_warning = (
         "These ratings have times, and the split ",
         Code(main),
         " does not respect them: algorithms learn from ratings given after those they are tested "
         "on, so errors may be lower than they would be in use (Ji et al. 2023).",
     )
-    if not hints_at_option:
+    if not split_by_time:
         return Paragraph(words_of_warning)
 
-    hint = (" ", Code("--also-split time"), " shows what remains when only the past is known.")
+    option = Code(f"--also-split {split_by_time}")
+    hint = (" ", option, " shows what remains when only the past is known.")
     return Paragraph(words_of_warning + hint)
 
 

@@ -15,13 +15,20 @@ from recbench.reports.rendering import (
     TableHead,
     TableLine,
 )
-from recbench.reports.results import Results
+from recbench.reports.results import UNSEEN, Results
 from recbench.reports.sections.registry import section
+
+# What the row itself decides, whatever is tried.
+HOPELESS = (UNSEEN, "these data have none")
+IN_VAIN = "would end the same"
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Cells of one row that ended alike: their folds, status and reason, and how to try again."""
+    """Cells of one row that ended alike: their folds, status and reason, and how to try again.
+
+    The command is empty where another try would end the same.
+    """
 
     row: str
     folds: tuple[str, ...]
@@ -35,8 +42,8 @@ def failures(results: Results) -> list[Block]:
     """The cells that are not ok, or that there are none."""
     found = [(failure, "") for failure in list_failures(results)]
     caption = (
-        "Every cell that is not ok, and the command that tries all of them again. Folds that ended "
-        "alike share a line."
+        "Every cell that is not ok, and the command that tries all of them again, where that may "
+        "help. Folds that ended alike share a line."
     )
     return [describe_failures(found, caption, len(results.records))]
 
@@ -72,7 +79,7 @@ def describe_failures(
             TableCell(", ".join(failure.folds)),
             TableCell(failure.status),
             TableCell(failure.reason),
-            TableCell(Command(failure.command)),
+            TableCell(Command(failure.command) if failure.command else IN_VAIN),
         ]
         lines.append(TableLine(RowName(failure.row), tuple(cells)))
 
@@ -88,10 +95,12 @@ def list_failures(results: Results) -> list[Failure]:
             end = (row.name, record.status, record.reason or "no reason given")
             folds_by_end.setdefault(end, []).append(_name_fold(record.cell, first_cell))
 
-    return [
-        Failure(row, tuple(folds), status, reason, results.about.command)
-        for (row, status, reason), folds in folds_by_end.items()
-    ]
+    failures_found = []
+    for (name, status, reason), folds in folds_by_end.items():
+        is_hopeless = status == "skipped" and any(part in reason for part in HOPELESS)
+        command = "" if is_hopeless else results.about.command
+        failures_found.append(Failure(name, tuple(folds), status, reason, command))
+    return failures_found
 
 
 def _name_fold(cell: Cell, first_cell: Cell) -> str:

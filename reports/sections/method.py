@@ -1,6 +1,6 @@
 """The report's answer to how it was measured: definitions, protocol, machine, data, commands."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,9 @@ from recbench.reports.sections.registry import section
 
 UNITS_OF_SCALE = "units=scale"
 
+# The parts of a fold, as records and as reports call them.
+PARTS = {"train": "train", "history": "told", "test": "test"}
+
 
 @section("How was it measured?", place=95)
 def method(results: Results) -> list[Block]:
@@ -53,7 +56,11 @@ def method(results: Results) -> list[Block]:
         Heading("The same seed again"),
         Pairs(
             "Whether a second fit with the same seed gives the same scores",
-            tuple((row.name, _describe_determinism(row)) for row in results.rows),
+            tuple(
+                (row.name, _describe_determinism(row))
+                for row in results.rows
+                if any(record.status == "ok" for record in row.records)
+            ),
         ),
         Heading("Data"),
         *_describe_data(results.about.data),
@@ -79,6 +86,7 @@ def _describe_algorithms(results: Results) -> list[Block]:
 
     in_stars = _rows_in_stars(results)
     defaults_by_row = {row.name: row.defaults for row in results.rows}
+    how_by_row = {row.name: row.how_it_folds_in for row in results.rows}
     entries = []
     for row, algorithm in algorithms.items():
         libraries = "; ".join(algorithm.libraries)
@@ -89,6 +97,8 @@ def _describe_algorithms(results: Results) -> list[Block]:
             notes.append(UNITS_OF_SCALE)
         if row in defaults_by_row:
             notes.append(f"Hyperparameters: {defaults_by_row[row]}")
+        if results.asks_new_users:
+            notes.append(f"New users: {how_by_row.get(row) or 'cannot answer them'}")
         entries.append(Definition(row, algorithm.definition, ". ".join(notes)))
 
     summary = (
@@ -112,12 +122,14 @@ def list_protocol(results: Results) -> list[tuple[str, str]]:
 
     folds = [record.fold for record in results.records if record.fold is not None]
     for name, rules in protocol["protocols"].items():
+        title = "ranking"
+        thresholds: list[float] = []
         if name == STANDARD:
             thresholds = sorted({fold.threshold for fold in folds})
-            pairs.append(("ranking", describe_protocol(rules, thresholds)))
         else:
             title = f"ranking, columns {name}: ({PROTOCOLS[name].about})"
-            pairs.append((title, describe_protocol(rules)))
+        of_new_users = results.asks_new_users
+        pairs.append((title, describe_protocol(rules, thresholds, of_new_users=of_new_users)))
 
     in_stars = _rows_in_stars(results)
     if in_stars:
@@ -133,15 +145,21 @@ def list_protocol(results: Results) -> list[tuple[str, str]]:
     ]
 
 
-def describe_protocol(rules: dict[str, Any], thresholds: Sequence[float] = ()) -> str:
+def describe_protocol(
+    rules: dict[str, Any], thresholds: Sequence[float] = (), *, of_new_users: bool = False
+) -> str:
     """What a protocol calls relevant, its candidates, and what it does with ties.
 
-    `thresholds` are the ratings from which a title is relevant here, where they are known.
+    `thresholds` are the ratings from which a title is relevant here, where they are known. New
+    users have no training items: those that are told stand in their place.
     """
     relevant = f"relevant is a test rating of at least {rules['relevant_share']:.0%} of the scale"
     if thresholds:
         relevant += f", here {words.listed(f'{value:g}' for value in thresholds)}"
-    return f"{relevant}; candidates are {CANDIDATES[rules['candidates']]}; {TIES[rules['ties']]}"
+    candidates = CANDIDATES[rules["candidates"]]
+    if of_new_users:
+        candidates = candidates.replace("training items", "told items")
+    return f"{relevant}; candidates are {candidates}; {TIES[rules['ties']]}"
 
 
 def _list_splits(results: Results) -> list[tuple[str, str]]:
@@ -155,10 +173,14 @@ def _list_splits(results: Results) -> list[tuple[str, str]]:
         where = f", split {split}" if place else ""
         title = "also split" if place else "split"
         pairs.append((title, words.split(replace(results, records=records))))
-        for part in ("train", "test"):
-            sizes = [getattr(record.fold, part) for record in records if record.fold]
+        explained = words.explain_split(split)
+        if explained:
+            pairs.append((f"what it holds out{where}", explained))
+        for part in PARTS:
+            known = [getattr(record.fold, part) for record in records if record.fold]
+            sizes = [size for size in known if size is not None]
             if sizes:
-                pairs.append((f"{part} ratings a fold{where}", words.span(sizes)))
+                pairs.append((f"{PARTS[part]} ratings a fold{where}", words.span(sizes)))
         counted = _count_ranked_users(results, records)
         if counted:
             pairs.append((f"users in ranking metrics a fold{where}", counted))
@@ -166,7 +188,7 @@ def _list_splits(results: Results) -> list[tuple[str, str]]:
     return pairs
 
 
-def _count_ranked_users(results: Results, records: Iterable[Record]) -> str:
+def _count_ranked_users(results: Results, records: Sequence[Record]) -> str:
     """How many users of how many got a list in each fold; empty if no record says."""
     counts = []
     for record in records:
@@ -177,7 +199,12 @@ def _count_ranked_users(results: Results, records: Iterable[Record]) -> str:
     if not counts:
         return ""
 
-    counted = f"{words.span(counts)} of {results.about.data.users:,}"
+    tested = [part for record in records for part in (record.fold,) if part is not None]
+    n_tested = [part.cold_users for part in tested if part.history is not None]
+    whom = f"{results.about.data.users:,} in the data"
+    if n_tested and all(n_users is not None for n_users in n_tested):
+        whom = f"{words.span(n_users or 0 for n_users in n_tested)} that are tested"
+    counted = f"{words.span(counts)} of {whom}"
     if len(results.about.protocol["protocols"]) > 1:
         counted += ", by the bench's own protocol"
     return counted
@@ -295,7 +322,9 @@ def _describe_data(data: DataDescription) -> list[Block]:
 
 def _describe_commands(results: Results) -> list[Block]:
     """The commands that measure the run, a row, or a cell again, with the key of each cell."""
-    commands = tuple((row.name, words.again(results, row.name)) for row in results.rows)
+    commands = tuple(
+        (row.name, words.again(results, row.name)) for row in results.rows if not row.cannot_fold_in
+    )
     keys = Table(
         "Keys",
         "A cell's record is the file that has its key in its name",
@@ -306,7 +335,7 @@ def _describe_commands(results: Results) -> list[Block]:
     return [
         Paragraph("This run was started by"),
         Verbatim(results.about.command),
-        Commands("Any row of it is measured again by a command of its own", commands),
+        Commands("Each row of it that can run is measured again by its own command", commands),
         Paragraph(
             "A single cell is fitted again, and compared to the last bit, by its key (DIR is where "
             "this report is):"

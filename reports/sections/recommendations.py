@@ -136,7 +136,8 @@ def _introduce(results: Results, examples: Examples) -> list[str]:
     answered = {
         answer.answer.row for person in examples.people for answer in list_answers(results, person)
     }
-    absent = [row.name for row in results.rows if row.name not in answered]
+    able = [row for row in results.rows if not row.cannot_fold_in]
+    absent = [row.name for row in able if row.name not in answered]
     if absent and examples.people:
         sentences.append(f"Without an answer there: {words.listed(absent)}.")
     return sentences
@@ -148,11 +149,12 @@ def _describe_person(results: Results, examples: Examples, person: Person) -> li
     error, ranking = order_columns(results)
     blocks: list[Block] = [
         Heading(f"User {person.id}"),
-        Paragraph(_count_ratings(person, examples.threshold)),
+        Paragraph(_count_ratings(results, person, examples.threshold)),
     ]
     if person.favourites:
         titles = tuple((f"{value:g}", examples.titles[item]) for item, value in person.favourites)
-        blocks += [Heading("Rated best in the training part", level=4), StarredTitles(titles)]
+        where = "of what is told" if results.asks_new_users else "in the training part"
+        blocks += [Heading(f"Rated best {where}", level=4), StarredTitles(titles)]
 
     lists = [one for one in answers if one.answer.recommended is not None]
     if lists:
@@ -170,11 +172,12 @@ def _describe_person(results: Results, examples: Examples, person: Person) -> li
     return blocks
 
 
-def _count_ratings(person: Person, threshold: float) -> str:
+def _count_ratings(results: Results, person: Person, threshold: float) -> str:
     """How much is known of a user, and what that leaves unsaid."""
-    known = "This user has no training rating in this fold"
+    kind = "told rating" if results.asks_new_users else "training rating"
+    known = f"This user has no {kind} in this fold"
     if person.n_train:
-        known = words.count(person.n_train, "training rating")
+        known = words.count(person.n_train, kind)
 
     if not person.n_test:
         return f"{known}; no test rating, so nothing was asked about this user."

@@ -40,11 +40,20 @@ KINDS: tuple[Kind, ...] = ("users", "items")
 ONE_OF = {"users": "user", "items": "item"}
 TELLING_GROUPS = {"users": "least active", "items": "head"}  # what the sentences are about
 
-METHOD = (
-    "Users in three groups of about equal size by their number of training ratings, items in three "
-    "groups that have about a third of the training ratings each; who has none is cold. Means over "
-    "the folds; what got the training mean for want of an opinion is counted as fallback."
+USERS_TRAINED_ON = "Users in three groups of about equal size by their number of training ratings"
+USERS_OF_EARLY_RECORDS = (
+    "All users of the data, tested or not, in three groups of about equal size by their number of "
+    "ratings that are learned from or told"
 )
+USERS_ASKED = (
+    "The users who are tested, in three groups of about equal size by how many of their ratings "
+    "are told"
+)
+ITEMS = (
+    "items in three groups that have about a third of the training ratings each; who has none is "
+    "cold"
+)
+FALLBACKS = "what got the training mean for want of an opinion is counted as fallback"
 
 
 @dataclass(frozen=True)
@@ -73,11 +82,12 @@ class Group:
         """Such as `1 to 20 training ratings`; where folds differ, the widest range."""
         lowest = min(part.lowest for part in self.folds if part.lowest is not None)
         highest = max(part.highest for part in self.folds if part.highest is not None)
+        kind = self.folds[0].counted
         if not highest:
-            return "no training rating"
+            return f"no {kind} rating"
         if lowest < highest:
-            return f"{lowest:,} to {highest:,} training ratings"
-        return words.count(lowest, "rating")
+            return f"{lowest:,} to {highest:,} {kind} ratings"
+        return words.count(lowest, f"{kind} rating")
 
     def describe_size(self, kind: Kind) -> str:
         """Such as `315 users, 4,668 test ratings a fold`, on average where folds differ."""
@@ -151,7 +161,8 @@ def slices(results: Results) -> list[Block] | None:
     if not whole_rows:
         return None
 
-    blocks: list[Block] = [Paragraph(METHOD), *_part_cold_starts(results)]
+    blocks: list[Block] = [Paragraph(_explain_groups(results, whole_rows[0]))]
+    blocks += _part_cold_starts(results)
     shown_columns: set[str] = set()
     for kind in KINDS:
         groups = _list_groups(whole_rows, kind)
@@ -174,6 +185,17 @@ def _list_whole_rows(results: Results) -> list[Row]:
     return whole_rows
 
 
+def _explain_groups(results: Results, row: Row) -> str:
+    """Who is in which group, and what the numbers are; as the records of `row` say."""
+    users = USERS_TRAINED_ON
+    if any(part.counted == "told" for part in row.records[0].slices):
+        users = USERS_ASKED
+    elif results.asks_new_users:
+        users = USERS_OF_EARLY_RECORDS
+    averaged = words.over_folds(results, ". Means over the folds")
+    return f"{users}; {ITEMS}{averaged}; {FALLBACKS}."
+
+
 def _part_cold_starts(results: Results) -> list[Block]:
     """Warm and cold apart under the split of the run, if enough of its test part is cold."""
     division = main_division(results)
@@ -194,12 +216,11 @@ def _describe_kind(
     """What is said and shown of users, or of items."""
     blocks: list[Block] = [Heading(kind.capitalize())]
     if kind == "users":
-        sentence = _compare_on_least_active(results, groups, columns)
+        sentences = [_compare_on_least_active(results, groups, column) for column in columns]
     else:
-        sentence = _compare_on_head(results, groups, columns)
+        sentences = [_compare_on_head(results, groups, columns)]
 
-    if sentence:
-        blocks.append(Paragraph(sentence))
+    blocks += [Paragraph(sentence) for sentence in sentences if sentence]
 
     blocks += [_tabulate_column(results, kind, groups, column) for column in columns]
     return blocks
@@ -338,16 +359,15 @@ def _telling_group(groups: Iterable[Group], kind: Kind) -> Group | None:
     return next((group for group in groups if group.name == TELLING_GROUPS[kind]), None)
 
 
-def _compare_on_least_active(results: Results, groups: list[Group], columns: list[str]) -> str:
+def _compare_on_least_active(results: Results, groups: list[Group], column: str) -> str:
     """Who is best for the least active users, and whether that is who is best over all.
 
     Empty if there is no such group or no mean.
     """
     group = _telling_group(groups, "users")
-    if group is None or not columns or results.hidden_by(columns[0]):
+    if group is None or results.hidden_by(column):
         return ""
 
-    column = columns[0]
     highest = find_metric(column).better == "higher"
     best = _find_extreme(
         results.contestants, lambda row: group.mean(row.name, column), highest=highest
@@ -364,9 +384,15 @@ def _compare_on_least_active(results: Results, groups: list[Group], columns: lis
     extreme = "Highest" if highest else "Lowest"
     sentence = f"{extreme} mean {column} {where}: {words.listed(names)} ({words.number(value)})"
     best_overall = [row.name for row in results.best(column)]
-    if best_overall == names:
-        return f"{sentence}, as over all users."
-    return f"{sentence}; over all users: {words.listed(best_overall)}."
+    if not best_overall or best_overall == names:
+        return f"{sentence}{', as over all users' if best_overall else ''}."
+    own = ""
+    if len(best_overall) == 1 and group.mean(best_overall[0], column) is not None:
+        own = f" ({words.number(group.mean(best_overall[0], column))} for these)"
+    return (
+        f"{sentence}; over all users: {words.listed(best_overall)}{own}. Whether that is chance is "
+        "not tested."
+    )
 
 
 def _compare_on_head(results: Results, groups: list[Group], columns: list[str]) -> str:

@@ -51,7 +51,7 @@ def learning(results: Results) -> list[Block] | None:
     return [
         Figure(picture, caption, region="Learning curves"),
         Bullets(tuple(_describe_rows(traced))),
-        _tabulate_ends(traced),
+        _tabulate_ends(results, traced),
     ]
 
 
@@ -59,13 +59,12 @@ def _row_of(curves: RowCurves) -> Row:
     return next(iter(curves.values())).row
 
 
-def _tabulate_ends(traced: Sequence[RowCurves]) -> Table:
+def _tabulate_ends(results: Results, traced: Sequence[RowCurves]) -> Table:
     """How many epochs, and each part's first, last and lowest error, as means over the folds."""
     is_validated = any("val" in curves for curves in traced)
     parts = ["train", "val"] if is_validated else ["train"]
-    caption = (
-        "RMSE after the first and the last epoch, and the lowest of all; means over the folds."
-    )
+    averaged = words.over_folds(results, "; means over the folds")
+    caption = f"RMSE after the first and the last epoch, and the lowest of all{averaged}."
     if is_validated:
         caption += (
             " Inner validation is on ratings that the algorithm itself held out of its training "

@@ -3,12 +3,20 @@
 import statistics
 from collections.abc import Iterable
 
+from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import FoldInCost, Record
-from recbench.benchmarks.splits import asks_new_users
+from recbench.benchmarks.splits import order_in_time
 from recbench.reports import words
+from recbench.reports.answers import (
+    describe_short_histories,
+    headline_columns,
+    primary_column,
+)
 from recbench.reports.rendering import (
+    AnyCell,
     Block,
     Code,
+    MissingCell,
     Paragraph,
     RowName,
     Table,
@@ -19,19 +27,29 @@ from recbench.reports.rendering import (
 from recbench.reports.results import Results, Row
 from recbench.reports.sections.registry import section
 
+NOT_REALLY_NEW = (
+    "These users are not really new: they are held-out users of the same data and the same time as "
+    "those who are learned from. Users who come later, with the items of their time, may be "
+    "answered worse; the split new-users-by-time asks for them."
+)
+
 
 @section("How are new users answered?", place=47)
 def new_users(results: Results) -> list[Block] | None:
-    """Who was held out and what was told of them, which rows cannot answer, and what one costs.
+    """Who was held out and what was told of them, which rows cannot answer, and of the others how
+    they do it, how well, and what one user costs.
 
     None if the users of the main split have been trained on.
     """
-    split = results.records[0].cell.split
-    if not asks_new_users(split):
+    if not results.asks_new_users:
         return None
 
+    split = results.records[0].cell.split
     blocks: list[Block] = [_describe_held_out(results, split)]
-    silent = [row.name for row in results.rows if _cannot_fold_in(row)]
+    if order_in_time(split) == "none":
+        blocks.append(Paragraph(NOT_REALLY_NEW))
+    blocks += [Paragraph(sentence) for sentence in describe_short_histories(results)]
+    silent = [row.name for row in results.rows if row.cannot_fold_in]
     if silent:
         sentence = (
             f"{words.count(len(silent), 'row')} cannot answer users they have not seen, and were "
@@ -65,46 +83,71 @@ def _describe_held_out(results: Results, split: str) -> Paragraph:
     return Paragraph(intro)
 
 
-def _cannot_fold_in(row: Row) -> bool:
-    """Whether the row was skipped because it has no `fold_in`."""
-    return any(
-        record.status == "skipped" and "has not seen" in (record.reason or "")
-        for record in row.records
-    )
-
-
 def _tabulate_costs(results: Results) -> Table:
-    """What it takes a row to answer one new user, the fastest first."""
-    costs = []
-    for row in results.rows:
-        of_row = _costs_of(row.records)
-        if of_row:
-            costs.append((statistics.fmean(cost.p50_seconds for cost in of_row), row.name, of_row))
+    """How each row that can answers a new user, how well, and how long that takes; the best first,
+    by the column that rows are ranked by.
+    """
+    answering = [row for row in results.compared if _costs_of(row.records)]
+    columns = headline_columns(results)
+    first = primary_column(results)
+    if first is not None:
+        answering.sort(key=lambda row: _loss_of(row, first))
 
     lines = []
-    for place, (median, name, of_row) in enumerate(sorted(costs), start=1):
-        slowest = statistics.fmean(cost.p99_seconds for cost in of_row)
-        cells = (
-            TableCell(words.duration(median), sort_value=place),
-            TableCell(words.duration(slowest), sort_value=slowest),
-            TableCell(words.span(cost.users for cost in of_row)),
-        )
-        lines.append(TableLine(RowName(name), cells))
+    for row in answering:
+        cells: list[AnyCell] = [TableCell(row.how_it_folds_in or "not said")]
+        cells += [_mean_cell(results, row, column) for column in columns]
+        cells += _cells_of_times(row)
+        lines.append(TableLine(RowName(row.name), tuple(cells)))
 
+    folds = words.over_folds(results, ", mean over the folds")
+    n_timed = words.span(
+        {cost.users for row in answering for cost in _costs_of(row.records)} or {0}
+    )
     return Table(
-        "Time to fold in one user",
-        "The time from some ratings of one new user to scores of all items, each user asked for "
-        "alone: the median and the 99th percentile over the users of a fold, mean over the folds. "
-        "All of them together take the time of the phase rank.",
+        "How new users are answered",
+        "How a row answers a new user, how well, and the time from what is told of one user to "
+        f"scores of all items: the median and the 99th percentile over {n_timed} users of a fold, "
+        f"each asked for alone{folds}. The phase rank asks for all users of a fold together, in "
+        "blocks, and is no sum of these times; lists and predicted ratings come from the same "
+        "scores, so no time of the phase rate is there.",
         (
             TableHead("row", "text"),
+            TableHead("how", "text"),
+            *(_head_of(column) for column in columns),
             TableHead("p50"),
             TableHead("p99"),
-            TableHead("users timed"),
         ),
         tuple(lines),
         is_sortable=True,
     )
+
+
+def _head_of(column: str) -> TableHead:
+    return TableHead(column, higher_is_better=find_metric(column).better == "higher")
+
+
+def _loss_of(row: Row, column: str) -> float:
+    """The less, the better; infinite without a mean."""
+    mean = row.mean(column)
+    return float("inf") if mean is None else find_metric(column).loss(mean)
+
+
+def _mean_cell(results: Results, row: Row, column: str) -> AnyCell:
+    mean = row.mean(column)
+    if mean is None:
+        return MissingCell(row.missing(column))
+    return TableCell(words.number(mean, words.interval(results, row, column)), sort_value=mean)
+
+
+def _cells_of_times(row: Row) -> list[TableCell]:
+    """The median and the 99th percentile."""
+    costs = _costs_of(row.records)
+    times = (
+        statistics.fmean(cost.p50_seconds for cost in costs),
+        statistics.fmean(cost.p99_seconds for cost in costs),
+    )
+    return [TableCell(words.duration(time), sort_value=time) for time in times]
 
 
 def _costs_of(records: Iterable[Record]) -> list[FoldInCost]:

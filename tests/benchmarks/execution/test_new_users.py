@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,14 @@ from recbench.benchmarks.records import Record, Run
 from recbench.benchmarks.splits import divide, rows_of_histories
 from recbench.benchmarks.verification import Ledger, recompute_metrics
 from recbench.datasets.ratings import Dataset, Ratings, Rows
+from recbench.reports.answers import describe_short_histories, summarise_run
 from recbench.reports.build import build
+from recbench.reports.drawing import accuracy_heatmap
+from recbench.reports.rendering import Heading
 from recbench.reports.results import Results
+from recbench.reports.sections.accuracy import accuracy as describe_accuracy
 from recbench.reports.sections.occasional.new_users import new_users as describe_new_users
+from recbench.reports.words import explain_split
 from tests.conftest import RunBench
 
 SPLIT = "new-users[given=0.7,share=0.3]"
@@ -138,21 +143,120 @@ def test_every_number_comes_out_of_the_raw_answers_again(finished: Finished) -> 
     assert not ledger.findings
 
 
-def test_table_and_report_have_the_cost_of_one_user(finished: Finished, tmp_path: Path) -> None:
+def test_the_table_has_the_cost_of_one_user(finished: Finished) -> None:
     with (finished.run.directory / "results.csv").open() as file:
         rows = {row["algorithm"]: row for row in csv.DictReader(file)}
     assert float(rows["ease"]["fold_in_p99_seconds"]) >= float(rows["ease"]["fold_in_p50_seconds"])
     assert rows["ease"]["fold_in_users"] == "24" and rows["bpr"]["fold_in_users"] == ""
 
-    build(finished.run.directory, out=tmp_path, sections=["new_users"])
-    report = (tmp_path / "report.md").read_text()
+
+@pytest.fixture(scope="module")
+def report(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The sections of the run's report in which new users are spoken of, as Markdown."""
+    out = tmp_path_factory.mktemp("report")
+    said = ["summary", "division", "new_users", "slices", "failures", "method"]
+    build(finished.run.directory, out=out, sections=said)
+    return (out / "report.md").read_text() + (out / "algorithms.md").read_text()
+
+
+def test_the_report_says_who_is_new_and_how_each_row_answers(
+    finished: Finished, report: str
+) -> None:
+    _, test, histories = finished.parts
+    n_told = len(histories)
     assert "How are new users answered?" in report
     assert "2 rows cannot answer users they have not seen" in report
-    n_told = len(finished.parts[2])
-    assert f"In fold 0 {n_told} ratings of 24 users are told and" in report
-    assert "| row | p50 | p99 | users timed |" in report
+    assert f"In fold 0 {n_told} ratings of 24 users are told and {len(test)} tested" in report
+    assert "30% of the users are held out whole; 70% of each one's ratings are told" in report
+    assert "These users are not really new" in report
+    assert "| row | how | rmse | ndcg@10 | p50 | p99 |" in report
+    assert "| ease | History times matrix: " in report
+    assert "New users: One half step in closed form" in report
+    assert "New users: cannot answer them" in report
     kinds = [spot.kind for spot in finished.run.read_plan()[1].blind_spots]
     assert "most test ratings are cold" not in kinds
+
+
+def test_the_report_counts_who_is_tested_and_what_is_told(finished: Finished, report: str) -> None:
+    train, test, histories = finished.parts
+    n_told = np.bincount(histories.users)[np.unique(test.users)]
+    n_tested = 0
+    for record in finished.by_row.values():
+        of_users = [part for part in record.slices if part.kind == "users" and part.size]
+        of_items = [part for part in record.slices if part.kind == "items"]
+        if record.status != "ok":
+            continue
+        n_tested = sum(part.size for part in of_users)
+        assert {part.counted for part in of_users} == {"told"}
+        assert min(part.lowest or 0 for part in of_users) == n_told.min()
+        assert max(part.highest or 0 for part in of_users) == n_told.max()
+        # an item that is only told is not learned from
+        n_cold = train.n_items - len(np.unique(train.items))
+        assert of_items[0].size == n_cold
+        assert sum(part.n_test for part in of_items) == len(test)
+    assert n_tested == 24
+
+    assert "24 that are tested |" in report
+    assert " told ratings<br>" in report
+    assert "without the user's told items" in report
+    assert f"| told ratings a fold | {len(histories):,} |" in report
+
+
+def test_the_report_counts_no_row_that_was_skipped(report: str) -> None:
+    assert f"3 of {len(ROWS)} recommenders compared" in report
+    assert "Skipped, since they cannot answer new users: bpr and numpy-sgd." in report
+    assert "Without a mean" not in report
+    # nothing is to be tried again, and neither command would do anything
+    assert report.count("would end the same") == 2
+    assert "--algorithm numpy-sgd --out again" not in report
+    assert "--algorithm ease --out again" in report
+    # what did not run cannot have given other numbers
+    assert "| bpr | not checked |" not in report
+    assert "not checked for" not in report
+
+
+def test_of_one_fold_nothing_is_averaged(finished: Finished) -> None:
+    results = Results.read(finished.run.directory)
+    headings = [
+        block.text for block in describe_accuracy(results) or [] if isinstance(block, Heading)
+    ]
+    assert headings == ["Where do hyperparameters come from?"]
+    for sentence in summarise_run(results):
+        assert "over the folds" not in sentence
+    assert "over folds" not in accuracy_heatmap(results).title
+
+
+def test_splits_of_new_users_are_said_in_words() -> None:
+    assert explain_split("new-users").startswith("20% of the users are held out whole; 80% of each")
+    assert "2014-01-01 or later" in explain_split("new-users-by-time[at=2014-01-01,given=3]")
+    assert "the first 3 ratings" in explain_split("new-users-by-time[at=2014-01-01,given=3]")
+    assert explain_split("liang-2018[users=100]").startswith("100 users with five likes or more")
+    assert explain_split("kfold") == ""
+
+
+def test_the_first_screen_says_where_another_row_leads_for_short_histories(
+    finished: Finished,
+) -> None:
+    results = Results.read(finished.run.directory)
+    best = results.best("ndcg@10")[0].name
+    leader = next(row.name for row in results.compared if row.name != best)
+
+    def give_short_histories(value_of_leader: float) -> list[str]:
+        """What is said where all rows have .1, and one of them this value."""
+        records = []
+        for record in results.records:
+            value = value_of_leader if record.cell.row == leader else 0.1
+            slices = [
+                part.model_copy(update={"ndcg@10": value} if part.group == "least active" else {})
+                for part in record.slices
+            ]
+            records.append(replace(record, slices=slices))
+        sentences = describe_short_histories(replace(results, records=records))
+        return [sentence for sentence in sentences if "nDCG@10" in sentence]
+
+    assert not give_short_histories(0.1)
+    (sentence,) = give_short_histories(0.9)
+    assert f"{leader} leads in nDCG@10, 0.9000 against 0.1000 of {best}; whether by" in sentence
 
 
 def in_process(out: Path, file: Path, **options: Any) -> list[Record]:

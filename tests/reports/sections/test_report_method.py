@@ -221,7 +221,7 @@ def test_each_split_has_its_own_sizes(two_splits: Results) -> None:
     assert pairs["also split"].startswith("split time, 1 fold")
     assert pairs["train ratings a fold, split time"] == "50,000"
     assert pairs["test ratings a fold, split time"] == "10,000"
-    assert pairs["users in ranking metrics a fold"] == "930 of 943"
+    assert pairs["users in ranking metrics a fold"] == "930 of 943 in the data"
 
 
 @pytest.mark.slow
