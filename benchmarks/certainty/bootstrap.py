@@ -324,3 +324,17 @@ def longest_alike_groups(alike: NDArray[np.bool_]) -> list[tuple[int, int]]:
         if last > first and not is_inside_another:
             groups.append((first, last))
     return groups
+
+
+def adjust_by_holm(p_values: Sequence[float]) -> Doubles:
+    """Holm's step-down adjustment (1979): the smallest p times n, the next times n - 1, ..., never
+    below an earlier one.
+    """
+    order = np.argsort(p_values, kind="stable")
+    factors = np.arange(len(order), 0, -1)
+    ascending = np.asarray(p_values, float)[order]
+    never_falling = np.maximum.accumulate(ascending * factors)
+
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(1, never_falling)
+    return adjusted

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recbench.benchmarks.certainty.bootstrap import (
     FEWEST,
+    adjust_by_holm,
     bootstrap_users,
     stretch_for_few_users,
 )
@@ -250,3 +253,16 @@ def test_the_same_seed_gives_the_same_draws_whatever_the_block(
     whole = bootstrap_users(RMSE, [sample], n_draws=100).drawn
     monkeypatch.setattr("recbench.benchmarks.certainty.bootstrap.BLOCK", 50 * 7)
     assert bootstrap_users(RMSE, [sample], n_draws=100).drawn == pytest.approx(whole, rel=1e-12)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+@settings(max_examples=200, deadline=None)
+def test_holm_rejects_what_stepping_down_by_hand_rejects(p_values: list[float]) -> None:
+    adjusted = adjust_by_holm(p_values)
+    for level in (0.01, 0.05, 0.2):
+        rejected = set()
+        for step, index in enumerate(np.argsort(p_values, kind="stable")):
+            if p_values[index] * (len(p_values) - step) > level:
+                break
+            rejected.add(int(index))
+        assert {i for i, p in enumerate(adjusted) if p <= level} == rejected
