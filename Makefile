@@ -22,7 +22,7 @@ LEAGUE_ROWS := --suite standard
 TUNED_ROWS := --suite quick
 TRIALS := 20
 
-.PHONY: help bench test check proof gate accept-baseline history install browser lint format peers publish publish-tuned published cluster spark speed calibrate page same lock clean
+.PHONY: help bench test check proof gate accept-baseline history install browser tex lint format peers publish publish-tuned published cluster spark speed calibrate page same lock clean
 .PHONY: publish-league published-league
 
 help:            ## show this list
@@ -143,6 +143,9 @@ $(INSTALLED): requirements.lock requirements-build.lock pyproject.toml
 
 browser:         ## install Chromium, in which the tests open the report
 	tests/install-browser
+
+tex:             ## install LaTeX, with which a test compiles the tables for papers
+	tests/install-tex
 
 lint: install    ## ruff and mypy --strict
 	$(BIN)/ruff check .

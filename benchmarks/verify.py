@@ -16,9 +16,11 @@ from recbench.benchmarks.verification import (
     check_against_shares,
     check_descriptions,
     check_files,
+    check_manifest,
     check_report,
     check_searches,
     find_cell,
+    open_run_directory,
     recompute_metrics,
     refit_cell,
 )
@@ -33,7 +35,9 @@ WITHOUT_DATA = (
 
 
 def verify(
-    directory: Annotated[Path, Argument(metavar="DIR", help="what a run has left, or a model")],
+    directory: Annotated[
+        Path, Argument(metavar="DIR", help="what a run has left, packed or not, or a model")
+    ],
     dataset: Annotated[
         str | None, Option(help="where the data are now [default: as the run named them]")
     ] = None,
@@ -50,6 +54,8 @@ def verify(
 ) -> int:
     """Recompute every metric in DIR from its raw answers, and compare all files with each other.
 
+    DIR may be what `reports.archive` has packed, or unpacked.
+
     Of a model: whether its files, its answers and its ratings are what they were.
 
     Exit code 1 if anything is not as it should be, one line each; 2 if it cannot be verified.
@@ -61,19 +67,40 @@ def verify(
     console = open_console(soft_wrap=True)
     if holds_model(directory):
         return _verify_model(console, directory, dataset, with_data=not without_data)
-    run = Run(directory)
+    with open_run_directory(directory) as unpacked:
+        return _verify_run(
+            console, Run(unpacked), dataset, rerun_key, plugins, with_data=not without_data
+        )
+
+
+def _verify_run(
+    console: Console,
+    run: Run,
+    dataset: str | None,
+    rerun_key: str | None,
+    plugins: list[str],
+    *,
+    with_data: bool,
+) -> int:
+    """Check a run, print what was compared and what is wrong, and give the exit code."""
     if rerun_key is not None:
-        if without_data:
+        if not with_data:
             raise UsageError("--rerun needs the data: leave --without-data out")
         return _verify_by_refit(console, run, rerun_key, dataset, plugins)
 
     # What the files say comes first: the data may be far away, or take long to load.
     ledger = Ledger()
-    records = check_files(run, ledger)
+    manifest = check_manifest(run.directory, ledger)
+    has_answers = manifest is None or manifest.has_answers
+    records = check_files(run, ledger, has_answers=has_answers)
     check_searches(run, [record.cell for record in records], ledger)
     print_lines(console, ledger.findings)
     n_printed = len(ledger.findings)
-    if without_data:
+    if not has_answers:
+        print_lines(console, _summarise(ledger, records))
+        return FAILED if ledger.findings else FINE
+
+    if not with_data:
         check_against_shares(run, records, ledger)
     else:
         _, about = run.read_plan()
@@ -136,6 +163,9 @@ def _summarise(ledger: Ledger, records: list[Record]) -> list[str]:
         f"{compared['plan']:,} values of the plan and the cells, "
         f"{compared['digests']} digests of answers"
     )
+
+    if compared["files of the archive"]:
+        lines.append(f"{compared['files of the archive']:,} files compared with the manifest")
 
     if compared["searches"]:
         lines.append(

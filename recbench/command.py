@@ -29,6 +29,7 @@ COMMANDS = {
     "doctor": "recbench.benchmarks.doctor",
     "datasets": "recbench.datasets",
     "report": "recbench.reports.build",
+    "archive": "recbench.reports.archive",
 }
 
 USAGE_ERROR = 2  # the exit code of a command line that was not understood

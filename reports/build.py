@@ -20,11 +20,23 @@ from markupsafe import Markup
 from recbench import reports
 from recbench.benchmarks.console import FAILED, FINE, serve
 from recbench.benchmarks.gating import History
-from recbench.benchmarks.records import embed_records, refuse_foreign_report
+from recbench.benchmarks.records import (
+    embed_records,
+    read_report_digests,
+    refuse_foreign_report,
+)
 from recbench.datasets.foundation import UsageError, import_all, make_legible, pick_name
 from recbench.datasets.storage import write_atomically
-from recbench.reports import latex, words, written_files
+from recbench.reports import words, written_files
 from recbench.reports.drawing import Picture, draw_pictures
+from recbench.reports.papers import (
+    PaperTable,
+    list_tables,
+    make_paper_files,
+    tabulate_comparison,
+    tabulate_pair,
+    tabulate_run,
+)
 from recbench.reports.rendering import (
     Appendix,
     Block,
@@ -79,7 +91,7 @@ class Report:
     title: str
     describe_by_name: Mapping[str, Callable[[], DescribedSection | None]]
     embedded: dict[str, Any]
-    tables: Iterable[latex.PaperTable]
+    tables: Iterable[PaperTable]
     write_answers: Callable[[], list[str]] = list  # of several runs: the answers for a terminal
 
 
@@ -88,21 +100,22 @@ def build(
     out: Path | None = None,
     sections: Collection[str] = (),
     tex: bool = False,
+    pdf: bool = False,
     png: Collection[str] = (),
     results: Results | None = None,
 ) -> Path:
     """Write `report.md`, `report.html` and `figures/` from the records; the path of the HTML.
 
-    `sections` are all if none is named; `tex` adds `tables/`; `png` has names of figures, or
-    patterns such as `overview-*`, that are to be there as PNG beside their SVG: those that are so
-    already if it has none. Figures and tables of an earlier report that this one has not are
-    removed. UsageError if a directory holds no results, if several are not comparable, or if the
-    report cannot be written or would replace a file that no build wrote. `results` are those of the
-    one directory, if they have been read already.
+    `sections` are all if none is named; `tex` adds `tables/`, `pdf` figures as PDF; `png` has names
+    of figures, or patterns such as `overview-*`, that are to be there as PNG beside their SVG:
+    those that are so already if it has none. Figures and tables of an earlier report that this one
+    has not are removed. UsageError if a directory holds no results, if several are not comparable,
+    or if the report cannot be written or would replace a file that no build wrote. `results` are
+    those of the one directory, if they have been read already.
     """
     target = out or choose_destination(directories)
     files = make_files(
-        *directories, out=target, sections=sections, tex=tex, png=png, results=results
+        *directories, out=target, sections=sections, tex=tex, pdf=pdf, png=png, results=results
     )
     return _write_report(target, files)
 
@@ -156,6 +169,7 @@ def make_files(
     out: Path | None = None,
     sections: Collection[str] = (),
     tex: bool = False,
+    pdf: bool = False,
     png: Collection[str] = (),
     results: Results | None = None,
 ) -> dict[str, bytes]:
@@ -168,7 +182,7 @@ def make_files(
         subject = _read_subject(directories, target)
     else:
         subject = describe_run(results)
-    return _render_files(subject, sections, target, tex=tex, png=png)
+    return _render_files(subject, sections, target, tex=tex, pdf=pdf, png=png)
 
 
 def _render_files(
@@ -177,6 +191,7 @@ def _render_files(
     target: Path,
     *,
     tex: bool = False,
+    pdf: bool = False,
     png: Collection[str] = (),
     more: Mapping[str, bytes] = MappingProxyType({}),
 ) -> dict[str, bytes]:
@@ -184,12 +199,11 @@ def _render_files(
     digests.
     """
     parts = describe_sections(subject, sections)
-    files = dict(more) | _draw_figures(parts, png, target)
+    files = dict(more) | _draw_figures(parts, png, target, pdf=pdf)
     if tex:
-        names = {part.name for part in parts}
-        for table in subject.tables:
-            if table.section in names:
-                files[f"tables/{table.drawn.name}.tex"] = table.source().encode()
+        tables = list_tables(subject.title, parts, list(subject.tables))
+        of_run = subject.results if isinstance(subject.results, Results) else None
+        files |= make_paper_files(tables, of_run)
 
     for part in parts:
         for appendix in list_appendices(part.blocks):
@@ -200,9 +214,10 @@ def _render_files(
 
 
 def _draw_figures(
-    parts: Sequence[DescribedSection], png: Collection[str], target: Path
+    parts: Sequence[DescribedSection], png: Collection[str], target: Path, *, pdf: bool
 ) -> dict[str, bytes]:
-    """The figures of the sections by file name: SVG, and PNG of those that `png` names.
+    """The figures of the sections by file name: SVG, PDF if wanted, and PNG of those that `png`
+    names.
 
     If it names none, of those that stand in `target` as PNG. UsageError for a pattern that is that
     of no figure.
@@ -223,6 +238,8 @@ def _draw_figures(
         files[f"figures/{name}.svg"] = picture.svg
         if name in png_names:
             files[f"figures/{name}.png"] = picture.png
+        if pdf:
+            files[f"figures/{name}.pdf"] = picture.pdf
     return files
 
 
@@ -264,7 +281,7 @@ def describe_run(results: Results) -> Report:
         words.title(results),
         {name: _defer(section, results) for name, section in SECTIONS.items()},
         embed_records(results.about, results.records),
-        latex.tabulate_run(results),
+        tabulate_run(results),
     )
 
 
@@ -276,7 +293,7 @@ def describe_comparison(comparison: DatasetComparison) -> Report:
         title_report(comparison),
         {name: _defer(section, comparison) for name, section in COMPARISON_SECTIONS.items()},
         comparison.embedded(),
-        latex.tabulate_comparison(comparison),
+        tabulate_comparison(comparison),
         lambda: write_league_answers(comparison),
     )
 
@@ -289,7 +306,7 @@ def describe_pair(two: TwoRuns) -> Report:
         title_pair(two),
         {name: _defer(section, two) for name, section in PAIR_SECTIONS.items()},
         two.embedded(),
-        latex.tabulate_pair(two),
+        tabulate_pair(two),
         lambda: write_pair_answers(two),
     )
 
@@ -416,7 +433,14 @@ def main(
         str, typer.Option(help="only these, as in accuracy,cost [default: all]")
     ] = "",
     tex: Annotated[
-        bool, typer.Option("--latex", help="write tables/*.tex too, for LaTeX with booktabs")
+        bool,
+        typer.Option(
+            "--latex",
+            help="write tables/ too: every table for LaTeX, the set-up in words, references.bib",
+        ),
+    ] = False,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="write figures as PDF too, with their fonts inside")
     ] = False,
     png: Annotated[
         str,
@@ -432,14 +456,15 @@ def main(
 
     Runs on several data sets become a league, two runs on one data set a comparison user by user.
 
-    What is checked are the sections that the page has, unless some are named.
+    What is checked are the sections that the page has, unless some are named, and the tables for
+    papers and the PDFs that were written with it.
     """
     wanted = _split_names(sections)
     as_png = _split_names(png)
     if not check:
         target = out or choose_destination(directories)
         subject = _read_subject(directories, target)
-        files = _render_files(subject, wanted, target, tex=tex, png=as_png)
+        files = _render_files(subject, wanted, target, tex=tex, pdf=pdf, png=as_png)
         page = _write_report(target, files)
         for line in subject.write_answers():
             typer.echo(line)
@@ -448,7 +473,10 @@ def main(
 
     target = out or choose_destination(directories)
     shown = wanted or list_shown_sections(target)
-    files = make_files(*directories, out=target, sections=shown, tex=tex, png=as_png)
+    written = read_report_digests(target)
+    tex = tex or any(name.startswith("tables/") for name in written)
+    pdf = pdf or any(name.endswith(".pdf") for name in written)
+    files = make_files(*directories, out=target, sections=shown, tex=tex, pdf=pdf, png=as_png)
     differing = list_differing_files(target, files)
     for name in differing:
         typer.echo(f"{target / name}: not what the records give")

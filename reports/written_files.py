@@ -11,7 +11,8 @@ LIST = REPORT_LIST  # the file with the digests of all others
 
 # Only files that a build writes under such names may be taken away.
 REMOVABLE = re.compile(
-    r"(figures/[\w.@-]+\.(svg|png)|tables/[\w.@-]+\.tex|exports/[\w.@-]+\.json)", re.ASCII
+    r"(figures/[\w.@-]+\.(svg|png|pdf)|tables/[\w.@-]+\.(tex|bib|md)|exports/[\w.@-]+\.json)",
+    re.ASCII,
 )
 
 

@@ -5,6 +5,7 @@ here draws, so that a terminal need not wait for it.
 """
 
 from recbench.reports.answers.cautions import Caution, describe_run, list_cautions
+from recbench.reports.answers.checklist import answer_checklist
 from recbench.reports.answers.claims import (
     VALUE,
     VALUE_TOLERANCE,
@@ -41,6 +42,7 @@ __all__ = [
     "OrderComparison",
     "RankedRow",
     "TwoMeans",
+    "answer_checklist",
     "compare_splits",
     "describe_disagreement",
     "describe_disagreements",

@@ -34,6 +34,7 @@ from recbench.reports.rendering.blocks import (
     Option,
     Pairs,
     Paragraph,
+    Piece,
     References,
     RowName,
     SectionLink,
@@ -50,6 +51,7 @@ from recbench.reports.rendering.blocks import (
     Term,
     Verbatim,
     Words,
+    list_pieces,
 )
 from recbench.reports.rendering.html import render_html
 from recbench.reports.rendering.linked_files import list_appendices, list_pictures
@@ -85,6 +87,7 @@ __all__ = [
     "Option",
     "Pairs",
     "Paragraph",
+    "Piece",
     "References",
     "RowName",
     "SectionLink",
@@ -103,6 +106,7 @@ __all__ = [
     "Words",
     "list_appendices",
     "list_pictures",
+    "list_pieces",
     "render_html",
     "render_markdown",
 ]

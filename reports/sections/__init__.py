@@ -4,9 +4,15 @@ The report's builder comes in by the registry, and others for what their pages o
 a section. Nothing here draws or knows of HTML.
 """
 
+from recbench.reports.sections.certainty import METHOD as STATISTICS
 from recbench.reports.sections.division import tabulate_two_splits
 from recbench.reports.sections.failures import Failure, describe_failures, list_failures
-from recbench.reports.sections.method import define_metrics, describe_protocol
+from recbench.reports.sections.method import (
+    define_metrics,
+    describe_protocol,
+    list_environment,
+    list_protocol,
+)
 from recbench.reports.sections.published import Agreement, compare_with_published
 from recbench.reports.sections.registry import SECTIONS, Section, Sections, title_figure
 from recbench.reports.sections.slices import GroupBest, find_best_of_groups, slices
@@ -14,6 +20,7 @@ from recbench.reports.sections.summary import explain_metrics, tag_origin
 
 __all__ = [
     "SECTIONS",
+    "STATISTICS",
     "Agreement",
     "Failure",
     "GroupBest",
@@ -25,7 +32,9 @@ __all__ = [
     "describe_protocol",
     "explain_metrics",
     "find_best_of_groups",
+    "list_environment",
     "list_failures",
+    "list_protocol",
     "slices",
     "tabulate_two_splits",
     "tag_origin",

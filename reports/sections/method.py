@@ -7,7 +7,7 @@ from typing import Any
 from recbench.benchmarks.metrics import CANDIDATES, PROTOCOLS, STANDARD, TIES, Metric
 from recbench.benchmarks.records import REPEATABILITIES, DataDescription, Environment, Record
 from recbench.reports import words
-from recbench.reports.checklist import answer_checklist
+from recbench.reports.answers import answer_checklist
 from recbench.reports.rendering import (
     Appendix,
     Block,
@@ -51,7 +51,7 @@ def method(results: Results) -> list[Block]:
         Heading("Machine and versions"),
         Pairs(
             "Where the cells ran; several values where cells differ",
-            tuple(_list_environment(results)),
+            tuple(list_environment(results)),
         ),
         Heading("The same seed again"),
         Pairs(
@@ -225,7 +225,7 @@ def _tabulate_pitfalls(results: Results) -> Table:
     )
 
 
-def _list_environment(results: Results) -> list[tuple[str, str]]:
+def list_environment(results: Results) -> list[tuple[str, str]]:
     """Machine, versions and commit of the cells that ran; where cells differ, every value."""
     ran = [record for record in results.records if record.status != "not_run"]
     environments = [record.environment for record in ran] or [results.about.environment]

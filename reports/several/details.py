@@ -5,7 +5,7 @@ imputed number marked, groups of users and items, memory, and the checklist of p
 from collections.abc import Sequence
 
 from recbench.reports import words
-from recbench.reports.checklist import answer_checklist
+from recbench.reports.answers import answer_checklist
 from recbench.reports.rendering import (
     AnyCell,
     Block,

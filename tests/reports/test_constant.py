@@ -9,7 +9,7 @@ from recbench.benchmarks.evaluation import RawScores
 from recbench.benchmarks.records import Record
 from recbench.reports.answers import summarise_run
 from recbench.reports.drawing import accuracy_heatmap
-from recbench.reports.latex import tabulate_run
+from recbench.reports.papers import tabulate_run
 from recbench.reports.results import Results
 from recbench.reports.sections.method import list_protocol
 from tests.reports.invented_runs import cell, normal, ok, write

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.verification.refit import SecondFit, excuse
 from recbench.benchmarks.verify import verify
 from recbench.datasets import UsageError
+from recbench.reports.archive import pack_run
 from recbench.reports.build import build, main
 from recbench.reports.results import Results
 from tests.conftest import ROOT, RunBench
@@ -622,3 +624,55 @@ def test_old_records_are_reported_and_verified(old: Path, commands: Commands) ->
     said = found(old, *data, code=0)
     assert "All as it should be." in said
     assert "without slices and digest of the raw answers: 2" in said
+
+
+# Runs that were packed for a reviewer
+
+
+def packed(directory: Path, place: Path, *, with_answers: bool | None) -> Path:
+    place.write_bytes(pack_run(directory, with_answers=with_answers, sections=["failures"]))
+    return place
+
+
+@pytest.mark.slow
+def test_a_packed_run_is_verified_as_it_is_and_has_the_same_bytes(
+    finished: Path, tmp_path: Path
+) -> None:
+    one = packed(finished, tmp_path / "one.zip", with_answers=True)
+    assert packed(finished, tmp_path / "two.zip", with_answers=True).read_bytes() == (
+        one.read_bytes()
+    )
+    said = verified(one)
+    assert said.exit_code == 0, said.output
+    assert "files compared with the manifest" in said.output
+    assert "metrics recomputed from the raw answers" in said.output
+    assert "the report, built again" in said.output
+
+
+def test_an_archive_without_answers_says_why_and_a_changed_file_is_found(
+    finished: Path, tmp_path: Path
+) -> None:
+    path = packed(finished, tmp_path / "run.zip", with_answers=None)
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+        archive.extractall(tmp_path / "unpacked")
+    assert {"results.csv", "report.html", "tables/references.bib", "tables/setup.md"} <= names
+    assert {"environment.txt", "commands.txt", "README.txt", "archive.json"} <= names
+    assert not [name for name in names if name.endswith(".npz") or name == "examples.json"]
+    for place in (path, tmp_path / "unpacked"):
+        said = verified(place)
+        assert said.exit_code == 0, said.output
+        assert "does not say that they may be passed on" in said.output
+
+    (tmp_path / "unpacked" / "environment.txt").write_text("python 4\n")
+    (tmp_path / "unpacked" / "more.txt").write_text("put in\n")
+    (tmp_path / "unpacked" / "commands.txt").unlink()
+    said = verified(tmp_path / "unpacked")
+    assert said.exit_code == 1
+    for name in ("environment.txt", "more.txt", "commands.txt"):
+        assert f"{name}: sha256: expected" in said.output
+
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("plan.json", "{}")
+    refused = verified(tmp_path / "other.zip")
+    assert refused.exit_code == 2 and "is no archive of a run" in refused.output

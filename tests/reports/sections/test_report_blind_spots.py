@@ -12,9 +12,8 @@ from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.records.facts import BlindSpot
 from recbench.benchmarks.run import run
 from recbench.benchmarks.verify import verify
-from recbench.reports.answers import summarise_run
+from recbench.reports.answers import answer_checklist, summarise_run
 from recbench.reports.build import describe_run, describe_sections
-from recbench.reports.checklist import answer_checklist
 from recbench.reports.drawing import accuracy_heatmap
 from recbench.reports.results import Results
 from recbench.reports.sections.division import ignores_times

@@ -10,7 +10,7 @@ from recbench.benchmarks.evaluation import Slice
 from recbench.benchmarks.records.facts import FoldFacts
 from recbench.benchmarks.records.record import Record
 from recbench.reports.answers import describe_disagreements, summarise_run, write_answers
-from recbench.reports.latex import tabulate_run
+from recbench.reports.papers import tabulate_run
 from recbench.reports.rendering import render_html, render_markdown
 from recbench.reports.results import Results
 from recbench.reports.sections.division import division

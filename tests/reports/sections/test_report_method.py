@@ -13,8 +13,8 @@ from recbench.benchmarks.records.certificate import Certificate
 from recbench.benchmarks.records.describe import describe_algorithms
 from recbench.benchmarks.records.facts import FoldFacts
 from recbench.benchmarks.records.record import Record
+from recbench.reports.answers import answer_checklist
 from recbench.reports.build import make_files
-from recbench.reports.checklist import answer_checklist
 from recbench.reports.results import Results
 from recbench.reports.sections.division import division, ignores_times
 from recbench.reports.sections.failures import list_failures

@@ -19,8 +19,7 @@ from recbench.benchmarks.records.describe import describe_algorithms
 from recbench.benchmarks.records.facts import DataDescription, RunDescription
 from recbench.benchmarks.records.record import Run
 from recbench.benchmarks.tuning import RowSearch, TuningBudget, TuningDesign, write_histories
-from recbench.reports.answers import list_cautions, summarise_run
-from recbench.reports.checklist import answer_checklist
+from recbench.reports.answers import answer_checklist, list_cautions, summarise_run
 from recbench.reports.results import Results
 from recbench.reports.sections.occasional.tuning import tuning
 from tests.reports.invented_runs import COLUMNS, DATA, cell, ok

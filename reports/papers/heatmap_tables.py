@@ -1,18 +1,16 @@
 """Tables for a paper: LaTeX with booktabs, made from the heatmaps that the pages show."""
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from recbench.benchmarks.tuning import parse_budget
-from recbench.datasets.foundation import make_legible
 from recbench.reports import words
 from recbench.reports.answers import OrderComparison, compare_splits
 from recbench.reports.drawing import Column, Heatmap, Line, Square, accuracy_heatmap, cost_heatmap
+from recbench.reports.papers.escape import make_environment
+from recbench.reports.papers.references import cite, collect_references
 from recbench.reports.rendering import TableLine
 from recbench.reports.results import Results
 from recbench.reports.sections import (
@@ -24,36 +22,6 @@ from recbench.reports.sections import (
 from recbench.reports.several import DatasetComparison, PairedDifference, TwoRuns
 from recbench.reports.several import title_figure as title_comparison_figure
 
-TEMPLATES = Path(__file__).parent / "templates"
-
-# Letters that mean something to LaTeX, and those that its usual fonts lack.
-LETTERS = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "|": r"\textbar{}",
-        "&": r"\&",
-        "%": r"\%",
-        "$": r"\$",
-        "#": r"\#",
-        "_": r"\_",
-        "{": r"\{",
-        "}": r"\}",
-        "±": r"$\pm$",
-        "≈": r"$\approx$",
-        "−": "$-$",
-        "–": "--",
-        "→": r"$\rightarrow$",
-        "∞": r"$\infty$",
-        "↓": r"$\downarrow$",
-        "↑": r"$\uparrow$",
-        "★": r"$\star$",
-        "†": r"$\dagger$",
-    }
-)
 FOLDS = (
     "Mean ± standard deviation over the folds, which is no standard error, because folds share "
     "training data"
@@ -68,53 +36,29 @@ NEAR = (
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A heatmap on paper: the section it belongs to, its numbers, and what stands above them."""
+    """A heatmap on paper: the section it belongs to, its numbers, and what stands above them.
+
+    `cites` has LaTeX for some of the lines, by the row's name.
+    """
 
     section: str
     drawn: Heatmap
     caption: str
+    cites: Mapping[str, Markup] = field(default_factory=dict)
+    replaces: tuple[str, ...] = ()  # labels of the page's tables that say the same
+
+    @property
+    def name(self) -> str:
+        """That of its file, without the ending."""
+        return self.drawn.name
 
     def source(self) -> str:
         """The LaTeX of a `table`.
 
         Everything from data is escaped, and what is not ASCII is UTF-8.
         """
-        template = _make_environment().get_template("table.tex")
-        return template.render(drawn=self.drawn, caption=self.caption)
-
-
-def escape_latex(value: object) -> Markup:
-    """Text as LaTeX that prints just this text, in one line.
-
-    `Markup` is taken for LaTeX already.
-    """
-    if isinstance(value, Markup):
-        return value
-    if value == words.NONE:
-        return Markup("--")
-
-    text = "".join(letter if letter.isprintable() else " " for letter in make_legible(str(value)))
-    # Two hyphens that stand in the data must not become a dash.
-    text = text.translate(LETTERS).replace("--", "-{}-")
-    return Markup(re.sub(r"(?<![\w.}])-(?=\d)", "$-$", text))
-
-
-def _make_environment() -> Environment:
-    """Templates whose marks do not look like LaTeX, and which escape what is put into them."""
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=False,
-        finalize=escape_latex,
-        block_start_string="<%",
-        block_end_string="%>",
-        variable_start_string="<<",
-        variable_end_string=">>",
-        comment_start_string="<#",
-        comment_end_string="#>",
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+        template = make_environment().get_template("table.tex")
+        return template.render(drawn=self.drawn, caption=self.caption, cites=self.cites)
 
 
 def tabulate_run(results: Results) -> Iterator[PaperTable]:
@@ -150,7 +94,9 @@ def _tabulate_accuracy(results: Results) -> PaperTable:
     if "worse" in marks:
         sentences.append(WORSE)
     sentences += _describe_terms(results)
-    return PaperTable("accuracy", replace(drawn, lines=lines), _join_sentences(*sentences))
+    by_row = collect_references(results).by_row
+    cites = {name: Markup(f" {cite(references)}") for name, references in by_row.items()}
+    return PaperTable("accuracy", replace(drawn, lines=lines), _join_sentences(*sentences), cites)
 
 
 def _describe_terms(results: Results) -> Iterator[str]:
@@ -207,7 +153,8 @@ def _tabulate_splits(results: Results, comparison: OrderComparison) -> PaperTabl
     name = f"splits-{words.slug(comparison.column)}"
     title = title_figure(results, table.label, is_whole=True)
     heatmap = Heatmap(name, "", columns, lines)
-    return PaperTable("division", heatmap, _join_sentences(title, table.caption))
+    caption = _join_sentences(title, table.caption)
+    return PaperTable("division", heatmap, caption, replaces=(table.label,))
 
 
 def _tabulate_published(results: Results, agreement: Agreement) -> PaperTable:
