@@ -67,10 +67,12 @@ def test_a_build_takes_away_what_an_earlier_one_wrote_and_nothing_else(
     run: Path, tmp_path: Path
 ) -> None:
     sections = ["accuracy", "cost"]
-    build(run, out=tmp_path, tex=True, sections=sections, png=["accuracy", "cost"])
+    build(run, out=tmp_path, tex=True, pdf=True, sections=sections, png=["accuracy", "cost"])
     figures = tmp_path / "figures"
     tables = tmp_path / "tables"
-    assert {path.name for path in tables.iterdir()} == {"accuracy.tex", "cost.tex"}
+    written = {path.name for path in tables.iterdir()}
+    assert {"accuracy.tex", "cost.tex", "references.bib", "setup.md"} <= written
+    assert (figures / "cost.pdf").exists()
     (figures / "mine.svg").write_text("drawn by hand")
     (figures / "cost.png").write_bytes(b"retouched")
     (tmp_path / "precious.svg").write_text("mine too")
@@ -82,6 +84,7 @@ def test_a_build_takes_away_what_an_earlier_one_wrote_and_nothing_else(
         )
     build(run, out=tmp_path, sections=["accuracy"])
     assert not (figures / "cost.svg").exists() and not list(tables.iterdir())
+    assert not list(figures.glob("*.pdf"))
     kept = {path.name for path in figures.iterdir()}
     assert {"mine.svg", "cost.png", "accuracy.svg", "accuracy.png"} <= kept
     assert (tmp_path / "precious.svg").read_text() == "mine too"
