@@ -19,6 +19,7 @@ from scipy.sparse import csr_matrix
 from typer import Argument, Option
 
 from recbench.adapters import create
+from recbench.adapters.shared.fitting import fit_algorithm
 from recbench.adapters.shared.units import Units
 from recbench.benchmarks.certainty import Estimate
 from recbench.benchmarks.console import FINE, import_plugin, serve
@@ -190,8 +191,7 @@ def perturb_histories(record: Record, data: Dataset) -> Doubles:
     train = data.ratings.take(train_rows)
     units = Units.choose(algorithm, train.scale)
     given = units.convert_ratings(train)
-    algorithm.prepare(given, cell.threads)
-    algorithm.fit(algorithm.convert(given, data.catalogue), cell.seed)
+    fit_algorithm(algorithm, given, data.catalogue, cell.seed, threads=cell.threads)
 
     told = given
     history_rows = rows_of_histories(data, *division)

@@ -1,11 +1,11 @@
 """Boards: ratings in which every other pair is loved and the rest hated, so the answer is known."""
 
-import random
 from typing import Any
 
 import numpy as np
 
 from recbench.adapters.base import Floats, Recommender
+from recbench.adapters.shared.fitting import fit_algorithm
 from recbench.adapters.shared.units import Units
 from recbench.datasets.ratings import Catalogue, Ratings
 
@@ -62,10 +62,7 @@ def fit_to_board(algorithm: Recommender, train: Ratings, seed: int = 0) -> str |
     reason = algorithm.skip(given, catalogue, MEMORY_MB)
     if reason is not None:
         return reason
-    algorithm.prepare(given)
-    random.seed(seed)
-    np.random.seed(seed)
-    algorithm.fit(algorithm.convert(given, catalogue), seed)
+    fit_algorithm(algorithm, given, catalogue, seed)
     return None
 
 

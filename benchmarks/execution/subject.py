@@ -6,9 +6,7 @@ all happens in one process, and through `keeper` where the algorithm has a proce
 """
 
 import importlib
-import math
 import os
-import random
 import shutil
 import traceback
 from bdb import BdbQuit
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 
 from recbench.adapters import Recommender, available, create
 from recbench.adapters.base import Floats, Indices
+from recbench.adapters.shared.fitting import fit_algorithm, read_trace
 from recbench.adapters.shared.units import Units
 from recbench.benchmarks.evaluation import (
     DivergedError,
@@ -264,7 +263,7 @@ class LocalSubject:
             )
         return Observations(
             costs=self._meter.costs(),
-            trace=_read_trace(self._algorithm, self._units),
+            trace=read_trace(self._algorithm, self._units),
             determinism=certificate,
             kernel_seconds=self._kernel_seconds,
             cold=self._cold,
@@ -396,32 +395,8 @@ def _fit_once(
     algorithm = create(cell.algorithm, cell.arguments)
     if algorithm.sees_truth:
         algorithm.truth_ = truth
-    algorithm.prepare(train, cell.threads)
-
-    random.seed(cell.seed)  # for libraries that draw from the global generators
-    np.random.seed(cell.seed)
-
-    data = timed("convert", algorithm.convert, train, catalogue)
-    timed("fit", algorithm.fit, data, cell.seed)
+    fit_algorithm(algorithm, train, catalogue, cell.seed, threads=cell.threads, call=timed)
     return algorithm
-
-
-def _read_trace(algorithm: Recommender, units: Units) -> list[dict[str, float | None]]:
-    """What the algorithm has noted of its epochs, if it notes anything; None stands for what is not
-    finite, and errors are in the unit of the data.
-    """
-    trace = []
-    for point in getattr(algorithm, "trace_", []):
-        entry = {name: _finite_or_none(value) for name, value in point.items()}
-        for name, value in entry.items():
-            if units.differ and value is not None and name.endswith("rmse"):
-                entry[name] = value * units.points
-        trace.append(entry)
-    return trace
-
-
-def _finite_or_none(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _score_toy(

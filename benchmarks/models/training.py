@@ -2,8 +2,7 @@
 
 import inspect
 import platform
-import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recbench.adapters import Recommender, create
+from recbench.adapters.shared.fitting import fit_algorithm, read_trace
 from recbench.adapters.shared.units import Units
 from recbench.benchmarks.evaluation import suggest_remedy
 from recbench.benchmarks.models.description import (
@@ -73,6 +73,20 @@ class Code:
         return Code(answers_source(adapter), _versions_of(adapter))
 
 
+class Clock:
+    """Makes calls, and keeps what each phase has taken."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}  # wall time, by phase
+
+    def __call__(self, phase: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What the function gives."""
+        begun = perf_counter()
+        result = function(*arguments)
+        self.seconds[phase] = perf_counter() - begun
+        return result
+
+
 def train_model(data: Dataset, recipe: Recipe, dataset: str = "") -> Model:
     """The row of `recipe`, fitted to all ratings of `data`, which `dataset` names.
 
@@ -93,24 +107,19 @@ def train_model(data: Dataset, recipe: Recipe, dataset: str = "") -> Model:
         raise UsageError(f"{recipe.row} cannot be trained on {data.name}: {reason}")
 
     created = datetime.now(UTC).isoformat(timespec="seconds")
+    clock = Clock()
     with threadpool_limits(recipe.threads):
-        algorithm.prepare(given, recipe.threads)
-        random.seed(recipe.seed)  # for libraries that draw from the global generators
-        np.random.seed(recipe.seed)
-
-        begun = perf_counter()
-        converted = algorithm.convert(given, data.catalogue)
-        converted_at = perf_counter()
-        algorithm.fit(converted, recipe.seed)
-        fitted_at = perf_counter()
+        fit_algorithm(
+            algorithm, given, data.catalogue, recipe.seed, threads=recipe.threads, call=clock
+        )
 
     training = Training(
         created=created,
-        convert_seconds=converted_at - begun,
-        fit_seconds=fitted_at - converted_at,
+        convert_seconds=clock.seconds["convert"],
+        fit_seconds=clock.seconds["fit"],
         seed=recipe.seed,
         threads=recipe.threads,
-        trace=_read_trace(algorithm, units),
+        trace=read_trace(algorithm, units),
     )
     learned = LearnedFrom(
         ratings=ratings,
@@ -173,21 +182,6 @@ def matrix_of_ratings(ratings: Ratings) -> csr_matrix:
     places = (ratings.users[rows], ratings.items[rows])
     shape = (ratings.n_users, ratings.n_items)
     return csr_matrix((ratings.values[rows], places), shape)
-
-
-def _read_trace(algorithm: Recommender, units: Units) -> list[dict[str, float | None]]:
-    """What the algorithm has noted of its epochs, errors in the unit of the data; None for what is
-    not finite.
-    """
-    trace: list[dict[str, float | None]] = []
-    for point in getattr(algorithm, "trace_", []):
-        entry: dict[str, float | None] = {}
-        for name, value in point.items():
-            is_error = name.endswith("rmse")
-            in_unit_of_data = value * units.points if is_error and units.differ else value
-            entry[name] = float(in_unit_of_data) if np.isfinite(value) else None
-        trace.append(entry)
-    return trace
 
 
 def _describe_model(

@@ -47,6 +47,7 @@ QUESTIONS = (
     f"{HARNESS}.evaluation.questions",
     f"{HARNESS}.splits.folds",
     f"{DATASETS}.ratings",
+    f"{ADAPTERS}.shared.fitting",
     f"{ADAPTERS}.shared.units",
 )
 # Modules of which only some definitions can change an answer; what they import is not followed.
