@@ -40,7 +40,7 @@ class _LightFM(Factorised):
     family = "lightfm"
     predicts = "order"
     units = "library"
-    requires = ("lightfm",)
+    requires: ClassVar[tuple[str, ...]] = ("lightfm",)
     epochs_hyperparameter = "epochs"
     origin = Origin("library", "LightFM; components and epochs of the source notebook")
     loss: ClassVar[str]

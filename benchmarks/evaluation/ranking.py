@@ -174,8 +174,8 @@ def _compare_all(numbers: Any, others: Any) -> tuple[int, int]:
         for place in range(len(others)):
             n_lower += np.int32(others[place] < number)
             n_same += np.int32(others[place] == number)
-        n_above += n_lower
-        n_equal += n_same
+        n_above += int(n_lower)
+        n_equal += int(n_same)
     return n_above, n_equal
 
 
