@@ -26,6 +26,9 @@ from recbench.datasets.foundation import UsageError, format_number
 
 PARTS = ("plan.json", "records")
 
+# Verdicts that no failure is to blame on
+HARMLESS = ("PASS", "IMPROVED", "WORSE", "NEW", "NOT GATED", "SUSPICIOUS")
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -44,9 +47,10 @@ class Judgement:
         """A line for each verdict that is to blame, with its numbers, interval and reason."""
         lines = []
         for verdict in self.verdicts:
-            is_harmless = verdict.verdict in ("PASS", "IMPROVED", "WORSE", "NEW", "NOT GATED")
-            is_time = verdict.tolerance.column in TIMES
-            if not is_harmless and not (is_time and verdict.verdict == "UNRESOLVED"):
+            is_harmless = verdict.verdict in HARMLESS
+            if verdict.tolerance.column in TIMES and verdict.verdict == "UNRESOLVED":
+                is_harmless = True  # as `conclude` has it
+            if not is_harmless:
                 lines.append(_describe_verdict(verdict))
         return [*lines, self.idle] if self.idle else lines
 
@@ -57,14 +61,14 @@ def _describe_verdict(verdict: Verdict) -> str:
     if verdict.reason:
         text += f", {verdict.reason}"
     if verdict.base is not None and verdict.head is not None:
-        text += (
-            f"\n    {format_number(verdict.base)} in the baseline, "
-            f"{format_number(verdict.head)} now"
-        )
+        before = format_number(verdict.base)
+        now = format_number(verdict.head)
+        text += f"\n    {before} in the baseline, {now} now"
+
     if verdict.change is not None and verdict.low is not None and verdict.high is not None:
-        change, low, high = map(
-            verdict.tolerance.format_change, (verdict.change, verdict.low, verdict.high)
-        )
+        change = verdict.tolerance.format_change(verdict.change)
+        low = verdict.tolerance.format_change(verdict.low)
+        high = verdict.tolerance.format_change(verdict.high)
         text += f": worse by {change}, 95 % interval {low} to {high}"
     return text
 

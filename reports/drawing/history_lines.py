@@ -65,6 +65,7 @@ def _draw_panel(axes: Axes, panel: HistoryPanel, n_runs: int) -> None:
 
     axes.fill_between(known_places, lows, highs, color=LINE, alpha=0.15, linewidth=0)
     axes.plot(places, panel.values, color=LINE, linewidth=1.0, marker="o", markersize=1.8)
+
     for first, last, is_worse in panel.moves:
         colour = WORSE if is_worse else BETTER
         axes.axvspan(first + 1, last + 1, color=colour, alpha=0.25, linewidth=0)
