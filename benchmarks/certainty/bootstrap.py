@@ -76,6 +76,12 @@ class Bootstrap:
         margin = self._max_t.critical_distance * float(self._max_t.errors[row, other])
         return value, value - margin, value + margin
 
+    def p_value(self, row: int, other: int) -> float:
+        """The two-sided p-value of the difference between two rows, not adjusted: for pairs that
+        were named before anybody saw a number.
+        """
+        return self.estimate_difference(row, other).p_value()
+
     @property
     def p_values_against_best(self) -> Doubles:
         """The p-value of each row's difference to the best, adjusted as `pairwise_p_values`; 1 for

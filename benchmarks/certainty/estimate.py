@@ -1,4 +1,4 @@
-"""A number that users give, and how sure it is: intervals from a bootstrap's draws."""
+"""A number that users give, and how sure it is: intervals and p-values from a bootstrap's draws."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtrit
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from recbench.benchmarks.metrics import Doubles
 
@@ -59,6 +59,32 @@ class Estimate:
         quantiles = ndtr(bias + z / stretch)
         low, high = np.quantile(self.drawn, quantiles)
         return float(low), float(high)
+
+    def p_value(self) -> float:
+        """Two-sided, of being 0: the level at which `interval` ends at 0.
+
+        If no draw is on the other side of 0, their count cannot say how far away that is, so it
+        comes from the normal distribution with the draws' deviation: no p would else be small
+        enough to be corrected for many rows.
+        """
+        if self.value == 0:
+            return 1.0
+
+        # Mirrored, so that the value lies above 0.
+        sign = 1.0 if self.value > 0 else -1.0
+        bias, acceleration = self._correction
+        bias *= sign
+        acceleration *= sign
+        share_beyond_zero = (sign * self.drawn <= 0).mean()
+        z = ndtri(share_beyond_zero) - bias
+
+        if np.isfinite(z) and 1 + acceleration * z > 0.1:
+            z = z / (1 + acceleration * z) - bias
+        else:
+            deviation = self.drawn.std()
+            z = -abs(self.value) / deviation if deviation > 0 else -np.inf
+        freedom = len(self.without) - 1
+        return float(min(1.0, 2 * stdtr(freedom, z / self._widening)))
 
     @property
     def _widening(self) -> float:

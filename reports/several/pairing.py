@@ -296,7 +296,9 @@ def _judge_pair(
 ) -> PairedDifference:
     """The difference of a pair whose rows are the two with these places in the bootstrap."""
     first = 2 * number
-    difference, low, high = boot.difference(first + 1, first)
+    estimate = boot.estimate_difference(first + 1, first)
+    difference = estimate.value
+    low, high = estimate.interval()
     before = float(boot.values[first])
     after = float(boot.values[first + 1])
     loss = find_metric(column).loss

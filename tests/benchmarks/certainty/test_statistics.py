@@ -137,6 +137,20 @@ def test_a_hundred_far_worse_rows_are_not_tied_with_the_best() -> None:
     assert bootstrap_users(RMSE, rows).tied_with_best == [0]
 
 
+def test_p_values_are_the_levels_at_which_intervals_end_at_zero() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        base = precisions(rng, 60)
+        other = UserShares(
+            (base.sums * rng.normal(1.05, 0.3, base.sums.shape)).clip(0), base.weights
+        )
+        gap = bootstrap_users(PRECISION, [base, other]).estimate_difference(1, 0)
+        p = gap.p_value()
+        if 0.002 < p < 0.9:
+            low, high = gap.interval(p)
+            assert min(abs(low), abs(high)) < 0.05 * gap.standard_error
+
+
 def test_a_difference_is_significant_where_its_interval_leaves_out_zero() -> None:
     """Said of all pairs at once: a table would else tie what its first screen calls worse."""
     n_significant = 0
