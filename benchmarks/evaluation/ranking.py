@@ -169,8 +169,8 @@ def _compare_all(numbers: Any, others: Any) -> tuple[int, int]:
     n_above = 0
     n_equal = 0
     for number in numbers:
-        n_lower = np.int32(0)
-        n_same = np.int32(0)
+        n_lower: Any = np.int32(0)  # as wide as a score, so that as many are added at once
+        n_same: Any = np.int32(0)
         for place in range(len(others)):
             n_lower += np.int32(others[place] < number)
             n_same += np.int32(others[place] == number)
