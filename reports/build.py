@@ -386,7 +386,7 @@ def _shorten_notice(results: Results | DatasetComparison | TwoRuns | HistoryPage
 def _make_environment(kind: Kind) -> Environment:
     """Templates that escape whatever is put into them, as HTML or as Markdown."""
     is_html = kind == "html"
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         autoescape=is_html,
@@ -394,6 +394,10 @@ def _make_environment(kind: Kind) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # The numbers inside the page, without the blanks that only people need.
+    compact = {"sort_keys": True, "separators": (",", ":")}
+    environment.policies["json.dumps_kwargs"] = compact
+    return environment
 
 
 def list_shown_sections(target: Path) -> list[str]:

@@ -65,7 +65,7 @@ def draw_ranks_by_metric(
     for line in others:
         if not line.is_shallow:
             continue
-        axes.plot(xs, _with_gaps(line), color=OTHERS, linewidth=0.6, marker=".", markersize=2)
+        axes.plot(xs, _with_gaps(line), color=OTHERS, linewidth=0.6)
     for number, line in enumerate(followed):
         colour = PALETTE[number % len(PALETTE)]
         axes.plot(xs, _with_gaps(line), color=colour, linewidth=1.6, marker="o", markersize=4)

@@ -5,6 +5,7 @@ The same records give the same bytes.
 
 import base64
 import io
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
 }
 DOTS_PER_INCH = 160
+SVG_TAG = re.compile(rb"<[a-z][^>]*>")
+INDENTATION = re.compile(rb">\n\s+<")
+LONG_DECIMALS = re.compile(rb"(\d\.\d\d)\d+")
 
 # Heights and margin in inches.
 LINE_HEIGHT = 0.27
@@ -117,7 +121,17 @@ def _save_figure(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
     buffer = io.BytesIO()
     with rc_context(STYLE):
         figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, metadata=metadata, facecolor="white")
+    if kind == "svg":
+        return _shrink_svg(buffer.getvalue())
     return buffer.getvalue()
+
+
+def _shrink_svg(svg: bytes) -> bytes:
+    """The picture with hundredths of a point inside its tags, where millionths take room, and no
+    indentation between them; texts stay.
+    """
+    rounded = SVG_TAG.sub(lambda tag: LONG_DECIMALS.sub(rb"\1", tag[0]), svg)
+    return INDENTATION.sub(b">\n<", rounded)
 
 
 @dataclass(frozen=True)

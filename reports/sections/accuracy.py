@@ -190,7 +190,7 @@ def _list_ranks(line: RankLine) -> TableLine:
         if rank is None:
             cells.append(TableCell(words.NONE))
         else:
-            cells.append(TableCell(f"{rank:g}", sort_value=rank))
+            cells.append(TableCell(f"{rank:g}"))
     return TableLine(RowName(line.row), tuple(cells))
 
 

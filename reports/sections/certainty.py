@@ -37,7 +37,7 @@ from recbench.reports.rendering import (
 from recbench.reports.results import Certainty, Results, Row
 from recbench.reports.sections.registry import section, title_figure
 
-MOST_BOXES = 15  # rows whose users are drawn
+MOST_BOXES = 10  # rows whose users are drawn
 
 METHOD = (
     "Users are drawn again 4,000 times, all rows and folds with the same draw, ratings of one user "
