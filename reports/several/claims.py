@@ -22,8 +22,8 @@ from recbench.reports.several.standings import (
 RULE = (
     "A row is named best only where the data sets agree: it has the best mean on every one, or it "
     "is the only row that is on every one the best or not significantly different from it (paired "
-    "bootstrap over the users of each data set, all pairs of rows tested, 5 %). Else no row is named, "
-    "whatever its mean rank."
+    "bootstrap over the users of each data set, all pairs of rows tested, 5 %). Else no row is "
+    "named, whatever its mean rank."
 )
 NOBODY = "no winner"
 MOST_ROWS = 10
