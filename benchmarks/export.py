@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from typer import Argument, Option
 
 from recbench import datasets
+from recbench.adapters.unfitted import SIDECAR, Sidecar
 from recbench.benchmarks.console import FINE, serve
 from recbench.benchmarks.splits import (
     SPLITS,
     asks_new_users,
     canonical_spec,
+    digest_of_fold,
     digest_of_split,
     divide,
     fingerprint_rows,
@@ -64,10 +66,12 @@ class ExportedPart:
 class ExportedFold:
     """The files of one fold; without a validation part if none was asked for.
 
-    Where users are new, `history` holds what is told of them.
+    Where users are new, `history` holds what is told of them. `digest` is that of the fold, which
+    answers from elsewhere have to name; a validation part changes nothing in it.
     """
 
     fold: int
+    digest: str
     train: ExportedPart
     test: ExportedPart
     validation: ExportedPart | None = None
@@ -118,8 +122,9 @@ def export(
 
     Ids are those of the data's own files. With --validation holdout a fifth of each training part
     is a part of its own, in a third file; where users are new, another holds what is told of them.
-    OUT/folds.json holds the digest of the data, the fingerprints of the rows and the sha256 of
-    every file.
+    OUT/folds.json holds the digest of the data and of each fold, the fingerprints of the rows and
+    the sha256 of every file. OUT/fold-N/fold.json is to be copied beside answers that are made
+    elsewhere, see the row `external`.
     """
     pick_name("--format", file_format, WRITERS)
     _refuse_place(out)
@@ -199,7 +204,16 @@ def _write_folds(
                 part: _write_part(dataset, rows[part], fold, part, file_format, directory)
                 for part in rows
             }
-            exported_folds.append(ExportedFold(fold, **parts))
+            sidecar = Sidecar(
+                digest=digest_of_fold(dataset, split, n_folds, fold, seed),
+                fold=fold,
+                dataset=dataset.name,
+                split=split,
+                n_folds=n_folds,
+                split_seed=seed,
+            )
+            _write_json(sidecar.to_json(), directory / f"fold-{fold}" / SIDECAR)
+            exported_folds.append(ExportedFold(fold, sidecar.digest, **parts))
 
         provenance = dataset.provenance
         exported = Export(
@@ -219,10 +233,14 @@ def _write_folds(
             columns=_columns_of(dataset),
             folds=exported_folds,
         )
-        text = json.dumps(asdict(exported), indent=1, ensure_ascii=False)
-        (directory / "folds.json").write_text(f"{text}\n", encoding="utf-8")
+        _write_json(asdict(exported), directory / "folds.json")
         directory.rename(out)
     return exported
+
+
+def _write_json(content: dict[str, Any], path: Path) -> None:
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    path.write_text(f"{text}\n", encoding="utf-8")
 
 
 def _columns_of(dataset: Dataset) -> list[str]:

@@ -431,7 +431,12 @@ def _advise_training(directory: Path, records: Sequence[Record]) -> list[str]:
         if best is None or column in hidden:
             continue
         command = f"{command_to_type('train')} {shlex.quote(str(directory))} --best {column}"
-        lines.append(f"best {column}: {best}; to train it on all ratings: {command} --out model")
+        of_those = ""
+        if any(record.cell.external is not None for record in records):
+            of_those = " of the rows that were fitted here"
+        lines.append(
+            f"best {column}{of_those}: {best}; to train it on all ratings: {command} --out model"
+        )
     return lines
 
 

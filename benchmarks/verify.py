@@ -173,6 +173,9 @@ def _summarise(ledger: Ledger, records: list[Record]) -> list[str]:
             f"{compared['metrics of trials']:,} metrics of trials recomputed"
         )
 
+    if compared["files"]:
+        lines.append(f"rows from files: {compared['files']:,} values compared with the files")
+
     # A run may do without any of these files.
     for file in ("results.csv", "report.html"):
         n_values = compared[file]

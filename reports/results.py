@@ -20,6 +20,7 @@ from recbench.benchmarks.certainty import (
 )
 from recbench.benchmarks.metrics import STANDARD, Metric, find_metric, parse_column
 from recbench.benchmarks.records import (
+    MADE_ELSEWHERE,
     Record,
     Run,
     RunDescription,
@@ -93,8 +94,15 @@ class Row:
         return self.records[0].cell.tuning is not None
 
     @property
+    def is_external(self) -> bool:
+        """Whether its answers come from files, so that nothing of what they cost is known."""
+        return self.records[0].cell.external is not None
+
+    @property
     def defaults(self) -> str:
         """Where the values of its hyperparameters come from, on one line."""
+        if self.is_external:
+            return MADE_ELSEWHERE
         searches = [record.cell.tuning for record in self.records]
         counts = sorted({search["n_trials"] for search in searches if search is not None})
         if counts:
@@ -194,6 +202,9 @@ class Row:
         if not absent:
             return ""
 
+        needed = "ratings" if find_metric(column).kind == "rating" else "lists"
+        if self.is_external and needed not in self.records[0].cell.kinds_of_files:
+            return "not in its files"
         were_asked = all(record.fold is None or record.fold.test > 0 for record in self.records)
         if find_metric(column).needs_ratings and were_asked and len(absent) == len(self.records):
             return "ranks only"
@@ -258,7 +269,9 @@ class Row:
 
     @property
     def contended(self) -> bool:
-        """Whether other cells ran at the same time in any fold."""
+        """Whether other cells ran at the same time in any fold, so that times are doubtful."""
+        if self.is_external:
+            return False
         ran = [record for record in self.records if record.status == "ok"]
         return any(record.environment.contended for record in ran)
 
@@ -267,7 +280,7 @@ class Row:
 class DefaultsByOrigin:
     """The rows that have hyperparameters, by where their values come from, seen from these data.
 
-    What has nothing to choose is in none of the lists.
+    What has nothing to choose is in none of the lists, nor is what was made elsewhere.
     """
 
     tuned: list[Row]  # at least one default was tuned on these data
@@ -454,6 +467,11 @@ class Results:
         return all(len(row.records) == 1 for row in self.rows)
 
     @cached_property
+    def external(self) -> list[Row]:
+        """The rows whose answers come from files."""
+        return [row for row in self.rows if row.is_external]
+
+    @cached_property
     def defaults(self) -> DefaultsByOrigin:
         """The rows that are compared by where the values of their hyperparameters come from.
 
@@ -462,7 +480,7 @@ class Results:
         by_origin = DefaultsByOrigin([], [], [], [], [])
         for row in self.compared:
             is_told_apart = row.is_tuned or row.name in self.fairly_tuned
-            if not row.records[0].cell.parameters or is_told_apart:
+            if not row.records[0].cell.parameters or is_told_apart or row.is_external:
                 continue
             if row.values_from is not None:
                 by_origin.found.append(row)

@@ -5,10 +5,14 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from recbench.benchmarks.console.command_line import application
+from recbench.benchmarks.export import export
 from recbench.benchmarks.records.record import Run
 from tests.benchmarks.console.test_command_line import bench
 from tests.conftest import ROOT, RunBench
+from tests.foreign_program import answer_folds
 
 
 def test_the_algorithm_of_the_readme_is_one_file_and_runs(
@@ -32,7 +36,14 @@ def test_the_algorithm_of_the_readme_is_one_file_and_runs(
 
 
 @pytest.mark.slow
-def test_every_command_of_the_readme_is_accepted(ratings_file: Path, tmp_path: Path) -> None:
+def test_every_command_of_the_readme_is_accepted(
+    ratings_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = [f"table:{ratings_file}", "--folds", "5", "--out", "folds"]
+    assert CliRunner().invoke(application(export), arguments).exit_code == 0
+    answer_folds(Path("folds"), Path("mine"))
+
     readme = (ROOT / "README.md").read_text().replace("\\\n", " ")
     commands = re.findall(r"^python -m benchmarks\.run (.*?)(?: +#.*)?$", readme, re.M)
     assert len(commands) >= 4

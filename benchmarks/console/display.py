@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from recbench.benchmarks.records import Cell, Record
+from recbench.benchmarks.records import NOT_MEASURED_HERE, Cell, Record
 from recbench.command import command_to_type
 from recbench.datasets.foundation import format_number, format_seconds
 from recbench.datasets.ratings import Dataset, describe_relevance
@@ -35,12 +35,15 @@ def _format_metric(value: float | None) -> str:
 def summarise_record(record: Record, metrics: Sequence[str]) -> list[str]:
     """A finished cell in words: row, fold, status, the metrics, seconds in all, peak memory."""
     times = [cost.seconds for cost in record.costs.values()]
+    seconds = format_seconds(sum(times)) if times else "–"
+    if record.cell.external is not None:
+        seconds = NOT_MEASURED_HERE
     return [
         record.cell.row,
         record.cell.place,
         record.status,
         *(_format_metric(record.metrics.get(name)) for name in metrics),
-        format_seconds(sum(times)) if times else "–",
+        seconds,
         "–" if record.peak_mb is None else f"{record.peak_mb:.0f}",
     ]
 
@@ -110,6 +113,8 @@ class Display:
 
         for name, value in zip(self._metrics, values, strict=True):
             line += f"  {name} {value}"
+        if record.cell.external is not None:
+            return f"{line}  {seconds}"
         return f"{line}  all phases {seconds} s  peak {peak} MB"
 
     def _draw_progress(self) -> Group:

@@ -3,10 +3,11 @@
 `questions` decides who is asked and what the candidates are, `ranking` breaks ties, `cell_metrics`
 does fallback and clipping and computes every metric, `fallback` recommends to cold-start users in
 columns of its own, `slices` groups users and items, `raw_scores` says whether predictions are
-ratings at all, `numbers` does all of it for a cell. `stopwatch` times single questions. Execution
-comes in to ask and to compute, planning and verification to compute again, models to rank and to be
-timed, records and reports for what answers, slices and raw scores are. It exports one function for
-each of these steps and what they return; no library's own evaluator is trusted.
+ratings at all, `numbers` does all of it for a cell. `stopwatch` times single questions, `foreign`
+asks files in place of an algorithm. Execution comes in to ask and to compute, planning and
+verification to compute again, models to rank and to be timed, records and reports for what answers,
+slices and raw scores are. It exports one function for each of these steps and what they return; no
+library's own evaluator is trusted.
 """
 
 from recbench.benchmarks.evaluation.cell_metrics import (
@@ -14,8 +15,13 @@ from recbench.benchmarks.evaluation.cell_metrics import (
     complete_predictions,
     compute_metrics,
 )
+from recbench.benchmarks.evaluation.foreign import (
+    collect_foreign_answers,
+    limit_to_lists,
+    read_foreign_answers,
+)
 from recbench.benchmarks.evaluation.known import KnownRatings
-from recbench.benchmarks.evaluation.numbers import Numbers, evaluate_answers
+from recbench.benchmarks.evaluation.numbers import Numbers, Predicts, evaluate_answers
 from recbench.benchmarks.evaluation.questions import (
     Answers,
     DivergedError,
@@ -35,15 +41,19 @@ __all__ = [
     "DivergedError",
     "KnownRatings",
     "Numbers",
+    "Predicts",
     "RawScores",
     "Slice",
     "auc_by_user",
     "check_form",
     "collect_answers",
+    "collect_foreign_answers",
     "complete_predictions",
     "compute_metrics",
     "compute_slices",
     "evaluate_answers",
+    "limit_to_lists",
+    "read_foreign_answers",
     "suggest_remedy",
     "time_questions",
     "top_items",

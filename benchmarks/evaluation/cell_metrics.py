@@ -197,16 +197,26 @@ def compute_metrics(
     evaluation: Evaluation,
     *,
     predicts_ratings: bool,
+    scores_pairs: bool = True,
 ) -> CellMetrics:
     """Every metric of a cell, at the cutoffs and under the protocols of `evaluation`.
 
     Undefined (None) are the errors of an algorithm that ranks only, for which `predicts_ratings` is
-    False, and what nothing is known for, such as the precision when no user has a relevant test
-    item.
+    False; its coverage too where no test pair has a score by design, as with lists in a file, for
+    which `scores_pairs` is False; and what nothing is known for, such as the precision when no user
+    has a relevant test item.
     """
     metrics = CellMetrics({}, {})
     cold = find_cold_starts(train.users, train.items, train.n_users, train.n_items)
-    _add_rating_metrics(metrics, answers, train, test, cold, predicts_ratings=predicts_ratings)
+    _add_rating_metrics(
+        metrics,
+        answers,
+        train,
+        test,
+        cold,
+        predicts_ratings=predicts_ratings,
+        scores_pairs=scores_pairs,
+    )
 
     features = _describe_items(catalogue)
     popular_lists = recommend_popular(train, test, cold.users, evaluation)
@@ -256,6 +266,7 @@ def _add_rating_metrics(
     cold: ColdStarts,
     *,
     predicts_ratings: bool,
+    scores_pairs: bool,
 ) -> None:
     """Add the metrics of predicted ratings to `metrics`."""
     predictions = complete_predictions(answers, test, train.mean)
@@ -267,7 +278,7 @@ def _add_rating_metrics(
         judged = predictions
         if metric.population != "all":
             judged = predictions.take(_is_within(metric.population, is_cold))
-        is_defined = predicts_ratings or not metric.needs_ratings
+        is_defined = scores_pairs and (predicts_ratings or not metric.needs_ratings)
         if len(judged.users) > 0 and is_defined:
             metrics.add_shares(metric.name, metric, metric.function(judged))
         else:

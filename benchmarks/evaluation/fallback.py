@@ -46,10 +46,10 @@ def recommend_popular(
 ) -> dict[str, Lists]:
     """The lists of the cold-start users with a relevant test item, by protocol.
 
-    Nothing where the test part has no cold-start user.
+    Nothing where the test part has no cold-start user, or nobody is asked for a list.
     """
     rows_of_cold_users = np.flatnonzero(is_cold_user[test.users])
-    if len(rows_of_cold_users) == 0:
+    if len(rows_of_cold_users) == 0 or not evaluation.protocols:
         return {}
 
     of_cold_users = test.take(rows_of_cold_users)

@@ -14,6 +14,9 @@ from recbench.benchmarks.evaluation.slices import Slice, compute_slices
 from recbench.benchmarks.metrics import Evaluation
 from recbench.datasets.ratings import Catalogue, Ratings
 
+# What the answers of a cell are; "lists": it ranks, and no test pair has a score
+Predicts = Literal["ratings", "order", "lists"]
+
 
 @dataclass(frozen=True)
 class Numbers:
@@ -32,7 +35,7 @@ def evaluate_answers(
     test: Ratings,
     catalogue: Catalogue,
     evaluation: Evaluation,
-    predicts: Literal["ratings", "order"],
+    predicts: Predicts,
 ) -> Numbers:
     """Every metric of a cell, every user's share in it, and the slices, from its raw answers.
 
@@ -42,7 +45,13 @@ def evaluate_answers(
     """
     predicts_ratings = predicts == "ratings"
     scored = compute_metrics(
-        answers, train, test, catalogue, evaluation, predicts_ratings=predicts_ratings
+        answers,
+        train,
+        test,
+        catalogue,
+        evaluation,
+        predicts_ratings=predicts_ratings,
+        scores_pairs=predicts != "lists",
     )
 
     first_cutoff = evaluation.ks[0]
@@ -61,5 +70,7 @@ def evaluate_answers(
         predicts_ratings=predicts_ratings,
         histories=histories,
     )
-    raw_scores = describe_raw_scores(answers.scores, train, test, predicts)
+    raw_scores = describe_raw_scores(
+        answers.scores, train, test, "ratings" if predicts_ratings else "order"
+    )
     return Numbers(scored, slices, raw_scores)

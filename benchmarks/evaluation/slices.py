@@ -101,7 +101,7 @@ def compute_slices(
     group_of_user = group_by_thirds(n_ratings_of_user, n_ratings_of_user > 0)
     group_of_item = group_by_thirds(n_ratings_of_item, n_ratings_of_item)
 
-    slices = _slice_users(metrics, group_of_user, n_ratings_of_user, is_counted, k)
+    slices = _slice_users(metrics, group_of_user, n_ratings_of_user, is_counted, test, k)
     if histories is not None:
         slices = [part.model_copy(update={"counted": "told"}) for part in slices]
     slices += _slice_items(
@@ -112,6 +112,7 @@ def compute_slices(
         test,
         k,
         predicts_ratings=predicts_ratings,
+        scores_pairs="coverage" in metrics.shares,
     )
     return slices
 
@@ -142,6 +143,7 @@ def _slice_users(
     group_of_user: NDArray[np.int64],
     n_ratings_of_user: NDArray[np.int64],
     is_counted: NDArray[np.bool_],
+    test: Ratings,
     k: int,
 ) -> list[Slice]:
     """The groups of users; each number is made from the users' own shares in it."""
@@ -155,9 +157,10 @@ def _slice_users(
         sums, weights = metrics.shares.get(column, no_shares)
         return _sum_by_group(group_of_user, sums), _sum_by_group(group_of_user, weights)
 
-    n_answered, n_test = sum_shares("coverage")
+    n_test = _sum_by_group(group_of_user[test.users])
+    n_answered, n_scored = sum_shares("coverage")
     values = {
-        "fallback": _divide(n_test - n_answered, n_test),
+        "fallback": _divide(n_scored - n_answered, n_scored),
         "rmse": _divide(*sum_shares("rmse"), METRICS["rmse"].finish),
         "mae": _divide(*sum_shares("mae"), METRICS["mae"].finish),
     }
@@ -194,6 +197,7 @@ def _slice_items(
     k: int,
     *,
     predicts_ratings: bool,
+    scores_pairs: bool,
 ) -> list[Slice]:
     """The groups of items: errors from the single ratings, places of the standard protocol."""
     predictions = complete_predictions(answers, test, train.mean)
@@ -204,16 +208,19 @@ def _slice_items(
 
     # An algorithm that ranks only has no errors, so nothing is to be averaged.
     n_errors = n_test if predicts_ratings else np.zeros(N_GROUPS)
+    n_scored = n_test if scores_pairs else np.zeros(N_GROUPS)
     squared = _sum_by_group(group_of_rating, errors**2)
     absolute = _sum_by_group(group_of_rating, np.abs(errors))
 
-    top = answers.lists[STANDARD].top_items[:, :k]
-    recommended = top[top >= 0]  # -1 where candidates ran out
+    recommended = np.empty(0, np.int32)
+    if STANDARD in answers.lists:
+        top = answers.lists[STANDARD].top_items[:, :k]
+        recommended = top[top >= 0]  # -1 where candidates ran out
     n_places = _sum_by_group(group_of_item[recommended])
     n_places_in_all = np.full(N_GROUPS, n_places.sum())
 
     values = {
-        "fallback": _divide(n_without_opinion, n_test),
+        "fallback": _divide(n_without_opinion, n_scored),
         "rmse": _divide(squared, n_errors, METRICS["rmse"].finish),
         "mae": _divide(absolute, n_errors),
         "recommended": _divide(n_places, n_places_in_all),

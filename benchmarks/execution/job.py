@@ -10,7 +10,15 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from recbench.adapters import available
-from recbench.benchmarks.records import Cell, DataDescription, Environment, Run, describe_data
+from recbench.benchmarks.evaluation import Predicts
+from recbench.benchmarks.records import (
+    Cell,
+    DataDescription,
+    Environment,
+    Run,
+    describe_data,
+    predicts_of,
+)
 from recbench.benchmarks.splits import files_of_split
 from recbench.datasets.ratings import Dataset, Source
 from recbench.datasets.storage import digest_of
@@ -47,7 +55,7 @@ class Job:
     data: DataDescription
     environment: Environment
     # What the adapter's class says of itself: who has the test ratings does not import it
-    predicts: Literal["ratings", "order"]
+    predicts: Predicts
     abstains: bool
     sees_truth: bool
     units: Literal["data", "scale", "library"]
@@ -137,7 +145,7 @@ def make_jobs(
             evaluation=evaluation,
             plugins=tuple(plugins),
             requires=adapters[cell.algorithm].requires,
-            predicts=adapters[cell.algorithm].predicts,
+            predicts=predicts_of(cell),
             abstains=adapters[cell.algorithm].abstains,
             sees_truth=adapters[cell.algorithm].sees_truth,
             units=adapters[cell.algorithm].units,

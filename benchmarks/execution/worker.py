@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from recbench.adapters.shared.units import Units
 from recbench.benchmarks.evaluation import (
     KnownRatings,
     collect_answers,
+    collect_foreign_answers,
     evaluate_answers,
+    read_foreign_answers,
     suggest_remedy,
 )
 from recbench.benchmarks.execution.job import Job
@@ -31,7 +34,7 @@ from recbench.benchmarks.execution.subject import (
     explain_error,
 )
 from recbench.benchmarks.metrics import PROTOCOLS, STANDARD, Evaluation, find_cold_starts
-from recbench.benchmarks.records import FoldFacts, Record
+from recbench.benchmarks.records import ExternalFiles, FoldFacts, Record
 from recbench.benchmarks.splits import (
     asks_new_users,
     digest_of_split,
@@ -68,7 +71,8 @@ class Fold:
 def measure_cell(job: Job, subject: Subject | None = None) -> Record:
     """Measure the cell of `job`, write its record and return it.
 
-    Any exception of the algorithm becomes a status.
+    Any exception of the algorithm becomes a status. Where files answer, there is no algorithm to be
+    asked, and what is wrong with them is the failure.
 
     The algorithm is that of `subject`, or one in this process. BdbQuit, and no record, if somebody
     leaves the debugger at a terminal.
@@ -90,7 +94,10 @@ def measure_cell(job: Job, subject: Subject | None = None) -> Record:
             asked.open()
             fold = _read_fold(job, asked)
             outline = replace(outline, fold=fold.facts)
-            record, answers = _measure_algorithm(job, asked, fold, outline)
+            if job.cell.external is not None:
+                record, answers = _judge_files(job, job.cell.external, fold, outline)
+            else:
+                record, answers = _measure_algorithm(job, asked, fold, outline)
             record.to_json()  # what cannot be written is the algorithm's failure too
         except Exception as error:  # the one place where an algorithm's failure becomes a status
             if isinstance(error, BdbQuit) and job.is_attended:
@@ -196,6 +203,37 @@ def _measure_algorithm(
         kernel_seconds=observed.kernel_seconds,
         fold_in=observed.fold_in,
     )
+    return record, answers.to_arrays() | numbers.scored.to_arrays()
+
+
+def _judge_files(
+    job: Job, files: ExternalFiles, fold: Fold, outline: Record
+) -> tuple[Record, Mapping[str, Any] | None]:
+    """The `outline` filled in for a cell whose answers come from files, and these.
+
+    Nothing is fitted, asked or timed, so there are no costs. UsageError if the files are gone, or
+    are not those that were planned.
+    """
+    cell = job.cell
+    evaluation = Evaluation.from_json(cell.protocol)
+    directory = Path(files["directory"])
+    folder, foreign = read_foreign_answers(
+        directory, files["fold"], fold.dataset, fold.known, fold.test, evaluation
+    )
+    if folder.digest_files() != files["files"]:
+        raise UsageError(f"{folder.directory}: the files have changed since the run was planned")
+
+    answers = collect_foreign_answers(foreign, fold.known, fold.test, evaluation, cell.seed)
+    numbers = evaluate_answers(
+        answers, fold.known, fold.test, fold.dataset.catalogue, evaluation, job.predicts
+    )
+    outline = replace(outline, units="data", raw_scores=numbers.raw_scores)
+    if numbers.raw_scores.are_no_ratings:
+        problem = numbers.raw_scores.describe(fold.test.scale)
+        reason = f"{problem}: scores that only rank belong into lists, not into ratings"
+        return replace(outline, status="diverged", reason=reason), None
+
+    record = replace(outline, status="ok", metrics=numbers.scored.values, slices=numbers.slices)
     return record, answers.to_arrays() | numbers.scored.to_arrays()
 
 

@@ -16,7 +16,7 @@ from recbench.benchmarks.certainty import Estimate
 from recbench.benchmarks.gating.seeds import NO_EFFECT, SeedEffect
 from recbench.benchmarks.gating.tolerances import BELOW_ZERO, TIMES, Tolerance
 from recbench.benchmarks.metrics import Doubles, Metric, find_metric
-from recbench.benchmarks.records import Record
+from recbench.benchmarks.records import NOT_MEASURED_HERE, Record
 from recbench.datasets.foundation import format_seconds
 
 # Verdicts on a row of the head that is not there, and on what was not judged at all.
@@ -282,6 +282,8 @@ def _judge_range(
 
 def explain_other_machine(old: Sequence[Record], new: Sequence[Record]) -> str:
     """Why times of these records say nothing about each other; empty if they do."""
+    if any(record.cell.external is not None for record in [*old, *new]):
+        return f"times are {NOT_MEASURED_HERE}: answers come from files"
     if any(record.environment.contended for record in [*old, *new]):
         return "contended: other cells ran at the same time"
     for name in MACHINE_FACTS:

@@ -88,7 +88,7 @@ class MeasuredRun:
             return None  # no mean over users
         whole = {}
         for row, records in self.rows.items():
-            is_asked_for = row == only if only else not _is_oracle(records)
+            is_asked_for = row == only if only else can_be_trained(records)
             if is_asked_for and all(self.run.has_answers_of(record) for record in records):
                 whole[row] = records
         shares = read_user_shares(self.run, whole, [column])[column]
@@ -148,12 +148,15 @@ def group_rows(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def find_best(rows: dict[str, list[Record]], column: str) -> str | None:
-    """The row with the best mean over all its folds, the first of equal ones; None without any."""
+    """The row with the best mean over all its folds, the first of equal ones; None without any.
+
+    Of those that can be trained.
+    """
     metric = find_metric(column)
     losses = {}
     for row, records in rows.items():
         mean = mean_of(records, column)
-        if mean is not None and not _is_oracle(records):
+        if mean is not None and can_be_trained(records):
             losses[row] = metric.loss(mean)
     return min(losses, key=lambda row: losses[row], default=None)
 
@@ -177,6 +180,14 @@ def mean_seconds(records: Sequence[Record]) -> float | None:
             return None
         times.append(sum(seconds))
     return statistics.fmean(times)
+
+
+def can_be_trained(records: Sequence[Record]) -> bool:
+    """Whether a row is an algorithm that can be fitted to all ratings.
+
+    An oracle, which takes no part in the contest, is none, and no answers from files are.
+    """
+    return records[0].cell.external is None and not _is_oracle(records)
 
 
 def _is_oracle(records: Sequence[Record]) -> bool:

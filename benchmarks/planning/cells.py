@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from recbench.adapters import Recommender, available, create
 from recbench.benchmarks.metrics import Evaluation
+from recbench.benchmarks.planning.external import attach_files, is_external
 from recbench.benchmarks.planning.suite import PlannedRow, hyperparameters_of
 from recbench.benchmarks.records import (
     Cell,
@@ -64,7 +65,8 @@ def plan_cells(dataset: Dataset, rows: Iterable[PlannedRow], design: Design) -> 
     With repeats, each row also has that many divisions less one, and on the first division as many
     more initialisations, so that the two sources of chance can be told apart. A split that does not
     go by a seed has one division. Below a row stands the tuned one, still with the values of the
-    row itself, if any are to be tuned. UsageError if a fold of any division would be empty.
+    row itself, if any are to be tuned. UsageError if a fold of any division would be empty, and if
+    the files of an external row do not answer it.
     """
     rows = list(rows)
     seeds = _seeds_of(design)
@@ -100,6 +102,8 @@ def plan_cells(dataset: Dataset, rows: Iterable[PlannedRow], design: Design) -> 
                 )
                 for fold in range(design.n_folds)
             ]
+        if is_external(row.algorithm):
+            of_row = attach_files(dataset, of_row)
         cells += of_row
         if design.tune is not None:
             cells += _plan_tuned_row(of_row, design.tune)

@@ -193,6 +193,8 @@ def _estimate_row(
 
 def _explain_skip(data: Dataset, cell: Cell, memory_mb: float) -> str | None:
     """Why the algorithm itself declines data of this kind and size; asked of all ratings."""
+    if cell.external is not None:
+        return None  # its files were found good
     algorithm = create(cell.algorithm, cell.arguments)
     if algorithm.sees_truth:
         return None  # it is given the truth where it runs

@@ -142,8 +142,10 @@ class RunPlan:
         """Whether it is measured what serving the cell's model would cost: on one fold of a row.
 
         That is the first one of the run's own split, with its first seeds; all models of a row cost
-        about the same.
+        about the same. Answers from files are no model.
         """
+        if cell.external is not None:
+            return False
         request = self.request
         split_seed = self.seed if request.split_seed is None else request.split_seed
         is_first = (cell.split, cell.fold) == (self.split, 0)

@@ -22,7 +22,7 @@ from recbench.benchmarks.evaluation import (
     user_item_matrix,
 )
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, column_name
-from recbench.benchmarks.records import Cell, Record, Run
+from recbench.benchmarks.records import Cell, Record, Run, predicts_of
 from recbench.benchmarks.splits import divide, rows_of_histories
 from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Dataset, Ratings
@@ -40,6 +40,7 @@ CHANGES = {
     "digest": "data",
     "protocol": "protocol or cutoffs",
     "threads": "number of threads",
+    "external": "files with its answers",
 }
 PLACE = (
     "algorithm",
@@ -221,6 +222,9 @@ def name_changes(old: Cell, new: Cell) -> list[str]:
     for name, words in CHANGES.items():
         before = getattr(old, name)
         now = getattr(new, name)
+        if name == "external":
+            before = old.fixed_fields().get(name)
+            now = new.fixed_fields().get(name)
         if name == "libraries":
             before = dict(before)
             before.pop(own_module, None)
@@ -255,9 +259,8 @@ def _evaluate_stale(run: Run, cells: Iterable[Cell], dataset: Dataset, source: s
 
             evaluation = Evaluation.from_json(cell.protocol)
             answers = Answers.from_arrays(arrays, evaluation.protocols)
-            predicts = available()[cell.algorithm].predicts
             numbers = evaluate_answers(
-                answers, train, test, dataset.catalogue, evaluation, predicts
+                answers, train, test, dataset.catalogue, evaluation, predicts_of(cell)
             )
             record = replace(
                 record,

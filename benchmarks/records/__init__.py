@@ -5,7 +5,14 @@ Everybody above comes in; this room knows nothing of processes. Yesterday's file
 """
 
 from recbench.benchmarks.records.arrays import UNREADABLE_ARRAYS, read_arrays
-from recbench.benchmarks.records.cell import PHASES, TUNED, Cell
+from recbench.benchmarks.records.cell import (
+    MADE_ELSEWHERE,
+    NOT_MEASURED_HERE,
+    PHASES,
+    TUNED,
+    Cell,
+    ExternalFiles,
+)
 from recbench.benchmarks.records.certificate import REPEATABILITIES, Certificate, Repeatability
 from recbench.benchmarks.records.csv_table import (
     PROVENANCE,
@@ -19,6 +26,7 @@ from recbench.benchmarks.records.describe import (
     describe_algorithms,
     describe_data,
     describe_fold_in,
+    predicts_of,
 )
 from recbench.benchmarks.records.distributions import distributions_by_module, version_of
 from recbench.benchmarks.records.examples import (
@@ -74,7 +82,9 @@ from recbench.benchmarks.records.source import (
 
 __all__ = [
     "ENOUGH_TEST_RATINGS",
+    "MADE_ELSEWHERE",
     "NAMES_BELOW",
+    "NOT_MEASURED_HERE",
     "PHASES",
     "PROVENANCE",
     "REPEATABILITIES",
@@ -93,6 +103,7 @@ __all__ = [
     "Disagreement",
     "Environment",
     "Examples",
+    "ExternalFiles",
     "FoldFacts",
     "FoldInCost",
     "Person",
@@ -122,6 +133,7 @@ __all__ = [
     "is_plugin",
     "make_examples",
     "plugin_source",
+    "predicts_of",
     "read_arrays",
     "read_examples",
     "read_report_digests",

@@ -4,9 +4,11 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import PurePath
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
+from typing_extensions import TypedDict  # which pydantic asks for before Python 3.12
 
 from recbench.datasets.foundation import LONGEST_LINE, format_spec, make_legible, refuse_path
 
@@ -14,8 +16,19 @@ PHASES = ("convert", "fit", "rate", "rank")  # the calls of an algorithm that ar
 
 KEY_DIGITS = 12
 NAMES = ("dataset", "given")  # fields that say what a cell is called, and fix nothing
-OF_TUNING = ("inner", "tuning")  # fields that only cells of tuned rows and trials have
+OF_SOME = ("inner", "tuning", "external")  # fields that only cells of some rows have
 TUNED = " (tuned)"  # at the end of a row's name
+# Of rows from files: what is said of their times, and of their hyperparameters
+NOT_MEASURED_HERE = "not measured here"
+MADE_ELSEWHERE = "made elsewhere, how is not known here"
+
+
+class ExternalFiles(TypedDict):
+    """The files with the answers of a cell that were given elsewhere."""
+
+    directory: str  # where they were, absolute; in no key
+    fold: str  # the digest of the fold that they are for
+    files: dict[str, str]  # the sha256 of each by its name
 
 
 def _check_protocol(written: dict[str, Any]) -> dict[str, Any]:
@@ -34,9 +47,9 @@ def _check_protocol(written: dict[str, Any]) -> dict[str, Any]:
 class Cell:
     """One measurement to be made: what fixes its raw answers, and what it is called.
 
-    All fields but `dataset` and `given` fix the answers, as far as the bench can know it, and stand
-    in the `key`. The metrics that are made of the answers depend on more: the code of the
-    evaluation, which a record names. Times depend on the machine.
+    All fields but `dataset`, `given` and the place of `external` files fix the answers, as far as
+    the bench can know it, and stand in the `key`. The metrics that are made of the answers depend
+    on more: the code of the evaluation, which a record names. Times depend on the machine.
     """
 
     dataset: str
@@ -57,6 +70,7 @@ class Cell:
     source: str = ""  # the code, see `answers_source`; empty in records of before it was kept
     inner: str = ""  # the split that divides the training part again, for a trial of a search
     tuning: dict[str, Any] | None = None  # of a tuned row: how its `parameters` were searched for
+    external: ExternalFiles | None = None  # None: it is fitted and asked here
 
     def __post_init__(self) -> None:
         """UsageError for a name from a foreign file that would lead out of `records/`."""
@@ -70,8 +84,7 @@ class Cell:
         metrics is not, since it changes no answer. Records without a `source` have the key that
         they were written with.
         """
-        left_out = {*NAMES, *(name for name in OF_TUNING if not getattr(self, name))}
-        fixed = {name: value for name, value in asdict(self).items() if name not in left_out}
+        fixed = self.fixed_fields()
         if self.source:
             protocol = dict(self.protocol)
             protocol.pop("version", None)
@@ -81,6 +94,21 @@ class Cell:
 
         written = json.dumps(fixed, sort_keys=True)
         return hashlib.sha256(written.encode()).hexdigest()[:KEY_DIGITS]
+
+    def fixed_fields(self) -> dict[str, Any]:
+        """The fields that fix the answers, without names, places and what this cell has not."""
+        left_out = {*NAMES, *(name for name in OF_SOME if not getattr(self, name))}
+        fixed = {name: value for name, value in asdict(self).items() if name not in left_out}
+        if self.external is not None:
+            fixed["external"].pop("directory", None)
+        return fixed
+
+    @property
+    def kinds_of_files(self) -> list[str]:
+        """What the files of an external row hold: `ratings`, `lists`, or both; sorted."""
+        if self.external is None:
+            return []
+        return sorted(PurePath(name).stem for name in self.external["files"])
 
     @cached_property
     def row(self) -> str:

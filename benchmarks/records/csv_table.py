@@ -8,7 +8,7 @@ from typing import Any
 
 from recbench.adapters.base import NOT_SAID
 from recbench.benchmarks.metrics import metric_columns
-from recbench.benchmarks.records.cell import PHASES
+from recbench.benchmarks.records.cell import MADE_ELSEWHERE, NOT_MEASURED_HERE, PHASES
 from recbench.benchmarks.records.facts import RunDescription, Serving
 from recbench.benchmarks.records.record import Record
 from recbench.datasets.foundation import make_legible
@@ -101,6 +101,9 @@ def table_values(record: Record, about: RunDescription = SAYS_NOTHING) -> dict[s
         values["params"] = ",".join(f"{key}={value}" for key, value in cell.parameters.items())
         values["defaults"] = "tuned in this run"
         values["trials"] = cell.tuning["n_trials"]
+    if cell.external is not None:
+        values["defaults"] = MADE_ELSEWHERE
+        values["costs"] = NOT_MEASURED_HERE
     for column in metric_columns(tuple(cell.protocol["ks"]), tuple(cell.protocol["protocols"])):
         values[column] = record.metrics.get(column)
 
@@ -152,6 +155,8 @@ def _describe_provenance(record: Record) -> dict[str, Value]:
     hyperparameters = "default"
     if cell.tuning is not None:
         hyperparameters = "tuned"
+    elif cell.external is not None:
+        hyperparameters = MADE_ELSEWHERE
     elif cell.given:
         hyperparameters = "given"
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from importlib.metadata import metadata
 
 from recbench.adapters import Recommender, available, create
+from recbench.benchmarks.evaluation import Predicts
 from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.distributions import distributions_by_module
 from recbench.benchmarks.records.facts import AlgorithmDescription, DataDescription
@@ -43,6 +44,13 @@ def describe_data(dataset: Dataset) -> DataDescription:
     return description
 
 
+def predicts_of(cell: Cell) -> Predicts:
+    """What its algorithm predicts, or what the files hold that its answers come from."""
+    if cell.external is None:
+        return available()[cell.algorithm].predicts
+    return "ratings" if "ratings" in cell.kinds_of_files else "lists"
+
+
 def describe_algorithms(cells: Iterable[Cell]) -> dict[str, AlgorithmDescription]:
     """By row: what a report says of its adapter, and the libraries that this wraps.
 
@@ -57,7 +65,7 @@ def describe_algorithms(cells: Iterable[Cell]) -> dict[str, AlgorithmDescription
             description = AlgorithmDescription(
                 definition=inspect.getdoc(adapter) or "not described",
                 libraries=_describe_libraries(adapter, cell.libraries, owners),
-                predicts=adapter.predicts,
+                predicts="ratings" if predicts_of(cell) == "ratings" else "order",
                 family=adapter.family,
                 epochs_hyperparameter=adapter.epochs_hyperparameter,
                 origin=adapter.origin,

@@ -349,8 +349,14 @@ def _pair_items(
 
 
 def _read_answers(run: Run, record: Record) -> dict[str, NDArray[Any]] | None:
-    """The scores and standard top lists that the record's cell has kept; None if unreadable."""
+    """The scores and standard top lists that the record's cell has kept; None if unreadable.
+
+    Who was asked for no lists, since its files hold none, has none.
+    """
     try:
+        if STANDARD not in record.cell.protocol["protocols"]:
+            no_lists = {"users": np.empty(0, np.int32), "top_items": np.empty((0, 0), np.int32)}
+            return run.answers_of(record, ("scores",)) | no_lists
         return run.answers_of(record, ("scores", "users", "top_items"))
     except UsageError:
         # A run must not fail for its examples; the report says that the row has no uncertainty

@@ -27,6 +27,7 @@ from types import CodeType, FunctionType
 
 from recbench import adapters, benchmarks, datasets
 from recbench.adapters import Recommender
+from recbench.adapters.unfitted import External
 from recbench.benchmarks.records.distributions import distributions_by_module
 from recbench.benchmarks.records.syntax import (
     Imported,
@@ -50,6 +51,8 @@ QUESTIONS = (
     f"{ADAPTERS}.shared.fitting",
     f"{ADAPTERS}.shared.units",
 )
+# What asks files in place of an algorithm
+FOREIGN = f"{HARNESS}.evaluation.foreign"
 # Modules of which only some definitions can change an answer; what they import is not followed.
 PARTS = {
     f"{HARNESS}.metrics.protocols": ("Protocol",),
@@ -93,7 +96,13 @@ def answers_sources(adapters: Iterable[type[Recommender]]) -> dict[type[Recommen
     UsageError if the module of one has no file that could be read.
     """
     harness = _digest_modules([*QUESTIONS, *PARTS], None, PARTS)
-    return {adapter: _hash_digests(harness | _digest_adapter(adapter)) for adapter in adapters}
+    sources = {}
+    for adapter in adapters:
+        digests = harness | _digest_adapter(adapter)
+        if issubclass(adapter, External):
+            digests |= _digest_modules([FOREIGN], None, PARTS)
+        sources[adapter] = _hash_digests(digests)
+    return sources
 
 
 def is_plugin(adapter: type[Recommender]) -> bool:

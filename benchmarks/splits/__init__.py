@@ -2,12 +2,13 @@
 fold.
 
 A split of the bench is a function in `built_in` with its decorator; `from_file` reads test parts
-that a file gives; `folds` reads what a user has typed and divides. Planning, execution, records,
-certainty, verification, reports and the commands `list` and `export` come in; the same split, fold
-and seed give the same rows everywhere.
+that a file gives; `folds` reads what a user has typed and divides; `fold_digest` tells folds apart.
+Planning, execution, records, certainty, verification, reports and the commands `list` and `export`
+come in; the same split, fold and seed give the same rows everywhere.
 """
 
 from recbench.benchmarks.splits.built_in import SPLITS
+from recbench.benchmarks.splits.fold_digest import digest_of_fold, digest_of_parts
 from recbench.benchmarks.splits.folds import (
     asks_new_users,
     canonical_spec,
@@ -32,6 +33,8 @@ __all__ = [
     "SPLITS",
     "asks_new_users",
     "canonical_spec",
+    "digest_of_fold",
+    "digest_of_parts",
     "digest_of_split",
     "divide",
     "files_of_split",

@@ -10,10 +10,12 @@ import math
 import re
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from recbench.benchmarks.evaluation import limit_to_lists
+from recbench.benchmarks.metrics import Evaluation
 from recbench.benchmarks.records import (
     PROVENANCE,
     Cell,
@@ -32,9 +34,6 @@ from recbench.datasets.foundation import UsageError, parse_json
 # What a plan has to say to be verified, and on what of the data a record and its plan agree.
 ABOUT = ("data", "environment", "protocol", "reproduce")
 DATA = ("users", "items", "ratings", "scale", "digest", "simulated")
-
-# Of a cell's fields those that its key leaves out.
-NAMES = ("dataset", "given")
 
 # A plan that differs in more from a record was not edited, it is another plan.
 MANY = 3
@@ -141,11 +140,21 @@ def _check_plan(
 
         compare("dataset", about.data.name, cell.dataset)
         compare("digest", first.digest, cell.digest)
-        compare("protocol", about.protocol, cell.protocol)
+        compare("protocol", _protocol_of_row(about, cell), cell.protocol)
         for name, value in cell.given.items():
             compare(f"given.{name}", cell.parameters.get(name), value)
         if cell.name not in stored:
             _note_absent_record(place, cell, unplanned, ledger)
+
+
+def _protocol_of_row(about: RunDescription, cell: Cell) -> dict[str, Any]:
+    """The protocol of the run; for a row from files, as far as these can be asked."""
+    if cell.external is None:
+        return about.protocol
+    has_lists = "lists" in cell.kinds_of_files
+    evaluation = limit_to_lists(Evaluation.from_json(about.protocol), has_lists=has_lists)
+    named = about.protocol["protocols"]
+    return about.protocol | {"protocols": {name: named[name] for name in evaluation.protocols}}
 
 
 def _note_absent_record(place: str, cell: Cell, unplanned: list[Cell], ledger: Ledger) -> None:
@@ -173,7 +182,7 @@ def _note_absent_record(place: str, cell: Cell, unplanned: list[Cell], ledger: L
 
 def _key_fields(cell: Cell) -> dict[str, Any]:
     """The fields of a cell that its key is made from."""
-    return {name: value for name, value in asdict(cell).items() if name not in NAMES}
+    return cell.fixed_fields()
 
 
 def _check_record(cell: Cell, record: Record, about: RunDescription, ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ Every metric and every user's share in it is made again, with the data or from t
 
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,27 @@ from numpy.typing import NDArray
 
 from recbench.adapters import available
 from recbench.benchmarks.certainty import SHARE_ARRAYS, find_blind_spots
-from recbench.benchmarks.evaluation import Answers, CellMetrics, KnownRatings, evaluate_answers
+from recbench.benchmarks.evaluation import (
+    Answers,
+    CellMetrics,
+    KnownRatings,
+    collect_foreign_answers,
+    evaluate_answers,
+    read_foreign_answers,
+)
 from recbench.benchmarks.execution import describe_fold
 from recbench.benchmarks.metrics import PROTOCOLS, Evaluation, find_metric
 from recbench.benchmarks.planning import DivisionId, division_of, find_misfits
 from recbench.benchmarks.records import (
     Cell,
+    ExternalFiles,
     FoldFacts,
     Record,
     Run,
     RunDescription,
     describe_data,
     evaluation_source,
+    predicts_of,
 )
 from recbench.benchmarks.splits import digest_of_split, divide, has_cuts, rows_of_histories
 from recbench.benchmarks.verification.files import is_early
@@ -83,6 +93,51 @@ def recompute_metrics(
         for record in group:
             _compare_data_facts(record, dataset, fold, ledger)
             _recompute_record(run, record, list(columns), dataset, known, test, ledger)
+            if record.cell.external is not None:
+                _compare_with_files(run, record, record.cell.external, known, test, dataset, ledger)
+
+
+def _compare_with_files(
+    run: Run,
+    record: Record,
+    files: ExternalFiles,
+    known: Ratings,
+    test: Ratings,
+    dataset: Dataset,
+    ledger: Ledger,
+) -> None:
+    """Compare the raw answers of an external cell with the files that they come from.
+
+    Only a remark if these are not there any more; a finding if they are others.
+    """
+    cell = record.cell
+    directory = Path(files["directory"])
+    if not directory.is_dir():
+        ledger.remarks.append(
+            f"{cell.row}: {directory} is gone, so its answers were not compared with their files"
+        )
+        return
+
+    evaluation = Evaluation.from_json(cell.protocol)
+    file = _file_of(cell)
+    try:
+        folder, foreign = read_foreign_answers(
+            directory, files["fold"], dataset, known, test, evaluation
+        )
+    except UsageError as error:
+        ledger.findings.append(f"{file}: {error}")
+        return
+
+    ledger.compare("files", file, "cell.external.files", folder.digest_files(), files["files"])
+    answers = collect_foreign_answers(foreign, known, test, evaluation, cell.seed)
+    stored = _read_answers(run, cell, ledger)
+    for name, expected in answers.to_arrays().items():
+        found = stored.get(name)
+        is_same = found is not None and np.array_equal(
+            found, expected, equal_nan=expected.dtype.kind == "f"
+        )
+        words = "the answers in its files"
+        ledger.compare("files", file, name, words, words if is_same else "others")
 
 
 def check_against_shares(run: Run, records: list[Record], ledger: Ledger) -> None:
@@ -225,8 +280,9 @@ def _recompute_record(
         return
 
     answers = Answers.from_arrays(arrays, evaluation.protocols)
-    predicts = available()[cell.algorithm].predicts
-    numbers = evaluate_answers(answers, train, test, dataset.catalogue, evaluation, predicts)
+    numbers = evaluate_answers(
+        answers, train, test, dataset.catalogue, evaluation, predicts_of(cell)
+    )
     for column in columns:
         expected = numbers.scored.values.get(column)
         found = record.metrics.get(column)

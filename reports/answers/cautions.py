@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from recbench.benchmarks.gating import suspect_rows
+from recbench.benchmarks.records import NOT_MEASURED_HERE
 from recbench.benchmarks.splits import order_in_time
 from recbench.reports import words
 from recbench.reports.answers.claims import list_briefly
@@ -100,13 +101,16 @@ def _find_blind_spots(results: Results) -> Caution | None:
 def _describe_tuning(results: Results) -> Caution:
     """Whether rows are tuned, and whether they are on equal terms."""
     rows = results.compared
-    tunable = [row for row in results.contestants if row.records[0].cell.parameters]
+    with_parameters = [row for row in results.contestants if row.records[0].cell.parameters]
+    tunable = [row for row in with_parameters if not row.is_external]
+    if not tunable and results.external:
+        return Caution(_say_how_external_is_tuned(results), "accuracy")
     if not tunable:
         return Caution("No row has hyperparameters, so none is tuned.")
 
     tuned = [row for row in rows if row.is_tuned]
     defaults = results.defaults
-    n_rows = words.count(len(rows), "row")
+    n_rows = words.count(len([row for row in rows if not row.is_external]), "row")
     sentences = []
     if tuned:
         sentence = f"{len(tuned)} of {n_rows} tuned in this run, on the training part of each fold"
@@ -128,7 +132,10 @@ def _describe_tuning(results: Results) -> Caution:
             f"{results.about.data.name}."
         )
     if not sentences:
-        sentences.append("No row is tuned on these data.")
+        other = "other " if results.external else ""
+        sentences.append(f"No {other}row is tuned on these data.")
+    if results.external:
+        sentences.insert(0, _say_how_external_is_tuned(results))
     if defaults.are_mixed and not tuned:
         sentences.append("--tune 50 tunes all rows alike.")
     return Caution(" ".join(sentences), "accuracy")
@@ -142,6 +149,20 @@ def _describe_found(found: Sequence[Row], n_rows: str, dataset: str) -> str:
     if any(origin.was_tuned_on(dataset) for origin in origins):
         sentence += ", so perhaps with ratings that are tested here"
     return sentence
+
+
+def _say_how_external_is_tuned(results: Results) -> str:
+    """Rows from files are neither tuned nor untuned: nobody here can tell."""
+    names = list_briefly(results.external)
+    return f"Whether and on what {names} were tuned is not known here."
+
+
+def _find_external(results: Results) -> Caution | None:
+    if not results.external:
+        return None
+    names = list_briefly(results.external)
+    text = f"{NOT_MEASURED_HERE.capitalize()}: {names}. Their answers come from files; what they "
+    return Caution(f"{text}have seen of the test part, and what they cost, is not known.", "cost")
 
 
 def _find_future(results: Results) -> Caution | None:
@@ -197,6 +218,7 @@ FINDERS: tuple[Callable[[Results], Caution | None], ...] = (
     _find_broken_laws,
     _find_failures,
     _find_blind_spots,
+    _find_external,
     _describe_tuning,
     _find_future,
     _find_short_histories,

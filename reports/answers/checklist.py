@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from recbench.benchmarks.metrics import PROTOCOLS, find_metric, parse_column
-from recbench.benchmarks.records import Record
+from recbench.benchmarks.records import NOT_MEASURED_HERE, Record
 from recbench.benchmarks.splits import order_in_time
 from recbench.benchmarks.tuning import parse_budget
 from recbench.reports import words
@@ -101,11 +101,15 @@ def _has_equal_defaults(results: Results) -> ChecklistAnswer:
         names = words.listed(not_blind)
         evidence += f"; searches of {names} chose such defaults, --no-default-trial prevents it"
 
-    given = [row for row in results.rows if row.given]
+    if results.external:
+        evidence += f"; how {_list_names(results.external)} were tuned is not known here"
+
+    given = [row for row in results.rows if row.given and not row.is_external]
     if given:
         names = _list_names(given)
         evidence += f"; values that were set stand in the row's name: {names}"
-    if defaults.unsaid and not defaults.are_mixed:
+    is_said = not defaults.unsaid and not results.external
+    if not is_said and not defaults.are_mixed:
         return ChecklistAnswer(None, evidence, is_known=False)
     return ChecklistAnswer(not defaults.are_mixed, evidence)
 
@@ -190,6 +194,10 @@ def _hides_test_part(results: Results) -> ChecklistAnswer:
         evidence += ", in a process that holds no test rating"
     if results.asks_new_users:
         evidence += "; of new users it is told the histories, with the questions"
+    if results.external:
+        names = _list_names(results.external)
+        evidence = f"what {names} were given is not known here; of all others {evidence}"
+        return ChecklistAnswer(None, evidence, is_known=False)
     return ChecklistAnswer(True, f"{evidence}; Python opens no file of the data while it runs")
 
 
@@ -271,10 +279,15 @@ def _timed_alone(results: Results) -> ChecklistAnswer:
         return ChecklistAnswer(False, "; ".join(doubts))
 
     ran = [record for record in results.records if record.status == "ok"]
+    external = ""
+    if results.external:
+        external = f"; {_list_names(results.external)}: {NOT_MEASURED_HERE}"
     waits = [share for share in map(_waiting_share, ran) if share is not None]
     if not waits:
         return ChecklistAnswer(
-            None, "the records do not say how long a processor worked", is_known=False
+            None,
+            f"the records do not say how long a processor worked{external}",
+            is_known=False,
         )
 
     evidence = (
@@ -286,7 +299,7 @@ def _timed_alone(results: Results) -> ChecklistAnswer:
         evidence += f", with a load of at most {max(loads):.1f}"
     else:
         evidence += "; the load of the machine was not recorded"
-    return ChecklistAnswer(True, evidence)
+    return ChecklistAnswer(True, f"{evidence}{external}")
 
 
 def _describe_busy_share(share: float) -> str:
@@ -353,6 +366,8 @@ def _repeats_numbers(results: Results) -> ChecklistAnswer:
     varying = []
     unchecked = []
     for row in results.rows:
+        if row.is_external:
+            continue
         certificates = [record.determinism for record in row.records if record.determinism]
         has_run = any(record.status == "ok" for record in row.records)
         if has_run and not certificates:
@@ -370,7 +385,10 @@ def _repeats_numbers(results: Results) -> ChecklistAnswer:
         return ChecklistAnswer(False, evidence)
     if unchecked:
         return ChecklistAnswer(False, f"not checked for {words.listed(unchecked)}")
-    return ChecklistAnswer(True, "no row gave other scores in a second fit with the same seed")
+    evidence = "no row gave other scores in a second fit with the same seed"
+    if results.external:
+        evidence += f"; {_list_names(results.external)} were not fitted here"
+    return ChecklistAnswer(True, evidence)
 
 
 QUESTIONS: dict[str, Callable[[Results], ChecklistAnswer]] = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recbench.benchmarks.metrics import find_metric
-from recbench.benchmarks.records import PHASES
+from recbench.benchmarks.records import NOT_MEASURED_HERE, PHASES
 from recbench.reports import words
 from recbench.reports.answers.headlines import primary_column
 from recbench.reports.results import Results, Row
@@ -156,6 +156,7 @@ def _claim_value(results: Results, column: str) -> Claim:
     timed = [row for row in within if row.seconds(*PHASES) is not None]
     if not timed:
         remark = f"No row within {VALUE_TOLERANCE:.0%} of the best has a time."
+        remark += "".join(f" {sentence}" for sentence in _name_external(within))
         return Claim(VALUE, column, (), "", remark)
 
     cheapest = min(timed, key=_total_seconds)
@@ -163,9 +164,18 @@ def _claim_value(results: Results, column: str) -> Claim:
     value += f" in {words.duration(_total_seconds(cheapest))}"
     remarks = [_compare_value_with_best(results, column, cheapest, within)]
     remarks += _name_faster_row(results, column, cheapest)
+    remarks += _name_external(within)
     if any(row.contended for row in timed):
         remarks.append("Times are contended.")
     return Claim(VALUE, column, (cheapest,), value, " ".join(remarks))
+
+
+def _name_external(rows: Sequence[Row]) -> list[str]:
+    """That the times of rows from files are not known, so that none of them can be the cheapest."""
+    external = [row for row in rows if row.is_external]
+    if not external:
+        return []
+    return [f"{NOT_MEASURED_HERE.capitalize()}, so left out: {list_briefly(external)}."]
 
 
 def list_within_tolerance(results: Results, column: str) -> list[Row]:
@@ -199,7 +209,10 @@ def _compare_value_with_best(
             return "The only row."
         return f"No other row is within {margin} of the best."
 
-    chosen = f"The cheapest of the {len(within)} rows within {margin} of the best"
+    n_timed = len([row for row in within if row.seconds(*PHASES) is not None])
+    chosen = f"The cheapest of the {n_timed} rows within {margin} of the best"
+    if n_timed == 1:
+        chosen = f"The only row with a time within {margin} of the best"
     if cheapest in best:
         return f"{chosen}, and the best itself."
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from recbench.benchmarks.gating import suspect_rows
 from recbench.benchmarks.metrics import find_metric
-from recbench.benchmarks.records import PHASES
+from recbench.benchmarks.records import NOT_MEASURED_HERE, PHASES
 from recbench.reports import words
 from recbench.reports.answers.disagreement import describe_disagreements
 from recbench.reports.answers.headlines import headline_columns
@@ -26,6 +26,8 @@ def summarise_run(results: Results) -> list[str]:
         sentences.append(f"Too good to be taken on trust (SUSPICIOUS): {row}; {why}")
     if any(row.contended for row in results.contestants):
         sentences.append("Cells ran side by side, so times are contended.")
+    if results.external:
+        sentences.append(f"{NOT_MEASURED_HERE.capitalize()}: {_list_names(results.external)}.")
     if len(results.hosts) > 1:
         sentences.append(
             f"Cells ran on {len(results.hosts)} hosts ({words.listed(results.hosts)}): times of "

@@ -1,5 +1,6 @@
 """The answers of a run as lines of a terminal."""
 
+from recbench.benchmarks.records import NOT_MEASURED_HERE
 from recbench.reports import words
 from recbench.reports.answers.cautions import list_cautions
 from recbench.reports.answers.claims import Claim, list_claims
@@ -48,6 +49,8 @@ def _write_numbers(ranked: RankedRow) -> str:
         text += f" {words.bracketed(ranked.bounds)}"
     if ranked.seconds is not None:
         text += f"  {words.duration(ranked.seconds)}"
+    elif ranked.row.is_external:
+        text += f"  {NOT_MEASURED_HERE}"
     if ranked.is_near:
         text += "  not significantly different from the best"
     return text

@@ -1,7 +1,7 @@
 """The second view of accuracy: one metric, algorithms against folds, each with its own status."""
 
 from recbench.benchmarks.metrics import ARROWS, Metric, find_metric
-from recbench.benchmarks.records import Record
+from recbench.benchmarks.records import NOT_MEASURED_HERE, Record
 from recbench.datasets.foundation import Bounds
 from recbench.reports.drawing.heatmap import (
     Column,
@@ -112,5 +112,6 @@ def _fold_square(
 
     times = [record.seconds(phase) for phase in ("fit", "rate", "rank")]
     text = number(value, bounds)
-    tip = f"{where}: {text}\n{describe_times(*times)}"
+    said_of_times = NOT_MEASURED_HERE if row.is_external else describe_times(*times)
+    tip = f"{where}: {text}\n{said_of_times}"
     return Square(text, tip, value, shade, mark)

@@ -11,7 +11,7 @@ from matplotlib import colormaps
 from matplotlib.colors import Colormap, to_hex, to_rgb
 
 from recbench.benchmarks.metrics import ARROWS, Metric
-from recbench.benchmarks.records import PHASES
+from recbench.benchmarks.records import NOT_MEASURED_HERE, PHASES
 from recbench.datasets.foundation import Bounds
 from recbench.reports.results import Results, Row, metrics
 from recbench.reports.words import (
@@ -321,7 +321,7 @@ def _accuracy_tip(row: Row, column: str, bounds: Bounds | None) -> str:
     lines = [
         f"{row.name}, {column}: {plus_minus(spread, bounds)}",
         f"folds: {', '.join(values)}",
-        describe_times(fit, rate, rank),
+        NOT_MEASURED_HERE if row.is_external else describe_times(fit, rate, rank),
     ]
     return "\n".join(lines)
 
@@ -388,6 +388,8 @@ def _cold_squares(results: Results) -> list[Square]:
         meaning = over_folds(results, ", the most of any fold")
         if time is None:
             meaning = ", not measured"
+        if row.is_external:
+            meaning = f", {NOT_MEASURED_HERE}"
         tip = f"{row.name}, {COLD_COSTS}: {duration(time)}{meaning}"
         is_grey = row.contended and time is not None
         colour = None if is_grey else shade
@@ -403,6 +405,8 @@ def _total_squares(results: Results) -> list[Square]:
     for row, time, shade in zip(results.rows, times, shades, strict=True):
         averaged = over_folds(results, " on average over the folds")
         tip = f"{row.name}, {ALL_PHASES}: {duration(time)}{averaged}"
+        if row.is_external:
+            tip = f"{row.name}, {ALL_PHASES}: {NOT_MEASURED_HERE}"
         is_grey = row.contended and time is not None
         colour = None if is_grey else shade
         squares.append(Square(duration(time), tip, time, colour, grey=is_grey))
@@ -419,6 +423,8 @@ def _memory_squares(results: Results, memory: str) -> list[Square]:
         meaning = "greatest of all phases and folds"
         if megabyte is None:
             meaning = "not measured on this platform"
+        if row.is_external:
+            meaning = NOT_MEASURED_HERE
         tip = f"{row.name}, {label}: {megabytes(megabyte)} MB, {meaning}"
         squares.append(Square(megabytes(megabyte), tip, megabyte, shade))
     return squares
@@ -452,6 +458,8 @@ def _why_not_served(row: Row) -> str:
 
 def _describe_samples(row: Row, phase: str) -> str:
     """How often the time of a phase was taken in each fold, and whether cells ran side by side."""
+    if row.is_external:
+        return NOT_MEASURED_HERE
     counts = row.samples(phase)
     if counts == [0]:
         return "not timed"

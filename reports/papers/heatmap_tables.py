@@ -111,6 +111,10 @@ def _describe_terms(results: Results) -> Iterator[str]:
             f"of each fold{budget}"
         )
 
+    if results.external:
+        names = words.listed(row.name for row in results.external)
+        yield f"The answers of {names} were made elsewhere, and come from files"
+
     defaults = results.defaults
     if defaults.are_mixed:
         names = words.listed(row.name for row in defaults.tuned)

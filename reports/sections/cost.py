@@ -1,6 +1,7 @@
 """The report's answer to what the rows cost: seconds, megabytes, accuracy against time."""
 
 from recbench.benchmarks.metrics import find_metric
+from recbench.benchmarks.records import NOT_MEASURED_HERE
 from recbench.reports import words
 from recbench.reports.answers import headline_columns
 from recbench.reports.drawing import (
@@ -83,6 +84,12 @@ def _explain_times(results: Results) -> str:
             f"{words.listed(contended)}."
         )
 
+    if results.external:
+        names = words.listed(row.name for row in results.external)
+        explanation += (
+            f" {NOT_MEASURED_HERE.capitalize()}: {names}. Their answers come from files, and what "
+            "these have cost is not known."
+        )
     return explanation
 
 

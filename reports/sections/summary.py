@@ -1,6 +1,7 @@
 """The report's first screen: who is best, at what cost, and what to be wary of."""
 
 from recbench.benchmarks.metrics import find_metric
+from recbench.benchmarks.records import NOT_MEASURED_HERE
 from recbench.reports import words
 from recbench.reports.answers import (
     BestRows,
@@ -154,7 +155,7 @@ def _ranked_line(results: Results, ranking: BestRows, ranked: RankedRow) -> Tabl
         text = words.between(ranked.bounds)
         interval = IntervalCell(text, low, ranked.value, high, start, end)
 
-    time: AnyCell = MissingCell("not measured")
+    time: AnyCell = MissingCell(NOT_MEASURED_HERE if ranked.row.is_external else "not measured")
     if ranked.seconds is not None:
         time = TableCell(words.duration(ranked.seconds), sort_value=ranked.seconds)
 
@@ -166,6 +167,8 @@ def _ranked_line(results: Results, ranking: BestRows, ranked: RankedRow) -> Tabl
 
 def tag_origin(results: Results, row: Row) -> Words:
     """In a word or two, where the values of its hyperparameters come from."""
+    if row.is_external:
+        return Tag("elsewhere")
     if row.is_tuned:
         return Tag("this run's search")
     if row.was_tuned_on(results.about.data.name):

@@ -91,12 +91,13 @@ def test_recbole_gets_a_validation_part_taken_from_the_training_part(
     for before, fold in zip(read_folds(tmp_path / "two")["folds"], folds["folds"], strict=True):
         names = [f"fold-{fold['fold']}.{part}.inter" for part in ("train", "validation", "test")]
         directory = tmp_path / "three" / f"fold-{fold['fold']}"
-        assert sorted(path.name for path in directory.iterdir()) == sorted(names)
+        assert sorted(path.name for path in directory.iterdir()) == sorted(["fold.json", *names])
         train, validation, test = (read_file(directory / name).to_numpy() for name in names)
         whole = read_file(tmp_path / "two" / before["train"]["file"]).to_numpy()
         assert_same_rows(np.concatenate([train, validation]), whole)
         assert len(validation) == fold["validation"]["n_ratings"] == round(len(whole) / 5)
         assert fold["test"]["rows"] == before["test"]["rows"]
+        assert fold["digest"] == before["digest"], "a validation part is of the training part"
         assert len(test) == before["test"]["n_ratings"]
 
 
