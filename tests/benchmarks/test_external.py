@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from recbench.reports.checklist import answer_checklist
 from typer.testing import CliRunner
 
 from recbench import datasets
@@ -29,7 +28,13 @@ from recbench.benchmarks.planning.external import attach_files
 from recbench.benchmarks.records import Cell, Record, Run
 from recbench.benchmarks.verify import verify
 from recbench.datasets import Dataset, UsageError
-from recbench.reports.answers import list_cautions, list_claims, summarise_run, write_answers
+from recbench.reports.answers import (
+    answer_checklist,
+    list_cautions,
+    list_claims,
+    summarise_run,
+    write_answers,
+)
 from recbench.reports.drawing import cost_heatmap
 from recbench.reports.results import Results
 from tests.foreign_program import answer_folds, read_rows, write_rows
