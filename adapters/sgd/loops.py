@@ -44,11 +44,12 @@ def make_fetch() -> Any:
     from numba.core import cgutils, types
     from numba.extending import intrinsic
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def fetch(typing_context: Any, rows: Any, row: Any, line: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             array = context.make_array(signature.args[0])(context, builder, arguments[0])
-            row_stride = cgutils.unpack_tuple(builder, array.strides)[0]
+            strides = cgutils.unpack_tuple(builder, array.strides)  # type: ignore[no-untyped-call]
+            row_stride = strides[0]
             number = context.cast(builder, arguments[1], signature.args[1], types.intp)
             place = context.cast(builder, arguments[2], signature.args[2], types.intp)
             bytes_in_line = context.get_constant(types.intp, 64)

@@ -208,6 +208,14 @@ def test_every_picture_is_found_however_deep() -> None:
     assert names == ["figure", "small", "heat", "matrix", "folded", "apart", "beside", "other"]
 
 
+# Of pages about several runs
+OF_SEVERAL: tuple[Sections[Any], ...] = (
+    several.COMPARISON_SECTIONS,
+    several.HISTORY_SECTIONS,
+    several.PAIR_SECTIONS,
+)
+
+
 def test_a_section_has_a_file_of_its_name_and_every_one_is_shown() -> None:
     import_all(reports)
     folder = Path(reports.__file__ or "").parent / "sections"
@@ -216,7 +224,7 @@ def test_a_section_has_a_file_of_its_name_and_every_one_is_shown() -> None:
     for name, section in SECTIONS.items():
         module = section.describe.__module__
         assert module.startswith("recbench.reports.sections.") and module.endswith(f".{name}")
-    for sections in (SECTIONS, several.SECTIONS):
+    for sections in (SECTIONS, *OF_SEVERAL):
         places = [section.place for section in sections.values()]
         assert places == sorted(set(places))
 
