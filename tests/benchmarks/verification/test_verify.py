@@ -634,7 +634,7 @@ def packed(directory: Path, place: Path, *, with_answers: bool | None) -> Path:
     return place
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_packed_run_is_verified_as_it_is_and_has_the_same_bytes(
     finished: Path, tmp_path: Path
 ) -> None:
