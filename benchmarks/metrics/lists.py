@@ -56,9 +56,9 @@ def novelty(lists: RecommendationLists, k: int) -> Doubles:
 
 @list_metric("zero", "ratio")
 def popularity_bias(lists: RecommendationLists, k: int) -> Doubles:
-    """Popularity lift: by which part the first k have on average more training ratings than the
-    items the user rated in training; 0 if the recommendations are as popular as the user's own
-    taste (Abdollahpouri et al. 2020).
+    """Popularity lift: the mean number of training ratings of the first k items, divided by that
+    of the items the user rated in training, minus 1; 0 if both are equally popular (Abdollahpouri
+    et al. 2020).
     """
     popularity = lists.mean(lists.n_ratings.astype(np.float64), k)
     return popularity / lists.profile - 1

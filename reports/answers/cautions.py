@@ -123,12 +123,12 @@ def _describe_tuning(results: Results) -> Caution:
 
     if defaults.are_mixed:
         sentences.append(
-            f"Not on equal terms: {len(defaults.tuned)} of {n_rows} with defaults that were tuned "
-            f"on {results.about.data.name}, {len(defaults.untuned)} with defaults from elsewhere."
+            f"Not on equal terms: the defaults of {len(defaults.tuned)} of {n_rows} were tuned on "
+            f"{results.about.data.name}, those of {len(defaults.untuned)} come from elsewhere."
         )
     elif defaults.tuned:
         sentences.append(
-            f"{words.count(len(defaults.tuned), 'row')} with defaults that were tuned on "
+            f"The defaults of {words.count(len(defaults.tuned), 'row')} were tuned on "
             f"{results.about.data.name}."
         )
     if not sentences:
@@ -137,7 +137,7 @@ def _describe_tuning(results: Results) -> Caution:
     if results.external:
         sentences.insert(0, _say_how_external_is_tuned(results))
     if defaults.are_mixed and not tuned:
-        sentences.append("--tune 50 tunes all rows alike.")
+        sentences.append("The option --tune 50 tunes every row, with 50 trials each.")
     return Caution(" ".join(sentences), "accuracy")
 
 
@@ -173,13 +173,18 @@ def _find_future(results: Results) -> Caution | None:
     if order == "none":
         if results.asks_new_users:
             return Caution(
-                "Tested users are drawn at random: training parts hold other users' ratings from "
-                "after the tested ones, and nobody is new to the time.",
+                "Tested users are drawn at random, not by time: rows learn from other users' "
+                "ratings that were given after those they are tested on.",
                 "new_users",
             )
-        return Caution("Folds are random: training parts hold ratings from after the tested ones.")
+        return Caution(
+            "Folds are random, not by time: rows learn from ratings that were given after those "
+            "they are tested on."
+        )
     if order == "user":
-        return Caution("Other users' ratings from after the tested ones are in the training part.")
+        return Caution(
+            "Training parts hold other users' ratings that were given after the tested ones."
+        )
     return None
 
 

@@ -128,9 +128,9 @@ def _ranks_whole_catalogue(results: Results) -> ChecklistAnswer:
 
 
 def _leaves_out_training_items(results: Results) -> ChecklistAnswer:
-    why = "by construction: the user's training items are no candidates"
+    why = "by construction: the user's training items are not candidates"
     if results.asks_new_users:
-        why = "by construction: new users have none, and what is told of them is no candidate"
+        why = "by construction: new users have none, and their given ratings are not candidates"
     return _shows_no_protocol(
         results,
         "all",
@@ -170,7 +170,7 @@ def _favours_no_ties(results: Results) -> ChecklistAnswer:
         for row in results.rows
         if any(record.status == "diverged" for record in row.failures)
     ]
-    nan = "no row gave NaN where it may not"
+    nan = "no row gave NaN where a number is required"
     if diverged:
         nan = f"NaN made {words.listed(diverged)} fail"
     ties = "by construction, ties are ordered by a seeded hash or counted against the row"
@@ -220,7 +220,7 @@ def _hides_future(results: Results) -> ChecklistAnswer:
     if by_time:
         return ChecklistAnswer(True, f"{evidence}; split {words.listed(by_time)} stands beside it")
     other = words.split_by_time(results)
-    return ChecklistAnswer(False, f"{evidence}; --also-split {other} shows what remains without")
+    return ChecklistAnswer(False, f"{evidence}; --also-split {other} keeps it out")
 
 
 def _describe_order(split: str) -> str:
@@ -291,7 +291,7 @@ def _timed_alone(results: Results) -> ChecklistAnswer:
         )
 
     evidence = (
-        "one cell at a time, each in a process of its own; the processor worked in "
+        "one cell at a time, each in a process of its own; the processor was busy "
         f"{_describe_busy_share(1 - max(waits))}"
     )
     loads = [record.environment.load for record in ran if record.environment.load is not None]
@@ -397,13 +397,13 @@ QUESTIONS: dict[str, Callable[[Results], ChecklistAnswer]] = {
     "Is the full catalogue ranked?": _ranks_whole_catalogue,
     "Are training items left out of the recommendations?": _leaves_out_training_items,
     "Is each metric defined once, and printed?": _defines_metrics,
-    "Are ties and NaN handled without favour?": _favours_no_ties,
+    "Do ties and NaN favour no row?": _favours_no_ties,
     "Are all folds averaged?": _averages_all_folds,
     "Is the test part unseen by fits?": _hides_test_part,
     "Is the future kept out of training?": _hides_future,
     "Are differences judged by more than the deviation over folds?": _judges_differences,
     "Do filters keep most of the data?": _keeps_most_data,
     "Are the data real?": _has_real_data,
-    "Were times taken alone?": _timed_alone,
+    "Was each cell timed alone?": _timed_alone,
     "Does the same seed give the same numbers?": _repeats_numbers,
 }

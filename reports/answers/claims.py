@@ -142,7 +142,7 @@ def _compare_best_with_constant(results: Results, column: str) -> list[str]:
     error = results.best(column)[0].mean(column)
     if constant is None or error is None or error < constant * (1 - SAME):
         return []
-    return [f"No better than the mean rating for every pair ({words.number(constant)})."]
+    return [f"No better than always predicting the mean rating ({words.number(constant)})."]
 
 
 def _claim_value(results: Results, column: str) -> Claim:

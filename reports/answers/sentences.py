@@ -66,9 +66,9 @@ def _warn_of_mixed_defaults(results: Results) -> list[str]:
     tuned = words.count(len(defaults.tuned), "row")
     others = words.count(len(defaults.untuned), "row")
     return [
-        f"Not on equal terms: {tuned} ({_list_names(defaults.tuned)}) with defaults that were "
-        f"tuned on {results.about.data.name}, and {others} with defaults from elsewhere "
-        f"({_list_names(defaults.untuned)})."
+        f"Not on equal terms: the defaults of {tuned} ({_list_names(defaults.tuned)}) were tuned "
+        f"on {results.about.data.name}, those of {others} ({_list_names(defaults.untuned)}) come "
+        "from elsewhere."
     ]
 
 
@@ -97,7 +97,7 @@ def _summarise_column(results: Results, column: str) -> list[str]:
     ranks_only = [row for row in results.rows if row.missing(column) == "ranks only"]
     if ranks_only and metric.needs_ratings:
         names = _list_names(ranks_only)
-        sentences.append(f"Without {column}, because they rank only: {names}.")
+        sentences.append(f"Without {column}, because they only rank: {names}.")
 
     return sentences
 
@@ -152,7 +152,7 @@ def _compare_with_best(results: Results, column: str, known: list[Row]) -> list[
         whose = "Every other row's"
         if untested:
             whose = f"Of the {n_tested} rows tested, every one's"
-        sentences.append(f"{whose} {column} is worse by more than the choice of users explains.")
+        sentences.append(f"{whose} {column} is significantly worse.")
 
     if untested:
         names = _list_names(untested)
@@ -174,13 +174,16 @@ def _name_worse_than_constant(results: Results, column: str) -> list[str]:
 
     worse = results.worse_than_constant(column)
     others = [row for row in above if row not in worse]
-    constant = f"the mean of the training part for every pair ({column} "
+    constant = f"always predicting the training mean ({column} "
     constant += f"{words.number(results.constant_error(column))})"
     sentences = []
     if worse:
         sentences.append(f"Significantly worse than {constant}: {_list_names(worse)}.")
     if others:
-        sentences.append(f"Not better than {constant}, by chance or not: {_list_names(others)}.")
+        sentences.append(
+            f"No better than {constant}, but not significantly worse or not tested: "
+            f"{_list_names(others)}."
+        )
     return sentences
 
 
@@ -201,8 +204,8 @@ def _name_fastest(results: Results, column: str) -> list[str]:
     seconds, fastest = min(timed, key=lambda pair: pair[0])
     duration = f"{words.duration(seconds)}{words.over_folds(results, ' on average over the folds')}"
     if len(timed) == 1:
-        return [f"{fastest} takes {duration} for all phases."]
-    return [f"Fastest of these {len(timed)} in all phases: {fastest}, with {duration}."]
+        return [f"{fastest} has a total time of {duration}."]
+    return [f"Of these {len(timed)}, {fastest} has the shortest total time: {duration}."]
 
 
 def _summarise_failures(results: Results) -> list[str]:

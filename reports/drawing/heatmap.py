@@ -31,8 +31,8 @@ COLOURS = colormaps["YlGnBu"]
 # Timed several times where that takes little time; the other phases are timed once.
 MEDIAN_PHASES = ("convert", "fit")
 
-COLD_COSTS = "cold costs"
-ALL_PHASES = "all phases"
+COLD_COSTS = "start-up"
+ALL_PHASES = "total time"
 MEMORY_COLUMNS = {"peak_mb": "peak memory", "grown_mb": "memory growth"}
 
 
@@ -55,18 +55,18 @@ MARKS = {
     "worse": Mark(
         "▼",
         "worse than a constant",
-        "significantly worse than predicting the mean of the training part for every pair",
+        "significantly worse than always predicting the training mean",
     ),
     "above": Mark(
         "▽",
         "above the error of a constant",
-        "above the error of that mean, and whether by chance is not known or it may be",
+        "above the error of that mean, but not significantly, or not tested",
     ),
     "first": Mark("★", "best", "best of its fold"),
     "once": Mark(
         "1×",
         "timed once",
-        "timed by a single run; convert and fit are else the median of several",
+        "a single timed run; other times to convert and fit are medians of several",
     ),
 }
 
@@ -385,7 +385,7 @@ def _cold_squares(results: Results) -> list[Square]:
     shades = scale_to_shades(times, log=True)
     squares = []
     for row, time, shade in zip(results.rows, times, shades, strict=True):
-        meaning = over_folds(results, ", the most of any fold")
+        meaning = over_folds(results, ", the highest of all folds")
         if time is None:
             meaning = ", not measured"
         if row.is_external:

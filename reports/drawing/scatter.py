@@ -176,9 +176,9 @@ def pareto_front(found: Sequence[Point], metric: Judge) -> list[Point]:
 def describe_front(results: Results, column: str, cost: Cost = WORK) -> list[str]:
     """What the picture says, in words; true for any number of points and for ties."""
     found = find_points(results, column, cost)
-    beginning = "The oracle apart, n" if results.oracle else "N"
     if not found:
-        return [f"{beginning}o row has both a mean {column} and a time."]
+        whose = "No row but the oracle" if results.oracle else "No row"
+        return [f"{whose} has both a mean {column} and a time."]
     if len(found) == 1:
         alone = f"{found[0].name}: mean {column} {_value_and_time(found[0])}."
         return [f"{alone} There is nothing to compare it with."]
@@ -187,8 +187,9 @@ def describe_front(results: Results, column: str, cost: Cost = WORK) -> list[str
         f"{point.name} ({_value_and_time(point)})"
         for point in pareto_front(found, find_metric(column))
     ]
-    unbeaten = f"in mean {column} or in {cost.in_words} without being worse in the other"
-    paragraphs = [f"{beginning}o row beats these {unbeaten}: {listed(best)}."]
+    rows = "other rows than the oracle" if results.oracle else "rows"
+    front = f"The Pareto front of {rows} in mean {column} and {cost.in_words}"
+    paragraphs = [f"{front}: {listed(best)}."]
 
     n_doubtful = sum(point.is_doubtful for point in found)
     if n_doubtful:

@@ -27,7 +27,7 @@ FOLDS = (
     "training data"
 )
 BOLD = "Bold is the best mean"
-WORSE = "† marks what is significantly worse than predicting the mean of the training part"
+WORSE = "† marks what is significantly worse than always predicting the training mean"
 NEAR = (
     "≈ marks what is not significantly different from it by a paired bootstrap over users at the "
     "5 % level, corrected for all pairs of rows"

@@ -32,7 +32,7 @@ class Citation:
 
 BOOTSTRAP = "Differences are judged by a paired bootstrap over users."
 # The end of what the page says of its statistics, which is about the page.
-OF_THE_PAGE = " Runs with --repeats say below by how much."
+OF_THE_PAGE = " The option --repeats measures by how much."
 
 Piece = str | Citation
 

@@ -35,9 +35,10 @@ from recbench.reports.rendering import (
     TableLine,
 )
 from recbench.reports.results import Results, Row
+from recbench.reports.sections.method import define_metrics
 from recbench.reports.sections.registry import section, title_figure
 
-KINDS_OF_METRICS = {"rating": "metric of ratings", "ranking": "metric of lists"}
+KINDS_OF_METRICS = {"rating": "rating metric", "ranking": "ranking metric"}
 MOST_FOLLOWED = 10  # rows whose ranks are followed through all metrics
 
 
@@ -48,9 +49,9 @@ def accuracy(results: Results) -> list[Block]:
     return [
         HeatmapTable(
             drawn,
-            picture_of_heatmap(results, drawn, "Error heatmap."),
-            f"{_name_values(results)}; brighter is better, each column on its own scale, where "
-            "hopeless outliers share the last colour.",
+            picture_of_heatmap(results, drawn, "Heatmap of metrics."),
+            f"{_name_values(results)}. Brighter is better. Each column has its own scale; extreme "
+            "outliers share its last colour.",
             tips="its folds",
         ),
         *_note_mixed_defaults(results),
@@ -79,8 +80,8 @@ def _note_mixed_defaults(results: Results) -> list[Block]:
     names = words.listed(row.name for row in results.defaults.tuned)
     return [
         Note(
-            f"Defaults that were tuned on these data: {names}. Those of other rows were not; the "
-            "last column of the table below says where each row's come from."
+            f"Rows whose defaults were tuned on these data: {names}. The column “hyperparameters” "
+            "below says where those of each row come from."
         )
     ]
 
@@ -139,16 +140,24 @@ def _draw_bumps(
         lambda: draw_ranks_by_metric(names, lines[:MOST_FOLLOWED], lines[MOST_FOLLOWED:], title),
     )
     caption = (
-        f"The {len(lines[:MOST_FOLLOWED])} best rows by {words.field_name(first)} through all "
-        "other metrics, 1 at the top, with their first and last rank. Where lines cross, the "
-        "choice of the metric decides. Ranks below 20 are drawn as one; other rows are grey."
+        f"The {len(lines[:MOST_FOLLOWED])} best rows by {words.field_name(first)}, and their ranks "
+        "under the other metrics; rank 1 is at the top. Where lines cross, the order depends on "
+        "the metric. Ranks after 20 are drawn at one height. Other rows are grey."
     )
     heads = (TableHead("row", "text"), *(TableHead(name) for name in names))
     table_lines = tuple(_list_ranks(line) for line in lines)
     table = Table(f"Ranks by {subject}", title, heads, table_lines, is_sortable=True)
+    # The others are defined with the columns of the report.
+    defined_here = {
+        column: find_metric(column) for column in ranks_by_column if column not in results.columns
+    }
+    numbers: tuple[Block, ...] = (table,)
+    if defined_here:
+        numbers = (table, define_metrics(defined_here))
+
     return [
         Figure(picture, caption, region=f"Ranks by {subject}"),
-        Details(f"The ranks under every {subject} in numbers", (table,)),
+        Details(f"The ranks under every {subject} in numbers", numbers),
     ]
 
 
@@ -208,8 +217,8 @@ def _describe_folds(results: Results) -> list[Block]:
         if view is None:
             continue
         caption = (
-            f"{view.title}: all numbers on one scale, brighter is better; a fold that did not run "
-            "to its end has its status in its place."
+            f"{view.title}: all numbers on one scale, brighter is better. A fold that did not "
+            "finish shows its status instead."
         )
         picture = picture_of_heatmap(results, view, "Heatmap by fold.")
         views.append(HeatmapTable(view, picture, caption, is_folded=True))
@@ -236,11 +245,10 @@ def _tabulate_spread(results: Results) -> Table:
         return _tabulate_origins(results)
     return Table(
         "Means and spread",
-        "Mean ± fold deviation, and below it the lowest and the highest fold. The fold deviation "
-        "is the standard deviation over the folds (n − 1). It shows how much the folds differ; it "
-        "is not a standard error of the mean, because folds share their training data. The last "
-        "column says where the row's hyperparameters come from, and marks defaults that were "
-        "tuned on these data.",
+        "Mean ± standard deviation over the folds (n − 1), and below it the lowest and the highest "
+        "fold. The deviation shows how much the folds differ. It is not a standard error of the "
+        "mean, because folds share training data. The last column says where the row's "
+        "hyperparameters come from, and marks defaults that were tuned on these data.",
         tuple(heads),
         tuple(_spread_line(results, row) for row in results.rows),
     )

@@ -40,18 +40,18 @@ from recbench.reports.sections.registry import section, title_figure
 MOST_BOXES = 10  # rows whose users are drawn
 
 METHOD = (
-    "Users are drawn again 4,000 times, all rows and folds with the same draw, ratings of one user "
-    "together. The 95 % interval of a row's own mean is made of quantiles of draws, corrected "
-    "for bias and skewness (BCa, Efron 1987) and widened for few users (Hesterberg 2015). Whatever "
-    "is said of a difference, here and on the first screen, comes from one test of all pairs of "
-    "all rows at once (max-T, Westfall & Young 1993), which also makes up for the best being "
-    "chosen by the same data: p is below 0.05 where the 95 % interval of the difference, adjusted "
-    "alike, leaves out 0, and nowhere else; the least p of 4,000 draws is 0.0002. Intervals of two "
-    "means may overlap all the same, since both rows are judged on the same users. d is Cohen's d "
-    "of the users' own differences, each user counting alike, so an error over ratings may differ "
-    "in its sign. All of it is given the folds and the fitted models: another initialisation moves "
-    "means too, which no interval here covers, and can by itself make small differences look "
-    "significant. Runs with --repeats say below by how much."
+    "Users are resampled with replacement 4,000 times (a cluster bootstrap): a user's ratings stay "
+    "together, and all rows and folds share the draws. The 95 % interval of a row's mean is a BCa "
+    "interval (Efron 1987), corrected for bias and skewness and widened for few users (Hesterberg "
+    "2015). All statements about differences come from one test of all pairs of rows at once "
+    "(max-T, Westfall & Young 1993), which also allows for the best row being chosen on the same "
+    "data. p is below 0.05 exactly where the adjusted 95 % interval of the difference leaves out "
+    "0; the smallest p that 4,000 draws allow is 0.0002. Intervals of two means may overlap "
+    "although the difference is significant, because both rows are judged on the same users. d is "
+    "Cohen's d of the differences per user. It weighs each user alike, and an error weighs each "
+    "rating alike, so the two may differ in sign. All this is conditional on the folds and the "
+    "fitted models. Another initialisation moves means too; no interval here covers that, and it "
+    "alone can make small differences look significant. The option --repeats measures by how much."
 )
 
 
@@ -69,7 +69,7 @@ def certainty(results: Results) -> list[Block]:
     if hidden:
         reasons = "; ".join(dict.fromkeys(results.hidden_by(column) for column in hidden))
         blocks.append(
-            Paragraph(f"Nothing can be said of {words.listed(hidden)} by these data: {reasons}.")
+            Paragraph(f"These data cannot tell rows apart by {words.listed(hidden)}: {reasons}.")
         )
     elif not columns:
         blocks.append(
@@ -82,7 +82,7 @@ def certainty(results: Results) -> list[Block]:
     for column in columns:
         if column not in known:
             why = results.unknown(column)
-            blocks.append(Paragraph(f"How sure {column} is cannot be said: {why}."))
+            blocks.append(Paragraph(f"{column} has no intervals and no tests: {why}."))
 
     return blocks + _describe_variances(results)
 
@@ -129,9 +129,9 @@ def _draw_users(results: Results, found: Certainty, column: str) -> list[Block]:
         lambda: draw_boxes(boxes, f"{name} of a user, over all folds", title),
     )
     caption = (
-        "Each user's own number: half of the users lie inside the box, whose line is the median, "
-        "and nine of ten on the line through it; the dot is the mean of the row. What rows differ "
-        "by is small beside what users differ by, which is why rows are compared user by user."
+        "The metric of each single user: the box is the middle half of the users, its line the "
+        "median; the whiskers span the middle 90 %; the dot is the row's mean. Rows are compared "
+        "user by user, because users usually differ more than rows do."
     )
     return [
         Figure(picture, caption),
@@ -145,7 +145,7 @@ def _tabulate_boxes(boxes: Sequence[Box], name: str) -> Table:
     for box in boxes:
         cells = tuple(TableCell(words.number(value)) for value in box.quantiles)
         lines.append(TableLine(RowName(box.row), cells))
-    caption = f"{name} of single users: which value so many of them lie below"
+    caption = f"Percentiles of {name} over single users"
     heads = (TableHead("row", "text"), *(TableHead(share) for share in shares))
     return Table(f"{name} of single users", caption, heads, tuple(lines))
 
@@ -168,8 +168,8 @@ def _draw_pairs(results: Results, found: Certainty, column: str) -> list[Block]:
         subject += f", the {extent}"
 
     caption = (
-        f"{subject}, each pair once, the best row first. With colour: the row is significantly "
-        "better; ≈ without colour: the two are not significantly different."
+        f"{subject}, each pair once, the best row first. Coloured: the row is significantly "
+        "better. ≈ and no colour: the two are not significantly different."
     )
 
     ranks_title = title_figure(results, f"Ranks by {column}")
@@ -178,7 +178,7 @@ def _draw_pairs(results: Results, found: Certainty, column: str) -> list[Block]:
         f"Rank intervals. {ranks_title}. The table has the same numbers.",
         lambda: draw_ranks(found, ranks_title),
     )
-    ranks_caption = f"Rank by {column}, and between which ranks a row lies in 95 % of the draws."
+    ranks_caption = f"Rank by {column}, and the range that holds it in 95 % of the bootstrap draws."
 
     return [
         MatrixTable(matrix, picture, caption, tips="its 95 % interval"),
@@ -191,18 +191,19 @@ def _tabulate_rows(found: Certainty, column: str) -> Table:
         "mean",
         "95 % interval",
         "rank",
-        "first in",
-        "difference to the best",
+        "first in draws",
+        "difference from the best",
         "p",
         "d",
-        "tied with the best",
+        "not significantly worse",
     )
-    rising = ["first in"]
+    rising = ["first in draws"]
     if find_metric(column).better == "higher":
-        rising += ["mean", "95 % interval", "difference to the best"]
+        rising += ["mean", "95 % interval", "difference from the best"]
     return Table(
         f"Certainty of {column}",
-        f"{column}: rows from best to worst",
+        f"{column}: rows from best to worst; first in draws: the share of bootstrap draws in which "
+        "the row is best",
         (
             TableHead("row", "text"),
             *(TableHead(head, higher_is_better=head in rising) for head in heads),
@@ -261,7 +262,7 @@ def describe_pairs(found: Certainty) -> str:
     counted = f"Of {n_pairs} of rows, {n_alike:,} {verb} not significantly different."
     groups = longest_alike_groups(is_alike[np.ix_(order, order)])
     if not groups:
-        return f"{counted} Every row is significantly different from its neighbours in this table."
+        return f"{counted} Every row is significantly different from its neighbours in rank."
 
     listed_groups = []
     for first, last in groups:
@@ -269,7 +270,7 @@ def describe_pairs(found: Certainty) -> str:
         listed_groups.append(words.listed(found.rows[index].name for index in members))
 
     return (
-        f"{counted} Neighbours in this table of which no two are significantly different: "
+        f"{counted} Neighbours in rank without any significant difference between them: "
         f"{'; '.join(listed_groups)}."
     )
 

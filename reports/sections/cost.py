@@ -39,16 +39,16 @@ def cost(results: Results) -> list[Block]:
     drawn = cost_heatmap(results)
     averaged = words.over_folds(results, ", mean over the folds")
     phases = "phases" + words.over_folds(results, " and folds")
-    most = words.over_folds(results, "the most of any fold, ")
+    highest = words.over_folds(results, "The highest of all folds is shown. ")
     blocks: list[Block] = [
         HeatmapTable(
             drawn,
             picture_of_heatmap(results, drawn, "Heatmap of seconds and megabytes."),
-            f"Wall-clock seconds of each phase{averaged}, and memory, the greatest of all "
-            f"{phases}; colours on a logarithmic scale, brighter is less. Nothing but the "
-            "algorithm's own calls is timed. Cold costs, which are in no other number: to "
-            "import the libraries, and to fit and ask a toy, which compiles what is compiled; "
-            f"{most}less where something compiled was kept from before.",
+            f"Wall-clock time of each phase{averaged}, and memory, the highest of all {phases}. "
+            "Colours are on a logarithmic scale; brighter is less. Only the algorithm's own calls "
+            "are timed. Start-up is in no other number: it is the time to import the libraries, "
+            "and to fit and query a tiny data set, so that all code is compiled before. "
+            f"{highest}It is lower where compiled code was cached.",
         ),
         Note(_explain_times(results)),
     ]
@@ -61,17 +61,17 @@ def cost(results: Results) -> list[Block]:
 def _explain_times(results: Results) -> str:
     """How often phases are timed, and which rows shared the machine with others meanwhile."""
     explanation = (
-        "A fold's times to convert and to fit are the median of several runs where these take "
-        "little time, and of one where the number has the sign 1×; "
+        "In each fold, times to convert and to fit are the median of several runs where these are "
+        "short; 1× marks a single run. "
     )
     rounds = {record.rounds for record in results.records if record.status == "ok"}
     if rounds - {1}:
         explanation += (
-            f"everything was measured in {words.span(rounds)} rounds, all rows in turn, and "
-            "medians are over all of them."
+            f"All phases were timed in {words.span(rounds)} rounds, all rows in turn; medians are "
+            "over all rounds."
         )
     else:
-        explanation += "rating and ranking run once."
+        explanation += "Rating and ranking run once."
 
     for record in results.records:
         if record.lost_round is not None:
@@ -97,7 +97,7 @@ def _compare_with_time(results: Results, column: str) -> list[Block]:
     """What a column costs in time: in words, and as a scatter plot with its numbers."""
     sentences = " ".join(describe_front(results, column))
     blocks: list[Block] = [
-        Heading(f"What does {column} cost in time?"),
+        Heading(f"What does a better {column} cost in time?"),
         Paragraph(sentences),
     ]
     points = find_points(results, column)
@@ -105,10 +105,10 @@ def _compare_with_time(results: Results, column: str) -> list[Block]:
         return blocks
 
     caption = (
-        f"{_name_means(results, column)} against the {WORK.in_words}, all three together, since "
-        "work that is not done in fit is done in another phase; thin lines are 95 % intervals over "
-        "users, the grey line joins the rows named above. Points at the border lie beyond it, with "
-        "their value beside the name."
+        f"{_name_means(results, column)} against the {WORK.in_words}. The three times are added, "
+        "because algorithms divide the work differently between them. Thin lines are 95 % "
+        "intervals over users; the grey line joins the rows named above. A point at the border "
+        "lies beyond it; its value is beside its name."
     )
     blocks.append(Figure(_draw_points(results, points, column, sentences), caption))
     blocks.append(Details("Every point in numbers", (_tabulate_points(points, column),)))
@@ -142,7 +142,7 @@ def _tabulate_points(points: list[Point], column: str) -> Table:
 
     return Table(
         f"{column} and time",
-        f"{column} and {WORK.in_words}, the fastest first; on the front are the rows named above",
+        f"{column} and {WORK.in_words}, fastest first; the rows named above are on the front",
         (
             TableHead("row", "text"),
             TableHead(f"mean {column}", higher_is_better=find_metric(column).better == "higher"),

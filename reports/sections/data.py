@@ -248,7 +248,7 @@ def _chart_times(times: TimeRange) -> Chart:
     return Chart(
         "data-times",
         f"ratings by {step}",
-        f"From {times['first']} to {times['last']}; most of all {highest}: {max(counts):,}.",
+        f"From {times['first']} to {times['last']}; most ratings {highest}: {max(counts):,}.",
         _speak_counts(periods, counts),
         lambda title: draw_times(times, title),
     )
@@ -287,7 +287,7 @@ def _chart_years(years: Years) -> Chart:
         names = [f"{start} to {start + step - 1}" for start in starts]
 
     highest = _name_highest(names, counts, "bar")
-    caption = f"Most of all from {highest}: {words.count(max(counts), 'item')}."
+    caption = f"Most frequent: {highest} ({words.count(max(counts), 'item')})."
     if years["unknown"]:
         caption += f" {words.count(years['unknown'], 'item')} without a year."
 
@@ -312,8 +312,8 @@ def _chart_gaps(grid: Grid) -> Chart:
     n_user_blocks, n_item_blocks = counts.shape
 
     caption = (
-        f"{n_user_blocks} by {n_item_blocks} blocks; of the pairs in a block, {lowest_share} to "
-        f"{highest_share} are rated."
+        f"Users and items in {n_user_blocks} by {n_item_blocks} blocks, the most active first. Of "
+        f"the pairs in a block, {lowest_share} to {highest_share} are rated."
     )
     n_empty = int(np.count_nonzero(counts == 0))
     if n_empty:

@@ -160,13 +160,13 @@ def describe_cold_starts(division: Division) -> list[Block]:
     if not ratings.n_all:
         return []
 
-    folds = ", all folds together" if division.n_folds > 1 else ""
+    folds = "over all folds, " if division.n_folds > 1 else ""
     text = (
-        f": {_share_of(ratings.n_cold, ratings.n_all, 'test rating')} are of a user or an item "
-        f"without any training rating{folds}. These are cold, all others warm."
+        f": {folds}{_share_of(ratings.n_cold, ratings.n_all, 'test rating')} are cold: their user "
+        "or item has no training rating. All others are warm."
     )
     if not division.has_cold_starts:
-        return [Paragraph(("Split ", Code(division.split), f"{text} So few hardly move a mean."))]
+        return [Paragraph(("Split ", Code(division.split), f"{text} So few hardly change a mean."))]
 
     if users.n_cold:
         text += (
@@ -210,14 +210,14 @@ def _warn_of_future(main: str, split_by_time: str) -> Paragraph:
     words_of_warning = (
         "These ratings have times, and the split ",
         Code(main),
-        " does not respect them: algorithms learn from ratings given after those they are tested "
+        " does not use them: algorithms learn from ratings given after those they are tested "
         "on, so errors may be lower than they would be in use (Ji et al. 2023).",
     )
     if not split_by_time:
         return Paragraph(words_of_warning)
 
     option = Code(f"--also-split {split_by_time}")
-    hint = (" ", option, " shows what remains when only the past is known.")
+    hint = (" ", option, " adds a split in which only the past is known.")
     return Paragraph(words_of_warning + hint)
 
 

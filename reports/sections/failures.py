@@ -58,7 +58,7 @@ def describe_failures(
     """
     if not found:
         planned = words.count(n_cells, "planned cell")
-        return Paragraph(f"Nothing: {planned}, and as many with an ok record.")
+        return Paragraph(f"Nothing: {n_cells:,} of {planned} ran.")
 
     names_data_sets = any(data_set for _, data_set in found)
     heads = [TableHead("row", "text")]

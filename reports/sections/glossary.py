@@ -21,17 +21,17 @@ TERMS = (
     Term("test part", "The ratings that are predicted, or looked for in lists, and judged."),
     Term(
         "hyperparameters",
-        "Numbers that somebody sets before an algorithm learns, such as how many factors it has.",
+        "Settings that are fixed before an algorithm learns, such as its number of factors.",
     ),
     Term(
         "defaults",
-        "The hyperparameters that a row has if nobody sets others. A library, a paper or a search "
-        "on other data may have chosen them.",
+        "The hyperparameters that a row has if nobody sets others. They come from a library, a "
+        "paper, or a search, on these data or on others.",
     ),
     Term(
         "tuned",
-        "Hyperparameters were searched for. A search on the data at hand is an advantage over "
-        "rows without one, so it is marked.",
+        "With hyperparameters that were chosen by a search. A search on the data of the run is an "
+        "advantage over rows without one, so it is marked.",
     ),
     Term(
         "RMSE",
@@ -44,30 +44,35 @@ TERMS = (
         "Mean absolute error: how far predicted ratings are off on average. Lower is better.",
         ("mae",),
     ),
+    Term(
+        "family",
+        "Algorithms of one idea or one library, such as neighbours or factorisation.",
+        ("families",),
+    ),
     Term("relevant", "An item that the user has rated highly in the test part."),
     Term(
         "nDCG",
-        "How good a list is, from 0 to 1. Relevant items count the more, the higher they stand; 1 "
-        "is the best possible list. nDCG@10 looks at ten items.",
+        "How good a list is, from 0 to 1. Relevant items near the top count more; 1 is the "
+        "best possible list. nDCG@10 looks at the first ten items.",
         ("ndcg",),
     ),
     Term("precision", "The share of a list that is relevant."),
-    Term("recall", "The share of a user's relevant items that the list has."),
+    Term("recall", "The share of a user's relevant items that are in the list."),
     Term(
         "coverage",
-        "The share of answers that an algorithm gave itself. The others are a fallback, such as "
-        "the mean rating.",
+        "The share of predictions that an algorithm made itself. The others are a fallback, the "
+        "training mean.",
     ),
     Term(
         "95 % interval",
-        "A range that is made so that, in about 95 of 100 studies with users drawn alike, it holds "
-        "the mean over all such users. It says nothing of other data or other random starts.",
+        "A range computed so that, in about 95 of 100 random samples of users, it holds the mean "
+        "over all such users. It says nothing of other data or other random starts.",
         ("95 % intervals",),
     ),
     Term(
         "significantly",
-        "By more than the choice of users explains, at the 5 % level, after a correction for "
-        "comparing many rows. Not significantly different does not mean equal.",
+        "By more than the random sampling of users explains, at the 5 % level, after a correction "
+        "for comparing many rows. Not significantly different does not mean equal.",
         ("significant",),
     ),
     Term(
@@ -77,15 +82,16 @@ TERMS = (
     ),
     Term(
         "contended",
-        "Other cells ran at the same time, so times may be longer than those of a lone cell.",
+        "Measured while other cells ran, so times may be too long.",
     ),
     Term(
         "front",
-        "The rows that no other row beats in both accuracy and time (the Pareto front).",
+        "The Pareto front: the rows for which no other row is both as accurate and faster, or as "
+        "fast and more accurate.",
     ),
     Term(
         "blind spot",
-        "Something that the data of a run cannot tell, whatever algorithms answer.",
+        "A question that the data of a run cannot answer, for any algorithm.",
         ("blind spots",),
     ),
     Term("seed", "The number that fixes every random choice, so that a run can be repeated."),

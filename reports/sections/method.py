@@ -37,6 +37,14 @@ UNITS_OF_SCALE = "units=scale"
 PARTS = {"train": "train", "history": "told", "test": "test"}
 
 
+# What some facts about the machine are called on the page.
+ENVIRONMENT_WORDS = {
+    "bound": "processors reserved for each cell",
+    "apart": "test ratings kept in another process",
+    "in_process": "measured in the command's own process",
+}
+
+
 @section("How was it measured?", place=95)
 def method(results: Results) -> list[Block]:
     """Definitions, protocol, machine, data, and the commands that make it all again."""
@@ -45,15 +53,18 @@ def method(results: Results) -> list[Block]:
         define_metrics(metrics(results)),
         *_describe_algorithms(results),
         Heading("Protocol"),
-        Pairs("How answers became numbers", tuple(list_protocol(results))),
+        Pairs("How metrics are computed", tuple(list_protocol(results))),
         Heading("Which pitfalls are avoided?"),
         _tabulate_pitfalls(results),
         Heading("Machine and versions"),
         Pairs(
             "Where the cells ran; several values where cells differ",
-            tuple(list_environment(results)),
+            tuple(
+                (ENVIRONMENT_WORDS.get(name, name), value)
+                for name, value in list_environment(results)
+            ),
         ),
-        Heading("The same seed again"),
+        Heading("Repeatability"),
         Pairs(
             "Whether a second fit with the same seed gives the same scores",
             tuple(
@@ -115,7 +126,7 @@ def _rows_in_stars(results: Results) -> list[str]:
 
 
 def list_protocol(results: Results) -> list[tuple[str, str]]:
-    """How answers became numbers, as pairs of a word and its value."""
+    """How metrics are computed, as pairs of a word and its value."""
     protocol = results.about.protocol
     pairs = _list_splits(results)
     pairs.append(("cutoffs", words.listed(map(str, protocol["ks"]))))
@@ -140,7 +151,7 @@ def list_protocol(results: Results) -> list[tuple[str, str]]:
     return [
         *pairs,
         ("users counted in ranking metrics", "those with at least one relevant test item"),
-        ("predictions", "no opinion becomes the training mean; then clipped to the scale"),
+        ("predictions", "a missing one becomes the training mean; all are clipped to the scale"),
         ("protocol version", str(protocol["version"])),
     ]
 
@@ -218,8 +229,8 @@ def _tabulate_pitfalls(results: Results) -> Table:
 
     return Table(
         "Pitfalls",
-        "What comparisons of recommenders get wrong, and whether this run does; every answer "
-        "follows from its records",
+        "Common mistakes in comparisons of recommenders: “yes” means that this run avoids one; "
+        "every answer follows from its records",
         (TableHead("question", "text"), TableHead("answer", "word"), TableHead("because", "text")),
         tuple(lines),
     )
@@ -238,7 +249,10 @@ def list_environment(results: Results) -> list[tuple[str, str]]:
 
     pairs = [(name, "; ".join(values)) for name, values in values_by_name.items()]
 
-    for name, noun in (("load", "load average when a cell began"), ("steal", "stolen time")):
+    for name, noun in (
+        ("load", "load average when a cell began"),
+        ("steal", "steal time, a share"),
+    ):
         known = [value for value in (getattr(e, name) for e in environments) if value is not None]
         if known:
             pairs.append((noun, f"{min(known):.2g} to {max(known):.2g}"))
@@ -333,12 +347,12 @@ def _describe_commands(results: Results) -> list[Block]:
     )
 
     return [
-        Paragraph("This run was started by"),
+        Paragraph("The command of this run:"),
         Verbatim(results.about.command),
-        Commands("Each row of it that can run is measured again by its own command", commands),
+        Commands("Commands that measure one row again", commands),
         Paragraph(
-            "A single cell is fitted again, and compared to the last bit, by its key (DIR is where "
-            "this report is):"
+            "To fit one cell again and compare its results bit by bit, give its key (DIR is the "
+            "directory of this report):"
         ),
         Verbatim(words.verify_command(results)),
         Details("The key of each cell", (keys,)),

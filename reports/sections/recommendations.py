@@ -124,14 +124,14 @@ def _introduce(results: Results, examples: Examples) -> list[str]:
         fold = f"fold {examples.fold} of {examples.n_folds}"
 
     who = (
-        f"The users were drawn with the seed {examples.seed}, those with at least "
-        f"{ENOUGH_TEST_RATINGS} test ratings, one of them relevant, before all others."
+        f"The users were drawn at random with the seed {examples.seed}, preferring those with at "
+        f"least {ENOUGH_TEST_RATINGS} test ratings, one of them relevant."
     )
     if examples.named:
-        who = "The users were asked for by name."
+        who = "The users were named in the command."
 
     threshold = f"{examples.threshold:g}"
-    sentences = [f"Answers of {fold}; relevant is a test rating of at least {threshold}.", who]
+    sentences = [f"Results of {fold}; a test rating of at least {threshold} is relevant.", who]
 
     answered = {
         answer.answer.row for person in examples.people for answer in list_answers(results, person)
@@ -139,7 +139,7 @@ def _introduce(results: Results, examples: Examples) -> list[str]:
     able = [row for row in results.rows if not row.cannot_fold_in]
     absent = [row.name for row in able if row.name not in answered]
     if absent and examples.people:
-        sentences.append(f"Without an answer there: {words.listed(absent)}.")
+        sentences.append(f"Without results there: {words.listed(absent)}.")
     return sentences
 
 
@@ -378,7 +378,7 @@ def _describe_similar(examples: Examples) -> list[Block]:
     """
     similar = examples.similar
     if similar is None:
-        return [Note("No descriptions of the titles are known, so none are compared.")]
+        return [Note("The data have no descriptions of the titles to compare.")]
 
     lines: list[TableLine | TableRemark] = []
     for item, cosine in similar.nearest:
@@ -426,7 +426,7 @@ def _describe_best_rated(profile: Profile) -> list[Block]:
         ),
         has_titles=True,
     )
-    return [Heading("What would everybody get?"), by_mean, by_weighted_mean]
+    return [Heading("Which titles are rated best overall?"), by_mean, by_weighted_mean]
 
 
 def _describe_title(entry: TopItem, means: Sequence[float]) -> TableLine:

@@ -50,10 +50,13 @@ USERS_ASKED = (
     "are told"
 )
 ITEMS = (
-    "items in three groups that have about a third of the training ratings each; who has none is "
-    "cold"
+    "items in three groups, tail, middle and head, from the least to the most rated, with about a "
+    "third of the training ratings each; users and items without training ratings are cold"
 )
-FALLBACKS = "what got the training mean for want of an opinion is counted as fallback"
+FALLBACKS = (
+    "A prediction counts as fallback if the algorithm gave none, so that the training mean took "
+    "its place"
+)
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,7 @@ def _explain_groups(results: Results, row: Row) -> str:
     elif results.asks_new_users:
         users = USERS_OF_EARLY_RECORDS
     averaged = words.over_folds(results, ". Means over the folds")
-    return f"{users}; {ITEMS}{averaged}; {FALLBACKS}."
+    return f"{users}; {ITEMS}{averaged}. {FALLBACKS}."
 
 
 def _part_cold_starts(results: Results) -> list[Block]:
@@ -282,7 +285,7 @@ def _tabulate_column(results: Results, kind: Kind, groups: list[Group], column: 
     title = column
     if column == RECOMMENDED:
         cutoff = ranking.rpartition("@")[2]
-        title = f"share of the first {cutoff} places"
+        title = f"share of the top-{cutoff} recommendations"
 
     heads = [TableHead("row", "text")]
     for group in groups:
@@ -385,7 +388,7 @@ def _compare_on_least_active(results: Results, groups: list[Group], column: str)
     sentence = f"{extreme} mean {column} {where}: {words.listed(names)} ({words.number(value)})"
     best_overall = [row.name for row in results.best(column)]
     if not best_overall or best_overall == names:
-        return f"{sentence}{', as over all users' if best_overall else ''}."
+        return f"{sentence}{', the same as over all users' if best_overall else ''}."
     own = ""
     if len(best_overall) == 1 and group.mean(best_overall[0], column) is not None:
         own = f" ({words.number(group.mean(best_overall[0], column))} for these)"
@@ -411,8 +414,9 @@ def _compare_on_head(results: Results, groups: list[Group], columns: list[str]) 
 
     head_size = statistics.fmean(part.size for part in head.folds)
     sentence = (
-        f"The head is {words.percent(head_size, results.about.data.items)} of the items and "
-        f"gets {most[1]:.1%} of the recommendations of {words.listed(most[0])}"
+        f"The head, the most rated items, is {words.percent(head_size, results.about.data.items)} "
+        f"of the catalogue and gets {most[1]:.1%} of the recommendations of "
+        f"{words.listed(most[0])}"
     )
     if most[1] == least[1]:
         return f"{sentence}."

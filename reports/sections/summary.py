@@ -44,19 +44,19 @@ from recbench.reports.results import Results, Row
 from recbench.reports.sections.registry import section, title_figure
 
 WHY_RATINGS = (
-    "RMSE and MAE say how far predicted ratings are off: look at them if you show the predicted "
-    "rating, or use the number itself. RMSE weighs large errors more."
+    "RMSE and MAE say how far predicted ratings are off: look at them if you show or use "
+    "predicted ratings. RMSE weighs large errors more."
 )
 WHY_LISTS = (
     "nDCG, precision and recall judge the top of a list: look at them for a shop, a feed or a "
-    "newsletter. nDCG rewards hits the more, the higher they stand; precision is the share of the "
-    "list that is relevant; recall is the share of what is relevant that the list has."
+    "newsletter. nDCG gives more weight to hits near the top; precision is the share of the list "
+    "that is relevant; recall is the share of the user's relevant items that are in the list."
 )
 WHY_BOTH = (
-    "The two orders often disagree: what predicts ratings best may rank badly, since most items "
-    "that a list chooses from were never rated."
+    "A row that predicts ratings best may still rank badly, because most candidates for a list "
+    "were never rated."
 )
-WHY_COVERAGE = "Coverage says how many answers were an algorithm's own and no fallback."
+WHY_COVERAGE = "Coverage is the share of predictions that an algorithm made without a fallback."
 
 
 @section("What came out?", place=4)
@@ -119,7 +119,7 @@ def _show_ranking(results: Results, column: str) -> Option:
     )
     caption = (
         "Green: no other row is better and faster. Thin lines: 95 % intervals. At most twelve "
-        "names."
+        "rows are named."
     )
     return Option(name, (Beside(table, Figure(picture, caption)),))
 

@@ -52,9 +52,9 @@ from recbench.reports.several.pair_claims import (
 from recbench.reports.several.pairing import Kind, PairedDifference, TwoRuns
 
 PAIR_METHOD = (
-    "Both rows of a pair answer the same users with the same test ratings. Users are drawn again "
-    "4,000 times, both rows with the same draw; the 95 % interval is that of the difference, the "
-    "second minus the first (BCa, Efron 1987), and better or worse is said at the 5 % level after "
+    "Both rows of a pair answer the same users with the same test ratings. Users are resampled "
+    "4,000 times, both rows with the same draws; the 95 % interval is that of the difference, the "
+    "second minus the first (BCa, Efron 1987). Better or worse is said at the 5 % level after "
     "Holm's correction for all pairs of a column. Equal: every user adds the same in both runs."
 )
 NAMES: dict[Kind, str] = {"same row": "first and second run", "default and tuned": "default, tuned"}

@@ -314,7 +314,7 @@ def method(comparison: DatasetComparison) -> list[Block]:
     for label, results in comparison.runs.items():
         blocks += _describe_run(comparison, label, results)
 
-    protocol = Pairs("How answers became numbers, in all runs", tuple(_list_protocol(comparison)))
+    protocol = Pairs("How metrics are computed, in all runs", tuple(_list_protocol(comparison)))
     return [
         *blocks,
         Heading("Metrics"),

@@ -246,7 +246,7 @@ def test_a_best_that_is_no_better_than_the_mean_rating_says_so(tmp_path: Path) -
     records += [ok(cell("random", fold), 1.5) for fold in range(5)]
     claim = claims_of(Results.read(write(tmp_path, records)))["Best at predicting ratings"]
     assert claim.winner == "global-mean"
-    assert "No better than the mean rating for every pair (" in claim.remark
+    assert "No better than always predicting the mean rating (" in claim.remark
 
 
 def test_nothing_has_run_yet(tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def test_latex_tables_have_the_numbers_and_the_marks(run: Path, tmp_path: Path) 
         )
     assert any(r"\approx" in line[0] for line in lines.values() if line)
     fits = {
-        line[0]: line[3]  # after cold costs and convert
+        line[0]: line[3]  # after start-up and convert
         for line in check_source((tmp_path / "tables" / "cost.tex").read_text())
         if len(line) > 3
     }

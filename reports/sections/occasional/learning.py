@@ -42,10 +42,10 @@ def learning(results: Results) -> list[Block] | None:
     )
 
     caption = (
-        "The error that each algorithm noted after each epoch, all panels on one logarithmic axis, "
-        "above whose upper end a first epoch may lie. An algorithm may note it on the way through "
-        "an epoch or after it, so small differences between rows mean nothing here; the test "
-        "errors are further up."
+        "The error that each algorithm reported for each epoch. All panels share one logarithmic "
+        "axis; a first epoch may lie above it. Some algorithms measure the error during an epoch, "
+        "others after it, so small differences between rows mean nothing here. These are not the "
+        "test errors."
     )
 
     return [

@@ -82,7 +82,7 @@ def _describe_measurement(rows: list[Row], costs: list[ServingCost]) -> str:
         "are medians over the rounds. Who takes more than ten seconds a round is asked for fewer "
         "users. Many users at once are asked for in one question. The file cache of the system is "
         "warm when a model is loaded, and a process that has just started must import libraries, "
-        "too (see cold costs)."
+        "too (see start-up)."
     )
     loads = [cost.load for cost in costs if cost.load is not None]
     if loads:
@@ -183,8 +183,7 @@ def _tabulate_points(results: Results, column: str) -> Table:
         lines.append(TableLine(RowName(row), cells))
     return Table(
         f"{column} and latency",
-        f"{column} and {LATENCY.in_words}, the fastest first; on the front are the rows named "
-        "above",
+        f"{column} and {LATENCY.in_words}, fastest first; the rows named above are on the front",
         (
             TableHead("row", "text"),
             TableHead(f"mean {column}", higher_is_better=find_metric(column).better == "higher"),

@@ -50,9 +50,10 @@ def variety(results: Results) -> list[Block] | None:
         lambda: draw_variety(points, label, title),
     )
     caption = (
-        "Left: by which part the first places have more training ratings than what the users rated "
-        "themselves. Right: the share of all items that stand in any list. A row far up and to the "
-        "right on the right-hand side is accurate without showing everybody the same."
+        "Left: popularity lift, how much more popular the recommended items are than the items the "
+        "users rated. Right: catalogue coverage, the share of all items that appear in any list. "
+        "On the right, rows in the upper right corner are accurate and do not show everybody the "
+        "same."
     )
     return [
         Paragraph(_describe_extremes(points, name)),
@@ -71,9 +72,9 @@ def _describe_extremes(points: list[VarietyPoint], name: str) -> str:
         f"popularity lift of {words.number(best.popularity)}."
     )
     if widest is best:
-        return f"{sentence} No other row shows more of it."
+        return f"{sentence} No other row shows more."
     return (
-        f"{sentence} Most of it show those of {widest.row}, {widest.coverage:.1%}, with a mean "
+        f"{sentence} The lists of {widest.row} show the most, {widest.coverage:.1%}, with a mean "
         f"{name} of {words.number(widest.accuracy)}."
     )
 

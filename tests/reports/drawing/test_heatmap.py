@@ -123,11 +123,11 @@ def test_cold_costs_have_a_column_of_their_own_and_are_in_no_other(tmp_path: Pat
     results = Results.read(write(tmp_path, records))
     drawn = heatmaps.cost_heatmap(results)
     names = [column.name for column in drawn.columns]
-    texts = {line.name: line.squares[names.index("cold costs")].text for line in drawn.lines}
+    texts = {line.name: line.squares[names.index("start-up")].text for line in drawn.lines}
     assert texts.pop("random") == "–"  # not measured
     assert set(texts.values()) == {"7.50 s"}
 
-    total = names.index("all phases")
+    total = names.index("total time")
     for row, line in zip(results.rows, drawn.lines, strict=True):
         phases = [line.squares[names.index(phase)].value or 0 for phase in PHASES]
         assert line.squares[total].value == pytest.approx(sum(phases))

@@ -110,8 +110,8 @@ def test_captions_name_the_highest_bar(tmp_path: Path) -> None:
     changed = known(stars=stars | {"deviation": 0.8}, times=times, years=years)
     _, markdown = run(tmp_path, changed)
     assert "Most frequent: 1 and 2.5 (46.7%)." in markdown
-    assert "From 1999-12-31 to 2000-01-02; most of all on 2000-01-02: 4." in markdown
-    assert "Most of all from 1980 to 1989: 5 items. 2 items without a year." in markdown
+    assert "From 1999-12-31 to 2000-01-02; most ratings on 2000-01-02: 4." in markdown
+    assert "Most frequent: 1980 to 1989 (5 items). 2 items without a year." in markdown
     assert (
         "1999-12-31: 1; 2000-01-01: 0; 2000-01-02: 4." in markdown
         and "1970: 3; 1980: 5." in markdown
@@ -119,7 +119,7 @@ def test_captions_name_the_highest_bar(tmp_path: Path) -> None:
     alike = times | {"counts": [3] * 40, "last": "2000-02-08"}
     _, markdown = run(tmp_path, known(times=alike, stars=changed["stars"] | {"counts": [2, 2, 2]}))
     assert (
-        "most of all on 40 days alike: 3." in markdown
+        "most ratings on 40 days alike: 3." in markdown
         and "Most frequent: 1, 2.5 and 3 (33.3%)." in markdown
     )
     assert "1999-12-31 to 2000-01-04: 15; 2000-01-05 to 2000-01-09: 15; " in markdown

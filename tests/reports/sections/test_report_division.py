@@ -119,7 +119,7 @@ def test_few_cold_starts_are_no_reason_and_have_no_columns(tmp_path: Path) -> No
     assert "0% of the ratings that time tests are cold" in text
     assert text.endswith("so that cold starts are not the reason.")
     markdown = render_markdown(division(results) or [])
-    assert "So few hardly move a mean." in markdown
+    assert "So few hardly change a mean." in markdown
     assert "popular items for cold users" not in markdown
 
 

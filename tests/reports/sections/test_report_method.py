@@ -40,7 +40,7 @@ def test_a_run_without_fault_answers_yes_where_its_records_do(tmp_path: Path) ->
     assert found["Are differences judged by more than the deviation over folds?"][0] == "yes"
     assert found["Is the future kept out of training?"][0] == "does not arise"
     assert found["Are the data real?"][0] == "yes"
-    assert found["Were times taken alone?"][0] == "yes"
+    assert found["Was each cell timed alone?"][0] == "yes"
     # 16.7 % of the invented ratings were dropped, and no invented cell was fitted twice
     assert found["Do filters keep most of the data?"][0] == "yes"
     assert found["Does the same seed give the same numbers?"][0] == "no"
@@ -53,7 +53,7 @@ def test_what_the_records_do_not_say_is_not_answered(tmp_path: Path) -> None:
         costs = {phase: cost.replaced(cpu_seconds=None) for phase, cost in record.costs.items()}
         early.append(replace(record, costs=costs))
     found = answers(tmp_path, early)
-    assert found["Were times taken alone?"][0] == "not known"
+    assert found["Was each cell timed alone?"][0] == "not known"
     for question in (
         "Is the test part unseen by fits?",
         "Is each metric defined once, and printed?",
@@ -80,7 +80,7 @@ def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
         replace(record, environment=record.environment.replaced(contended=True))
         for record in normal()
     ]
-    assert turned("contended", together)["Were times taken alone?"][0] == "no"
+    assert turned("contended", together)["Was each cell timed alone?"][0] == "no"
     for facts, because in (
         ({"load": 9.0}, "the load was up to 9.0 on 2 cores when 35 cells began"),
         ({"steal": 0.3}, "the host gave up to 30% of the processors' time to others"),
@@ -88,12 +88,12 @@ def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
         busy = [
             replace(record, environment=record.environment.replaced(**facts)) for record in normal()
         ]
-        assert turned("busy", busy)["Were times taken alone?"] == ("no", because)
+        assert turned("busy", busy)["Was each cell timed alone?"] == ("no", because)
     waiting = []
     for record in normal():
         rank = record.costs["rank"].replaced(cpu_seconds=0.4)
         waiting.append(replace(record, costs=record.costs | {"rank": rank}))
-    answer, because = turned("waiting", waiting)["Were times taken alone?"]
+    answer, because = turned("waiting", waiting)["Was each cell timed alone?"]
     assert answer == "no"
     assert "no processor worked for random (" in because
     assert turned("simulated", normal(), **SIMULATED)["Are the data real?"] == (
@@ -114,7 +114,7 @@ def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
     assert varying[0] == "no"
     assert varying[1].startswith("not so for random")
     lost = [*normal(), failed(cell("keras-deep", 0), "diverged", "2 NaN among 9 scores")]
-    assert "keras-deep" in turned("diverged", lost)["Are ties and NaN handled without favour?"][1]
+    assert "keras-deep" in turned("diverged", lost)["Do ties and NaN favour no row?"][1]
 
 
 @pytest.mark.parametrize(

@@ -94,18 +94,19 @@ def test_it_is_marked_in_table_and_summary(tmp_path: Path) -> None:
     results = results_of(tmp_path, planned(rows))
     (warning,) = [text for text in summarise_run(results) if text.startswith("Not on equal terms")]
     assert warning == (
-        "Not on equal terms: 2 rows (ease and implicit-als[alpha=2.0]) with defaults that were "
-        "tuned on movielens-100k, and 1 row with defaults from elsewhere (surprise-svd)."
+        "Not on equal terms: the defaults of 2 rows (ease and implicit-als[alpha=2.0]) were tuned "
+        "on movielens-100k, those of 1 row (surprise-svd) come from elsewhere."
     )
 
     assert any(
-        caution.text.startswith("Not on equal terms: 2 of 4 rows with defaults that were tuned on ")
+        caution.text.startswith("Not on equal terms: the defaults of 2 of 4 rows were tuned on ")
         for caution in list_cautions(results)
     )
 
     markdown = page(tmp_path, "md")
-    assert "Defaults that were tuned on these data: ease and implicit-als[" in markdown.replace(
-        "\\", ""
+    assert (
+        "Rows whose defaults were tuned on these data: ease and implicit-als["
+        in markdown.replace("\\", "")
     )
     lines = {
         name: line

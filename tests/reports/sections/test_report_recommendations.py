@@ -160,8 +160,8 @@ def test_rows_come_best_first_and_predictions_nearest_first(tmp_path: Path) -> N
     assert "| Fargo (1996) | 2 | 4.25 | 2.25 |" in markdown and "… 6 more …" in page.text
     text = plain(markdown)
     assert "7 of the 7 lists have a relevant title." in text and "in 7 lists each" in text
-    assert "Answers of fold 0 of 5; relevant is a test rating of at least 4." in text
-    assert "drawn with the seed 0" in text and "Without an answer" not in text
+    assert "Results of fold 0 of 5; a test rating of at least 4 is relevant." in text
+    assert "drawn at random with the seed 0" in text and "Without results" not in text
     assert "Nearest to the description of “Fargo (1996)”" in text and "| 0.75 |" in text
 
 
@@ -191,8 +191,8 @@ def test_an_answer_that_is_not_of_the_record_is_not_shown(tmp_path: Path) -> Non
     table = find_tables(found["recommendations"])["Recommendations for user u|7"]
     assert len(heads_of(table)) == len(records) - 1
     assert records[0].cell.row not in heads_of(table)
-    assert f"Without an answer there: {records[0].cell.row}." in page.text
-    assert "The users were asked for by name." in page.text
+    assert f"Without results there: {records[0].cell.row}." in page.text
+    assert "The users were named in the command." in page.text
     for other in ({"digest": "cd" * 32}, {"fold": 7}, {"split": "holdout"}, {"schema": 99}):
         assert "recommendations" not in shown(example(tmp_path, stale, **other))[0]
     (tmp_path / FILE).unlink()
@@ -216,8 +216,8 @@ def test_failed_cells_and_users_about_whom_nothing_was_asked(tmp_path: Path) -> 
             "1 training rating; 1 test rating, none of them at least 4: without a relevant title"
             in text
         )
-        assert "Without an answer there: random, item-mean" in text
-        assert "No descriptions of the titles are known, so none are compared." in text
+        assert "Without results there: random, item-mean" in text
+        assert "The data have no descriptions of the titles to compare." in text
 
 
 @pytest.mark.slow

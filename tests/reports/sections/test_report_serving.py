@@ -72,7 +72,7 @@ def test_accuracy_stands_against_latency_beside_training_time(results: Results) 
         "ndcg-10-against-training-time",
     ]
     text = render_markdown(blocks)
-    front = "in mean rmse or in p99 of one user's top ten without being worse in the other"
+    front = "The Pareto front of rows in mean rmse and p99 of one user's top ten"
     assert front in text.replace("\\", "")
     assert "Times of 1 row are not steady" in text
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import rankdata
 
 from recbench.benchmarks.records.record import Record
-from recbench.reports.rendering import Block, Figure
+from recbench.reports.rendering import Block, Figure, render_markdown
 from recbench.reports.results import Results
 from recbench.reports.sections.accuracy import accuracy
 from recbench.reports.sections.certainty import certainty
@@ -51,19 +51,25 @@ def mean_by_row(results: Results, column: str) -> dict[str, float]:
 def test_ranks_under_every_metric_are_those_of_the_means(results: Results) -> None:
     blocks = accuracy(results)
     assert blocks is not None
-    drawn = {"ranks-by-metric-of-ratings", "ranks-by-metric-of-lists"}
+    drawn = {"ranks-by-rating-metric", "ranks-by-ranking-metric"}
     assert drawn <= names_of_figures(blocks)
-    table = find_tables(blocks)["Ranks by metric of lists"]
+    table = find_tables(blocks)["Ranks by ranking metric"]
     lines = {line[0]: line[1:] for line in texts_of(table)}
     for place, column in enumerate(("precision@10", "recall@10", "ndcg@10")):
         means = mean_by_row(results, column)
         ranks = rankdata([-mean for mean in means.values()])
         for row, rank in zip(means, ranks, strict=True):
             assert lines[row][place] == f"{rank:g}"
-    errors = {
-        line[0]: line[1:] for line in texts_of(find_tables(blocks)["Ranks by metric of ratings"])
-    }
+    errors = {line[0]: line[1:] for line in texts_of(find_tables(blocks)["Ranks by rating metric"])}
     assert errors["popularity"][:2] == ["–", "–"] and errors["popularity"][2] != "–"
+
+
+def test_metrics_that_only_rank_rows_are_defined_beside_their_ranks(tmp_path: Path) -> None:
+    records = []
+    for place, record in enumerate(normal(n_folds=1)):
+        records.append(replace(record, metrics=record.metrics | {"auc": 0.5 + place / 100}))
+    text = render_markdown(accuracy(Results.read(write(tmp_path, records))) or [])
+    assert "| auc |" in text and "**auc**: " in text and "**rmse**: " not in text
 
 
 def test_users_have_boxes_beside_the_differences(results: Results) -> None:
@@ -92,5 +98,5 @@ def test_variety_stands_beside_accuracy_where_it_was_measured(
     assert f"The lists of {first}, which has the highest mean nDCG@10" in text
     assert "show 10.0% of the catalogue" in text
     widest = max(LEVELS, key=lambda row: mean_by_row(results, "catalogue_coverage@10")[row])
-    assert f"Most of it show those of {widest}" in text
+    assert f"The lists of {widest} show the most" in text
     assert variety(Results.read(write(tmp_path, normal(n_folds=1)))) is None
