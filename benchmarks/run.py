@@ -417,26 +417,34 @@ def _print_summary(console: Console, records: Sequence[Record], seconds: float) 
 def _advise_training(directory: Path, records: Sequence[Record]) -> list[str]:
     """What to type to train the best row by each of the first metrics, as lines.
 
-    Nothing for a metric in which the data name no best row.
+    Where the data name no best row, how to train one all the same.
     """
     _, about = Run(directory).read_plan()
     if about.shard:
         return []  # it has some of the cells only
 
-    hidden = {column for spot in about.blind_spots for column in spot.hides}
+    reasons = {column: spot.kind for spot in about.blind_spots for column in spot.hides}
+    command = f"{command_to_type('train')} {shlex.quote(str(directory))}"
+    of_those = ""
+    if any(record.cell.external is not None for record in records):
+        of_those = " of the rows that were fitted here"
+
     rows = group_rows(records)
     lines = []
     for column in SHOWN_METRICS:
         best = find_best(rows, column) if column in about.metrics else None
-        if best is None or column in hidden:
+        if best is None:
             continue
-        command = f"{command_to_type('train')} {shlex.quote(str(directory))} --best {column}"
-        of_those = ""
-        if any(record.cell.external is not None for record in records):
-            of_those = " of the rows that were fitted here"
-        lines.append(
-            f"best {column}{of_those}: {best}; to train it on all ratings: {command} --out model"
-        )
+        if column in reasons:
+            lines.append(
+                f"no row is named best in {column} ({reasons[column]}); to train one all the same: "
+                f"{command} --row {shlex.quote(best)} --out model"
+            )
+        else:
+            lines.append(
+                f"best {column}{of_those}: {best}; to train it on all ratings: {command} --best "
+                f"{column} --out model"
+            )
     return lines
 
 

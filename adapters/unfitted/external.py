@@ -290,9 +290,14 @@ class _Table:
         first = int(is_bad.argmax())
         pair = _name_pair(questions, int(self.users[first]), int(self.items[first]))
         raise UsageError(
-            f"{self.path}: {n_bad:,} of {len(is_bad):,} lines {problem}; the first is line "
-            f"{first + 2}: {pair}"
+            f"{self.path}: {n_bad:,} of {len(is_bad):,} lines {problem}; the first is "
+            f"{_name_line(self.path, first)}: {pair}"
         )
+
+
+def _name_line(path: Path, index: int) -> str:
+    """Where a row of the table stands: a CSV has its header before, a Parquet file has no lines."""
+    return f"line {index + 2}" if path.suffix == ".csv" else f"row {index + 1}"
 
 
 def _name_pair(questions: Questions, user: int, item: int) -> str:
@@ -366,8 +371,8 @@ def _find_indices(path: Path, frame: "pl.DataFrame", column: str, ids: NDArray[A
         unknown = _shorten(texts[column][first])
         raise UsageError(
             f"{path}: {int(is_unknown.sum()):,} of {len(indices):,} lines have {column} ids that "
-            f"the data do not have; the first is line {first + 2}: {unknown!r}. Expected ids as in "
-            f"the exported files, such as {_shorten(ids[0])!r}"
+            f"the data do not have; the first is {_name_line(path, first)}: {unknown!r}. Expected "
+            f"ids as in the exported files, such as {_shorten(ids[0])!r}"
         )
     return indices.to_numpy().astype(np.int32)
 
@@ -383,7 +388,8 @@ def _read_scores(path: Path, frame: "pl.DataFrame") -> NDArray[np.float64]:
         first = int(is_bad.argmax())
         raise UsageError(
             f"{path}: {int(is_bad.sum()):,} of {len(scores):,} lines have a score that is no "
-            f"finite number; the first is line {first + 2}: {_shorten(frame['score'][first])!r}"
+            f"finite number; the first is {_name_line(path, first)}: "
+            f"{_shorten(frame['score'][first])!r}"
         )
     return scores
 
@@ -439,17 +445,17 @@ def _refuse_short_lists(table: _Table, questions: Questions) -> None:
     known = questions.known
     listed = questions.listed_users[questions.warm_users[questions.listed_users]]
     lengths = np.bincount(table.users, minlength=known.n_users)[listed]
-    n_missing = int((lengths == 0).sum())
-    if n_missing:
-        user = int(listed[(lengths == 0).argmax()])
-        raise UsageError(
-            f"{table.path}: {n_missing:,} of {len(listed):,} users of the test part have no list; "
-            f"the first is {_shorten(questions.user_ids[user])}. Only users without a training "
-            "rating may be left out"
-        )
-
     n_rated = np.bincount(known.users, minlength=known.n_users)[listed]
     n_candidates = int(questions.warm_items.sum()) - n_rated
+    is_missing = (lengths == 0) & (n_candidates > 0)
+    if is_missing.any():
+        user = int(listed[is_missing.argmax()])
+        raise UsageError(
+            f"{table.path}: {int(is_missing.sum()):,} of {len(listed):,} users of the test part "
+            f"have no list; the first is {_shorten(questions.user_ids[user])}. Only users without "
+            "a training rating, or who have rated every item of the training part, may be left out"
+        )
+
     is_short = lengths < np.minimum(questions.n_places, n_candidates)
     if is_short.any():
         first = int(is_short.argmax())

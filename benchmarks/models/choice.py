@@ -57,11 +57,12 @@ class MeasuredRun:
         UsageError for a metric that the run has not, and if its data or rows name no best one.
         """
         column = pick_name("--best", column, self.about.metrics)
+        names = [row for row, records in self.rows.items() if can_be_trained(records)]
         for spot in self.about.blind_spots:
             if column in spot.hides:
                 raise UsageError(
                     f"--best {column}: these data name no best row ({spot.kind}); choose one with "
-                    "--row"
+                    f"--row, of {', '.join(names)}"
                 )
         best = find_best(self.rows, column)
         if best is None:

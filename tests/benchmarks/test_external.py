@@ -386,7 +386,9 @@ def test_parquet_with_numbers_for_ids_is_the_same(elsewhere: Elsewhere, tmp_path
 
 
 def test_only_cold_starts_may_be_left_out(tmp_path: Path) -> None:
-    """A user and an item without training ratings: what a library cannot know is no error."""
+    """A user and an item without training ratings, and a list for who has rated everything: what a
+    library cannot know is no error.
+    """
     table = tmp_path / "ratings.csv"
     rows = [
         (user, item, 1 + (user * item) % 5, user + item) for user in range(9) for item in range(9)
@@ -398,7 +400,9 @@ def test_only_cold_starts_may_be_left_out(tmp_path: Path) -> None:
     arguments = [f"table:{table}", "--split", "time[at=0.95]", "--out", str(folds)]
     assert CliRunner().invoke(application(export), arguments).exit_code == 0
 
-    answers = answer_folds(folds, tmp_path / "answers", ("ratings",))
+    answers = answer_folds(folds, tmp_path / "answers")
+    listed = {user for user, *_ in read_rows(answers / "fold-0" / "lists.csv")}
+    assert "1" not in listed and "8" in listed
     path = answers / "fold-0" / "ratings.csv"
     kept = [row for row in read_rows(path) if "99" not in row[:2]]
     assert len(kept) == len(read_rows(path)) - 2

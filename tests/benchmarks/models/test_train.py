@@ -1,6 +1,7 @@
 """Rows of a run, and algorithms without one, become models that say what they are."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from recbench.benchmarks.models import (
     measure_training_precision,
     read_description,
 )
+from recbench.benchmarks.records.facts import BlindSpot
 from recbench.datasets import UsageError
 from recbench.reports.results import Results
 from tests.adapters.test_lightfm import in_the_library
@@ -52,6 +54,15 @@ def test_the_best_row_is_that_of_the_report_with_those_as_good_and_the_cheapest(
     times = {name: MeasuredRun.read(shop.run).measure(name).seconds for name in (best.name, *near)}
     assert measured.cheapest == min(times, key=lambda name: times[name] or 0)
     assert "best row of the run in rmse" in result.output
+
+
+def test_where_the_data_name_no_best_row_there_is_still_one_to_choose(shop: Shop) -> None:
+    measured = MeasuredRun.read(shop.run)
+    spot = BlindSpot(kind="too few users", sentence="Only 3.", hides=["rmse"])
+    blind = replace(measured, about=measured.about.replaced(blind_spots=[spot]))
+    with pytest.raises(UsageError, match=r"choose one with --row, of item-mean, .* pure-svd"):
+        blind.choose("rmse")
+    assert blind.choose("ndcg@10").row in blind.rows
 
 
 def test_the_parameters_and_the_seed_are_those_of_the_row_and_all_ratings_are_learned(

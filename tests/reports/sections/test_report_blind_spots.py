@@ -88,6 +88,7 @@ def test_a_run_on_equal_ratings_says_so_first_and_last(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "blind spot: All 120 ratings are 4." in result.output
     assert "what these data cannot tell: all ratings are equal;" in result.output
+    assert "no row is named best in rmse (all ratings are equal); to train one" in result.output
 
     results = Results.read(tmp_path / "out")
     said = " ".join(summarise_run(results))
