@@ -24,7 +24,7 @@ def _recommendation_matrix(lists: RecommendationLists, k: int) -> csr_matrix:
 
 @set_metric("higher", "share")
 def catalogue_coverage(lists: RecommendationLists, k: int) -> float:
-    """Share of the items of the catalogue that stand in at least one user's first k."""
+    """Share of the items of the catalogue that appear in at least one user's first k."""
     return float((_recommendation_matrix(lists, k).getnnz(axis=0) > 0).mean())
 
 

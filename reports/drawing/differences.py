@@ -265,7 +265,7 @@ def _set_rank_axes(axes: Axes, names: list[str]) -> None:
 def _draw_rank_legend(figure: Figure, height: float) -> None:
     """What the two colours mean."""
     entries = [
-        Patch(color=STRONG, label="best, and tied with the best"),
+        Patch(color=STRONG, label="best, or not significantly worse"),
         Patch(color=SOFT, label="significantly different from the best"),
     ]
     style: dict[str, Any] = {

@@ -60,7 +60,7 @@ MARKS = {
     "above": Mark(
         "▽",
         "above the error of a constant",
-        "above the error of that mean, but not significantly, or not tested",
+        "worse than always predicting the training mean, but not significantly, or not tested",
     ),
     "first": Mark("★", "best", "best of its fold"),
     "once": Mark(

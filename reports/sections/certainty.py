@@ -43,7 +43,7 @@ METHOD = (
     "Users are resampled with replacement 4,000 times (a cluster bootstrap): a user's ratings stay "
     "together, and all rows and folds share the draws. The 95 % interval of a row's mean is a BCa "
     "interval (Efron 1987), corrected for bias and skewness and widened for few users (Hesterberg "
-    "2015). All statements about differences come from one test of all pairs of rows at once "
+    "2015). What is said here of differences between rows comes from one test of all pairs at once "
     "(max-T, Westfall & Young 1993), which also allows for the best row being chosen on the same "
     "data. p is below 0.05 exactly where the adjusted 95 % interval of the difference leaves out "
     "0; the smallest p that 4,000 draws allow is 0.0002. Intervals of two means may overlap "

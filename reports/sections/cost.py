@@ -47,8 +47,8 @@ def cost(results: Results) -> list[Block]:
             f"Wall-clock time of each phase{averaged}, and memory, the highest of all {phases}. "
             "Colours are on a logarithmic scale; brighter is less. Only the algorithm's own calls "
             "are timed. Start-up is in no other number: it is the time to import the libraries, "
-            "and to fit and query a tiny data set, so that all code is compiled before. "
-            f"{highest}It is lower where compiled code was cached.",
+            "and to fit and query a tiny data set, which compiles what can be compiled beforehand. "
+            f"{highest}Start-up is shorter where compiled code was cached.",
         ),
         Note(_explain_times(results)),
     ]
@@ -71,7 +71,7 @@ def _explain_times(results: Results) -> str:
             "over all rounds."
         )
     else:
-        explanation += "Rating and ranking run once."
+        explanation += "Rating and ranking are timed once."
 
     for record in results.records:
         if record.lost_round is not None:

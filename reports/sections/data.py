@@ -137,9 +137,9 @@ def _describe_profile(results: Results) -> list[Block]:
 
     heads = (*ACTIVITY_HEADS, "Gini")
     table = Table(
-        "How ratings are shared",
-        "How ratings are shared among users, and among items. The Gini coefficient is 0 where all "
-        "have equally many, and nears 1 where few have them all.",
+        "Distribution of ratings",
+        "How ratings are distributed over users, and over items. The Gini coefficient is 0 where "
+        "all have equally many, and near 1 where few have almost all.",
         (TableHead("count", "text"), *(TableHead(head) for head in heads)),
         (
             _activity_line(profile["per_user"], "user"),

@@ -77,8 +77,8 @@ TERMS = (
     ),
     Term(
         "total time",
-        "The time of one fold: to convert the data, to fit, to rate the test part, and to rank. "
-        "Imports and compilation are not in it.",
+        "The time of one fold: to convert the data, to fit, to predict the test ratings, and to "
+        "rank. Start-up, which is imports and what is compiled beforehand, is not in it.",
     ),
     Term(
         "contended",

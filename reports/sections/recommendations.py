@@ -154,7 +154,7 @@ def _describe_person(results: Results, examples: Examples, person: Person) -> li
     if person.favourites:
         titles = tuple((f"{value:g}", examples.titles[item]) for item, value in person.favourites)
         where = "of what is told" if results.asks_new_users else "in the training part"
-        blocks += [Heading(f"Rated best {where}", level=4), StarredTitles(titles)]
+        blocks += [Heading(f"Highest ratings {where}", level=4), StarredTitles(titles)]
 
     lists = [one for one in answers if one.answer.recommended is not None]
     if lists:
@@ -163,7 +163,7 @@ def _describe_person(results: Results, examples: Examples, person: Person) -> li
     raters = sort_by_column([one for one in answers if one.answer.nearest], error)
     if raters:
         blocks += [
-            Heading("Predicted", level=4),
+            Heading("Predicted ratings", level=4),
             _tabulate_closeness(raters[0], person, examples, error),
         ]
 
@@ -223,7 +223,7 @@ def choose_rows(
 
 
 def _describe_choice(left_out: Sequence[RowAnswer]) -> str:
-    return "the best row of each family" if left_out else "all rows that have one"
+    return "the best row of each family" if left_out else "all rows with results"
 
 
 def _describe_lists(
@@ -249,7 +249,7 @@ def _describe_lists(
             person,
             examples,
             label=f"Other recommendations for user {person.id}",
-            caption="The first five of each list, families together",
+            caption="The first five of each list, in the order of families",
         )
         blocks.append(Details(words.count(len(folded), "other row"), (table,)))
 
@@ -334,7 +334,7 @@ def _tabulate_closeness(one: RowAnswer, person: Person, examples: Examples, colu
     return Table(
         f"Predictions for user {person.id} by closeness",
         f"Predictions of the user's test ratings by {one.answer.row}, the lowest {column} of this "
-        "fold, nearest to the actual rating first",
+        "fold, smallest difference first",
         (
             TableHead("title", "text"),
             TableHead("rated"),
@@ -363,7 +363,7 @@ def _compare_predictions(
     order = f"{_describe_choice(left_out)}, lowest {column} of this fold first"
     table = Table(
         f"Predictions for user {person.id} by row",
-        f"Those of the user's test titles that have the most training ratings: {order}",
+        f"The user's test titles with the most training ratings: {order}",
         tuple(heads),
         tuple(lines),
         has_titles=True,
