@@ -4,6 +4,7 @@ It answers as the bench has measured it: the same unit of ratings, the same fall
 the same candidates and the same ties.
 """
 
+import difflib
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from recbench.adapters.base import Floats, Indices
 from recbench.adapters.shared.units import Units
 from recbench.benchmarks.evaluation import check_form, top_items
 from recbench.benchmarks.models.description import ModelDescription
-from recbench.datasets.foundation import UsageError, pick_name
+from recbench.datasets.foundation import UsageError
 from recbench.datasets.ratings import Catalogue
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ BLOCK_BYTES = 64 << 20  # of scores that are held at a time
 N_PROBED = 20  # users whose scores say whether a model is the one that was written
 N_PROBED_PAIRS = 200
 N_REASONS = 3  # rated items that are named for a recommendation
+N_SUGGESTED = 3  # items that are named where there is none of a name
 N_LIKED = 5  # of the user's own, shown beside a list
 
 
@@ -88,8 +90,16 @@ class KnownItems:
             raise UsageError(f"item {text!r}: several items are called so, give an id: {ids}")
         if found:
             return found[0]
-        pick_name("item", text, self.names)
-        raise AssertionError("a name that is there would have been found")
+        raise UsageError(
+            f"unknown item {text!r}.{self._suggest(text)} Expected the title or the id of one of "
+            f"{len(self.ids):,} items"
+        )
+
+    def _suggest(self, text: str) -> str:
+        """A sentence with the names that hold `text`, or else are most like it; "" without any."""
+        holding = [name for name in self.names if text.casefold() in name.casefold()]
+        near = holding[:N_SUGGESTED] or difflib.get_close_matches(text, self.names, N_SUGGESTED)
+        return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
     def has(self, wanted: Id) -> bool:
         """Whether there is an item with this id."""

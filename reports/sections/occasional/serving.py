@@ -34,6 +34,7 @@ from recbench.reports.results import Results, Row
 from recbench.reports.sections.registry import section, title_figure
 
 NOT_STEADY = "not steady"
+CONTENDED = "contended"  # other cells ran at the same time
 N_NUMBERS = 6  # columns of numbers in the table
 
 
@@ -100,7 +101,7 @@ def _tabulate_costs(rows: list[Row]) -> Table:
     """A line a row, the lowest p99 first, and in the end those without numbers."""
     known = [(row, row.serving.cost) for row in rows if row.serving and row.serving.cost]
     known.sort(key=lambda pair: pair[1].p99_seconds)
-    lines = [TableLine(RowName(row.name), _describe_cost(cost)) for row, cost in known]
+    lines = [TableLine(RowName(row.name), _describe_cost(row, cost)) for row, cost in known]
     for row in rows:
         if row.serving is not None and row.serving.cost is None:
             reason: AnyCell = TableCell(words.hide_paths(row.serving.reason))
@@ -126,9 +127,14 @@ def _tabulate_costs(rows: list[Row]) -> Table:
     )
 
 
-def _describe_cost(cost: ServingCost) -> tuple[AnyCell, ...]:
+def _describe_cost(row: Row, cost: ServingCost) -> tuple[AnyCell, ...]:
     """The cells of a row whose cost is known."""
     rate = cost.users_per_second
+    remarks = []
+    if not cost.is_steady:
+        remarks.append(NOT_STEADY)
+    if row.contended:
+        remarks.append(CONTENDED)
     return (
         TableCell(words.duration(cost.p50_seconds), sort_value=cost.p50_seconds),
         TableCell(words.duration(cost.p99_seconds), sort_value=cost.p99_seconds),
@@ -136,7 +142,7 @@ def _describe_cost(cost: ServingCost) -> tuple[AnyCell, ...]:
         TableCell(words.amount(rate), sort_value=rate),
         TableCell(words.duration(cost.load_seconds), sort_value=cost.load_seconds),
         TableCell(words.amount(cost.megabytes), sort_value=cost.megabytes),
-        TableCell("" if cost.is_steady else NOT_STEADY),
+        TableCell(", ".join(remarks)),
     )
 
 

@@ -232,7 +232,7 @@ def test_candidates_are_chosen_by_files_and_genres(shop: Shop, tmp_path: Path) -
         (["--all-users", "--out", "lists.xml"], "ending of --out"),
         (["--user", "1000", "--out", "lists.csv"], "--out is for --all-users and --history"),
         (["--user", "1000", "--similar", "3"], "Name it with --item"),
-        (["--item", "no such thing", "--similar", "3"], "item 'no such thing'"),
+        (["--item", "no such thing", "--similar", "3"], "'no such thing'. Expected the title"),
         (["--user", "1000", "--only", "Comedy"], "these items have no genres"),
         (["--user", "1000", "--fallback", "random"], "popularity"),
     ],
