@@ -70,7 +70,9 @@ def _find_runs(paths: Sequence[Path]) -> Iterator[Path]:
         if (path / "plan.json").exists():
             yield path
             continue
-        plans = sorted([*path.glob("*/plan.json"), *path.glob("*/*/plan.json")])
+        found = sorted([*path.glob("*/plan.json"), *path.glob("*/*/plan.json")])
+        # What lies inside a run is a part of it: its tuning has a plan of its own.
+        plans = [plan for plan in found if not (plan.parents[1] / "plan.json").exists()]
         if not plans:
             raise UsageError(
                 f"{path} holds no run: no plan.json in it, nor one or two folders below"

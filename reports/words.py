@@ -31,7 +31,7 @@ from recbench.reports.results import Results, Row
 
 NONE = "–"
 
-ABSOLUTE_PATH = re.compile(r"(?<![\w:/.…])(?:/[^\s/]+)*/([^\s/]+)")
+ABSOLUTE_PATH = re.compile(r"(?<![\w/.…])(?!(?<=:)//)(?:/[^\s/[\]=,]+)*/([^\s/[\]=,]+)")
 FIELD_NAMES = {"rmse": "RMSE", "mae": "MAE", "ndcg": "nDCG", "map": "MAP", "mrr": "MRR"}
 
 CROSS_VALIDATIONS = {
@@ -86,6 +86,8 @@ def hide_paths(text: str) -> str:
 
     >>> hide_paths("put it from https://a.org/b/c into /home/ann/data/netflix.")
     'put it from https://a.org/b/c into …/netflix.'
+    >>> hide_paths("--dataset table:/home/ann/orders.csv[items=/home/ann/products.csv]")
+    '--dataset table:…/orders.csv[items=…/products.csv]'
     """
     return ABSOLUTE_PATH.sub(r"…/\1", text)
 

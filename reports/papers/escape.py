@@ -50,6 +50,7 @@ LETTERS = {
 }
 TABLE_OF_LETTERS = str.maketrans(LETTERS)
 
+DIGEST = re.compile(r"\b[0-9a-f]{40,}\b")  # of data and files, and the hash of a commit
 # What the T1 fonts of pdfTeX have beyond ASCII. Whatever else there is would end a compilation.
 PRINTED = re.compile(r"[\x20-\x7e\xa1-\xff\u0100-\u0107\u010a-\u011b\u011e-\u0123\u0130\u0131"
     r"\u0139-\u013e\u0141-\u0148\u014a\u014b\u0150-\u0155\u0158-\u0165\u016e-\u0171\u0178-\u017e"
@@ -71,7 +72,14 @@ def escape_latex(value: object) -> Markup:
     text = "".join(map(_replace_letter, legible))
     # Two hyphens that stand in the data must not become a dash.
     text = text.translate(TABLE_OF_LETTERS).replace("--", "-{}-")
-    return Markup(re.sub(r"(?<![\w.}])-(?=\d)", "$-$", text))
+    text = re.sub(r"(?<![\w.}])-(?=\d)", "$-$", text)
+    return Markup(DIGEST.sub(_let_lines_end, text))
+
+
+def _let_lines_end(digest: re.Match[str]) -> str:
+    """A digest with places where a line may end; it has none, and would leave the page."""
+    parts = re.findall(r".{1,8}", digest[0])
+    return r"\allowbreak{}".join(parts)
 
 
 def _replace_letter(letter: str) -> str:

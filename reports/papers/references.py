@@ -25,7 +25,8 @@ MENTION = re.compile(
     rf"(?P<first>{SURNAME})(?:(?:, | and | & ){SURNAME})*(?: et al\.?)?"
     r",? \(?(?P<year>(?:19|20)\d\d)"
 )
-STATISTICS = ("efron1987", "hesterberg2015", "holm1979", "westfall1993")
+ACCENTS = {'"': "\u0308", "'": "\u0301"}  # of BibTeX, as Unicode combines them with a letter
+STATISTICS = ("efron1987", "hesterberg2015", "westfall1993")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Reference:
     @property
     def label(self) -> str:
         """As text names it: `Steck, 2019`."""
-        authors = re.sub(r"\\\W|[{}]", "", self._field("author")).split(" and ")
+        authors = _read_accents(self._field("author")).split(" and ")
         names = [author.partition(",")[0] for author in authors]
         if len(names) > 2 or names[-1] == "others":
             named = f"{names[0]} et al."
@@ -104,6 +105,12 @@ def list_unknown_papers(text: str) -> list[str]:
         for mention in MENTION.finditer(plain)
         if (mention["first"], mention["year"]) not in named and mention[0] not in by_words
     ]
+
+
+def _read_accents(text: str) -> str:
+    """A name as BibTeX has it as it is printed, with umlauts and acute accents."""
+    marked = re.sub(r"\\([\"'])(\w)", lambda found: found[2] + ACCENTS[found[1]], text)
+    return unicodedata.normalize("NFC", re.sub(r"\\\W|[{}]", "", marked))
 
 
 def _strip_accents(text: str) -> str:

@@ -90,7 +90,7 @@ def describe_setup(results: Results, bibliography: Bibliography) -> list[Passage
         Passage("Hyperparameters.", tuple(_describe_tuning(results, bibliography))),
     ]
     if results.certainty:
-        methods = Citation(_pick(bibliography, ("efron", "hesterberg", "holm", "westfall")))
+        methods = Citation(_pick(bibliography, ("efron", "hesterberg", "westfall")))
         text = f"{BOOTSTRAP} {STATISTICS.removesuffix(OF_THE_PAGE).rstrip('.')}"
         passages.append(Passage("Statistics.", (text, methods, ".")))
     passages.append(Passage("Hardware and software.", tuple(_describe_machine(results))))

@@ -3,6 +3,7 @@ imputed number marked, groups of users and items, memory, and the checklist of p
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from recbench.reports import words
 from recbench.reports.answers import answer_checklist
@@ -129,8 +130,16 @@ def describe_groups(comparison: DatasetComparison) -> list[Block] | None:
     for label, results in comparison.runs.items():
         of_run = slices(results)
         if of_run is not None:
-            blocks.append(Details(f"All rows on {label}", tuple(of_run)))
+            named = tuple(_name_region(block, label) for block in of_run)
+            blocks.append(Details(f"All rows on {label}", named))
     return blocks
+
+
+def _name_region(block: Block, label: str) -> Block:
+    """A table whose region is of its data set alone: those of several data sets share a page."""
+    if isinstance(block, Table):
+        return replace(block, label=f"{block.label}, {label}")
+    return block
 
 
 def _find_group(found: Sequence[GroupBest], kind: str, column: str, group: str) -> GroupBest | None:

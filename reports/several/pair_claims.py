@@ -108,7 +108,7 @@ def _claim_times(pairs: Sequence[Pair]) -> PairClaim:
     value = (
         f"median {describe_ratio(middle)}; furthest: {furthest} {describe_ratio(ratios[furthest])}"
     )
-    limit = f"By a factor of more than {NOTEWORTHY:g}"
+    limit = f"A factor of {NOTEWORTHY:g} or less counts as the same"
     remark = f"{limit}; one measurement each, so no interval."
     if any(row.contended for pair in pairs for row in (pair.first, pair.second)):
         remark += " Times are contended."

@@ -124,7 +124,7 @@ def _show_changes(two: TwoRuns, kind: Kind, column: str) -> Option:
         TableHead(second),
         TableHead("difference"),
         TableHead("95 % interval", "word"),
-        TableHead("", "word"),
+        TableHead("verdict", "word"),
     )
     table = Table(f"Changes in {name}, {NAMES[kind]}", caption, heads, tuple(lines), is_brief=True)
 

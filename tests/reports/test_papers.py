@@ -88,7 +88,10 @@ def test_the_setup_says_all_that_a_reader_asks(paper: dict[str, str]) -> None:
                      "Root mean squared error", "bootstrap", "BCa", "Some CPU", "numpy 2.3.5",
                      "candidates are the whole catalogue", "without the user"):  # fmt: skip
             assert word in text, word
+        assert "first screen" not in text and "Holm" not in text and "holm" not in text
     assert "(Steck, 2019" in paper["setup.md"]
+    assert read_references()["jarvelin2002"].label == "Järvelin and Kekäläinen, 2002"
+    assert not re.search(r"\b[0-9a-f]{40}", paper["setup.tex"])  # such a word leaves the page
 
 
 @pytest.mark.slow

@@ -259,6 +259,14 @@ def test_a_metric_that_came_later_has_a_line_from_there() -> None:
     assert lines == {"rmse": [0, 1, 2], "mae": [2]}
 
 
+def test_the_tuning_of_a_run_is_no_run_of_its_own(tmp_path: Path) -> None:
+    for minute in range(2):
+        write_run(tmp_path / f"run-{minute}", minute, flat(minute))
+    write_run(tmp_path / "run-1" / "tuning", 1, flat(1))
+    result = typed(tmp_path, "--out", tmp_path / "out")
+    assert result.output.startswith("2 runs from"), result.output
+
+
 def test_what_is_no_history_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     one = write_run(tmp_path / "one", 0, flat(0))

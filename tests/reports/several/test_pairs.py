@@ -133,7 +133,7 @@ def test_the_first_screen_counts_what_the_pairs_say(two: TwoRuns) -> None:
         "Time of all phases",
         "1 faster, 0 slower",
         "median 1×; furthest: surprise-svd 0.5×",
-        "By a factor of more than 1.2; one measurement each, so no interval.",
+        "A factor of 1.2 or less counts as the same; one measurement each, so no interval.",
     )
     assert [one.pair.name for one in rank_changes(two, "same row", "rmse")][:2] == [
         "surprise-svd",
@@ -161,6 +161,7 @@ def test_page_and_terminal_say_the_same(two: TwoRuns, tmp_path: Path) -> None:
     causes = table_below(markdown, "What fixes a row's numbers and is not the same")
     assert causes[1:] == [["surprise-svd", "libraries.surprise", "nothing", "2"]]
     assert "<script>alert" not in html + markdown
+    assert not re.search(r"<th[^>]*></th>", html)  # a column without a head says nothing aloud
     assert (tmp_path / "out" / "tables" / "changes-same-row-rmse.tex").is_file()
     embedded = re.search(r'application/json" id="records">(.*?)</script>', html, re.S)
     assert embedded
