@@ -124,8 +124,12 @@ class RecbenchGate:
         __tracebackhide__ = True
         test = self.request.node
         folder = self.request.config.getini("recbench_baselines")
-        root = self.request.config.rootpath / folder if folder else test.path.parent / FOLDER
-        full_name = "-".join(filter(None, [test.nodeid.partition("::")[2], name]))
+        file, _, name_in_file = test.nodeid.partition("::")
+        root = test.path.parent / FOLDER
+        if folder:
+            # Below it as the tests are below theirs: two files of one name stay two
+            root = self.request.config.rootpath / folder / Path(file).parent
+        full_name = "-".join(filter(None, [name_in_file, name]))
         directory = re.sub(r"[^\w.@=-]+", "-", full_name).strip("-.")
         if directory != full_name or len(directory) > LONGEST_NAME:
             # Two names that become alike stay two

@@ -82,6 +82,20 @@ def test_a_second_call_needs_a_name(pytester: pytest.Pytester) -> None:
     run_pytest(pytester).assert_outcomes(passed=1)
 
 
+def test_two_files_of_one_name_have_baselines_of_their_own_in_one_folder(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makeini("[pytest]\nrecbench_baselines = stored\naddopts = --import-mode=importlib")
+    for folder in ("one", "two"):
+        directory = pytester.mkdir(folder)
+        gated = """def test_it(recbench_gate):
+            recbench_gate("table:absent.csv", "item-mean", fail_on="rmse:+1%")"""
+        (directory / "test_same.py").write_text(gated)
+    result = run_pytest(pytester)
+    for folder in ("one", "two"):
+        result.stdout.fnmatch_lines([f"*no baseline at */stored/{folder}/test_same/test_it: *"])
+
+
 @pytest.mark.parametrize(
     ("data", "fail_on", "message"),
     [
