@@ -278,8 +278,9 @@ def _draw_group(
         alternative=f"{title}: {words.count(len(lines), 'line')}",
         draw=lambda: draw_history(panels, n_runs, title),
     )
+    band = "the range of the folds" if lines[0].is_time else "the 95 % interval over users"
     caption = (
-        "The runs in their order, from left to right; the band is the 95 % interval over users. "
+        f"The runs in their order, from left to right; the band is {band}. "
         "Shaded is what moved: red for the worse, green for the better."
     )
     return Figure(picture, caption)
@@ -304,20 +305,29 @@ def _make_panel(line: HistoryLine) -> HistoryPanel:
 
 def _tabulate_newest(page: HistoryPage, column: str, lines: Sequence[HistoryLine]) -> Table:
     """Where each line stands now, and how far that is from its first run."""
-    is_higher_better = not lines[0].is_time and find_metric(column).better == "higher"
+    caption = "The newest run of each line, and its difference to the first one of the line."
+    if lines[0].is_time:
+        newest = TableHead("newest", small=("range of the folds",))
+        change = TableHead("since the first")
+    else:
+        is_higher_better = find_metric(column).better == "higher"
+        newest = TableHead("newest", small=("95 % interval",), higher_is_better=is_higher_better)
+        change = TableHead("since the first", small=("95 % interval",))
+        caption += (
+            " These intervals cover the choice of users alone, and are not adjusted for the number "
+            "of rows."
+        )
+
     heads = (
         TableHead("row", "text"),
         TableHead("runs"),
-        TableHead("newest", small=("95 % interval",), higher_is_better=is_higher_better),
-        TableHead("since the first", small=("95 % interval",)),
+        newest,
+        change,
         TableHead("first to newest", "word"),
     )
     tabulated = tuple(_tabulate_line(page.history, line) for line in lines)
-    caption = (
-        "The newest run of each line, and its difference to the first one of the line. These "
-        "intervals cover the choice of users alone, and are not adjusted for the number of rows."
-    )
-    return Table(f"{column}, newest", caption, heads, tabulated, is_sortable=True)
+    label = f"{column}, newest, {lines[0].dataset}"
+    return Table(label, caption, heads, tabulated, is_sortable=True)
 
 
 def _tabulate_line(history: History, line: HistoryLine) -> TableLine:

@@ -118,6 +118,13 @@ def test_each_point_has_the_interval_over_users(page: Path) -> None:
     assert all(point["low"] < point["value"] < point["high"] for point in lines["rmse"]["points"])
     assert len(lines["fit_seconds"]["points"]) == N_RUNS
 
+    # The band of a time is another one, and its legend says which
+    report = (page / "report.md").read_text()
+    of_metric, _, of_time = report.partition("### fit_seconds")
+    of_time = of_time.partition("\n## ")[0]
+    assert "the band is the 95 % interval over users" in of_metric
+    assert "the band is the range of the folds" in of_time and "95 % interval" not in of_time
+
 
 @pytest.mark.slow
 def test_bencher_reads_each_run(page: Path) -> None:
