@@ -120,7 +120,7 @@ def test_each_point_has_the_interval_over_users(page: Path) -> None:
 
     # The band of a time is another one, and its legend says which
     report = (page / "report.md").read_text()
-    of_metric, _, of_time = report.partition("### fit_seconds")
+    of_metric, _, of_time = report.replace("\\", "").partition("### fit_seconds")
     of_time = of_time.partition("\n## ")[0]
     assert "the band is the 95 % interval over users" in of_metric
     assert "the band is the range of the folds" in of_time and "95 % interval" not in of_time
