@@ -113,7 +113,7 @@ def _describe_tuning(results: Results) -> Caution:
     n_rows = words.count(len([row for row in rows if not row.is_external]), "row")
     sentences = []
     if tuned:
-        sentence = f"{len(tuned)} of {n_rows} tuned in this run, on the training part of each fold"
+        sentence = f"Tuned in this run: {len(tuned)} of {n_rows}, on the training part of each fold"
         if not results.fairly_tuned:
             sentence += ", and not with the same budget"
         sentences.append(f"{sentence}.")

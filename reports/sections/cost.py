@@ -45,9 +45,10 @@ def cost(results: Results) -> list[Block]:
             drawn,
             picture_of_heatmap(results, drawn, "Heatmap of seconds and megabytes."),
             f"Wall-clock time of each phase{averaged}, and memory, the highest of all {phases}. "
-            "Colours are on a logarithmic scale; brighter is less. Only the algorithm's own calls "
-            "are timed. Start-up is in no other number: it is the time to import the libraries, "
-            "and to fit and query a tiny data set, which compiles what can be compiled beforehand. "
+            "Memory growth is the peak of a call minus the memory before it. Colours are on a "
+            "logarithmic scale; brighter is less. Only the algorithm's own calls are timed. "
+            "Start-up is in no other number: it is the time to import the libraries, and to fit "
+            "and query a tiny data set, which compiles what can be compiled beforehand. "
             f"{highest}Start-up is shorter where compiled code was cached.",
         ),
         Note(_explain_times(results)),

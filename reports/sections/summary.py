@@ -118,8 +118,8 @@ def _show_ranking(results: Results, column: str) -> Option:
         lambda: draw_overview(points, column, title),
     )
     caption = (
-        "Green: no other row is better and faster. Thin lines: 95 % intervals. At most twelve "
-        "rows are named."
+        "Green: no other row is better and faster. Thin lines: 95 % intervals. At most 12 rows "
+        "named."
     )
     return Option(name, (Beside(table, Figure(picture, caption)),))
 

@@ -90,7 +90,7 @@ def _show_ranking(comparison: DatasetComparison, column: str) -> Option:
     )
     caption = (
         "By how many percent of the best mean a row is worse, mean over the data sets. Green: no "
-        "other row is closer to the best and faster. At most twelve rows are named."
+        "other row is closer to the best and faster. At most 12 rows named."
     )
     return Option(name, (Beside(table, Figure(picture, caption)),))
 

@@ -277,7 +277,7 @@ def tuned_run(directory: Path, budgets: tuple[int, ...]) -> Results:
 def test_tuned_rows_are_counted(tmp_path: Path, budgets: tuple[int, ...], is_fair: bool) -> None:
     results = tuned_run(tmp_path, budgets)
     (text,) = [one.text for one in list_cautions(results) if one.section == "accuracy"]
-    assert text.startswith("2 of 4 rows tuned in this run, on the training part of each fold")
+    assert text.startswith("Tuned in this run: 2 of 4 rows, on the training part of each fold")
     assert ("not with the same budget" in text) != is_fair
 
 

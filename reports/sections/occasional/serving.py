@@ -175,7 +175,7 @@ def _draw_against(results: Results, column: str, cost: Cost, name: str) -> Figur
     )
     caption = (
         f"Green: no other row is better and has a shorter {cost.in_words}. Thin lines: 95 % "
-        f"intervals. Hollow: {cost.doubt}. At most twelve rows are named."
+        f"intervals. Hollow: {cost.doubt}. At most 12 rows named."
     )
     return Figure(picture, caption)
 
