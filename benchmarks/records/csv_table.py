@@ -204,7 +204,8 @@ def make_inert(text: str) -> str:
 def embed_records(about: RunDescription, records: Iterable[Record]) -> dict[str, Any]:
     """What a page holds as JSON: the plan's words, and every record.
 
-    What is the same in all records, or stands in the plan, is left out.
+    What is the same in all records, or stands in the plan, is left out; so are the metrics by group
+    of users and items, which would be a third of it all and stand in the records themselves.
     """
     return {
         "about": about.to_json(),
@@ -217,6 +218,7 @@ def _embed_record(record: Record) -> dict[str, Any]:
     content = record.to_dict()
     del content["environment"]
     del content["cell"]
+    content.pop("slices", None)
     content["row"] = record.cell.row
     content["fold"] = record.cell.fold
 

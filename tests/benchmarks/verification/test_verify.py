@@ -422,7 +422,7 @@ def test_an_edited_number_in_the_report_is_found(run: Path) -> None:
     record = Run(run).records()[0]
     number = json.dumps(record.metrics["rmse"])
     html = path.read_text()
-    place = html.rindex(f'"rmse": {number}')
+    place = html.rindex(f'"rmse":{number}')
     path.write_text(html[:place] + html[place:].replace(number, "0.9", 1))
     assert f"report.html: records[0].metrics.rmse: expected {number}, found 0.9" in found(run)
     path.write_text(html.replace('id="records"', 'id="others"'))
