@@ -189,7 +189,7 @@ class ServingCost(Facts):
     p50_seconds: Amount  # medians over the rounds
     p99_seconds: Amount
     p99_of_rounds: tuple[Amount, ...] = Field(min_length=1)
-    users_per_second: Amount  # many users in one question
+    users_per_second: Amount  # many users at once, in blocks
     load_seconds: Amount  # from the directory to a model that can be asked
     megabytes: Amount  # of the directory on disk
     load: Amount | None = None  # load average of the minute before, of the whole machine

@@ -81,7 +81,7 @@ def _describe_measurement(rows: list[Row], costs: list[ServingCost]) -> str:
         f"Latency is the time of one user's top {n_items}, what is rated taken out: one user at a "
         f"time, the same {n_users} drawn users in {n_rounds} rounds, after a warm-up; p50 and p99 "
         "are medians over the rounds. Who takes more than ten seconds a round is asked for fewer "
-        "users. Many users at once are asked for in one question. The file cache of the system is "
+        "users. Many users at once are asked for in blocks. The file cache of the system is "
         "warm when a model is loaded, and a process that has just started must import libraries, "
         "too (see start-up)."
     )
