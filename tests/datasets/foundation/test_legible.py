@@ -81,9 +81,21 @@ def rendered(source: str) -> list[tuple[str, str]]:
     return tokens
 
 
+ENDS_OF_BLOCKS = ("td_close", "th_close", "paragraph_close", "heading_close")
+
+
 def plain_text_of(source: str) -> str:
-    """What a reader sees of a piece of Markdown but for code, which nothing is made of."""
-    return "".join(content for kind, content in rendered(source) if kind == "text")
+    """What a reader sees of a piece of Markdown but for code, which nothing is made of.
+
+    What stands in two cells of a table, or in two paragraphs, is not read as one word.
+    """
+    pieces = []
+    for kind, content in rendered(source):
+        if kind == "text":
+            pieces.append(content)
+        elif kind in ENDS_OF_BLOCKS:
+            pieces.append("\n")
+    return "".join(pieces)
 
 
 LINKED = re.compile(r"(?<!\w)@\w|\w@\w+\.\w|://|www\.\w|(?<!\w)#\d", re.IGNORECASE)
