@@ -188,7 +188,8 @@ def _summarise(ledger: Ledger, records: list[Record]) -> list[str]:
         lines.append("the report, built again: every page and figure compared to the byte")
     else:
         lines.append(
-            "the report was not built again: it is not there, or does not follow from the above"
+            "the report was not built again: it is not there, or what it would be built from is "
+            "incomplete or does not hold"
         )
 
     lines += ledger.remarks

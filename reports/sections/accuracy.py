@@ -146,7 +146,8 @@ def _draw_bumps(
     )
     heads = (TableHead("row", "text"), *(TableHead(name) for name in names))
     table_lines = tuple(_list_ranks(line) for line in lines)
-    table = Table(f"Ranks by {subject}", title, heads, table_lines, is_sortable=True)
+    label = f"Ranks by {subject} in numbers"
+    table = Table(label, title, heads, table_lines, is_sortable=True)
     # The others are defined with the columns of the report.
     defined_here = {
         column: find_metric(column) for column in ranks_by_column if column not in results.columns

@@ -53,15 +53,20 @@ def test_ranks_under_every_metric_are_those_of_the_means(results: Results) -> No
     assert blocks is not None
     drawn = {"ranks-by-rating-metric", "ranks-by-ranking-metric"}
     assert drawn <= names_of_figures(blocks)
-    table = find_tables(blocks)["Ranks by ranking metric"]
+    table = find_tables(blocks)["Ranks by ranking metric in numbers"]
     lines = {line[0]: line[1:] for line in texts_of(table)}
     for place, column in enumerate(("precision@10", "recall@10", "ndcg@10")):
         means = mean_by_row(results, column)
         ranks = rankdata([-mean for mean in means.values()])
         for row, rank in zip(means, ranks, strict=True):
             assert lines[row][place] == f"{rank:g}"
-    errors = {line[0]: line[1:] for line in texts_of(find_tables(blocks)["Ranks by rating metric"])}
+    of_errors = find_tables(blocks)["Ranks by rating metric in numbers"]
+    errors = {line[0]: line[1:] for line in texts_of(of_errors)}
     assert errors["popularity"][:2] == ["–", "–"] and errors["popularity"][2] != "–"
+
+    # Whoever hears the page tells the picture from its table
+    regions = {block.region for block in blocks if isinstance(block, Figure)}
+    assert "Ranks by ranking metric" in regions and not regions & set(find_tables(blocks))
 
 
 def test_metrics_that_only_rank_rows_are_defined_beside_their_ranks(tmp_path: Path) -> None:
