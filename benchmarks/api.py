@@ -526,7 +526,11 @@ def preview_plan(plan: RunPlan, settings: Settings) -> Preview:
 
 def _make_estimator(data: Dataset, settings: Settings) -> Estimator:
     """What tells how long cells on `data` will take here, corrected by the records of the run."""
-    estimator = Estimator.for_machine(data, kernel_seconds(KERNEL_TRIES))
+    from threadpoolctl import threadpool_limits
+
+    # As in cells: many threads that wait for each other tell of other programs, not of the machine
+    with threadpool_limits(1):
+        estimator = Estimator.for_machine(data, kernel_seconds(KERNEL_TRIES))
     estimator.learn(settings.run.every_record())
     return estimator
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 from typer.testing import CliRunner
 
 from recbench import datasets
@@ -292,3 +293,21 @@ def test_a_row_beyond_the_limit_is_skipped_with_its_estimate(
 
     whole = json.loads(Run(tmp_path).path(records[0].cell).read_text())["whole"]
     assert whole["cpu_seconds"] > 0 and whole["seconds"] > 0
+
+
+def test_the_speed_of_the_machine_is_that_of_one_thread(
+    ratings_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine threads that wait for each other are 25 times slower than cells are."""
+    threads: set[int] = set()
+
+    def count_threads(n_tries: int) -> float:
+        threads.update(library["num_threads"] for library in threadpool_info())
+        return 1.0
+
+    monkeypatch.setattr("recbench.benchmarks.api.kernel_seconds", count_threads)
+    chosen = ["--dataset", f"table:{ratings_file}", "--algorithm", "ease", "--dry-run"]
+    with threadpool_limits(2):
+        result = CliRunner().invoke(application(run), chosen)
+    assert result.exit_code == 0, result.output
+    assert threads == {1}
