@@ -128,6 +128,7 @@ def _list_commands(results: Results) -> str:
 def _introduce(results: Results, permitted: bool, why: str) -> str:
     """What is in the archive, what is not, and how it is checked."""
     data = results.about.data
+    commit = results.about.environment.commit or "unknown"
     answers = "Raw answers are in it" if permitted else "Raw answers are NOT in it"
     lines = [
         words.title(results),
@@ -144,7 +145,8 @@ def _introduce(results: Results, permitted: bool, why: str) -> str:
         f"Data: {data.name}. Licence: {data.licence or 'not stated'}. {data.citation}",
         *([f"THE RATINGS ARE SIMULATED. {data.notice}"] if data.simulated else []),
         "",
-        "To check it, packed or unpacked:",
+        "To check it, packed or unpacked, with the bench as it was when this was packed: the",
+        f"report is compared to the byte. The cells were measured at commit {commit}.",
         f"    {command_to_type('verify')} THIS-ARCHIVE.zip",
     ]
     return "\n".join(make_legible(line, keeps_lines=False) for line in lines) + "\n"

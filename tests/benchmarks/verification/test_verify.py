@@ -656,6 +656,8 @@ def test_an_archive_without_answers_says_why_and_a_changed_file_is_found(
     with zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
         archive.extractall(tmp_path / "unpacked")
+        # Another commit's bench may write another report, and would call this one wrong
+        assert "measured at commit" in archive.read("README.txt").decode()
     assert {"results.csv", "report.html", "tables/references.bib", "tables/setup.md"} <= names
     assert {"environment.txt", "commands.txt", "README.txt", "archive.json"} <= names
     assert not [name for name in names if name.endswith(".npz") or name == "examples.json"]
