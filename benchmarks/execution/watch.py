@@ -157,7 +157,9 @@ class Watched:
     def kill_family(self) -> None:
         """Kill the cell's descendants, and then its process: till then it is their last parent.
 
-        No descendant can leave: whoever's parent ends becomes a child of the cell's process.
+        No descendant can leave: whoever's parent ends becomes a child of the cell's process. Where
+        this has died with its server, programs that the cell has started are known by the directory
+        for temporary files that they have inherited.
         """
         if not self.pid:
             return
@@ -172,6 +174,19 @@ class Watched:
                         child.kill()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
+        for stray in self._find_strays():
+            with contextlib.suppress(psutil.Error):
+                stray.kill()
+
+    def _find_strays(self) -> list[psutil.Process]:
+        """Whatever runs with the cell's own directory for temporary files, wherever it hangs."""
+        prefix = str(Path(tempfile.gettempdir()) / prefix_of_temporary(self.pid))
+        strays = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.environ().get("TMPDIR", "").startswith(prefix):
+                    strays.append(process)
+        return strays
 
     def enforce_limits(self, seconds_used: float) -> None:
         """Kill the cell if it is over a limit; all cells together have had `seconds_used`."""

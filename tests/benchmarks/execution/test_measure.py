@@ -50,7 +50,7 @@ def test_time_and_memory_of_a_helping_process_are_those_of_the_call(
     meter("rank", len, "nothing that a helper does")
     fit, rank = meter.costs()["fit"], meter.costs()["rank"]
     assert (fit.cpu_seconds or 0) > SECONDS / 2 > (rank.cpu_seconds or 0), "in ticks of 10 ms"
-    assert (fit.grown_mb or 0) >= MEGABYTES > (rank.grown_mb or 0)
+    assert (fit.grown_mb or 0) > MEGABYTES / 2 > (rank.grown_mb or 0)
 
 
 def test_a_process_that_was_started_and_has_ended_counts_too() -> None:

@@ -220,7 +220,7 @@ def test_of_one_fold_nothing_is_averaged(finished: Finished) -> None:
     headings = [
         block.text for block in describe_accuracy(results) or [] if isinstance(block, Heading)
     ]
-    assert headings == ["Where do hyperparameters come from?"]
+    assert headings == ["Does the metric matter?", "Where do hyperparameters come from?"]
     for sentence in summarise_run(results):
         assert "over the folds" not in sentence
     assert "over folds" not in accuracy_heatmap(results).title

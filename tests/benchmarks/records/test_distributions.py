@@ -24,6 +24,9 @@ def test_modules_of_adapters_have_the_owners_and_versions_that_python_knows() ->
 def test_what_is_installed_later_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     assert version_of("late-comer") == ""
+    (tmp_path / "late").mkdir()
+    for module in ("late/__init__.py", "late_alone.py"):
+        (tmp_path / module).touch()
     information = tmp_path / "late_comer-1.5.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Name: late-comer\nVersion: 1.5\n")
