@@ -92,7 +92,7 @@ publish-tuned: install ## remake its tuned table, movielens-100k-tuned, and the 
 
 published: install ## build reports/published again, as far as `make publish` has left runs
 	for run in $$(ls runs/publish); do \
-	    case $$run in *-simulated) more=,recommendations;; *-tuned) more=,tuning;; *-new-users) more=,new_users;; *) more=;; esac; \
+	    case $$run in *-simulated) more=,recommendations;; *-tuned) more=,tuning,blends;; *-new-users) more=,new_users;; *) more=;; esac; \
 	    rm -rf runs/published/$$run && \
 	    $(BIN)/python -m reports.build runs/publish/$$run --sections $(AGGREGATES)$$more --out runs/published/$$run \
 	        --png "accuracy,overview-*" && \
