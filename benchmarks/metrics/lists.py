@@ -57,8 +57,8 @@ def novelty(lists: RecommendationLists, k: int) -> Doubles:
 @list_metric("zero", "ratio")
 def popularity_bias(lists: RecommendationLists, k: int) -> Doubles:
     """Popularity lift: the mean number of training ratings of the first k items, divided by that
-    of the items the user rated in training, minus 1; 0 if both are equally popular (Abdollahpouri
-    et al. 2020).
+    of the items the user rated in training (of a new user, the items that are told), minus 1; 0 if
+    both are equally popular (Abdollahpouri et al. 2020).
     """
     popularity = lists.mean(lists.n_ratings.astype(np.float64), k)
     return popularity / lists.profile - 1

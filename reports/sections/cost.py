@@ -71,8 +71,10 @@ def _explain_times(results: Results) -> str:
             f"All phases were timed in {words.span(rounds)} rounds, all rows in turn; medians are "
             "over all rounds."
         )
-    else:
+    elif any("rate" in record.costs for record in results.records):
         explanation += "Rating and ranking are timed once."
+    else:
+        explanation += "Ranking is timed once; ratings are answered with it where users are new."
 
     for record in results.records:
         if record.lost_round is not None:

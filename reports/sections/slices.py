@@ -53,6 +53,13 @@ ITEMS = (
     "items in three groups, tail, middle and head, from the least to the most rated, with about a "
     "third of the training ratings each; users and items without training ratings are cold"
 )
+WHERE_USERS_ARE_NEW = (
+    "What is told of users counts for them alone: an item without training ratings is cold here, "
+    "and a user of whom something is told is not"
+)
+ONLY_WITH_RELEVANT = (
+    "Numbers of ranking metrics are of those users of a group who have a relevant test item"
+)
 FALLBACKS = (
     "A prediction counts as fallback if the algorithm gave none, so that the training mean took "
     "its place"
@@ -196,7 +203,10 @@ def _explain_groups(results: Results, row: Row) -> str:
     elif results.asks_new_users:
         users = USERS_OF_EARLY_RECORDS
     averaged = words.over_folds(results, ". Means over the folds")
-    return f"{users}; {ITEMS}{averaged}. {FALLBACKS}."
+    sentences = [f"{users}; {ITEMS}{averaged}", FALLBACKS, ONLY_WITH_RELEVANT]
+    if users == USERS_ASKED:
+        sentences.insert(1, WHERE_USERS_ARE_NEW)
+    return "".join(f"{sentence}. " for sentence in sentences).rstrip()
 
 
 def _part_cold_starts(results: Results) -> list[Block]:
