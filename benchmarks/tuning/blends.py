@@ -4,18 +4,15 @@ A blend is no cell: nothing is fitted, and no time is measured. It stands beside
 report shows it as long as these are the ones that it was made of.
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from recbench.datasets.foundation import UsageError, parse_json
-from recbench.datasets.storage import write_atomically
+from recbench.benchmarks.tuning.kept_list import KeptList
 
 BLENDS_FILE = "blends.json"
-SCHEMA = 1
 
 
 class Blend(BaseModel):
@@ -37,35 +34,14 @@ class Blend(BaseModel):
     answers: list[str]  # the digests of the members' raw answers on the test parts
 
 
-_BLENDS = TypeAdapter(list[Blend])
+_BLENDS = KeptList(BLENDS_FILE, "blends", TypeAdapter(list[Blend]), "blend again")
 
 
 def write_blends(directory: Path, blends: Iterable[Blend]) -> Path:
     """Write `blends.json` into the directory of a run; its path."""
-    content = {
-        "schema": SCHEMA,
-        "blends": [blend.model_dump(mode="json") for blend in blends],
-    }
-    path = directory / BLENDS_FILE
-    text = json.dumps(content, sort_keys=True, indent=1, allow_nan=False)
-    write_atomically(path, f"{text}\n".encode())
-    return path
+    return _BLENDS.write(directory, blends)
 
 
 def read_blends(directory: Path) -> list[Blend]:
-    """The blends of a run; none where nobody has made any.
-
-    UsageError, naming the file, if it is damaged or of another schema.
-    """
-    path = directory / BLENDS_FILE
-    try:
-        content = parse_json(path.read_bytes())
-        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-            raise ValueError(f"expected an object of schema {SCHEMA}")
-        return _BLENDS.validate_python(content.get("blends"))
-    except FileNotFoundError:
-        return []
-    except (ValueError, OSError) as error:
-        raise UsageError(
-            f"{path} cannot be read: {error}. Delete it, and blend again to have it written anew"
-        ) from None
+    """The blends of a run; none where nobody has made any. UsageError if the file is damaged."""
+    return _BLENDS.read(directory)

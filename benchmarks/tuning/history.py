@@ -1,6 +1,5 @@
 """What a run keeps of its searches, in `tuning.json`: every trial, and what was chosen."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from recbench.benchmarks.metrics import find_metric
+from recbench.benchmarks.tuning.kept_list import KeptList
 from recbench.benchmarks.tuning.spaces import Dimension
-from recbench.datasets.foundation import UsageError, parse_json
-from recbench.datasets.storage import write_atomically
 
 FILE = "tuning.json"
-SCHEMA = 1
 
 Value = bool | int | float | str | None
 
@@ -97,35 +94,14 @@ class History(BaseModel):
         return values
 
 
-_HISTORIES = TypeAdapter(list[History])
+_HISTORIES = KeptList(FILE, "searches", TypeAdapter(list[History]), "run again")
 
 
 def write_histories(directory: Path, histories: Iterable[History]) -> Path:
     """Write `tuning.json` into the directory of a run; its path."""
-    content = {
-        "schema": SCHEMA,
-        "searches": [history.model_dump(mode="json") for history in histories],
-    }
-    path = directory / FILE
-    text = json.dumps(content, sort_keys=True, indent=1, allow_nan=False)
-    write_atomically(path, f"{text}\n".encode())
-    return path
+    return _HISTORIES.write(directory, histories)
 
 
 def read_histories(directory: Path) -> list[History]:
-    """The searches of a run; none for one that was not tuned.
-
-    UsageError, naming the file, if it is damaged or of another schema.
-    """
-    path = directory / FILE
-    try:
-        content = parse_json(path.read_bytes())
-        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-            raise ValueError(f"expected an object of schema {SCHEMA}")
-        return _HISTORIES.validate_python(content.get("searches"))
-    except FileNotFoundError:
-        return []
-    except (ValueError, OSError) as error:
-        raise UsageError(
-            f"{path} cannot be read: {error}. Delete it, and run again to have it written anew"
-        ) from None
+    """The searches of a run; none for one that was not tuned. UsageError if the file is damaged."""
+    return _HISTORIES.read(directory)
