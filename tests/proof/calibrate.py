@@ -1,7 +1,8 @@
 """`make calibrate` measures what algorithms cost, and writes `benchmarks/planning/costs.toml`.
 
 Every row of suite `standard` runs on one fold of the data sets below, which differ in how many
-ratings, users and items they have, and some rows with half the factors of their own. The terms of
+ratings, users and items they have, those of suite `large` on millions of ratings too, and some rows
+with half the factors of their own. The terms of
 each algorithm, see FIT and below, get coefficients that are not negative and make the relative
 errors small (NNLS). Processor time counts, so that a busy machine disturbs little; finished cells
 in DIR are kept. `python -m tests.proof.calibrate DIR --judge RUN...` compares the estimates with
@@ -44,6 +45,10 @@ SPLIT = "holdout[test=0.2]"
 SUITE = "standard"
 TWIN = "netflix-filtered[simulated_users={}]"
 SHARES = (0.01, 0.03, 0.1)
+# Some thirty times as many ratings, and a catalogue of the real size, for the rows that can take
+# them: what grows with the data shows there, and what is extrapolated to a hundred million.
+LARGE = "netflix[simulated_users=0.05]"
+LARGE_SUITE = "large"
 BASELINES = ("random", "global-mean", "item-mean", "user-mean", "weighted-mean", "popularity")
 LEAST_SECONDS = 0.01  # shorter phases are as long as the clock's own noise
 BASE_SHARE = 0.85  # of the least memory peak of an algorithm: what is there without any data
@@ -192,6 +197,7 @@ def measure(directory: Path) -> None:
     data = {f"twin-{share}": TWIN.format(share) for share in SHARES} | frames
     for name, dataset in data.items():
         measure_rows(dataset, SUITE, directory / name)
+    measure_rows(LARGE, LARGE_SUITE, directory / "large")
     rows = []
     for name in SIZED:
         size = size_name(name)
