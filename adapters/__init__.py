@@ -1,9 +1,10 @@
 """The algorithms of the bench: `available()` lists them, `create()` makes one. A new file here is
 found by itself.
 
-`base.py` is the whole contract; every other file is an algorithm or a family of them, but for the
-room `shared`, which holds what some of them share. Adapters know ratings, and nothing of how they
-are measured.
+`base.py` is the whole contract and `registry.py` holds adapters to its form; every other file is an
+algorithm or a family of them, but for two rooms: `shared`, which holds what some of them share, and
+`conformance`, which asks whether they keep the contract. Adapters know ratings, and nothing of how
+they are measured.
 """
 
 import recbench

@@ -1,9 +1,9 @@
 """How algorithms are compared: the commands one can type, and a room for each step from plan to
 verdict.
 
-`run`, `compare`, `verify`, `accept`, `export`, `list` and `doctor` are what one can type; what they
-do is in the rooms. `api` is `run` for Python: `recbench.run(...)`. Nothing here knows of
-reports, but for `api`, which builds one where it is asked for.
+Every file here but `api` is a command that one can type, such as `python -m benchmarks.run`; what
+it does is in the rooms. `api` is the same for Python: `recbench.run(...)`. Nothing here knows of
+reports, but for `api` and `history`, which have them built.
 """
 
 import recbench

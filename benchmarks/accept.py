@@ -1,6 +1,6 @@
 """Makes a run the baseline that later runs are compared with.
 
-It is the only way to change what a build is gated by.
+No other command changes a baseline; tests of a library have `pytest --recbench-update` for theirs.
 """
 
 from pathlib import Path

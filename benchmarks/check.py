@@ -19,8 +19,8 @@ from recbench.adapters import available
 from recbench.adapters.conformance import (
     LAWS,
     Law,
+    Ruling,
     Student,
-    Verdict,
     checkerboard,
     describe_items,
     judge_adapter,
@@ -48,7 +48,7 @@ def check(
         list[str] | None, Option(help="only this one of the module; repeatable")
     ] = None,
 ) -> int:
-    """Ask every adapter of MODULE what the bench relies on: a verdict a law, and how to mend it.
+    """Ask every adapter of MODULE what the bench relies on: law by law, and how to mend it.
 
     Exit code 1 if a law is broken. Nothing is measured, and nothing is written.
     """
@@ -98,7 +98,7 @@ def _find_adapters(module: str) -> list[str]:
 
 
 def _check_adapter(console: Console, module: str, name: str) -> int:
-    """Print the verdict of each law, and how to mend what is broken; how many laws are."""
+    """Print what came of each law, and how to mend what is broken; how many laws are."""
     student = Student(name)
     saved = Law(
         "saved as a model and loaded in a fresh process, it gives the same scores to the last bit",
@@ -108,19 +108,19 @@ def _check_adapter(console: Console, module: str, name: str) -> int:
     )
     n_broken = 0
     for law in [*LAWS, saved]:
-        verdict = judge_adapter(student, law)
-        print_lines(console, [make_legible(line) for line in _describe_verdict(verdict)])
-        n_broken += verdict.is_broken
+        ruling = judge_adapter(student, law)
+        print_lines(console, [make_legible(line) for line in _describe_ruling(ruling)])
+        n_broken += ruling.is_broken
     return n_broken
 
 
-def _describe_verdict(verdict: Verdict) -> list[str]:
+def _describe_ruling(ruling: Ruling) -> list[str]:
     """The law with what came of it, as lines."""
-    lines = [f"  {verdict.status:9}  {verdict.law.sentence}"]
-    if verdict.reason:
-        lines.append(f"             {verdict.reason}")
-    if verdict.is_broken:
-        lines.append(f"             to mend it: {verdict.law.mend}")
+    lines = [f"  {ruling.status:9}  {ruling.law.sentence}"]
+    if ruling.reason:
+        lines.append(f"             {ruling.reason}")
+    if ruling.is_broken:
+        lines.append(f"             to mend it: {ruling.law.mend}")
     return lines
 
 

@@ -51,7 +51,7 @@ RECBOLE_COLUMNS = {
 
 @dataclass(frozen=True)
 class ExportedPart:
-    """A file with the training, the validation or the test ratings of a fold.
+    """A file with the ratings of one part of a fold: training, validation, test, or histories.
 
     `rows` is the fingerprint of the row numbers, in the order of the file, as records have it.
     """

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 PACKAGES = ("datasets", "adapters", "benchmarks", "reports")  # each may import those before it
 
 # They put everything together, so they may reach up, to build a report at the end.
-COMPOSITION_ROOTS = ("benchmarks/run.py", "benchmarks/api.py", "benchmarks/history.py")
+COMPOSITION_ROOTS = ("benchmarks/api.py", "benchmarks/history.py")
 
 # Its exports are its modules, so that the code behind an adapter's answers is known exactly.
 EXPORTS_MODULES = "recbench.adapters.shared"

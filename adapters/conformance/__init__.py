@@ -18,7 +18,7 @@ from recbench.adapters.conformance.boards import (
     plant_truth,
     take_users,
 )
-from recbench.adapters.conformance.laws import LAWS, Law, Student, Verdict, judge_adapter
+from recbench.adapters.conformance.laws import LAWS, Law, Ruling, Student, judge_adapter
 
 __all__ = [
     "LARGE",
@@ -26,8 +26,8 @@ __all__ = [
     "SCALES",
     "UNSEEN",
     "Law",
+    "Ruling",
     "Student",
-    "Verdict",
     "area_under_curve",
     "checkerboard",
     "describe_items",

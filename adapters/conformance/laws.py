@@ -92,7 +92,7 @@ class Law:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Ruling:
     """What came of asking: the law is kept, broken, or was not asked, and why."""
 
     law: Law
@@ -119,19 +119,19 @@ def _law(sentence: str, mend: str) -> Callable[[Callable[[Student], None]], Law]
     return register
 
 
-def judge_adapter(student: Student, law: Law) -> Verdict:
+def judge_adapter(student: Student, law: Law) -> Ruling:
     """Whether an adapter keeps a law. Whatever it raises breaks it."""
     try:
         law.ask(student)
     except NotAsked as reason:
-        return Verdict(law, "not asked", str(reason))
+        return Ruling(law, "not asked", str(reason))
     except Broken as reason:
-        return Verdict(law, "BROKEN", str(reason))
+        return Ruling(law, "BROKEN", str(reason))
     except Exception as error:  # it is somebody else's code: anything can happen in it
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
-        return Verdict(law, "BROKEN", f"{type(error).__name__}: {error} (at {place})")
-    return Verdict(law, "kept")
+        return Ruling(law, "BROKEN", f"{type(error).__name__}: {error} (at {place})")
+    return Ruling(law, "kept")
 
 
 def check_scores(algorithm: Recommender, train: Ratings) -> tuple[Floats, Floats]:

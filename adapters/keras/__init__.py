@@ -2,5 +2,5 @@
 done right.
 
 Nobody comes in: adapters are found by themselves. Keras is imported only when a model is built, and
-of all modules only `compiled_epoch` knows JAX.
+of the modules here only `compiled_epoch` calls JAX.
 """

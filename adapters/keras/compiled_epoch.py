@@ -1,4 +1,4 @@
-"""An epoch's minibatches as one compiled loop: the one module that knows JAX."""
+"""An epoch's minibatches as one compiled loop: the one adapter module that calls JAX."""
 
 from typing import Any
 

@@ -6,11 +6,11 @@ one JSON job a line from its standard input and writes one JSON message a line w
 started or ended. When its input closes, because the run has ended or was killed, it kills every
 cell and leaves.
 
-Nobody knows what a library does when it is imported: it may raise, leave, hang, crash, or turn off
-signals. So the server never imports one itself. It forks a successor that does; if that comes
-through unharmed, it serves from then on, and this process only waits for the cells that it has
-started. If not, nothing has happened here, and the cells that need the library import it
-themselves, under their own limits.
+Nobody knows what a library that an adapter wraps does when it is imported: it may raise, leave,
+hang, crash, or turn off signals. So the server never imports one itself. It forks a successor that
+does; if that comes through unharmed, it serves from then on, and this process only waits for the
+cells that it has started. If not, nothing has happened here, and the cells that need the library
+import it themselves, under their own limits.
 
 What is imported at the top is of the standard library and quickly there: from the first moments on
 this process dies with the run, also while it imports everything else.

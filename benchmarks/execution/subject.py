@@ -1,8 +1,8 @@
 """The algorithm of a cell, as the bench deals with it: told to learn, asked questions, and timed.
 
-Everything that calls an adapter stands here, and nothing here knows a test rating: what comes in is
-the training part, and users and items that are asked for. `worker` asks. It does so directly where
-all happens in one process, and through `keeper` where the algorithm has a process of its own.
+Whatever of a cell calls an adapter stands here, and nothing here knows a test rating: what comes in
+is the training part, and users and items that are asked for. `worker` asks. It does so directly
+where all happens in one process, and through `keeper` where the algorithm has a process of its own.
 """
 
 import importlib

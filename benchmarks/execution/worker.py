@@ -1,4 +1,4 @@
-"""One cell from data to record: the one path that every number takes.
+"""One cell from data to record, whichever executor runs it.
 
 The data are divided here, the algorithm is asked, and its answers become numbers. Where the
 algorithm is, in this process or in one of its own, only its `Subject` knows.

@@ -1,4 +1,4 @@
-"""A baseline: a stored run that later ones are judged against, the only thing a build is gated by.
+"""A baseline: a stored run that later ones are judged against, such as those of `make gate`.
 
 It holds the plan, the records, and of the raw answers the users' shares in the gated columns.
 """

@@ -197,28 +197,30 @@ def _register_populations(metric: Metric) -> None:
 def rating_metric(
     better: Better, unit: str, *, needs_ratings: bool = True, **facts: Any
 ) -> Callable[..., Any]:
-    """Register a function of `Rated` that gives the `Shares` of all users."""
+    """Register a function of `Predictions` that gives the `Shares` of all users."""
     return _register(kind="rating", better=better, unit=unit, needs_ratings=needs_ratings, **facts)
 
 
 def ranking_metric(
     better: Better, unit: str, *, has_cutoff: bool = True, **facts: Any
 ) -> Callable[..., Any]:
-    """Register a function of (`Ranked`, k) that gives one value a list, whose mean counts; NaN is
-    left out.
+    """Register a function of (`RankedHits`, k) that gives one value a list, whose mean counts; NaN
+    is left out.
     """
     return _register(kind="ranking", better=better, unit=unit, has_cutoff=has_cutoff, **facts)
 
 
 def list_metric(better: Better, unit: str, **facts: Any) -> Callable[..., Any]:
-    """Register a function of (`Listed`, k) that gives one value a list, whose mean counts; NaN is
-    left out.
+    """Register a function of (`RecommendationLists`, k) that gives one value a list, whose mean
+    counts; NaN is left out.
     """
     return _register(kind="list", better=better, unit=unit, has_cutoff=True, **facts)
 
 
 def set_metric(better: Better, unit: str, **facts: Any) -> Callable[..., Any]:
-    """Register a function of (`Listed`, k) that gives one value for all lists together."""
+    """Register a function of (`RecommendationLists`, k) that gives one value for all lists
+    together.
+    """
     return _register(kind="set", better=better, unit=unit, has_cutoff=True, **facts)
 
 

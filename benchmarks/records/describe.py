@@ -103,9 +103,8 @@ def _describe_libraries(
 def _licence_of(distribution: str, version: str) -> str:
     """The licence of an installed distribution, as its metadata say, or that they say none.
 
-    Read once for each `version`, which is the one that is installed.
-
-    That is the expression, the classifier, or the first line of what stands there.
+    That is the expression, the classifier, or the first line of what stands there. Read once for
+    each `version`, which is the one that is installed.
     """
     fields = metadata(distribution).json
     classified = [

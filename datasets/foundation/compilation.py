@@ -1,4 +1,4 @@
-"""Loops in machine code: the one way in which this project uses numba.
+"""Loops in machine code: the one way in which this project has numba compile.
 
 Numba takes a second to import, so it is imported when a loop is first called, and listing data sets
 or algorithms does without it. Machine code is kept on disk beside the source, as numba does it.

@@ -1,7 +1,8 @@
 """Files inside zip and tar archives, read in place: nothing is unpacked, nothing dangerous is read.
 
-The one reader for all archives. `Archive` lists what is inside before anything is read, and gives
-any member; `stream_members` passes over an archive once, which suits a large compressed tar. Both
+The one reader for archives that anybody may have made; `movielens.dslabs` opens by itself a package
+that is known by its hash. `Archive` lists what is inside before anything is read, and gives any
+member; `stream_members` passes over an archive once, which suits a large compressed tar. Both
 refuse the same.
 """
 

@@ -1,7 +1,7 @@
 """What a report says: one section a file, one function a section, which describes its answer.
 
 The report's builder comes in by the registry, and others for what their pages or tables share with
-a section. Nothing here draws or knows of HTML.
+a section. Pictures are drawn in `drawing`, and nothing here knows of HTML.
 """
 
 from recbench.reports.sections.certainty import METHOD as STATISTICS

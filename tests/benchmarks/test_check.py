@@ -1,4 +1,4 @@
-"""What authors get: a file that keeps every law, and a verdict for each law that another breaks."""
+"""What authors get: a file that keeps every law, and a ruling for each law that another breaks."""
 
 import os
 import subprocess
