@@ -21,7 +21,7 @@ REPEATABILITIES: tuple[Repeatability, ...] = (
 class Certificate:
     """What is known about an algorithm's numbers when it is fitted again on the same machine."""
 
-    # Files call it `verdict`, as all schemas have. In the code the gate owns that word.
+    # Files call it `verdict`, as all schemas have. In the code that is said of a difference.
     repeatability: Annotated[Repeatability, Field(validation_alias="verdict")]
     # Between scores of the same pair; None if nothing could be compared
     largest_difference: float | None
