@@ -16,7 +16,7 @@ from recbench.adapters.base import NOT_SAID
 from recbench.benchmarks.console import FINE, serve
 from recbench.benchmarks.metrics import METRICS
 from recbench.benchmarks.planning import read_suite, suite_names
-from recbench.benchmarks.records import Run, describe_schema
+from recbench.benchmarks.records import Run, describe_schema, describe_table_schema
 from recbench.benchmarks.splits import PUBLISHED, SPLITS
 from recbench.benchmarks.tuning import (
     SHIPPED,
@@ -95,7 +95,10 @@ def _list_parameters() -> Lines:
     return lines
 
 
-SCHEMA = "schema"
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "schema": describe_schema,
+    "table-schema": describe_table_schema,
+}
 PARAMETERS = "parameters"
 KINDS: dict[str, Callable[[], Lines]] = {
     "datasets": _list_datasets,
@@ -111,7 +114,8 @@ def list_choices(
     kind: Annotated[
         str,
         Argument(
-            help="datasets, algorithms, metrics, suites, splits or parameters; schema: of records"
+            help="datasets, algorithms, metrics, suites, splits or parameters; schema: of records; "
+            "table-schema: of results.csv"
         ),
     ],
     run: Annotated[
@@ -123,15 +127,17 @@ def list_choices(
         ),
     ] = None,
 ) -> int:
-    """List what can be chosen, or print the JSON Schema of the files in `records/`."""
+    """List what can be chosen, or print the JSON Schema of the files in `records/`, or of the lines
+    of results.csv.
+    """
     if run is not None:
         return _print_found_values(kind, run)
 
-    if kind == SCHEMA:
-        open_console().print_json(data=describe_schema())
+    if kind in SCHEMAS:
+        open_console().print_json(data=SCHEMAS[kind]())
         return FINE
 
-    heading, *lines = KINDS[pick_name("list", kind, [*KINDS, SCHEMA])]()
+    heading, *lines = KINDS[pick_name("list", kind, [*KINDS, *SCHEMAS])]()
     console = open_console()
     if not console.is_terminal:
         _print_lines(console, [heading, *lines])

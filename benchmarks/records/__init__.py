@@ -17,6 +17,7 @@ from recbench.benchmarks.records.certificate import REPEATABILITIES, Certificate
 from recbench.benchmarks.records.csv_table import (
     PROVENANCE,
     csv_row,
+    describe_table_schema,
     embed_records,
     table_values,
     write_table,
@@ -124,6 +125,7 @@ __all__ = [
     "describe_data",
     "describe_fold_in",
     "describe_schema",
+    "describe_table_schema",
     "distributions_by_module",
     "embed_records",
     "evaluation_source",

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from recbench.adapters.base import NOT_SAID
-from recbench.benchmarks.metrics import metric_columns
+from recbench.benchmarks.metrics import METRICS, metric_columns
 from recbench.benchmarks.records.cell import MADE_ELSEWHERE, NOT_MEASURED_HERE, PHASES
 from recbench.benchmarks.records.facts import RunDescription, Serving
 from recbench.benchmarks.records.record import Record
+from recbench.benchmarks.records.schema import STATUSES
 from recbench.datasets.foundation import make_legible
 from recbench.datasets.storage import write_atomically
 
@@ -45,6 +46,53 @@ FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n")  # in a spreadsheet
 COSTS = ("seconds", "cpu_seconds", "peak_mb", "grown_mb")
 OF_A_FOLD = ("train", "test", "threshold")  # what a page holds of a record's facts about the data
 
+# What `describe_table_schema` says of the columns that are no metric and no cost of a phase.
+COLUMNS = {
+    "dataset": ("string", "the name of the data set"),
+    "simulated": ("boolean", "whether the ratings come from a model, and not from people"),
+    "split": ("string", "how the ratings were divided"),
+    "algorithm": ("string", "the name of the algorithm"),
+    "params": ("string", "hyperparameters that were set on purpose or, of a tuned row, chosen"),
+    "defaults": ("string", "where the defaults of the row come from"),
+    "trials": ("integer", "the trials of the search, of a tuned row"),
+    "costs": ("string", "of an external row: that its costs were not measured here"),
+    "fold": ("integer", "the number of the fold, from 0"),
+    "seed": ("integer", "fixes initialisations and ties"),
+    "split_seed": ("integer", "fixes the folds"),
+    "key": ("string", "the name of the cell's record, twelve hexadecimal digits"),
+    "status": ("string", "what became of the cell"),
+    "reason": ("string", "why it is not ok"),
+    "import_seconds": ("number", "start-up: the time to import the libraries"),
+    "warm_up_seconds": ("number", "start-up: the time of a fit to tiny data, and of its questions"),
+    "fold_in_users": ("integer", "new users that were asked for one by one"),
+    "fold_in_p50_seconds": ("number", "the median of the time that a new user takes"),
+    "fold_in_p99_seconds": ("number", "the 99th percentile of the time that a new user takes"),
+    "latency_p50_seconds": ("number", "the median of the time of one user's list from a model"),
+    "latency_p99_seconds": ("number", "the 99th percentile of the time of one user's list"),
+    "latency_steady": ("boolean", "whether the 99th percentiles of the rounds are alike"),
+    "latency_users": ("integer", "users that were asked for one by one"),
+    "latency_load": ("number", "the load average of the machine meanwhile"),
+    "users_per_second": ("number", "the rate of lists for many users at once"),
+    "model_load_seconds": ("number", "the time to load the model"),
+    "model_mb": ("number", "the size of the model on disk, in megabytes"),
+    "latency_reason": ("string", "why there is no latency"),
+    "peak_mb": ("number", "the highest memory of all phases, in megabytes"),
+    "contended": ("boolean", "whether other cells ran at the same time"),
+    "hyperparameters": ("string", "default, given, tuned, or made elsewhere"),
+    "digest": ("string", "the sha256 of the content of the data"),
+    "started": ("string", "when the cell began, as ISO 8601"),
+    "commit": ("string", "the commit of the bench; + where files were changed since"),
+    "versions": ("string", "the versions of the libraries, as NAME=VERSION,..."),
+    "determinism": ("string", "what is known of a second fit with the same seed"),
+    "host": ("string", "the name of the machine"),
+}
+OF_A_COST = {
+    "seconds": "wall-clock time",
+    "cpu_seconds": "processor time, in seconds",
+    "peak_mb": "the highest memory, in megabytes",
+    "grown_mb": "the highest memory less that before, in megabytes",
+}
+
 Value = str | int | float | bool | None
 
 SAYS_NOTHING = RunDescription()  # of a record without its plan
@@ -65,6 +113,42 @@ def write_table(
     path = directory / FILE
     write_atomically(path, text.getvalue().encode())
     return path
+
+
+def describe_table_schema() -> dict[str, Any]:
+    """The JSON Schema of a line of `results.csv`, read by the types of its columns; an empty cell
+    is null.
+
+    A table has the columns of its run: others may be absent.
+    """
+    properties: dict[str, Any] = {}
+    for name, (kind, meaning) in COLUMNS.items():
+        properties[name] = {"type": [kind, "null"], "description": meaning}
+    properties["status"]["enum"] = list(STATUSES)
+    for phase in PHASES:
+        for cost, meaning in OF_A_COST.items():
+            described = f"of the phase {phase}: {meaning}"
+            properties[f"{phase}_{cost}"] = {"type": ["number", "null"], "description": described}
+
+    patterns: dict[str, Any] = {}
+    for metric in METRICS.values():
+        described = f"{metric.definition} ({metric.unit}; better: {metric.better})"
+        column = {"type": ["number", "null"], "description": described}
+        if metric.kind == "rating":
+            properties[metric.name] = column
+            continue
+        cutoff = "@[1-9][0-9]*" if metric.has_cutoff else ""
+        patterns[f"^([a-z-]+:)?{metric.name}{cutoff}$"] = column
+
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "a line of recbench's results.csv",
+        "type": "object",
+        "properties": properties,
+        "patternProperties": patterns,
+        "additionalProperties": False,
+        "required": ["dataset", "split", "algorithm", "fold", "seed", "key", "status"],
+    }
 
 
 def csv_row(record: Record, about: RunDescription = SAYS_NOTHING) -> dict[str, str]:

@@ -2,17 +2,27 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from recbench.benchmarks import list as listing
 from recbench.benchmarks.console.command_line import application
-from recbench.benchmarks.records import PROVENANCE, Certificate, describe_schema, write_table
+from recbench.benchmarks.records import (
+    PROVENANCE,
+    Certificate,
+    describe_schema,
+    describe_table_schema,
+    write_table,
+)
 from tests.conftest import ROOT
 from tests.reports.invented_runs import ENVIRONMENT, cell, failed, ok
 
+PUBLISHED = ROOT / "reports" / "published"
 BASELINE = ROOT / "reports" / "baselines" / "movielens-100k" / "records"
 
 
@@ -52,6 +62,36 @@ def test_stored_records_have_the_properties_that_the_schema_names() -> None:
             assert name in schema["$defs"]["DataDescription"]["properties"]
 
 
-def test_the_schema_is_printed_as_json() -> None:
-    result = CliRunner().invoke(application(listing.list_choices), ["schema"])
-    assert json.loads(result.output) == describe_schema()
+def read_cell(text: str, kinds: list[str]) -> Any:
+    """A cell of `results.csv` as a value of the first kind; None if it is empty."""
+    if not text:
+        return None
+    kind = kinds[0]
+    if kind == "boolean":
+        return {"true": True, "false": False}[text]
+    return {"number": float, "integer": int, "string": str}[kind](text)
+
+
+@pytest.mark.parametrize("report", sorted(PUBLISHED.glob("*/results*.csv")), ids=str)
+def test_published_tables_have_the_columns_that_the_schema_names(report: Path) -> None:
+    schema = describe_table_schema()
+    with report.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+
+    assert set(schema["required"]) <= set(lines[0])
+    for name in lines[0]:
+        patterns = [p for p in schema["patternProperties"] if re.search(p, name)]
+        found = [schema["patternProperties"][pattern] for pattern in patterns]
+        if name in schema["properties"]:
+            found.append(schema["properties"][name])
+        (column,) = found
+        for line in lines:
+            value = read_cell(line[name], column["type"])
+            assert value in column.get("enum", [value])
+
+
+@pytest.mark.parametrize("kind", ["schema", "table-schema"])
+def test_a_schema_is_printed_as_json(kind: str) -> None:
+    result = CliRunner().invoke(application(listing.list_choices), [kind])
+    schema = {"schema": describe_schema, "table-schema": describe_table_schema}[kind]()
+    assert json.loads(result.output) == schema
