@@ -242,9 +242,18 @@ for (const table of document.querySelectorAll(".heat.sortable, .lined.sortable")
       cell.colSpan = Math.max(1, cell.dataset.columns - heads.slice(1).filter(head => head.hidden).length);
     }
   };
-  const texts = () => [table.tHead.rows[0], ...body.filter(line => !line.hidden && line.querySelector("th[scope=row]"))]
-    .map(line => [...line.cells].filter(cell => !cell.hidden).map(cell => cell.innerText.replace(/[↕▴▾]/g, "").trim()));
   const label = head => (head.querySelector("button") ?? head).textContent.trim();
+  // What is taken along has no words for who hears the page; as numbers, values are those that are sorted by, with all digits.
+  const taken = read => {
+    table.classList.add("taken");
+    const seen = line => [...line.cells].filter(cell => !cell.hidden);
+    const rows = body.filter(line => !line.hidden && line.querySelector("th[scope=row]"));
+    const cells = [seen(table.tHead.rows[0]).map(label), ...rows.map(line => seen(line).map(read))];
+    table.classList.remove("taken");
+    return cells;
+  };
+  const shownText = cell => cell.innerText.trim().replace(/\s*\n\s*/g, "\n");
+  const plainValue = cell => cell.dataset.value || shownText(cell).replaceAll("\n", " ");
   const boxes = heads.slice(1).map((head, at) => {
     const box = make("input", { type: "checkbox", checked: true });
     box.addEventListener("change", () => show(at + 1, box.checked));
@@ -253,12 +262,12 @@ for (const table of document.querySelectorAll(".heat.sortable, .lined.sortable")
   const choice = make("details", { className: "columns" }, make("summary", { textContent: "columns" }), ...boxes.map(([, name]) => name));
   const bar = make("div", { className: "tablebar" }, choice,
     button("copy as Markdown", async made => {
-      const [head, ...rest] = texts().map(line => line.map(text => text.replaceAll("|", "\\|").replace(/\s*\n\s*/g, "<br>")));
+      const [head, ...rest] = taken(shownText).map(line => line.map(text => text.replaceAll("|", "\\|").replaceAll("\n", "<br>")));
       const markdown = [head, head.map((_, index) => index ? "--:" : ":--"), ...rest].map(line => `| ${line.join(" | ")} |`).join("\n");
       try { await navigator.clipboard.writeText(markdown); made.textContent = "copied"; } catch { made.textContent = "this browser does not let a page copy"; }
       setTimeout(() => { made.textContent = "copy as Markdown"; }, 2000);
     }),
-    button("save as CSV", () => save("table.csv", "text/csv", csv(texts().map(line => line.map(text => text.replace(/\s*\n\s*/g, " ")))))));
+    button("save as CSV", () => save("table.csv", "text/csv", csv(taken(plainValue)))));
   const constant = heads.slice(1).map((head, at) => [head, at]).filter(([, at]) => {
     const values = whole.map(line => line.cells[at + 1].dataset.value ?? line.cells[at + 1].textContent.trim());
     return values.length > 1 && new Set(values).size === 1;

@@ -2,6 +2,7 @@
 and in print.
 """
 
+import csv
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -194,6 +195,15 @@ def test_rows_and_columns_can_be_hidden_and_cells_taken_along(
         expect(head).to_be_visible()
         bar.get_by_role("button", name="copy as Markdown").click()
         expect(bar).to_contain_text(re.compile("copied|does not let"))
+
+        with page.expect_download() as download:
+            bar.get_by_role("button", name="save as CSV").click()
+        head_line, *table = csv.reader(download.value.path().read_text().splitlines())
+        assert head_line[:3] == ["row", "rmse", "mae"]
+        means = {row.name: row.mean("rmse") for row in Results.read(path.parent).rows}
+        assert [line[0] for line in table] == shown.all_inner_texts()  # of the families shown
+        for name, rmse, *_ in table:
+            assert rmse == "–" if means[name] is None else float(rmse) == pytest.approx(means[name])
 
         with page.expect_download() as download:
             page.get_by_role("button", name="all cells as CSV").click()
