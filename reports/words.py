@@ -32,6 +32,9 @@ from recbench.reports.results import Results, Row
 NONE = "–"
 
 ABSOLUTE_PATH = re.compile(r"(?<![\w/.…])(?!(?<=:)//)(?:/[^\s/[\]=,]+)*/([^\s/[\]=,]+)")
+FOLDERS_OF_OUT = re.compile(
+    r"(?<=--out[ =])/(?:\S*/)?(?=[^\s/])|(?<=--out[ =]')/(?:[^']*/)?(?=[^'/])"
+)
 FIELD_NAMES = {"rmse": "RMSE", "mae": "MAE", "ndcg": "nDCG", "map": "MAP", "mrr": "MRR"}
 
 CROSS_VALIDATIONS = {
@@ -90,6 +93,17 @@ def hide_paths(text: str) -> str:
     '--dataset table:…/orders.csv[items=…/products.csv]'
     """
     return ABSOLUTE_PATH.sub(r"…/\1", text)
+
+
+def shorten_out(command: str) -> str:
+    """`command` whose --out names no folder of a machine: it can be typed anywhere.
+
+    >>> shorten_out("python -m benchmarks.run --out /home/ann/runs/mine --dataset filmtrust")
+    'python -m benchmarks.run --out mine --dataset filmtrust'
+    >>> shorten_out("recbench run --out='/home/ann/my runs/mine'")
+    "recbench run --out='mine'"
+    """
+    return FOLDERS_OF_OUT.sub("", command)
 
 
 def slug(text: str) -> str:

@@ -317,11 +317,11 @@ def _list_doubts_of_times(results: Results) -> list[str]:
     for row in results.rows:
         shares = [_waiting_share(record) or 0.0 for record in row.records]
         if max(shares, default=0.0) > MOST_WAITING:
-            waiting.append(f"{row.name} ({max(shares):.0%} of its time)")
+            waiting.append(f"{row.name} ({max(shares):.0%})")
     if waiting:
         doubts.append(
-            f"no processor worked for {words.listed(waiting)}: other programs had it, or the row "
-            "waited for something"
+            f"a part of their time no processor worked for {words.listed(waiting)}: other "
+            "programs had it, or the row waited for something"
         )
 
     busy = [

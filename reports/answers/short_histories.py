@@ -43,7 +43,8 @@ def _compare_leaders(results: Results, column: str) -> str:
     lowest = min(part.lowest or 0 for part in told)
     highest = max(part.highest or 0 for part in told)
     return (
-        f"Where least is told of a user ({words.span([lowest, highest])} ratings) {leader} leads "
+        f"For the third of the users with the fewest told ratings "
+        f"({words.span([lowest, highest])}), {leader} leads "
         f"in {words.field_name(column)}, {words.number(means[leader])} against "
         f"{words.number(means[best[0]])} of {best[0]}; whether by chance is not tested."
     )

@@ -187,7 +187,7 @@ def describe_front(results: Results, column: str, cost: Cost = WORK) -> list[str
         f"{point.name} ({_value_and_time(point)})"
         for point in pareto_front(found, find_metric(column))
     ]
-    rows = "other rows than the oracle" if results.oracle else "rows"
+    rows = "rows (without the oracle)" if results.oracle else "rows"
     front = f"The Pareto front of {rows} in mean {column} and {cost.in_words}"
     paragraphs = [f"{front}: {listed(best)}."]
 

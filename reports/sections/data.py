@@ -70,7 +70,7 @@ def data(results: Results) -> list[Block]:
     """
     described = results.about.data
     return [
-        *(Paragraph(remark) for remark in described.remarks),
+        *(Paragraph(f"Noted by the loader: {remark}") for remark in described.remarks),
         Pairs(
             "All ratings, before any fold is made", tuple(_list_facts(described, results.profile))
         ),

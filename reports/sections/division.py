@@ -166,7 +166,10 @@ def describe_cold_starts(division: Division) -> list[Block]:
         "or item has no training rating. All others are warm."
     )
     if not division.has_cold_starts:
-        return [Paragraph(("Split ", Code(division.split), f"{text} So few hardly change a mean."))]
+        text += " So few hardly change a mean."
+        if not ratings.n_cold:
+            text = ": no test rating is cold. The user and the item of each have training ratings."
+        return [Paragraph(("Split ", Code(division.split), text))]
 
     if users.n_cold:
         text += (

@@ -336,9 +336,11 @@ def _describe_data(data: DataDescription) -> list[Block]:
 
 def _describe_commands(results: Results) -> list[Block]:
     """The commands that measure the run, a row, or a cell again, with the key of each cell."""
-    commands = tuple(
-        (row.name, words.again(results, row.name)) for row in results.rows if not row.cannot_fold_in
-    )
+    rows_by_command: dict[str, list[str]] = {}  # a tuned row comes with its default
+    for row in results.rows:
+        if not row.cannot_fold_in:
+            rows_by_command.setdefault(words.again(results, row.name), []).append(row.name)
+    commands = tuple((words.listed(rows), command) for command, rows in rows_by_command.items())
     keys = Table(
         "Keys",
         "A cell's record is the file that has its key in its name",
@@ -348,7 +350,7 @@ def _describe_commands(results: Results) -> list[Block]:
 
     return [
         Paragraph("The command of this run:"),
-        Verbatim(results.about.command),
+        Verbatim(words.shorten_out(results.about.command)),
         Commands("Commands that measure one row again", commands),
         Paragraph(
             "To fit one cell again and compare its results bit by bit, give its key (DIR is the "

@@ -58,7 +58,7 @@ WHERE_USERS_ARE_NEW = (
     "and a user of whom something is told is not"
 )
 ONLY_WITH_RELEVANT = (
-    "Numbers of ranking metrics are of those users of a group who have a relevant test item"
+    "Ranking metrics are means over the users of a group who have a relevant test item"
 )
 FALLBACKS = (
     "A prediction counts as fallback if the algorithm gave none, so that the training mean took "
@@ -425,9 +425,11 @@ def _compare_on_head(results: Results, groups: list[Group], columns: list[str]) 
     head_size = statistics.fmean(part.size for part in head.folds)
     sentence = (
         f"The head, the most rated items, is {words.percent(head_size, results.about.data.items)} "
-        f"of the catalogue and gets {most[1]:.1%} of the recommendations of "
-        f"{words.listed(most[0])}"
+        "of the catalogue. Its share of the recommended items is "
     )
     if most[1] == least[1]:
-        return f"{sentence}."
-    return f"{sentence}, {least[1]:.1%} of those of {words.listed(least[0])}."
+        return f"{sentence}{most[1]:.1%} in the lists of {words.listed(most[0])}."
+    return (
+        f"{sentence}highest in the lists of {words.listed(most[0])} ({most[1]:.1%}) and lowest in "
+        f"those of {words.listed(least[0])} ({least[1]:.1%})."
+    )

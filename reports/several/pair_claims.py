@@ -33,11 +33,12 @@ def list_pair_claims(two: TwoRuns) -> list[PairClaim]:
     claims = []
     for column in two.headline:
         if two.pairs["same row"]:
-            question = f"{words.field_name(column)}: {two.labels[1]} against {two.labels[0]}"
+            sides = f"run {two.labels[1]} against run {two.labels[0]}"
+            question = f"{words.field_name(column)}: {sides}"
             claims.append(_claim_changes(question, two.compare("same row", column), column))
     for column in two.headline:
         if two.pairs["default and tuned"]:
-            question = f"{words.field_name(column)}: tuned against default"
+            question = f"{words.field_name(column)}: tuned rows against their defaults"
             claims.append(
                 _claim_changes(question, two.compare("default and tuned", column), column)
             )

@@ -325,7 +325,7 @@ def method(two: TwoRuns) -> list[Block]:
             ("directory", Code(str(results.run.directory))),
             ("sha256 of the data's content", Code(results.about.data.digest)),
             ("split", words.split(results)),
-            ("command", Command(results.about.command)),
+            ("command", Command(words.shorten_out(results.about.command))),
             ("commit of the bench", environment.commit or "not known"),
             ("processor", f"{environment.cpu}, {environment.platform}"),
         )

@@ -355,7 +355,7 @@ def _describe_run(comparison: DatasetComparison, label: str, results: Results) -
             ("sha256 of the content", Code(data.digest)),
             ("split", words.split(results)),
             ("directory", Code(str(results.run.directory))),
-            ("command", Command(results.about.command)),
+            ("command", Command(words.shorten_out(results.about.command))),
             ("its own report", own_report),
             ("licence", data.licence),
             ("citation", data.citation),

@@ -48,7 +48,7 @@ def _summarise(blend: Blend) -> str:
     if blend.beats_best:
         verdict = "beats its best member significantly"
     elif find_metric(blend.column).loss(blend.value - blend.best_value) < 0:
-        verdict = "is better than its best member, by chance or not"
+        verdict = "is better than its best member, but not significantly"
     own = words.number(blend.value, blend.interval)
     best = words.number(blend.best_value, blend.interval)
     return f"{blend.row} {verdict}: {blend.column} {own}, and {best} of {blend.best_member}."

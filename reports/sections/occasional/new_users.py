@@ -76,7 +76,7 @@ def _describe_held_out(results: Results, split: str) -> Paragraph:
         if fold is not None and fold.history is not None and fold.cold_users is not None:
             users = words.count(fold.cold_users, "user")
             counts = (
-                f" In fold {record.cell.fold} {fold.history:,} ratings of {users} are told and "
+                f" In fold {record.cell.fold}, {fold.history:,} ratings of {users} are told and "
                 f"{fold.test:,} tested; {fold.train:,} ratings of others are learned from."
             )
             return Paragraph((*intro, counts))
@@ -109,8 +109,8 @@ def _tabulate_costs(results: Results) -> Table:
         "How a row answers a new user, how well, and the time from what is told of one user to "
         f"scores of all items: the median and the 99th percentile over {n_timed} users of a fold, "
         f"each asked for alone{folds}. The phase rank asks for all users of a fold together, in "
-        "blocks, and is no sum of these times; lists and predicted ratings come from the same "
-        "scores, so no time of the phase rate is there.",
+        "blocks, so it is not the sum of these times. Lists and predicted ratings come from the "
+        "same scores, so the phase rate has no time of its own.",
         (
             TableHead("row", "text"),
             TableHead("how", "text"),

@@ -69,8 +69,8 @@ def _describe_measurement(rows: list[Row], costs: list[ServingCost]) -> str:
     """What was measured, how, and on which models."""
     folds = [record.cell.fold for record in rows[0].records if record.serving is not None]
     text = (
-        f"The model of fold {folds[0]}, which has learned from its training part, was saved, "
-        "loaded from disk, found to give the scores that were measured, and asked. "
+        f"The model of fold {folds[0]}, which has learned from its training part, was saved "
+        "and loaded from disk again. Its scores were found to be those that were measured. "
     )
     if not costs:
         return text + "No row could be."
@@ -78,12 +78,13 @@ def _describe_measurement(rows: list[Row], costs: list[ServingCost]) -> str:
     n_users = words.span({cost.users for cost in costs})
     n_rounds = words.span({len(cost.p99_of_rounds) for cost in costs})
     text += (
-        f"Latency is the time of one user's top {n_items}, what is rated taken out: one user at a "
-        f"time, the same {n_users} drawn users in {n_rounds} rounds, after a warm-up; p50 and p99 "
-        "are medians over the rounds. Who takes more than ten seconds a round is asked for fewer "
-        "users. Many users at once are asked for in blocks. The file cache of the system is "
-        "warm when a model is loaded, and a process that has just started must import libraries, "
-        "too (see start-up)."
+        f"Latency is the time of one user's top {n_items} without the items that the user has "
+        f"rated. The same {n_users} drawn users are asked for one by one, in {n_rounds} rounds, "
+        "after a warm-up; p50 and p99 are medians over the rounds. A row that would take more than "
+        "ten seconds a round is asked for fewer users. For the rate of users a second, lists of "
+        "many users are asked for in blocks. Times to load a model are those with its files in the "
+        "system's cache; a process that has just started must import libraries first (see "
+        "start-up)."
     )
     loads = [cost.load for cost in costs if cost.load is not None]
     if loads:
@@ -110,8 +111,9 @@ def _tabulate_costs(rows: list[Row]) -> Table:
 
     return Table(
         "What serving would cost",
-        "Time of one user's list, lists a second for many users at once, time to load the model "
-        "and its size on disk, with the ratings whose items it leaves out.",
+        "The time of one user's list, the rate of lists for many users at once, the time to load "
+        "the model, and its size on disk, which includes the ratings by which rated items are "
+        "left out.",
         (
             TableHead("row", "text"),
             TableHead("p50"),

@@ -94,9 +94,9 @@ def _describe_known(results: Results) -> list[str]:
         return []
     names = words.listed(f"{row} ({words.count(n, 'fold')})" for row, n in n_folds.items())
     return [
-        f"Not blind: the searches of {names} chose the row's own hyperparameters, which were "
-        f"tuned before on {results.about.data.name}, so with ratings that are tested here; "
-        "--no-default-trial leaves them out."
+        f"Not independent of the test part: the searches of {names} chose the row's own "
+        f"hyperparameters, which had been tuned before on {results.about.data.name}, so on ratings "
+        "that are tested here. The option --no-default-trial leaves them out of searches."
     ]
 
 
@@ -222,8 +222,9 @@ def _draw_quality(results: Results, searches: Sequence[History]) -> list[Block]:
         lambda: draw_growth(list(panels.items()), title, "trials of a search"),
     )
     caption = (
-        "How good the best of so many trials is on the inner test part, mean over the folds, both "
-        "axes logarithmic: where a line is level, more trials brought nothing."
+        "The value on the inner test part that the best of so many trials can be expected to have, "
+        "mean over the folds; both axes are logarithmic. Where a line is level, more trials bring "
+        "nothing."
     )
     return [Figure(picture, caption)]
 
@@ -263,11 +264,11 @@ def _tabulate_quality(searches: Sequence[History]) -> Table:
             cells.append(_show_quality([expect_best(search, number) for search in of_row]))
         lines.append(TableLine(RowName(row), tuple(cells)))
     caption = (
-        "Quality against trials: the best validation value to be expected of so many trials, if "
-        "they are drawn from those that were made, and its 95 % interval; means over the folds. "
+        "Quality against trials: the expected validation value of the best of so many trials, "
+        "drawn at random from those that were made, and its 95 % interval; means over the folds. "
         "Computed from the stored trials (Dodge et al. 2019); a failed one counts as the worst. "
-        "What the estimator proposed is not drawn at random, so early columns are a little too "
-        "good."
+        "Trials that the estimator proposed are better than random ones, so columns of few trials "
+        "are a little too good."
     )
     return Table("Quality against trials", caption, tuple(heads), tuple(lines))
 
@@ -287,8 +288,8 @@ def _tabulate_spaces(searches: Sequence[History]) -> Table:
             texts = (name, str(dimension), dimension.source)
             lines.append(TableLine(RowName(row), tuple(TableCell(text) for text in texts)))
     caption = (
-        "Where was searched, both ends included, and which paper or documentation does so. What "
-        "stands in the name of a row was not searched."
+        "The space of each search: the range of each hyperparameter, both ends included, and the "
+        "paper or documentation it comes from. Values in the name of a row were not searched."
     )
     return Table("Spaces", caption, heads, tuple(lines))
 

@@ -166,7 +166,7 @@ def test_the_report_says_who_is_new_and_how_each_row_answers(
     n_told = len(histories)
     assert "How are new users answered?" in report
     assert "2 rows cannot answer users they have not seen" in report
-    assert f"In fold 0 {n_told} ratings of 24 users are told and {len(test)} tested" in report
+    assert f"In fold 0, {n_told} ratings of 24 users are told and {len(test)} tested" in report
     assert "30% of the users are held out whole; 70% of each one's ratings are told" in report
     assert "These users are not really new" in report
     assert "| row | how | rmse | ndcg@10 | p50 | p99 |" in report

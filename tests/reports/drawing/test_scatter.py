@@ -66,7 +66,7 @@ def test_the_words_name_the_front_and_never_the_oracle(tmp_path: Path, whole: Re
     results = Results.read(write(tmp_path, normal() + oracle, **SIMULATED))
     assert all(point.name != "oracle" for point in scatter.find_points(results, "rmse"))
     assert scatter.describe_front(results, "rmse")[0].startswith(
-        "The Pareto front of other rows than the oracle in mean rmse"
+        "The Pareto front of rows (without the oracle) in mean rmse"
     )
 
 

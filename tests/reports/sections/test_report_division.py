@@ -42,8 +42,12 @@ ALL_REVERSED = {
 }
 
 
-def by_time(name: str, warm: float, cold: float, n_cold: int) -> Record:
-    """The cell of a row under the split by time; `n_cold` of its hundred users are cold."""
+def by_time(
+    name: str, warm: float, cold: float, n_cold: int, n_cold_ratings: int | None = None
+) -> Record:
+    """The cell of a row under the split by time; `n_cold` of its hundred users are cold, and as
+    large a share of its test ratings unless their number is given.
+    """
     planned = replace(cell(name, 0), split="time", n_folds=1)
     invented = ok(planned, 1.0, ranks_only=True)
     share = n_cold / N_LISTS
@@ -54,6 +58,8 @@ def by_time(name: str, warm: float, cold: float, n_cold: int) -> Record:
         "cold_ndcg@10": cold,
         "fallback_ndcg@10": (1 - share) * warm + share * COLD_REVERSED["popularity"][1],
     }
+    if n_cold_ratings is None:
+        n_cold_ratings = int(share * N_TEST)
     groups = [Slice(kind="users", group="cold", n_lists=n_cold)]
     for place, group in enumerate(GROUPS):
         n_lists = N_LISTS - n_cold if place == 0 else 0
@@ -65,13 +71,17 @@ def by_time(name: str, warm: float, cold: float, n_cold: int) -> Record:
         threshold=4.0,
         cold_users=n_cold,
         cold_items=7,
-        cold_ratings=int(share * N_TEST),
+        cold_ratings=n_cold_ratings,
     )
     return replace(invented, metrics=metrics, slices=groups, fold=facts)
 
 
 def two_splits(
-    directory: Path, time: dict[str, tuple[float, float]], *, n_cold: int = 75
+    directory: Path,
+    time: dict[str, tuple[float, float]],
+    *,
+    n_cold: int = 75,
+    n_cold_ratings: int | None = None,
 ) -> Results:
     records = []
     for name, value in UNDER_KFOLD.items():
@@ -79,7 +89,7 @@ def two_splits(
             record = ok(cell(name, fold, n_folds=2), 1.0, ranks_only=True)
             metrics = dict.fromkeys(record.metrics) | {"ndcg@10": value, "coverage": 1.0}
             records.append(replace(record, metrics=metrics))
-    records += [by_time(name, *means, n_cold) for name, means in time.items()]
+    records += [by_time(name, *means, n_cold, n_cold_ratings) for name, means in time.items()]
     return Results.read(write(directory, records, timed=True))
 
 
@@ -119,8 +129,13 @@ def test_few_cold_starts_are_no_reason_and_have_no_columns(tmp_path: Path) -> No
     assert "0% of the ratings that time tests are cold" in text
     assert text.endswith("so that cold starts are not the reason.")
     markdown = render_markdown(division(results) or [])
-    assert "So few hardly change a mean." in markdown
+    assert "no test rating is cold" in markdown
     assert "popular items for cold users" not in markdown
+
+    few = two_splits(tmp_path / "few", ALL_REVERSED, n_cold=0, n_cold_ratings=40)
+    markdown = render_markdown(division(few) or [])
+    assert "0.2% (40 of 20,000 test ratings) are cold" in markdown
+    assert "So few hardly change a mean." in markdown
 
 
 def test_warm_cold_and_fallback_have_columns_with_intervals(cold_reversed: Results) -> None:

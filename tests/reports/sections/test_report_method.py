@@ -13,6 +13,7 @@ from recbench.benchmarks.records.certificate import Certificate
 from recbench.benchmarks.records.describe import describe_algorithms
 from recbench.benchmarks.records.facts import FoldFacts
 from recbench.benchmarks.records.record import Record
+from recbench.reports import words
 from recbench.reports.answers import answer_checklist
 from recbench.reports.build import make_files
 from recbench.reports.results import Results
@@ -28,6 +29,18 @@ DRAWN = Certificate("not deterministic", 0.1, "2 fits", "threads race")
 def answers(directory: Path, records: list[Record], **data: Any) -> dict[str, tuple[str, str]]:
     results = Results.read(write(directory, records, **data))
     return {question: (answer, because) for question, answer, because in answer_checklist(results)}
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("run --out /home/ann/runs/mine --jobs 2", "run --out mine --jobs 2"),
+        ("run --out='/home/ann/my runs/mine 2'", "run --out='mine 2'"),
+        ("run --dataset table:/data/a.csv --out runs/mine", None),
+    ],
+)
+def test_the_command_of_a_run_names_no_folders_above_its_own(typed: str, shown: str | None) -> None:
+    assert words.shorten_out(typed) == (shown or typed)
 
 
 def test_a_run_without_fault_answers_yes_where_its_records_do(tmp_path: Path) -> None:
@@ -95,7 +108,7 @@ def test_each_fault_turns_its_own_answer(tmp_path: Path) -> None:
         waiting.append(replace(record, costs=record.costs | {"rank": rank}))
     answer, because = turned("waiting", waiting)["Was each cell timed alone?"]
     assert answer == "no"
-    assert "no processor worked for random (" in because
+    assert "a part of their time no processor worked for random (" in because
     assert turned("simulated", normal(), **SIMULATED)["Are the data real?"] == (
         "no",
         "the ratings are SIMULATED",

@@ -20,7 +20,9 @@ from recbench.benchmarks.records.facts import DataDescription, RunDescription
 from recbench.benchmarks.records.record import Run
 from recbench.benchmarks.tuning import RowSearch, TuningBudget, TuningDesign, write_histories
 from recbench.reports.answers import answer_checklist, list_cautions, summarise_run
+from recbench.reports.rendering import Commands
 from recbench.reports.results import Results
+from recbench.reports.sections.method import method
 from recbench.reports.sections.occasional.tuning import tuning
 from tests.reports.invented_runs import COLUMNS, DATA, cell, ok
 from tests.reports.pages import page
@@ -151,6 +153,12 @@ def test_rows_that_are_there_tuned_under_one_budget_are_on_equal_terms(tmp_path:
     assert not [text for text in summarise_run(results) if text.startswith("Not on equal terms")]
     assert results.rows[1].defaults == "tuned in this run, trials on each fold: 1"
 
+    (commands,) = [block for block in method(results) or [] if isinstance(block, Commands)]
+    assert [row for row, _ in commands.entries] == [
+        "ease and ease (tuned)",
+        "surprise-svd and surprise-svd (tuned)",
+    ]
+
     unequal = [searches[0], searches[1].model_copy(update={"budget": "2"})]
     write_histories(tmp_path, unequal)
     assert answer(Results.read(tmp_path))[0] == "no"
@@ -174,12 +182,12 @@ def test_a_search_that_chose_what_was_tuned_on_the_data_is_said_not_to_be_blind(
     assert [search.row for search in results.searches_not_blind] == ["ease"]
     assert "searches of ease chose such defaults" in answer(results)[1]
     shown = repr(tuning(results))
-    assert "Not blind: the searches of ease (1 fold) chose the row's own" in shown
+    assert "Not independent of the test part: the searches of ease (1 fold) chose" in shown
 
     searches[0] = searches[1].model_copy(update={"row": "ease"})
     write_histories(tmp_path, searches)
     results = Results.read(tmp_path)
-    assert not results.searches_not_blind and "Not blind" not in repr(tuning(results))
+    assert not results.searches_not_blind and "Not independent" not in repr(tuning(results))
 
 
 def test_the_same_rows_on_other_data_are_on_equal_terms(tmp_path: Path) -> None:

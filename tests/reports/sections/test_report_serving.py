@@ -60,7 +60,7 @@ def test_the_table_has_the_fastest_first_and_says_why_a_row_has_no_numbers(
     assert lines[4].endswith("| not steady |") and lines[5].endswith("| contended |")
     assert lines[6].endswith("keras-mf cannot be saved: too clever |")
     assert "away from the median of all: surprise-svd." in text
-    assert "the same 20 to 1,000 drawn users in 5 rounds" in text
+    assert "The same 20 to 1,000 drawn users are asked for one by one, in 5 rounds" in text
     assert "The load of the machine was 0.5 to 0.5." in text
 
 

@@ -124,11 +124,11 @@ def test_differences_are_those_of_the_means_and_their_intervals_those_of_users(
 
 def test_the_first_screen_counts_what_the_pairs_say(two: TwoRuns) -> None:
     claims = {claim.question: claim for claim in list_pair_claims(two)}
-    rmse = claims["RMSE: after against before"]
+    rmse = claims["RMSE: run after against run before"]
     assert rmse.answer == "1 better, 1 worse"
     assert rmse.remark == "Of 4 rows compared, 1 equal for every user, 1 not known."
     assert re.match(r"largest: surprise-svd −0\.0\d+ \[−0\.0\d+, −0\.0\d+\]", rmse.value)
-    assert claims["nDCG@10: after against before"].answer == "1 better, 0 worse"
+    assert claims["nDCG@10: run after against run before"].answer == "1 better, 0 worse"
     assert claims["Time of all phases"] == PairClaim(
         "Time of all phases",
         "1 faster, 0 slower",
@@ -152,7 +152,7 @@ def test_page_and_terminal_say_the_same(two: TwoRuns, tmp_path: Path) -> None:
     assert markdown.startswith("# movielens-100k: before beside after")
     for claim in list_pair_claims(two):
         assert f"- {claim.question}: **{claim.answer}**" in plain and claim.remark in plain
-    assert write_pair_answers(two)[0].startswith("nDCG@10: after against before: 1 better")
+    assert write_pair_answers(two)[0].startswith("nDCG@10: run after against run before: 1 better")
 
     rows = {row[0]: row[1:] for row in table_below(markdown, "RMSE, lower is better: first")[1:]}
     svd = by_row(two.compare("same row", "rmse"))["surprise-svd"]
@@ -182,9 +182,9 @@ def test_a_default_row_is_compared_with_itself_tuned_in_the_other_run(
     assert (pair.first.name, pair.second.name) == ("item-mean", "item-mean (tuned)")
     assert "item-mean" not in [pair.name for pair in both.pairs["same row"]]
     claims = {claim.question: claim for claim in list_pair_claims(both)}
-    claim = claims["RMSE: tuned against default"]
+    claim = claims["RMSE: tuned rows against their defaults"]
     assert claim.answer == "1 better, 0 worse" and "largest: item-mean −0.01" in claim.value
-    assert claims["RMSE: tuned against before"].answer == "nothing changed"
+    assert claims["RMSE: run tuned against run before"].answer == "nothing changed"
     assert both.unmatched == {"before": [], "tuned": []}
 
 
