@@ -13,13 +13,14 @@ import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from recbench.datasets.foundation.legible import open_console
 from recbench.datasets.foundation.spec import UsageError
 
 if TYPE_CHECKING:
     import typer
+    import typer.core
     from rich.console import Console
 
 # Exit codes; 1 is left to those who answer a question with no, as the gate does.
@@ -80,6 +81,7 @@ def build_application(
     with a traceback.
     """
     import typer
+    import typer.core
 
     known_errors: dict[type[Exception], tuple[str, int]] = {UsageError: ("error", USAGE)}
     known_errors.update(foreseen or {})
@@ -89,7 +91,7 @@ def build_application(
         # A function may end in "_" so as not to hide a built-in: `list_` is the command "list".
         name = main.__name__.strip("_").replace("_", "-")
         _name_values(main)
-        add_command = app.command(name)
+        add_command = app.command(name, cls=_make_command_class())
         add_command(_guard_main(main, known_errors, interrupted))
     return app
 
@@ -109,6 +111,24 @@ def _name_values(main: Main) -> None:
         for info in metadata:
             if isinstance(info, typer.models.OptionInfo) and info.metavar is None:
                 info.metavar = word
+
+
+def _make_command_class() -> "type[typer.core.TyperCommand]":
+    """Commands whose `--help` shows arguments by their names alone, without `<list[Path]>`."""
+    import typer.core
+
+    class Command(typer.core.TyperCommand):
+        def __init__(self, *positional: Any, **named: Any) -> None:
+            super().__init__(*positional, **named)
+            for parameter in self.params:
+                if isinstance(parameter, typer.core.TyperArgument):
+                    vars(parameter)["display_type_rich"] = _show_no_type
+
+    return Command
+
+
+def _show_no_type(ctx: object) -> None:
+    """In place of the type of an argument in the words of Python."""
 
 
 def _word_of_type(annotation: object) -> str | None:
@@ -150,6 +170,7 @@ def _guard_main(main: Main, foreseen: Foreseen, interrupted: str) -> Callable[..
     or too little memory; BROKEN, with a traceback, for any other error.
     """
     import typer
+    import typer.core
 
     errors = open_console(stderr=True, soft_wrap=True)
 

@@ -2,6 +2,7 @@
 traceback.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from typer.testing import CliRunner, Result
 from recbench.adapters import available
 from recbench.benchmarks import doctor
 from recbench.benchmarks import list as listing
+from recbench.benchmarks.compare import compare
 from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.execution.fork_pool import HarnessError
+from recbench.benchmarks.merge import merge
 from recbench.benchmarks.records.record import Record, Run
 from recbench.benchmarks.run import run
 from recbench.datasets import UsageError
@@ -188,6 +191,12 @@ def test_help_says_kinds_of_values_in_words_and_shows_examples() -> None:
     result = CliRunner().invoke(application(run), ["--help"])
     assert "--algorithm TEXT" in result.output and "<" not in result.output.replace("<=", "")
     assert "--dataset movielens-100k --suite quick\n" in result.output
+
+
+@pytest.mark.parametrize("command", [merge, compare])
+def test_help_names_arguments_without_their_types(command: Callable[..., int]) -> None:
+    result = CliRunner().invoke(application(command), ["--help"])
+    assert result.exit_code == 0 and "<" not in result.output
 
 
 @pytest.mark.slow
