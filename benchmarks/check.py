@@ -29,7 +29,13 @@ from recbench.adapters.conformance import (
 from recbench.benchmarks.console import FAILED, FINE, import_plugin, print_lines, serve
 from recbench.benchmarks.models import Recipe, probe_scores, save_model, train_model
 from recbench.command import command_to_type
-from recbench.datasets.foundation import UsageError, make_legible, open_console, pick_name
+from recbench.datasets.foundation import (
+    UsageError,
+    format_seconds,
+    make_legible,
+    open_console,
+    pick_name,
+)
 from recbench.datasets.ratings import Dataset, Provenance
 
 # What a process does that has fitted nothing: it loads the model, and says what it answers
@@ -64,14 +70,15 @@ def check(
     seconds = perf_counter() - begun
     if n_broken:
         broken = "1 law is broken" if n_broken == 1 else f"{n_broken} laws are broken"
-        print_lines(console, [f"{broken} ({seconds:.0f} s)"])
+        print_lines(console, [f"{broken} ({format_seconds(seconds)} s)"])
         return FAILED
     run = command_to_type("run")
     print_lines(
         console,
         [
-            f"All laws are kept ({seconds:.0f} s). To compare it: {run} --dataset movielens-100k "
-            f"--plugin {module} --algorithm {chosen[0]} --algorithm item-mean"
+            f"All laws are kept ({format_seconds(seconds)} s). To compare it: {run} "
+            f"--dataset movielens-100k --plugin {module} --algorithm {chosen[0]} "
+            "--algorithm item-mean"
         ],
     )
     return FINE

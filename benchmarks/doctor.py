@@ -29,7 +29,7 @@ from recbench.benchmarks.execution import (
 )
 from recbench.benchmarks.metrics import Evaluation
 from recbench.benchmarks.records import Environment
-from recbench.datasets.foundation import open_console
+from recbench.datasets.foundation import format_seconds, open_console
 from recbench.datasets.storage import cache_directory, data_directory
 
 N_NAMED = 5  # files of Netflix in the data directory
@@ -48,8 +48,8 @@ def examine(
     if compiles:
         begun = perf_counter()
         n_compiled = compile_loops()
-        seconds = perf_counter() - begun
-        _print_facts(console, {"compiled": f"{n_compiled} algorithms, in {seconds:.1f} s"})
+        seconds = format_seconds(perf_counter() - begun)
+        _print_facts(console, {"compiled": f"{n_compiled} algorithms, in {seconds} s"})
         return FINE
 
     _print_facts(console, _describe_directories())
@@ -58,7 +58,8 @@ def examine(
     begun = perf_counter()
     with open_executor(threads=1) as executor:
         executor.wait_until_ready()
-    _print_facts(console, {"fork server": f"ready after {perf_counter() - begun:.1f} s"})
+    seconds = format_seconds(perf_counter() - begun)
+    _print_facts(console, {"fork server": f"ready after {seconds} s"})
 
     problems = _find_broken_libraries()
     for module, problem in problems.items():

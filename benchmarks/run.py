@@ -42,7 +42,7 @@ from recbench.benchmarks.models import find_best, group_rows
 from recbench.benchmarks.planning import USUAL_SUITE, Request, RunPlan, check_request
 from recbench.benchmarks.records import Cell, Record, Run
 from recbench.command import command_to_type
-from recbench.datasets.foundation import UsageError, open_console
+from recbench.datasets.foundation import UsageError, format_seconds, open_console
 
 SECONDS_OF_IMPORTS = 30.0  # that a command takes at most before it does anything
 SHOWN_METRICS = ("rmse", "ndcg@10")  # in the live table, when the report shows them too
@@ -405,7 +405,7 @@ def _print_summary(console: Console, records: Sequence[Record], seconds: float) 
         statuses = statuses_by_row.setdefault(record.cell.row, Counter())
         statuses[record.status] += 1
 
-    lines = [f"{n_ok} of {len(records)} cells ok after {seconds:.0f} s"]
+    lines = [f"{n_ok} of {len(records)} cells ok after {format_seconds(seconds)} s"]
     for row, statuses in statuses_by_row.items():
         counts = ", ".join(f"{count} {status}" for status, count in statuses.items())
         lines.append(f"  {row}: {counts}; the reasons are in results.csv and in the report")

@@ -144,8 +144,8 @@ def _summarise(model: Model, out: Path) -> list[str]:
                 command = f"{command_to_type('train')} {shlex.quote(measured.run)}"
                 lines.append(f"  to train that: {command} --row {shlex.quote(measured.cheapest)}")
     lines.append(
-        f"  {described.megabytes:.1f} MB on disk, {described.load_seconds:.2f} s to load; read "
-        "again it gives the same scores to the last bit"
+        f"  {described.megabytes:.1f} MB on disk, {format_seconds(described.load_seconds)} s to "
+        "load; read again it gives the same scores to the last bit"
     )
     user = shlex.quote(str(model.user_ids[0]))
     place = shlex.quote(str(out))

@@ -66,7 +66,8 @@ def _describe_whole(rows: Sequence[RowCosts], other_seconds: float) -> str:
     known = [row.seconds for row in rows if row.seconds is not None]
     whole = add_likely([*known, Likely(other_seconds, 1.5)])
     value, between = _describe(whole)
-    line = f"the whole: about {value} s ({between}), {other_seconds:.0f} s of it start and report"
+    other = format_seconds(other_seconds)
+    line = f"the whole: about {value} s ({between}), {other} s of it start and report"
     n_unknown = len(rows) - len(known)
     if n_unknown:
         line += f"; nothing is known of {n_unknown} rows"

@@ -96,7 +96,7 @@ def describe_latency(cost: ServingCost) -> list[str]:
         f"top {cost.items} of one user, warm: p50 {format_seconds(cost.p50_seconds)} s, "
         f"p99 {format_seconds(cost.p99_seconds)} s ({cost.users:,} users, {N_ROUNDS} rounds)",
         f"in bulk: {cost.users_per_second:,.0f} users a second",
-        f"loaded in {cost.load_seconds:.2f} s when it was written; "
+        f"loaded in {format_seconds(cost.load_seconds)} s when it was written; "
         f"{cost.megabytes:.1f} MB on disk; load of the machine {load}",
     ]
     if not cost.is_steady:
