@@ -381,6 +381,7 @@ def train(
         seed=seed,
         threads=threads,
         plugins=plugins or (() if algorithm is None else _modules_to_import([_spec_of(algorithm)])),
+        out=None if out is None else Path(out),
     )
     spec = measured.dataset if measured else _specs.get(dataset, dataset.name)
     model = train_model(dataset, settle_recipe(order, dataset, on_trial), spec)
@@ -511,7 +512,7 @@ def preview_plan(plan: RunPlan, settings: Settings) -> Preview:
     data = datasets.load(plan.request.dataset, real_only=settings.real_only)
     cells, _ = _settle_cells(plan, data, settings.run)
     states = _states_of(cells, plan, settings.run, evaluation_source())
-    estimator = _make_estimator(data, settings)
+    estimator = _make_estimator(data, settings, plan)
     waiting = [cell for cell in cells if states[cell.name] in TO_MEASURE]
     other_seconds = estimator.start_seconds
     if settings.is_reported:
@@ -524,13 +525,13 @@ def preview_plan(plan: RunPlan, settings: Settings) -> Preview:
     )
 
 
-def _make_estimator(data: Dataset, settings: Settings) -> Estimator:
+def _make_estimator(data: Dataset, settings: Settings, plan: RunPlan) -> Estimator:
     """What tells how long cells on `data` will take here, corrected by the records of the run."""
     from threadpoolctl import threadpool_limits
 
     # As in cells: many threads that wait for each other tell of other programs, not of the machine
     with threadpool_limits(1):
-        estimator = Estimator.for_machine(data, kernel_seconds(KERNEL_TRIES))
+        estimator = Estimator.for_machine(data, kernel_seconds(KERNEL_TRIES), plan.is_served)
     estimator.learn(settings.run.every_record())
     return estimator
 
@@ -601,7 +602,7 @@ def measure_plan(
         run.write_plan(cells, about)
         write_profile(run.directory / "profile.json", data)
         custody = stack.enter_context(Custody(run))
-        estimator = _make_estimator(data, settings)
+        estimator = _make_estimator(data, settings, plan)
         measuring = _Measurement(
             executor, plan, settings, data, about, listener, custody, estimator, searches
         )
@@ -867,7 +868,7 @@ class _Measurement:
         """The job with what its cell will take, where somebody asks for it."""
         if job.limits.budget_seconds is None:
             return replace(job, is_timed=is_timed)
-        costs = self.estimator.estimate(job.cell)
+        costs = self.estimator.estimate_whole(job.cell)
         seconds = None if costs is None else costs.seconds.value
         return replace(job, is_timed=is_timed, expected_seconds=seconds)
 

@@ -1,7 +1,7 @@
 """Records as a table: rows in families, means with their spread, and what has no mean."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from recbench.benchmarks.certainty import (
     UserShares,
     bootstrap_users,
     explain_too_few_users,
+    level_ties,
     read_user_shares,
 )
 from recbench.benchmarks.metrics import STANDARD, Metric, find_metric, parse_column
@@ -461,6 +462,15 @@ class Results:
         """Whether the users of the test part are in no training part of the main split."""
         return asks_new_users(self.records[0].cell.split)
 
+    @cached_property
+    def knew_new_users(self) -> list[Row]:
+        """The rows whose defaults were chosen on these data, with the users who are held out here
+        among all others; none where no user is.
+        """
+        if not self.asks_new_users:
+            return []
+        return [row for row in self.compared if row.was_tuned_on(self.about.data.name)]
+
     @property
     def has_one_fold(self) -> bool:
         """Whether every mean is that of a single fold."""
@@ -512,14 +522,16 @@ class Results:
         """
         if self.hidden_by(column):
             return []
-        metric = find_metric(column)
-        losses = {}
-        for row in self.contestants:
-            mean = row.mean(column)
-            if mean is not None:
-                losses[row.name] = metric.loss(mean)
+        losses = self.losses(column)
         lowest = min(losses.values(), default=None)
         return [row for row in self.contestants if losses.get(row.name, np.inf) == lowest]
+
+    def losses(self, column: str) -> dict[str, float]:
+        """The mean of each contestant that has one as something that is better the lower it is.
+
+        Rows that are equal but for rounding have the same: whoever ranks rows ranks these.
+        """
+        return levelled_losses(self.contestants, column)
 
     @cached_property
     def _samples(self) -> dict[str, dict[str, UserShares]]:
@@ -642,8 +654,20 @@ class Results:
             return []
 
         tied = [row for row in certainty.tied if row not in best]
-        metric = find_metric(column)
-        return sorted(tied, key=lambda row: metric.loss(row.mean(column) or 0.0))
+        losses = self.losses(column)
+        return sorted(tied, key=lambda row: losses[row.name])
+
+
+def levelled_losses(rows: Iterable[Row], column: str) -> dict[str, float]:
+    """What `Results.losses` says, of any rows."""
+    means = {}
+    for row in rows:
+        mean = row.mean(column)
+        if mean is not None:
+            means[row.name] = mean
+    loss = find_metric(column).loss
+    losses = level_ties([loss(mean) for mean in means.values()])
+    return dict(zip(means, losses.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -666,7 +690,7 @@ class Certainty:
     @property
     def order(self) -> list[int]:
         """The places of the rows in `rows`, best first."""
-        losses = self.bootstrap.metric.loss(self.bootstrap.values)
+        losses = self.bootstrap.losses_of_values
         return [int(place) for place in np.argsort(losses, kind="stable")]
 
     def difference(self, row: Row, other: Row) -> tuple[float, float, float] | None:

@@ -308,7 +308,8 @@ def explain_split(spec: str) -> str:
     """What a split of new users holds out and tells, in words; empty for every other split.
 
     >>> explain_split("new-users[given=0.8,share=0.25]")
-    "25% of the users are held out whole; 80% of each one's ratings are told, the rest are tested"
+    "25% of the users are held out whole; 80% of each one's ratings are told, drawn at random like \
+the users, the rest are tested"
     """
     name, given = parse_spec(spec)
     if not asks_new_users(spec):
@@ -320,19 +321,20 @@ def explain_split(spec: str) -> str:
         case "new-users":
             return (
                 f"{100 * float(values['share']):g}% of the users are held out whole; "
-                f"{100 * float(values['given']):g}% of each one's ratings are told, the rest are "
-                "tested"
+                f"{100 * float(values['given']):g}% of each one's ratings are told, drawn at "
+                "random like the users, the rest are tested"
             )
         case "new-users-by-time":
             return (
                 f"users whose first rating comes at the moment {values['at']} or later are held "
-                f"out whole; the first {values['given']} ratings of each are told, the rest are "
-                "tested"
+                f"out whole; the first {values['given']} ratings of each in time are told, the "
+                "rest are tested"
             )
         case "liang-2018":
             return (
                 f"{int(values['users']):,} users with five likes or more are held out whole; four "
-                "fifths of each one's likes are told, the rest are tested"
+                "fifths of each one's likes are told, drawn at random like the users, the rest are "
+                "tested"
             )
     return "users are held out whole; some of their ratings are told, the rest are tested"
 

@@ -1,6 +1,6 @@
 """How sure the numbers are: users' shares in a metric, the paired bootstrap over users, intervals,
-corrections, drifts in a sequence of runs; and the blind spots, what the data of a run cannot tell
-at all.
+corrections, ties, drifts in a sequence of runs; and the blind spots, what the data of a run cannot
+tell at all.
 
 The gate and reports come in, for an `Estimate` of a value or a difference, and for which rows are
 not significantly different; a run, its plan and verification for blind spots; verification and the
@@ -23,6 +23,7 @@ from recbench.benchmarks.certainty.drift import (
     find_drifts,
 )
 from recbench.benchmarks.certainty.estimate import LEVEL, Estimate
+from recbench.benchmarks.certainty.ties import level_ties
 from recbench.benchmarks.certainty.user_shares import SHARE_ARRAYS, UserShares, read_user_shares
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "explain_too_few_users",
     "find_blind_spots",
     "find_drifts",
+    "level_ties",
     "longest_alike_groups",
     "name_moment",
     "read_user_shares",

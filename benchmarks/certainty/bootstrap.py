@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
 from recbench.benchmarks.certainty.estimate import LEVEL, Estimate
+from recbench.benchmarks.certainty.ties import level_ties
 from recbench.benchmarks.certainty.user_shares import UserShares
 from recbench.benchmarks.metrics import Doubles, Metric
 
@@ -45,14 +46,18 @@ class Bootstrap:
 
     @cached_property
     def losses(self) -> Doubles:
-        """`drawn` as what is better the lower it is."""
-        return self.metric.loss(self.drawn)
+        """`drawn` as what is better the lower it is, rows that are equal but for rounding alike."""
+        return level_ties(self.metric.loss(self.drawn))
+
+    @cached_property
+    def losses_of_values(self) -> Doubles:
+        """`values` as what is better the lower it is, likewise."""
+        return level_ties(self.metric.loss(self.values))
 
     @cached_property
     def best_row(self) -> int:
-        """The number of the row with the best value."""
-        losses = [self.metric.loss(value) for value in self.values]
-        return int(np.argmin(losses))
+        """The number of the row with the best value, the first of equal ones."""
+        return int(np.argmin(self.losses_of_values))
 
     def estimate(self, row: int) -> Estimate:
         """The value of a row."""
@@ -104,7 +109,7 @@ class Bootstrap:
 
     def rows_worse_than(self, other: int) -> list[int]:
         """The rows significantly worse than `other`, all pairs tested, at `LEVEL`."""
-        losses = self.metric.loss(self.values)
+        losses = self.losses_of_values
         is_worse = losses > losses[other]
         is_significant = self.pairwise_p_values[other] < LEVEL
         return [int(row) for row in np.flatnonzero(is_worse & is_significant)]

@@ -1,5 +1,6 @@
 """Which row of a run to train: by name, or the best one by a metric, and what it was worth."""
 
+import shlex
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from recbench.benchmarks.certainty import (
     Bootstrap,
     bootstrap_users,
     explain_too_few_users,
+    level_ties,
     read_user_shares,
 )
 from recbench.benchmarks.metrics import find_metric
@@ -51,29 +53,50 @@ class MeasuredRun:
         """The records of a row; UsageError, with the nearest name, if there is none."""
         return self.rows[pick_name("row", row, self.rows)]
 
-    def choose(self, column: str) -> "Choice":
+    def choose(self, column: str, options: Sequence[str] = ()) -> "Choice":
         """The best row by a metric of the report, and those not significantly different from it.
 
-        UsageError for a metric that the run has not, and if its data or rows name no best one.
+        UsageError for a metric that the run has not, and if its data or rows name no best one. It
+        says which command trains a row all the same; `options` are what else was typed.
         """
         column = pick_name("--best", column, self.about.metrics)
-        names = [row for row, records in self.rows.items() if can_be_trained(records)]
+        best = find_best(self.rows, column)
         for spot in self.about.blind_spots:
             if column in spot.hides:
                 raise UsageError(
-                    f"--best {column}: these data name no best row ({spot.kind}); choose one with "
-                    f"--row, of {', '.join(names)}"
+                    f"--best {column}: these data name no best row ({spot.kind})"
+                    f"{self._advise_row(best, options)}"
                 )
-        best = find_best(self.rows, column)
         if best is None:
             raise UsageError(
-                f"--best {column}: no row of {self.run.directory} has a value in all its folds"
+                f"--best {column}: no row of {self.run.directory} that can be trained has a value "
+                f"in all its folds{self._advise_row(None, options)}"
             )
         tied = self._list_tied(best, column)
         seconds = {row: mean_seconds(self.rows[row]) for row in (best, *tied)}
         known = {row: time for row, time in seconds.items() if time is not None}
         cheapest = min(known, key=lambda row: known[row], default=best)
         return Choice(best, column, tied, cheapest)
+
+    def _advise_row(self, row: str | None, options: Sequence[str]) -> str:
+        """What to type to train a row that is named: this one, or the first that has no failure;
+        and which others there are. Empty if no row can be trained.
+        """
+        names = [
+            name
+            for name, records in self.rows.items()
+            if can_be_trained(records) and all(record.status == "ok" for record in records)
+        ]
+        if not names:
+            return ""
+        named = names[0] if row is None else row
+        directory = str(self.run.directory)
+        command = shlex.join([directory, "--row", named, *options])
+        advice = f"; to train one all the same: {command_to_type('train')} {command}"
+        others = [name for name in names if name != named]
+        if others:
+            advice += f" (or another row: {', '.join(map(shlex.quote, others))})"
+        return advice
 
     def _list_tied(self, best: str, column: str) -> list[str]:
         """The rows not significantly different from the best, without it; none if nobody knows."""
@@ -159,7 +182,10 @@ def find_best(rows: dict[str, list[Record]], column: str) -> str | None:
         mean = mean_of(records, column)
         if mean is not None and can_be_trained(records):
             losses[row] = metric.loss(mean)
-    return min(losses, key=lambda row: losses[row], default=None)
+    if not losses:
+        return None
+    levelled = level_ties(list(losses.values()))
+    return list(losses)[int(levelled.argmin())]
 
 
 def mean_of(records: Sequence[Record], column: str) -> float | None:

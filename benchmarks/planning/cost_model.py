@@ -21,6 +21,14 @@ SECONDS_WIDENED = 1.5
 MEMORY_WIDENED = 3.0  # small peaks are mostly what a process has before it has any data
 FITS = 3  # of a short fit, see `execution.subject`
 FITTED_AGAIN_BELOW_SECONDS = 0.5
+# What `--latency` asks of a row, see `models.latency` and `models.serving`
+SERVED_USERS = 1000
+SERVED_ROUNDS = 5
+MOST_SECONDS_OF_ROUND = 10.0
+SERVED_IN_BULK = 4096
+MOST_SECONDS_IN_BULK = 10.0
+USUAL_CALL_SECONDS = 0.0002
+SERVING_FACTOR = 2.0  # of error: what one call takes depends on more than was calibrated
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,8 @@ class AlgorithmCosts(_Written):
     """
 
     warm_up_seconds: float
+    # Of one user's list from a loaded model, beyond the user's share of `rank`
+    call_seconds: float = USUAL_CALL_SECONDS
     fit: list[Term]
     rank: list[Term]
     rate: list[Term]
@@ -121,9 +131,12 @@ class AlgorithmCosts(_Written):
 
 
 class BenchCosts(_Written):
-    """Seconds that the bench itself takes: in each cell, before the first one, and for a report."""
+    """Seconds that the bench itself takes: in each cell, to serve one, before the first one, and
+    for a report.
+    """
 
     cell: list[Term]
+    serving_seconds: float  # to save, load and check what `--latency` asks
     start_seconds: float
     report: list[Term]  # by rows and users
 
@@ -168,6 +181,31 @@ class CostModel(_Written):
             seconds=Likely(seconds, costs.seconds_factor * SECONDS_WIDENED**decades),
             peak_mb=Likely(peak_mb, costs.memory_factor * MEMORY_WIDENED**decades),
         )
+
+    def estimate_serving(
+        self, algorithm: str, hyperparameters: Mapping[str, Any], size: Size, speed: float = 1.0
+    ) -> Likely | None:
+        """The seconds that `--latency` adds to a cell: its row as a model is asked for one user at
+        a time, and for many.
+
+        None for an algorithm that was not calibrated.
+        """
+        costs = self.algorithms.get(algorithm)
+        if costs is None or not size.users:
+            return None
+        quantities = _numbers_among(hyperparameters) | size.quantities
+        in_bulk = add_terms(costs.rank, quantities) / max(1.0, quantities["asked"]) / speed
+        alone = in_bulk + costs.call_seconds / speed
+
+        round_seconds = min(SERVED_USERS * alone, MOST_SECONDS_OF_ROUND)
+        bulk_seconds = SERVED_ROUNDS * min(SERVED_IN_BULK, size.users) * in_bulk
+        seconds = (
+            self.bench.serving_seconds / speed
+            + SERVED_ROUNDS * round_seconds
+            + min(bulk_seconds, MOST_SECONDS_IN_BULK)
+        )
+        decades = self._decades_beyond_calibration(size)
+        return Likely(seconds, SERVING_FACTOR * SECONDS_WIDENED**decades)
 
     def estimate_report(self, n_rows: int, users: int, speed: float = 1.0) -> float:
         """Seconds of a report with so many rows on data with so many users."""

@@ -4,7 +4,7 @@ From the cost model, corrected by how fast the machine is now, and by the record
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,15 +50,18 @@ class Estimator:
     data: Dataset
     speed: float  # of this machine, where that of the calibration is 1
     model: CostModel = field(default_factory=read_cost_model)
+    is_served: Callable[[Cell], bool] = lambda cell: False  # and asked as a model, see `--latency`
     _sizes: dict[DivisionId, Size] = field(default_factory=dict)
     _measured: dict[tuple[str, str, int], list[Record]] = field(default_factory=dict)  # other folds
     _ratios: dict[str, list[float]] = field(default_factory=dict)  # measured / estimated
 
     @staticmethod
-    def for_machine(data: Dataset, kernel_seconds: float) -> "Estimator":
+    def for_machine(
+        data: Dataset, kernel_seconds: float, is_served: Callable[[Cell], bool] = lambda cell: False
+    ) -> "Estimator":
         """For a machine that does the fixed piece of work in so many seconds."""
         model = read_cost_model()
-        return Estimator(data, model.origin.kernel_seconds / kernel_seconds, model)
+        return Estimator(data, model.origin.kernel_seconds / kernel_seconds, model, is_served)
 
     def learn(self, records: Iterable[Record]) -> None:
         """Correct what is estimated from now on by what cells have taken.
@@ -81,8 +84,22 @@ class Estimator:
                 ratio = record.whole.seconds / expected.seconds.value
                 self._ratios.setdefault(cell.algorithm, []).append(ratio)
 
+    def estimate_whole(self, cell: Cell) -> Costs | None:
+        """What `cell` will take with what comes after its record, its latency if that is asked for.
+
+        None if nothing is known of its algorithm. No limit on a cell counts the latter.
+        """
+        costs = self.estimate(cell)
+        if costs is None or not self.is_served(cell):
+            return costs
+        size = self._measure_size(cell)
+        serving = self.model.estimate_serving(cell.algorithm, cell.parameters, size, self.speed)
+        if serving is None:
+            return costs
+        return Costs(add_likely([costs.seconds, serving], share_error=True), costs.peak_mb)
+
     def estimate(self, cell: Cell) -> Costs | None:
-        """What `cell` will take; None if nothing is known of its algorithm."""
+        """What `cell` will take until its record; None if nothing is known of its algorithm."""
         measured = self._measured.get(_place_of(cell))
         if measured and not cell.inner:
             return _average_costs(measured)
@@ -178,7 +195,7 @@ def _estimate_row(
     refusal = next((words for words in refusals if words is not None), None)
     declined = _explain_skip(estimator.data, cells[0], memory_mb)
 
-    known = [costs for costs in map(estimator.estimate, cells) if costs is not None]
+    known = [costs for costs in map(estimator.estimate_whole, cells) if costs is not None]
     if not known:
         return RowCosts(row, len(cells), None, None, refusal, declined)
     return RowCosts(

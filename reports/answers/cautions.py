@@ -131,6 +131,8 @@ def _describe_tuning(results: Results) -> Caution:
             f"The defaults of {words.count(len(defaults.tuned), 'row')} were tuned on "
             f"{results.about.data.name}."
         )
+    if results.knew_new_users:
+        sentences.append("The users held out here were among these data.")
     if not sentences:
         other = "other " if results.external else ""
         sentences.append(f"No {other}row is tuned on these data.")

@@ -194,6 +194,9 @@ def _hides_test_part(results: Results) -> ChecklistAnswer:
         evidence += ", in a process that holds no test rating"
     if results.asks_new_users:
         evidence += "; of new users it is told the histories, with the questions"
+        if results.knew_new_users:
+            names = _list_names(results.knew_new_users)
+            evidence += f"; but the defaults of {names} were chosen on data with these users"
     if results.external:
         names = _list_names(results.external)
         evidence = f"what {names} were given is not known here; of all others {evidence}"
@@ -276,7 +279,8 @@ def _timed_alone(results: Results) -> ChecklistAnswer:
 
     doubts = _list_doubts_of_times(results)
     if doubts:
-        return ChecklistAnswer(False, "; ".join(doubts))
+        evidence = f"no other cell ran at the same time, but {'; '.join(doubts)}"
+        return ChecklistAnswer(False, evidence)
 
     ran = [record for record in results.records if record.status == "ok"]
     external = ""
@@ -385,10 +389,34 @@ def _repeats_numbers(results: Results) -> ChecklistAnswer:
         return ChecklistAnswer(False, evidence)
     if unchecked:
         return ChecklistAnswer(False, f"not checked for {words.listed(unchecked)}")
-    evidence = "no row gave other scores in a second fit with the same seed"
+    evidence = _describe_second_fits(results)
     if results.external:
         evidence += f"; {_list_names(results.external)} were not fitted here"
     return ChecklistAnswer(True, evidence)
+
+
+def _describe_second_fits(results: Results) -> str:
+    """What was compared to say that rows repeat their numbers, and what was not tried."""
+    rows_by_check: dict[str, list[str]] = {}
+    only_near: list[str] = []
+    for row in results.rows:
+        certificates = [record.determinism for record in row.records if record.determinism]
+        if certificates:
+            checks = dict.fromkeys(certificate.checked_on for certificate in certificates)
+            rows_by_check.setdefault("; ".join(checks), []).append(row.name)
+        if any(certificate.largest_difference for certificate in certificates):
+            only_near.append(row.name)
+    if not rows_by_check:
+        return "no row was fitted"
+
+    counted = sorted(rows_by_check.items(), key=lambda entry: -len(entry[1]))
+    texts = [f"{words.count(len(names), 'row')} in {check}" for check, names in counted]
+    evidence = (
+        f"fits with the same seed gave the same scores on the machine below: {', '.join(texts)}"
+    )
+    if only_near:
+        evidence += f", {words.listed(only_near)} but for rounding"
+    return f"{evidence}; other machines, versions and numbers of threads were not tried"
 
 
 QUESTIONS: dict[str, Callable[[Results], ChecklistAnswer]] = {
@@ -405,5 +433,5 @@ QUESTIONS: dict[str, Callable[[Results], ChecklistAnswer]] = {
     "Do filters keep most of the data?": _keeps_most_data,
     "Are the data real?": _has_real_data,
     "Was each cell timed alone?": _timed_alone,
-    "Does the same seed give the same numbers?": _repeats_numbers,
+    "Does a second fit with the same seed give the same numbers?": _repeats_numbers,
 }

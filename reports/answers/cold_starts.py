@@ -6,10 +6,11 @@ from functools import cached_property
 
 from scipy.stats import kendalltau
 
-from recbench.benchmarks.metrics import Population, column_of, find_metric
+from recbench.benchmarks.certainty import level_ties
+from recbench.benchmarks.metrics import Doubles, Population, column_of, find_metric
 from recbench.benchmarks.records import Record
 from recbench.datasets.foundation import Bounds
-from recbench.reports.results import Certainty, Results, Row
+from recbench.reports.results import Certainty, Results, Row, levelled_losses
 
 POPULATIONS: tuple[Population, ...] = ("warm", "cold", "fallback")
 
@@ -173,20 +174,21 @@ class OrderComparison:
     rows: Sequence[TwoMeans]
 
     @cached_property
-    def _main_losses(self) -> list[float]:
+    def _main_losses(self) -> Doubles:
         loss = find_metric(self.column).loss
-        return [loss(row.main_mean) for row in self.rows]
+        return level_ties([loss(row.main_mean) for row in self.rows])
 
     @cached_property
-    def _other_losses(self) -> list[float]:
+    def _other_losses(self) -> Doubles:
         loss = find_metric(self.column).loss
-        return [loss(row.other_mean) for row in self.rows]
+        return level_ties([loss(row.other_mean) for row in self.rows])
 
     @cached_property
-    def _warm_losses(self) -> list[float]:
+    def _warm_losses(self) -> Doubles:
         """Of all rows, or none."""
         loss = find_metric(self.column).loss
-        return [loss(row.warm_mean) for row in self.rows if row.warm_mean is not None]
+        losses = [loss(row.warm_mean) for row in self.rows if row.warm_mean is not None]
+        return level_ties(losses)
 
     def rank_in_main(self, row: TwoMeans) -> int:
         """Its place in the order of the main split, from 1."""
@@ -250,17 +252,17 @@ def compare_orders(main: Division, other: Division, column: str) -> OrderCompari
 
     if any(row.warm_mean is None for row in rows):
         warm_column = None
-    loss = find_metric(column).loss
-    rows.sort(key=lambda row: loss(row.main_mean))
+    losses = levelled_losses([row.main for row in rows], column)
+    rows.sort(key=lambda row: losses[row.name])
     return OrderComparison(column, warm_column, main, other, rows)
 
 
-def _rank_among(losses: Sequence[float], place: int) -> int:
+def _rank_among(losses: Doubles, place: int) -> int:
     """The rank from 1 of the loss at `place`; equal losses share the better rank."""
-    return 1 + sum(loss < losses[place] for loss in losses)
+    return 1 + int((losses < losses[place]).sum())
 
 
-def _kendalls_tau(losses: Sequence[float], others: Sequence[float]) -> float | None:
+def _kendalls_tau(losses: Doubles, others: Doubles) -> float | None:
     """Kendall's tau-b of two orders; None with fewer than two rows, or if one has all equal."""
     if len(losses) != len(others) or len(set(losses)) < 2 or len(set(others)) < 2:
         return None

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import PHASES
 from recbench.datasets.foundation import Bounds
 from recbench.reports import words
@@ -13,7 +12,7 @@ MOST_ROWS = 10
 
 @dataclass(frozen=True)
 class RankedRow:
-    """A row with its mean of a metric; equal means share a `rank`.
+    """A row with its mean of a metric; means that are equal but for rounding share a `rank`.
 
     `seconds` are those of all phases of a fold, None if they were not measured.
     """
@@ -50,22 +49,22 @@ class BestRows:
 
 def rank_rows(results: Results, column: str, most: int = MOST_ROWS) -> BestRows:
     """The contestants with a mean of `column`, at most so many; equal ones in their order."""
-    metric = find_metric(column)
+    loss_by_row = results.losses(column)
     known = []
     for row in results.contestants:
         mean = row.mean(column)
         if mean is not None:
-            known.append((metric.loss(mean), mean, row))
-    known.sort(key=lambda entry: entry[0])
+            known.append((mean, row))
+    known.sort(key=lambda entry: loss_by_row[entry[1].name])
 
     best = results.best(column)
     near = results.near(column)
-    losses = [loss for loss, _, _ in known]
+    losses = sorted(loss_by_row.values())
     ranked = []
-    for loss, mean, row in known[:most]:
+    for mean, row in known[:most]:
         ranked.append(
             RankedRow(
-                rank=1 + losses.index(loss),
+                rank=1 + losses.index(loss_by_row[row.name]),
                 row=row,
                 value=mean,
                 bounds=words.interval(results, row, column),

@@ -19,21 +19,21 @@ LONGEST_NAME = 30  # letters
 
 @dataclass(frozen=True)
 class Box:
-    """A row's users: five quantiles of their own numbers, see `SHARES`, and the mean of the row."""
+    """A row's users: five quantiles of their own numbers, see `SHARES`, and the row's value."""
 
     row: str
     quantiles: tuple[float, ...]
-    mean: float
+    value: float  # of the metric, which may be no mean of the users
 
     @staticmethod
-    def of(row: str, values: Doubles, mean: float) -> "Box":
+    def of(row: str, users: Doubles, value: float) -> "Box":
         """From one number a user; users without one are left out."""
-        known = values[~np.isnan(values)]
-        return Box(row, tuple(np.quantile(known, SHARES).tolist()), mean)
+        known = users[~np.isnan(users)]
+        return Box(row, tuple(np.quantile(known, SHARES).tolist()), value)
 
 
 def draw_boxes(boxes: Sequence[Box], label: str, title: str) -> Figure:
-    """A box for each row, the first at the top: quartiles, a line to both ends, a dot: the mean."""
+    """A box for each row, the first at the top: quartiles, a line to both ends, a dot: the row."""
     titles = textwrap.wrap(title, 100)
     height = 0.75 + 0.18 * len(titles) + LINE_HEIGHT * len(boxes)
     figure = Figure(figsize=(WIDTH, height))
@@ -60,7 +60,7 @@ def draw_boxes(boxes: Sequence[Box], label: str, title: str) -> Figure:
         linewidth=0.9,
     )
     axes.vlines(ends[:, 2], places - 0.275, places + 0.275, color=COLOUR, linewidth=1.8)
-    axes.plot([box.mean for box in boxes], places, "o", color="#c2570c", markersize=4)
+    axes.plot([box.value for box in boxes], places, "o", color="#c2570c", markersize=4)
 
     axes.set(ylim=(len(boxes) - 0.4, -0.6), xlabel=label)
     axes.set_yticks(places, names)

@@ -99,7 +99,7 @@ def difference_matrix(found: Certainty, column: str) -> Matrix:
     boot = found.bootstrap
     shown = found.order[:MOST_ROWS]
     names = [found.rows[index].name for index in shown]
-    losses = boot.metric.loss(boot.values)
+    losses = boot.losses_of_values
     largest = _largest_difference(found, shown)
 
     gaps: list[list[Gap | None]] = []
@@ -238,7 +238,7 @@ def draw_ranks(found: Certainty, title: str) -> Figure:
 def _draw_rank_intervals(axes: Axes, found: Certainty) -> None:
     """A dot and a line a row; equal rows share the mean of their ranks."""
     boot = found.bootstrap
-    ranks = rankdata(boot.metric.loss(boot.values))
+    ranks = rankdata(boot.losses_of_values)
     for y, index in enumerate(found.order):
         colour = STRONG if index in boot.tied_with_best else SOFT
         line: dict[str, Any] = {"color": colour, "linewidth": 1.4, "solid_capstyle": "butt"}

@@ -1,5 +1,11 @@
 """The second view of accuracy: one metric, algorithms against folds, each with its own status."""
 
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from recbench.benchmarks.certainty import level_ties
 from recbench.benchmarks.metrics import ARROWS, Metric, find_metric
 from recbench.benchmarks.records import NOT_MEASURED_HERE, Record
 from recbench.datasets.foundation import Bounds
@@ -31,7 +37,7 @@ def heatmap_by_fold(results: Results, column: str) -> Heatmap | None:
     metric = find_metric(column)
     shown = list_folds(results)[:MOST_FOLDS]
     records = [[_record_at(row, place) for place in shown] for row in results.rows]
-    losses = [[_loss_of(record, column, metric) for record in line] for line in records]
+    losses = _compare_losses(records, column, metric)
 
     all_losses = [loss for line in losses for loss in line]
     has_values = any(loss is not None for loss in all_losses)
@@ -41,7 +47,9 @@ def heatmap_by_fold(results: Results, column: str) -> Heatmap | None:
 
     # All squares share one scale, so shades are found for all of them together.
     remaining = iter(scale_to_shades(all_losses))
-    best = [_best_loss(results, column, place) for place in shown]
+    pairs = zip(results.rows, losses, strict=True)
+    contest = [line for row, line in pairs if row is not results.oracle]
+    best = [_best_loss([line[fold] for line in contest]) for fold in range(len(shown))]
     lines = []
     for row, row_records, row_losses in zip(results.rows, records, losses, strict=True):
         squares = []
@@ -79,12 +87,18 @@ def _loss_of(record: Record | None, column: str, metric: Metric) -> float | None
     return None if value is None else metric.loss(value)
 
 
-def _best_loss(results: Results, column: str, place: Place) -> float | None:
-    """The lowest loss of the fold; None where there are no two different ones."""
-    metric = find_metric(column)
-    records = [_record_at(row, place) for row in results.contestants]
-    losses = {_loss_of(record, column, metric) for record in records}
-    known = [loss for loss in losses if loss is not None]
+def _compare_losses(
+    records: Sequence[Sequence[Record | None]], column: str, metric: Metric
+) -> list[list[float | None]]:
+    """The loss of each row in each fold; the same where only rounding tells two of a fold apart."""
+    losses = [[_loss_of(record, column, metric) for record in line] for line in records]
+    levelled = level_ties(np.array(losses, np.float64))
+    return [[None if math.isnan(loss) else loss for loss in line] for line in levelled.tolist()]
+
+
+def _best_loss(losses: Sequence[float | None]) -> float | None:
+    """The lowest loss of a fold; None where there are no two different ones."""
+    known = {loss for loss in losses if loss is not None}
     return min(known) if len(known) > 1 else None
 
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
+from recbench.benchmarks.certainty import level_ties
 from recbench.benchmarks.metrics import ARROWS, find_metric
 from recbench.benchmarks.records import PHASES
 from recbench.reports.drawing.heatmap import outlier_fence
@@ -155,21 +156,16 @@ def find_points(results: Results, column: str, cost: Cost = WORK) -> list[Point]
 def pareto_front(found: Sequence[Point], metric: Judge) -> list[Point]:
     """The Pareto front: points that no other beats in mean or time without losing in the other.
 
-    Fastest first; equal points are all on it.
+    Fastest first; equal points are all on it, and values equal but for rounding are equal.
     """
-    best_loss = float("inf")
+    losses = level_ties([metric.loss(point.value) for point in found]).tolist()
+    last = (float("nan"), float("inf"))  # time and loss of the last point kept
     kept: list[Point] = []
-    for point in sorted(found, key=lambda point: (point.time, metric.loss(point.value))):
-        loss = metric.loss(point.value)
-        is_equal = False
-        if kept:
-            last = kept[-1]
-            last_loss = metric.loss(last.value)
-            is_equal = (last.time, last_loss) == (point.time, loss)
-
-        if loss < best_loss or is_equal:
-            kept.append(point)
-            best_loss = loss
+    for place in sorted(range(len(found)), key=lambda place: (found[place].time, losses[place])):
+        point = (found[place].time, losses[place])
+        if point[1] < last[1] or point == last:
+            kept.append(found[place])
+            last = point
     return kept
 
 

@@ -187,9 +187,7 @@ def _list_accuracy_columns(results: Results) -> list[str]:
 
 def _rank_contestants(results: Results, column: str) -> dict[str, float]:
     """The rank of each contestant with a mean; equal ones share the mean of their ranks."""
-    metric = find_metric(column)
-    means = {row.name: row.mean(column) for row in results.contestants}
-    losses = {name: metric.loss(mean) for name, mean in means.items() if mean is not None}
+    losses = results.losses(column)
     ranks = rankdata(list(losses.values())) if losses else []
     return dict(zip(losses, (float(rank) for rank in ranks), strict=True))
 

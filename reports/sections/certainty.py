@@ -113,30 +113,51 @@ def _draw_users(results: Results, found: Certainty, column: str) -> list[Block]:
     """Box plots of the users' own numbers, of the best rows; nothing if no user has one."""
     boot = found.bootstrap
     boxes = []
+    is_mean_of_users = True
     for index in found.order[:MOST_BOXES]:
         users = boot.metric.finish(boot.per_user[index])
         if not np.isnan(users).all():
-            boxes.append(Box.of(found.rows[index].name, users, float(boot.values[index])))
+            value = float(boot.values[index])
+            boxes.append(Box.of(found.rows[index].name, users, value))
+            is_mean_of_users &= bool(np.isclose(np.nanmean(users), value, atol=1e-9))
     if not boxes:
         return []
 
     name = words.field_name(column)
+    dot, explained = _describe_dot(column, name, is_mean_of_users=is_mean_of_users)
     extent = "all rows" if len(boxes) == len(found.rows) else f"best {len(boxes)} rows"
     title = title_figure(results, f"Users' own {name}, {extent}")
     picture = Picture(
         f"users-{words.slug(column)}",
         f"Box plots. {title}. The table below has the same numbers.",
-        lambda: draw_boxes(boxes, f"{name} of a user, over all folds", title),
+        lambda: draw_boxes(boxes, f"{name} of a user, over all folds; dot: {dot}", title),
     )
     caption = (
         "The metric of each single user: the box is the middle half of the users, its line the "
-        "median; the whiskers span the middle 90 %; the dot is the row's mean. Rows are compared "
+        f"median; the whiskers span the middle 90 %; the dot is {explained}. Rows are compared "
         "user by user, because users usually differ more than rows do."
     )
     return [
         Figure(picture, caption),
         Details("The boxes in numbers", (_tabulate_boxes(boxes, name),)),
     ]
+
+
+def _describe_dot(column: str, name: str, *, is_mean_of_users: bool) -> tuple[str, str]:
+    """What the dot beside a box is, in a few words for the axis and in more for the caption."""
+    if is_mean_of_users:
+        return "their mean", "the mean of the users"
+    if find_metric(column).kind == "rating":
+        return (
+            "over all ratings",
+            f"the row's {name} over all ratings of a fold, as in the tables, and no mean of the "
+            "users: who has rated more weighs more in it",
+        )
+    return (
+        "mean over the folds",
+        "the row's mean over the folds, as in the tables: a user counts in each fold that has a "
+        "value of it",
+    )
 
 
 def _tabulate_boxes(boxes: Sequence[Box], name: str) -> Table:

@@ -47,8 +47,9 @@ def cost(results: Results) -> list[Block]:
             f"Wall-clock time of each phase{averaged}, and memory, the highest of all {phases}. "
             "Memory growth is the peak of a call minus the memory before it. Colours are on a "
             "logarithmic scale; brighter is less. Only the algorithm's own calls are timed. "
-            "Start-up is in no other number: it is the time to import the libraries, and to fit "
-            "and query a tiny data set, which compiles what can be compiled beforehand. "
+            "Start-up is in no other number: the time to import the libraries that the row names, "
+            "if any, and of every row the time to fit and query a tiny data set, in which what is "
+            "imported or compiled on first use is; what the bench itself imports is not counted. "
             f"{highest}Start-up is shorter where compiled code was cached.",
         ),
         Note(_explain_times(results)),

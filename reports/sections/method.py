@@ -40,6 +40,7 @@ PARTS = {"train": "train", "history": "told", "test": "test"}
 # What some facts about the machine are called on the page.
 ENVIRONMENT_WORDS = {
     "bound": "processors reserved for each cell",
+    "contended": "other cells of a bench at the same time",
     "apart": "test ratings kept in another process",
     "in_process": "measured in the command's own process",
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from recbench.benchmarks.certainty import level_ties
 from recbench.benchmarks.evaluation import RANKING_METRICS, Slice
 from recbench.benchmarks.metrics import find_metric
 from recbench.datasets.foundation import Bounds
@@ -364,8 +365,10 @@ def _find_extreme(
     if not value_by_row:
         return None
 
-    extreme = max(value_by_row.values()) if highest else min(value_by_row.values())
-    return [name for name, value in value_by_row.items() if value == extreme], extreme
+    sign = -1 if highest else 1
+    losses = level_ties([sign * value for value in value_by_row.values()])
+    names = [name for name, loss in zip(value_by_row, losses, strict=True) if loss == losses.min()]
+    return names, value_by_row[names[0]]
 
 
 def _telling_group(groups: Iterable[Group], kind: Kind) -> Group | None:

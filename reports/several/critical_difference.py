@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from recbench.benchmarks.certainty import LEVEL, longest_alike_groups
+from recbench.benchmarks.certainty import LEVEL, level_ties, longest_alike_groups
 from recbench.benchmarks.metrics import Doubles
 from recbench.reports.words import p_value, rank
 
@@ -57,8 +57,10 @@ class Ranking:
 
     @staticmethod
     def of(names: Sequence[str], losses: Doubles) -> "Ranking":
-        """From losses, (n_rows, n_data_sets): equal ones share the mean of their ranks."""
-        ranks = stats.rankdata(losses, axis=0).reshape(np.shape(losses))
+        """From losses, (n_rows, n_data_sets): those equal but for rounding share the mean
+        of their ranks.
+        """
+        ranks = stats.rankdata(level_ties(losses), axis=0).reshape(np.shape(losses))
         order = np.argsort(ranks.mean(axis=1), kind="stable")
         return Ranking([names[index] for index in order], ranks[order])
 

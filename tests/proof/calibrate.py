@@ -27,6 +27,7 @@ import recbench
 from recbench.adapters import available
 from recbench.benchmarks.planning.cost_model import (
     COSTS,
+    USUAL_CALL_SECONDS,
     AlgorithmCosts,
     BenchCosts,
     CostModel,
@@ -56,6 +57,8 @@ QUANTILE = 0.9  # of errors that are within the factor
 LEAST_FACTOR = 1.25
 MOST_FACTOR = 4.0
 WAITING_SECONDS = 0.07  # of a cell, beside its processor time: forks, pipes, what is synced to disk
+# To save, load and check a model: processor time of small ones, see `estimate_serving`
+SERVING_SECONDS = 1.0
 START_SECONDS = 8.0  # until the first cell, on a quiet machine
 # Of a report, fitted by hand to four that were timed: constant, by row, and by row and user
 REPORT = (4.0, 0.05, 2e-6)
@@ -143,6 +146,7 @@ class Observed:
     rate: float
     rest: float
     peak_mb: float
+    call: float | None = None  # wall time of one user's list from a loaded model
 
     @staticmethod
     def of(record: Record) -> "Observed":
@@ -151,6 +155,7 @@ class Observed:
         size = Size(record.fold.train, record.data.users, record.data.items, record.fold.test)
         medians = {phase: cost.cpu_seconds or 0.0 for phase, cost in record.costs.items()}
         spent = sum(sum(cost.cpu_samples) for cost in record.costs.values())
+        serving = record.serving
         numbers = {
             name: float(value)
             for name, value in record.cell.parameters.items()
@@ -166,6 +171,7 @@ class Observed:
             rate=medians.get("rate", 0.0),
             rest=max(0.0, (record.whole.cpu_seconds or 0.0) - spent),
             peak_mb=record.peak_mb or 0.0,
+            call=serving.cost.p50_seconds if serving and serving.cost else None,
         )
 
     @property
@@ -209,7 +215,9 @@ def measure(directory: Path) -> None:
 
 def measure_rows(data: str | pandas.DataFrame, rows: str | list[str], out: Path) -> None:
     """One fold of each row; whatever it takes."""
-    recbench.run(data, rows, split=SPLIT, folds=1, out=out, time_limit="1h", no_skip=True)
+    recbench.run(
+        data, rows, split=SPLIT, folds=1, out=out, time_limit="1h", no_skip=True, latency=True
+    )
 
 
 def make_frames() -> dict[str, pandas.DataFrame]:
@@ -271,6 +279,7 @@ def fit_model(records: Sequence[Record]) -> CostModel:
         origin=describe_origin(records, largest),
         bench=BenchCosts(
             cell=[Term(coefficient=WAITING_SECONDS), *cell],
+            serving_seconds=SERVING_SECONDS,
             start_seconds=START_SECONDS,
             report=[
                 Term(coefficient=constant),
@@ -367,6 +376,7 @@ def fit_phases(
     warm_ups = [each.rest - add_terms(cell, each.quantities) for each in seen]
     return AlgorithmCosts(
         warm_up_seconds=max(0.0, statistics.median(warm_ups)),
+        call_seconds=find_call_seconds(seen),
         fit=fit_terms(fit, seen, [each.fit for each in seen]),
         rank=fit_terms(rank, seen, [each.rank for each in seen]),
         rate=fit_terms(rate, seen, [each.rate for each in seen]),
@@ -374,6 +384,18 @@ def fit_phases(
         seconds_factor=seconds_factor,
         memory_factor=memory_factor,
     )
+
+
+def find_call_seconds(seen: Sequence[Observed]) -> float:
+    """What one call takes beyond a user's share of `rank`; `USUAL_CALL_SECONDS` if nobody asked."""
+    excesses = [
+        each.call - each.rank / each.size.quantities["asked"]
+        for each in seen
+        if each.call is not None
+    ]
+    if not excesses:
+        return USUAL_CALL_SECONDS
+    return max(0.0, statistics.median(excesses))
 
 
 def own_powers(name: str, seen: Sequence[Observed]) -> dict[str, float]:
@@ -472,12 +494,14 @@ def write_toml(model: CostModel) -> str:
     lines.append("]")
     largest = ", ".join(f"{name} = {value:g}" for name, value in origin.largest.items())
     lines += [f"largest = {{ {largest} }}", "", "[bench]"]
+    lines.append(f"serving_seconds = {model.bench.serving_seconds}")
     lines.append(f"start_seconds = {model.bench.start_seconds}")
     lines += _toml_terms("cell", model.bench.cell)
     lines += _toml_terms("report", model.bench.report)
     for name, costs in model.algorithms.items():
         lines += ["", f"[algorithms.{name}]"]
         lines.append(f"warm_up_seconds = {costs.warm_up_seconds:.3g}")
+        lines.append(f"call_seconds = {costs.call_seconds:.3g}")
         for field in ("seconds_factor", "memory_factor"):
             lines.append(f"{field} = {getattr(costs, field)}")
         for field in ("fit", "rank", "rate", "peak_mb"):

@@ -2,8 +2,8 @@
 
     python cornac_elsewhere.py FOLDS OUT
 
-It fits two of Cornac's models to the exported fold, writes what they answer below OUT/mf and
-OUT/bpr, and what Cornac's own evaluation says of them to OUT/evaluated.json.
+It fits two of Cornac's models to each exported fold, writes what they answer below OUT/mf and
+OUT/bpr, and what Cornac's own evaluation says of them, by model and fold, to OUT/evaluated.json.
 """
 
 import csv
@@ -63,10 +63,18 @@ def rank_items(model: Any, method: Any, train: Triples, test: Triples) -> Triple
 
 
 def main(folds: Path, out: Path) -> None:
-    """Fit, answer, and evaluate."""
+    """Fit, answer, and evaluate on every fold."""
+    evaluated: dict[str, dict[str, dict[str, float]]] = {}
+    for fold in sorted(folds.glob("fold-*")):
+        for name, averages in evaluate_fold(fold, out).items():
+            evaluated.setdefault(name, {})[fold.name] = averages
+    (out / "evaluated.json").write_text(json.dumps(evaluated))
+
+
+def evaluate_fold(fold: Path, out: Path) -> dict[str, dict[str, float]]:
+    """Cornac's numbers of both models on a fold; their answers are written."""
     metrics = [RMSE(), MAE(), Precision(K), Recall(K), NDCG(K)]
     evaluated: dict[str, dict[str, float]] = {}
-    [fold] = folds.glob("fold-*")
     train = read_part(fold / "train.csv")
     test = read_part(fold / "test.csv")
     models = {
@@ -88,7 +96,7 @@ def main(folds: Path, out: Path) -> None:
         write_answers(directory / "lists.csv", rank_items(model, method, train, test))
         if name == "mf":
             write_answers(directory / "ratings.csv", predict_ratings(model, method, test))
-    (out / "evaluated.json").write_text(json.dumps(evaluated))
+    return evaluated
 
 
 if __name__ == "__main__":

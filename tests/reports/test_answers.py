@@ -229,6 +229,19 @@ def test_data_that_name_no_best_row_name_none(tmp_path: Path) -> None:
     assert not any("nDCG@10 0" in line for line in write_answers(blind))
 
 
+def test_means_that_only_rounding_tells_apart_share_a_rank(tmp_path: Path) -> None:
+    records = []
+    for record in equal():
+        noise = 1e-15 if record.cell.row == ROWS[0] else 0.0
+        metrics = {name: value and value + noise for name, value in record.metrics.items()}
+        records.append(replace(record, metrics=metrics))
+    results = Results.read(write(tmp_path, records))
+    means = [row.mean("rmse") for row in results.rows]
+    assert means[0] != means[1]
+    assert [row.name for row in results.best("rmse")] == list(ROWS[:2])
+    assert [ranked.rank for ranked in rank_rows(results, "rmse").rows] == [1, 1]
+
+
 @pytest.mark.slow
 def test_what_was_not_tested_is_not_called_worse(tmp_path: Path) -> None:
     write(tmp_path, normal())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from recbench.benchmarks.execution import Limits
 from recbench.benchmarks.models import MeasuredRun, Recipe
@@ -29,6 +30,24 @@ class Order:
     seed: int | None = None  # None: that of the run, or 0
     threads: int | None = None
     plugins: Sequence[str] = ()
+    out: Path | None = None  # where the model is to be written; None: nowhere
+
+    @property
+    def options(self) -> list[str]:
+        """As they are typed: what was given that goes with any row of a run."""
+        given = {
+            "--out": self.out,
+            "--tune": self.tune or None,
+            "--seed": self.seed,
+            "--threads": self.threads,
+        }
+        options = []
+        for option, value in given.items():
+            if value is not None:
+                options += [option, str(value)]
+        for plugin in self.plugins:
+            options += ["--plugin", plugin]
+        return options
 
 
 def settle_recipe(
@@ -84,7 +103,7 @@ def _recipe_of_row(
     if order.best is not None:
         if order.row is not None:
             raise UsageError("--row names a row, and --best has one chosen: give one of them")
-        choice = run.choose(order.best)
+        choice = run.choose(order.best, order.options)
     name = choice.row if choice else _pick_row(order, run)
 
     records = run.find(name)

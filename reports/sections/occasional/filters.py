@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scipy.stats import kendalltau
 
+from recbench.benchmarks.certainty import level_ties
 from recbench.benchmarks.metrics import column_of, find_metric
 from recbench.benchmarks.records import Record
 from recbench.benchmarks.splits import filter_of_split
@@ -196,7 +197,7 @@ def find_effect(
         n_rows=len(wholes),
         kept=statistics.fmean(kept_means),
         whole=statistics.fmean(wholes),
-        tau=float(kendalltau(wholes, kept_means).statistic),
+        tau=float(kendalltau(level_ties(wholes), level_ties(kept_means)).statistic),
     )
 
 

@@ -48,6 +48,8 @@ def new_users(results: Results) -> list[Block] | None:
     blocks: list[Block] = [_describe_held_out(results, split)]
     if order_in_time(split) == "none":
         blocks.append(Paragraph(NOT_REALLY_NEW))
+    if results.knew_new_users:
+        blocks.append(Paragraph(_describe_knowing_defaults(results)))
     blocks += [Paragraph(sentence) for sentence in describe_short_histories(results)]
     silent = [row.name for row in results.rows if row.cannot_fold_in]
     if silent:
@@ -66,10 +68,11 @@ def new_users(results: Results) -> list[Block] | None:
 def _describe_held_out(results: Results, split: str) -> Paragraph:
     """The counts of the first fold whose record knows them."""
     intro = (
-        "No user of the test part is in training: the split ",
+        "No user of the test part is in training (strong generalisation, Liang et al. 2018), by "
+        "the split ",
         Code(split),
-        " tells some of a new user's ratings with the question, and the others are tested (strong "
-        "generalisation, Liang et al. 2018). What a row has learned stays as it is.",
+        f": {words.explain_split(split)}. What is told comes with the question, and what a row has "
+        "learned stays as it is.",
     )
     for record in results.records:
         fold = record.fold
@@ -83,6 +86,17 @@ def _describe_held_out(results: Results, split: str) -> Paragraph:
     return Paragraph(intro)
 
 
+def _describe_knowing_defaults(results: Results) -> str:
+    """To which rows the users are not wholly new, since their defaults were chosen with them."""
+    names = words.listed(row.name for row in results.knew_new_users)
+    data = results.about.data.name
+    return (
+        f"Nor are they unseen by all defaults: those of {names} were chosen on {data}, with the "
+        "users held out here among all others. The rows that --tune adds have values from the "
+        "training part alone."
+    )
+
+
 def _tabulate_costs(results: Results) -> Table:
     """How each row that can answers a new user, how well, and how long that takes; the best first,
     by the column that rows are ranked by.
@@ -91,7 +105,8 @@ def _tabulate_costs(results: Results) -> Table:
     columns = headline_columns(results)
     first = primary_column(results)
     if first is not None:
-        answering.sort(key=lambda row: _loss_of(row, first))
+        losses = results.losses(first)
+        answering.sort(key=lambda row: losses.get(row.name, float("inf")))
 
     lines = []
     for row in answering:
@@ -125,12 +140,6 @@ def _tabulate_costs(results: Results) -> Table:
 
 def _head_of(column: str) -> TableHead:
     return TableHead(column, higher_is_better=find_metric(column).better == "higher")
-
-
-def _loss_of(row: Row, column: str) -> float:
-    """The less, the better; infinite without a mean."""
-    mean = row.mean(column)
-    return float("inf") if mean is None else find_metric(column).loss(mean)
 
 
 def _mean_cell(results: Results, row: Row, column: str) -> AnyCell:

@@ -168,6 +168,7 @@ def test_the_report_says_who_is_new_and_how_each_row_answers(
     assert "2 rows cannot answer users they have not seen" in report
     assert f"In fold 0, {n_told} ratings of 24 users are told and {len(test)} tested" in report
     assert "30% of the users are held out whole; 70% of each one's ratings are told" in report
+    assert "drawn at random like the users" in report
     assert "These users are not really new" in report
     assert "| row | how | rmse | ndcg@10 | p50 | p99 |" in report
     assert "| ease | History times matrix: " in report
@@ -229,7 +230,8 @@ def test_of_one_fold_nothing_is_averaged(finished: Finished) -> None:
 def test_splits_of_new_users_are_said_in_words() -> None:
     assert explain_split("new-users").startswith("20% of the users are held out whole; 80% of each")
     assert "2014-01-01 or later" in explain_split("new-users-by-time[at=2014-01-01,given=3]")
-    assert "the first 3 ratings" in explain_split("new-users-by-time[at=2014-01-01,given=3]")
+    by_time = explain_split("new-users-by-time[at=2014-01-01,given=3]")
+    assert "the first 3 ratings of each in time" in by_time
     assert explain_split("liang-2018[users=100]").startswith("100 users with five likes or more")
     assert explain_split("kfold") == ""
 

@@ -1,6 +1,7 @@
 """Rows of a run, and algorithms without one, become models that say what they are."""
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,13 +57,23 @@ def test_the_best_row_is_that_of_the_report_with_those_as_good_and_the_cheapest(
     assert "best row of the run in rmse" in result.output
 
 
-def test_where_the_data_name_no_best_row_there_is_still_one_to_choose(shop: Shop) -> None:
+def test_where_the_data_name_no_best_row_the_refusal_says_what_to_type(
+    shop: Shop, tmp_path: Path
+) -> None:
     measured = MeasuredRun.read(shop.run)
     spot = BlindSpot(kind="too few users", sentence="Only 3.", hides=["rmse"])
     blind = replace(measured, about=measured.about.replaced(blind_spots=[spot]))
-    with pytest.raises(UsageError, match=r"choose one with --row, of item-mean, .* pure-svd"):
-        blind.choose("rmse")
+    out = tmp_path / "my model"
+    with pytest.raises(UsageError, match=r"no best row \(too few users\); to train") as error:
+        blind.choose("rmse", ["--out", str(out)])
     assert blind.choose("ndcg@10").row in blind.rows
+
+    # what it says can be typed as it stands
+    command, _, others = str(error.value).partition("benchmarks.train ")[2].partition(" (or ")
+    result = shop.train(*shlex.split(command))
+    assert result.exit_code == 0, result.output
+    assert read_description(out).row in measured.rows
+    assert "'pure-svd[n_factors=2]'" in others
 
 
 def test_the_parameters_and_the_seed_are_those_of_the_row_and_all_ratings_are_learned(

@@ -18,6 +18,8 @@ from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.execution import Limits, make_jobs, subject
 from recbench.benchmarks.execution.watch import Budget
 from recbench.benchmarks.metrics import Evaluation
+from recbench.benchmarks.models import latency, serving
+from recbench.benchmarks.planning import cost_model
 from recbench.benchmarks.planning.cost_model import (
     FITS,
     FITTED_AGAIN_BELOW_SECONDS,
@@ -81,7 +83,9 @@ def model() -> CostModel:
     term = Term(coefficient=1.0, powers={"ratings": 1, "damping": 1})
     return CostModel(
         origin=read_cost_model().origin.model_copy(update={"largest": {"ratings": 10_000.0}}),
-        bench=BenchCosts(cell=[Term(coefficient=0.25)], start_seconds=6.0, report=[]),
+        bench=BenchCosts(
+            serving_seconds=1.0, cell=[Term(coefficient=0.25)], start_seconds=6.0, report=[]
+        ),
         algorithms={"item-mean": costs([term])},
     )
 
@@ -278,6 +282,49 @@ def test_a_dry_run_says_what_each_row_and_the_whole_will_take(
 
     result = CliRunner().invoke(application(run), [*arguments, "--dry-run", "--no-skip"])
     assert "run all the same" in result.output
+
+
+def test_latency_is_counted_once_a_row_and_in_no_limit(data: Dataset, model: CostModel) -> None:
+    """1,000 users alone in 5 rounds, each at most 10 s, then up to 4,096 of them at once."""
+    first, second = cells_of(data, "item-mean[damping=1]")
+    asked = Estimator(data, 1.0, model, is_served=lambda cell: cell.fold == 0)
+    plain = Estimator(data, 1.0, model)
+
+    def seconds_of(estimator: Estimator, cell: Cell) -> float:
+        costs = estimator.estimate_whole(cell)
+        assert costs is not None
+        return costs.seconds.value
+
+    # the bench's own second, and 5,000 calls of 0.2 ms; this row has no costs of ranking
+    assert seconds_of(asked, first) - seconds_of(plain, first) == pytest.approx(1 + 5000 * 0.0002)
+    assert seconds_of(asked, second) == seconds_of(plain, second)
+    assert asked.estimate(first) == plain.estimate(first)
+    limits = (499, 4000)
+    assert asked.explain_refusal(first, *limits) == plain.explain_refusal(first, *limits)
+
+    slow = model.algorithms["item-mean"].model_copy(update={"call_seconds": 3600.0})
+    model.algorithms["item-mean"] = slow
+    assert seconds_of(asked, first) - seconds_of(plain, first) == pytest.approx(1 + 5 * 10)
+
+
+def test_what_latency_asks_is_what_is_estimated() -> None:
+    assert cost_model.SERVED_USERS == latency.N_DRAWN
+    assert cost_model.SERVED_ROUNDS == latency.N_ROUNDS
+    assert cost_model.SERVED_IN_BULK == latency.N_IN_BULK
+    assert cost_model.MOST_SECONDS_IN_BULK == latency.BULK_SECONDS
+    assert cost_model.MOST_SECONDS_OF_ROUND == serving.ROUND_SECONDS
+
+
+def test_a_dry_run_counts_latency(ratings_file: Path, tmp_path: Path) -> None:
+    arguments = ["--dataset", f"table:{ratings_file}", "--out", str(tmp_path / "o"), "--dry-run"]
+    arguments += ["--algorithm", "item-mean", "--folds", "2"]
+    seconds = []
+    for more in ([], ["--latency"]):
+        result = CliRunner().invoke(application(run), [*arguments, *more])
+        assert result.exit_code == 0, result.output
+        (line,) = [line for line in result.output.splitlines() if line.startswith("item-mean ")]
+        seconds.append(float(line.split()[2]))
+    assert seconds[1] > seconds[0] + 0.3
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ def texts_of(figure: Figure) -> list[str]:
 def test_boxes_are_the_quantiles_of_users_and_leave_out_who_has_no_number() -> None:
     values = np.array([*range(101), np.nan])
     box = Box.of("als", values, 60.0)
-    assert box.quantiles == (5, 25, 50, 75, 95) and box.mean == 60
+    assert box.quantiles == (5, 25, 50, 75, 95) and box.value == 60
     figure = draw_boxes([box, Box.of("a" * 60, values, 1.0)], "RMSE of a user", "title")
     (bar, _) = figure.axes[0].patches
     assert (bar.get_x(), bar.get_width()) == (25, 50)  # type: ignore[attr-defined]
