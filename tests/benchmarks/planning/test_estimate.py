@@ -18,7 +18,8 @@ from recbench.benchmarks.console.command_line import application
 from recbench.benchmarks.execution import Limits, make_jobs, subject
 from recbench.benchmarks.execution.watch import Budget
 from recbench.benchmarks.metrics import Evaluation
-from recbench.benchmarks.models import latency, serving
+from recbench.benchmarks.models import latency
+from recbench.benchmarks.models import serving as serving_of_rows
 from recbench.benchmarks.planning import cost_model
 from recbench.benchmarks.planning.cost_model import (
     FITS,
@@ -295,8 +296,10 @@ def test_latency_is_counted_once_a_row_and_in_no_limit(data: Dataset, model: Cos
         assert costs is not None
         return costs.seconds.value
 
-    # the bench's own second, and 5,000 calls of 0.2 ms; this row has no costs of ranking
-    assert seconds_of(asked, first) - seconds_of(plain, first) == pytest.approx(1 + 5000 * 0.0002)
+    # the bench's own second; 0.2 ms for each of 5,000 calls; and ranking for 80 users in 5 rounds
+    rank = 1e-6 * data.ratings.n_items
+    serving = seconds_of(asked, first) - seconds_of(plain, first)
+    assert serving == pytest.approx(1 + 5000 * (0.0002 + rank) + 5 * 80 * rank)
     assert seconds_of(asked, second) == seconds_of(plain, second)
     assert asked.estimate(first) == plain.estimate(first)
     limits = (499, 4000)
@@ -304,7 +307,8 @@ def test_latency_is_counted_once_a_row_and_in_no_limit(data: Dataset, model: Cos
 
     slow = model.algorithms["item-mean"].model_copy(update={"call_seconds": 3600.0})
     model.algorithms["item-mean"] = slow
-    assert seconds_of(asked, first) - seconds_of(plain, first) == pytest.approx(1 + 5 * 10)
+    serving = seconds_of(asked, first) - seconds_of(plain, first)
+    assert serving == pytest.approx(1 + 5 * 10 + 5 * 80 * rank)
 
 
 def test_what_latency_asks_is_what_is_estimated() -> None:
@@ -312,7 +316,7 @@ def test_what_latency_asks_is_what_is_estimated() -> None:
     assert cost_model.SERVED_ROUNDS == latency.N_ROUNDS
     assert cost_model.SERVED_IN_BULK == latency.N_IN_BULK
     assert cost_model.MOST_SECONDS_IN_BULK == latency.BULK_SECONDS
-    assert cost_model.MOST_SECONDS_OF_ROUND == serving.ROUND_SECONDS
+    assert cost_model.MOST_SECONDS_OF_ROUND == serving_of_rows.ROUND_SECONDS
 
 
 def test_a_dry_run_counts_latency(ratings_file: Path, tmp_path: Path) -> None:
