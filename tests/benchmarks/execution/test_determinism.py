@@ -10,6 +10,7 @@ import pytest
 
 from recbench.adapters.base import Floats
 from recbench.benchmarks.execution.determinism import certify_fits, keep_programs, make_toy
+from recbench.benchmarks.execution.subject import _certify_cell
 from recbench.benchmarks.records import Certificate
 from recbench.benchmarks.records.record import Record, Run
 from recbench.reports.build import build
@@ -151,6 +152,37 @@ def test_machine_code_for_a_toy_is_kept_and_that_for_the_data_is_not(
     with keep_programs(cell("keras-mf", 0)) as unused:
         compile_program(3.5)
     assert (unused.n_found, unused.are_complete) == (0, False)
+
+
+def test_the_second_fit_to_a_toy_finds_the_machine_code_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    jax: Any = importlib.import_module("jax")
+    monkeypatch.setenv("RECBENCH_CACHE", str(tmp_path))
+    directory_of_tests = jax.config.jax_compilation_cache_dir
+    request.addfinalizer(lambda: jax.config.update("jax_compilation_cache_dir", directory_of_tests))
+    jax.config.update("jax_compilation_cache_dir", None)
+
+    def score_toy() -> list[Floats]:
+        jax.jit(lambda number: number * 5.5)(2.0)
+        return [SCORES]
+
+    with keep_programs(cell("keras-mf", 0)):
+        first = score_toy()
+    kept = {path.name for path in tmp_path.rglob("*-cache")}
+    jax.clear_caches()
+
+    found: list[int] = []
+
+    def score_toy_again() -> list[Floats]:
+        links = Path(jax.config.jax_compilation_cache_dir).iterdir()
+        found.append(sum(path.is_symlink() for path in links))
+        return score_toy()
+
+    certificate = _certify_cell(cell("keras-mf", 0), None, [SCORES], first, None, score_toy_again)
+    assert certificate is not None and certificate.repeatability == "bit-identical"
+    assert found == [len(kept)]
+    assert {path.name for path in tmp_path.rglob("*-cache")} == kept
 
 
 def test_records_carry_the_certificate(
