@@ -48,7 +48,10 @@ def summarise_verdicts(verdicts: Sequence[Verdict], outcome: Outcome) -> str:
     """One sentence, in Markdown, that agrees with the outcome."""
     n_rows = len({verdict.row for verdict in verdicts})
     if not any(verdict.tolerance.is_limit for verdict in verdicts):
-        return f"{n_rows} rows side by side; no limit was given, so none can fail."
+        counted = "1 row" if n_rows == 1 else f"{n_rows} rows"
+        return f"{counted} side by side; no limit was given, so none can fail."
+    if n_rows == 1:
+        return _summarise_one_row(verdicts, outcome)
 
     match outcome:
         case Outcome.FAILED:
@@ -71,6 +74,25 @@ def summarise_verdicts(verdicts: Sequence[Verdict], outcome: Outcome) -> str:
                 return f"All {n_rows} rows pass."
             listed = ", ".join(f"{count} {name}" for name, count in counts.items())
             return f"No row fails: {listed}."
+
+
+def _summarise_one_row(verdicts: Sequence[Verdict], outcome: Outcome) -> str:
+    """The sentence where one row is compared, as in the tests of a single adapter."""
+    match outcome:
+        case Outcome.FAILED:
+            return "**The row fails.**"
+        case Outcome.INCOMPLETE:
+            return "**The row has no numbers in the head.**"
+        case Outcome.UNJUDGED:
+            if not any(map(_is_unjudged, verdicts)):
+                return "**A limit judges no row, so nothing is known to pass.**"
+            return "**The row cannot be resolved, so nothing is known to pass.**"
+        case Outcome.PASSED:
+            counts = Counter(verdict.verdict for verdict in verdicts)
+            if counts.keys() <= {"PASS", "IMPROVED"}:
+                return "The row passes."
+            listed = ", ".join(f"{count} {name}" for name, count in counts.items())
+            return f"The row does not fail: {listed}."
 
 
 def _count_rows(verdicts: Sequence[Verdict], *names: str) -> int:

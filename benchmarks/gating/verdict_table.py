@@ -103,7 +103,8 @@ def format_markdown(
         parts.append("\n".join(f"- {escape_markdown(side.text)}" for side in sides))
     if changed:
         parts.append(_draw_table(changed))
-    reasons = _list_reasons(changed)
+    told = {side.problem for side in sides}  # why a run has left nothing stands above the table
+    reasons = _list_reasons([verdict for verdict in changed if verdict.reason not in told])
     if reasons:
         parts.append("\n".join(reasons))
 

@@ -223,7 +223,7 @@ def _describe_machine(results: Results) -> Iterator[Piece]:
     yield f"{'; '.join(facts)}."
     yield (
         " Each cell (a row on a fold) runs in a process of its own; only the algorithm's own calls "
-        "are timed, after a warm-up on a toy."
+        "are timed, after a warm-up on a tiny data set."
     )
     if any(row.contended for row in results.rows):
         yield " Cells ran side by side, so times are not those of a machine at rest."
