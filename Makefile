@@ -115,7 +115,7 @@ publish-large: install ## remake reports/published/netflix-full-simulated: 97 mi
 	$(MAKE) published
 
 # Of data without times or texts some rows are skipped, which is exit code 4. Tuned rows are measured twice, as above.
-publish-league: install ## remake reports/published/league and league-tuned, four data sets each; takes an hour and a half
+publish-league: install ## remake reports/published/league and league-tuned, four data sets each; takes an hour
 	rm -rf $(LEAGUE_RUNS)
 	for data in $(LEAGUE); do \
 	    $(BIN)/python -m benchmarks.run --dataset $$data $(LEAGUE_ROWS) --no-report --out $(LEAGUE_RUNS)/default/$$data \
