@@ -24,7 +24,7 @@ LEAGUE_ROWS := --suite standard
 TUNED_ROWS := --suite quick
 TRIALS := 20
 
-.PHONY: help bench test check proof gate accept-baseline history install browser tex lint format peers publish publish-tuned published cluster spark speed calibrate page same lock clean
+.PHONY: help bench test check proof gate accept-baseline history install browser firefox tex lint format peers publish publish-tuned published cluster spark speed calibrate page same lock clean
 .PHONY: publish-league published-league publish-full publish-large
 
 help:            ## show this list
@@ -159,6 +159,9 @@ $(INSTALLED): requirements.lock requirements-build.lock pyproject.toml
 
 browser:         ## install Chromium, in which the tests open the report
 	tests/install-browser
+
+firefox:         ## install Firefox (80 MB), in which another test opens it
+	tests/install-browser firefox
 
 tex:             ## install LaTeX, with which a test compiles the tables for papers
 	tests/install-tex
