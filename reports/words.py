@@ -35,7 +35,15 @@ ABSOLUTE_PATH = re.compile(r"(?<![\w/.…])(?!(?<=:)//)(?:/[^\s/[\]=,]+)*/([^\s/
 FOLDERS_OF_OUT = re.compile(
     r"(?<=--out[ =])/(?:\S*/)?(?=[^\s/])|(?<=--out[ =]')/(?:[^']*/)?(?=[^'/])"
 )
-FIELD_NAMES = {"rmse": "RMSE", "mae": "MAE", "ndcg": "nDCG", "map": "MAP", "mrr": "MRR"}
+POPULATIONS = ("warm", "cold", "fallback")
+FIELD_NAMES = {
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "ndcg": "nDCG",
+    "map": "MAP",
+    "mrr": "MRR",
+    "auc": "AUC",
+}
 
 CROSS_VALIDATIONS = {
     "kfold": "cross-validation",
@@ -49,10 +57,20 @@ def number(value: float | None, bounds: Bounds | None = None) -> str:
 
 
 def field_name(column: str) -> str:
-    """A column as the field writes it: `RMSE`, `nDCG@10`; all others as they are."""
+    """A column as the field writes it, for readers; where one types it, its own name stands.
+
+    >>> field_name("rmse"), field_name("ndcg@10"), field_name("lightfm:precision@10")
+    ('RMSE', 'nDCG@10', 'lightfm:precision@10')
+    >>> field_name("cold_rmse"), field_name("fallback_ndcg@10")
+    ('cold RMSE', 'fallback nDCG@10')
+    """
     protocol, colon, metric = column.rpartition(":")
     name, at, cutoff = metric.partition("@")
-    return f"{protocol}{colon}{FIELD_NAMES.get(name, name)}{at}{cutoff}"
+    population, _, rest = name.partition("_")
+    shown = FIELD_NAMES.get(name, name)
+    if population in POPULATIONS:
+        shown = f"{population} {FIELD_NAMES.get(rest, rest)}"
+    return f"{protocol}{colon}{shown}{at}{cutoff}"
 
 
 def bracketed(bounds: Bounds) -> str:
@@ -141,6 +159,12 @@ def duration(value: float | None) -> str:
         return NONE
     name, scale = unit_of_time(value)
     return f"{seconds(value * scale)} {name}"
+
+
+def round_duration(value: float) -> str:
+    """A round time as it stands beside an axis: `10 µs`, `100 ms`, `1,000 s`."""
+    name, scale = unit_of_time(value)
+    return f"{round(value * scale, 3):,g} {name}"
 
 
 def unit_of_time(value: float) -> tuple[str, float]:

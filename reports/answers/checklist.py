@@ -154,7 +154,9 @@ def _shows_no_protocol(
             affected.append(column)
 
     if affected:
-        return ChecklistAnswer(False, why_not.format(columns=words.listed(affected)))
+        return ChecklistAnswer(
+            False, why_not.format(columns=words.listed(map(words.field_name, affected)))
+        )
     return ChecklistAnswer(True, why)
 
 

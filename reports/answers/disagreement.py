@@ -59,8 +59,8 @@ def describe_disagreement(comparison: OrderComparison) -> list[str]:
     other = comparison.other.split
     n_rows = len(comparison.rows)
     text = (
-        f"The splits {main} and {other} order the rows differently in {comparison.column} "
-        f"(Kendall's tau {comparison.tau:.2f})"
+        f"The splits {main} and {other} order the rows differently in "
+        f"{words.field_name(comparison.column)} (Kendall's tau {comparison.tau:.2f})"
     )
     other_rank = comparison.rank_in_other(best)
     if other_rank > 1:

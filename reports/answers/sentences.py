@@ -81,7 +81,7 @@ def _name_hidden_columns(results: Results) -> list[str]:
             columns_by_reason.setdefault(reason, []).append(column)
 
     return [
-        f"No row is named best in {words.listed(columns)}: {reason}."
+        f"No row is named best in {words.listed(map(words.field_name, columns))}: {reason}."
         for reason, columns in columns_by_reason.items()
     ]
 
@@ -97,7 +97,7 @@ def _summarise_column(results: Results, column: str) -> list[str]:
     ranks_only = [row for row in results.rows if row.missing(column) == "ranks only"]
     if ranks_only and metric.needs_ratings:
         names = _list_names(ranks_only)
-        sentences.append(f"Without {column}, because they only rank: {names}.")
+        sentences.append(f"Without {words.field_name(column)}, because they only rank: {names}.")
 
     return sentences
 
@@ -105,18 +105,19 @@ def _summarise_column(results: Results, column: str) -> list[str]:
 def _name_best(results: Results, column: str) -> list[str]:
     """Who has the best mean of `column`, against whom, and who of the best is fastest."""
     best = results.best(column)
+    shown = words.field_name(column)
     if not best:
-        return [f"No row has a mean {column}."]
+        return [f"No row has a mean {shown}."]
 
     bounds = words.interval(results, best[0], column)
     interval = words.between(bounds, ", 95 % interval ")
     value = f"{words.number(best[0].mean(column), bounds)}{interval}"
     known = [row for row in results.contestants if row.mean(column) is not None]
     if len(known) == 1:
-        sentences = [f"Only {best[0].name} has a mean {column}: {value}."]
+        sentences = [f"Only {best[0].name} has a mean {shown}: {value}."]
     else:
         extreme = EXTREMES[find_metric(column).better].capitalize()
-        sentences = [f"{extreme} mean {column}: {_list_names(best)} ({value})."]
+        sentences = [f"{extreme} mean {shown}: {_list_names(best)} ({value})."]
         sentences += _compare_with_best(results, column, known)
 
     return sentences + _name_fastest(results, column)
@@ -125,17 +126,18 @@ def _name_best(results: Results, column: str) -> list[str]:
 def _compare_with_best(results: Results, column: str, known: list[Row]) -> list[str]:
     """Whether the rows with a mean differ significantly from the best, as far as answers tell."""
     best = results.best(column)
+    shown = words.field_name(column)
     others = [row for row in known if row not in best]
     if not others:
         return []
     if column not in results.certainty:
         why = results.unknown(column)
-        return [f"How sure differences in {column} are is not known: {why}."]
+        return [f"How sure differences in {shown} are is not known: {why}."]
 
     tested = results.certainty[column].rows
     if best[0] not in tested:
         return [
-            f"How sure differences in {column} are is not known: raw answers of {best[0].name} are "
+            f"How sure differences in {shown} are is not known: raw answers of {best[0].name} are "
             "missing."
         ]
 
@@ -152,11 +154,11 @@ def _compare_with_best(results: Results, column: str, known: list[Row]) -> list[
         whose = "Every other row's"
         if untested:
             whose = f"Of the {n_tested} rows tested, every one's"
-        sentences.append(f"{whose} {column} is significantly worse.")
+        sentences.append(f"{whose} {shown} is significantly worse.")
 
     if untested:
         names = _list_names(untested)
-        sentences.append(f"Not tested in {column}, because raw answers are missing: {names}.")
+        sentences.append(f"Not tested in {shown}, because raw answers are missing: {names}.")
 
     return sentences
 
@@ -174,7 +176,7 @@ def _name_worse_than_constant(results: Results, column: str) -> list[str]:
 
     worse = results.worse_than_constant(column)
     others = [row for row in above if row not in worse]
-    constant = f"always predicting the training mean ({column} "
+    constant = f"always predicting the training mean ({words.field_name(column)} "
     constant += f"{words.number(results.constant_error(column))})"
     sentences = []
     if worse:

@@ -24,7 +24,13 @@ from recbench.reports.drawing.differences import (
     draw_ranks,
 )
 from recbench.reports.drawing.fold_heatmap import MOST_FOLDS, heatmap_by_fold, list_folds
-from recbench.reports.drawing.growth import Crossing, Growth, draw_growth, find_crossings
+from recbench.reports.drawing.growth import (
+    Crossing,
+    Growth,
+    GrowthPanel,
+    draw_growth,
+    find_crossings,
+)
 from recbench.reports.drawing.heatmap import (
     ALL_PHASES,
     Column,
@@ -77,6 +83,7 @@ __all__ = [
     "Curves",
     "Gap",
     "Growth",
+    "GrowthPanel",
     "Heatmap",
     "HistoryPanel",
     "Line",

@@ -21,7 +21,7 @@ from scipy.stats import rankdata
 from recbench.benchmarks.certainty import LEVEL
 from recbench.reports.drawing.heatmap import outlier_fence, readable_on
 from recbench.reports.results import Certainty
-from recbench.reports.words import chance, signed, signed_briefly
+from recbench.reports.words import chance, field_name, signed, signed_briefly
 
 # Purple where the row is better, orange where it is worse: safe for colour-blind eyes.
 COLOURS = colormaps["PuOr_r"]
@@ -137,7 +137,7 @@ def _describe_difference(
     bounds = (low, high)
     verdict = "significantly different" if p < LEVEL else "not significantly different"
     return (
-        f"{row} − {column_row}, {column}: {signed(difference, bounds)}\n"
+        f"{row} − {column_row}, {field_name(column)}: {signed(difference, bounds)}\n"
         f"95 % interval {signed(low, bounds)} to {signed(high, bounds)}\n"
         f"{verdict}, p {chance(p)}"
     )

@@ -18,7 +18,7 @@ from recbench.reports.drawing.heatmap import (
     scale_to_shades,
 )
 from recbench.reports.results import Results, Row
-from recbench.reports.words import NONE, interval, number, slug
+from recbench.reports.words import NONE, field_name, interval, number, slug
 
 MOST_FOLDS = 12  # what is still read as a table; with `--repeats` there may be a hundred
 
@@ -63,7 +63,7 @@ def heatmap_by_fold(results: Results, column: str) -> Heatmap | None:
         lines.append(Line(row.name, row.family, squares))
 
     heads = _column_heads(shown, metric)
-    return Heatmap(f"folds-{slug(column)}", f"{column} by fold", heads, lines, "table")
+    return Heatmap(f"folds-{slug(column)}", f"{field_name(column)} by fold", heads, lines, "table")
 
 
 def _column_heads(shown: list[Place], metric: Metric) -> list[Column]:
@@ -114,7 +114,7 @@ def _fold_square(
     if record is None:
         return Square(NONE, f"{row.name}: not planned")
 
-    where = f"{row.name}, {column}, {record.cell.place}"
+    where = f"{row.name}, {field_name(column)}, {record.cell.place}"
     if record.status != "ok":
         status = record.status.replace("_", " ")
         return Square(status, f"{where}: {status}: {record.reason or ''}", failed=True)

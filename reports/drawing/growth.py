@@ -8,14 +8,16 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
+
+from recbench.reports.drawing.ticks import logarithmic_ticks, set_ticks, ticks_at_points
+from recbench.reports.words import round_duration
 
 WIDTH = 8.6  # inches
 PANEL_HEIGHT = 2.4
 LEGEND_COLUMNS = 4
-FEW_SIZES = 200.0  # of the largest to the smallest: up to this ratio ticks stand at 1, 2 and 5
+MOST_SIZES = 7  # beside the level axis of a panel
+MOST_VALUES = 8  # beside its upright one
 LETTERS = 100  # of a title's line
-NARROW_RATIO = 3.0  # of the highest value to the lowest: powers of ten would give no ticks
 FEWEST_SIZES = 2  # through which a power can be fitted
 PALETTE = ("#2166ac", "#c2570c", "#2a7f3f", "#8a3ea8", "#7a5a12", "#b2182b", "#1a8a8a", "#555555")
 
@@ -39,6 +41,16 @@ class Growth:
     def at(self, size: int) -> float | None:
         """The value at that size of the training part; None if there is none."""
         return dict(zip(self.ratings, self.values, strict=True)).get(size)
+
+
+@dataclass(frozen=True)
+class GrowthPanel:
+    """One quantity of all rows, under the name that it has for readers."""
+
+    name: str
+    curves: Sequence[Growth]
+    is_time: bool = False  # in seconds
+    higher_is_better: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +106,7 @@ def _cross_curves(one: Growth, other: Growth, *, higher_is_better: bool) -> list
 
 
 def draw_growth(
-    panels: Sequence[tuple[str, Sequence[Growth]]],
+    panels: Sequence[GrowthPanel],
     title: str,
     size: str = "ratings of the training part",
 ) -> Figure:
@@ -102,7 +114,7 @@ def draw_growth(
 
     `size` is what stands on the level axis.
     """
-    rows = list(dict.fromkeys(curve.row for _, curves in panels for curve in curves))
+    rows = list(dict.fromkeys(curve.row for panel in panels for curve in panel.curves))
     lines = textwrap.wrap(title, LETTERS)
     above = 0.3 + 0.18 * len(lines)  # inches, as below
     below = 0.6 + 0.15 * -(-len(rows) // LEGEND_COLUMNS)
@@ -112,10 +124,10 @@ def draw_growth(
     figure.text(0.01, 1 - 0.08 / height, heading, va="top", fontsize=10, fontweight="bold")
     all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
     figure.subplots_adjust(
-        left=0.06, right=0.99, top=1 - above / height, bottom=below / height, wspace=0.17
+        left=0.06, right=0.99, top=1 - above / height, bottom=below / height, wspace=0.24
     )
-    for axes, (name, curves) in zip(all_axes, panels, strict=True):
-        _draw_panel(axes, name, curves, rows)
+    for axes, panel in zip(all_axes, panels, strict=True):
+        _draw_panel(axes, panel, rows)
         axes.set_xlabel(size, fontsize=8)
 
     handles: dict[str, Artist] = {}
@@ -133,9 +145,9 @@ def draw_growth(
     return figure
 
 
-def _draw_panel(axes: Axes, name: str, curves: Sequence[Growth], rows: Sequence[str]) -> None:
+def _draw_panel(axes: Axes, panel: GrowthPanel, rows: Sequence[str]) -> None:
     """The curves of one quantity."""
-    for curve in curves:
+    for curve in panel.curves:
         place = rows.index(curve.row)
         axes.plot(
             curve.ratings,
@@ -146,17 +158,27 @@ def _draw_panel(axes: Axes, name: str, curves: Sequence[Growth], rows: Sequence[
             color=PALETTE[place % len(PALETTE)],
             label=curve.row,
         )
-    axes.set_title(name, fontsize=8.5, loc="left")
+    axes.set_title(panel.name, fontsize=8.5, loc="left")
     axes.set(xscale="log", yscale="log")
-    axes.xaxis.set_major_formatter(EngFormatter())
-    sizes = [size for curve in curves for size in curve.ratings]
-    if sizes and max(sizes) < FEW_SIZES * min(sizes):
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    values = [value for curve in curves for value in curve.values if value > 0]
-    is_narrow = bool(values) and max(values) < NARROW_RATIO * min(values)
-    axes.yaxis.set_major_locator(MaxNLocator(6) if is_narrow else LogLocator(subs=(1, 2, 3, 5)))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
-    axes.minorticks_off()
+    sizes = [size for curve in panel.curves for size in curve.ratings]
+    measured = ticks_at_points(sizes, *axes.get_xlim(), MOST_SIZES)
+    set_ticks(axes.xaxis, measured, [_shorten_count(size) for size in measured])
+    ticks = logarithmic_ticks(*axes.get_ylim(), MOST_VALUES)
+    texts = [round_duration(tick) if panel.is_time else f"{tick:.6g}" for tick in ticks]
+    set_ticks(axes.yaxis, ticks, texts)
     axes.tick_params(labelsize=7, length=2)
     axes.grid(linewidth=0.4, color="#bbbbbb", alpha=0.6)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _shorten_count(count: float) -> str:
+    """A number of ratings or trials in few letters.
+
+    >>> _shorten_count(30), _shorten_count(66_667), _shorten_count(17_000_209)
+    ('30', '66.7k', '17M')
+    """
+    if count >= 1e6:
+        return f"{count / 1e6:.3g}M"
+    if count >= 1e4:
+        return f"{count / 1e3:.3g}k"
+    return f"{count:,.0f}"

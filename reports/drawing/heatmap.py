@@ -18,6 +18,7 @@ from recbench.reports.words import (
     NONE,
     between,
     duration,
+    field_name,
     interval,
     megabytes,
     number,
@@ -255,7 +256,7 @@ def accuracy_heatmap(results: Results) -> Heatmap:
     by_row: dict[str, list[Square]] = {row.name: [] for row in results.rows}
     for name, metric in metrics(results).items():
         arrow = ARROWS[metric.better]
-        columns.append(Column(name, metric.unit, arrow))
+        columns.append(Column(field_name(name), metric.unit, arrow))
 
         squares = _mean_squares(results, name, metric)
         for row, square in zip(results.rows, squares, strict=True):
@@ -311,7 +312,7 @@ def _accuracy_tip(row: Row, column: str, bounds: Bounds | None) -> str:
     """What is said of a mean: its spread, each fold, and the times; or why there is none."""
     spread = row.spread(column)
     if spread is None:
-        return f"{row.name}, {column}: {row.missing(column)}"
+        return f"{row.name}, {field_name(column)}: {row.missing(column)}"
 
     values = [number(value, bounds) for value in row.values(column)]
     fit = row.seconds("fit")
@@ -319,7 +320,7 @@ def _accuracy_tip(row: Row, column: str, bounds: Bounds | None) -> str:
     rank = row.seconds("rank")
 
     lines = [
-        f"{row.name}, {column}: {plus_minus(spread, bounds)}",
+        f"{row.name}, {field_name(column)}: {plus_minus(spread, bounds)}",
         f"folds: {', '.join(values)}",
         NOT_MEASURED_HERE if row.is_external else describe_times(fit, rate, rank),
     ]

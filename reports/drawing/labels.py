@@ -56,11 +56,16 @@ class _Place:
 
 
 def place_labels(
-    figure: Figure, axes: Axes, labels: Sequence[Label], path: Sequence[Spot] = ()
+    figure: Figure,
+    axes: Axes,
+    labels: Sequence[Label],
+    path: Sequence[Spot] = (),
+    nameless: Sequence[Spot] = (),
 ) -> list[Annotation]:
     """Write those of `labels` that find a free place, earlier ones first; what was written.
 
-    They keep off `path` too, a line whose parts are level or upright, in the data's coordinates.
+    They keep off `path` too, a line whose parts are level or upright, and off `nameless` points,
+    in the data's coordinates.
     The axes' limits and the figure's size must not change afterwards. The same labels get the same
     places.
     """
@@ -70,7 +75,8 @@ def place_labels(
 
     # Names keep off the points and the lines of the path.
     dot_size = 2 * DOT_RADIUS * scale
-    taken = [_box_around(point, (dot_size, dot_size)) for point in points]
+    dots = [*points, *axes.transData.transform(nameless).tolist()] if nameless else points
+    taken = [_box_around(dot, (dot_size, dot_size)) for dot in dots]
     if path:
         corners = axes.transData.transform(path)
         taken += [_line_box(*ends, scale) for ends in itertools.pairwise(corners)]

@@ -3,7 +3,6 @@
 The same records give the same bytes.
 """
 
-import base64
 import io
 import re
 import textwrap
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -35,8 +35,17 @@ STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
 }
 DOTS_PER_INCH = 160
+SVG_METADATA = ("Date", "Creator", "Format", "Type")
 SVG_TAG = re.compile(rb"<[a-z][^>]*>")
 INDENTATION = re.compile(rb">\n\s+<")
+# What every text and every group would repeat, and what turns nothing
+NO_TURN = re.compile(rb' transform="rotate\(-0 [^"]*\)"')
+UNUSED_NAME = re.compile(rb'(<g) id="[a-zA-Z0-9.]+_\d+"')
+PATH_STEP = re.compile(rb" ?\n(?=[A-Zz\"])")
+FONT_FAMILY = b"font-family: 'DejaVu Sans', 'Verdana', sans-serif"
+OWN_STYLE = b'<style type="text/css">'
+# Inside an attribute in single quotes; all other letters may stand as they are
+SAFE_IN_ADDRESS = "".join(map(chr, range(32, 127))).translate(str.maketrans("", "", "%#&'"))
 LONG_DECIMALS = re.compile(rb"(\d\.\d\d)\d+")
 
 # Heights and margin in inches.
@@ -82,7 +91,7 @@ class Picture:
     @cached_property
     def svg(self) -> bytes:
         """The picture as SVG, with nothing that changes from build to build."""
-        return _save_figure(self._figure, "svg", {"Date": None, "Creator": None})
+        return _save_figure(self._figure, "svg", dict.fromkeys(SVG_METADATA))
 
     @cached_property
     def png(self) -> bytes:
@@ -103,9 +112,13 @@ class Picture:
 
     @property
     def uri(self) -> str:
-        """The SVG as the address of an image inside a page."""
-        content = base64.b64encode(self.svg).decode()
-        return f"data:image/svg+xml;base64,{content}"
+        """The SVG as the address of an image inside a page, for an attribute in single quotes.
+
+        Written out, since base64 takes a third more.
+        """
+        # An address has no lines, and a browser leaves their ends out.
+        text = self.svg.decode().replace("\n", " ")
+        return f"data:image/svg+xml,{quote(text, safe=SAFE_IN_ADDRESS)}"
 
 
 def _save_figure(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
@@ -127,11 +140,23 @@ def _save_figure(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
 
 
 def _shrink_svg(svg: bytes) -> bytes:
-    """The picture with hundredths of a point inside its tags, where millionths take room, and no
-    indentation between them; texts stay.
+    """The same picture with hundredths of a point inside its tags, where millionths take room, and
+    without what is repeated in each tag or says nothing; texts stay.
     """
-    rounded = SVG_TAG.sub(lambda tag: LONG_DECIMALS.sub(rb"\1", tag[0]), svg)
-    return INDENTATION.sub(b">\n<", rounded)
+    has_family = FONT_FAMILY in svg
+    shrunk = INDENTATION.sub(b">\n<", SVG_TAG.sub(_shrink_tag, svg))
+    if has_family:
+        shrunk = shrunk.replace(OWN_STYLE, b"%stext{%s}" % (OWN_STYLE, FONT_FAMILY), 1)
+    return shrunk
+
+
+def _shrink_tag(tag: re.Match[bytes]) -> bytes:
+    """One tag, see `_shrink_svg`."""
+    text = LONG_DECIMALS.sub(rb"\1", tag[0])
+    text = NO_TURN.sub(b"", text)
+    text = UNUSED_NAME.sub(rb"\1", text)
+    text = PATH_STEP.sub(b"", text)
+    return text.replace(FONT_FAMILY + b"; ", b"")
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
 
 from recbench.benchmarks.certainty import level_ties
 from recbench.benchmarks.metrics import ARROWS, find_metric
 from recbench.benchmarks.records import PHASES
 from recbench.reports.drawing.heatmap import outlier_fence
 from recbench.reports.drawing.labels import Label, Spot, place_labels
+from recbench.reports.drawing.ticks import logarithmic_ticks, set_ticks
 from recbench.reports.results import Results, Row
 from recbench.reports.words import (
     count,
@@ -25,7 +25,7 @@ from recbench.reports.words import (
     interval,
     listed,
     number,
-    unit_of_time,
+    round_duration,
 )
 
 # Okabe & Ito's colours, which colour-blind eyes tell apart, without the yellow that is lost on
@@ -36,6 +36,7 @@ FRONT = "#0b6e4f"  # of the overview
 OTHERS = "#7d8b98"
 MOST_LABELS = 12
 ALWAYS_NAMED = 10  # so many of the best have a name, and those on the front
+MOST_TIMES = 7  # beside the axis of times
 SHORTEST = 1e-7  # seconds; less has no place on a logarithmic axis
 
 Styles = dict[str, tuple[str, str]]  # family -> colour and shape
@@ -172,11 +173,12 @@ def pareto_front(found: Sequence[Point], metric: Judge) -> list[Point]:
 def describe_front(results: Results, column: str, cost: Cost = WORK) -> list[str]:
     """What the picture says, in words; true for any number of points and for ties."""
     found = find_points(results, column, cost)
+    name = field_name(column)
     if not found:
         whose = "No row but the oracle" if results.oracle else "No row"
-        return [f"{whose} has both a mean {column} and a time."]
+        return [f"{whose} has both a mean {name} and a time."]
     if len(found) == 1:
-        alone = f"{found[0].name}: mean {column} {_value_and_time(found[0])}."
+        alone = f"{found[0].name}: mean {name} {_value_and_time(found[0])}."
         return [f"{alone} There is nothing to compare it with."]
 
     best = [
@@ -184,7 +186,7 @@ def describe_front(results: Results, column: str, cost: Cost = WORK) -> list[str
         for point in pareto_front(found, find_metric(column))
     ]
     rows = "rows (without the oracle)" if results.oracle else "rows"
-    front = f"The Pareto front of {rows} in mean {column} and {cost.in_words}"
+    front = f"The Pareto front of {rows} in mean {name} and {cost.in_words}"
     paragraphs = [f"{front}: {listed(best)}."]
 
     n_doubtful = sum(point.is_doubtful for point in found)
@@ -272,9 +274,10 @@ def _draw_front(
 
     corners = [(point.x, heights[found.index(point)]) for point in best]
     steps = _draw_steps(axes, corners, worst_is_up=metric.better != "higher", colour=FRONT)
-    labels = _labels_in_order(found, heights, best, metric)[:MOST_LABELS]
-    named = [replace(label, must=True) for label in labels]
-    for note in place_labels(figure, axes, named, steps):
+    labels = _labels_in_order(found, heights, best, metric)
+    named = [replace(label, must=True) for label in labels[:MOST_LABELS]]
+    nameless = [(label.x, label.y) for label in labels[MOST_LABELS:]]
+    for note in place_labels(figure, axes, named, steps, nameless):
         if any(note.get_text().startswith(point.name) for point in best):
             note.set_color(FRONT)
             note.set_fontweight("bold")
@@ -399,14 +402,8 @@ def _set_times(axes: Axes, found: Sequence[Point]) -> None:
 
     axes.set_xscale("log")
     axes.set_xlim(shortest / factor, longest * factor**1.5)
-    formatter = FuncFormatter(lambda time, _: _format_tick(time))
-    axes.xaxis.set_major_formatter(formatter)
-
-
-def _format_tick(time: float) -> str:
-    """A time as it stands beside an axis: `10 µs`, `100 ms`, `1,000 s`."""
-    name, scale = unit_of_time(time)
-    return f"{round(time * scale, 3):,g} {name}"
+    ticks = logarithmic_ticks(*axes.get_xlim(), MOST_TIMES)
+    set_ticks(axes.xaxis, ticks, [round_duration(tick) for tick in ticks])
 
 
 def _draw_steps(

@@ -12,7 +12,7 @@ from recbench.reports.drawing import Column, Heatmap, Line, Square, accuracy_hea
 from recbench.reports.papers.escape import make_environment
 from recbench.reports.papers.references import cite, collect_references
 from recbench.reports.rendering import TableLine
-from recbench.reports.results import Results
+from recbench.reports.results import Results, metrics
 from recbench.reports.sections import (
     Agreement,
     compare_with_published,
@@ -82,7 +82,7 @@ def tabulate_run(results: Results) -> Iterator[PaperTable]:
 def _tabulate_accuracy(results: Results) -> PaperTable:
     """Means with their deviations over the folds; the marks that occur are explained."""
     drawn = accuracy_heatmap(results)
-    lines = [_add_deviations(results, line, drawn.columns) for line in drawn.lines]
+    lines = [_add_deviations(results, line) for line in drawn.lines]
     marks = {square.mark for line in lines for square in line.squares}
     sentences = [title_figure(results, "Accuracy"), FOLDS]
     if "best" in marks:
@@ -121,15 +121,15 @@ def _describe_terms(results: Results) -> Iterator[str]:
         yield f"Defaults of {names} were tuned on these data, those of other rows were not"
 
 
-def _add_deviations(results: Results, line: Line, columns: list[Column]) -> Line:
+def _add_deviations(results: Results, line: Line) -> Line:
     """The line with its deviations over the folds beside the means.
 
     Failed lines have no squares.
     """
     row = next(row for row in results.rows if row.name == line.name)
     squares = []
-    for square, column in zip(line.squares, columns, strict=False):
-        spread = row.spread(column.name)
+    for square, column in zip(line.squares, metrics(results), strict=False):
+        spread = row.spread(column)
         if spread is None:
             squares.append(square)
         else:
@@ -206,7 +206,8 @@ def _tabulate_mean_ranks(comparison: DatasetComparison) -> PaperTable:
         lines.append(Line(name, comparison.rows[name], squares))
 
     columns = [
-        Column(column, f"{len(by_row)} rows", "") for column, by_row in means_by_column.items()
+        Column(words.field_name(column), f"{len(by_row)} rows", "")
+        for column, by_row in means_by_column.items()
     ]
     subject = f"mean ranks over {words.listed(comparison.runs)}"
     caption = _join_sentences(title_comparison_figure(comparison, subject), "1 is the best")
@@ -236,7 +237,7 @@ def _tabulate_differences(
     heads = ("before", "after", "difference", "from", "to", "verdict")
     columns = [Column(head, "", "") for head in heads]
     name = f"changes-{words.slug(kind)}-{words.slug(column)}"
-    subject = f"{column}, {kind}: {two.labels[0]} and {two.labels[1]}"
+    subject = f"{words.field_name(column)}, {kind}: {two.labels[0]} and {two.labels[1]}"
     title = title_figure(two.first, subject)
     interval = "the 95 % interval of the difference is over users"
     return PaperTable(

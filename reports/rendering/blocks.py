@@ -197,6 +197,7 @@ class TableHead:
     content: Content = "number"
     small: tuple[str, ...] = ()
     higher_is_better: bool = False  # a sortable column puts its greatest numbers first
+    is_spare: bool = False  # a brief table leaves it out on a phone
 
 
 @dataclass(frozen=True)
@@ -334,12 +335,17 @@ class Appendix:
 
 @dataclass(frozen=True)
 class Card:
-    """An answer at a glance: the question, who it is, what they reach, and how sure that is."""
+    """An answer at a glance: the question, who it is, what they reach, and how sure that is.
+
+    An answer that is good news, such as a winner, is green; that there is none, or that nothing
+    changed, is not.
+    """
 
     question: str
     answer: Words
     value: str
     remark: Words
+    is_good_news: bool
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ from recbench.reports.rendering.blocks import (
 )
 from recbench.reports.words import NONE
 
+SPARE = Markup(" data-spare")
 BEST_FIRST = ' data-first="descending"'  # so that the first click on a head puts the best first
 CLASSES = {
     "number": "",
@@ -177,9 +178,9 @@ def _render_piece(piece: Piece) -> Markup:
 def _render_card(card: Card) -> Markup:
     value = _fill('<p class="value">{}</p>\n', card.value) if card.value else ""
     return _fill(
-        '<div class="card">\n<h3>{}</h3>\n<p class="answer">{}</p>\n'
-        '{}<p class="note">{}</p>\n</div>',
+        '<div class="card">\n<h3>{}</h3>\n<p class="{}">{}</p>\n{}<p class="note">{}</p>\n</div>',
         card.question,
+        "answer good" if card.is_good_news else "answer",
         _render_words(card.answer),
         value,
         _render_words(card.remark),
@@ -287,6 +288,8 @@ def _render_head(head: TableHead) -> Markup:
     style = "" if head.content == "number" else ' class="text"'
     if head.higher_is_better:
         style += BEST_FIRST
+    if head.is_spare:
+        style += SPARE
     small = Markup("").join(_fill("<small>{}</small>", line) for line in head.small)
     pattern = '<th scope="col"{}>{}{}</th>'
     return _fill(pattern, Markup(style), _render_words(head.words), small)
@@ -309,33 +312,35 @@ def _render_line(table: Table, line: TableLine | TableRemark) -> Markup:
 
 
 def _render_cell(cell: AnyCell, head: TableHead) -> Markup:
+    spare = SPARE if head.is_spare else Markup("")
     match cell:
         case FailedCells():
             pattern = '<td class="failed" colspan="{}"><span>no mean: {}</span></td>'
             return _fill(pattern, cell.n_columns, cell.failure)
         case MissingCell():
-            return _fill("<td>{}<small>{}</small></td>", NONE, cell.reason)
+            return _fill("<td{}>{}<small>{}</small></td>", spare, NONE, cell.reason)
         case TableCell():
             style = f"{CLASSES[head.content]}{' hit' if cell.is_hit else ''}"
             attributes = _fill(' class="{}"', style) if style else Markup("")
             if cell.sort_value is not None:
                 attributes += _fill(' data-value="{}"', cell.sort_value)
             small = _fill("<small>{}</small>", _render_words(cell.small)) if cell.small else ""
-            return _fill("<td{}>{}{}</td>", attributes, _render_words(cell.words), small)
+            return _fill("<td{}>{}{}</td>", attributes + spare, _render_words(cell.words), small)
         case IntervalCell():
-            return _render_interval(cell)
+            return _render_interval(cell, spare)
         case _:
             assert_never(cell)
 
 
-def _render_interval(cell: IntervalCell) -> Markup:
+def _render_interval(cell: IntervalCell, attributes: Markup) -> Markup:
     """A bar from the lower to the upper end with a dot at the value, and the ends to be heard."""
     width = (cell.end - cell.start) or 1.0
     places = [100 * (end - cell.start) / width for end in (cell.low, cell.value, cell.high)]
     return _fill(
-        '<td class="interval" data-value="{}">{}<i aria-hidden="true" '
+        '<td class="interval" data-value="{}"{}>{}<i aria-hidden="true" '
         'style="--low: {:.1f}%; --value: {:.1f}%; --high: {:.1f}%"></i></td>',
         cell.value,
+        attributes,
         _render_piece(Spoken(cell.text)),
         *places,
     )
@@ -345,7 +350,7 @@ def _render_figure(figure: Figure) -> Markup:
     # Markup, since it is the page's own and as long as it is: no text of others, which is cut.
     address = Markup(figure.picture.uri)
     content = _fill(
-        '<figure>\n<img src="{}" alt="{}">\n<figcaption class="note">{}</figcaption>\n</figure>',
+        '<figure>\n<img src=\'{}\' alt="{}">\n<figcaption class="note">{}</figcaption>\n</figure>',
         address,
         figure.picture.alternative,
         figure.caption,

@@ -236,7 +236,7 @@ def _describe_folds(results: Results) -> list[Block]:
 
 def _tabulate_spread(results: Results) -> Table:
     heads = [TableHead("row", "text")]
-    heads += [TableHead(column) for column in results.columns]
+    heads += [TableHead(words.field_name(column)) for column in results.columns]
     heads.append(TableHead("folds"))
     heads.append(TableHead("hyperparameters", "text"))
 

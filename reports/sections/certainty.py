@@ -68,9 +68,8 @@ def certainty(results: Results) -> list[Block]:
     hidden = [column for column in results.columns if results.hidden_by(column)]
     if hidden:
         reasons = "; ".join(dict.fromkeys(results.hidden_by(column) for column in hidden))
-        blocks.append(
-            Paragraph(f"These data cannot tell rows apart by {words.listed(hidden)}: {reasons}.")
-        )
+        names = words.listed(map(words.field_name, hidden))
+        blocks.append(Paragraph(f"These data cannot tell rows apart by {names}: {reasons}."))
     elif not columns:
         blocks.append(
             Paragraph(
@@ -82,7 +81,9 @@ def certainty(results: Results) -> list[Block]:
     for column in columns:
         if column not in known:
             why = results.unknown(column)
-            blocks.append(Paragraph(f"{column} has no intervals and no tests: {why}."))
+            blocks.append(
+                Paragraph(f"{words.field_name(column)} has no intervals and no tests: {why}.")
+            )
 
     return blocks + _describe_variances(results)
 
@@ -90,7 +91,7 @@ def certainty(results: Results) -> list[Block]:
 def _describe_column(results: Results, column: str) -> list[Block]:
     """What is known of the differences in one column, whose bootstrap is there."""
     found = results.certainty[column]
-    blocks: list[Block] = [Heading(column), Paragraph(describe_pairs(found))]
+    blocks: list[Block] = [Heading(words.field_name(column)), Paragraph(describe_pairs(found))]
 
     absent = [
         row.name
@@ -173,18 +174,19 @@ def _tabulate_boxes(boxes: Sequence[Box], name: str) -> Table:
 
 def _draw_pairs(results: Results, found: Certainty, column: str) -> list[Block]:
     """The matrix of differences between at least two rows, and the ranks with their intervals."""
+    name = words.field_name(column)
     matrix = difference_matrix(found, column)
     n_shown = len(matrix.names)
     n_rows = len(found.rows)
     extent = "all rows" if n_shown == n_rows else f"best {n_shown} of {n_rows} rows"
 
-    title = title_figure(results, f"Differences in {column}, {extent}")
+    title = title_figure(results, f"Differences in {name}, {extent}")
     picture = Picture(
         f"differences-{words.slug(column)}",
         f"Matrix of differences. {title}. {describe_pairs(found)}",
         lambda: draw_matrix(matrix, title),
     )
-    subject = f"{column} of the row minus that of the column"
+    subject = f"{name} of the row minus that of the column"
     if n_shown < n_rows:
         subject += f", the {extent}"
 
@@ -193,13 +195,13 @@ def _draw_pairs(results: Results, found: Certainty, column: str) -> list[Block]:
         "better. ≈ and no colour: the two are not significantly different."
     )
 
-    ranks_title = title_figure(results, f"Ranks by {column}")
+    ranks_title = title_figure(results, f"Ranks by {name}")
     ranks = Picture(
         f"ranks-{words.slug(column)}",
         f"Rank intervals. {ranks_title}. The table has the same numbers.",
         lambda: draw_ranks(found, ranks_title),
     )
-    ranks_caption = f"Rank by {column}, and the range that holds it in 95 % of the bootstrap draws."
+    ranks_caption = f"Rank by {name}, and the range that holds it in 95 % of the bootstrap draws."
 
     return [
         MatrixTable(matrix, picture, caption, tips="its 95 % interval"),
@@ -221,9 +223,10 @@ def _tabulate_rows(found: Certainty, column: str) -> Table:
     rising = ["first in draws"]
     if find_metric(column).better == "higher":
         rising += ["mean", "95 % interval", "difference from the best"]
+    name = words.field_name(column)
     return Table(
-        f"Certainty of {column}",
-        f"{column}: rows from best to worst; first in draws: the share of bootstrap draws in which "
+        f"Certainty of {name}",
+        f"{name}: rows from best to worst; first in draws: the share of bootstrap draws in which "
         "the row is best",
         (
             TableHead("row", "text"),

@@ -101,7 +101,7 @@ def _compare_with_time(results: Results, column: str) -> list[Block]:
     """What a column costs in time: in words, and as a scatter plot with its numbers."""
     sentences = " ".join(describe_front(results, column))
     blocks: list[Block] = [
-        Heading(f"What does a better {column} cost in time?"),
+        Heading(f"What does a better {words.field_name(column)} cost in time?"),
         Paragraph(sentences),
     ]
     points = find_points(results, column)
@@ -121,11 +121,11 @@ def _compare_with_time(results: Results, column: str) -> list[Block]:
 
 def _name_means(results: Results, column: str) -> str:
     """What the heights of the points are."""
-    return f"The {column}" if results.has_one_fold else "Means over the folds"
+    return f"The {words.field_name(column)}" if results.has_one_fold else "Means over the folds"
 
 
 def _draw_points(results: Results, points: list[Point], column: str, sentences: str) -> Picture:
-    title = title_figure(results, f"{column} against {WORK.in_words}")
+    title = title_figure(results, f"{words.field_name(column)} against {WORK.in_words}")
     families = list(dict.fromkeys(row.family for row in results.rows))
     return Picture(
         f"{words.slug(column)}-against-time",
@@ -144,12 +144,13 @@ def _tabulate_points(points: list[Point], column: str) -> Table:
         cells = (TableCell(value), TableCell(time, sort_value=place), TableCell(on_front))
         lines.append(TableLine(RowName(row), cells))
 
+    name = words.field_name(column)
     return Table(
-        f"{column} and time",
-        f"{column} and {WORK.in_words}, fastest first; the rows named above are on the front",
+        f"{name} and time",
+        f"{name} and {WORK.in_words}, fastest first; the rows named above are on the front",
         (
             TableHead("row", "text"),
-            TableHead(f"mean {column}", higher_is_better=find_metric(column).better == "higher"),
+            TableHead(f"mean {name}", higher_is_better=find_metric(column).better == "higher"),
             TableHead("convert + fit + rank"),
             TableHead("on the front"),
         ),

@@ -419,7 +419,7 @@ def _describe_distances(results: Results) -> list[Block]:
         "How much worse each row is than the oracle, which knows how every rating came about: its "
         "error is noise, and its ranking has the best precision to be expected. It takes no part "
         "in the contest.",
-        (TableHead("row", "text"), *(TableHead(column) for column in columns)),
+        (TableHead("row", "text"), *(TableHead(words.field_name(column)) for column in columns)),
         tuple(lines),
     )
     return [Heading("How far from the truth?"), table]

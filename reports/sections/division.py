@@ -128,9 +128,10 @@ def _tabulate_by_cut(results: Results, column: str) -> Table:
         lines.append(TableLine(RowName(name), tuple(cells)))
 
     heads = [TableHead(f"cut {cut + 1}") for cut in range(n_cuts)]
+    name = words.field_name(column)
     return Table(
-        f"{column} by cut",
-        f"{column} at each cut and as a mean over them: one cut is one draw of a period.",
+        f"{name} by cut",
+        f"{name} at each cut and as a mean over them: one cut is one draw of a period.",
         (TableHead("row", "text"), *heads, TableHead("mean")),
         tuple(lines),
         is_sortable=True,
@@ -204,8 +205,9 @@ def tabulate_cold_starts(division: Division, column: str) -> Table | None:
         TableHead(f"all {members}", small=(_count_part(division, column, "all"),)),
         *_heads_of_populations(division, column),
     )
-    caption = f"{column} of warm and cold apart, split {division.split}; small: 95 % intervals"
-    return Table(f"{column}, warm and cold", caption, heads, tuple(lines), is_sortable=True)
+    name = words.field_name(column)
+    caption = f"{name} of warm and cold apart, split {division.split}; small: 95 % intervals"
+    return Table(f"{name}, warm and cold", caption, heads, tuple(lines), is_sortable=True)
 
 
 def _warn_of_future(main: str, split_by_time: str) -> Paragraph:
@@ -266,9 +268,10 @@ def tabulate_two_splits(comparison: OrderComparison) -> Table:
     if comparison.warm_column is not None:
         heads.append(TableHead(f"rank, {other.split}, warm"))
 
+    name = words.field_name(column)
     return Table(
-        f"{column} under both splits",
-        f"{column}: {_describe_agreement(comparison)}",
+        f"{name} under both splits",
+        f"{name}: {_describe_agreement(comparison)}",
         tuple(heads),
         tuple(lines),
         is_sortable=True,
@@ -365,6 +368,6 @@ def note_definitions(division: Division, column: str) -> list[Block]:
     if not division.has_cold_starts:
         return []
     return [
-        Note(f"{name}: {find_metric(name).definition}")
+        Note(f"{words.field_name(name)}: {find_metric(name).definition}")
         for name in division.populations(column).values()
     ]

@@ -85,8 +85,11 @@ def define_metrics(shown: Mapping[str, Metric]) -> Definitions:
     """What each column means, in which unit, and which way is better."""
     entries = []
     for column, metric in shown.items():
+        name = words.field_name(column)
         note = f"{metric.unit}, {metric.better} is better"
-        entries.append(Definition(column, metric.definition, note))
+        if name != column:
+            note += f"; typed {column}"
+        entries.append(Definition(name, metric.definition, note))
     return Definitions(tuple(entries))
 
 

@@ -131,7 +131,7 @@ def _compare_number(results: Results, entry: PublishedNumber, source: str) -> Co
 
     return ComparedNumber(
         row=entry.row,
-        metric=entry.column,
+        metric=words.field_name(entry.column),
         published=f"{entry.value:g}",
         measured=words.number(mean),
         difference=difference,

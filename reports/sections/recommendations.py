@@ -333,8 +333,8 @@ def _tabulate_closeness(one: RowAnswer, person: Person, examples: Examples, colu
     lines += [describe_prediction(*pair) for pair in farthest]
     return Table(
         f"Predictions for user {person.id} by closeness",
-        f"Predictions of the user's test ratings by {one.answer.row}, the lowest {column} of this "
-        "fold, smallest difference first",
+        f"Predictions of the user's test ratings by {one.answer.row}, the lowest "
+        f"{words.field_name(column)} of this fold, smallest difference first",
         (
             TableHead("title", "text"),
             TableHead("rated"),
@@ -360,7 +360,7 @@ def _compare_predictions(
         cells = tuple(TableCell(words.stars(value)) for value in one.answer.compared)
         lines.append(TableLine(RowName(one.answer.row), cells))
 
-    order = f"{_describe_choice(left_out)}, lowest {column} of this fold first"
+    order = f"{_describe_choice(left_out)}, lowest {words.field_name(column)} of this fold first"
     table = Table(
         f"Predictions for user {person.id} by row",
         f"The user's test titles with the most training ratings: {order}",

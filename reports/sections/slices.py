@@ -183,7 +183,7 @@ def slices(results: Results) -> list[Block] | None:
 
     # The report defines its own columns elsewhere; slices may have others.
     for column in sorted(shown_columns - {RECOMMENDED, *results.columns}):
-        blocks.append(Note(f"{column}: {find_metric(column).definition}"))
+        blocks.append(Note(f"{words.field_name(column)}: {find_metric(column).definition}"))
     return blocks
 
 
@@ -293,7 +293,7 @@ def _shown_columns(
 def _tabulate_column(results: Results, kind: Kind, groups: list[Group], column: str) -> Table:
     """All rows against the groups in one column."""
     error, ranking = _headline_columns(results)
-    title = column
+    title = words.field_name(column)
     if column == RECOMMENDED:
         cutoff = ranking.rpartition("@")[2]
         title = f"share of the top-{cutoff} recommendations"
@@ -395,10 +395,11 @@ def _compare_on_least_active(results: Results, groups: list[Group], column: str)
     where = f"for the {group.name} users ({group.borders})"
     n_known = sum(group.mean(row.name, column) is not None for row in results.contestants)
     if n_known == 1:
-        return f"{names[0]} has a mean {column} of {words.number(value)} {where}."
+        return f"{names[0]} has a mean {words.field_name(column)} of {words.number(value)} {where}."
 
     extreme = "Highest" if highest else "Lowest"
-    sentence = f"{extreme} mean {column} {where}: {words.listed(names)} ({words.number(value)})"
+    shown = words.field_name(column)
+    sentence = f"{extreme} mean {shown} {where}: {words.listed(names)} ({words.number(value)})"
     best_overall = [row.name for row in results.best(column)]
     if not best_overall or best_overall == names:
         return f"{sentence}{', the same as over all users' if best_overall else ''}."

@@ -87,7 +87,8 @@ def _columns_in_order(results: Results) -> list[str]:
 
 
 def _show_claim(claim: Claim) -> Card:
-    return Card(claim.question, claim.winner, claim.value, claim.remark)
+    has_winner = bool(claim.rows)
+    return Card(claim.question, claim.winner, claim.value, claim.remark, is_good_news=has_winner)
 
 
 def _show_cautions(results: Results) -> Cautions:
@@ -138,7 +139,7 @@ def _tabulate_ranking(results: Results, ranking: BestRows) -> Table:
     heads = (
         TableHead("row", "text"),
         TableHead(name),
-        TableHead("95 % interval", "word"),
+        TableHead("95 % interval", "word", is_spare=True),
         TableHead("total time"),
         TableHead("defaults from", "word"),
     )

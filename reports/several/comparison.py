@@ -244,7 +244,12 @@ class DatasetComparison:
     def draw_accuracies(self) -> list[Overview]:
         """Rows against data sets, for each headline metric."""
         return [
-            self._draw_overview(name, f"mean {column} over folds", self._accuracy_by_run, column)
+            self._draw_overview(
+                name,
+                f"mean {words.field_name(column)} over folds",
+                self._accuracy_by_run,
+                words.field_name(column),
+            )
             for name, column in self.headline.items()
         ]
 

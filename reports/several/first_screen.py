@@ -47,7 +47,10 @@ def describe_first_screen(comparison: DatasetComparison) -> list[Block]:
     blocks: list[Block] = [Note(describe_league(comparison))]
     cards = []
     for claim in list_league_claims(comparison):
-        cards.append(Card(claim.question, claim.winner, claim.value, claim.remark))
+        has_winner = bool(claim.names)
+        cards.append(
+            Card(claim.question, claim.winner, claim.value, claim.remark, is_good_news=has_winner)
+        )
     if cards:
         blocks.append(Cards(tuple(cards)))
     blocks.append(_show_cautions(comparison))
@@ -132,9 +135,9 @@ def _tabulate_league(comparison: DatasetComparison, column: str) -> Table:
     heads = (
         TableHead("row", "text"),
         TableHead("mean rank"),
-        TableHead("95 %", "word"),
+        TableHead("95 %", "word", is_spare=True),
         TableHead("W–T–B"),
-        TableHead("to best"),
+        TableHead("to best", is_spare=True),
         TableHead("time"),
         TableHead("defaults", "word"),
     )

@@ -8,16 +8,19 @@ from recbench.benchmarks.certainty import ALARM_LEVEL
 from recbench.benchmarks.gating import DatedRun, History, HistoryLine, Move
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import DataDescription, RunDescription
+from recbench.datasets.foundation import Bounds
 from recbench.reports import words
 from recbench.reports.drawing import HistoryPanel, Picture, draw_history
 from recbench.reports.rendering import (
     AnyCell,
     Block,
+    Choice,
     Code,
     Figure,
     Heading,
     MissingCell,
     Note,
+    Option,
     Paragraph,
     References,
     RowName,
@@ -51,6 +54,8 @@ ABOUT_TIMES = (
     "Times of one host and processor alone, as multiples of a kernel timed in the same cell, in "
     "seconds of the line's usual speed. The band is the range of the folds."
 )
+
+MOST_ROWS = 10  # of the first screen
 
 HISTORY_SECTIONS = Sections["HistoryPage"]()
 section = HISTORY_SECTIONS.section
@@ -142,12 +147,74 @@ def _describe_run(run: DatedRun) -> dict[str, Any]:
 
 @section("What moved?", place=10)
 def moved(page: HistoryPage) -> list[Block]:
-    """What moved and stayed away, in a sentence and a table, and what could not have been seen."""
+    """What moved and stayed away, in a sentence and a table; the lines, and how far each is from
+    its first run, whether anything moved or not; and what could not have been seen.
+    """
     history = page.history
     blocks: list[Block] = [Paragraph(" ".join(summarise_history(history)))]
     if history.moves:
         blocks.append(_tabulate_moves(history))
+    options = []
+    for (dataset, column), lines in page.groups.items():
+        if not lines[0].is_time:
+            options.append(_show_lines(page, dataset, column, lines))
+    if options:
+        blocks.append(Choice("lines of", tuple(options)))
     return [*blocks, Note(_say_what_is_seen(history))]
+
+
+def _show_lines(
+    page: HistoryPage, dataset: str, column: str, lines: Sequence[HistoryLine]
+) -> Option:
+    """A metric: the lines that are furthest from their first run, and all lines drawn."""
+    furthest = sorted(lines, key=lambda line: -abs(line.since_first[0]))[:MOST_ROWS]
+    name = _name_column(column)
+    blocks: list[Block] = [_tabulate_ends(name, dataset, furthest, len(lines))]
+    if any(len(line.points) > 1 for line in lines):
+        blocks.append(_draw_group(page, dataset, column, lines))
+    return Option(f"{name}, {dataset}", tuple(blocks))
+
+
+def _tabulate_ends(name: str, dataset: str, furthest: Sequence[HistoryLine], n_lines: int) -> Table:
+    """The first and the newest value of each of these lines, the furthest apart first."""
+    extent = "all rows" if len(furthest) == n_lines else f"{len(furthest)} of {n_lines} rows"
+    caption = f"{name}, {dataset}: {extent}, those furthest from their first run above"
+    heads = (
+        TableHead("row", "text"),
+        TableHead("runs", is_spare=True),
+        TableHead("first"),
+        TableHead("newest"),
+        TableHead("change"),
+        TableHead("95 % interval", is_spare=True),
+        TableHead("moved", "word"),
+    )
+    tabulated = []
+    for line in furthest:
+        change, low, high = line.since_first
+        bounds: Bounds | None = None
+        interval: AnyCell = MissingCell("not known")
+        if low is not None and high is not None:
+            bounds = (low, high)
+            ends = f"{words.signed(low, bounds)} to {words.signed(high, bounds)}"
+            interval = TableCell(ends)
+        values = (line.points[0].value, line.points[-1].value)
+        cells = (
+            TableCell(str(len(line.points))),
+            *(TableCell(words.number(value, bounds), sort_value=value) for value in values),
+            TableCell(words.signed(change, bounds), sort_value=change),
+            interval,
+            TableCell(_say_whether_moved(line)),
+        )
+        tabulated.append(TableLine(RowName(line.row), cells))
+    label = f"{name}, first and newest, {dataset}"
+    return Table(label, caption, heads, tuple(tabulated), is_brief=True)
+
+
+def _say_whether_moved(line: HistoryLine) -> str:
+    """In a word or two what became of a line."""
+    if line.moves:
+        return words.listed("worse" if move.is_worse else "better" for move in line.moves)
+    return "no" if line.n_results > 1 else "always the same"
 
 
 def summarise_history(history: History) -> list[str]:
@@ -158,8 +225,10 @@ def summarise_history(history: History) -> list[str]:
     lines = words.count(len(history.lines), "line")
     looked = f"{runs} from {first.label} to {last.label}: {lines} of a row in a metric or a time."
 
+    if not history.lines:
+        return [looked, "No two runs have a row that can be compared."]
     if not history.moves:
-        return [looked, "Nothing moved and stayed away."]
+        return [looked, "Nothing moved and stayed away.", _name_furthest(history)]
 
     worse = [move for _, move in history.moves if move.is_worse]
     n_better = len(history.moves) - len(worse)
@@ -170,6 +239,31 @@ def summarise_history(history: History) -> list[str]:
         return [looked, counted]
     slow = f"{n_slow} of the {len(worse)} are slow drifts, which no pair of neighbours shows."
     return [looked, counted, slow]
+
+
+def _name_furthest(history: History) -> str:
+    """Which row's metric is now furthest from where it began, as a part of that."""
+
+    def distance(line: HistoryLine) -> float:
+        return abs(line.since_first[0] / (line.points[0].value or 1.0))
+
+    measured = [line for line in history.lines if not line.is_time and len(line.points) > 1]
+    furthest = max(measured, key=distance, default=None)
+    if furthest is None:
+        return "No metric has a line of two runs."
+    if not furthest.since_first[0]:
+        return "In every metric the newest run has the value of the first one."
+
+    change, low, high = furthest.since_first
+    text = words.signed(change)
+    if low is not None and high is not None:
+        bounds = (low, high)
+        ends = f"{words.signed(low, bounds)}, {words.signed(high, bounds)}"
+        text = f"{words.signed(change, bounds)} [{ends}]"
+    return (
+        f"Furthest from its first run is {furthest.row} on {furthest.dataset}, by {text} in "
+        f"{_name_column(furthest.column)}."
+    )
 
 
 def _say_what_is_seen(history: History) -> str:
@@ -214,8 +308,10 @@ def _tabulate_moves(history: History) -> Table:
 
 def _tabulate_move(history: History, line: HistoryLine, move: Move) -> TableLine:
     bounds = (move.low, move.high)
-    change = words.signed(move.size, bounds)
-    interval = f"[{words.signed(move.low, bounds)}, {words.signed(move.high, bounds)}]"
+    change = _say_change(line, move.size, bounds)
+    low = _say_change(line, move.low, bounds)
+    high = _say_change(line, move.high, bounds)
+    interval = f"[{low}, {high}]"
     first = history.runs[move.first]
     last = history.runs[move.last]
 
@@ -225,11 +321,11 @@ def _tabulate_move(history: History, line: HistoryLine, move: Move) -> TableLine
         kind = f"shown by {move.n_visible} of {n_pairs} of neighbours"
     direction = "worse" if move.is_worse else "better"
     cells: tuple[AnyCell, ...] = (
-        TableCell(line.column),
+        TableCell(_name_column(line.column)),
         TableCell(line.dataset),
         TableCell(Code(first.label)),
         TableCell(Code(last.label)),
-        TableCell(words.number(move.before), sort_value=move.before),
+        TableCell(_say_value(line, move.before), sort_value=move.before),
         TableCell(change, small=interval, sort_value=move.size),
         TableCell(words.chance(move.p_value), sort_value=move.p_value),
         TableCell(f"{direction}, {kind}"),
@@ -239,7 +335,7 @@ def _tabulate_move(history: History, line: HistoryLine, move: Move) -> TableLine
 
 @section("How accurate, over the runs?", place=20)
 def accuracy(page: HistoryPage) -> list[Block] | None:
-    """A figure and a table for each metric of each data set."""
+    """A table for each metric of each data set; their figures are on the first screen."""
     return _show_groups(page, are_times=False)
 
 
@@ -254,8 +350,8 @@ def _show_groups(page: HistoryPage, *, are_times: bool) -> list[Block] | None:
     for (dataset, column), lines in page.groups.items():
         if lines[0].is_time is not are_times:
             continue
-        blocks.append(Heading(f"{column}, {dataset}"))
-        if any(len(line.points) > 1 for line in lines):
+        blocks.append(Heading(f"{_name_column(column)}, {dataset}"))
+        if are_times and any(len(line.points) > 1 for line in lines):
             blocks.append(_draw_group(page, dataset, column, lines))
         blocks.append(_tabulate_newest(page, column, lines))
 
@@ -267,7 +363,7 @@ def _show_groups(page: HistoryPage, *, are_times: bool) -> list[Block] | None:
 def _draw_group(
     page: HistoryPage, dataset: str, column: str, lines: Sequence[HistoryLine]
 ) -> Figure:
-    title = f"{column} over the runs, {dataset}"
+    title = f"{_name_column(column)} over the runs, {dataset}"
     if dataset in page.imitations:
         title = f"SIMULATED data, {title}"
 
@@ -303,6 +399,27 @@ def _make_panel(line: HistoryLine) -> HistoryPanel:
     )
 
 
+def _name_column(column: str) -> str:
+    """A metric as the field writes it, and a time in words.
+
+    >>> _name_column("rmse"), _name_column("fit_seconds")
+    ('RMSE', 'time to fit')
+    """
+    phase, suffix, _ = column.partition("_seconds")
+    return f"time to {phase}" if suffix else words.field_name(column)
+
+
+def _say_value(line: HistoryLine, value: float) -> str:
+    return words.duration(value) if line.is_time else words.number(value)
+
+
+def _say_change(line: HistoryLine, change: float, bounds: Bounds | None = None) -> str:
+    """A difference with its sign; of times with their unit."""
+    if not line.is_time:
+        return words.signed(change, bounds)
+    return f"{'−' if change < 0 else '+'}{words.duration(abs(change))}"
+
+
 def _tabulate_newest(page: HistoryPage, column: str, lines: Sequence[HistoryLine]) -> Table:
     """Where each line stands now, and how far that is from its first run."""
     caption = "The newest run of each line, and its difference to the first one of the line."
@@ -326,7 +443,7 @@ def _tabulate_newest(page: HistoryPage, column: str, lines: Sequence[HistoryLine
         TableHead("first to newest", "word"),
     )
     tabulated = tuple(_tabulate_line(page.history, line) for line in lines)
-    label = f"{column}, newest, {lines[0].dataset}"
+    label = f"{_name_column(column)}, newest, {lines[0].dataset}"
     return Table(label, caption, heads, tabulated, is_sortable=True)
 
 
@@ -336,11 +453,13 @@ def _tabulate_line(history: History, line: HistoryLine) -> TableLine:
     interval = ""
     if newest.low is not None and newest.high is not None:
         interval = words.bracketed((newest.low, newest.high))
+        if line.is_time:
+            interval = f"{words.duration(newest.low)} to {words.duration(newest.high)}"
 
     change, low, high = line.since_first
     since_first: AnyCell = MissingCell("one run")
     if len(line.points) > 1:
-        since_first = TableCell(words.signed(change), sort_value=change)
+        since_first = TableCell(_say_change(line, change), sort_value=change)
     if low is not None and high is not None:
         of_change = f"[{words.signed(low)}, {words.signed(high)}]"
         since_first = TableCell(words.signed(change), small=of_change, sort_value=change)
@@ -348,7 +467,7 @@ def _tabulate_line(history: History, line: HistoryLine) -> TableLine:
     ends = f"{history.runs[first.place].label} … {history.runs[newest.place].label}"
     cells = (
         TableCell(str(len(line.points))),
-        TableCell(words.number(newest.value), small=interval, sort_value=newest.value),
+        TableCell(_say_value(line, newest.value), small=interval, sort_value=newest.value),
         since_first,
         TableCell(Code(ends)),
     )

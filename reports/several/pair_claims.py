@@ -20,12 +20,16 @@ NOTEWORTHY = 1.2
 
 @dataclass(frozen=True)
 class PairClaim:
-    """The answer to a question about two runs: in a few words, the largest change, how sure."""
+    """The answer to a question about two runs: in a few words, the largest change, how sure.
+
+    Good news is that something got better and nothing worse; that nothing changed is no news.
+    """
 
     question: str
     answer: str
     value: str
     remark: str
+    is_good_news: bool = False
 
 
 def list_pair_claims(two: TwoRuns) -> list[PairClaim]:
@@ -78,7 +82,8 @@ def _claim_changes(question: str, found: Sequence[PairedDifference], column: str
     if changed:
         largest = max(changed, key=lambda one: abs(one.gain))
         value = f"largest: {largest.pair.name} {describe_difference(largest)}"
-    return PairClaim(question, answer, value, remark)
+    is_good_news = counts["better"] > 0 and not counts["worse"]
+    return PairClaim(question, answer, value, remark, is_good_news)
 
 
 def describe_difference(found: PairedDifference) -> str:
@@ -113,7 +118,8 @@ def _claim_times(pairs: Sequence[Pair]) -> PairClaim:
     remark = f"{limit}; one measurement each, so no interval."
     if any(row.contended for pair in pairs for row in (pair.first, pair.second)):
         remark += " Times are contended."
-    return PairClaim(question, answer, value, remark)
+    is_good_news = bool(faster) and not slower
+    return PairClaim(question, answer, value, remark, is_good_news)
 
 
 def ratio_of_times(pair: Pair) -> float | None:

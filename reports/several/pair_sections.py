@@ -80,7 +80,15 @@ def summary(two: TwoRuns) -> list[Block]:
     blocks: list[Block] = [Note(describe_two_runs(two))]
     cards = []
     for claim in list_pair_claims(two):
-        cards.append(Card(claim.question, claim.answer, claim.value, claim.remark))
+        cards.append(
+            Card(
+                claim.question,
+                claim.answer,
+                claim.value,
+                claim.remark,
+                is_good_news=claim.is_good_news,
+            )
+        )
     if cards:
         blocks.append(Cards(tuple(cards)))
     blocks.append(_show_cautions(two))
@@ -123,7 +131,7 @@ def _show_changes(two: TwoRuns, kind: Kind, column: str) -> Option:
         TableHead(first),
         TableHead(second),
         TableHead("difference"),
-        TableHead("95 % interval", "word"),
+        TableHead("95 % interval", "word", is_spare=True),
         TableHead("verdict", "word"),
     )
     table = Table(f"Changes in {name}, {NAMES[kind]}", caption, heads, tuple(lines), is_brief=True)

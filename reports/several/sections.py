@@ -158,7 +158,7 @@ def _draw_ranking(
 ) -> Figure:
     """The critical-difference diagram of a headline metric, whose rows can be compared."""
     n_data_sets = len(comparison.runs)
-    subject = f"mean ranks by {column} over {n_data_sets} data sets"
+    subject = f"mean ranks by {words.field_name(column)} over {n_data_sets} data sets"
     title = comparison_words.title_figure(comparison, subject)
     groups = [words.listed(ranking.names[first : last + 1]) for first, last in ranking.groups]
     joined = "No two rows are joined."
@@ -191,7 +191,7 @@ def _tabulate_tests(rankings: dict[str, Ranking]) -> Table:
             TableCell(words.rank(ranking.difference) if n_rows > 1 else words.NONE),
             TableCell(_count_different_pairs(ranking)),
         )
-        lines.append(TableLine(column, cells))
+        lines.append(TableLine(words.field_name(column), cells))
 
     return Table(
         "Tests of the mean ranks",
@@ -239,7 +239,7 @@ def _tabulate_mean_ranks(comparison: DatasetComparison, rankings: dict[str, Rank
         "Mean ranks",
         f"Mean rank over the data sets, its 95 % interval where that is known, and below them the "
         f"rank on {data_sets}; only rows that have a mean on all of them.",
-        (TableHead("row", "text"), *(TableHead(column) for column in rankings)),
+        (TableHead("row", "text"), *(TableHead(words.field_name(column)) for column in rankings)),
         tuple(lines),
         is_sortable=True,
     )
@@ -270,7 +270,7 @@ def _list_left_out(comparison: DatasetComparison) -> list[str]:
             each = "; ".join(
                 f"{reason}: {words.listed(names)}" for reason, names in rows_by_reason.items()
             )
-            sentences.append(f"Without a mean rank by {column}: {each}.")
+            sentences.append(f"Without a mean rank by {words.field_name(column)}: {each}.")
 
     return sentences
 

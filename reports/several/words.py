@@ -104,7 +104,7 @@ def name_hidden(comparison: DatasetComparison, column: str) -> str:
             reasons.append(f"{results.hidden_by(column)} ({label})")
     if not reasons:
         return ""
-    return f"No row is named best in {column}: {words.listed(reasons)}."
+    return f"No row is named best in {words.field_name(column)}: {words.listed(reasons)}."
 
 
 def _describe_data(comparison: DatasetComparison) -> str:
@@ -135,19 +135,20 @@ def _name_leaders(comparison: DatasetComparison, column: str) -> list[str]:
 
     And who is never significantly behind.
     """
+    shown = words.field_name(column)
     best_by_run = {
         label: [row.name for row in results.best(column)]
         for label, results in comparison.runs.items()
     }
     if not any(best_by_run.values()):
-        return [f"No row has a mean {column}."]
+        return [f"No row has a mean {words.field_name(column)}."]
 
     counts = [
         sum(row.mean(column) is not None for row in results.contestants)
         for results in comparison.runs.values()
     ]
     if max(counts) < 2:
-        return [f"No two rows on one data set have a mean {column}, so none of them leads."]
+        return [f"No two rows on one data set have a mean {shown}, so none of them leads."]
 
     extreme = EXTREMES[find_metric(column).better]
     everywhere = name_all_data(comparison)
@@ -158,10 +159,10 @@ def _name_leaders(comparison: DatasetComparison, column: str) -> list[str]:
     ]
     if leaders:
         verb = "has" if len(leaders) == 1 else "have"
-        leading = f"{words.listed(leaders)} {verb} the {extreme} mean {column} on {everywhere}."
+        leading = f"{words.listed(leaders)} {verb} the {extreme} mean {shown} on {everywhere}."
     else:
         where = name_leaders_by_run(comparison, column)
-        leading = f"No row has the {extreme} mean {column} on {everywhere}: {where}."
+        leading = f"No row has the {extreme} mean {shown} on {everywhere}: {where}."
 
     return [leading, *_name_never_behind(comparison, column, leaders)]
 
@@ -217,10 +218,10 @@ def _name_first_by_rank(ranking: Ranking, column: str) -> list[str]:
         name for name, mean in zip(ranking.names, ranking.means, strict=True) if mean == lowest
     ]
     if len(first) == len(ranking.names):
-        return [f"All mean ranks by {column} are equal."]
+        return [f"All mean ranks by {words.field_name(column)} are equal."]
 
     rank = f"{words.rank(lowest)}, of {len(ranking.names)} rows that have a mean everywhere"
-    sentence = f"Lowest mean rank by {column}: {words.listed(first)} ({rank})"
+    sentence = f"Lowest mean rank by {words.field_name(column)}: {words.listed(first)} ({rank})"
     if ranking.obstacle:
         n_rows = len(ranking.means)
         return [f"{sentence}; {n_rows} rows are not significantly different by mean ranks alone."]

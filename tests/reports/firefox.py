@@ -19,8 +19,8 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 NAMES = ("firefox-esr", "firefox")
 WORDS_OF_THE_ADDRESS = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
-SECONDS_TO_START = 60.0
-SECONDS_TO_ANSWER = 60.0
+SECONDS_TO_START = 180.0
+SECONDS_TO_ANSWER = 180.0
 LARGEST_MESSAGE = 100_000_000  # bytes: pictures of the page come in one
 
 # What a page may complain of, and what it asks for

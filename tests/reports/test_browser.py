@@ -315,7 +315,7 @@ def test_the_keyboard_goes_through_the_heatmap(browser: Browser, report: Report)
         for _ in range(30):
             expect(tip).to_be_visible()
             described = page.evaluate("document.activeElement.getAttribute('aria-description')")
-            assert described == tip.text_content() and "rmse" in described
+            assert described == tip.text_content() and "RMSE" in described
             page.keyboard.press("ArrowDown")
         page.evaluate(
             "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -332,7 +332,7 @@ def test_the_keyboard_goes_through_the_heatmap(browser: Browser, report: Report)
             <= 10
         )
         page.keyboard.press("ArrowRight")
-        expect(tip).to_contain_text("mae")
+        expect(tip).to_contain_text("MAE")
         page.keyboard.press("Escape")
         expect(tip).to_be_hidden()
         for _ in range(40):

@@ -39,7 +39,7 @@ def test_rows_worse_than_the_row_global_mean_are_marked_and_named(tmp_path: Path
     assert found["global-mean"] == ""
 
     summary = " ".join(summarise_run(results))
-    constant = "always predicting the training mean (rmse 1.1000)"
+    constant = "always predicting the training mean (RMSE 1.1000)"
     assert f"Significantly worse than {constant}: random." in summary
     unsure = "but not significantly worse or not tested"
     assert f"No better than {constant}, {unsure}: keras-mlp." in summary

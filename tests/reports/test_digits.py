@@ -55,7 +55,7 @@ def test_small_ratings_keep_their_digits_in_table_and_summary(small: Results) ->
         assert text == words.NONE or low != high
 
     said = " ".join(summarise_run(small))
-    low, high = re.findall(r"Lowest mean rmse: .*? interval ([\d.]+) to ([\d.]+)\)", said)[0]
+    low, high = re.findall(r"Lowest mean RMSE: .*? interval ([\d.]+) to ([\d.]+)\)", said)[0]
     assert low != high
 
     folds = heatmap_by_fold(small, "rmse")

@@ -210,7 +210,7 @@ def test_the_sentences_agree_with_the_records(tmp_path: Path) -> None:
     other = {"surprise-svd": "surprise-knn-baseline", "surprise-knn-baseline": "surprise-svd"}[best]
     for text in (page.text, plain(markdown)):
         assert re.search(
-            rf"Lowest mean rmse: {best} \({means[best]:.4f}, 95 % interval 0\.9\d+ to 0\.9\d+\)\.",
+            rf"Lowest mean RMSE: {best} \({means[best]:.4f}, 95 % interval 0\.9\d+ to 0\.9\d+\)\.",
             text,
         )
         assert (
@@ -222,7 +222,7 @@ def test_the_sentences_agree_with_the_records(tmp_path: Path) -> None:
             f"{best} and {other}."
         )
         assert neighbours in text
-        assert "Without rmse, because they only rank: popularity." in text
+        assert "Without RMSE, because they only rank: popularity." in text
         assert "All 35 cells ran." in text
         assert (
             "7 recommenders on movielens-100k: 100,000 ratings from 1 to 5 by 943 users "
@@ -238,7 +238,7 @@ def test_best_ranking_and_fastest_are_those_of_the_records(tmp_path: Path) -> No
     (best,) = results.best("ndcg@10")
     assert best.name == max(ndcg, key=lambda row: ndcg[row])
     text = " ".join(summarise_run(results))
-    assert f"Highest mean ndcg@10: {best.name} (" in text
+    assert f"Highest mean nDCG@10: {best.name} (" in text
     for column in ("rmse", "ndcg@10"):
         named = [row.name for row in results.best(column) + results.near(column)]
         fastest = min(named, key=lambda row: spent[row])
@@ -265,16 +265,16 @@ def test_what_was_not_tested_is_not_said_to_be_told_apart(tmp_path: Path) -> Non
     best = min(LEVELS, key=lambda row: LEVELS[row])
     text = " ".join(summarise_run(without_answers(tmp_path / "best", (best,))))
     assert (
-        f"How sure differences in rmse are is not known: raw answers of {best} are missing." in text
+        f"How sure differences in RMSE are is not known: raw answers of {best} are missing." in text
     )
     assert (
-        "rmse is worse by more" not in text
+        "RMSE is worse by more" not in text
         and "Not significantly different from it" not in text.partition("Highest")[0]
     )
     results = without_answers(tmp_path / "others", ("item-mean", "random"))
     text = " ".join(summarise_run(results))
-    assert "Not tested in rmse, because raw answers are missing: random and item-mean." in text
-    assert "Every other row's rmse" not in text
+    assert "Not tested in RMSE, because raw answers are missing: random and item-mean." in text
+    assert "Every other row's RMSE" not in text
     (page,) = [read(tmp_path / "others")[1]]
     assert "Left out here, because raw answers are missing: random and item-mean." in page.text
 
@@ -285,7 +285,7 @@ def test_rows_that_are_all_equal_leave_nothing_to_tell_apart(tmp_path: Path) -> 
     ]
     same = [replace(record, metrics=records[0].metrics) for record in records]
     text = " ".join(summarise_run(Results.read(write(tmp_path, same))))
-    assert "Lowest mean rmse: item-mean and user-mean" in text and "Every other row" not in text
+    assert "Lowest mean RMSE: item-mean and user-mean" in text and "Every other row" not in text
 
 
 @pytest.mark.slow
@@ -318,8 +318,8 @@ def test_a_row_with_a_failed_fold_has_no_mean(tmp_path: Path) -> None:
 def test_a_single_algorithm_is_compared_with_nothing(tmp_path: Path) -> None:
     _, page, _ = read(KINDS["single"](tmp_path))
     assert (
-        "Only surprise-svd has a mean rmse" in page.text
-        and "Only surprise-svd has a mean ndcg@10" in page.text
+        "Only surprise-svd has a mean RMSE" in page.text
+        and "Only surprise-svd has a mean nDCG@10" in page.text
     )
     assert "surprise-svd has a total time of " in page.text
     assert not re.search("Lowest mean|Highest mean|separated|★|shortest total time", page.text)
@@ -334,14 +334,14 @@ def test_one_fold_has_no_spread(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_who_only_ranks_has_no_error(tmp_path: Path) -> None:
     _, page, markdown = read(KINDS["order only"](tmp_path))
-    assert "No row has a mean rmse. Without rmse, because they only rank: popularity." in page.text
+    assert "No row has a mean RMSE. Without RMSE, because they only rank: popularity." in page.text
     assert "–ranks only" in page.text and "– (ranks only)" in plain(markdown)
-    assert "Only popularity has a mean ndcg@10" in page.text
+    assert "Only popularity has a mean nDCG@10" in page.text
 
 
 def test_nothing_has_run_yet(tmp_path: Path) -> None:
     _, page, _ = read(KINDS["not run"](tmp_path))
-    assert "No row has a mean rmse." in page.text and "35 of 35 cells are not ok" in page.text
+    assert "No row has a mean RMSE." in page.text and "35 of 35 cells are not ok" in page.text
     assert "not run in 5 of 5 folds" in page.text and "no record yet" in page.text
 
 

@@ -51,7 +51,8 @@ def _summarise(blend: Blend) -> str:
         verdict = "is better than its best member, but not significantly"
     own = words.number(blend.value, blend.interval)
     best = words.number(blend.best_value, blend.interval)
-    return f"{blend.row} {verdict}: {blend.column} {own}, and {best} of {blend.best_member}."
+    name = words.field_name(blend.column)
+    return f"{blend.row} {verdict}: {name} {own}, and {best} of {blend.best_member}."
 
 
 def _tabulate_blends(shown: list[Blend]) -> Table:
@@ -62,7 +63,7 @@ def _tabulate_blends(shown: list[Blend]) -> Table:
         bounds = (low, high)
         interval = f"{words.signed(low, bounds)} to {words.signed(high, bounds)}"
         cells = (
-            TableCell(blend.column),
+            TableCell(words.field_name(blend.column)),
             TableCell(words.number(blend.value, blend.interval), words.between(blend.interval)),
             TableCell(words.number(blend.best_value, blend.interval), blend.best_member),
             TableCell(words.signed(value, bounds), interval),

@@ -205,20 +205,21 @@ def _describe_effects(means: dict[Filter, list[MeansBehindFilter]], column: str)
     """For each filter by how much it flatters the rows, and how far it leaves their order alone."""
     unfiltered = means.get(UNFILTERED, [])  # none in a shard that has no such cell
     metric = find_metric(column)
+    name = words.field_name(column)
     sentences = []
     for behind, of_filter in means.items():
         if behind == UNFILTERED:
             continue
         effect = find_effect(unfiltered, of_filter)
         if effect is None:
-            sentences.append(f"{column}, filter {behind.name}: too few rows to compare.")
+            sentences.append(f"{name}, filter {behind.name}: too few rows to compare.")
             continue
         gain = metric.loss(effect.whole) - metric.loss(effect.kept)
         says = "does not flatter"
         if gain > 0:
             says = f"flatters by {words.number(abs(effect.whole - effect.kept))}"
         sentences.append(
-            f"{column}: the filter {behind.name} {says}. Over {words.count(effect.n_rows, 'row')} "
+            f"{name}: the filter {behind.name} {says}. Over {words.count(effect.n_rows, 'row')} "
             f"the mean is {words.number(effect.kept)} on what it keeps, and "
             f"{words.number(effect.whole)} on all test ratings without a filter. Kendall's tau "
             f"between both orders of the rows: {_format_tau(effect.tau)}."
@@ -251,9 +252,10 @@ def _tabulate_means(means: dict[Filter, list[MeansBehindFilter]], column: str) -
     heads = [TableHead("row", "text")]
     for behind in means:
         heads += [TableHead(behind.name, small=("kept",)), TableHead("", small=("dropped",))]
+    name = words.field_name(column)
     return Table(
-        f"{column} behind filters",
-        f"{column} on the test part that each filter keeps, and on what it drops",
+        f"{name} behind filters",
+        f"{name} on the test part that each filter keeps, and on what it drops",
         tuple(heads),
         tuple(lines),
         is_sortable=True,

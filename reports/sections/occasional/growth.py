@@ -9,6 +9,7 @@ from recbench.reports import words
 from recbench.reports.answers import headline_columns
 from recbench.reports.drawing import (
     Growth,
+    GrowthPanel,
     Picture,
     draw_growth,
     find_crossings,
@@ -29,7 +30,7 @@ from recbench.reports.rendering import (
 from recbench.reports.results import Results, Row
 from recbench.reports.sections.registry import section, title_figure
 
-SECONDS_TO_FIT = "seconds to fit"
+TIME_TO_FIT = "time to fit"
 
 
 @section("How does it grow?", place=57)
@@ -42,9 +43,9 @@ def growth(results: Results) -> list[Block] | None:
     if not sizes:
         return None
     columns = headline_columns(results)
-    panels = [(column, _trace_metric(results, column)) for column in columns]
-    panels.append((SECONDS_TO_FIT, _trace_seconds(results)))
-    panels = [(name, curves) for name, curves in panels if curves]
+    panels = [_trace_metric(results, column) for column in columns]
+    panels.append(GrowthPanel(TIME_TO_FIT, _trace_seconds(results), is_time=True))
+    panels = [panel for panel in panels if panel.curves]
 
     blocks: list[Block] = [Paragraph(_explain_samples(results, sizes))]
     if panels:
@@ -61,7 +62,7 @@ def growth(results: Results) -> list[Block] | None:
         )
         blocks.append(Figure(picture, caption))
     blocks.append(Bullets(tuple(_describe_crossings(panels))))
-    blocks += [_tabulate(results, name, curves, sizes) for name, curves in panels]
+    blocks += [_tabulate(results, panel, sizes) for panel in panels]
     return blocks
 
 
@@ -90,9 +91,11 @@ def _size_of(records: Sequence[Record]) -> int | None:
     return round(statistics.fmean(sizes)) if sizes else None
 
 
-def _trace_metric(results: Results, column: str) -> list[Growth]:
+def _trace_metric(results: Results, column: str) -> GrowthPanel:
     """The means of a metric by size, of each row that has any."""
-    return _trace(results, lambda record: record.metrics.get(column))
+    curves = _trace(results, lambda record: record.metrics.get(column))
+    is_rising = find_metric(column).better == "higher"
+    return GrowthPanel(words.field_name(column), curves, higher_is_better=is_rising)
 
 
 def _trace_seconds(results: Results) -> list[Growth]:
@@ -130,34 +133,31 @@ def _explain_samples(results: Results, sizes: Sequence[int]) -> str:
     return (
         f"Every row was trained on {listed} ratings as well, those of nested samples of the users, "
         f"and tested on the same {words.span(n_tested)} ratings of the smallest sample's users. An "
-        "exponent of 1 for seconds says that twice the ratings take twice the time; of an error, "
+        "exponent of 1 for the time says that twice the ratings take twice the time; of an error, "
         "-.1 says that twice the ratings lower it by 7 %. It is fitted to the points of the table, "
         "and says nothing of sizes beyond them."
     )
 
 
-def _describe_crossings(panels: Sequence[tuple[str, Sequence[Growth]]]) -> list[str]:
+def _describe_crossings(panels: Sequence[GrowthPanel]) -> list[str]:
     """For each quantity where one row overtakes another, or that none does."""
     sentences = []
-    for name, curves in panels:
-        is_time = name == SECONDS_TO_FIT
-        higher_is_better = not is_time and find_metric(name).better == "higher"
-        crossings = find_crossings(curves, higher_is_better=higher_is_better)
+    for panel in panels:
+        crossings = find_crossings(panel.curves, higher_is_better=panel.higher_is_better)
         if not crossings:
-            sentences.append(f"{name}: no row overtakes another between these sizes.")
+            sentences.append(f"{panel.name}: no row overtakes another between these sizes.")
             continue
         listed = "; ".join(
             f"{crossing.overtaking} overtakes {crossing.overtaken} near {crossing.ratings:,.0f}"
             for crossing in crossings
         )
-        sentences.append(f"{name}: {listed} ratings.")
+        sentences.append(f"{panel.name}: {listed} ratings.")
     return sentences
 
 
-def _tabulate(results: Results, name: str, curves: Sequence[Growth], sizes: Sequence[int]) -> Table:
+def _tabulate(results: Results, panel: GrowthPanel, sizes: Sequence[int]) -> Table:
     """The points of one quantity, with the fitted exponent."""
-    by_row = {curve.row: curve for curve in curves}
-    is_time = name == SECONDS_TO_FIT
+    by_row = {curve.row: curve for curve in panel.curves}
     lines = []
     for row in results.contestants:
         curve = by_row.get(row.name)
@@ -170,7 +170,7 @@ def _tabulate(results: Results, name: str, curves: Sequence[Growth], sizes: Sequ
         cells: list[AnyCell] = []
         for size in sizes:
             value = curve.at(size)
-            text = words.seconds(value) if is_time else words.number(value)
+            text = words.duration(value) if panel.is_time else words.number(value)
             cells.append(TableCell(text, sort_value=value))
         exponent = curve.exponent
         cells.append(TableCell(words.NONE if exponent is None else f"{exponent:.2f}"))
@@ -178,8 +178,8 @@ def _tabulate(results: Results, name: str, curves: Sequence[Growth], sizes: Sequ
 
     heads = [TableHead("row", "text"), *(TableHead(f"{size:,}") for size in sizes)]
     return Table(
-        f"{name} by ratings of the training part",
-        f"{name} by the number of ratings in the training part, and the exponent fitted to it",
+        f"{panel.name} by ratings of the training part",
+        f"{panel.name} by the number of ratings in the training part, and the fitted exponent",
         (*heads, TableHead("exponent")),
         tuple(lines),
         is_sortable=True,

@@ -139,7 +139,9 @@ def _tabulate_costs(results: Results) -> Table:
 
 
 def _head_of(column: str) -> TableHead:
-    return TableHead(column, higher_is_better=find_metric(column).better == "higher")
+    return TableHead(
+        words.field_name(column), higher_is_better=find_metric(column).better == "higher"
+    )
 
 
 def _mean_cell(results: Results, row: Row, column: str) -> AnyCell:

@@ -153,7 +153,7 @@ def _compare_with_latency(results: Results, column: str) -> list[Block]:
     if not find_points(results, column, LATENCY):
         return []
     return [
-        Heading(f"What does {column} cost in latency?"),
+        Heading(f"What does {words.field_name(column)} cost in latency?"),
         Paragraph(" ".join(describe_front(results, column, LATENCY))),
         Gallery(
             (
@@ -189,12 +189,13 @@ def _tabulate_points(results: Results, column: str) -> Table:
     for place, (row, value, time, on_front) in enumerate(tabulate_points(points, column), start=1):
         cells = (TableCell(value), TableCell(time, sort_value=place), TableCell(on_front))
         lines.append(TableLine(RowName(row), cells))
+    name = words.field_name(column)
     return Table(
-        f"{column} and latency",
-        f"{column} and {LATENCY.in_words}, fastest first; the rows named above are on the front",
+        f"{name} and latency",
+        f"{name} and {LATENCY.in_words}, fastest first; the rows named above are on the front",
         (
             TableHead("row", "text"),
-            TableHead(f"mean {column}", higher_is_better=find_metric(column).better == "higher"),
+            TableHead(f"mean {name}", higher_is_better=find_metric(column).better == "higher"),
             TableHead("p99"),
             TableHead("on the front"),
         ),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from recbench.benchmarks.records import Record
 from recbench.benchmarks.tuning import History, Quality, expect_best, parse_budget
 from recbench.reports import words
-from recbench.reports.drawing import Growth, Picture, draw_growth
+from recbench.reports.drawing import Growth, GrowthPanel, Picture, draw_growth
 from recbench.reports.rendering import (
     AnyCell,
     Block,
@@ -45,7 +45,7 @@ def tuning(results: Results) -> list[Block] | None:
             "Optimism is how much better the chosen values were on the inner test part, by which "
             "they were chosen, than on the test part of the fold, for which the row was fitted "
             "again on the whole training part. Of a ranking metric it is often below zero, since "
-            "users have fewer relevant items in the inner test part. Seconds of a search are the "
+            "users have fewer relevant items in the inner test part. The time of a search is the "
             "processor time of all calls of its trials, those that early stopping ended included."
         ),
         *_draw_quality(results, searches),
@@ -129,8 +129,8 @@ def _tabulate_chosen(results: Results, searches: Sequence[History]) -> Table:
         TableHead("optimism"),
         TableHead("best trial"),
         TableHead("failed"),
-        TableHead("search", small=("CPU s",)),
-        TableHead("fit", small=("s",)),
+        TableHead("search", small=("processor time",)),
+        TableHead("fit"),
         TableHead("chosen values", "text"),
     )
     lines = []
@@ -167,15 +167,15 @@ def _describe_search(search: History, record: Record | None) -> list[AnyCell]:
     fit_seconds = record.seconds("fit") if record is not None else None
     return [
         TableCell(f"{search.split} {search.fold}"),
-        TableCell(search.metric, small=search.inner),
+        TableCell(words.field_name(search.metric), small=search.inner),
         _show_number(default),
         _show_number(best.value if best is not None else None),
         _show_number(tested),
         _show_optimism(search, best.value if best is not None else None, tested),
         TableCell(str(best.number)) if best is not None else MissingCell("no trial has a value"),
         TableCell(str(n_failed)),
-        TableCell(words.seconds(search.cpu_seconds)),
-        TableCell(words.seconds(fit_seconds)),
+        TableCell(words.duration(search.cpu_seconds), sort_value=search.cpu_seconds),
+        TableCell(words.duration(fit_seconds), sort_value=fit_seconds),
         TableCell(_list_values(search)),
     ]
 
@@ -211,7 +211,7 @@ def _draw_quality(results: Results, searches: Sequence[History]) -> list[Block]:
     for row, of_row in _group_by_row(searches).items():
         curve = _trace_quality(row, of_row)
         if curve is not None:
-            panels.setdefault(of_row[0].metric, []).append(curve)
+            panels.setdefault(words.field_name(of_row[0].metric), []).append(curve)
     if not panels:
         return []
 
@@ -219,7 +219,11 @@ def _draw_quality(results: Results, searches: Sequence[History]) -> list[Block]:
     picture = Picture(
         "quality-against-trials",
         f"Curves. {title}. The table below has the same numbers.",
-        lambda: draw_growth(list(panels.items()), title, "trials of a search"),
+        lambda: draw_growth(
+            [GrowthPanel(name, curves) for name, curves in panels.items()],
+            title,
+            "trials of a search",
+        ),
     )
     caption = (
         "The value on the inner test part that the best of so many trials can be expected to have, "
@@ -259,7 +263,7 @@ def _tabulate_quality(searches: Sequence[History]) -> Table:
 
     lines = []
     for row, of_row in _group_by_row(searches).items():
-        cells: list[AnyCell] = [TableCell(of_row[0].metric)]
+        cells: list[AnyCell] = [TableCell(words.field_name(of_row[0].metric))]
         for number in numbers:
             cells.append(_show_quality([expect_best(search, number) for search in of_row]))
         lines.append(TableLine(RowName(row), tuple(cells)))

@@ -90,7 +90,7 @@ def _tabulate(points: list[VarietyPoint], column: str, lift: str, coverage: str)
         lines.append(TableLine(RowName(point.row), cells))
     heads = (
         TableHead("row", "text"),
-        TableHead(column, higher_is_better=True),
+        TableHead(words.field_name(column), higher_is_better=True),
         TableHead(lift),
         TableHead(coverage, higher_is_better=True),
     )

@@ -120,7 +120,7 @@ def test_each_point_has_the_interval_over_users(page: Path) -> None:
 
     # The band of a time is another one, and its legend says which
     report = (page / "report.md").read_text()
-    of_metric, _, of_time = report.replace("\\", "").partition("### fit_seconds")
+    of_metric, _, of_time = report.replace("\\", "").partition("### time to fit")
     of_time = of_time.partition("\n## ")[0]
     assert "the band is the 95 % interval over users" in of_metric
     assert "the band is the range of the folds" in of_time and "95 % interval" not in of_time
@@ -286,3 +286,21 @@ def test_what_is_no_history_is_refused(tmp_path: Path) -> None:
         assert result.exit_code == 2
         assert message in " ".join(result.output.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_history_in_which_nothing_moved_shows_its_lines_and_how_far_they_are(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(1)
+    habits = rng.gamma(10, 0.1, N_USERS)
+    for number in range(3):
+        write_run(tmp_path / f"run-{number}", number, habits + rng.normal(0, NOISE, N_USERS))
+    result = typed(tmp_path, "--out", tmp_path / "page")
+    assert result.exit_code == 0
+    assert "Nothing moved and stayed away. Furthest from its first run is item-mean" in " ".join(
+        result.output.split()
+    )
+    first_screen = (tmp_path / "page" / "report.md").read_text().partition("## How accurate")[0]
+    assert "| row | runs | first | newest | change |" in first_screen
+    assert "history-movielens-100k-rmse.svg" in first_screen
+    assert "| item-mean | 3 |" in first_screen

@@ -8,6 +8,7 @@ from recbench.reports.drawing import (
     Box,
     Change,
     Growth,
+    GrowthPanel,
     RankLine,
     VarietyPoint,
     draw_boxes,
@@ -69,7 +70,7 @@ def test_every_row_has_a_point_in_both_panels_and_the_best_have_names() -> None:
 
 def test_quality_stands_against_trials() -> None:
     curves = [Growth("als", (1, 2, 20), (0.97, 0.95, 0.93)), Growth("ease", (1, 20), (1.0, 0.9))]
-    figure = draw_growth([("rmse", curves)], "title", "trials of a search")
+    figure = draw_growth([GrowthPanel("RMSE", curves)], "title", "trials of a search")
     axes = figure.axes[0]
     assert axes.get_xlabel() == "trials of a search"
     assert [np.asarray(line.get_xdata()).tolist() for line in axes.lines] == [[1, 2, 20], [1, 20]]

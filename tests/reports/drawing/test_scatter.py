@@ -66,7 +66,7 @@ def test_the_words_name_the_front_and_never_the_oracle(tmp_path: Path, whole: Re
     results = Results.read(write(tmp_path, normal() + oracle, **SIMULATED))
     assert all(point.name != "oracle" for point in scatter.find_points(results, "rmse"))
     assert scatter.describe_front(results, "rmse")[0].startswith(
-        "The Pareto front of rows (without the oracle) in mean rmse"
+        "The Pareto front of rows (without the oracle) in mean RMSE"
     )
 
 
@@ -76,7 +76,7 @@ def test_the_words_where_there_is_little_to_say(tmp_path: Path) -> None:
     order = Results.read(
         write(tmp_path / "order", [ok(cell("popularity", 0, 1), 1.4, ranks_only=True)])
     )
-    assert scatter.describe_front(order, "rmse") == ["No row has both a mean rmse and a time."]
+    assert scatter.describe_front(order, "rmse") == ["No row has both a mean RMSE and a time."]
 
 
 @pytest.mark.parametrize("phase", ["convert", "rank"])

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast, get_args
+from urllib.parse import unquote
 
 import pytest
 from matplotlib.figure import Figure as DrawnFigure
@@ -128,7 +129,9 @@ EXAMPLES: dict[type[Any], Block] = {
     Details: Details(HOSTILE, (Paragraph("inside"), Figure(picture("folded"), "below"))),
     Appendix: Appendix("more", HOSTILE, (Paragraph("inside"), Figure(picture("apart"), "below"))),
     Glossary: Glossary((Term("row", HOSTILE, ("rows",)),)),
-    Cards: Cards((Card("Best?", (HOSTILE, Tag("tuned", True)), "0.4", "remark"),)),
+    Cards: Cards(
+        (Card("Best?", (HOSTILE, Tag("tuned", True)), "0.4", "remark", is_good_news=True),)
+    ),
     Cautions: Cautions("Take care.", (HOSTILE, ("see ", SectionLink("more", "accuracy")))),
     Beside: Beside(Paragraph(HOSTILE), Figure(picture("beside"), "below")),
     Choice: Choice(
@@ -269,3 +272,7 @@ def test_a_large_picture_is_whole_in_the_page() -> None:
     html = render_html([Figure(large, "caption")])
     assert len(large.uri) > 20_000
     assert large.uri in html
+    # What a browser makes of the address is the picture, less the ends of its lines
+    assert "'" not in large.uri
+    (_, content) = large.uri.split(",", 1)
+    assert unquote(content).encode() == large.svg.replace(b"\n", b" ")

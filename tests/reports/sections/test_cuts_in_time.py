@@ -46,7 +46,7 @@ def test_each_cut_is_a_fold_with_its_counts(ratings_file: Path, tmp_path: Path, 
         assert fold is not None and fold.cold_ratings is not None
         line = f"| cut {record.cell.fold + 1}, from 1970-01-01 | {fold.train:,} | {fold.test:,} |"
         assert f"{line} {fold.test - fold.cold_ratings:,} | {fold.cold_ratings:,} |" in report
-    assert "rmse at each cut and as a mean over them" in report
+    assert "RMSE at each cut and as a mean over them" in report
 
     values = [record.metrics["rmse"] for record in records[:n_cuts]]
     shown = re.findall(r"^\| item-mean \| (.*) \|$", report, re.M)[0].split(" | ")

@@ -62,11 +62,11 @@ def test_too_few_users_are_said_to_be_too_few(tmp_path: Path) -> None:
     results = Results.read(directory)
     why = "too few users: 12 with a value in one of the folds, and at least 20 are needed"
     assert results.certainty == {} and results.near("rmse") == [] and results.unknown("rmse") == why
-    assert f"How sure differences in rmse are is not known: {why}." in summarise_run(results)
+    assert f"How sure differences in RMSE are is not known: {why}." in summarise_run(results)
     assert {square.mark for square in heatmaps.accuracy_heatmap(results).squares} == {"", "best"}
-    assert f"rmse has no intervals and no tests: {why}." in page(directory, "html")
+    assert f"RMSE has no intervals and no tests: {why}." in page(directory, "html")
     text = page(directory, "md")
-    assert f"rmse has no intervals and no tests: {why}." in text and "nan" not in re.findall(
+    assert f"RMSE has no intervals and no tests: {why}." in text and "nan" not in re.findall(
         r"\w+", text
     )
 

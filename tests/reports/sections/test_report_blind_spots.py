@@ -36,7 +36,7 @@ def test_no_winner_where_the_data_name_none(results: Results) -> None:
     hidden = hide(results, "every rating is relevant", "precision@10", "recall@10", "ndcg@10")
     said = " ".join(summarise_run(hidden))
     assert "Highest mean" not in said
-    assert "Lowest mean rmse: surprise-svd" in said
+    assert "Lowest mean RMSE: surprise-svd" in said
     assert (
         "No row is named best in precision@10, recall@10 and ndcg@10: every rating is relevant."
     ) in said
@@ -52,7 +52,7 @@ def test_no_winner_where_the_data_name_none(results: Results) -> None:
         block
         for part in describe_sections(describe_run(hidden), ["certainty", "cost"])
         for block in part.blocks
-        if "ndcg@10" in getattr(block, "text", "")
+        if "nDCG@10" in getattr(block, "text", "")
     )
 
 
@@ -92,7 +92,7 @@ def test_a_run_on_equal_ratings_says_so_first_and_last(tmp_path: Path) -> None:
 
     results = Results.read(tmp_path / "out")
     said = " ".join(summarise_run(results))
-    assert "No row is named best in rmse and mae: all ratings are equal." in said
+    assert "No row is named best in RMSE and MAE: all ratings are equal." in said
     assert "est mean" not in said  # neither lowest nor highest
     assert len(Comparison(tmp_path / "out").table().attrs["blind_spots"]) == 3
 

@@ -102,7 +102,7 @@ def test_the_summary_says_which_part_cold_starts_play(cold_reversed: Results) ->
     (text,) = describe_disagreements(cold_reversed)
     assert text in summarise_run(cold_reversed)
     assert f"read with care: {text}" in write_answers(cold_reversed)
-    assert "The splits kfold and time order the rows differently in ndcg@10" in text
+    assert "The splits kfold and time order the rows differently in nDCG@10" in text
     assert "implicit-als falls from rank 1 to 3 of 5" in text
     assert "75% of the ratings that time tests are cold" in text
     assert "so are 75 of its 100 ranked users" in text
@@ -155,7 +155,7 @@ def test_warm_cold_and_fallback_have_columns_with_intervals(cold_reversed: Resul
 
     html = render_html(division(cold_reversed) or [])
     assert "popular items for cold users" in html
-    assert "fallback_ndcg@10: As ndcg, but cold-start users" in html
+    assert "fallback nDCG@10: As ndcg, but cold-start users" in html
 
 
 def test_the_table_for_a_paper_has_the_same_columns(cold_reversed: Results) -> None:

@@ -20,6 +20,7 @@ from recbench.reports.results import Results
 from recbench.reports.sections.division import division, ignores_times
 from recbench.reports.sections.failures import list_failures
 from recbench.reports.sections.method import list_protocol
+from recbench.reports.words import field_name
 from tests.reports.invented_runs import COLUMNS, SIMULATED, cell, failed, normal, ok, write
 from tests.reports.pages import page
 
@@ -197,7 +198,7 @@ def test_protocols_of_others_are_named(column: str, question: str, tmp_path: Pat
     results = replace(results, about=results.about.replaced(metrics=[*COLUMNS, column]))
     found = {asked: (answer, because) for asked, answer, because in answer_checklist(results)}
     assert found[question][0] == "no"
-    assert column in found[question][1]
+    assert field_name(column) in found[question][1]
 
 
 @pytest.mark.slow

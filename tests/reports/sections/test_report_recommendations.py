@@ -154,7 +154,7 @@ def test_rows_come_best_first_and_predictions_nearest_first(tmp_path: Path) -> N
     )
     closeness = tables["Predictions for user u|7 by closeness"]
     compared = heads_of(tables["Predictions for user u|7 by row"])
-    assert f"test ratings by {best}, the lowest rmse" in closeness.caption
+    assert f"test ratings by {best}, the lowest RMSE" in closeness.caption
     assert compared[0] == best and "popularity" not in compared
     assert [texts[2:] for texts in texts_of(closeness)[:2]] == [["3.90", "0.10"], ["4.50", "0.50"]]
     assert "| Fargo (1996) | 2 | 4.25 | 2.25 |" in markdown and "… 6 more …" in page.text

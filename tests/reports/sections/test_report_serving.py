@@ -75,7 +75,7 @@ def test_accuracy_stands_against_latency_beside_training_time(results: Results) 
         "ndcg-10-against-training-time",
     ]
     text = render_markdown(blocks)
-    front = "The Pareto front of rows in mean rmse and p99 of one user's top ten"
+    front = "The Pareto front of rows in mean RMSE and p99 of one user's top ten"
     assert front in text.replace("\\", "")
     assert "Times of 2 rows are not steady" in text
 

@@ -74,7 +74,7 @@ def test_metrics_that_only_rank_rows_are_defined_beside_their_ranks(tmp_path: Pa
     for place, record in enumerate(normal(n_folds=1)):
         records.append(replace(record, metrics=record.metrics | {"auc": 0.5 + place / 100}))
     text = render_markdown(accuracy(Results.read(write(tmp_path, records))) or [])
-    assert "| auc |" in text and "**auc**: " in text and "**rmse**: " not in text
+    assert "| AUC |" in text and "**AUC**: " in text and "**RMSE**: " not in text
 
 
 def test_users_have_boxes_beside_the_differences(results: Results) -> None:

@@ -268,5 +268,5 @@ def test_tables_of_groups_have_regions_that_name_their_data_set(tmp_path: Path) 
     subject = describe_comparison(DatasetComparison.read(runs, tmp_path / "out"))
     page = render_page(subject, describe_sections(subject, ["slices"]), "html")
     regions = re.findall(r'role="region" aria-label="([^"]*)"', page)
-    assert "rmse by groups of users, filmtrust" in regions
+    assert "RMSE by groups of users, filmtrust" in regions
     assert len(set(regions)) == len(regions)

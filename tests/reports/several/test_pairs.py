@@ -134,7 +134,10 @@ def test_the_first_screen_counts_what_the_pairs_say(two: TwoRuns) -> None:
         "1 faster, 0 slower",
         "median 1×; furthest: surprise-svd 0.5×",
         "A factor of 1.2 or less counts as the same; one measurement each, so no interval.",
+        is_good_news=True,
     )
+    # Green is what got better where nothing got worse
+    assert claims["nDCG@10: after against before"].is_good_news and not rmse.is_good_news
     assert [one.pair.name for one in rank_changes(two, "same row", "rmse")][:2] == [
         "surprise-svd",
         "item-mean",
@@ -219,3 +222,4 @@ def test_a_run_beside_itself_is_refused_and_beside_its_copy_nothing_changed(
         "nothing changed",
         "about the same",
     }
+    assert not any(claim.is_good_news for claim in list_pair_claims(same))

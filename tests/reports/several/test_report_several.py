@@ -269,13 +269,13 @@ def test_no_row_is_called_best_everywhere_unless_it_is(
 ) -> None:
     markdown = (report / "report.md").read_text()
     assert (
-        "No row has the lowest mean rmse on all 3 data sets: surprise-svd on "
+        "No row has the lowest mean RMSE on all 3 data sets: surprise-svd on "
         "movielens-100k and my-ratings; "
         "user-item-bias on filmtrust." in markdown
     )
     assert not re.search("(?<!No row) has the lowest mean", markdown)
     assert (
-        "Lowest mean rank by rmse: surprise-svd (1.33, of 4 rows that have a mean everywhere)"
+        "Lowest mean rank by RMSE: surprise-svd (1.33, of 4 rows that have a mean everywhere)"
         in markdown
     )
     agreed = on(tmp_path / "agreed", "filmtrust", levels=LEVELS["my-ratings"])
@@ -284,7 +284,7 @@ def test_no_row_is_called_best_everywhere_unless_it_is(
             DatasetComparison.read([three[0], agreed, three[2]], tmp_path)
         )
     )
-    assert "surprise-svd has the lowest mean rmse on all 3 data sets." in other
+    assert "surprise-svd has the lowest mean RMSE on all 3 data sets." in other
     assert "No row has the lowest" not in other
     two = " ".join(
         comparison_words.summarise_runs(DatasetComparison.read([three[0], agreed], tmp_path))
@@ -353,7 +353,7 @@ def test_failed_and_absent_rows(three: list[Path], tmp_path: Path) -> None:
     markdown = (tmp_path / "out" / "report.md").read_text()
     rows = {
         row[0]: row[1:]
-        for row in table_below(markdown, "Mean rmse over folds on each data set")[1:]
+        for row in table_below(markdown, "Mean RMSE over folds on each data set")[1:]
     }
     assert rows["item-mean"][1] == "timeout" and rows["random"][2] == "–"
     assert "random: not in this run" in html and "<span>timeout</span></td>" in html
@@ -487,7 +487,7 @@ def test_a_row_without_its_library_does_not_stop_the_report(
 
     build(three[0], on(tmp_path / "without", "filmtrust", missing), out=tmp_path / "out")
     rows = table_below(
-        (tmp_path / "out" / "report.md").read_text(), "Mean rmse over folds on each data set"
+        (tmp_path / "out" / "report.md").read_text(), "Mean RMSE over folds on each data set"
     )
     assert {row[0]: row[2] for row in rows[1:]}["surprise-svd"] == "not installed"
 
