@@ -38,7 +38,7 @@ def test_no_winner_where_the_data_name_none(results: Results) -> None:
     assert "Highest mean" not in said
     assert "Lowest mean RMSE: surprise-svd" in said
     assert (
-        "No row is named best in precision@10, recall@10 and ndcg@10: every rating is relevant."
+        "No row is named best in precision@10, recall@10 and nDCG@10: every rating is relevant."
     ) in said
 
     for line in accuracy_heatmap(hidden).lines:
