@@ -137,7 +137,7 @@ def test_the_first_screen_counts_what_the_pairs_say(two: TwoRuns) -> None:
         is_good_news=True,
     )
     # Green is what got better where nothing got worse
-    assert claims["nDCG@10: after against before"].is_good_news and not rmse.is_good_news
+    assert claims["nDCG@10: run after against run before"].is_good_news and not rmse.is_good_news
     assert [one.pair.name for one in rank_changes(two, "same row", "rmse")][:2] == [
         "surprise-svd",
         "item-mean",
