@@ -28,6 +28,7 @@ MOST_SECONDS_OF_ROUND = 10.0
 SERVED_IN_BULK = 4096
 MOST_SECONDS_IN_BULK = 10.0
 USUAL_CALL_SECONDS = 0.0002
+SERVING_SECONDS = 1.0  # of a small model, beside the calls
 SERVING_FACTOR = 2.0  # of error: what one call takes depends on more than was calibrated
 
 
@@ -136,7 +137,7 @@ class BenchCosts(_Written):
     """
 
     cell: list[Term]
-    serving_seconds: float  # to save, load and check what `--latency` asks
+    serving_seconds: float = SERVING_SECONDS  # to save, load and check what `--latency` asks
     start_seconds: float
     report: list[Term]  # by rows and users
 

@@ -27,6 +27,7 @@ import recbench
 from recbench.adapters import available
 from recbench.benchmarks.planning.cost_model import (
     COSTS,
+    SERVING_SECONDS,
     USUAL_CALL_SECONDS,
     AlgorithmCosts,
     BenchCosts,
@@ -57,8 +58,6 @@ QUANTILE = 0.9  # of errors that are within the factor
 LEAST_FACTOR = 1.25
 MOST_FACTOR = 4.0
 WAITING_SECONDS = 0.07  # of a cell, beside its processor time: forks, pipes, what is synced to disk
-# To save, load and check a model: processor time of small ones, see `estimate_serving`
-SERVING_SECONDS = 1.0
 START_SECONDS = 8.0  # until the first cell, on a quiet machine
 # Of a report, fitted by hand to four that were timed: constant, by row, and by row and user
 REPORT = (4.0, 0.05, 2e-6)
