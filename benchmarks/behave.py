@@ -100,7 +100,7 @@ def behave(
         content = [asdict(behaviour) for behaviour in behaviours]
         text = json.dumps(content, indent=1, allow_nan=False)
         write_atomically(json_file, f"{text}\n".encode())
-    _print_behaviours(open_console(soft_wrap=True), behaviours, _cutoff_of(run.records()[0]))
+    _print_behaviours(open_console(soft_wrap=True), behaviours, run.records()[0].cell.first_cutoff)
     return FINE
 
 
@@ -136,19 +136,13 @@ def measure_behaviour(run: Run, data: Dataset, *, perturb: bool = False) -> list
                 test = data.ratings.take(test_rows)
                 folds[division] = Background.of(train, test, data.catalogue)
             arrays = run.answers_of(record, names=["users", "top_items"])
-            top_items = arrays["top_items"][:, : _cutoff_of(record)]
+            top_items = arrays["top_items"][:, : record.cell.first_cutoff]
             parts.append(TopLists(folds[division], arrays["users"], top_items))
         behaviours += _describe_row(row, parts)
         if perturb:
             changes = perturb_histories(main[0], data)
             behaviours += _estimate(row, "perturbation", changes)
     return behaviours
-
-
-def _cutoff_of(record: Record) -> int:
-    """The first cutoff of the run."""
-    cutoff: int = record.cell.protocol["ks"][0]
-    return cutoff
 
 
 @dataclass(frozen=True)
@@ -209,7 +203,7 @@ def perturb_histories(record: Record, data: Dataset) -> Doubles:
 
     is_rated = np.zeros((history.n_users, history.n_items), bool)
     is_rated[history.users, history.items] = True
-    cutoff = _cutoff_of(record)
+    cutoff = cell.first_cutoff
     before = _list_best(algorithm.fold_in(history), is_rated, cutoff)
     after = _list_best(algorithm.fold_in(history.take(kept)), is_rated, cutoff)
     n_kept = [len(np.intersect1d(*pair)) for pair in zip(before, after, strict=True)]

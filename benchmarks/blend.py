@@ -198,7 +198,7 @@ def _group_members(members: Sequence[Member]) -> list[list[Member]]:
 def _blend_group(run: Run, members: Sequence[Member], data: Dataset) -> Blend:
     """Choose the weights of each fold, and judge the blend beside its members."""
     kind: Kind = "ratings" if members[0].predicts == "ratings" else "lists"
-    evaluation = Evaluation((_cutoff_of(members[0]),))
+    evaluation = Evaluation((members[0].tests[0].cell.first_cutoff,))
     column = "rmse" if kind == "ratings" else f"ndcg@{evaluation.ks[0]}"
 
     weights = []
@@ -392,12 +392,6 @@ def _join_folds(folds: Sequence[Shares]) -> UserShares:
     sums = np.array([sums for sums, _ in folds])
     weights = np.array([weights for _, weights in folds])
     return UserShares(sums, weights)
-
-
-def _cutoff_of(member: Member) -> int:
-    """The first cutoff of the run."""
-    cutoff: int = member.tests[0].cell.protocol["ks"][0]
-    return cutoff
 
 
 def _print_blends(console: Console, blends: Sequence[Blend]) -> None:

@@ -104,6 +104,12 @@ class Cell:
         return fixed
 
     @property
+    def first_cutoff(self) -> int:
+        """The first cutoff of the run: how long a list is where only one length is looked at."""
+        cutoff: int = self.protocol["ks"][0]
+        return cutoff
+
+    @property
     def kinds_of_files(self) -> list[str]:
         """What the files of an external row hold: `ratings`, `lists`, or both; sorted."""
         if self.external is None:
