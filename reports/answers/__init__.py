@@ -30,7 +30,7 @@ from recbench.reports.answers.headlines import headline_columns, primary_column
 from recbench.reports.answers.ranking import BestRows, RankedRow, rank_rows
 from recbench.reports.answers.sentences import summarise_run
 from recbench.reports.answers.short_histories import describe_short_histories
-from recbench.reports.answers.terminal import write_answers
+from recbench.reports.answers.terminal import write_answer, write_answers, write_cautions
 
 __all__ = [
     "VALUE",
@@ -58,5 +58,7 @@ __all__ = [
     "primary_column",
     "rank_rows",
     "summarise_run",
+    "write_answer",
     "write_answers",
+    "write_cautions",
 ]

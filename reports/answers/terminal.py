@@ -1,8 +1,10 @@
 """The answers of a run as lines of a terminal."""
 
+from collections.abc import Sequence
+
 from recbench.benchmarks.records import NOT_MEASURED_HERE
 from recbench.reports import words
-from recbench.reports.answers.cautions import list_cautions
+from recbench.reports.answers.cautions import Caution, list_cautions
 from recbench.reports.answers.claims import Claim, list_claims
 from recbench.reports.answers.headlines import primary_column
 from recbench.reports.answers.ranking import RankedRow, rank_rows
@@ -15,16 +17,27 @@ def write_answers(results: Results) -> list[str]:
     column = primary_column(results)
     if column is not None:
         lines += _write_ranking(results, column)
-    lines += [f"read with care: {caution.text}" for caution in list_cautions(results)]
-    return lines
+    return lines + write_cautions(list_cautions(results))
 
 
 def _write_claim(claim: Claim) -> str:
-    """Such as `best value: pure-svd, nDCG@10 0.4147 [0.4007, 0.4284] in 27 ms. ...`."""
     question = claim.question[0].lower() + claim.question[1:]
-    if not claim.rows:
-        return f"{question}: {claim.winner}. {claim.remark}"
-    return f"{question}: {claim.winner}, {claim.value}. {claim.remark}"
+    return write_answer(question, claim.winner, claim.value, claim.remark)
+
+
+def write_answer(question: str, answer: str, value: str, remark: str) -> str:
+    """Such as `best value: pure-svd, nDCG@10 0.4147 [0.4007, 0.4284] in 27 ms. ...`.
+
+    Without the value where it is empty.
+    """
+    if value:
+        answer = f"{answer}, {value}"
+    return f"{question}: {answer}. {remark}"
+
+
+def write_cautions(cautions: Sequence[Caution]) -> list[str]:
+    """What to be wary of, a line for each."""
+    return [f"read with care: {caution.text}" for caution in cautions]
 
 
 def _write_ranking(results: Results, column: str) -> list[str]:

@@ -59,11 +59,11 @@ from recbench.reports.drawing.scatter import (
     Cost,
     Point,
     describe_front,
+    describe_points,
     draw_distances,
     draw_overview,
     draw_scatter,
     find_points,
-    tabulate_points,
 )
 from recbench.reports.drawing.variety import VarietyPoint, draw_variety
 
@@ -98,6 +98,7 @@ __all__ = [
     "colour_key",
     "cost_heatmap",
     "describe_front",
+    "describe_points",
     "difference_matrix",
     "draw_activity",
     "draw_boxes",
@@ -124,5 +125,4 @@ __all__ = [
     "list_folds",
     "period_starts",
     "read_curves",
-    "tabulate_points",
 ]

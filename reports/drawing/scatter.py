@@ -195,7 +195,7 @@ def describe_front(results: Results, column: str, cost: Cost = WORK) -> list[str
     return paragraphs
 
 
-def tabulate_points(found: Sequence[Point], column: str) -> list[tuple[str, str, str, str]]:
+def describe_points(found: Sequence[Point], column: str) -> list[tuple[str, str, str, str]]:
     """Of every point, fastest first: its name, mean, time, and whether it is on the front."""
     if not found:
         return []

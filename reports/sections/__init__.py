@@ -16,7 +16,7 @@ from recbench.reports.sections.method import (
 from recbench.reports.sections.published import Agreement, compare_with_published
 from recbench.reports.sections.registry import SECTIONS, Section, Sections, title_figure
 from recbench.reports.sections.slices import GroupBest, find_best_of_groups, slices
-from recbench.reports.sections.summary import explain_metrics, tag_origin
+from recbench.reports.sections.summary import explain_metrics, open_first_screen, tag_origin
 
 __all__ = [
     "SECTIONS",
@@ -35,6 +35,7 @@ __all__ = [
     "list_environment",
     "list_failures",
     "list_protocol",
+    "open_first_screen",
     "slices",
     "tabulate_two_splits",
     "tag_origin",

@@ -1,18 +1,21 @@
 """The report's answer to what the rows cost: seconds, megabytes, accuracy against time."""
 
+from collections.abc import Sequence
+
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import NOT_MEASURED_HERE
 from recbench.reports import words
 from recbench.reports.answers import headline_columns
 from recbench.reports.drawing import (
     WORK,
+    Cost,
     Picture,
     Point,
     cost_heatmap,
     describe_front,
+    describe_points,
     draw_scatter,
     find_points,
-    tabulate_points,
 )
 from recbench.reports.rendering import (
     Block,
@@ -115,7 +118,8 @@ def _compare_with_time(results: Results, column: str) -> list[Block]:
         "lies beyond it; its value is beside its name."
     )
     blocks.append(Figure(_draw_points(results, points, column, sentences), caption))
-    blocks.append(Details("Every point in numbers", (_tabulate_points(points, column),)))
+    table = tabulate_points(points, column, WORK, name="time", head="convert + fit + rank")
+    blocks.append(Details("Every point in numbers", (table,)))
     return blocks
 
 
@@ -134,24 +138,28 @@ def _draw_points(results: Results, points: list[Point], column: str, sentences: 
     )
 
 
-def _tabulate_points(points: list[Point], column: str) -> Table:
-    """The points as a table, the fastest first.
+def tabulate_points(
+    points: Sequence[Point], column: str, against: Cost, *, name: str, head: str
+) -> Table:
+    """The points of a scatter plot as a table, the fastest first.
 
-    Times have units, so they are sorted by their place.
+    In the title the time is called by its `name`, and over its numbers stands `head`. Times have
+    units, so they are sorted by their place.
     """
     lines = []
-    for place, (row, value, time, on_front) in enumerate(tabulate_points(points, column), start=1):
+    for place, (row, value, time, on_front) in enumerate(describe_points(points, column), start=1):
         cells = (TableCell(value), TableCell(time, sort_value=place), TableCell(on_front))
         lines.append(TableLine(RowName(row), cells))
 
-    name = words.field_name(column)
+    metric = words.field_name(column)
+    is_rising = find_metric(column).better == "higher"
     return Table(
-        f"{name} and time",
-        f"{name} and {WORK.in_words}, fastest first; the rows named above are on the front",
+        f"{metric} and {name}",
+        f"{metric} and {against.in_words}, fastest first; the rows named above are on the front",
         (
             TableHead("row", "text"),
-            TableHead(f"mean {name}", higher_is_better=find_metric(column).better == "higher"),
-            TableHead("convert + fit + rank"),
+            TableHead(f"mean {metric}", higher_is_better=is_rising),
+            TableHead(head),
             TableHead("on the front"),
         ),
         tuple(lines),

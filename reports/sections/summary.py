@@ -1,10 +1,13 @@
 """The report's first screen: who is best, at what cost, and what to be wary of."""
 
+from collections.abc import Sequence
+
 from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import NOT_MEASURED_HERE
 from recbench.reports import words
 from recbench.reports.answers import (
     BestRows,
+    Caution,
     Claim,
     RankedRow,
     describe_run,
@@ -62,11 +65,8 @@ WHY_COVERAGE = "Coverage is the share of predictions that an algorithm made with
 @section("What came out?", place=4)
 def summary(results: Results) -> list[Block]:
     """Answers, cautions, the best rows beside the picture, and which metric is for which use."""
-    blocks: list[Block] = [Note(describe_run(results))]
-    claims = list_claims(results)
-    if claims:
-        blocks.append(Cards(tuple(_show_claim(claim) for claim in claims)))
-    blocks.append(_show_cautions(results))
+    cards = [_show_claim(claim) for claim in list_claims(results)]
+    blocks = open_first_screen(describe_run(results), cards, list_cautions(results))
 
     options = [_show_ranking(results, column) for column in _columns_in_order(results)]
     if options:
@@ -79,6 +79,27 @@ def summary(results: Results) -> list[Block]:
     return blocks
 
 
+def open_first_screen(
+    compared: str, cards: Sequence[Card], cautions: Sequence[Caution]
+) -> list[Block]:
+    """What every first screen begins with, of one run or of several: what was `compared`, the
+    answers as cards, and what limits the numbers.
+
+    Each caution has a link to the section that says more, if there is one.
+    """
+    blocks: list[Block] = [Note(compared)]
+    if cards:
+        blocks.append(Cards(tuple(cards)))
+
+    entries: list[Words] = []
+    for caution in cautions:
+        if caution.section:
+            entries.append((caution.text, " ", SectionLink("more", caution.section)))
+        else:
+            entries.append(caution.text)
+    return [*blocks, Cautions("Read with care.", tuple(entries))]
+
+
 def _columns_in_order(results: Results) -> list[str]:
     """The headline columns in which any row has a mean, the reader's own first."""
     first = primary_column(results)
@@ -89,17 +110,6 @@ def _columns_in_order(results: Results) -> list[str]:
 def _show_claim(claim: Claim) -> Card:
     has_winner = bool(claim.rows)
     return Card(claim.question, claim.winner, claim.value, claim.remark, is_good_news=has_winner)
-
-
-def _show_cautions(results: Results) -> Cautions:
-    """What limits the numbers, each with a link to the section that says more."""
-    entries: list[Words] = []
-    for caution in list_cautions(results):
-        if caution.section:
-            entries.append((caution.text, " ", SectionLink("more", caution.section)))
-        else:
-            entries.append(caution.text)
-    return Cautions("Read with care.", tuple(entries))
 
 
 def _show_ranking(results: Results, column: str) -> Option:

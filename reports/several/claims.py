@@ -10,7 +10,15 @@ from recbench.benchmarks.gating import suspect_rows
 from recbench.benchmarks.metrics import find_metric
 from recbench.datasets.foundation import Bounds
 from recbench.reports import words
-from recbench.reports.answers import VALUE, VALUE_TOLERANCE, Caution, list_names, name_best
+from recbench.reports.answers import (
+    VALUE,
+    VALUE_TOLERANCE,
+    Caution,
+    list_names,
+    name_best,
+    write_answer,
+    write_cautions,
+)
 from recbench.reports.several import words as comparison_words
 from recbench.reports.several.comparison import DatasetComparison
 from recbench.reports.several.critical_difference import critical_difference
@@ -331,14 +339,12 @@ def write_league_answers(comparison: DatasetComparison) -> list[str]:
     lines = []
     for claim in list_league_claims(comparison):
         question = claim.question[0].lower() + claim.question[1:]
-        value = f", {claim.value}" if claim.value else ""
-        lines.append(f"{question}: {claim.winner}{value}. {claim.remark}")
+        lines.append(write_answer(question, claim.winner, claim.value, claim.remark))
 
     column = primary_column(comparison)
     if column is not None:
         lines += _write_rows(column, rank_league(comparison, column))
-    cautions = list_league_cautions(comparison)
-    return lines + [f"read with care: {caution.text}" for caution in cautions]
+    return lines + write_cautions(list_league_cautions(comparison))
 
 
 def _write_rows(column: str, rows: list[LeagueRow]) -> list[str]:

@@ -9,8 +9,6 @@ from recbench.reports.rendering import (
     Beside,
     Block,
     Card,
-    Cards,
-    Cautions,
     Choice,
     Details,
     Figure,
@@ -20,7 +18,6 @@ from recbench.reports.rendering import (
     Option,
     Paragraph,
     RowName,
-    SectionLink,
     Table,
     TableCell,
     TableHead,
@@ -28,10 +25,11 @@ from recbench.reports.rendering import (
     Tag,
     Words,
 )
-from recbench.reports.sections import explain_metrics, tag_origin
+from recbench.reports.sections import explain_metrics, open_first_screen, tag_origin
 from recbench.reports.several import words as comparison_words
 from recbench.reports.several.claims import (
     RULE,
+    LeagueClaim,
     LeagueRow,
     describe_league,
     list_league_cautions,
@@ -44,16 +42,9 @@ from recbench.reports.several.comparison import DatasetComparison
 
 def describe_first_screen(comparison: DatasetComparison) -> list[Block]:
     """Answers, cautions, the best rows by each headline metric beside a picture, and the rule."""
-    blocks: list[Block] = [Note(describe_league(comparison))]
-    cards = []
-    for claim in list_league_claims(comparison):
-        has_winner = bool(claim.names)
-        cards.append(
-            Card(claim.question, claim.winner, claim.value, claim.remark, is_good_news=has_winner)
-        )
-    if cards:
-        blocks.append(Cards(tuple(cards)))
-    blocks.append(_show_cautions(comparison))
+    cards = [_show_claim(claim) for claim in list_league_claims(comparison)]
+    cautions = list_league_cautions(comparison)
+    blocks = open_first_screen(describe_league(comparison), cards, cautions)
 
     options = [_show_ranking(comparison, column) for column in order_columns(comparison)]
     if options:
@@ -64,14 +55,9 @@ def describe_first_screen(comparison: DatasetComparison) -> list[Block]:
     return [*blocks, Details("The same in sentences, with all names", (sentences,))]
 
 
-def _show_cautions(comparison: DatasetComparison) -> Cautions:
-    entries: list[Words] = []
-    for caution in list_league_cautions(comparison):
-        if caution.section:
-            entries.append((caution.text, " ", SectionLink("more", caution.section)))
-        else:
-            entries.append(caution.text)
-    return Cautions("Read with care.", tuple(entries))
+def _show_claim(claim: LeagueClaim) -> Card:
+    has_winner = bool(claim.names)
+    return Card(claim.question, claim.winner, claim.value, claim.remark, is_good_news=has_winner)
 
 
 def _show_ranking(comparison: DatasetComparison, column: str) -> Option:

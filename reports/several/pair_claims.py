@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from recbench.benchmarks.gating import MACHINE_FACTS
 from recbench.reports import words
-from recbench.reports.answers import Caution, list_names
+from recbench.reports.answers import Caution, list_names, write_answer, write_cautions
 from recbench.reports.several.pairing import Kind, Pair, PairedDifference, TwoRuns
 
 MOST_ROWS = 10
@@ -215,6 +215,5 @@ def write_pair_answers(two: TwoRuns) -> list[str]:
     """What the first screen says, as lines of a terminal."""
     lines = []
     for claim in list_pair_claims(two):
-        value = f", {claim.value}" if claim.value else ""
-        lines.append(f"{claim.question}: {claim.answer}{value}. {claim.remark}")
-    return lines + [f"read with care: {caution.text}" for caution in list_pair_cautions(two)]
+        lines.append(write_answer(claim.question, claim.answer, claim.value, claim.remark))
+    return lines + write_cautions(list_pair_cautions(two))

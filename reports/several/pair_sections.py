@@ -10,8 +10,6 @@ from recbench.reports.rendering import (
     Beside,
     Block,
     Card,
-    Cards,
-    Cautions,
     Choice,
     Code,
     Command,
@@ -24,12 +22,10 @@ from recbench.reports.rendering import (
     Pairs,
     Paragraph,
     RowName,
-    SectionLink,
     Table,
     TableCell,
     TableHead,
     TableLine,
-    Words,
 )
 from recbench.reports.results import metrics
 from recbench.reports.sections import (
@@ -37,10 +33,12 @@ from recbench.reports.sections import (
     define_metrics,
     describe_failures,
     list_failures,
+    open_first_screen,
     title_figure,
 )
 from recbench.reports.several.pair_claims import (
     MOST_ROWS,
+    PairClaim,
     describe_difference,
     describe_ratio,
     describe_two_runs,
@@ -77,21 +75,8 @@ section = SECTIONS.section
 @section("What came out?", place=10)
 def summary(two: TwoRuns) -> list[Block]:
     """Answers, cautions, and the largest changes beside a picture of them."""
-    blocks: list[Block] = [Note(describe_two_runs(two))]
-    cards = []
-    for claim in list_pair_claims(two):
-        cards.append(
-            Card(
-                claim.question,
-                claim.answer,
-                claim.value,
-                claim.remark,
-                is_good_news=claim.is_good_news,
-            )
-        )
-    if cards:
-        blocks.append(Cards(tuple(cards)))
-    blocks.append(_show_cautions(two))
+    cards = [_show_claim(claim) for claim in list_pair_claims(two)]
+    blocks = open_first_screen(describe_two_runs(two), cards, list_pair_cautions(two))
 
     options = []
     for kind in NAMES:
@@ -104,14 +89,14 @@ def summary(two: TwoRuns) -> list[Block]:
     return blocks
 
 
-def _show_cautions(two: TwoRuns) -> Cautions:
-    entries: list[Words] = []
-    for caution in list_pair_cautions(two):
-        if caution.section:
-            entries.append((caution.text, " ", SectionLink("more", caution.section)))
-        else:
-            entries.append(caution.text)
-    return Cautions("Read with care.", tuple(entries))
+def _show_claim(claim: PairClaim) -> Card:
+    return Card(
+        claim.question,
+        claim.answer,
+        claim.value,
+        claim.remark,
+        is_good_news=claim.is_good_news,
+    )
 
 
 def _show_changes(two: TwoRuns, kind: Kind, column: str) -> Option:

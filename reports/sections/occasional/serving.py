@@ -1,6 +1,5 @@
 """The report's answer to what serving would cost, where the run has measured it."""
 
-from recbench.benchmarks.metrics import find_metric
 from recbench.benchmarks.records import ServingCost
 from recbench.reports import words
 from recbench.reports.answers import headline_columns
@@ -12,7 +11,6 @@ from recbench.reports.drawing import (
     describe_front,
     draw_overview,
     find_points,
-    tabulate_points,
 )
 from recbench.reports.rendering import (
     AnyCell,
@@ -31,6 +29,7 @@ from recbench.reports.rendering import (
     TableLine,
 )
 from recbench.reports.results import Results, Row
+from recbench.reports.sections.cost import tabulate_points
 from recbench.reports.sections.registry import section, title_figure
 
 NOT_STEADY = "not steady"
@@ -150,8 +149,10 @@ def _describe_cost(row: Row, cost: ServingCost) -> tuple[AnyCell, ...]:
 
 def _compare_with_latency(results: Results, column: str) -> list[Block]:
     """A column against latency, beside the same column against the time that training takes."""
-    if not find_points(results, column, LATENCY):
+    points = find_points(results, column, LATENCY)
+    if not points:
         return []
+    table = tabulate_points(points, column, LATENCY, name="latency", head="p99")
     return [
         Heading(f"What does {words.field_name(column)} cost in latency?"),
         Paragraph(" ".join(describe_front(results, column, LATENCY))),
@@ -161,7 +162,7 @@ def _compare_with_latency(results: Results, column: str) -> list[Block]:
                 _draw_against(results, column, TRAINING, "training time"),
             )
         ),
-        Details("Every point in numbers", (_tabulate_points(results, column),)),
+        Details("Every point in numbers", (table,)),
     ]
 
 
@@ -180,25 +181,3 @@ def _draw_against(results: Results, column: str, cost: Cost, name: str) -> Figur
         f"intervals. Hollow: {cost.doubt}. At most 12 rows named."
     )
     return Figure(picture, caption)
-
-
-def _tabulate_points(results: Results, column: str) -> Table:
-    """Every point of the picture, the shortest latency first."""
-    points = find_points(results, column, LATENCY)
-    lines = []
-    for place, (row, value, time, on_front) in enumerate(tabulate_points(points, column), start=1):
-        cells = (TableCell(value), TableCell(time, sort_value=place), TableCell(on_front))
-        lines.append(TableLine(RowName(row), cells))
-    name = words.field_name(column)
-    return Table(
-        f"{name} and latency",
-        f"{name} and {LATENCY.in_words}, fastest first; the rows named above are on the front",
-        (
-            TableHead("row", "text"),
-            TableHead(f"mean {name}", higher_is_better=find_metric(column).better == "higher"),
-            TableHead("p99"),
-            TableHead("on the front"),
-        ),
-        tuple(lines),
-        is_sortable=True,
-    )
