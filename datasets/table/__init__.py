@@ -2,10 +2,10 @@
 
 `loader` registers itself; who has ratings in a DataFrame comes in with `keep_frame`, which makes a
 file of them. Once `parsing` has said what kind of file it is, it goes through `dialect` and
-`survey` (how its text is written), `roles` (which column is what) or `matrix` (users by items),
-`text` or `read` (its columns), `values` and `times` (ids, ratings, seconds), `plausibility`
-(whether that can be meant) and `items` (titles); what does not fit is refused with its line and
-with what to type instead, which `options` spells.
+`survey` (how its text is written), `roles` (which column is what, and `advice` where that is not
+clear) or `matrix` (users by items), `text` or `read` (its columns), `values` and `times` (ids,
+ratings, seconds), `plausibility` (whether that can be meant) and `items` (titles); what does not
+fit is refused with its line and with what to type instead, which `options` spells.
 """
 
 from recbench.datasets.table.frame import is_frame, keep_frame

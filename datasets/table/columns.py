@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 
 from recbench.datasets.foundation import UsageError
+from recbench.datasets.parsing import ColumnProfile
+from recbench.datasets.table.options import TableOptions, TableRequest
 
 # The names of each role's column, written as `plain_name` writes them
 # fmt: off
@@ -87,6 +89,8 @@ ROLES = tuple(USUAL_NAMES)
 BLANKS = " \t\u00a0"  # what is ignored around names and values
 N_SAMPLE = 1_000  # records that are looked at before the columns are chosen
 LONGEST_SHOWN = 60  # characters of a field in a message
+LONGEST_NAME_SHOWN = 40
+N_COLUMNS_SHOWN = 12
 
 Records = Sequence[Sequence[str]]  # the first of a table, as text
 
@@ -125,6 +129,66 @@ class ColumnChoice:
     )
     remarks: tuple[str, ...] = ()
     free_text: str = ""  # the role whose column takes what is too much on a line; "" if none does
+
+
+@dataclass(frozen=True)
+class TableStart:
+    """The beginning of a table, by which its columns are chosen, and a message names them."""
+
+    request: TableRequest
+    file: Path
+    header: list[str]
+    n_header: int
+    profiles: list[ColumnProfile]
+    rows: Records
+    first: Sequence[str]  # the very first record, names or not
+    n_records: int  # with those that have more or fewer fields than the first
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the columns have names."""
+        return self.n_header > 0
+
+    @property
+    def options(self) -> TableOptions:
+        """What the user has given."""
+        return self.request.options
+
+    def plain_name_of(self, position: int) -> str:
+        """The name of a column as it is compared."""
+        return plain_name(self.header[position])
+
+    def words_in_name(self, position: int) -> set[str]:
+        """The words in a column's name, in lower case, as in play_count or playCount."""
+        found = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", self.header[position])
+        return {word.lower() for word in found}
+
+    def spell_column(self, position: int) -> str:
+        """How a column is named by the user: by its name if that is clear, else by its number."""
+        name = self.header[position]
+        is_clear = name != "" and self.header.count(name) == 1
+        return name if is_clear else str(position + 1)
+
+    def list_columns(self) -> str:
+        """The names of the columns, not all of many, and cut where they are long."""
+        shown = [repr(name[:LONGEST_NAME_SHOWN]) for name in self.header[:N_COLUMNS_SHOWN]]
+        if len(self.header) > N_COLUMNS_SHOWN:
+            shown.append(f"... ({len(self.header):,} in all)")
+        return ", ".join(shown) or "none"
+
+    def roles_needed(self) -> list[str]:
+        """The roles that must have a column."""
+        if self.options.is_implicit:
+            return ["user", "item"]
+        return ["user", "item", "rating"]
+
+    def may_be_ratings(self, position: int) -> bool:
+        """Whether a column may be proposed as ratings, by its name and what it holds."""
+        profile = self.profiles[position]
+        is_count = plain_name(profile.name) in COUNT_NAMES
+        is_other = bool(profile.numbers) and not profile.could_be_ratings
+        is_called_otherwise = bool(self.words_in_name(position) & (OTHER_WORDS | EVENT_WORDS))
+        return not is_count and not is_other and not is_called_otherwise
 
 
 # From the first records of a file, as text, to the columns that play a role; the second says
