@@ -60,11 +60,18 @@ class Segfaults(_Faulty):
 
 @dataclass(eq=False)
 class Sleeps(_Faulty):
-    """Sleeps, and so does a process that it starts in a session of its own."""
+    """Sleeps, and so does a process that it starts in a session of its own; only in the first fit
+    if there is a file to note that in.
+    """
 
     name = "faulty-sleeps"
+    once: str = ""
 
     def fit(self, data: Ratings, seed: int) -> None:
+        if self.once:
+            if Path(self.once).exists():
+                return
+            Path(self.once).write_text("has slept")
         subprocess.Popen(
             [sys.executable, "-c", "import time; time.sleep(321)"], start_new_session=True
         )

@@ -2,11 +2,13 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from recbench.benchmarks.execution import Job
 from recbench.benchmarks.execution.fork_pool import ForkPool, explain_broken_library
 from recbench.benchmarks.execution.keeper import describe_places
 from recbench.benchmarks.records import Record
@@ -106,12 +108,25 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+def limit_time(jobs: list[Job], row: str, seconds: float) -> list[Job]:
+    """The jobs with so short a time for the cells of one row: others may take theirs, however busy
+    the machine is.
+    """
+    limited = []
+    for job in jobs:
+        if job.cell.row == row:
+            job = replace(job, limits=replace(job.limits, seconds=seconds))
+        limited.append(job)
+    return limited
+
+
 def test_a_library_that_breaks_when_imported_costs_the_cells_that_need_it(
     libraries: Path, jobs_of: MakeJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(libraries))
     rows = [f"needs-{name}" for name in LIBRARIES]
-    jobs = jobs_of(*rows, "global-mean", plugin="needy_plugin", seconds=2)
+    jobs = jobs_of(*rows, "global-mean", plugin="needy_plugin")
+    jobs = limit_time(jobs, "needs-breaks_by_hanging", seconds=2)
     with ForkPool(threads=1, import_seconds=1) as pool:
         records = list(pool.execute(jobs))
 
@@ -222,8 +237,9 @@ def test_a_cell_that_stops_the_server_is_over_all_the_same(
     monkeypatch.setattr("recbench.benchmarks.execution.watch.KEEPER_SECONDS", 1.0)
     monkeypatch.setattr("recbench.benchmarks.execution.watch.END_SECONDS", 1.0)
     stopper = f"faulty-kills-parents[generations=2,number={int(signal.SIGSTOP)}]"
+    jobs = limit_time(jobs_of(stopper, "global-mean"), stopper, seconds=2)
     with ForkPool(threads=1) as pool:
-        records = list(pool.execute(jobs_of(stopper, "global-mean", seconds=2)))
+        records = list(pool.execute(jobs))
     assert [record.status for record in records] == ["timeout", "ok"]
 
 
@@ -240,11 +256,15 @@ def test_a_cell_that_stops_the_server_is_over_all_the_same(
 def test_a_time_out_names_the_phase_and_the_place(
     measure: Measure, row: str, places: tuple[str, str, str]
 ) -> None:
-    [record] = measure(row, seconds=3)
     phase, called, method = places
-    assert record.status == "timeout"
-    reason = record.reason or ""
-    assert reason.startswith(f"took longer than the time limit of 3 s, {phase}, at faulty.py:")
+    for seconds in (2, 20):  # a busy machine has not got there in the first limit
+        [record] = measure(row, seconds=seconds)
+        assert record.status == "timeout"
+        reason = record.reason or ""
+        if "faulty.py" in reason:
+            break
+    beginning = f"took longer than the time limit of {seconds} s, {phase}, at faulty.py:"
+    assert reason.startswith(beginning)
     assert called in reason and reason.endswith(method)
 
 

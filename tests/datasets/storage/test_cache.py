@@ -115,6 +115,7 @@ def test_checksums_are_remembered_once_a_file_has_settled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "source").write_text("x")
+    monkeypatch.setattr("recbench.datasets.storage.cache.SETTLED_NS", 3600 * 10**9)
     describe_source(tmp_path / "source")
     assert not (cache_directory() / "digests").exists(), (
         "it may still change in the same tick of the clock"
