@@ -3,8 +3,8 @@
 A new process of `python -m benchmarks.run` spends most of its time on imports of NumPy, SciPy,
 pydantic and the like. Here one process, for each worker of pytest-xdist, has imported them, and
 forks for each command: the fork gets the arguments, environment, directory, path and streams that
-a new process would have, imports recbench, from wherever it shall, and runs the module as
-`python -m` does. How Python itself starts a command is left to tests that start one.
+a new process would have, imports recbench again if it shall come from elsewhere, and runs the
+module as `python -m` does. How Python itself starts a command is left to tests that start one.
 """
 
 import atexit
@@ -14,17 +14,20 @@ import runpy
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import chdir
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Nothing of ours, so that a command may run another copy of it; and nothing that starts a thread
-# when it is imported, which a fork would lose.
-LIBRARIES = (
+# What importing ours sets in the environment, such as the backend of Keras, a command has too.
+ENVIRONMENT_BEFORE = dict(os.environ)
+
+# Nothing that starts a thread when it is imported, which a fork would lose.
+PRELOADED = (
+    __name__,  # first, so that it knows the environment of before
     "jinja2",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
@@ -44,6 +47,8 @@ LIBRARIES = (
     "scipy.stats",
     "threadpoolctl",
     "typer",
+    "recbench.benchmarks.run",
+    "recbench.reports.build",
 )
 
 
@@ -65,12 +70,12 @@ class Commands:
     def __init__(self) -> None:
         """Start the process; it imports while the caller does other things."""
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(list(LIBRARIES))
+        self._context.set_forkserver_preload(list(PRELOADED))
         outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         ask = [sys.executable, "-P", "-c", "import sys; print(*sys.path, sep='\\n')"]
         answer = subprocess.run(ask, env=outside, capture_output=True, text=True, check=True)
         self._library_path = answer.stdout.splitlines()
-        with chdir("/"):
+        with chdir("/"), module_path(ROOT):  # so that ours is found as the tests find it
             forkserver.ensure_running()
 
     def run(
@@ -107,6 +112,18 @@ class Commands:
         return subprocess.CompletedProcess([module, *words], code, output, errors)
 
 
+@contextmanager
+def module_path(directory: Path) -> Iterator[None]:
+    """Have processes that are started meanwhile look for modules in `directory`, too."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(directory)
+    yield
+    if before is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = before
+
+
 def become(command: Command) -> None:
     """Be the process of `command`: SystemExit or another exception ends it as it would end that."""
     for number, name, flags in (
@@ -121,19 +138,35 @@ def become(command: Command) -> None:
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
 
+    set_by_imports = os.environ.keys() - ENVIRONMENT_BEFORE.keys()
+    from_imports = {name: os.environ[name] for name in set_by_imports}
     os.environ.clear()
-    os.environ.update(command.environment)
+    os.environ.update(from_imports | command.environment)
     os.chdir(command.directory)
 
-    # Ours has been imported to get here; the command may mean another copy.
-    for name in list(sys.modules):
-        if name.partition(".")[0] in ("recbench", "tests"):
-            del sys.modules[name]
     added = command.environment.get("PYTHONPATH", "")
     more = [str(Path(entry).absolute()) for entry in added.split(os.pathsep) if entry]
     sys.path[:] = [str(command.directory), *more, *command.library_path]
+    forget_modules("tests")
+    if not is_ours(sys.path):
+        forget_modules("recbench")
     sys.argv[:] = ["-m", *command.arguments]
     try:
         runpy.run_module(command.module, run_name="__main__", alter_sys=True)
     finally:
         atexit._run_exitfuncs()
+
+
+def is_ours(path: Sequence[str]) -> bool:
+    """Whether what is found as recbench on `path` is the copy beside these tests, and is loaded."""
+    homes = [Path(entry) for entry in path if Path(entry, "recbench", "__init__.py").exists()]
+    loaded = sys.modules.get("recbench")
+    is_loaded = loaded is not None and Path(loaded.__file__ or "").parent.parent == ROOT
+    return is_loaded and bool(homes) and homes[0].resolve() == ROOT
+
+
+def forget_modules(package: str) -> None:
+    """Have the modules of a package imported again when they are next needed."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] == package:
+            del sys.modules[name]

@@ -3,15 +3,15 @@
 import json
 from pathlib import Path
 
-from tests.conftest import RunBench
+from tests.conftest import RunHere
 from tests.datasets.table.forms import ROWS, text_of, write_form
 
 
-def test_a_table_of_plays_is_ranked_and_not_rated(run_bench: RunBench, tmp_path: Path) -> None:
+def test_a_table_of_plays_is_ranked_and_not_rated(run_here: RunHere, tmp_path: Path) -> None:
     lines = ["user,item,plays", *(f"{u},{i},{r * r * 7}" for u, i, r, _ in ROWS), "1,1,0"]
     spec = write_form(tmp_path, "plays.csv", text_of(lines))
     out = tmp_path / "run"
-    result = run_bench(
+    result = run_here(
         "--dataset", f"{spec}[rating=count]", "--algorithm", "popularity", "--algorithm",
         "item-mean", "--folds", 2, "--out", out, check=4,
     )  # fmt: skip

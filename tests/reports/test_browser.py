@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
 from recbench.benchmarks.records.record import Record
 from recbench.reports import words
 from recbench.reports.results import Results
-from tests.conftest import RunBench
+from tests.conftest import RunHere
 from tests.reports.invented_runs import (
     LEVELS,
     MARKUP,
@@ -506,7 +506,7 @@ def test_a_command_is_copied_or_selected(browser: Browser, report: Report) -> No
 
 
 def test_a_film_called_like_a_script_stays_text(
-    browser: Browser, run_bench: RunBench, ratings_file: Path, tmp_path: Path
+    browser: Browser, run_here: RunHere, ratings_file: Path, tmp_path: Path
 ) -> None:
     """A real run: every film of the table has that name, so that whichever is shown, it is shown
     like this.
@@ -515,7 +515,7 @@ def test_a_film_called_like_a_script_stays_text(
     films.write_text("item_id,title\n" + "".join(f"{item},{SCRIPT} {item}\n" for item in range(50)))
     chosen = ("--algorithm", "item-mean", "--algorithm", "popularity")
     data = f"table:{ratings_file}[items={films}]"
-    run_bench(
+    run_here(
         "--dataset", data, *chosen, "--folds", 2, "--out", tmp_path / "out", "--no-report", check=0
     )
     with opened(browser, written_page(tmp_path / "out"), PHONE) as page:

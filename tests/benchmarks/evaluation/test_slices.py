@@ -198,7 +198,7 @@ def test_a_run_keeps_them_and_its_report_says_what_they_say(
 ) -> None:
     rows = ["user-item-bias", "user-mean", "popularity", "faulty-abstains"]
     chosen = [part for row in rows for part in ("--algorithm", row)]
-    arguments = ["--folds", 2, "--plugin", "faulty", "--no-report", "--out", tmp_path]
+    arguments = ["--folds", 2, "--plugin", "faulty", "--debug", "--no-report", "--out", tmp_path]
     run_bench("--dataset", f"table:{ratings_file}", *chosen, *arguments, check=0)
     records = Run(tmp_path).records()
     for record in records:

@@ -28,7 +28,7 @@ from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.facts import AlgorithmDescription, PhaseCost
 from recbench.benchmarks.records.record import Record, Run
 from recbench.datasets import UsageError
-from tests.conftest import ROOT, RunBench
+from tests.conftest import ROOT, RunBench, RunHere
 from tests.reports import invented_runs
 
 LIMITS = ["rmse:+1%", "precision@10:-5%"]
@@ -494,14 +494,14 @@ def test_a_row_without_error_or_with_that_of_the_oracle_is_suspicious_by_itself(
 
 
 def test_equal_ratings_are_no_suspicion_and_identical_runs_of_them_pass(
-    run_bench: RunBench, tmp_path: Path
+    run_here: RunHere, tmp_path: Path
 ) -> None:
     """Case 19: every error is 0, and percent of 0 is nothing."""
     lines = [f"{user},{item},4" for user in range(30) for item in range(12) if (user + item) % 3]
     (tmp_path / "equal.csv").write_text("\n".join(["user,item,rating", *lines]))
     arguments = ["--dataset", f"table:{tmp_path / 'equal.csv'}", "--folds", 2, "--no-report"]
     rows = ["--algorithm", "item-mean", "--algorithm", "global-mean", "--algorithm", "popularity"]
-    run_bench(*arguments, *rows, "--out", tmp_path / "run", check=0)
+    run_here(*arguments, *rows, "--out", tmp_path / "run", check=0)
     result = compared(tmp_path / "run", tmp_path / "run", "rmse:+0.5%", "precision@10:-3%")
     assert result.exit_code == 0, result.output
     assert suspect_rows(Run(tmp_path / "run").records()) == {}

@@ -17,7 +17,7 @@ from recbench.reports.build import build
 from recbench.reports.results import Results
 from recbench.reports.sections.published import compare_with_published
 from tests.benchmarks.console.test_command_line import bench
-from tests.conftest import README, RunBench, read_counts_of_published_numbers
+from tests.conftest import README, RunHere, read_counts_of_published_numbers
 from tests.reports.test_reports import KINDS
 
 
@@ -143,7 +143,7 @@ def test_a_suites_split_and_seed_are_used_unless_others_are_given(
 
 
 def test_repeats_and_a_second_split_are_told_in_the_report(
-    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+    ratings_file: Path, run_here: RunHere, tmp_path: Path
 ) -> None:
     rows = [
         part
@@ -161,7 +161,7 @@ def test_repeats_and_a_second_split_are_told_in_the_report(
         "time",
         *rows,
     ]
-    run_bench(*arguments, "--no-report", "--out", tmp_path, check=0)
+    run_here(*arguments, "--no-report", "--out", tmp_path, check=0)
     cells, _ = Run(tmp_path).read_plan()
     assert len(cells) == 3 * (2 * 5 + 1)
     results = Results.read(tmp_path)
@@ -181,11 +181,11 @@ def test_repeats_and_a_second_split_are_told_in_the_report(
 
 
 def test_a_split_without_another_division_claims_no_variance_of_divisions(
-    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+    ratings_file: Path, run_here: RunHere, tmp_path: Path
 ) -> None:
     rows = [part for row in ("item-mean", "numba-sgd") for part in ("--algorithm", row)]
     arguments = ["--dataset", f"table:{ratings_file}", "--split", "time", "--repeats", 3, *rows]
-    run_bench(*arguments, "--no-report", "--out", tmp_path, check=0)
+    run_here(*arguments, "--no-report", "--out", tmp_path, check=0)
     results = Results.read(tmp_path)
     assert [(len(row.records), len(row.initialisations)) for row in results.rows] == [
         (1, 2),

@@ -39,6 +39,7 @@ ARGUMENTS = [
     "--folds",
     2,
     "--no-report",
+    "--debug",
     "--plugin",
     "faulty",
     *(part for row in ROWS for part in ("--algorithm", row)),
@@ -186,7 +187,16 @@ def test_an_unknown_user_is_refused_before_anything_runs(
 def test_where_every_cell_fails_there_are_users_and_no_lists(
     ratings_file: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
-    rows = ["--algorithm", "faulty-raises", "--plugin", "faulty", "--folds", 2, "--no-report"]
+    rows = [
+        "--algorithm",
+        "faulty-raises",
+        "--plugin",
+        "faulty",
+        "--folds",
+        2,
+        "--no-report",
+        "--debug",
+    ]
     run_bench("--dataset", f"table:{ratings_file}", *rows, "--out", tmp_path, check=4)
     people = read(tmp_path).people
     assert len(people) == 3 and all(person.favourites and not person.answers for person in people)

@@ -22,7 +22,7 @@ from recbench.benchmarks.verify import verify
 from recbench.datasets import UsageError
 from recbench.datasets.storage.cache import Damaged, reopen_entry, sum_up_description
 from recbench.reports.build import main as build
-from tests.conftest import RunBench
+from tests.conftest import RunHere
 
 DOES_NOT_FIT = "cannot be the name of an algorithm: expected printable text without /"
 NAMES = [
@@ -45,7 +45,7 @@ NAMES = [
 
 
 @pytest.fixture(scope="module")
-def base(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def base(ratings_file: Path, run_here: RunHere, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real run of one algorithm on two folds."""
     directory = tmp_path_factory.mktemp("base")
     arguments = [
@@ -58,7 +58,7 @@ def base(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempP
         "--out",
         directory,
     ]
-    run_bench(*arguments, "--no-report", check=0)
+    run_here(*arguments, "--no-report", check=0)
     return directory
 
 

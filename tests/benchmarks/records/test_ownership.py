@@ -21,7 +21,7 @@ from recbench.datasets.foundation.spec import UsageError
 from recbench.datasets.storage.cache import write_atomically
 from recbench.reports import build as building
 from recbench.reports.build import build
-from tests.conftest import RunBench
+from tests.conftest import RunHere
 from tests.reports.invented_runs import normal, write
 
 ROWS = ["--algorithm", "item-mean", "--algorithm", "random", "--folds", "2"]
@@ -38,10 +38,10 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def finished(
-    ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory
+    ratings_file: Path, run_here: RunHere, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     out = tmp_path_factory.mktemp("finished")
-    run_bench("--dataset", f"table:{ratings_file}", *ROWS, "--out", out, check=0)
+    run_here("--dataset", f"table:{ratings_file}", *ROWS, "--out", out, check=0)
     return out
 
 
@@ -112,11 +112,11 @@ def test_a_table_that_a_run_would_replace_is_refused_although_it_is_the_data(
 
 
 def test_beside_a_plan_of_ours_other_files_are_left_alone(
-    own: Path, ratings_file: Path, run_bench: RunBench
+    own: Path, ratings_file: Path, run_here: RunHere
 ) -> None:
     (own / "notes.txt").write_text("mine")
     (own / "figures" / "drawn.svg").write_text("mine too")
-    result = run_bench("--dataset", f"table:{ratings_file}", *ROWS, "--out", own, check=0)
+    result = run_here("--dataset", f"table:{ratings_file}", *ROWS, "--out", own, check=0)
     assert "4 kept from before" in result.stdout
     assert "this one replaces" not in result.stdout
     assert (own / "notes.txt").read_text() == "mine"
@@ -124,12 +124,12 @@ def test_beside_a_plan_of_ours_other_files_are_left_alone(
 
 
 def test_a_run_without_its_plan_is_known_by_its_files_and_goes_on(
-    own: Path, ratings_file: Path, run_bench: RunBench
+    own: Path, ratings_file: Path, run_here: RunHere
 ) -> None:
     (own / "plan.json").unlink()
     (own / ".plan.json.abcd1234.tmp").write_text("half a plan")
     arguments = ["--dataset", f"table:{ratings_file}", *ROWS, "--no-report", "--out", own]
-    result = run_bench(*arguments, check=0)
+    result = run_here(*arguments, check=0)
     assert "4 kept from before" in result.stdout
     assert not list(own.glob(".plan*"))
 
@@ -233,9 +233,7 @@ def test_other_data_in_the_same_directory_are_said(
     assert ") -> table:other.csv (" in result.output
 
 
-def test_a_run_says_it_before_it_replaces(
-    own: Path, ratings_file: Path, run_bench: RunBench
-) -> None:
+def test_a_run_says_it_before_it_replaces(own: Path, ratings_file: Path, run_here: RunHere) -> None:
     arguments = [
         "--dataset",
         f"table:{ratings_file}",
@@ -245,7 +243,7 @@ def test_a_run_says_it_before_it_replaces(
         own,
         "--no-report",
     ]
-    lines = run_bench(*arguments, "--folds", 3, check=0).stdout.splitlines()
+    lines = run_here(*arguments, "--folds", 3, check=0).stdout.splitlines()
     said = next(place for place, line in enumerate(lines) if "which this one replaces" in line)
     assert "folds 2 -> 3; without item-mean" in lines[said]
     assert said < next(place for place, line in enumerate(lines) if line.startswith("[1/3]"))
@@ -285,7 +283,7 @@ def test_tables_of_one_name_do_not_share_a_directory(
         table.parent.mkdir(exist_ok=True)
         shutil.copy(ratings_file, table)
         tables.append(table)
-    one = ["--algorithm", "random", "--folds", "2", "--no-report"]
+    one = ["--algorithm", "random", "--folds", "2", "--no-report", "--debug"]
     for table in tables:
         assert bench("--dataset", f"table:{table}", *one).exit_code == 0
     directories = sorted((tmp_path / "runs").iterdir())

@@ -51,7 +51,7 @@ def finished(
     columns = [
         part for column in ("rmse", "ndcg@10", "lightfm:auc") for part in ("--metric", column)
     ]
-    run_bench(*arguments, *columns, "--no-report", "--out", directory, check=4)
+    run_bench(*arguments, *columns, "--debug", "--no-report", "--out", directory, check=4)
     build(directory, sections=["summary", "accuracy", "slices", "failures", "method"])
     return directory
 

@@ -13,7 +13,7 @@ from recbench.benchmarks.records.record import Run
 from recbench.datasets import load
 from recbench.datasets.netflix.twin.model import Twin
 from recbench.datasets.ratings import Catalogue
-from tests.conftest import RunBench
+from tests.conftest import RunHere
 
 SMALL = "netflix-filtered[simulated_users=0.01]"
 
@@ -79,10 +79,10 @@ def test_the_oracle_joins_the_table_of_simulated_data_only(data: Path) -> None:
 
 
 def test_a_simulated_run_has_an_oracle_that_wins_and_its_calibration(
-    data: Path, run_bench: RunBench
+    data: Path, run_here: RunHere
 ) -> None:
     arguments = ["--dataset", SMALL, "--folds", 2, "--no-report", "--out", data / "out"]
-    run_bench(
+    run_here(
         *arguments, "--algorithm", "user-item-bias", "--algorithm", "oracle", data=data, check=0
     )
     records = Run(data / "out").records()
@@ -93,7 +93,7 @@ def test_a_simulated_run_has_an_oracle_that_wins_and_its_calibration(
     assert all(
         quantity.tolerance is None for quantity in table
     )  # so small a share promises nothing
-    planned = run_bench(
+    planned = run_here(
         "--dataset",
         SMALL,
         "--dry-run",

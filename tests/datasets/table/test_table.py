@@ -26,7 +26,7 @@ from recbench.datasets.table.dialect import Dialect
 from recbench.datasets.table.loader import parse_table
 from recbench.datasets.table.options import TableOptions, TableRequest
 from recbench.datasets.table.survey import COMPILE_FROM_BYTES, survey_file
-from tests.conftest import RunBench
+from tests.conftest import RunHere
 
 Row = tuple[Any, Any, float, int | None]
 HEADER = ["user", "item", "rating", "time"]
@@ -401,7 +401,7 @@ def test_bad_tables_are_refused_with_file_and_line(tmp_path: Path, case: str) ->
 
 
 def test_a_hashed_table_with_stray_blanks_runs_end_to_end(
-    run_bench: RunBench, tmp_path: Path
+    run_here: RunHere, tmp_path: Path
 ) -> None:
     rng = random.Random(1)
     lines = [
@@ -409,7 +409,7 @@ def test_a_hashed_table_with_stray_blanks_runs_end_to_end(
         for _ in range(400)
     ]
     spec = write(tmp_path / "ratings.csv", "user_id,item_id, rating\r\n" + "\r\n".join(lines))
-    result = run_bench(
+    result = run_here(
         "--dataset", spec, "--algorithm", "user-item-bias", "--folds", 2, "--out", tmp_path, check=0
     )
     assert "2 of 2 cells ok" in result.stdout

@@ -13,7 +13,7 @@ from recbench.datasets.foundation.spec import UsageError
 from recbench.datasets.profile import profile_dataset
 from recbench.reports import words
 from recbench.reports.build import build
-from tests.conftest import RunBench
+from tests.conftest import RunHere
 from tests.datasets.test_profile import dataset, drawn, profile_of
 from tests.reports.drawing.test_data import ODD
 from tests.reports.invented_runs import DATA, SIMULATED, cell, ok, write
@@ -170,11 +170,11 @@ def test_odd_data_have_a_section_too(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_run_keeps_the_profile_of_its_data(
-    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+    ratings_file: Path, run_here: RunHere, tmp_path: Path
 ) -> None:
     name = f"table:{ratings_file}"
     (tmp_path / ".profile.json.abcd1234.tmp").write_text("half a profile")
-    run_bench(
+    run_here(
         "--dataset",
         name,
         "--algorithm",
