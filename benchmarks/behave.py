@@ -8,6 +8,7 @@ whether a long tail is wanted is not for a bench to say.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -253,20 +254,39 @@ def _features_of(catalogue: Catalogue | None) -> dict[Kind, csr_matrix]:
     """Items x genres and items x decades; a kind that no item has is left out."""
     if catalogue is None:
         return {}
-    genres = [list(of_item) for of_item in catalogue.genres]
-    decades = [[] if year is None else [str(year // YEARS_IN_DECADE)] for year in catalogue.years]
+
+    labels_by_kind: dict[Kind, list[Sequence[str]]] = {
+        "genre": list(catalogue.genres),
+        "decade": [_name_decade(year) for year in catalogue.years],
+    }
     features: dict[Kind, csr_matrix] = {}
-    kinds: list[tuple[Kind, list[list[str]]]] = [("genre", genres), ("decade", decades)]
-    for kind, labels in kinds:
-        names = sorted({label for of_item in labels for label in of_item})
-        if not names:
-            continue
-        place = {name: index for index, name in enumerate(names)}
-        items = [item for item, of_item in enumerate(labels) for _ in of_item]
-        columns = [place[label] for of_item in labels for label in of_item]
-        ones = np.ones(len(items), np.int32)
-        features[kind] = csr_matrix((ones, (items, columns)), (len(labels), len(names)))
+    for kind, labels in labels_by_kind.items():
+        if any(labels):
+            features[kind] = _mark_labels(labels)
     return features
+
+
+def _name_decade(year: int | None) -> list[str]:
+    """The decade of a year as the one label of an item, and no label of an unknown year."""
+    if year is None:
+        return []
+    return [str(year // YEARS_IN_DECADE)]
+
+
+def _mark_labels(labels: Sequence[Sequence[str]]) -> csr_matrix:
+    """A one wherever an item has a label: items x labels in the order of the alphabet."""
+    names = sorted(set(chain.from_iterable(labels)))
+    column_of_name = {name: column for column, name in enumerate(names)}
+
+    items = []
+    columns = []
+    for item, labels_of_item in enumerate(labels):
+        for label in labels_of_item:
+            items.append(item)
+            columns.append(column_of_name[label])
+
+    ones = np.ones(len(items), np.int32)
+    return csr_matrix((ones, (items, columns)), (len(labels), len(names)))
 
 
 @dataclass(frozen=True)
@@ -291,15 +311,21 @@ class TopLists:
         """
         features = self.fold.features[kind]
         relevant = self.fold.relevant[self.users]
-        liked = (relevant.astype(np.int32) @ features).toarray() > 0
+        n_liked = relevant.astype(np.int32) @ features
+        is_liked = n_liked.toarray() > 0  # users x features
+
         is_relevant = _look_up(relevant, self.top_items)
         is_miss = (self.top_items >= 0) & ~is_relevant
 
-        of_places = features[self.top_items.ravel()].toarray().reshape(*self.top_items.shape, -1)
-        is_near = (of_places.astype(bool) & liked[:, np.newaxis, :]).any(axis=2)
+        of_places = features[self.top_items.ravel()].toarray().astype(bool)
+        of_places = of_places.reshape(*self.top_items.shape, -1)  # users x places x features
+        is_near = (of_places & is_liked[:, np.newaxis, :]).any(axis=2)
+
+        n_misses = is_miss.sum(axis=1)
+        n_near = (is_near & is_miss).sum(axis=1)
         with np.errstate(invalid="ignore"):
-            shares: Doubles = (is_near & is_miss).sum(axis=1) / is_miss.sum(axis=1)
-        shares[~liked.any(axis=1)] = np.nan
+            shares: Doubles = n_near / n_misses
+        shares[~is_liked.any(axis=1)] = np.nan
         return shares
 
     def near_by_chance(self, kind: Kind) -> Doubles:
@@ -308,18 +334,25 @@ class TopLists:
         NaN where no relevant item of the user has a feature.
         """
         features = self.fold.features[kind]
-        liked = (self.fold.relevant[self.users].astype(np.int32) @ features) > 0
-        n_common = liked.astype(np.int32) @ features.T
-        shares: Doubles = np.asarray((n_common > 0).mean(axis=1), np.float64).ravel()
-        shares[np.asarray(liked.sum(axis=1)).ravel() == 0] = np.nan
+        relevant = self.fold.relevant[self.users].astype(np.int32)
+        is_liked = (relevant @ features) > 0  # users x features
+        n_features_liked = np.asarray(is_liked.sum(axis=1)).ravel()
+
+        n_common = is_liked.astype(np.int32) @ features.T  # users x items
+        is_near = n_common > 0
+        shares: Doubles = np.asarray(is_near.mean(axis=1), np.float64).ravel()
+        shares[n_features_liked == 0] = np.nan
         return shares
 
 
 def _look_up(matrix: csr_matrix, items: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Whether entry (i, items[i, j]) of `matrix` is set; False for the item -1."""
     rows = np.repeat(np.arange(len(items)), items.shape[1])
-    found = np.asarray(matrix[rows, np.maximum(items, 0).ravel()]).ravel().astype(bool)
-    is_set: NDArray[np.bool_] = found.reshape(items.shape) & (items >= 0)
+    columns = np.maximum(items, 0).ravel()  # some column for -1, which is left out below
+    entries = np.asarray(matrix[rows, columns]).ravel()
+
+    is_set: NDArray[np.bool_] = entries.astype(bool).reshape(items.shape)
+    is_set &= items >= 0
     return is_set
 
 
@@ -330,17 +363,19 @@ def _describe_row(row: str, parts: Sequence[TopLists]) -> list[Behaviour]:
     for kind in kinds:
         if kind not in parts[0].fold.features:
             continue
+
         chance = _mean_by_user(parts, [part.near_by_chance(kind) for part in parts])
         by_chance = float(chance.mean()) if len(chance) else None
         values = _mean_by_user(parts, [part.near_misses(kind) for part in parts])
         behaviours += _estimate(row, f"misses of a liked {kind}", values, by_chance)
 
-    popularity = _mean_by_user(parts, [part.mean(part.fold.share_of_users) for part in parts])
-    behaviours += _estimate(row, "popularity", popularity)
+    popularities = [part.mean(part.fold.share_of_users) for part in parts]
+    behaviours += _estimate(row, "popularity", _mean_by_user(parts, popularities))
+
     tails = [part.mean(part.fold.is_tail.astype(np.float64)) for part in parts]
-    tail = _mean_by_user(parts, tails)
     tail_by_chance = float(np.mean([part.fold.is_tail.mean() for part in parts]))
-    behaviours += _estimate(row, "long tail", tail, tail_by_chance)
+    behaviours += _estimate(row, "long tail", _mean_by_user(parts, tails), tail_by_chance)
+
     behaviours.append(_estimate_gini(row, parts))
     return behaviours
 
@@ -350,9 +385,13 @@ def _mean_by_user(parts: Sequence[TopLists], values_by_fold: Sequence[Doubles]) 
     users = np.concatenate([part.users for part in parts])
     values = np.concatenate(values_by_fold)
     is_known = np.isfinite(values)
-    sums = np.bincount(users[is_known], values[is_known])
-    counts = np.bincount(users[is_known])
-    return np.asarray(sums[counts > 0] / counts[counts > 0])
+    users = users[is_known]
+    values = values[is_known]
+
+    n_values = np.bincount(users)
+    sums = np.bincount(users, values)
+    has_value = n_values > 0
+    return np.asarray(sums[has_value] / n_values[has_value])
 
 
 def _estimate(

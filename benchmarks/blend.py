@@ -303,15 +303,22 @@ def _blend_answers(
 ) -> Answers:
     """The answers of the blend: ratings, or lists, and nothing of the other kind."""
     if kind == "ratings":
-        deviations = (_predict(answers, test, train.mean) - train.mean) @ weights
-        scores = (train.mean + deviations).astype(np.float32)
-        return Answers(scores, answers[0].lists)
+        deviations = _predict(answers, test, train.mean) - train.mean
+        scores = train.mean + deviations @ weights
+        return Answers(scores.astype(np.float32), answers[0].lists)
 
-    first = answers[0].lists[STANDARD]
-    top_items = blend_lists([each.lists[STANDARD].top_items for each in answers], weights)
-    ranks = np.broadcast_to(np.arange(top_items.shape[1], dtype=np.int32), top_items.shape)
-    lists = replace(first, top_items=top_items, ranks=ranks, auc=np.full(len(first.users), np.nan))
-    return Answers(answers[0].scores, {STANDARD: lists})
+    lists_of_members = [each.lists[STANDARD] for each in answers]
+    top_items = blend_lists([lists.top_items for lists in lists_of_members], weights)
+    places = np.arange(top_items.shape[1], dtype=np.int32)
+
+    first = lists_of_members[0]
+    blended = replace(
+        first,
+        top_items=top_items,
+        ranks=np.broadcast_to(places, top_items.shape),
+        auc=np.full(len(first.users), np.nan),  # a blend does not rank all items
+    )
+    return Answers(answers[0].scores, {STANDARD: blended})
 
 
 def blend_lists(lists: Sequence[NDArray[np.int32]], weights: Doubles) -> NDArray[np.int32]:
@@ -325,18 +332,18 @@ def blend_lists(lists: Sequence[NDArray[np.int32]], weights: Doubles) -> NDArray
     array([[3, 1, 2, 4]], dtype=int32)
     """
     depth = max(DEPTH, *(each.shape[1] for each in lists))
+    points_by_member = []
+    for each, weight in zip(lists, weights, strict=True):
+        ranks = RANK_OFFSET + np.arange(each.shape[1])
+        points_by_member.append(np.broadcast_to(weight / ranks, each.shape))
     items = np.concatenate(lists, axis=1)
-    points = np.concatenate(
-        [
-            np.broadcast_to(weight / (RANK_OFFSET + np.arange(each.shape[1])), each.shape)
-            for each, weight in zip(lists, weights, strict=True)
-        ],
-        axis=1,
-    )
+    points = np.concatenate(points_by_member, axis=1)
+
     # Equal items of a user stand side by side: their points are summed at the first of them
     order = np.argsort(items, axis=1, kind="stable")
     items = np.take_along_axis(items, order, axis=1)
-    points = np.where(items >= 0, np.take_along_axis(points, order, axis=1), 0.0)
+    points = np.take_along_axis(points, order, axis=1)
+    points = np.where(items >= 0, points, 0.0)
     is_first = np.ones(items.shape, bool)
     is_first[:, 1:] = items[:, 1:] != items[:, :-1]
     group = np.cumsum(is_first.ravel()) - 1

@@ -107,15 +107,25 @@ def _describe_side(name: str, run: Run, revision: str, log: Path | None) -> Side
 
     The revision is that of the bench where no other is given.
     """
-    if log is not None and not (run.directory / "plan.json").exists():
-        lines = log.read_text(errors="replace").split("\n") if log.exists() else []
-        printed = [line.strip() for line in lines if line.strip()]
-        problem = printed[-1] if printed else "its run printed nothing"
+    has_plan = (run.directory / "plan.json").exists()
+    if log is not None and not has_plan:
+        problem = _read_last_line(log) or "its run printed nothing"
         return Side(name, revision, None, f"no results: {problem}")
 
-    about = run.read_plan()[1]
-    commit = about.environment.commit or ""
-    return Side(name, revision or (f"recbench {commit[:10]}" if commit else ""), about)
+    _, about = run.read_plan()
+    commit = about.environment.commit
+    if not revision and commit:
+        revision = f"recbench {commit[:10]}"
+    return Side(name, revision, about)
+
+
+def _read_last_line(log: Path) -> str:
+    """The last line of a file that is not blank; empty if there is none, or no file."""
+    if not log.exists():
+        return ""
+    lines = log.read_text(errors="replace").split("\n")
+    printed = [line.strip() for line in lines if line.strip()]
+    return printed[-1] if printed else ""
 
 
 def _judge(
@@ -125,13 +135,15 @@ def _judge(
     base, head = sides
     if base.about is None and head.about is None:
         raise UsageError(f"neither run has results: {base.text}; {head.text}")
+
     if base.about is None:
         limits = tolerances or list_everything(new, new)
         return judge_one_run(new, limits, suspicious, absent="base", reason=base.problem)
     if head.about is None:
         limits = tolerances or list_everything(old, old)
         return judge_one_run(old, limits, suspicious, absent="head", reason=head.problem)
-    return judge_runs(old, new, tolerances or list_everything(old, new), suspicious)
+    limits = tolerances or list_everything(old, new)
+    return judge_runs(old, new, limits, suspicious)
 
 
 def _list_reasons(verdicts: Sequence[Verdict]) -> list[str]:

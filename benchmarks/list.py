@@ -51,8 +51,8 @@ def _list_algorithms() -> Lines:
     for name, adapter in available().items():
         defaults = {field.name: field.default for field in fields(cast(Any, adapter))}
         origin = adapter.origin.text if adapter.origin else NOT_SAID
-        description = f"{_first_paragraph(adapter)}\n{format_spec(name, defaults)}\n{origin}"
-        lines.append((name, adapter.family, adapter.predicts, description))
+        description = [_first_paragraph(adapter), format_spec(name, defaults), origin]
+        lines.append((name, adapter.family, adapter.predicts, "\n".join(description)))
     return lines
 
 
@@ -89,9 +89,11 @@ def _list_splits() -> Lines:
 def _list_parameters() -> Lines:
     lines: Lines = [("name", "found on", "rows")]
     for name in shipped_names():
-        found = read_found_values(f"{SHIPPED}{name}")
+        typed = f"{SHIPPED}{name}"
+        found = read_found_values(typed)
         place = f"{found.dataset}, {found.split}, fold {found.fold}, {found.budget} a search"
-        lines.append((f"{SHIPPED}{name}", place, ", ".join(found.rows)))
+        rows = ", ".join(found.rows)
+        lines.append((typed, place, rows))
     return lines
 
 

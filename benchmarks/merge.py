@@ -278,12 +278,15 @@ def _join_cells(parts: Sequence[RunToJoin]) -> list[Cell]:
     A shard has every n-th cell, so the first ones of all shards come first, then the second ones.
     """
     shards = [part.cells for part in parts if part.shard is not None]
-    whole = [part.cells for part in parts if part.shard is None]
-    rounds = itertools.chain.from_iterable(itertools.zip_longest(*shards))
-    ordered = [cell for cell in rounds if cell is not None]
-    for cells in whole:
-        ordered += cells
-    return list({cell.name: cell for cell in ordered}.values())
+    ordered: list[Cell] = []
+    for cells_of_round in itertools.zip_longest(*shards):
+        ordered += [cell for cell in cells_of_round if cell is not None]
+    for part in parts:
+        if part.shard is None:
+            ordered += part.cells
+
+    by_name = {cell.name: cell for cell in ordered}
+    return list(by_name.values())
 
 
 def _copy_records(parts: Sequence[RunToJoin], run: Run) -> Iterator[Disagreement]:

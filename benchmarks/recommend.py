@@ -241,10 +241,12 @@ def _describe_histories(model: Model, histories: Histories) -> list[str]:
 
 def _list_for_new_users(model: Model, histories: Histories, lists: RecommendedLists) -> list[str]:
     """The lists of all users of a file, as lines."""
-    n_rated = np.bincount(histories.ratings.users, minlength=histories.ratings.n_users)
+    ratings = histories.ratings
+    n_ratings = np.bincount(ratings.users, minlength=ratings.n_users)
     lines = []
-    for row, raw in enumerate(histories.user_ids.tolist()):
-        lines.append(f"for new user {_legible(str(raw))}, from {n_rated[row]:,} ratings")
+    for row, user_id in enumerate(histories.user_ids.tolist()):
+        user = _legible(str(user_id))
+        lines.append(f"for new user {user}, from {n_ratings[row]:,} ratings")
         lines += _list_items(model, lists, row)
     return lines
 
@@ -283,10 +285,13 @@ def _predict(model: Model, user: str, item: str) -> str:
     index = model.items.find(item)
     users = np.array([model.find_user(user)], np.int32)
     items = np.array([index], np.int32)
+
     if model.predicts_ratings:
-        answer = f"predicted {model.rate_pairs(users, items)[0]:.4f}"
+        (rating,) = model.rate_pairs(users, items)
+        answer = f"predicted {rating:.4f}"
     else:
-        answer = f"score {format_number(float(model.algorithm.score(users, items)[0]))}"
+        (score,) = model.algorithm.score(users, items)
+        answer = f"score {format_number(float(score))}"
     return f"user {_legible(user)}, {_name(model, index)}: {answer}"
 
 
@@ -318,8 +323,10 @@ def _list_similar(model: Model, item: str, n: int) -> list[str]:
     index = model.items.find(item)
     items, similarities = model.find_similar(index, n)
     lines = [f"like {_name(model, index)}"]
-    for place, (other, similarity) in enumerate(zip(items, similarities, strict=True), 1):
-        lines.append(f"{place:4}  {_name(model, int(other))}  {similarity:.4f}")
+    found = zip(items, similarities, strict=True)
+    for place, (other, similarity) in enumerate(found, start=1):
+        name = _name(model, int(other))
+        lines.append(f"{place:4}  {name}  {similarity:.4f}")
     return lines
 
 

@@ -191,8 +191,12 @@ class Row:
         mean = self.mean(column)
         if mean is None or is_seeded(self.records[0].cell.split):
             return mean
-        values = [record.metrics.get(column) for record in (*self.records, *self.initialisations)]
-        known = [value for value in values if value is not None]
+
+        known = []
+        for record in (*self.records, *self.initialisations):
+            value = record.metrics.get(column)
+            if value is not None:
+                known.append(value)
         return sum(known) / len(known)
 
     def missing(self, column: str) -> str:

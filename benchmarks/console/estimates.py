@@ -35,11 +35,15 @@ def print_estimates(
 
 def _describe_row(row: RowCosts) -> list[str]:
     """The columns of one row; a question mark for what is not known."""
-    seconds = ["?", ""] if row.seconds is None else _describe(row.seconds)
+    seconds = ["?", ""]
+    if row.seconds is not None:
+        seconds = _describe(row.seconds)
+
     peak_mb = ["?", ""]
     if row.peak_mb is not None:
-        low, value, high = row.peak_mb.low, row.peak_mb.value, row.peak_mb.high
-        peak_mb = [f"{value:,.0f}", f"{low:,.0f} to {high:,.0f}"]
+        value = f"{row.peak_mb.value:,.0f}"
+        between = f"{row.peak_mb.low:,.0f} to {row.peak_mb.high:,.0f}"
+        peak_mb = [value, between]
     return [row.row, str(row.n_cells), *seconds, *peak_mb]
 
 

@@ -1,6 +1,6 @@
 """Verdicts as a table: in the terminal, and in Markdown for a pull request."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, JustifyMethod
@@ -117,12 +117,20 @@ def format_markdown(
 
 
 def _draw_table(verdicts: Sequence[Verdict]) -> str:
-    aligned = [" :-- " if heading in TEXT_COLUMNS else " --: " for heading in HEADINGS]
-    lines = [f"| {' | '.join(HEADINGS)} |", f"|{'|'.join(aligned)}|"]
+    rules = []
+    for heading in HEADINGS:
+        rules.append(":--" if heading in TEXT_COLUMNS else "--:")
+
+    lines = [_join_cells(HEADINGS), _join_cells(rules)]
     for verdict in verdicts:
         texts = [escape_markdown(text) for text in _format_verdict(verdict)]
-        lines.append(f"| {' | '.join(texts)} |")
+        lines.append(_join_cells(texts))
     return "\n".join(lines)
+
+
+def _join_cells(texts: Iterable[str]) -> str:
+    """A line of a table in Markdown."""
+    return f"| {' | '.join(texts)} |"
 
 
 def _list_reasons(verdicts: Sequence[Verdict]) -> list[str]:
@@ -135,8 +143,9 @@ def _list_reasons(verdicts: Sequence[Verdict]) -> list[str]:
 
     lines = []
     for (word, reason), columns_by_row in places.items():
-        named = "; ".join(f"{row}, {', '.join(cols)}" for row, cols in columns_by_row.items())
-        lines.append(f"- {word} {escape_markdown(f'{named}: {reason}')}")
+        named = [", ".join([row, *columns]) for row, columns in columns_by_row.items()]
+        text = f"{'; '.join(named)}: {reason}"
+        lines.append(f"- {word} {escape_markdown(text)}")
     return lines
 
 

@@ -383,10 +383,11 @@ class Model:
 
         UsageError for who ranks only, and for an unknown user or item.
         """
-        several_users = [users] if isinstance(users, str | int | np.integer) else list(users)
-        several_items = [items] if isinstance(items, str | int | np.integer) else list(items)
-        of_users = np.array([self.find_user(user) for user in several_users], np.int32)
-        of_items = np.array([self.items.find(item) for item in several_items], np.int32)
+        found_users = [self.find_user(user) for user in _list_ids(users)]
+        found_items = [self.items.find(item) for item in _list_ids(items)]
+        of_users = np.array(found_users, np.int32)
+        of_items = np.array(found_items, np.int32)
+
         paired_users, paired_items = np.broadcast_arrays(of_users, of_items)
         return self.rate_pairs(
             np.ascontiguousarray(paired_users), np.ascontiguousarray(paired_items)
@@ -444,6 +445,13 @@ class Model:
         from recbench.benchmarks.models.directory import save_model  # which reads models
 
         return save_model(self, out)
+
+
+def _list_ids(ids: Id | Sequence[Id]) -> list[Id]:
+    """The ids as a list; one by itself is a list of one."""
+    if isinstance(ids, str | int | np.integer):
+        return [ids]
+    return list(ids)
 
 
 def probe_scores(model: Model) -> str:

@@ -10,9 +10,10 @@ from scipy.sparse import csr_matrix
 
 from recbench import datasets
 from recbench.adapters import available
+from recbench.adapters.base import Floats
 from recbench.benchmarks.evaluation import check_form, user_item_matrix
 from recbench.benchmarks.models.model import Id, Model, RecommendedLists
-from recbench.datasets.foundation import UsageError, format_spec, parse_spec
+from recbench.datasets.foundation import Bounds, UsageError, format_spec, parse_spec
 from recbench.datasets.ratings import Ratings
 
 MOST_NAMED = 5  # unknown items in a message
@@ -77,16 +78,33 @@ def read_histories(model: Model, file: str) -> Histories:
 
 def history_of_one(model: Model, rated: Mapping[Id, float]) -> Ratings:
     """The ratings of one user, by items, as those of a new one. UsageError for an unknown item."""
-    lowest, highest = model.description.data.scale
+    scale = model.description.data.scale
     items = np.array([model.items.find(item) for item in rated], np.int32)
     values = np.array(list(rated.values()), np.float32)
-    if len(values) and not (values.min() >= lowest and values.max() <= highest):
-        raise UsageError(
-            f"expected ratings from {lowest:g} to {highest:g}, got {values.min():g} to "
-            f"{values.max():g}"
-        )
+    if len(values):
+        _refuse_outside(values, scale)
+
     users = np.zeros(len(items), np.int32)
-    return Ratings(users, items, values, 1, len(model.items.ids), (lowest, highest))
+    return Ratings(
+        users=users,
+        items=items,
+        values=values,
+        n_users=1,
+        n_items=len(model.items.ids),
+        scale=scale,
+    )
+
+
+def _refuse_outside(values: Floats, scale: Bounds) -> None:
+    """UsageError unless all ratings, of which there are some, are numbers within the scale."""
+    lowest, highest = scale
+    least = values.min()
+    greatest = values.max()
+    is_within = least >= lowest and greatest <= highest  # false for NaN, too
+    if not is_within:
+        raise UsageError(
+            f"expected ratings from {lowest:g} to {highest:g}, got {least:g} to {greatest:g}"
+        )
 
 
 def rank_new_users(

@@ -32,11 +32,12 @@ def compare_own_ratings(model: Model, user: int) -> list[OwnRating]:
     begin, end = model.rated.indptr[user : user + 2]
     items = model.rated.indices[begin:end].astype(np.int32)
     ratings = model.rated.data[begin:end]
-    predicted = model.rate_pairs(np.full(len(items), user, np.int32), items)
-    compared = [
-        OwnRating(int(item), float(rating), float(prediction))
-        for item, rating, prediction in zip(items, ratings, predicted, strict=True)
-    ]
+    users = np.full(len(items), user, np.int32)
+    predicted = model.rate_pairs(users, items)
+
+    compared = []
+    for item, rating, prediction in zip(items, ratings, predicted, strict=True):
+        compared.append(OwnRating(int(item), float(rating), float(prediction)))
     return sorted(compared, key=lambda one: (one.error, one.item))
 
 
@@ -46,12 +47,17 @@ def measure_training_precision(model: Model, k: int) -> float:
     Candidates are all items, rated ones too, and every rating counts whatever its value: what
     `precision_at_k(model, train)` of LightFM tells. The mean over users with a rating.
     """
-    users = np.flatnonzero(np.diff(model.rated.indptr)).astype(np.int32)
+    n_ratings = np.diff(model.rated.indptr)
+    users = np.flatnonzero(n_ratings).astype(np.int32)
     is_rated = model.rated.astype(bool)
     is_rated.data[:] = True  # a rating of 0 is one, too
+
     n_hits = 0
     for block, lists in model.rank_in_blocks(users, k, include_rated=True):
-        of_lists = np.broadcast_to(block[:, None], lists.items.shape)
+        users_of_places = np.broadcast_to(block[:, None], lists.items.shape)
         is_item = lists.items >= 0
-        n_hits += int(is_rated[of_lists[is_item], lists.items[is_item]].sum())
-    return n_hits / (k * len(users))
+        hits = is_rated[users_of_places[is_item], lists.items[is_item]]
+        n_hits += int(hits.sum())
+
+    n_places = k * len(users)
+    return n_hits / n_places

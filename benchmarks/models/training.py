@@ -175,10 +175,13 @@ def _refuse_divergence(model: Model) -> None:
 
 def matrix_of_ratings(ratings: Ratings) -> csr_matrix:
     """The ratings as a users x items matrix, float32; of a pair rated twice the last one stays."""
-    pairs = ratings.users.astype(np.int64) * ratings.n_items + ratings.items
-    backwards = pairs[::-1]
-    _, last = np.unique(backwards, return_index=True)
-    rows = len(pairs) - 1 - last
+    pairs = ratings.users.astype(np.int64) * ratings.n_items
+    pairs += ratings.items
+
+    # `unique` finds the first of equal ones, which backwards is the last
+    _, rows_from_the_end = np.unique(pairs[::-1], return_index=True)
+    rows = len(pairs) - 1 - rows_from_the_end
+
     places = (ratings.users[rows], ratings.items[rows])
     shape = (ratings.n_users, ratings.n_items)
     return csr_matrix((ratings.values[rows], places), shape)

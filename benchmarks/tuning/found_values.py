@@ -6,7 +6,7 @@ ship with the bench, under the name of the data that they were found on.
 
 import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -49,10 +49,11 @@ class FoundValues(BaseModel):
     def to_toml(self) -> str:
         """As it stands in a file; `parse_found_values` reads it."""
         fields = self.model_dump(mode="json", exclude={"rows"})
-        lines = [f"{name} = {_write_value(value)}" for name, value in fields.items()]
+        lines = _write_values(fields)
         for row, values in self.rows.items():
-            lines += ["", f"[rows.{json.dumps(row)}]"]
-            lines += [f"{name} = {_write_value(value)}" for name, value in values.items()]
+            lines.append("")
+            lines.append(f"[rows.{json.dumps(row)}]")
+            lines += _write_values(values)
         return "\n".join(lines) + "\n"
 
 
@@ -136,6 +137,11 @@ def _searched_values(history: History) -> dict[str, Value]:
 
 def _join_distinct(texts: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(texts))
+
+
+def _write_values(values: Mapping[str, Value]) -> list[str]:
+    """A line of TOML for each value, under its name."""
+    return [f"{name} = {_write_value(value)}" for name, value in values.items()]
 
 
 def _write_value(value: Value) -> str:

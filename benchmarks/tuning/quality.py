@@ -33,11 +33,14 @@ def expect_best(history: History, n_trials: int) -> Quality | None:
     valued = [trial.value for trial in history.trials if trial.value is not None]
     if not valued:
         return None
+
     worst = max(valued, key=metric.loss)
-    values = [worst if trial.value is None else trial.value for trial in history.trials]
+    n_failed = len(history.trials) - len(valued)
+    values = [*valued, *[worst] * n_failed]
     worst_first = np.array(sorted(values, key=metric.loss, reverse=True))
 
-    below = (np.arange(len(worst_first) + 1) / len(worst_first)) ** n_trials
+    shares = np.arange(len(values) + 1) / len(values)
+    below = shares**n_trials  # the probability that the best is among the i worst
     expected = float(np.dot(worst_first, np.diff(below)))
     ends = [_find_quantile(worst_first, below, share) for share in (LOW, HIGH)]
     return Quality(expected, min(ends), max(ends))

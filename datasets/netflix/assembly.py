@@ -1,6 +1,7 @@
 """From the texts of the Netflix Prize to a data set: read, filter, name, say what was dropped."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -164,11 +165,16 @@ def _compare_with_published(selection: Selection, counts: dict[str, int]) -> lis
     if selection.published is None:
         return []
 
-    ours = ", ".join(f"{counts[name]:,} {name}" for name in selection.published)
+    ours = _list_counts({name: counts[name] for name in selection.published})
     if selection.published == counts:
         return [f"{ours}: the same counts as {selection.publisher}."]
-    theirs = ", ".join(f"{count:,} {name}" for name, count in selection.published.items())
+    theirs = _list_counts(selection.published)
     return [f"{ours}: not the counts of {selection.publisher}, which are {theirs}."]
+
+
+def _list_counts(counts: Mapping[str, int]) -> str:
+    """Such as `100 ratings, 20 users`."""
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
 def _check_probe(probe: Probe, raw: RawRatings, files: NetflixFiles) -> None:

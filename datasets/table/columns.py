@@ -278,7 +278,10 @@ def count_places(n_bad: int, n_all: int, first: str) -> str:
     ('1 of 173 lines, line 6', 'all 173 lines, first line 2')
     """
     unit = first.split()[0]
-    units = unit if n_all == 1 else f"{unit}s"
+    units = f"{unit}s"
+    if n_all == 1:
+        units = unit
+
     if n_bad == n_all and n_all > 1:
         return f"all {n_all:,} {units}, first {first}"
     if n_bad == 1:

@@ -244,15 +244,20 @@ def _positions_of_roles(
     """
     plain_names = [plain_name(name) for name in header]
     positions = _given_positions(header, options)
-    if options.item and options.item in header and "id" not in positions and not options.items_id:
+    is_id_given = options.items_id != ""
+    if options.item in header and options.item and not is_id_given:
         positions["id"] = header.index(options.item)
+
     for role, usual_names in USUAL_NAMES.items():
         is_given = getattr(options, f"items_{role}", "") != ""
+        if role in positions or is_given:
+            continue
         for position in by_rated_ids if role == "id" else range(len(header)):
             is_fitting = plain_names[position] in usual_names
             is_free = position not in positions.values()
-            if role not in positions and not is_given and is_fitting and is_free:
+            if is_fitting and is_free:
                 positions[role] = position
+                break
     return positions
 
 
@@ -306,11 +311,15 @@ def _read_facts(columns: Columns) -> dict[str, ItemFacts]:
 
 def _texts_of(series: pl.Series) -> list[str]:
     """A column as texts without blanks around them; whole numbers have no point."""
-    if series.dtype.is_float() and (series.drop_nulls() % 1 == 0).all():
-        series = series.cast(pl.Int64)
+    if series.dtype.is_float():
+        is_whole = series.drop_nulls() % 1 == 0
+        if is_whole.all():
+            series = series.cast(pl.Int64)
     if series.dtype == pl.Binary:
         series = series.cast(pl.String, strict=False)
-    texts = series.cast(pl.String).fill_null("").str.strip_chars(BLANKS)
+
+    texts = series.cast(pl.String).fill_null("")
+    texts = texts.str.strip_chars(BLANKS)
     if texts.str.contains(WHOLE).all():
         texts = texts.str.strip_suffix(".0")
     return texts.to_list()

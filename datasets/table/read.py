@@ -199,11 +199,14 @@ def _read_frame(
 ) -> Columns:
     """The columns that `choose` picks from a file with types; UsageError if damaged or empty."""
     try:
-        flat = [name for name, dtype in lazy.collect_schema().items() if not dtype.is_nested()]
+        schema = lazy.collect_schema()
+        flat = [name for name, dtype in schema.items() if not dtype.is_nested()]
         refuse_expansion(flat)
-        sample = _sample_texts(lazy.select(flat).head(N_SAMPLE).collect(engine="streaming"))
-        choice = choose([flat, *sample], True)
+
+        first_rows = lazy.select(flat).head(N_SAMPLE).collect(engine="streaming")
+        choice = choose([flat, *_sample_texts(first_rows)], True)
         names = {role: choice.header[position] for role, position in choice.positions.items()}
+
         columns = {role: pl.col(name) for role, name in names.items()}
         frame = lazy.select(**columns).collect(engine="streaming")
     except (*POLARS_ERRORS, DamagedParquet, OSError) as error:

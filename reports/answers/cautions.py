@@ -146,8 +146,12 @@ def _describe_tuning(results: Results) -> Caution:
 def _describe_found(found: Sequence[Row], n_rows: str, dataset: str) -> str:
     """How many rows have values that searches elsewhere have found, and whether on these data."""
     origins = [row.values_from for row in found if row.values_from is not None]
-    data = words.listed(dict.fromkeys(name for origin in origins for name in origin.data))
-    sentence = f"{len(found)} of {n_rows} with values that searches have found on {data}"
+    data_sets: dict[str, None] = {}  # in their order, each once
+    for origin in origins:
+        data_sets.update(dict.fromkeys(origin.data))
+
+    where = words.listed(data_sets)
+    sentence = f"{len(found)} of {n_rows} with values that searches have found on {where}"
     if any(origin.was_tuned_on(dataset) for origin in origins):
         sentence += ", so perhaps with ratings that are tested here"
     return sentence

@@ -57,20 +57,22 @@ class BlockTable:
     def source(self) -> str:
         """The LaTeX of one `table`, or of several where there are many lines."""
         lines = [_join_cells(_render_line(self.table, line)) for line in self.table.lines]
-        chunks = [
-            lines[start : start + LINES_ON_A_PAGE]
-            for start in range(0, len(lines), LINES_ON_A_PAGE)
-        ] or [[]]
+        starts = range(0, len(lines), LINES_ON_A_PAGE) or [0]  # one page of a table without lines
+        n_pages = len(starts)
+
         parts = []
-        for number, chunk in enumerate(chunks, 1):
+        for number, start in enumerate(starts, 1):
             caption = f"{self.title}: {self.table.caption.rstrip('.:')}."
-            if len(chunks) > 1:
-                caption += f" Part {number} of {len(chunks)}."
+            if n_pages > 1:
+                caption += f" Part {number} of {n_pages}."
             label = self.name if number == 1 else f"{self.name}-{number}"
-            parts.append({"caption": caption, "label": label, "lines": chunk})
+            lines_of_page = lines[start : start + LINES_ON_A_PAGE]
+            parts.append({"caption": caption, "label": label, "lines": lines_of_page})
+
         template = make_environment().get_template("blocks.tex")
         heads = _join_cells(_render_head(head) for head in self.table.heads)
-        return template.render(parts=parts, spec=Markup(_choose_columns(self.table)), heads=heads)
+        spec = Markup(_choose_columns(self.table))
+        return template.render(parts=parts, spec=spec, heads=heads)
 
 
 def tabulate_blocks(

@@ -228,10 +228,12 @@ def _tabulate_differences(
     lines = []
     for one in found:
         low, high = one.bounds or (None, None)
-        texts = [words.number(value, one.bounds) for value in (one.before, one.after)]
+        texts = [words.number(one.before, one.bounds), words.number(one.after, one.bounds)]
         for value in (one.difference, low, high):
             texts.append(words.NONE if value is None else words.signed(value, one.bounds))
-        squares = [Square(text, "") for text in [*texts, one.verdict]]
+        texts.append(one.verdict)
+
+        squares = [Square(text, "") for text in texts]
         lines.append(Line(one.pair.name, one.pair.first.family, squares))
 
     heads = ("before", "after", "difference", "from", "to", "verdict")

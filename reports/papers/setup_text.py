@@ -69,8 +69,14 @@ def write_markdown(passages: Iterable[Passage], bibliography: Bibliography) -> s
     for passage in passages:
         text = "".join(map(_markdown_of, passage.pieces))
         parts.append(f"**{words.markdown(passage.title)}** {text}")
-    cited = [f"- {words.markdown(f'[{one.key}] {one.label}')}" for one in bibliography.entries]
-    return "\n\n".join([*parts, "Cited, see `references.bib`:", "\n".join(cited)]) + "\n"
+
+    entries = []
+    for entry in bibliography.entries:
+        description = words.markdown(f"[{entry.key}] {entry.label}")
+        entries.append(f"- {description}")
+    parts.append("Cited, see `references.bib`:")
+    parts.append("\n".join(entries))
+    return "\n\n".join(parts) + "\n"
 
 
 def _markdown_of(piece: Piece) -> str:

@@ -92,13 +92,15 @@ def list_failures(results: Results) -> list[Failure]:
     for row in results.rows:
         first_cell = row.records[0].cell
         for record in (*row.failures, *row.elsewhere.failures):
-            end = (row.name, record.status, record.reason or "no reason given")
-            folds_by_end.setdefault(end, []).append(_name_fold(record.cell, first_cell))
+            reason = record.reason or "no reason given"
+            folds = folds_by_end.setdefault((row.name, record.status, reason), [])
+            folds.append(_name_fold(record.cell, first_cell))
 
     failures_found = []
     for (name, status, reason), folds in folds_by_end.items():
-        is_hopeless = status == "skipped" and any(part in reason for part in HOPELESS)
-        command = "" if is_hopeless else results.about.command
+        command = results.about.command
+        if status == "skipped" and any(part in reason for part in HOPELESS):
+            command = ""  # it would skip them again
         failures_found.append(Failure(name, tuple(folds), status, reason, command))
     return failures_found
 

@@ -229,17 +229,21 @@ def _tabulate_column(two: TwoRuns, kind: Kind, column: str) -> Table:
 
 
 def _describe_pair(found: PairedDifference, column: str) -> TableLine:
+    pair = found.pair
     cells: list[AnyCell] = []
-    sides = ((found.before, found.pair.first), (found.after, found.pair.second))
-    for value, row in sides:
+    for value, row in ((found.before, pair.first), (found.after, pair.second)):
         if value is None:
-            cells.append(MissingCell(row.missing(column) or "not in the run"))
+            reason = row.missing(column) or "not in the run"
+            cells.append(MissingCell(reason))
         else:
-            cells.append(TableCell(words.number(value, found.bounds), sort_value=value))
-    text, _, interval = describe_difference(found).partition(" ")
-    cells.append(TableCell(text, interval, sort_value=found.difference))
-    cells.append(TableCell(WORDS[found.verdict], found.reason))
-    return TableLine(RowName(found.pair.name), tuple(cells))
+            text = words.number(value, found.bounds)
+            cells.append(TableCell(text, sort_value=value))
+
+    difference, _, interval = describe_difference(found).partition(" ")
+    cells.append(TableCell(difference, interval, sort_value=found.difference))
+    verdict = WORDS[found.verdict]
+    cells.append(TableCell(verdict, found.reason))
+    return TableLine(RowName(pair.name), tuple(cells))
 
 
 def _tabulate_causes(two: TwoRuns) -> Table | None:

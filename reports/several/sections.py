@@ -330,10 +330,14 @@ def method(comparison: DatasetComparison) -> list[Block]:
 def _list_protocol(comparison: DatasetComparison) -> list[tuple[str, str]]:
     """What is the same in all runs: cutoffs, and what each protocol does."""
     protocol: dict[str, Any] = comparison.first.about.protocol
-    pairs = [("cutoffs", words.listed(map(str, protocol["ks"])))]
+    cutoffs = [str(cutoff) for cutoff in protocol["ks"]]
+
+    pairs = [("cutoffs", words.listed(cutoffs))]
     for name, rules in protocol["protocols"].items():
-        pairs.append((name, describe_protocol(rules)))
-    pairs.append(("protocol version", str(protocol["version"])))
+        description = describe_protocol(rules)
+        pairs.append((name, description))
+    version = str(protocol["version"])
+    pairs.append(("protocol version", version))
     return pairs
 
 

@@ -109,12 +109,15 @@ def _name_folds(searches: Sequence[History]) -> list[str]:
 
 def _name_borders(searches: Sequence[History]) -> list[str]:
     """The rows and hyperparameters, each once, with the number of folds."""
-    n_folds: dict[str, int] = {}
+    n_folds: Counter[str] = Counter()
     for search in searches:
-        for name in search.borders:
-            place = f"{name} of {search.row}"
-            n_folds[place] = n_folds.get(place, 0) + 1
-    return [f"{place} ({words.count(n, 'fold')})" for place, n in n_folds.items()]
+        n_folds.update(f"{name} of {search.row}" for name in search.borders)
+
+    texts = []
+    for place, n_folds_there in n_folds.items():
+        folds = words.count(n_folds_there, "fold")
+        texts.append(f"{place} ({folds})")
+    return texts
 
 
 def _tabulate_chosen(results: Results, searches: Sequence[History]) -> Table:
@@ -200,8 +203,12 @@ def _list_values(search: History) -> str:
     texts = []
     for name in search.space:
         value = search.chosen[name]
-        text = f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
-        texts.append(f"{text} ({BORDER})" if name in search.borders else text)
+        text = f"{name}={value}"
+        if isinstance(value, float):
+            text = f"{name}={value:g}"
+        if name in search.borders:
+            text += f" ({BORDER})"
+        texts.append(text)
     return ", ".join(texts)
 
 
@@ -303,6 +310,9 @@ def _show_quality(qualities: Sequence[Quality | None]) -> AnyCell:
     known = [quality for quality in qualities if quality is not None]
     if len(known) < len(qualities):
         return MissingCell("no trial of a fold has a value")
-    expected, low, high = (statistics.fmean(values) for values in zip(*known, strict=True))
+
+    expected = statistics.fmean(quality.expected for quality in known)
+    low = statistics.fmean(quality.low for quality in known)
+    high = statistics.fmean(quality.high for quality in known)
     interval = f"{words.number(low)} to {words.number(high)}"
     return TableCell(words.number(expected), small=interval, sort_value=expected)
