@@ -28,14 +28,14 @@ from recbench.benchmarks.records.cell import Cell
 from recbench.benchmarks.records.facts import AlgorithmDescription, PhaseCost
 from recbench.benchmarks.records.record import Record, Run
 from recbench.datasets import UsageError
-from tests.conftest import ROOT, RunBench, RunHere
+from tests.conftest import ROOT, RunHere
 from tests.reports import invented_runs
 
 LIMITS = ["rmse:+1%", "precision@10:-5%"]
 
 
 @pytest.fixture(scope="module")
-def base(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def base(ratings_file: Path, run_here: RunHere, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real run of three algorithms on two folds."""
     directory = tmp_path_factory.mktemp("base")
     rows = [
@@ -53,7 +53,7 @@ def base(ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempP
         directory,
         "--no-report",
     ]
-    run_bench(*arguments, check=0)
+    run_here(*arguments, check=0)
     edit_records(directory, leave_alone)
     return directory
 
@@ -821,7 +821,7 @@ def test_a_stranger_with_the_same_names_is_no_baseline(base: Path, tmp_path: Pat
 
 @pytest.fixture(scope="module")
 def repeated(
-    ratings_file: Path, run_bench: RunBench, tmp_path_factory: pytest.TempPathFactory
+    ratings_file: Path, run_here: RunHere, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """Two divisions, two initialisations and another split."""
     directory = tmp_path_factory.mktemp("repeated")
@@ -835,7 +835,7 @@ def repeated(
         "--out",
         directory,
     ]
-    run_bench(*arguments, "--repeats", 2, "--also-split", "last-out", "--no-report", check=0)
+    run_here(*arguments, "--repeats", 2, "--also-split", "last-out", "--no-report", check=0)
     edit_records(directory, leave_alone)
     return directory
 
