@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -25,7 +26,9 @@ from recbench.benchmarks.planning import Request, check_request
 from recbench.benchmarks.records import Cell, Record, Run
 from recbench.datasets.foundation import UsageError
 
-distributed = pytest.importorskip("distributed", reason="`make cluster` installs Dask")
+# Asked for without an import, which takes a second in every worker of pytest-xdist
+if find_spec("distributed") is None:
+    pytest.skip("`make cluster` installs Dask", allow_module_level=True)
 
 ROWS = ("ease", "item-mean", "random")
 ALGORITHMS = ["ease", "random"]
@@ -143,6 +146,8 @@ def test_a_worker_with_other_source_is_refused_by_name(ratings_file: Path, tmp_p
     def change_ease(directory: Path) -> None:
         path = directory / "adapters" / "linear.py"
         path.write_text(path.read_text().replace("= 500", "= 501") + "\nOTHER = 1\n")
+
+    import distributed
 
     changed = copy_source(tmp_path / "changed", change_ease)
     scheduler = distributed.LocalCluster(n_workers=0, dashboard_address=None, host="127.0.0.1")
