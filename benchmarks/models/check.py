@@ -49,15 +49,17 @@ def _check_ids(model: Model, check: ModelCheck) -> None:
             check.findings.append(f"{n_twice} {what} ids stand there twice")
     check.compared.append(f"{len(model.user_ids):,} user and {len(model.items.ids):,} item ids")
 
+    described = model.description.data
     n_ratings = model.rated.nnz
-    if n_ratings > model.description.data.ratings:
+    if n_ratings > described.ratings:
         check.findings.append(
-            f"it holds {n_ratings:,} ratings, and model.json speaks of "
-            f"{model.description.data.ratings:,}"
+            f"it holds {n_ratings:,} ratings, and model.json speaks of {described.ratings:,}"
         )
-    lowest, highest = model.description.data.scale
+
+    lowest, highest = described.scale
     values = model.rated.data
-    if len(values) and not (values.min() >= lowest and values.max() <= highest):
+    is_within = (values >= lowest) & (values <= highest)  # false for NaN, too
+    if not is_within.all():
         check.findings.append(f"it holds ratings outside of its scale, {lowest:g} to {highest:g}")
 
 

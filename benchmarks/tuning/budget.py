@@ -51,16 +51,18 @@ def parse_budget(text: str) -> TuningBudget:
     UsageError for anything else.
     """
     written = [part.strip() for part in text.split(",")]
-    if len(written) == 1:
-        if _is_number(written[0]):
-            return TuningBudget(trials=_parse_trials(text, written[0]))
-        return TuningBudget(seconds=_parse_time(text, written[0]))
-
     numbers = [part for part in written if _is_number(part)]
     times = [part for part in written if not _is_number(part)]
-    if len(numbers) != 1 or len(times) != 1:
+    if len(numbers) > 1 or len(times) > 1:
         raise UsageError(_explain(text))
-    return TuningBudget(_parse_trials(text, numbers[0]), _parse_time(text, times[0]))
+
+    trials = None
+    for number in numbers:
+        trials = _parse_trials(text, number)
+    seconds = None
+    for time in times:
+        seconds = _parse_time(text, time)
+    return TuningBudget(trials, seconds)
 
 
 def _is_number(written: str) -> bool:

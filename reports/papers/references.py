@@ -58,11 +58,10 @@ class Reference:
         """As text names it: `Steck, 2019`."""
         authors = _read_accents(self._field("author")).split(" and ")
         names = [author.partition(",")[0] for author in authors]
+        named = " and ".join(names) or self.key
         if len(names) > 2 or names[-1] == "others":
             named = f"{names[0]} et al."
-        else:
-            named = " and ".join(names)
-        return f"{named or self.key}, {self.year}".removesuffix(", ")
+        return f"{named}, {self.year}" if self.year else named
 
     def _field(self, name: str) -> str:
         found = re.search(rf"^  {name} = {{(.*)}},$", self.source, re.M)
@@ -72,10 +71,11 @@ class Reference:
 @cache
 def read_references() -> dict[str, Reference]:
     """All entries that the bench knows, by key."""
-    entries = re.findall(r"^@\w+\{([^,]+),\n(?:  .*\n)+\}", FILE.read_text(), re.M)
-    sources = re.findall(r"^@\w+\{[^,]+,\n(?:  .*\n)+\}", FILE.read_text(), re.M)
-    pairs = zip(entries, sources, strict=True)
-    return {key: Reference(key, source) for key, source in pairs}
+    references = {}
+    for entry in re.finditer(r"^@\w+\{([^,]+),\n(?:  .*\n)+\}", FILE.read_text(), re.M):
+        key = entry[1]
+        references[key] = Reference(key, source=entry[0])
+    return references
 
 
 def find_papers(text: str) -> list[Reference]:
@@ -237,10 +237,13 @@ def _make_entry(key: str, kind: str, **fields: str) -> Reference:
     """An entry; texts of `_describe_bench` are BibTeX already, all others are escaped."""
     lines = [f"@{kind}{{{key},"]
     for name, text in fields.items():
-        value = text if key == BENCH else f"{{{escape_bibtex(text)}}}"
+        value = text
+        if key != BENCH:
+            value = f"{{{escape_bibtex(text)}}}"
         if value:
             lines.append(f"  {name} = {{{value}}},")
-    return Reference(key, "\n".join([*lines, "}"]))
+    lines.append("}")
+    return Reference(key, "\n".join(lines))
 
 
 def cite(references: Iterable[Reference]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recbench.benchmarks.gating import MACHINE_FACTS
+from recbench.benchmarks.records import Environment
 from recbench.reports import words
 from recbench.reports.answers import Caution, list_names, write_answer, write_cautions
 from recbench.reports.several.pairing import Kind, Pair, PairedDifference, TwoRuns
@@ -166,9 +167,11 @@ def _compare_environments(two: TwoRuns) -> list[Caution]:
     """Other code of the bench, and another machine."""
     first, second = (results.about.environment for results in two.runs.values())
     cautions = []
-    commits = [_name_commit(one.commit, is_dirty=bool(one.dirty)) for one in (first, second)]
-    if commits[0] != commits[1]:
-        cautions.append(Caution(f"Commits of the bench: {commits[0]}, then {commits[1]}."))
+    first_commit = _name_commit(first)
+    second_commit = _name_commit(second)
+    if first_commit != second_commit:
+        text = f"Commits of the bench: {first_commit}, then {second_commit}."
+        cautions.append(Caution(text))
 
     others = [name for name in MACHINE_FACTS if getattr(first, name) != getattr(second, name)]
     if others:
@@ -177,11 +180,11 @@ def _compare_environments(two: TwoRuns) -> list[Caution]:
     return cautions
 
 
-def _name_commit(commit: str | None, *, is_dirty: bool) -> str:
-    if not commit:
+def _name_commit(environment: Environment) -> str:
+    if not environment.commit:
         return "not known"
-    changed = " with changes" if is_dirty else ""
-    return f"{commit[:LONGEST_COMMIT]}{changed}"
+    changed = " with changes" if environment.dirty else ""
+    return f"{environment.commit[:LONGEST_COMMIT]}{changed}"
 
 
 def rank_changes(two: TwoRuns, kind: Kind, column: str) -> list[PairedDifference]:
