@@ -46,7 +46,7 @@ from recbench.reports.rendering import (
     render_markdown,
 )
 from recbench.reports.results import Results
-from recbench.reports.sections import SECTIONS, Section
+from recbench.reports.sections import SECTIONS, Section, Sections
 from recbench.reports.several import (
     COMPARISON_SECTIONS,
     HISTORY_SECTIONS,
@@ -68,6 +68,8 @@ TOGETHER = Path("runs") / "comparison"  # where a report on several runs goes
 
 Kind = Literal["md", "html"]
 About = TypeVar("About")  # what a section is about: the results of a run, or of several
+# Sections by their names, each described when it is wanted; None of one with nothing to say
+Deferred = Mapping[str, Callable[[], DescribedSection | None]]
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Report:
 
     results: Results | DatasetComparison | TwoRuns | HistoryPage
     title: str
-    describe_by_name: Mapping[str, Callable[[], DescribedSection | None]]
+    describe_by_name: Deferred
     embedded: dict[str, Any]
     tables: Iterable[PaperTable]
     write_answers: Callable[[], list[str]] = list  # of several runs: the answers for a terminal
@@ -275,11 +277,10 @@ def _read_subject(directories: Sequence[Path], out: Path) -> Report:
 
 def describe_run(results: Results) -> Report:
     """One run as what a report is about."""
-    import_all(reports)  # so that every section is registered
     return Report(
         results,
         words.title(results),
-        {name: _defer(section, results) for name, section in SECTIONS.items()},
+        _defer_all(SECTIONS, results),
         embed_records(results.about, results.records),
         tabulate_run(results),
     )
@@ -287,11 +288,10 @@ def describe_run(results: Results) -> Report:
 
 def describe_comparison(comparison: DatasetComparison) -> Report:
     """Several runs as what a report is about."""
-    import_all(reports)  # so that every section is registered
     return Report(
         comparison,
         title_report(comparison),
-        {name: _defer(section, comparison) for name, section in COMPARISON_SECTIONS.items()},
+        _defer_all(COMPARISON_SECTIONS, comparison),
         comparison.embedded(),
         tabulate_comparison(comparison),
         lambda: write_league_answers(comparison),
@@ -300,15 +300,20 @@ def describe_comparison(comparison: DatasetComparison) -> Report:
 
 def describe_pair(two: TwoRuns) -> Report:
     """Two runs on the same data as what a report is about."""
-    import_all(reports)  # so that every section is registered
     return Report(
         two,
         title_pair(two),
-        {name: _defer(section, two) for name, section in PAIR_SECTIONS.items()},
+        _defer_all(PAIR_SECTIONS, two),
         two.embedded(),
         tabulate_pair(two),
         lambda: write_pair_answers(two),
     )
+
+
+def _defer_all(sections: Sections[About], about: About) -> Deferred:
+    """Each section by its name, described when it is wanted."""
+    import_all(reports)  # so that every section is registered
+    return {name: _defer(section, about) for name, section in sections.items()}
 
 
 def _defer(section: Section[About], about: About) -> Callable[[], DescribedSection | None]:
