@@ -68,8 +68,6 @@ TOGETHER = Path("runs") / "comparison"  # where a report on several runs goes
 
 Kind = Literal["md", "html"]
 About = TypeVar("About")  # what a section is about: the results of a run, or of several
-# Sections by their names, each described when it is wanted; None of one with nothing to say
-Deferred = Mapping[str, Callable[[], DescribedSection | None]]
 
 
 @dataclass(frozen=True)
@@ -79,6 +77,10 @@ class DescribedSection:
     name: str
     heading: str
     blocks: list[Block]
+
+
+# Sections by their names, each described when it is wanted; None of one with nothing to say
+Deferred = Mapping[str, Callable[[], DescribedSection | None]]
 
 
 @dataclass(frozen=True)
@@ -129,15 +131,9 @@ def build_history(history: History, out: Path) -> Path:
     """
     if (out / "plan.json").exists():
         raise UsageError(f"--out {out} holds a run, whose report would be lost: name another")
-    import_all(reports)  # so that every section is registered
     page = HistoryPage(history)
-    subject = Report(
-        page,
-        page.title,
-        {name: _defer(section, page) for name, section in HISTORY_SECTIONS.items()},
-        page.embedded(),
-        (),
-    )
+    sections = _defer_all(HISTORY_SECTIONS, page)
+    subject = Report(page, page.title, sections, page.embedded(), ())
     numbers = json.dumps(subject.embedded, indent=1, allow_nan=False) + "\n"
     more = export_history(history) | {"history.json": numbers.encode()}
     return _write_report(out, _render_files(subject, (), out, more=more))
