@@ -44,8 +44,9 @@ UNUSED_NAME = re.compile(rb'(<g) id="[a-zA-Z0-9.]+_\d+"')
 PATH_STEP = re.compile(rb" ?\n(?=[A-Zz\"])")
 FONT_FAMILY = b"font-family: 'DejaVu Sans', 'Verdana', sans-serif"
 OWN_STYLE = b'<style type="text/css">'
-# Inside an attribute in single quotes; all other letters may stand as they are
-SAFE_IN_ADDRESS = "".join(map(chr, range(32, 127))).translate(str.maketrans("", "", "%#&'"))
+# Inside an attribute in single quotes all letters but these may stand as they are, and brackets:
+# who searches a page for what it loads, for `url(`, must find nothing.
+SAFE_IN_ADDRESS = "".join(map(chr, range(32, 127))).translate(str.maketrans("", "", "%#&'("))
 LONG_DECIMALS = re.compile(rb"(\d\.\d\d)\d+")
 
 # Heights and margin in inches.

@@ -343,7 +343,7 @@ def _compare_variances(row: Row, column: str) -> TableLine | None:
     if is_seeded(row.records[0].cell.split):
         over_divisions = _deviation_text(by_division)
 
-    texts = (column, over_divisions, _deviation_text(by_start))
+    texts = (words.field_name(column), over_divisions, _deviation_text(by_start))
     return TableLine(RowName(row.name), tuple(TableCell(text) for text in texts))
 
 

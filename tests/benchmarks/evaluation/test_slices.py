@@ -227,7 +227,7 @@ def test_a_run_keeps_them_and_its_report_says_what_they_say(
     raters = [row for row in rows if row != "popularity"]
     best = min(raters, key=lambda row: mean(row, "least active", "rmse"))
     said = re.search(
-        r"Lowest mean rmse for the least active users \([^)]*\): (\S+) \((\S+)\)", part
+        r"Lowest mean RMSE for the least active users \([^)]*\): (\S+) \((\S+)\)", part
     )
     assert said and said.groups() == (best, f"{mean(best, 'least active', 'rmse'):.4f}")
     assert "For whom?" in report.read_text()
@@ -282,7 +282,7 @@ def test_nothing_is_averaged_over_some_folds_and_old_records_have_no_section(
 def test_metrics_that_no_column_shows_are_defined_below_the_tables(tmp_path: Path) -> None:
     directory = write(tmp_path, [sliced(record, 0.9) for record in normal()])
     results = Results.read(directory)
-    part = f"ndcg@10: {METRICS['ndcg'].definition}"
+    part = f"nDCG@10: {METRICS['ndcg'].definition}"
     for columns, wanted in (
         (["rmse", "ndcg@10"], 0),
         (["rmse", "precision@10"], 0),
@@ -292,4 +292,4 @@ def test_metrics_that_no_column_shows_are_defined_below_the_tables(tmp_path: Pat
         results.run.write_plan(cells, results.about.replaced(metrics=columns))
         text = plain(build(directory, sections=["slices"]).with_suffix(".md").read_text())
         assert text.count(part) == wanted, columns
-        assert text.count(f"rmse: {METRICS['rmse'].definition}") == wanted, columns
+        assert text.count(f"RMSE: {METRICS['rmse'].definition}") == wanted, columns

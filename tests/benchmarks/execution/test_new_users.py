@@ -170,7 +170,7 @@ def test_the_report_says_who_is_new_and_how_each_row_answers(
     assert "30% of the users are held out whole; 70% of each one's ratings are told" in report
     assert "drawn at random like the users" in report
     assert "These users are not really new" in report
-    assert "| row | how | rmse | ndcg@10 | p50 | p99 |" in report
+    assert "| row | how | RMSE | nDCG@10 | p50 | p99 |" in report
     assert "| ease | History times matrix: " in report
     assert "New users: One half step in closed form" in report
     assert "New users: cannot answer them" in report

@@ -176,7 +176,7 @@ def test_repeats_and_a_second_split_are_told_in_the_report(
     assert "What varies with the division, and what with the start?" in report
     means = [(row.mean("rmse"), row.also[0].metrics["rmse"]) for row in results.rows]
     tau = kendalltau(*zip(*means, strict=True)).statistic
-    assert f"rmse: Kendall's tau between the two orders of rows: {tau:.2f}" in report
+    assert f"RMSE: Kendall's tau between the two orders of rows: {tau:.2f}" in report
     assert "learn from ratings given after those they are tested on" in report.replace("\n", " ")
 
 
@@ -193,7 +193,7 @@ def test_a_split_without_another_division_claims_no_variance_of_divisions(
     ]
     page = build(tmp_path, sections=["certainty"])
     report = page.with_suffix(".md").read_text()
-    assert "| item-mean | rmse | the split has no other division | 0.0000 (3) |" in report
+    assert "| item-mean | RMSE | the split has no other division | 0.0000 (3) |" in report
     assert report.count("the split has no other division") == 2
 
 
