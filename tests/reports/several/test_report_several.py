@@ -226,7 +226,7 @@ def test_the_heatmaps_have_the_numbers_of_the_runs(three: list[Path], report: Pa
     markdown = (report / "report.md").read_text()
     html = (report / "report.html").read_text()
     for column in ("rmse", "ndcg@10"):
-        rows = table_below(markdown, f"Mean {column} over folds on each data set")
+        rows = table_below(markdown, f"Mean {words.field_name(column)} over folds on each data set")
         assert [head.partition("<br>")[0] for head in rows[0][1:]] == list(LEVELS)
         for place, directory in enumerate(three, start=1):
             of_run = means(directory, column)
@@ -254,7 +254,7 @@ def test_mean_ranks_are_those_of_scipy(three: list[Path], report: Path) -> None:
         ranks = np.array(
             [stats.rankdata([sign * (found[row] or 0) for row in names]) for found in by_run]
         )
-        place = rows[0].index(column)
+        place = rows[0].index(words.field_name(column))
         shown = {row[0]: row[place] for row in rows[1:]}
         for row, own in zip(names, ranks.T, strict=True):
             mean, ranks_of_row = shown[row].split("<br>")
