@@ -227,7 +227,7 @@ def test_latex_of_failures_simulated_data_and_published_numbers(tmp_path: Path) 
     mean = next(one for one in results.rows if one.name == "item-mean").mean("rmse")
     assert mean is not None
     assert line[1:5] == [
-        "rmse",
+        "RMSE",
         "1.1",
         words.number(mean),
         f"{mean - 1.1:+.4f}".replace("-", "$-$"),
