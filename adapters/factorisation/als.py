@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recbench.adapters.base import Floats, Indices, Origin
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.parameters import DECADE, LENSKIT, Count, Positive, Search
+from recbench.adapters.shared.least_squares import Epochs, Factors, Regularisation
+from recbench.adapters.shared.parameters import Positive
 from recbench.datasets.foundation import compile_lazily
 from recbench.datasets.ratings import Ratings
 
-LENSKIT_CUT = f"{LENSKIT}, cut to save time"
 Doubles = NDArray[np.float64]
 
 
@@ -61,9 +61,9 @@ class ALS(Factorised):
     origin = Origin(
         "library", "Spark's rank and regularisation, Microsoft Recommenders' epochs; biases added"
     )
-    n_factors: Annotated[Count, Search(2, 200, LENSKIT_CUT, log=True)] = 10
-    n_epochs: Annotated[Count, Search(5, 50, DECADE, log=True)] = 20
-    regularisation: Annotated[Positive, Search(1e-5, 1, LENSKIT, log=True)] = 0.1
+    n_factors: Factors = 10
+    n_epochs: Epochs = 20
+    regularisation: Regularisation = 0.1
     biased: bool = True
     weighted: bool = True
     init_deviation: Positive = 0.1

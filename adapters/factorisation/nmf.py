@@ -14,7 +14,7 @@ from recbench.adapters.shared.parameters import TOIS_2021, Choose, Count, Search
 
 
 @dataclass(eq=False)
-class NMF(LearnsFromLikes, Factorised):
+class NMFOnLikes(LearnsFromLikes, Factorised):
     """score(u, i) = p_u . q_i with no factor below 0, nearest to the matrix of likes.
 
     Minimises |X - P Q'|^2 over non-negative P and Q by coordinate descent (Cichocki and Phan 2009,

@@ -4,5 +4,5 @@ unit it sees ratings.
 
 Adapters come in, and import the module they need, so that the code that makes an algorithm's
 answers is known exactly; execution comes in for `units`. It exports its modules: factors,
-interactions, likeness, memory, parameters, texts, units.
+interactions, least_squares, likeness, memory, parameters, texts, units.
 """

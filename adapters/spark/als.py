@@ -3,14 +3,15 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from recbench.adapters.base import Floats, Origin
 from recbench.adapters.shared.factors import Factorised
-from recbench.adapters.shared.parameters import DECADE, LENSKIT, Count, Positive, Search
+from recbench.adapters.shared.least_squares import Epochs, Factors, Regularisation
+from recbench.adapters.shared.parameters import Count
 from recbench.adapters.spark.session import (
     announce_memory,
     explain_no_java,
@@ -19,7 +20,6 @@ from recbench.adapters.spark.session import (
 )
 from recbench.datasets.ratings import Catalogue, Ratings
 
-LENSKIT_CUT = f"{LENSKIT}, cut to save time"
 CHECKPOINT_EVERY = 10  # epochs: without, Java's stack overflows after some dozens of them
 
 
@@ -52,9 +52,9 @@ class SparkALS(Factorised):
     abstains = True
     epochs_hyperparameter = "n_epochs"
     origin = Origin("library", "Spark")
-    n_factors: Annotated[Count, Search(2, 200, LENSKIT_CUT, log=True)] = 10
-    n_epochs: Annotated[Count, Search(5, 50, DECADE, log=True)] = 10
-    regularisation: Annotated[Positive, Search(1e-5, 1, LENSKIT, log=True)] = 0.1
+    n_factors: Factors = 10
+    n_epochs: Epochs = 10
+    regularisation: Regularisation = 0.1
     n_blocks: Count = 10
 
     def skip(self, train: Ratings, catalogue: Catalogue, memory_mb: float) -> str | None:
