@@ -268,6 +268,20 @@ def test_a_time_out_names_the_phase_and_the_place(
     assert called in reason and reason.endswith(method)
 
 
+def test_what_a_cell_has_started_ends_with_its_time_and_the_next_cells_are_sound(
+    pool: ForkPool, jobs_of: MakeJobs
+) -> None:
+    """It sleeps, as does a process that it starts in a session of its own; other rows have no such
+    limit, so that a busy machine does not end them.
+    """
+    jobs = jobs_of("item-mean", "faulty-sleeps", "global-mean", folds=slice(2))
+    records = list(pool.execute(limit_time(jobs, "faulty-sleeps", seconds=2)))
+    statuses = [record.status for record in records]
+    assert statuses == ["ok"] * 2 + ["timeout"] * 2 + ["ok"] * 2
+    assert all("time limit of 2 s" in (record.reason or "") for record in records[2:4])
+    assert_alone(pool, records[-1])
+
+
 def test_places_are_those_outside_of_the_bench_innermost_first() -> None:
     trace = "Stack (most recent call first):\n" + "".join(
         f'  File "/somewhere/{name}.py", line {line} in {name}\n'
