@@ -39,6 +39,7 @@ from recbench.benchmarks.planning.cost_model import (
     count_fits,
     read_cost_model,
 )
+from recbench.benchmarks.records import CellCost, PhaseCost
 from recbench.benchmarks.records.record import Record, Run
 
 Powers = dict[str, float]  # of quantities and hyperparameters, by name
@@ -157,7 +158,6 @@ class Observed:
         assert record.fold is not None and record.whole is not None
         size = Size(record.fold.train, record.data.users, record.data.items, record.fold.test)
         medians = {phase: cost.cpu_seconds or 0.0 for phase, cost in record.costs.items()}
-        spent = sum(sum(cost.cpu_samples) for cost in record.costs.values())
         serving = record.serving
         numbers = {
             name: float(value)
@@ -172,7 +172,7 @@ class Observed:
             fit=medians["convert"] + medians["fit"],
             rank=medians.get("rank", 0.0),
             rate=medians.get("rate", 0.0),
-            rest=max(0.0, (record.whole.cpu_seconds or 0.0) - spent),
+            rest=measure_rest(record.whole, record.costs.values()),
             peak_mb=record.peak_mb or 0.0,
             call=serving.cost.p50_seconds if serving and serving.cost else None,
         )
@@ -187,6 +187,18 @@ class Observed:
         """What terms are made of."""
         positive = {name: value for name, value in self.hyperparameters.items() if value > 0}
         return positive | self.size.quantities
+
+
+def measure_rest(whole: CellCost, phases: Iterable[PhaseCost]) -> float:
+    """Seconds of a cell outside its timed phases: of processor time, or of wall time where the
+    cell has not counted all of its processes, as one that is asked for latencies has not.
+    """
+    phases = list(phases)
+    if whole.cpu_seconds is None:
+        spent = sum(sum(phase.samples) for phase in phases)
+        return max(0.0, whole.seconds - spent)
+    spent = sum(sum(phase.cpu_samples) for phase in phases)
+    return max(0.0, whole.cpu_seconds - spent)
 
 
 def main(directory: Path) -> None:
