@@ -130,6 +130,20 @@ def test_every_fault_has_its_status_and_harms_nobody(
     assert "<script>alert" not in (tmp_path / "report.html").read_text()
 
 
+def test_the_time_limit_that_is_typed_ends_a_row_and_says_so(
+    ratings_file: Path, run_bench: RunBench, tmp_path: Path
+) -> None:
+    """Alone, since a busy machine would end other rows by a limit as short as this."""
+    chosen = ["--algorithm", "faulty-sleeps", "--plugin", "faulty", "--no-report"]
+    limits = ["--split", "holdout", "--time-limit", "4s"]
+    dataset = f"table:{ratings_file}"
+    result = run_bench("--dataset", dataset, *chosen, *limits, "--out", tmp_path, check=4)
+    (record,) = Run(tmp_path).records()
+    assert record.status == "timeout"
+    assert "time limit of 4 s" in (record.reason or "")
+    assert "faulty-sleeps: 1 timeout" in result.stdout
+
+
 def test_an_abstaining_algorithm_gets_the_mean_and_a_lower_coverage(
     ratings_file: Path, run_bench: RunBench, tmp_path: Path
 ) -> None:
