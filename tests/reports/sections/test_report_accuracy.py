@@ -166,8 +166,8 @@ def test_who_only_ranks_has_variances_too_and_one_mean_has_no_deviation(tmp_path
     variances = find_tables(found)["Variance of divisions and initialisations"]
     nothing = "0.0000 (2)"
     assert texts_of(variances) == [
-        ["surprise-svd", "rmse", "– (1)", nothing],
-        ["popularity", "ndcg@10", "– (1)", nothing],
+        ["surprise-svd", "RMSE", "– (1)", nothing],
+        ["popularity", "nDCG@10", "– (1)", nothing],
     ]
 
 
