@@ -199,7 +199,7 @@ def test_rows_and_columns_can_be_hidden_and_cells_taken_along(
         with page.expect_download() as download:
             bar.get_by_role("button", name="save as CSV").click()
         head_line, *table = csv.reader(download.value.path().read_text().splitlines())
-        assert head_line[:3] == ["row", "rmse", "mae"]
+        assert head_line[:3] == ["row", "RMSE", "MAE"]
         means = {row.name: row.mean("rmse") for row in Results.read(path.parent).rows}
         assert [line[0] for line in table] == shown.all_inner_texts()  # of the families shown
         for name, rmse, *_ in table:
