@@ -16,7 +16,7 @@ from recbench.benchmarks.certainty import (
     UserShares,
     bootstrap_users,
     explain_too_few_users,
-    level_ties,
+    level_by_name,
     read_user_shares,
 )
 from recbench.benchmarks.metrics import STANDARD, Metric, find_metric, parse_column
@@ -664,14 +664,13 @@ class Results:
 
 def levelled_losses(rows: Iterable[Row], column: str) -> dict[str, float]:
     """What `Results.losses` says, of any rows."""
-    means = {}
+    metric = find_metric(column)
+    losses = {}
     for row in rows:
         mean = row.mean(column)
         if mean is not None:
-            means[row.name] = mean
-    loss = find_metric(column).loss
-    losses = level_ties([loss(mean) for mean in means.values()])
-    return dict(zip(means, losses.tolist(), strict=True))
+            losses[row.name] = metric.loss(mean)
+    return level_by_name(losses)
 
 
 @dataclass(frozen=True)

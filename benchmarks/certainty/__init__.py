@@ -23,7 +23,7 @@ from recbench.benchmarks.certainty.drift import (
     find_drifts,
 )
 from recbench.benchmarks.certainty.estimate import LEVEL, Estimate
-from recbench.benchmarks.certainty.ties import level_ties
+from recbench.benchmarks.certainty.ties import level_by_name, level_ties
 from recbench.benchmarks.certainty.user_shares import SHARE_ARRAYS, UserShares, read_user_shares
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "explain_too_few_users",
     "find_blind_spots",
     "find_drifts",
+    "level_by_name",
     "level_ties",
     "longest_alike_groups",
     "name_moment",

@@ -4,6 +4,8 @@ The same terms added in another order differ in the last digits of a double. Two
 good as each other are then a tie, and neither is the better one.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -37,3 +39,13 @@ def level_ties(losses: ArrayLike) -> Doubles:
     lowest = np.take_along_axis(ascending, first_of_group, axis=0)
     np.put_along_axis(levelled, order, lowest, axis=0)
     return levelled
+
+
+def level_by_name(losses: Mapping[str, float]) -> dict[str, float]:
+    """`losses` by the names of their rows, levelled as `level_ties` does.
+
+    >>> level_by_name({"mean": 0.1 + 0.2, "median": 0.3, "mode": 0.31})
+    {'mean': 0.3, 'median': 0.3, 'mode': 0.31}
+    """
+    levelled = level_ties(list(losses.values()))
+    return dict(zip(losses, levelled.tolist(), strict=True))

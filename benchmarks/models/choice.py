@@ -11,7 +11,7 @@ from recbench.benchmarks.certainty import (
     Bootstrap,
     bootstrap_users,
     explain_too_few_users,
-    level_ties,
+    level_by_name,
     read_user_shares,
 )
 from recbench.benchmarks.metrics import find_metric
@@ -184,8 +184,8 @@ def find_best(rows: dict[str, list[Record]], column: str) -> str | None:
             losses[row] = metric.loss(mean)
     if not losses:
         return None
-    levelled = level_ties(list(losses.values()))
-    return list(losses)[int(levelled.argmin())]
+    levelled = level_by_name(losses)
+    return min(levelled, key=lambda row: levelled[row])
 
 
 def mean_of(records: Sequence[Record], column: str) -> float | None:

@@ -2,7 +2,7 @@
 
 import statistics
 
-from recbench.benchmarks.certainty import level_ties
+from recbench.benchmarks.certainty import level_by_name
 from recbench.benchmarks.evaluation import Slice
 from recbench.benchmarks.metrics import find_metric
 from recbench.reports import words
@@ -36,8 +36,7 @@ def _compare_leaders(results: Results, column: str) -> str:
     best = [row.name for row in results.best(column)]
     if not means or best[0] not in means:
         return ""
-    losses = level_ties([metric.loss(mean) for mean in means.values()])
-    loss_by_row = dict(zip(means, losses.tolist(), strict=True))
+    loss_by_row = level_by_name({name: metric.loss(mean) for name, mean in means.items()})
     leader = min(loss_by_row, key=lambda name: loss_by_row[name])
     if loss_by_row[leader] == loss_by_row[best[0]]:
         return ""

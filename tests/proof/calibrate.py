@@ -2,11 +2,10 @@
 
 Every row of suite `standard` runs on one fold of the data sets below, which differ in how many
 ratings, users and items they have, those of suite `large` on millions of ratings too, and some rows
-with half the factors of their own. The terms of
-each algorithm, see FIT and below, get coefficients that are not negative and make the relative
-errors small (NNLS). Processor time counts, so that a busy machine disturbs little; finished cells
-in DIR are kept. `python -m tests.proof.calibrate DIR --judge RUN...` compares the estimates with
-the records of other runs instead.
+with half the factors of their own. The terms of each algorithm, see FIT and below, get coefficients
+that are not negative and make the relative errors small (NNLS). Processor time counts, so that a
+busy machine disturbs little; finished cells in DIR are kept. `python -m tests.proof.calibrate DIR
+--judge RUN...` compares the estimates with the records of other runs instead.
 """
 
 import itertools
@@ -55,9 +54,8 @@ SHARES = (0.01, 0.03, 0.1, 0.3)
 LARGE = "netflix[simulated_users=0.05]"
 LARGE_SUITE = "large"
 TOO_SLOW = ("slim",)  # ten minutes and more there; 4,000 items and 2,000 have to do
-ASKED = (
-    f"twin-{SHARES[1]}"  # whose rows are also measured with half their factors, and asked singly
-)
+# Whose rows are also measured with half their factors, and asked for one user's list at a time
+ASKED = f"twin-{SHARES[1]}"
 BASELINES = ("random", "global-mean", "item-mean", "user-mean", "weighted-mean", "popularity")
 LEAST_SECONDS = 0.01  # shorter phases are as long as the clock's own noise
 BASE_SHARE = 0.85  # of the least memory peak of an algorithm: what is there without any data
