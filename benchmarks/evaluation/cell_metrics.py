@@ -56,15 +56,13 @@ def find_hits(lists: Lists, test: Ratings, protocol: str = STANDARD) -> RankedHi
     relevance_threshold = PROTOCOLS[protocol].threshold(test.scale)
     relevant = user_item_matrix(test, relevance_threshold)
 
-    # A pair of user and item as one number, so that membership is one call.
-    pairs = relevant.tocoo()
-    relevant_pairs = pairs.row.astype(np.int64) * test.n_items + pairs.col
-    recommended_pairs = lists.users[:, None].astype(np.int64) * test.n_items + lists.top_items
-
     # -1 ends a list that ran out of candidates; a pessimistic rank may lie beyond the list.
     depth = lists.ranks.shape[1]
     is_listed = (lists.top_items >= 0) & (lists.ranks < depth)
-    is_hit = np.isin(recommended_pairs, relevant_pairs) & is_listed
+    is_hit = np.zeros(is_listed.shape, np.bool_)
+    if is_listed.any():
+        users = lists.users[np.nonzero(is_listed)[0]]
+        is_hit[is_listed] = np.asarray(relevant[users, lists.top_items[is_listed]]).ravel()
 
     hits = np.zeros(is_hit.shape, np.int64)
     list_of_hit = np.nonzero(is_hit)[0]

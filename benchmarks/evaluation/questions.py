@@ -235,6 +235,10 @@ def _check_scores(scores: Any, shape: tuple[int, ...], algorithm: Scorer) -> NDA
     infinite, or NaN although the algorithm does not declare that it abstains.
     """
     checked = check_form(scores, shape, algorithm.name)
+    with np.errstate(all="ignore"):  # one pass: only numbers have a number for their sum
+        if np.isfinite(checked.sum()):
+            return checked
+
     n_nan = int(np.isnan(checked).sum())
     n_infinite = int(np.isinf(checked).sum())
     if n_infinite or (n_nan and not algorithm.abstains):

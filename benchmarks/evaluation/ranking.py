@@ -14,7 +14,14 @@ from recbench.datasets.foundation import GOLDEN_GAMMA, compile_lazily, mix_bits
 Indices = NDArray[np.int32]
 
 # So many relevant items of a user are faster compared with all others than looked up by bisection
-COMPARED_PAIR_BY_PAIR = 64
+COMPARED_PAIR_BY_PAIR = 256
+
+# Into so many groups a user's candidates are divided to bound the worst score of the list, and into
+# more for a long list: the bound is good as long as few of the best share a group. Fewer candidates
+# than the last number are looked at one by one sooner.
+GROUPS = 256
+GROUPS_PER_PLACE = 4
+FEWEST_IN_GROUPS = 2048
 
 _mix_bits = compile_lazily()(mix_bits)
 
@@ -36,6 +43,45 @@ def _rankable(score: np.float32) -> np.float32:
 
 
 @compile_lazily()
+def _list_candidates(scores_of_user: Any, listed: Any, only_listed: bool, candidates: Any) -> None:
+    """Fill `candidates` with a user's scores, one an item: NaN where the item is no candidate.
+
+    So a candidate is what compares equal to itself, and no comparison with another item is true.
+    """
+    if only_listed:
+        candidates[:] = np.nan
+        for item in listed:
+            candidates[item] = _rankable(scores_of_user[item])
+        return
+
+    for item in range(len(candidates)):
+        candidates[item] = _rankable(scores_of_user[item])
+    candidates[listed] = np.nan
+
+
+@compile_lazily()
+def _bound_list(candidates: Any, depth: int, best_of_group: Any) -> Any:
+    """A score that `depth` candidates at least reach, and only a few more.
+
+    Each group has its best candidate, so the best `depth` of these reach the worst of them. Items
+    are dealt out in turn, so that the groups' places lie beside each other and many are compared at
+    once. `best_of_group` is room for one score a group.
+    """
+    n_groups = len(best_of_group)
+    best_of_group[:] = -np.inf
+    if n_groups < depth:
+        return np.float32(-np.inf)
+
+    for start in range(0, len(candidates), n_groups):
+        one_of_each = candidates[start : start + n_groups]
+        for group in range(len(one_of_each)):
+            score = one_of_each[group]
+            best = best_of_group[group]
+            best_of_group[group] = score if score > best else best
+    return np.partition(best_of_group, n_groups - depth)[n_groups - depth]
+
+
+@compile_lazily()
 def _fill_top_items(
     scores: Any,
     users: Any,
@@ -50,41 +96,48 @@ def _fill_top_items(
     top = np.full((len(users), depth), -1, np.int32)
     best = np.full((len(users), depth), np.nan, np.float32)
     hashes = np.empty(depth, np.uint64)  # of the items that stand in the list so far
-    is_barred = np.zeros(n_items, np.bool_)
+    candidates = np.empty(n_items, np.float32)
+    n_groups = 1 if n_items < FEWEST_IN_GROUPS else max(GROUPS, GROUPS_PER_PLACE * depth)
+    best_of_group = np.empty(n_groups, np.float32)
 
     for row in range(len(users)):
         user = users[row]
         values = best[row]
         listed = listed_items[listed_from[user] : listed_from[user + 1]]
-        is_barred[:] = only_listed
-        is_barred[listed] = not only_listed
+        _list_candidates(scores[row], listed, only_listed, candidates)
+        bound = _bound_list(candidates, depth, best_of_group)
 
         # The list is kept sorted: each candidate moves up from the end to its place.
         length = 0
-        for item in range(n_items):
-            value = _rankable(scores[row, item])
-            if is_barred[item] or (length == depth and value < values[depth - 1]):
+        for group in range(n_groups):
+            if not best_of_group[group] >= bound:
                 continue
+            for item in range(group, n_items, n_groups):
+                value = candidates[item]
+                if not value >= bound:
+                    continue
 
-            tie_hash = tie_break(seed, user, item)
-            place = length if length < depth else depth
-            while place > 0 and (
-                value > values[place - 1]
-                or (value == values[place - 1] and tie_hash < hashes[place - 1])
-            ):
-                place -= 1
-            if place == depth:
-                continue
+                tie_hash = tie_break(seed, user, item)
+                place = length if length < depth else depth
+                while place > 0 and (
+                    value > values[place - 1]
+                    or (value == values[place - 1] and tie_hash < hashes[place - 1])
+                ):
+                    place -= 1
+                if place == depth:
+                    continue
 
-            # Those behind it move down by one, and the last may fall out.
-            length = min(length + 1, depth)
-            for later in range(length - 1, place, -1):
-                values[later] = values[later - 1]
-                hashes[later] = hashes[later - 1]
-                top[row, later] = top[row, later - 1]
-            values[place] = value
-            hashes[place] = tie_hash
-            top[row, place] = item
+                # Those behind it move down by one, and the last may fall out.
+                length = min(length + 1, depth)
+                for later in range(length - 1, place, -1):
+                    values[later] = values[later - 1]
+                    hashes[later] = hashes[later - 1]
+                    top[row, later] = top[row, later - 1]
+                values[place] = value
+                hashes[place] = tie_hash
+                top[row, place] = item
+                if length == depth:
+                    bound = max(bound, values[depth - 1])
     return top, best
 
 
@@ -104,8 +157,8 @@ def top_items(
     equal scores are ordered by a hash of (seed, user, item), so neither the item's index nor the
     order of users matters. Where candidates run out there are -1 and NaN.
 
-    Compiled, because one pass that keeps the best few beats any partial sort, and ties cost
-    nothing.
+    Compiled, because a bound from one pass leaves so few that sorting them beats any partial sort,
+    and ties cost nothing.
     """
     top, best = _fill_top_items(
         scores, users, listed.indptr, listed.indices, only_listed, depth, seed
@@ -150,11 +203,13 @@ def _count_at_most(ascending: Any, value: np.float32) -> int:
 @compile_lazily()
 def _compare_by_bisection(ascending: Any, others: Any) -> tuple[int, int]:
     """How many pairs of one of the `ascending` numbers and one of the `others` have the first above
-    the second, and how many are equal.
+    the second, and how many are equal; NaN is neither.
     """
     n_above = 0
     n_equal = 0
     for value in others:
+        if np.isnan(value):
+            continue
         n_at_most = _count_at_most(ascending, value)
         n_above += len(ascending) - n_at_most
         while n_at_most > 0 and ascending[n_at_most - 1] == value:
@@ -163,17 +218,20 @@ def _compare_by_bisection(ascending: Any, others: Any) -> tuple[int, int]:
     return n_above, n_equal
 
 
-@compile_lazily()
+# Counted in float32, as wide as a score, so that as many are added at once; in which order whole
+# numbers below 2 ** 24 are added changes nothing.
+@compile_lazily(fastmath={"reassoc"})
 def _compare_all(numbers: Any, others: Any) -> tuple[int, int]:
     """The same, pair by pair: the compiler makes many comparisons at once of the inner loop."""
     n_above = 0
     n_equal = 0
     for number in numbers:
-        n_lower: Any = np.int32(0)  # as wide as a score, so that as many are added at once
-        n_same: Any = np.int32(0)
+        n_lower = np.float32(0)
+        n_same = np.float32(0)
         for place in range(len(others)):
-            n_lower += np.int32(others[place] < number)
-            n_same += np.int32(others[place] == number)
+            other = others[place]
+            n_lower += np.float32(1) if other < number else np.float32(0)
+            n_same += np.float32(1) if other == number else np.float32(0)
         n_above += int(n_lower)
         n_equal += int(n_same)
     return n_above, n_equal
@@ -207,43 +265,36 @@ def _fill_auc(
     """The array of `auc_by_user`; the `_from` and `_items` are the rows of csr_matrices."""
     n_items = scores.shape[1]
     areas = np.full(len(users), np.nan)
-    is_barred = np.zeros(n_items, np.bool_)
-    is_relevant = np.zeros(n_items, np.bool_)
-    others = np.empty(n_items, np.float32)  # scores of the candidates that are not relevant
+    others = np.empty(n_items, np.float32)  # scores of the candidates that are not relevant, or NaN
 
     for row in range(len(users)):
         user = users[row]
         listed = listed_items[listed_from[user] : listed_from[user + 1]]
         relevant = relevant_items[relevant_from[user] : relevant_from[user + 1]]
-        is_barred[:] = only_listed
-        is_barred[listed] = not only_listed
-        is_relevant[relevant] = True
+        _list_candidates(scores[row], listed, only_listed, others)
+        n_candidates = len(listed) if only_listed else n_items - len(listed)
 
-        # The scores of the relevant candidates, sorted.
+        # The scores of the relevant candidates, sorted, leave the others.
         relevant_scores = np.empty(len(relevant), np.float32)
         n_relevant = 0
         for item in relevant:
-            if not is_barred[item]:
-                relevant_scores[n_relevant] = _rankable(scores[row, item])
+            if not np.isnan(others[item]):
+                relevant_scores[n_relevant] = others[item]
                 n_relevant += 1
+                others[item] = np.nan
         relevant_scores = np.sort(relevant_scores[:n_relevant])
-
-        n_others = 0
-        for item in range(n_items):
-            others[n_others] = _rankable(scores[row, item])  # the next one takes its place, or not
-            n_others += not (is_barred[item] or is_relevant[item])
+        n_others = n_candidates - n_relevant
 
         # Each other candidate against all of them.
         if n_relevant > 0 and n_others > 0:
             if n_relevant <= COMPARED_PAIR_BY_PAIR:
-                n_ordered, n_tied = _compare_all(relevant_scores, others[:n_others])
+                n_ordered, n_tied = _compare_all(relevant_scores, others)
             else:
-                n_ordered, n_tied = _compare_by_bisection(relevant_scores, others[:n_others])
+                n_ordered, n_tied = _compare_by_bisection(relevant_scores, others)
             if pessimistic:
                 n_ordered -= _count_equal_pairs(relevant_scores)
                 n_tied = 0
             areas[row] = (n_ordered + n_tied / 2) / (n_relevant * n_others)
-        is_relevant[relevant] = False
     return areas
 
 
@@ -258,9 +309,10 @@ def auc_by_user(
 ) -> NDArray[np.float64]:
     """The share of (relevant, other) pairs of candidates that each user's scores order rightly.
 
-    Of shape (len(users),). Candidates and NaN are as in `top_items`. A tie counts a half; if
-    `pessimistic`, nothing, and ties among relevant items cost a pair each, as in LightFM's
-    `auc_score`. NaN for a user without candidates of either kind.
+    Of shape (len(users),). Candidates and NaN are as in `top_items`, but no row of `listed` may
+    name an item twice. A tie counts a half; if `pessimistic`, nothing, and ties among relevant
+    items cost a pair each, as in LightFM's `auc_score`. NaN for a user without candidates of either
+    kind.
     """
     areas = _fill_auc(
         scores,

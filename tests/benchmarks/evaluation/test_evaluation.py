@@ -15,7 +15,7 @@ from surprise.model_selection import KFold
 from recbench.adapters import create
 from recbench.benchmarks.evaluation.cell_metrics import compute_metrics
 from recbench.benchmarks.evaluation.questions import DivergedError, collect_answers
-from recbench.benchmarks.evaluation.ranking import top_items
+from recbench.benchmarks.evaluation.ranking import auc_by_user, tie_break, top_items
 from recbench.benchmarks.metrics.protocols import Evaluation, Protocol
 from recbench.benchmarks.metrics.rankings import precision
 from recbench.benchmarks.metrics.registry import RankedHits
@@ -133,6 +133,43 @@ def test_top_items_equals_a_full_sort(seed: int, depth: int, with_ties: bool) ->
         assert [values[i] for i in items] == sorted((values[i] for i in candidates), reverse=True)[
             :depth
         ]
+
+
+@pytest.mark.parametrize("only_listed", [False, True])
+@pytest.mark.parametrize("kind", ["numbers", "ties", "one score", "hardly any"])
+@pytest.mark.parametrize("depth", [1, 20, 700])
+def test_a_large_catalogue_gives_the_lists_and_areas_of_a_full_sort(
+    depth: int, kind: str, only_listed: bool
+) -> None:
+    n_items = 5_003
+    rng = np.random.default_rng(depth)
+    scores = rng.normal(size=(4, n_items)).astype(np.float32)
+    if kind == "ties":
+        scores = np.rint(3 * scores)
+    if kind == "one score":
+        scores[:] = 2
+    scores[rng.random(scores.shape) < (0.999 if kind == "hardly any" else 0.1)] = np.nan
+    listed = csr_matrix(rng.random((9, n_items)) < 0.3)
+    relevant = csr_matrix(rng.random((9, n_items)) < np.array([[0.005, 0.02, 0.2] * 3]).T)
+    users = np.array([5, 0, 7, 3], np.int32)
+
+    found, values = top_items(scores, users, listed, depth, 3, only_listed=only_listed)
+    areas = auc_by_user(scores, users, listed, relevant, only_listed=only_listed)
+    ranked = np.where(np.isnan(scores), -np.inf, scores)
+    is_relevant = relevant.toarray()
+    for row, user in enumerate(users):
+        is_candidate = (listed[user].toarray() > 0).ravel() == only_listed
+        candidates = np.flatnonzero(is_candidate)
+        ties = [tie_break(3, int(user), int(item)) for item in candidates]
+        expected = candidates[np.lexsort((ties, -ranked[row, candidates]))][:depth]
+        assert found[row, : len(expected)].tolist() == expected.tolist()
+        assert values[row, : len(expected)].tolist() == ranked[row, expected].tolist()
+        assert (found[row, len(expected) :] == -1).all()
+
+        liked = ranked[row, is_candidate & is_relevant[user], None]
+        others = ranked[row, is_candidate & ~is_relevant[user]]
+        area = ((others < liked).mean() + (others <= liked).mean()) / 2
+        assert areas[row] == pytest.approx(area, rel=1e-12)
 
 
 def test_ties_depend_on_the_seed_but_not_on_the_order_of_users() -> None:
