@@ -76,6 +76,14 @@ class Likely:
         """The most to be expected."""
         return self.value * self.factor
 
+    def exceeds(self, limit: float) -> bool:
+        """Whether it is above `limit` at least four times of five.
+
+        Errors of factors are taken for normal in their logarithms: what nine of ten keep to on
+        either side is 1.645 standard deviations, and above .842 below the value are four of five.
+        """
+        return self.value / self.factor ** (0.842 / 1.645) > limit
+
     def scaled(self, ratio: float) -> "Likely":
         """So many times as much, as uncertain as before."""
         return Likely(self.value * ratio, self.factor)

@@ -114,18 +114,18 @@ class Estimator:
     def explain_refusal(self, cell: Cell, seconds: float | None, memory_mb: float) -> str | None:
         """Why `cell` would exceed a limit, in words; None if it may keep both.
 
-        Only where the least that can be expected is above the limit: an estimate that is wrong
-        within its error skips nothing that would have run.
+        Only where four of five such cells would: what is skipped wrongly is run with `--no-skip`,
+        and what is not skipped is ended after its limit, with nothing to show for it.
         """
         costs = self.estimate(cell)
         if costs is None:
             return None
-        if seconds is not None and costs.seconds.low > seconds:
+        if seconds is not None and costs.seconds.exceeds(seconds):
             return (
                 f"would take about {_describe_seconds(costs.seconds)}, and {seconds:g} s are "
                 "allowed: raise --time-limit, or run it all the same with --no-skip"
             )
-        if costs.peak_mb.low > memory_mb:
+        if costs.peak_mb.exceeds(memory_mb):
             return (
                 f"would need about {_describe_megabytes(costs.peak_mb)}, and {memory_mb:,.0f} MB "
                 "are allowed: raise --memory-limit, or run it all the same with --no-skip"
