@@ -102,7 +102,7 @@ published: install ## build reports/published again, as far as `make publish` ha
 	done
 
 # The twin in the size of the real data: what netflix-filtered keeps of it, and all of it.
-publish-full: install ## remake reports/published/netflix-filtered-full-simulated: 4.2 million ratings, 49 rows; takes an hour
+publish-full: install ## remake reports/published/netflix-filtered-full-simulated: 4.2 million ratings, 49 rows; takes an hour and a half
 	rm -rf runs/publish/netflix-filtered-full-simulated
 	$(BIN)/python -m benchmarks.run --dataset "netflix-filtered[simulated_users=1.0]" --split "holdout[test=.1]" \
 	    --time-limit 15m --memory-limit 6G --no-report --out runs/publish/netflix-filtered-full-simulated || test $$? -eq 4 # rows beyond the limits are skipped
