@@ -42,6 +42,7 @@ class EASE(LearnsFromLikes, ItemItem):
 
     name = "ease"
     family = "linear"
+    requires = ("numba",)
     origin = Origin(
         "paper",
         "between those of Ferrari Dacrema et al. 2021 and Steck 2019",

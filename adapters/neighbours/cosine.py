@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array
 
 from recbench.adapters.base import Floats, Indices, Origin
-from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes, ScoresWholeRows
+from recbench.adapters.shared.interactions import (
+    ItemItem,
+    LearnsFromLikes,
+    ScoresWholeRows,
+    dense_product,
+)
 from recbench.adapters.shared.likeness import attribute_to_own_items
 from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import TOIS_2021, Choose, Count, NonNegative, Search, Share
@@ -50,9 +55,10 @@ def find_nearest(
     for start in range(0, n_rows, block):
         end = min(start + block, n_rows)
         rows = slice(start, end)
-        products = left[rows] @ right
-        if not is_dense:
-            products = products.toarray()
+        if is_dense:
+            products = left[rows] @ right
+        else:
+            products = dense_product(left[rows], right)
 
         similarities = to_similarities(products, rows) * is_usable
         places = np.arange(end - start)
@@ -422,6 +428,7 @@ class ItemKNN(LearnsFromLikes, ItemItem):
 
     name = "item-knn"
     family = "neighbours"
+    requires = ("numba",)
     origin = Origin(
         "paper",
         "Ferrari Dacrema et al. 2021",
@@ -477,6 +484,7 @@ class UserKNN(LearnsFromLikes, ScoresWholeRows):
 
     name = "user-knn"
     family = "neighbours"
+    requires = ("numba",)
     origin = Origin(
         "paper",
         "Ferrari Dacrema et al. 2021",

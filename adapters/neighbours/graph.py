@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from recbench.adapters.base import Floats, Origin
-from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes
+from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes, dense_product
 from recbench.adapters.shared.memory import reason_to_skip
 from recbench.adapters.shared.parameters import TOIS_2021, Choose, Count, NonNegative, Search, Share
 from recbench.datasets.ratings import Catalogue, Ratings
@@ -71,7 +71,7 @@ class RP3Beta(LearnsFromLikes, ItemItem):
         kept_blocks = []
         for start in range(0, n_items, block):
             first_steps = items_to_users[start : start + block]
-            chances = (first_steps @ users_to_items).toarray()
+            chances = dense_product(first_steps, users_to_items)
             walks = chances * held_back
             np.fill_diagonal(walks[:, start:], 0)  # an item is not its own neighbour
             kept_blocks.append(_keep_largest(walks, self.n_neighbours))

@@ -38,6 +38,7 @@ class SAR(ItemItem):
 
     name = "sar"
     family = "neighbours"
+    requires = ("numba",)
     predicts = "order"
     units = "scale"
     personal = False  # where everybody rates everything, all similarities are alike

@@ -215,17 +215,20 @@ def _make_judges(known: Ratings, test: Ratings, evaluation: Evaluation) -> "dict
 
 
 def _rate_test_pairs(algorithm: Scorer, test: Ratings, timed: TimedCall) -> NDArray[np.float32]:
-    """The scores of the test ratings, in their order, asked for block by block."""
-    blocks = [np.empty(0, np.float32)]
-    for start in range(0, len(test), BLOCK_PAIRS):
-        users = test.users[start : start + BLOCK_PAIRS]
-        items = test.items[start : start + BLOCK_PAIRS]
-        scores = timed("rate", algorithm.score, users, items)
-        checked = _check_scores(scores, users.shape, algorithm)
+    """The scores of the test ratings, in their order, asked for block by block.
 
-        # The algorithm may use its array again for the next block.
-        blocks.append(checked.copy())
-    return np.concatenate(blocks)
+    All pairs of a user are asked for one after the other: who computes whole rows computes each
+    row once or twice, and not in every block.
+    """
+    pairs_by_user = np.argsort(test.users, kind="stable")
+    scores_of_pairs = np.empty(len(test), np.float32)
+    for start in range(0, len(test), BLOCK_PAIRS):
+        pairs = pairs_by_user[start : start + BLOCK_PAIRS]
+        users = test.users[pairs]
+        items = test.items[pairs]
+        scores = timed("rate", algorithm.score, users, items)
+        scores_of_pairs[pairs] = _check_scores(scores, users.shape, algorithm)
+    return scores_of_pairs
 
 
 def _check_scores(scores: Any, shape: tuple[int, ...], algorithm: Scorer) -> NDArray[np.float32]:

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
+from scipy.sparse import random as sparse_random
 from sklearn.linear_model import ElasticNet
 
 from recbench.adapters import create
 from recbench.adapters.base import Recommender
-from recbench.adapters.shared.interactions import gram_matrix, matrix_of_likes
+from recbench.adapters.shared.interactions import ItemItem, gram_matrix, matrix_of_likes
 from recbench.benchmarks.evaluation.cell_metrics import find_hits
 from recbench.benchmarks.evaluation.questions import collect_answers
 from recbench.benchmarks.metrics.protocols import Evaluation
@@ -22,10 +23,25 @@ def test_gram_is_the_product_in_any_number_of_blocks(monkeypatch: pytest.MonkeyP
     X = matrix_of_likes(taste(), 0.75)
     expected = X.toarray().T @ X.toarray()
     np.testing.assert_array_equal(gram_matrix(X), expected)
-    monkeypatch.setattr(
-        "recbench.adapters.shared.interactions.GRAM_ENTRIES_AT_ONCE", 60
-    )  # two rows at a time, and one left over
+    monkeypatch.setattr("recbench.adapters.shared.interactions.MIRRORED_AT_ONCE", 7)
     np.testing.assert_array_equal(gram_matrix(X), expected)
+
+
+def test_dense_weights_give_scipys_scores_and_those_of_pairs_to_the_bit() -> None:
+    n_items = 4_500  # more columns than are added at once
+    rng = np.random.default_rng(0)
+    X = sparse_random(40, n_items, 0.004, "csr", np.float32, rng)
+    model = create("ease")
+    assert isinstance(model, ItemItem)
+    model.X_ = X
+    model.W_ = rng.standard_normal((n_items, n_items), dtype=np.float32)
+    assert {count % 4 for count in np.diff(X.indptr)} == {0, 1, 2, 3}
+
+    users = np.array([3, 0, 39, 11], np.int32)
+    scores = model.score_items(users)
+    np.testing.assert_array_equal(scores, X[users] @ model.W_)
+    items = rng.integers(0, n_items, 4).astype(np.int32)
+    np.testing.assert_array_equal(model.score(users, items), scores[np.arange(4), items])
 
 
 @pytest.mark.parametrize("regularisation", [0.5, 20.0, 500.0])
