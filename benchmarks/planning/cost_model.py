@@ -82,7 +82,8 @@ class Likely:
         Errors of factors are taken for normal in their logarithms: what nine of ten keep to on
         either side is 1.645 standard deviations, and above .842 below the value are four of five.
         """
-        return self.value / self.factor ** (0.842 / 1.645) > limit
+        least_of_four = self.value / math.pow(self.factor, 0.842 / 1.645)
+        return least_of_four > limit
 
     def scaled(self, ratio: float) -> "Likely":
         """So many times as much, as uncertain as before."""
