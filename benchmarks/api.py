@@ -139,7 +139,7 @@ class Settings:
     debug: bool = False
     cluster: str = ""  # where a Dask scheduler is; "": on this machine, without Dask
     real_only: bool = False  # never stand in simulated data
-    skips: bool = True  # cells whose estimate is above a limit are not tried
+    skips: bool = True  # cells whose estimate is far above a limit are not tried
     is_reported: bool = False  # a report is built afterwards, for which the budget leaves time
     begun: float = field(default_factory=perf_counter)  # when the budget began to run
 

@@ -184,7 +184,7 @@ def run(
     ] = None,
     no_skip: Annotated[
         bool,
-        Option("--no-skip", help="run cells, too, whose estimate is above a limit"),
+        Option("--no-skip", help="run cells, too, whose estimate is far above a limit"),
     ] = False,
     out: Annotated[Path | None, Option(help="where results go [default: runs/DATASET]")] = None,
     force: Annotated[

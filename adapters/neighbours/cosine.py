@@ -48,6 +48,8 @@ def find_nearest(
     is_dense = matrix.nnz > DENSE_FROM * n_rows * n_columns
     left = matrix.toarray() if is_dense else matrix
     right = left.T if is_dense else matrix.T.tocsr()
+    # A toy is dense where the data are not: compiled with it, and not in the fit that is timed
+    dense_product(matrix[:0], matrix)
 
     block = max(1, SIMILARITIES_AT_ONCE // n_rows)
     columns_of_blocks = []
@@ -212,6 +214,7 @@ class _AlikeUsers(ScoresWholeRows):
 
     family = "neighbours"
     predicts = "ratings"
+    requires = ("numba",)
     k: Count
 
     residuals_: csr_matrix  # (n_users, n_items): ratings minus the user's mean

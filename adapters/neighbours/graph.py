@@ -35,6 +35,7 @@ class RP3Beta(LearnsFromLikes, ItemItem):
     """
 
     name = "rp3beta"
+    requires = ("numba",)
     family = "graph"
     origin = Origin(
         "paper",

@@ -14,7 +14,7 @@ from recbench.datasets.foundation import compile_lazily
 from recbench.datasets.ratings import Catalogue, Ratings, share_of_scale
 
 SCORES_AT_ONCE = 1 << 22  # whole rows of scores held while pairs are taken from them
-MIRRORED_AT_ONCE = 1024  # rows of X'X
+MIRRORED_AT_ONCE = 1024  # rows of X'X that are mirrored at a time
 COLUMNS_AT_ONCE = 4096  # of dense item weights and scores, so that the scores stay in a cache
 
 
@@ -42,6 +42,7 @@ def gram_matrix(X: csr_matrix) -> Floats:
     than 2^24 users. Each pair of items is added up once, since the sparse product of likes is dense
     and would take four times as long.
     """
+    assert X.has_canonical_format, "the items of a row ascend, each once"
     n_items = X.shape[1]
     by_item = X.tocsc()
     products = np.zeros((n_items, n_items), np.float32)
@@ -83,9 +84,10 @@ def _add_pairs_of_items(
 
 
 def dense_product(left: csr_matrix, right: csr_matrix) -> Floats:
-    """`left @ right` as a dense matrix, float32, to the bit what SciPy's sparse product holds.
+    """`left @ right` as a dense matrix, both float32 and stored by rows (csr).
 
-    For products with few zeros: SciPy keeps a list of the places that are none.
+    The same sums in the same order as in SciPy's sparse product, for products with few zeros: SciPy
+    keeps a list of the places that are none.
     """
     product = np.zeros((left.shape[0], right.shape[1]), np.float32)
     _add_products(
@@ -167,16 +169,16 @@ class ItemItem(ScoresWholeRows):
     """score(u, i) = sum over the user's items j of x_uj * w_ji, from what `fit` leaves."""
 
     X_: csr_matrix  # (n_users, n_items): the users' profiles
-    W_: csr_matrix | NDArray[np.float32]  # (n_items, n_items), dense or sparse
+    W_: csr_matrix | NDArray[np.float32]  # (n_items, n_items), float32; dense in C order, or csr
 
     def score_items(self, users: Indices) -> Floats:
         """The rows X[users] @ W."""
         return self._score_profiles(self.X_[users])
 
     def score(self, users: Indices, items: Indices) -> Floats:
-        """The score of each pair as `score_items` gives it, to the bit.
+        """The score of each pair as `score_items` gives it, to the bit; indices are not checked.
 
-        Dense weights are read for the asked items alone, which are few beside all.
+        Dense weights are read for the asked items alone, which in a test part are few beside all.
         """
         if not isinstance(self.W_, np.ndarray):
             return super().score(users, items)

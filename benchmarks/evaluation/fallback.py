@@ -15,7 +15,6 @@ from recbench.benchmarks.evaluation.questions import Lists, collect_answers
 from recbench.benchmarks.metrics import Evaluation
 from recbench.datasets.ratings import Ratings
 
-NO_ROWS = np.empty(0, np.int64)
 SEED = 0  # of ties between equally popular items, whatever the seed of the cell
 
 
@@ -54,7 +53,8 @@ def recommend_popular(
         return {}
 
     of_cold_users = test.take(rows_of_cold_users)
-    known_of_them = train.take(NO_ROWS)  # else they would not be cold
+    # They have no training ratings, so no item is barred
+    known_of_them = train.take(np.empty(0, np.int64))
     popularity = _Popularity(train)
     answers = collect_answers(
         popularity, known_of_them, of_cold_users, evaluation, SEED, _call_directly

@@ -215,10 +215,10 @@ def _make_judges(known: Ratings, test: Ratings, evaluation: Evaluation) -> "dict
 
 
 def _rate_test_pairs(algorithm: Scorer, test: Ratings, timed: TimedCall) -> NDArray[np.float32]:
-    """The scores of the test ratings, in their order, asked for block by block.
+    """The scores of the test ratings, in the order of the test part.
 
-    All pairs of a user are asked for one after the other: who computes whole rows computes each
-    row once or twice, and not in every block.
+    Asked for user by user, in blocks, so that who computes whole rows computes a user's row once,
+    or twice where a block ends within the user.
     """
     pairs_by_user = np.argsort(test.users, kind="stable")
     scores_of_pairs = np.empty(len(test), np.float32)
@@ -238,7 +238,8 @@ def _check_scores(scores: Any, shape: tuple[int, ...], algorithm: Scorer) -> NDA
     infinite, or NaN although the algorithm does not declare that it abstains.
     """
     checked = check_form(scores, shape, algorithm.name)
-    with np.errstate(all="ignore"):  # one pass: only numbers have a number for their sum
+    # A finite sum has only finite terms; one that overflows is looked at again below.
+    with np.errstate(all="ignore"):
         if np.isfinite(checked.sum()):
             return checked
 

@@ -1,4 +1,5 @@
-"""From a block of scores to each user's best candidates and their AUC: compiled, one pass each.
+"""From a block of scores to each user's best candidates and their AUC: compiled, a few passes
+each.
 
 Here ties are broken: at random by `tie_break`, or in nobody's favour by `pessimistic_ranks`.
 """
@@ -13,12 +14,12 @@ from recbench.datasets.foundation import GOLDEN_GAMMA, compile_lazily, mix_bits
 
 Indices = NDArray[np.int32]
 
-# So many relevant items of a user are faster compared with all others than looked up by bisection
+# So many relevant items of a user are faster compared with all others than looked up by bisection.
 COMPARED_PAIR_BY_PAIR = 256
 
 # Into so many groups a user's candidates are divided to bound the worst score of the list, and into
-# more for a long list: the bound is good as long as few of the best share a group. Fewer candidates
-# than the last number are looked at one by one sooner.
+# more for a long list: the bound is good as long as few of the best share a group. Catalogues
+# of fewer items than the last number are looked at one by one: that is sooner.
 GROUPS = 256
 GROUPS_PER_PLACE = 4
 FEWEST_IN_GROUPS = 2048
@@ -44,9 +45,9 @@ def _rankable(score: np.float32) -> np.float32:
 
 @compile_lazily()
 def _list_candidates(scores_of_user: Any, listed: Any, only_listed: bool, candidates: Any) -> None:
-    """Fill `candidates` with a user's scores, one an item: NaN where the item is no candidate.
+    """Fill `candidates` with a user's scores, one an item.
 
-    So a candidate is what compares equal to itself, and no comparison with another item is true.
+    NaN marks an item that is no candidate: every comparison with it is false.
     """
     if only_listed:
         candidates[:] = np.nan
@@ -61,11 +62,12 @@ def _list_candidates(scores_of_user: Any, listed: Any, only_listed: bool, candid
 
 @compile_lazily()
 def _bound_list(candidates: Any, depth: int, best_of_group: Any) -> Any:
-    """A score that `depth` candidates at least reach, and only a few more.
+    """A score that every candidate of the list reaches, and few others unless many are equal.
 
-    Each group has its best candidate, so the best `depth` of these reach the worst of them. Items
-    are dealt out in turn, so that the groups' places lie beside each other and many are compared at
-    once. `best_of_group` is room for one score a group.
+    Minus infinity where fewer than `depth` groups have a candidate. Each group has its best
+    candidate, so the best `depth` of these reach the worst of them. Items are dealt out in turn, so
+    that the groups' places lie beside each other and many are compared at once. `best_of_group` is
+    room for one score a group.
     """
     n_groups = len(best_of_group)
     best_of_group[:] = -np.inf
@@ -97,7 +99,9 @@ def _fill_top_items(
     best = np.full((len(users), depth), np.nan, np.float32)
     hashes = np.empty(depth, np.uint64)  # of the items that stand in the list so far
     candidates = np.empty(n_items, np.float32)
-    n_groups = 1 if n_items < FEWEST_IN_GROUPS else max(GROUPS, GROUPS_PER_PLACE * depth)
+    n_groups = max(GROUPS, GROUPS_PER_PLACE * depth)
+    if n_items < max(FEWEST_IN_GROUPS, n_groups):
+        n_groups = 1
     best_of_group = np.empty(n_groups, np.float32)
 
     for row in range(len(users)):
@@ -312,7 +316,7 @@ def auc_by_user(
     Of shape (len(users),). Candidates and NaN are as in `top_items`, but no row of `listed` may
     name an item twice. A tie counts a half; if `pessimistic`, nothing, and ties among relevant
     items cost a pair each, as in LightFM's `auc_score`. NaN for a user without candidates of either
-    kind.
+    kind. Of at most 2 ** 24 items.
     """
     areas = _fill_auc(
         scores,

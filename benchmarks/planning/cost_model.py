@@ -19,6 +19,10 @@ COSTS = Path(__file__).with_name("costs.toml")
 # The factor of error grows by this where data are ten times as large as any that was measured
 SECONDS_WIDENED = 1.5
 MEMORY_WIDENED = 3.0  # small peaks are mostly what a process has before it has any data
+# Standard deviations of a normal distribution: nine of ten lie within so many of the mean, four of
+# five above the mean less so many
+NINE_OF_TEN = 1.645
+FOUR_OF_FIVE = 0.842
 FITS = 3  # of a short fit, see `execution.subject`
 FITTED_AGAIN_BELOW_SECONDS = 0.5
 # What `--latency` asks of a row, see `models.latency` and `models.serving`
@@ -77,13 +81,14 @@ class Likely:
         return self.value * self.factor
 
     def exceeds(self, limit: float) -> bool:
-        """Whether it is above `limit` at least four times of five.
+        """Whether four of five such quantities are above `limit`.
 
-        Errors of factors are taken for normal in their logarithms: what nine of ten keep to on
-        either side is 1.645 standard deviations, and above .842 below the value are four of five.
+        The logarithm of the error is taken as normal: `factor` is 1.645 standard deviations, within
+        which nine of ten lie, and four of five lie above the value less .842 of them.
         """
-        least_of_four = self.value / math.pow(self.factor, 0.842 / 1.645)
-        return least_of_four > limit
+        deviation = math.log(self.factor) / NINE_OF_TEN
+        exceeded_by_four_of_five = self.value * math.exp(-FOUR_OF_FIVE * deviation)
+        return exceeded_by_four_of_five > limit
 
     def scaled(self, ratio: float) -> "Likely":
         """So many times as much, as uncertain as before."""

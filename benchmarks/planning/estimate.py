@@ -39,7 +39,7 @@ class RowCosts:
     n_cells: int
     seconds: Likely | None  # of all its cells together; None: nothing is known of the algorithm
     peak_mb: Likely | None  # the greatest of its cells
-    refusal: str | None = None  # which limit it would exceed, in words; None: none, surely
+    refusal: str | None = None  # which limit it would exceed, in words; None: it may keep both
     declined: str | None = None  # why the algorithm itself would decline the data
 
 

@@ -8,7 +8,12 @@ from sklearn.linear_model import ElasticNet
 
 from recbench.adapters import create
 from recbench.adapters.base import Recommender
-from recbench.adapters.shared.interactions import ItemItem, gram_matrix, matrix_of_likes
+from recbench.adapters.shared.interactions import (
+    ItemItem,
+    dense_product,
+    gram_matrix,
+    matrix_of_likes,
+)
 from recbench.benchmarks.evaluation.cell_metrics import find_hits
 from recbench.benchmarks.evaluation.questions import collect_answers
 from recbench.benchmarks.metrics.protocols import Evaluation
@@ -27,7 +32,7 @@ def test_gram_is_the_product_in_any_number_of_blocks(monkeypatch: pytest.MonkeyP
     np.testing.assert_array_equal(gram_matrix(X), expected)
 
 
-def test_dense_weights_give_scipys_scores_and_those_of_pairs_to_the_bit() -> None:
+def test_dense_weights_give_scipys_scores_and_pairs_have_them_to_the_bit() -> None:
     n_items = 4_500  # more columns than are added at once
     rng = np.random.default_rng(0)
     X = sparse_random(40, n_items, 0.004, "csr", np.float32, rng)
@@ -39,9 +44,21 @@ def test_dense_weights_give_scipys_scores_and_those_of_pairs_to_the_bit() -> Non
 
     users = np.array([3, 0, 39, 11], np.int32)
     scores = model.score_items(users)
-    np.testing.assert_array_equal(scores, X[users] @ model.W_)
+    np.testing.assert_allclose(scores, X[users] @ model.W_, rtol=1e-5, atol=1e-6)
     items = rng.integers(0, n_items, 4).astype(np.int32)
     np.testing.assert_array_equal(model.score(users, items), scores[np.arange(4), items])
+
+
+def test_dense_products_are_those_of_scipy() -> None:
+    rng = np.random.default_rng(0)
+    left = sparse_random(30, 50, 0.1, "csr", np.float32, rng)
+    right = sparse_random(50, 20, 0.3, "csr", np.float32, rng)
+    left[4] = 0  # stored zeros
+    right.indices = right.indices[::-1].copy()  # columns in no order
+    np.testing.assert_allclose(
+        dense_product(left, right), left.toarray() @ right.toarray(), rtol=1e-5, atol=1e-6
+    )
+    assert dense_product(left[:0], right).shape == (0, 20)
 
 
 @pytest.mark.parametrize("regularisation", [0.5, 20.0, 500.0])

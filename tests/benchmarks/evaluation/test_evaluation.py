@@ -13,8 +13,8 @@ from surprise import Reader
 from surprise.model_selection import KFold
 
 from recbench.adapters import create
-from recbench.benchmarks.evaluation.cell_metrics import compute_metrics
-from recbench.benchmarks.evaluation.questions import DivergedError, collect_answers
+from recbench.benchmarks.evaluation.cell_metrics import compute_metrics, find_hits
+from recbench.benchmarks.evaluation.questions import DivergedError, Lists, collect_answers
 from recbench.benchmarks.evaluation.ranking import auc_by_user, tie_break, top_items
 from recbench.benchmarks.metrics.protocols import Evaluation, Protocol
 from recbench.benchmarks.metrics.rankings import precision
@@ -137,11 +137,11 @@ def test_top_items_equals_a_full_sort(seed: int, depth: int, with_ties: bool) ->
 
 @pytest.mark.parametrize("only_listed", [False, True])
 @pytest.mark.parametrize("kind", ["numbers", "ties", "one score", "hardly any"])
-@pytest.mark.parametrize("depth", [1, 20, 700])
+@pytest.mark.parametrize("depth", [1, 20, 600, 2_504])
 def test_a_large_catalogue_gives_the_lists_and_areas_of_a_full_sort(
     depth: int, kind: str, only_listed: bool
 ) -> None:
-    n_items = 5_003
+    n_items = 2_503
     rng = np.random.default_rng(depth)
     scores = rng.normal(size=(4, n_items)).astype(np.float32)
     if kind == "ties":
@@ -170,6 +170,68 @@ def test_a_large_catalogue_gives_the_lists_and_areas_of_a_full_sort(
         others = ranked[row, is_candidate & ~is_relevant[user]]
         area = ((others < liked).mean() + (others <= liked).mean()) / 2
         assert areas[row] == pytest.approx(area, rel=1e-12)
+
+
+class Remembers:
+    """Scores that tell the pair, in one array that is used again and again."""
+
+    name = "remembers"
+    abstains = False
+
+    def __init__(self, n_items: int) -> None:
+        self.n_items = n_items
+        self.asked: list[NDArray[np.int32]] = []
+
+    def score_items(self, users: NDArray[np.int32]) -> NDArray[np.float32]:
+        return np.zeros((len(users), self.n_items), np.float32)
+
+    def score(self, users: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.float32]:
+        self.asked.append(users)
+        self.scores = getattr(self, "scores", np.empty(99, np.float32))
+        self.scores[: len(users)] = users * self.n_items + items
+        return self.scores[: len(users)]
+
+    def fold_in(self, ratings: Ratings) -> NDArray[np.float32]:
+        raise NotImplementedError
+
+
+def test_pairs_are_asked_user_by_user_and_answered_in_the_order_of_the_test_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("recbench.benchmarks.evaluation.questions.BLOCK_PAIRS", 3)
+    test = random_ratings(40, 6, 30, 1)
+    assert (np.diff(test.users) < 0).any(), "users in no order"
+    asked = Remembers(30)
+    answers = collect_answers(asked, test, test, Evaluation((5,)), 0, direct)
+    assert answers.scores.tolist() == (test.users * 30 + test.items).tolist()
+    assert max(map(len, asked.asked)) == 3
+    assert (np.diff(np.concatenate(asked.asked)) >= 0).all()
+
+
+def test_scores_whose_sum_overflows_are_numbers_all_the_same() -> None:
+    ratings = random_ratings(40, 6, 30, 1)
+
+    class Huge(Remembers):
+        def score_items(self, users: NDArray[np.int32]) -> NDArray[np.float32]:
+            return np.full((len(users), self.n_items), 3e38, np.float32)
+
+    class Opposite(Remembers):
+        def score_items(self, users: NDArray[np.int32]) -> NDArray[np.float32]:
+            scores = super().score_items(users)
+            scores[0, :2] = np.inf, -np.inf
+            return scores
+
+    collect_answers(Huge(30), ratings, ratings, Evaluation((5,)), 0, direct)
+    with pytest.raises(DivergedError, match="2 infinite"):
+        collect_answers(Opposite(30), ratings, ratings, Evaluation((5,)), 0, direct)
+
+
+def test_lists_without_any_item_have_no_hits() -> None:
+    ratings = random_ratings(40, 6, 30, 1)
+    nothing = np.full((6, 4), -1, np.int32)
+    ranks = np.tile(np.arange(4, dtype=np.int32), (6, 1))
+    lists = Lists(np.arange(6, dtype=np.int32), nothing, ranks, np.zeros(6))
+    assert not find_hits(lists, ratings).hits.any()
 
 
 def test_ties_depend_on_the_seed_but_not_on_the_order_of_users() -> None:
