@@ -8,7 +8,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.base import Floats, Origin
-from recbench.adapters.shared.interactions import ItemItem, LearnsFromLikes, gram_matrix
+from recbench.adapters.shared.interactions import (
+    ItemItem,
+    LearnsFromLikes,
+    gram_matrix,
+    mirror_upper_triangle,
+)
 from recbench.adapters.shared.memory import reason_to_skip_item_pairs
 from recbench.adapters.shared.parameters import (
     TOIS_2021,
@@ -21,7 +26,6 @@ from recbench.adapters.shared.parameters import (
 from recbench.datasets.foundation import compile_lazily
 from recbench.datasets.ratings import Catalogue, Ratings
 
-MIRROR_BLOCK = 1024  # rows that are mirrored at a time
 # Of scikit-learn's alpha from .001 to 1 and l1_ratio from 1e-5 to 1, here for a thousand users
 PENALTIES = f"{TOIS_2021}, alpha and l1_ratio times 1000 users"
 
@@ -91,13 +95,7 @@ def _invert_in_place(matrix: NDArray[np.float64]) -> None:
             "X'X + regularisation is singular in double precision: raise the regularisation"
         )
 
-    # LAPACK leaves the upper triangle; mirror it, block by block.
-    for start in range(0, len(matrix), MIRROR_BLOCK):
-        stop = start + MIRROR_BLOCK
-        above = np.triu(matrix[start:stop, start:stop], 1)
-        diagonal = np.diag(matrix.diagonal()[start:stop])
-        matrix[start:stop, start:stop] = above + above.T + diagonal
-        matrix[stop:, start:stop] = matrix[start:stop, stop:].T
+    mirror_upper_triangle(matrix)  # which is what LAPACK leaves
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ from recbench.datasets.foundation import compile_lazily
 from recbench.datasets.ratings import Catalogue, Ratings, share_of_scale
 
 SCORES_AT_ONCE = 1 << 22  # whole rows of scores held while pairs are taken from them
-MIRRORED_AT_ONCE = 1024  # rows of X'X that are mirrored at a time
+MIRRORED_AT_ONCE = 1024  # rows of a symmetric matrix
 COLUMNS_AT_ONCE = 4096  # of dense item weights and scores, so that the scores stay in a cache
 
 
@@ -49,12 +49,18 @@ def gram_matrix(X: csr_matrix) -> Floats:
     _add_pairs_of_items(
         by_item.indptr, by_item.indices, X.indptr, X.indices, X.data, X.indptr[:-1].copy(), products
     )
-    for start in range(0, n_items, MIRRORED_AT_ONCE):
-        stop = min(start + MIRRORED_AT_ONCE, n_items)
-        block = products[start:stop, start:stop]
-        block += np.triu(block, 1).T
-        products[stop:, start:stop] = products[start:stop, stop:].T
+    mirror_upper_triangle(products)
     return products
+
+
+def mirror_upper_triangle(matrix: NDArray[Any]) -> None:
+    """Make a square matrix symmetric, in place: what is above its diagonal comes below it, too."""
+    for start in range(0, len(matrix), MIRRORED_AT_ONCE):
+        stop = start + MIRRORED_AT_ONCE
+        above = np.triu(matrix[start:stop, start:stop], 1)
+        diagonal = np.diag(matrix.diagonal()[start:stop])
+        matrix[start:stop, start:stop] = above + above.T + diagonal
+        matrix[stop:, start:stop] = matrix[start:stop, stop:].T
 
 
 @compile_lazily()
@@ -235,8 +241,10 @@ def _add_weights(items_from: Any, items: Any, values: Any, W: Any, scores: Any) 
             stop_of_fours = start + (stop - start) // 4 * 4
 
             for place in range(start, stop_of_fours, 4):
-                value_0, value_1 = values[place], values[place + 1]
-                value_2, value_3 = values[place + 2], values[place + 3]
+                value_0 = values[place]
+                value_1 = values[place + 1]
+                value_2 = values[place + 2]
+                value_3 = values[place + 3]
                 weights_0 = W[items[place], first:end]
                 weights_1 = W[items[place + 1], first:end]
                 weights_2 = W[items[place + 2], first:end]

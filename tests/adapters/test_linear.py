@@ -63,7 +63,7 @@ def test_dense_products_are_those_of_scipy() -> None:
 
 @pytest.mark.parametrize("regularisation", [0.5, 20.0, 500.0])
 def test_ease_is_stecks_formula(regularisation: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recbench.adapters.linear.MIRROR_BLOCK", 7)
+    monkeypatch.setattr("recbench.adapters.shared.interactions.MIRRORED_AT_ONCE", 7)
     train = taste()
     X = dense_likes(train)
     P = np.linalg.inv(X.T @ X + regularisation * np.eye(train.n_items))
