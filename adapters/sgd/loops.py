@@ -89,18 +89,15 @@ def make_descent(n_lines: int, biased: bool, literal: bool) -> Any:
                             predicted += p[line * LANES + lane] * q[line * LANES + lane]
                     predicted = min(max(predicted, lowest), highest)
                 else:
-                    # In one sum each addition would wait for the one before it.
-                    first = second = third = fourth = p.dtype.type(0)
+                    # In one sum each addition would wait for the one before it; more than two
+                    # take longer to be added up than they save.
+                    even = odd = p.dtype.type(0)
                     for lane in range(LANES):
-                        for line in range(0, n_lines, 4):
-                            first += p[line * LANES + lane] * q[line * LANES + lane]
-                        for line in range(1, n_lines, 4):
-                            second += p[line * LANES + lane] * q[line * LANES + lane]
-                        for line in range(2, n_lines, 4):
-                            third += p[line * LANES + lane] * q[line * LANES + lane]
-                        for line in range(3, n_lines, 4):
-                            fourth += p[line * LANES + lane] * q[line * LANES + lane]
-                    predicted += (first + second) + (third + fourth)
+                        for line in range(0, n_lines, 2):
+                            even += p[line * LANES + lane] * q[line * LANES + lane]
+                        for line in range(1, n_lines, 2):
+                            odd += p[line * LANES + lane] * q[line * LANES + lane]
+                    predicted += even + odd
 
                 error = values[row] - predicted
                 squared_error += error * error

@@ -9,6 +9,7 @@ import pytest
 
 from recbench.adapters import create
 from recbench.adapters.base import Recommender
+from recbench.adapters.sgd import descent
 from recbench.adapters.sgd.descent import NumbaSGD, NumpySGD
 from recbench.adapters.sgd.loops import LANES, align_rows, make_descent
 from recbench.datasets import Dataset
@@ -190,6 +191,28 @@ def test_a_batch_moves_by_the_sum_of_its_ratings_steps() -> None:
         biases[u] += 0.01 * error
     np.testing.assert_allclose(after.P_[:40], moved[:40], rtol=0, atol=1e-5)
     np.testing.assert_allclose(after.biases_[0][:40], biases[:40], rtol=0, atol=1e-5)
+
+
+def test_a_dense_batch_moves_as_a_sparse_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = np.random.default_rng(5).permutation(40 * 30)[:500]
+    users = (pairs // 30).astype(np.int32)
+    items = (pairs % 30).astype(np.int32)
+    values = (1 + pairs % 5).astype(np.float32)
+    train = Ratings(users, items, values, 40, 30, (1.0, 5.0))
+    parameters = {"n_factors": 5, "n_epochs": 3, "batch_size": 200}
+
+    assert descent._find_cells(users, items, (40, 30)) is not None
+    dense = fitted("numpy-sgd", parameters, train)
+    monkeypatch.setattr(descent, "DENSE", 0)
+    sparse = fitted("numpy-sgd", parameters, train)
+    np.testing.assert_allclose(all_scores(dense), all_scores(sparse), rtol=0, atol=1e-5)
+
+
+def test_a_pair_that_is_rated_twice_has_no_cell_of_its_own() -> None:
+    users = np.array([0, 0, 1], np.int32)
+    once = descent._find_cells(users, np.array([0, 1, 1], np.int32), (2, 2))
+    np.testing.assert_array_equal(once, [0, 1, 3])
+    assert descent._find_cells(users, np.array([1, 1, 0], np.int32), (2, 2)) is None
 
 
 @BOTH
