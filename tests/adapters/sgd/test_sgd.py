@@ -201,7 +201,7 @@ def test_a_dense_batch_moves_as_a_sparse_one_does(monkeypatch: pytest.MonkeyPatc
     train = Ratings(users, items, values, 40, 30, (1.0, 5.0))
     parameters = {"n_factors": 5, "n_epochs": 3, "batch_size": 200}
 
-    assert descent._find_cells(users, items, (40, 30)) is not None
+    assert descent._find_cells(users, items.astype(np.int64), (40, 30)) is not None
     dense = fitted("numpy-sgd", parameters, train)
     monkeypatch.setattr(descent, "DENSE", 0)
     sparse = fitted("numpy-sgd", parameters, train)
@@ -210,9 +210,9 @@ def test_a_dense_batch_moves_as_a_sparse_one_does(monkeypatch: pytest.MonkeyPatc
 
 def test_a_pair_that_is_rated_twice_has_no_cell_of_its_own() -> None:
     users = np.array([0, 0, 1], np.int32)
-    once = descent._find_cells(users, np.array([0, 1, 1], np.int32), (2, 2))
+    once = descent._find_cells(users, np.array([0, 1, 1]), (2, 2))
     np.testing.assert_array_equal(once, [0, 1, 3])
-    assert descent._find_cells(users, np.array([1, 1, 0], np.int32), (2, 2)) is None
+    assert descent._find_cells(users, np.array([1, 1, 0]), (2, 2)) is None
 
 
 @BOTH
