@@ -22,7 +22,7 @@ from recbench.adapters.shared.prefetch import make_fetch
 from recbench.datasets.foundation import compile_lazily
 
 LANES = 16  # float32 in a cache line
-DRAWN_TOGETHER = 64  # draws whose memory is fetched before the first of them moves anything
+DRAWN_TOGETHER = 64  # draws whose factors are fetched before the first of them moves anything
 TO_SAVE_TIME = f"here: {TOIS_2021} go up to 1,500 and stop early"
 OF_PENALTY = f"{TOIS_2021}, further since their end is the default"
 
@@ -54,9 +54,9 @@ def _make_descent() -> Any:
     draw whose second item the user likes too teaches nothing and is passed over.
 
     What a draw needs lies anywhere in memory, and waiting for it takes most of the time where that
-    is large. So `DRAWN_TOGETHER` draws are made at once, and what all of them need is fetched
-    before the first one moves anything. Draws, their order and each step are the same as one by
-    one.
+    is large. So `DRAWN_TOGETHER` draws are made at once, each array is read for all of them, and
+    their factors are fetched before the first one moves anything. Draws, their order and each step
+    are the same as one by one.
     """
     global fetch_line
     fetch_line = make_fetch()
@@ -102,6 +102,7 @@ def _make_descent() -> Any:
             for draw in range(n_together):
                 starts[draw] = known_from[drawn_users[draw]]
                 stops[draw] = known_from[drawn_users[draw] + 1]
+                fetch_line(known, (starts[draw] + stops[draw]) // 2, 0)
                 for line in range(n_lines):
                     fetch_line(P, drawn_users[draw], line)
                     fetch_line(Q, liked[draw], line)

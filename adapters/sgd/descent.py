@@ -231,40 +231,55 @@ class _Side(NamedTuple):
     rate: Floats  # how far a step goes
 
 
+class _AllPairs(NamedTuple):
+    """The pairs of a dense batch: matrix products of all of its users and items are quickest."""
+
+    shape: tuple[int, int]  # users, items
+    cells: Rows  # each rating's cell in a matrix of this shape, counted row by row
+
+    def multiply_factors(self, P: Reals, Q: Reals) -> Reals:
+        """p_u . q_i of each rating, from the factors of the batch's users and items."""
+        products = P @ Q.T
+        return products.take(self.cells)
+
+    def multiply_errors(self, errors: Reals, P: Reals, Q: Reals) -> tuple[Reals, Reals]:
+        """E Q and E' P, with these errors of the ratings."""
+        E = np.zeros(self.shape, errors.dtype)
+        E.put(self.cells, errors)
+        return E @ Q, E.T @ P
+
+
+class _RatedPairs(NamedTuple):
+    """The pairs of a batch that are rated, of which alone something is computed."""
+
+    users: Indices
+    items: Indices
+    errors: csr_matrix  # E, users x items; its data are filled in by each step
+    by_item: Any  # the transpose of `errors`, which shares its data
+
+    def multiply_factors(self, P: Reals, Q: Reals) -> Reals:
+        """p_u . q_i of each rating, from the factors of the batch's users and items."""
+        products = np.empty(len(self.users), P.dtype)
+        for start in range(0, len(products), PAIRS_AT_ONCE):
+            part = slice(start, start + PAIRS_AT_ONCE)
+            user_factors = P.take(self.users[part], axis=0)  # a third faster than P[users[part]]
+            item_factors = Q.take(self.items[part], axis=0)
+            np.einsum("jf,jf->j", user_factors, item_factors, out=products[part])
+        return products
+
+    def multiply_errors(self, errors: Reals, P: Reals, Q: Reals) -> tuple[Reals, Reals]:
+        """E Q and E' P, with these errors of the ratings."""
+        self.errors.data[:] = errors
+        return self.errors @ Q, self.by_item @ P
+
+
 class _Batch(NamedTuple):
-    """Some ratings grouped by user, and their places in a matrix of its users x its items."""
+    """Some ratings grouped by user."""
 
     users: _Side
     items: _Side
     values: Reals  # the ratings minus the mean
-    shape: tuple[int, int]
-    cells: Rows | None  # each rating's cell, counted row by row; None: the batch is not dense
-    bounds: Indices  # where each user's ratings begin, and where the last one's end
-
-    def multiply_factors(self, P: Reals, Q: Reals) -> Reals:
-        """p_u . q_i of each rating, from the factors of the batch's users and items."""
-        if self.cells is not None:
-            products = P @ Q.T
-            return products.take(self.cells)
-
-        owners = self.users.numbers
-        places = self.items.numbers
-        products = np.empty_like(self.values)
-        for start in range(0, len(products), PAIRS_AT_ONCE):
-            part = slice(start, start + PAIRS_AT_ONCE)
-            user_factors = P.take(owners[part], axis=0)  # a third faster than P[owners[part]]
-            item_factors = Q.take(places[part], axis=0)
-            np.einsum("jf,jf->j", user_factors, item_factors, out=products[part])
-        return products
-
-    def arrange(self, errors: Reals) -> Any:
-        """The matrix with these errors of the ratings, 0 elsewhere: an array or a sparse matrix."""
-        if self.cells is not None:
-            matrix = np.zeros(self.shape, errors.dtype)
-            matrix.put(self.cells, errors)
-            return matrix
-
-        return csr_matrix((errors, self.items.numbers, self.bounds), self.shape)
+    pairs: _AllPairs | _RatedPairs
 
 
 def _make_side(who: Indices, numbers: Indices, keep: np.float32, rate: np.float32) -> _Side:
@@ -282,34 +297,32 @@ def _make_batch(
     """
     by_user = np.argsort(users, kind="stable")
     sorted_users = users[by_user]
-    distinct_users, starts, counts = np.unique(sorted_users, return_index=True, return_counts=True)
+    distinct_users, counts = np.unique(sorted_users, return_counts=True)
     distinct_items, item_numbers = np.unique(items[by_user], return_inverse=True)
     user_numbers = np.arange(len(distinct_users), dtype=np.int32)
     owners = np.repeat(user_numbers, counts)
 
-    shape = (len(distinct_users), len(distinct_items))
+    places = item_numbers.astype(np.int32)
     return _Batch(
         users=_make_side(distinct_users, owners, keep, rate),
-        items=_make_side(distinct_items, item_numbers.astype(np.int32), keep, rate),
+        items=_make_side(distinct_items, places, keep, rate),
         values=values[by_user],
-        shape=shape,
-        cells=_find_cells(owners, item_numbers, shape),
-        bounds=np.append(starts, len(users)).astype(np.int32),
+        pairs=_make_pairs(owners, places, (len(distinct_users), len(distinct_items))),
     )
 
 
-def _find_cells(users: Indices, items: Rows, shape: tuple[int, int]) -> Rows | None:
-    """Each rating's cell in a matrix of this shape, row by row.
+def _make_pairs(users: Indices, items: Indices, shape: tuple[int, int]) -> _AllPairs | _RatedPairs:
+    """The pairs of ratings grouped by user; a batch in which a pair occurs twice is not dense."""
+    n_pairs = shape[0] * shape[1]
+    if n_pairs <= DENSE * len(users):
+        cells = users.astype(np.int64) * shape[1] + items
+        if np.bincount(cells).max() == 1:
+            return _AllPairs(shape, cells)
 
-    None if the ratings are too few for so many cells, or two of them are in one.
-    """
-    n_cells = shape[0] * shape[1]
-    if n_cells > DENSE * len(users):
-        return None
-
-    cells = users.astype(np.int64) * shape[1] + items
-    is_repeated = np.bincount(cells).max() > 1
-    return None if is_repeated else cells
+    no_errors = np.zeros(len(users), np.float32)
+    bounds = np.searchsorted(users, np.arange(shape[0] + 1)).astype(np.int32)
+    errors = csr_matrix((no_errors, items, bounds), shape)
+    return _RatedPairs(users, errors.indices, errors, errors.T)
 
 
 class _Level(NamedTuple):
@@ -324,17 +337,22 @@ class _Level(NamedTuple):
 class NumpySGD(_Descent):
     """The model of `numba-sgd`, learned in batches: r(u, i) = mu + b_u + b_i + p_u . q_i.
 
-    With the errors of a batch as a sparse matrix E, the steps of its users are
+    With the errors of a batch as a matrix E, the steps of its users are
     E Q - regularisation * n_u p_u, and those of its items E' P - regularisation * n_i q_i: sums of
-    the steps that `numba-sgd` takes rating by rating, so that the hyperparameters mean the same, as
-    long as nobody has more than 64 ratings in a batch; from there on the step stays the same. A
-    batch has the ratings of `BLOCK` neighbouring users on some items drawn at random, as in the
-    blocks of Gemulla et al. (2011); which ratings it has stays, the order of the batches changes
-    per epoch. So its ratings are many of the pairs of its users and items, and where they are more
-    than one in `DENSE`, P Q' and E are computed whole, which is quicker. Papers (Funk 2006, Koren
-    2009) and defaults as in `numba-sgd`; of ten pairs of `BLOCK` (64 to 1024) and `batch_size`
-    (2048 to 8192) these were the quickest on 4 million ratings whose error on a validation part of
-    a training part of MovieLens 100k is within .001 of the lowest.
+    the steps that `numba-sgd` takes rating by rating, so that the hyperparameters mean the same.
+    Who has more than 64 ratings in a batch moves as far as with 64, lest the sum go too far: on
+    MovieLens 100k that damps a quarter of the ratings' steps of items and a tenth of users'.
+
+    A batch has the ratings of `BLOCK` neighbouring users on some items drawn at random, at most
+    `batch_size`, as in the blocks of Gemulla et al. (2011); which ratings it has stays, the order
+    of the batches changes per epoch. So they are many of the pairs of its users and items, and
+    where they are at least one in `DENSE`, P Q' and E are computed whole, which is quicker; in
+    sparser data and where a pair occurs twice, only what is rated. A matrix product's last bits
+    may differ between processors and numbers of threads.
+
+    Papers (Funk 2006, Koren 2009) and defaults as in `numba-sgd`; of ten pairs of `BLOCK` (64 to
+    1024) and `batch_size` (2048 to 8192) these were the quickest on 4 million ratings whose error
+    on a validation part of a training part of MovieLens 100k is within .001 of the lowest.
 
     order=file gives what it gives there, in steps of many ratings: a rating's level is one more
     than the levels of its user's and its item's previous ratings. Ratings of one level share no
@@ -366,8 +384,8 @@ class NumpySGD(_Descent):
         by_block = np.argsort(blocks, kind="stable")
         for start, stop in _bounds_of_groups(blocks):
             rows = by_block[start:stop]
-            places_of_items = rng.permutation(data.n_items)
-            places = places_of_items[data.items[rows]]
+            distinct_items, numbers = np.unique(data.items[rows], return_inverse=True)
+            places = rng.permutation(len(distinct_items))[numbers]
             in_block = rows[np.argsort(places, kind="stable")]
             for first in range(0, len(in_block), self.batch_size):
                 part = in_block[first : first + self.batch_size]
@@ -382,15 +400,13 @@ class NumpySGD(_Descent):
         Q = self.Q_.take(batch.items.who, axis=0)
         user_biases, item_biases = self.biases_
 
-        predicted = batch.multiply_factors(P, Q)
+        predicted = batch.pairs.multiply_factors(P, Q)
         predicted += user_biases[batch.users.who].take(batch.users.numbers)
         predicted += item_biases[batch.items.who].take(batch.items.numbers)
         errors = batch.values - predicted
 
         # both from the values before the step
-        E = batch.arrange(errors)
-        user_steps = E @ Q
-        item_steps = E.T @ P
+        user_steps, item_steps = batch.pairs.multiply_errors(errors, P, Q)
 
         for side, own, steps, factors, biases in (
             (batch.users, P, user_steps, self.P_, user_biases),

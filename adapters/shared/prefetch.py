@@ -6,8 +6,8 @@ from typing import Any
 
 @cache
 def make_fetch() -> Any:
-    """For compiled loops: `fetch_line(rows, row, line)` has the processor bring a line of an
-    aligned row into its fastest cache. It changes no number.
+    """For compiled loops: `fetch_line(rows, row, line)` has the processor bring into its fastest
+    cache what lies `line` cache lines behind the beginning of a row. It changes no number.
     """
     from llvmlite import ir
     from numba.core import cgutils, types

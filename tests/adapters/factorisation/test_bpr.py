@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from scipy.sparse import csr_matrix
 
 from recbench.adapters.factorisation.bpr import DRAWN_TOGETHER, _contains, _make_descent
@@ -43,17 +44,20 @@ def descend_one_by_one(
         biases[j] += rate * (-pull - decay * biases[j])
 
 
-def test_draws_made_together_move_as_draws_one_by_one() -> None:
+@pytest.mark.parametrize("n_factors", [1, 5, 16, 17, 50])
+@pytest.mark.parametrize("n_epochs", [1, 7], ids=["less than once together", "thrice and some"])
+def test_draws_made_together_move_as_draws_one_by_one(n_factors: int, n_epochs: int) -> None:
     rng = np.random.default_rng(2)
     liked = rng.random((N_USERS, N_ITEMS)) < 0.4
+    liked[0] = True  # draws of this user teach nothing
     likes = csr_matrix(liked.astype(np.float32))
     users = np.repeat(np.arange(N_USERS, dtype=np.int32), np.diff(likes.indptr))
-    n_epochs = 7
-    assert n_epochs * likes.nnz > 2 * DRAWN_TOGETHER
-    assert n_epochs * likes.nnz % DRAWN_TOGETHER
+    assert likes.nnz < DRAWN_TOGETHER
+    assert 7 * likes.nnz > 3 * DRAWN_TOGETHER
+    assert 7 * likes.nnz % DRAWN_TOGETHER
 
-    P = rng.normal(size=(N_USERS, 5)).astype(np.float32)
-    Q = rng.normal(size=(N_ITEMS, 5)).astype(np.float32)
+    P = rng.normal(size=(N_USERS, n_factors)).astype(np.float32)
+    Q = rng.normal(size=(N_ITEMS, n_factors)).astype(np.float32)
     biases = np.zeros(N_ITEMS, np.float32)
     one_by_one = (P.copy(), Q.copy(), biases.copy())
     descend_one_by_one(users, likes.indices, liked, *one_by_one, n_epochs, 3)
@@ -64,7 +68,7 @@ def test_draws_made_together_move_as_draws_one_by_one() -> None:
     descend = _make_descent()
     descend(users, likes.indices, *known, P, Q, biases, n_epochs, *rates, 3)
 
-    assert np.abs(P - before).max() > 0.1
+    assert np.abs(P - before).max() > 0.01
     for found, expected in zip((P, Q, biases), one_by_one, strict=True):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 

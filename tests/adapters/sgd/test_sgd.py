@@ -10,7 +10,7 @@ import pytest
 from recbench.adapters import create
 from recbench.adapters.base import Recommender
 from recbench.adapters.sgd import descent
-from recbench.adapters.sgd.descent import NumbaSGD, NumpySGD
+from recbench.adapters.sgd.descent import NumbaSGD, NumpySGD, _AllPairs, _RatedPairs
 from recbench.adapters.sgd.loops import LANES, align_rows, make_descent
 from recbench.datasets import Dataset
 from recbench.datasets.foundation.spec import UsageError
@@ -193,26 +193,66 @@ def test_a_batch_moves_by_the_sum_of_its_ratings_steps() -> None:
     np.testing.assert_allclose(after.biases_[0][:40], biases[:40], rtol=0, atol=1e-5)
 
 
-def test_a_dense_batch_moves_as_a_sparse_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    pairs = np.random.default_rng(5).permutation(40 * 30)[:500]
-    users = (pairs // 30).astype(np.int32)
-    items = (pairs % 30).astype(np.int32)
+def every_other_pair(n_users: int, n_items: int) -> Ratings:
+    """Half of all pairs, each once, in random order."""
+    n_pairs = n_users * n_items
+    pairs = np.random.default_rng(5).permutation(n_pairs)[: n_pairs // 2]
+    users = (pairs // n_items).astype(np.int32)
+    items = (pairs % n_items).astype(np.int32)
     values = (1 + pairs % 5).astype(np.float32)
-    train = Ratings(users, items, values, 40, 30, (1.0, 5.0))
-    parameters = {"n_factors": 5, "n_epochs": 3, "batch_size": 200}
+    return Ratings(users, items, values, n_users, n_items, (1.0, 5.0))
 
-    assert descent._find_cells(users, items.astype(np.int64), (40, 30)) is not None
+
+@pytest.mark.parametrize("biased", [True, False])
+def test_a_dense_batch_moves_as_a_sparse_one_does(
+    biased: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = every_other_pair(300, 30)  # two blocks of users
+    parameters = {"n_factors": 5, "n_epochs": 3, "batch_size": 700, "biased": biased}
     dense = fitted("numpy-sgd", parameters, train)
+    assert isinstance(dense, NumpySGD)
+    assert kinds_of_batches(dense, train) == {_AllPairs}
+
     monkeypatch.setattr(descent, "DENSE", 0)
     sparse = fitted("numpy-sgd", parameters, train)
+    assert isinstance(sparse, NumpySGD)
+    assert kinds_of_batches(sparse, train) == {_RatedPairs}
     np.testing.assert_allclose(all_scores(dense), all_scores(sparse), rtol=0, atol=1e-5)
 
 
-def test_a_pair_that_is_rated_twice_has_no_cell_of_its_own() -> None:
-    users = np.array([0, 0, 1], np.int32)
-    once = descent._find_cells(users, np.array([0, 1, 1]), (2, 2))
-    np.testing.assert_array_equal(once, [0, 1, 3])
-    assert descent._find_cells(users, np.array([1, 1, 0]), (2, 2)) is None
+def test_a_batch_in_which_a_pair_occurs_twice_is_not_dense() -> None:
+    once = every_other_pair(20, 10)
+    twice = once.take(np.append(np.arange(len(once)), 0))
+    model = fitted("numpy-sgd", {}, twice)
+    assert isinstance(model, NumpySGD)
+    assert kinds_of_batches(model, once) == {_AllPairs}
+    assert kinds_of_batches(model, twice) == {_RatedPairs}
+
+
+def test_each_rating_is_in_one_batch_and_an_items_neighbours_are_together() -> None:
+    train = every_other_pair(300, 30)
+    model = fitted("numpy-sgd", {"batch_size": 700}, train)
+    assert isinstance(model, NumpySGD)
+    batches = list(model._draw_batches(train, np.random.default_rng(0)))
+
+    pairs: list[tuple[int, int]] = []
+    for batch in batches:
+        users = batch.users.who[batch.users.numbers]
+        items = batch.items.who[batch.items.numbers]
+        assert len(users) <= 700
+        assert len(set(users // NumpySGD.BLOCK)) == 1
+        pairs.extend(zip(users.tolist(), items.tolist(), strict=True))
+    assert sorted(pairs) == sorted(zip(train.users.tolist(), train.items.tolist(), strict=True))
+
+    # Of the items of the first block each is in one batch, but for those where a batch is full.
+    in_first_block = [batch for batch in batches if batch.users.who[0] < NumpySGD.BLOCK]
+    n_places = sum(len(batch.items.who) for batch in in_first_block)
+    assert n_places <= 30 + len(in_first_block) - 1
+
+
+def kinds_of_batches(model: NumpySGD, train: Ratings) -> set[type]:
+    batches = model._draw_batches(train, np.random.default_rng(0))
+    return {type(batch.pairs) for batch in batches}
 
 
 @BOTH
