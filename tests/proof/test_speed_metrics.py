@@ -82,7 +82,7 @@ def test_all_metrics_take_at_most_two_thirds_of_recometrics(benchmark: Benchmark
     """
     if find_spec("recometrics") is None:
         pytest.skip("recometrics is not installed; `make peers` compiles it")
-    from recometrics import calc_reco_metrics  # type: ignore[import-not-found]
+    from recometrics import calc_reco_metrics
 
     rng = np.random.default_rng(0)
     n_users = 20_000

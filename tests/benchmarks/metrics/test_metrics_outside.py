@@ -147,7 +147,7 @@ def test_scores_without_ties_have_lightfms_numbers(seed: int) -> None:
 def recometrics() -> Iterator[Callable[..., Any]]:
     if find_spec("recometrics") is None:
         pytest.skip("recometrics is not installed; `make peers` compiles it")
-    from recometrics import calc_reco_metrics  # type: ignore[import-not-found]
+    from recometrics import calc_reco_metrics
 
     yield calc_reco_metrics
 
