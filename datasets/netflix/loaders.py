@@ -157,9 +157,10 @@ def _cache_key(files: NetflixFiles, selection: Selection) -> dict[str, object]:
 def _notice_of_simulation(share: float) -> str:
     """What every report says of the twin: that it is simulated, and how to get the real data."""
     advice = advise_on_files(*FILES)
+    users = "all" if share == 1 else f"{share:.10g}"
     return (
         "SIMULATED: no rating here was given by a person; a seeded model with "
-        f"{share:.10g} of the users stands in for the Netflix Prize. For the real data: "
+        f"{users} of the users stands in for the Netflix Prize. For the real data: "
         f"{advice[0].lower()}{advice[1:]}"
     )
 
