@@ -13,7 +13,7 @@ import pytest
 
 from recbench.datasets import UsageError, load
 from recbench.datasets.netflix.calibration import compute_calibration
-from recbench.datasets.netflix.loaders import FILES, netflix_filtered
+from recbench.datasets.netflix.loaders import FILES, _notice_of_simulation, netflix_filtered
 from recbench.datasets.netflix.ratings_files import read_ratings
 from recbench.datasets.netflix.titles import read_titles
 from recbench.datasets.netflix.twin.model import Twin
@@ -308,6 +308,12 @@ def test_absent_files_are_simulated_once_and_said_to_be(data: Path) -> None:
     assert any("movies_metadata.csv" in remark for remark in provenance.remarks)
     other = load("netflix-filtered[simulated_users=0.005,simulation_seed=1]")
     assert other.digest != found.digest
+
+
+@pytest.mark.parametrize(("share", "users"), [(1.0, "all"), (0.06, "0.06")])
+def test_the_notice_says_how_many_users_the_twin_has(share: float, users: str) -> None:
+    notice = _notice_of_simulation(share)
+    assert f"with {users} of the users stands in for the Netflix Prize" in notice
 
 
 @pytest.mark.slow
