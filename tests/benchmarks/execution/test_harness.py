@@ -264,8 +264,8 @@ def test_killed_at_any_moment_a_run_ends_as_if_undisturbed(
             and len(process.children(recursive=True)) < 3
             and time.monotonic() - begun < LONGEST_WAIT
         ):
-            time.sleep(0.05)  # every other time, until both processes of a cell run
-        time.sleep(chance.uniform(0.0, 0.1 if moment % 2 else 2.5))
+            time.sleep(0.005)  # every other time, until both processes of a cell run
+        time.sleep(chance.uniform(0.0, 0.02 if moment % 2 else 2.5))  # cells can be that short
         family = process.children(recursive=True)
         cells_killed += len(family) > 2
         run.send_signal(signal.SIGKILL)
