@@ -18,11 +18,14 @@ Indices = NDArray[np.int32]
 COMPARED_PAIR_BY_PAIR = 256
 
 # Into so many groups a user's candidates are divided to bound the worst score of the list, and into
-# more for a long list: the bound is good as long as few of the best share a group. Catalogues
-# of fewer items than the last number are looked at one by one: that is sooner.
+# more for a long list: the bound is good as long as few of the best share a group. A catalogue
+# of fewer items than the third number has fewer groups, and where a group would have but a few
+# items, candidates are looked at one by one: that is sooner.
 GROUPS = 256
 GROUPS_PER_PLACE = 4
 FEWEST_IN_GROUPS = 2048
+GROUPS_PER_PLACE_OF_FEW = 2
+FEWEST_IN_GROUP = 4
 
 _mix_bits = compile_lazily()(mix_bits)
 
@@ -101,6 +104,8 @@ def _fill_top_items(
     candidates = np.empty(n_items, np.float32)
     n_groups = max(GROUPS, GROUPS_PER_PLACE * depth)
     if n_items < max(FEWEST_IN_GROUPS, n_groups):
+        n_groups = GROUPS_PER_PLACE_OF_FEW * depth
+    if n_items < FEWEST_IN_GROUP * n_groups:
         n_groups = 1
     best_of_group = np.empty(n_groups, np.float32)
 
