@@ -18,14 +18,12 @@ from recbench.adapters.shared.parameters import (
     Search,
     Share,
 )
-from recbench.adapters.shared.prefetch import make_fetch
+from recbench.adapters.shared.prefetch import FLOATS_IN_LINE, make_fetch
 from recbench.datasets.foundation import compile_lazily
 
-LANES = 16  # float32 in a cache line
 DRAWN_TOGETHER = 64  # draws whose factors are fetched before the first of them moves anything
 TO_SAVE_TIME = f"here: {TOIS_2021} go up to 1,500 and stop early"
 OF_PENALTY = f"{TOIS_2021}, further since their end is the default"
-
 
 fetch_line: Any = None  # what `make_fetch` makes, for compiled loops to find by this name
 
@@ -79,7 +77,7 @@ def _make_descent() -> Any:
         n_likes = len(users)
         n_items = len(Q)
         n_factors = P.shape[1]
-        n_lines = (n_factors + LANES - 1) // LANES
+        n_lines = (n_factors + FLOATS_IN_LINE - 1) // FLOATS_IN_LINE
         n_draws = n_epochs * n_likes
 
         likes = np.empty(DRAWN_TOGETHER, np.int64)

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recbench.adapters.shared.prefetch import make_fetch
+from recbench.adapters.shared.prefetch import BYTES_IN_LINE, FLOATS_IN_LINE, make_fetch
 from recbench.datasets.foundation import compile_lazily
 
-LANES = 16  # float32 in a cache line, and in the widest vector register
+LANES = FLOATS_IN_LINE  # as many as in the widest vector register
 AHEAD = 4  # ratings: how long before its turn the factors of an item are fetched
 
 fetch_line: Any = None  # what `make_fetch` makes, for compiled loops to find by this name
@@ -28,7 +28,7 @@ def align_rows(factors: NDArray[Any]) -> NDArray[Any]:
 
     # NumPy may begin anywhere, so there is a line more than is needed to begin at the next one.
     space = np.zeros(n_entries + LANES, factors.dtype)
-    bytes_to_next_line = -space.ctypes.data % (4 * LANES)
+    bytes_to_next_line = -space.ctypes.data % BYTES_IN_LINE
     start = bytes_to_next_line // factors.itemsize
 
     rows = space[start : start + n_entries].reshape(-1, width)

@@ -3,6 +3,9 @@
 from functools import cache
 from typing import Any
 
+BYTES_IN_LINE = 64  # of a cache line
+FLOATS_IN_LINE = BYTES_IN_LINE // 4  # float32
+
 
 @cache
 def make_fetch() -> Any:
@@ -21,7 +24,7 @@ def make_fetch() -> Any:
             row_stride = strides[0]
             number = context.cast(builder, arguments[1], signature.args[1], types.intp)
             place = context.cast(builder, arguments[2], signature.args[2], types.intp)
-            bytes_in_line = context.get_constant(types.intp, 64)
+            bytes_in_line = context.get_constant(types.intp, BYTES_IN_LINE)
 
             address = builder.ptrtoint(array.data, row_stride.type)
             address = builder.add(address, builder.mul(number, row_stride))
